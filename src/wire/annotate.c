@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+/* Shows a message to a person: its bytes in hexadecimal, field by field, with their meaning.
+ * Knows: the names that the RFCs give to fields. Does not know: where the text goes. */
+#include "wire/annotate.h"
+
+enum { BYTES_PER_LINE = 16 };
+
+static void put_hex(struct writer *w, const uint8_t *bytes, size_t n, bool hidden)
+{
+	for (size_t i = 0; i < BYTES_PER_LINE; i++) {
+		if (i >= n)
+			writer_str(w, "  ");
+		else if (hidden)
+			writer_str(w, "**");
+		else
+			writer_hex(w, bytes[i]);
+		writer_u8(w, ' ');
+	}
+	writer_str(w, " # ");
+}
+
+/* The next n bytes as lines, each ending in name and, in quotes, the bytes as text. */
+static void put_text(struct writer *w, struct reader *r, size_t n, const char *name, bool hidden)
+{
+	if (n > r->len - r->at)
+		n = r->len - r->at;
+	while (n > 0) {
+		size_t some = n < BYTES_PER_LINE ? n : BYTES_PER_LINE;
+		const uint8_t *bytes = reader_bytes(r, some);
+		put_hex(w, bytes, some, hidden);
+		writer_str(w, name);
+		writer_str(w, hidden ? "(not shown)" : "\"");
+		if (!hidden) {
+			writer_escaped(w, bytes, some);
+			writer_u8(w, '"');
+		}
+		writer_u8(w, '\n');
+		n -= some;
+	}
+}
+
+/* The next byte as the start of a line that ends in name; the caller adds meaning and newline. */
+static bool begin_u8(struct writer *w, struct reader *r, const char *name, uint8_t *ret_value)
+{
+	const uint8_t *byte = reader_bytes(r, 1);
+	if (!byte)
+		return false;
+	put_hex(w, byte, 1, false);
+	writer_str(w, name);
+	writer_u8(w, ' ');
+	*ret_value = *byte;
+	return true;
+}
+
+/* A byte that is a number: 0 when the bytes have ended. */
+static uint8_t put_number(struct writer *w, struct reader *r, const char *name)
+{
+	uint8_t value = 0;
+	if (begin_u8(w, r, name, &value)) {
+		writer_decimal(w, value, 1);
+		writer_u8(w, '\n');
+	}
+	return value;
+}
+
+/* A byte that is one of the RFC's codes. */
+static uint8_t put_code(
+	struct writer *w, struct reader *r, const char *name, const char *(*meaning)(uint8_t))
+{
+	uint8_t value = 0;
+	if (begin_u8(w, r, name, &value)) {
+		writer_str(w, meaning(value));
+		writer_u8(w, '\n');
+	}
+	return value;
+}
+
+static const char *login_status_text(uint8_t status)
+{
+	return status == 0 ? "success" : "failure"; /* RFC 1929 s2 */
+}
+
+static void put_addr(struct writer *w, struct reader *r, uint8_t atyp, const char *whose)
+{
+	enum addr_kind kind = atyp == SOCKS5_IPV4 ? ADDR_IPV4 : ADDR_IPV6;
+	uint8_t len = atyp == SOCKS5_IPV4 ? 4 : 16;
+
+	if (atyp == SOCKS5_DOMAINNAME) {
+		len = put_number(w, r, "LEN");
+		put_text(w, r, len, whose, false);
+	} else if (atyp == SOCKS5_IPV4 || atyp == SOCKS5_IPV6) {
+		const uint8_t *bytes = reader_bytes(r, len);
+		if (!bytes)
+			return;
+		put_hex(w, bytes, len, false);
+		writer_str(w, whose);
+		struct addr a = addr_of(kind, bytes, len, 0);
+		addr_put_host(w, &a);
+		writer_u8(w, '\n');
+	}
+}
+
+static void put_port(struct writer *w, struct reader *r, const char *name)
+{
+	const uint8_t *bytes = reader_bytes(r, 2);
+	if (!bytes)
+		return;
+	put_hex(w, bytes, 2, false);
+	writer_str(w, name);
+	writer_decimal(w, (uint64_t)(bytes[0] << 8 | bytes[1]), 1);
+	writer_u8(w, '\n');
+}
+
+static void put_methods(struct writer *w, struct reader *r)
+{
+	put_number(w, r, "VER");
+	for (uint8_t n = put_number(w, r, "NMETHODS"); n > 0 && r->at < r->len; n--)
+		put_code(w, r, "METHODS", socks5_method_text);
+}
+
+static void put_login(struct writer *w, struct reader *r)
+{
+	put_number(w, r, "VER");
+	put_text(w, r, put_number(w, r, "ULEN"), "UNAME ", false);
+	put_text(w, r, put_number(w, r, "PLEN"), "PASSWD ", true);
+}
+
+static void put_request_or_reply(struct writer *w, struct reader *r, bool is_request)
+{
+	put_number(w, r, "VER");
+	if (is_request)
+		put_code(w, r, "CMD", socks5_command_text);
+	else
+		put_code(w, r, "REP", socks5_reply_text);
+	put_number(w, r, "RSV");
+	uint8_t atyp = put_code(w, r, "ATYP", socks5_atyp_text);
+	put_addr(w, r, atyp, is_request ? "DST.ADDR " : "BND.ADDR ");
+	put_port(w, r, is_request ? "DST.PORT " : "BND.PORT ");
+}
+
+void annotate_data(struct writer *w, const uint8_t *bytes, size_t len)
+{
+	struct reader r = reader_of(bytes, len);
+	put_text(w, &r, len, "", false);
+}
+
+void annotate_message(
+	struct writer *w, enum socks5_message message, const uint8_t *bytes, size_t len)
+{
+	struct reader r = reader_of(bytes, len);
+
+	switch (message) {
+	case SOCKS5_METHODS:
+		put_methods(w, &r);
+		break;
+	case SOCKS5_METHOD:
+		put_number(w, &r, "VER");
+		put_code(w, &r, "METHOD", socks5_method_text);
+		break;
+	case SOCKS5_LOGIN:
+		put_login(w, &r);
+		break;
+	case SOCKS5_LOGIN_STATUS:
+		put_number(w, &r, "VER");
+		put_code(w, &r, "STATUS", login_status_text);
+		break;
+	case SOCKS5_REQUEST:
+	case SOCKS5_REPLY:
+		put_request_or_reply(w, &r, message == SOCKS5_REQUEST);
+		break;
+	}
+	annotate_data(w, bytes + r.at, len - r.at);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC */
+/* The messages of SOCKS version 5 (RFC 1928) and of its user name and password method (RFC 1929).
+ * Knows: their bytes. Does not know: where bytes come from, or what anybody is allowed. */
+#include "wire/socks5.h"
+
+#include <string.h>
+
+enum parse socks5_parse_methods(
+	const uint8_t *bytes, size_t len, size_t *ret_used, struct socks5_methods *ret_methods)
+{
+	struct reader r = reader_of(bytes, len);
+	uint8_t version = reader_u8(&r);
+	if (!r.ended && version != SOCKS5_VERSION)
+		return PARSE_BAD;
+	uint8_t count = reader_u8(&r);
+	const uint8_t *methods = reader_bytes(&r, count);
+	if (r.ended)
+		return PARSE_MORE;
+
+	*ret_methods = (struct socks5_methods){.count = count, .methods = methods};
+	*ret_used = r.at;
+	return PARSE_DONE;
+}
+
+bool socks5_offers(const struct socks5_methods *methods, enum socks5_method method)
+{
+	return memchr(methods->methods, method, methods->count) != NULL;
+}
+
+enum parse socks5_parse_login(
+	const uint8_t *bytes, size_t len, size_t *ret_used, struct socks5_login *ret_login)
+{
+	struct reader r = reader_of(bytes, len);
+	uint8_t version = reader_u8(&r);
+	if (!r.ended && version != SOCKS5_LOGIN_VERSION)
+		return PARSE_BAD;
+	struct socks5_login login = {.name_len = reader_u8(&r)};
+	login.name = reader_bytes(&r, login.name_len);
+	login.password_len = reader_u8(&r);
+	login.password = reader_bytes(&r, login.password_len);
+	if (r.ended)
+		return PARSE_MORE;
+
+	*ret_login = login;
+	*ret_used = r.at;
+	return PARSE_DONE;
+}
+
+/* RFC 1928 s5: an address of the type, its length first if it is a name, and the port. */
+static enum parse parse_addr(struct reader *r, uint8_t atyp, struct addr *ret_addr)
+{
+	enum addr_kind kind = ADDR_NONE;
+	uint8_t len = 0;
+
+	switch (atyp) {
+	case SOCKS5_IPV4:
+		kind = ADDR_IPV4, len = 4;
+		break;
+	case SOCKS5_IPV6:
+		kind = ADDR_IPV6, len = 16;
+		break;
+	case SOCKS5_DOMAINNAME:
+		kind = ADDR_NAME, len = reader_u8(r);
+		break;
+	default:
+		return PARSE_BAD;
+	}
+	const uint8_t *bytes = reader_bytes(r, len);
+	uint16_t port = reader_u16(r);
+	if (r->ended)
+		return PARSE_MORE;
+
+	*ret_addr = addr_of(kind, bytes, len, port);
+	return PARSE_DONE;
+}
+
+enum parse socks5_parse_request(const uint8_t *bytes, size_t len, size_t *ret_used,
+	struct socks5_request *ret_request, enum socks5_reply *ret_reply)
+{
+	struct reader r = reader_of(bytes, len);
+	uint8_t version = reader_u8(&r);
+	if (!r.ended && version != SOCKS5_VERSION) {
+		*ret_reply = SOCKS5_GENERAL_FAILURE;
+		return PARSE_BAD;
+	}
+	uint8_t command = reader_u8(&r);
+	uint8_t reserved = reader_u8(&r);
+	if (!r.ended && reserved != 0) { /* RFC 1928 s4: RSV must be 0 */
+		*ret_reply = SOCKS5_GENERAL_FAILURE;
+		return PARSE_BAD;
+	}
+	uint8_t atyp = reader_u8(&r);
+	if (r.ended)
+		return PARSE_MORE;
+
+	struct addr dst;
+	enum parse verdict = parse_addr(&r, atyp, &dst);
+	if (verdict == PARSE_BAD)
+		*ret_reply = SOCKS5_ATYP_NOT_SUPPORTED;
+	if (verdict == PARSE_DONE) {
+		*ret_request = (struct socks5_request){.command = command, .dst = dst};
+		*ret_used = r.at;
+	}
+	return verdict;
+}
+
+void socks5_put_method(struct writer *w, enum socks5_method method)
+{
+	writer_u8(w, SOCKS5_VERSION);
+	writer_u8(w, (uint8_t)method);
+}
+
+void socks5_put_login_status(struct writer *w, uint8_t status)
+{
+	writer_u8(w, SOCKS5_LOGIN_VERSION);
+	writer_u8(w, status);
+}
+
+void socks5_put_reply(struct writer *w, enum socks5_reply reply, const struct addr *bnd)
+{
+	static const struct addr unspecified = {.kind = ADDR_IPV4, .len = 4};
+	const struct addr *a = bnd->kind == ADDR_NONE ? &unspecified : bnd;
+
+	writer_u8(w, SOCKS5_VERSION);
+	writer_u8(w, (uint8_t)reply);
+	writer_u8(w, 0); /* RSV */
+	writer_u8(w, a->kind == ADDR_IPV6 ? SOCKS5_IPV6 : SOCKS5_IPV4);
+	writer_bytes(w, a->bytes, a->len);
+	writer_u16(w, a->port);
+}
+
+const char *socks5_reply_text(uint8_t reply)
+{
+	switch (reply) {
+	case SOCKS5_SUCCEEDED:
+		return "succeeded";
+	case SOCKS5_GENERAL_FAILURE:
+		return "general SOCKS server failure";
+	case SOCKS5_NOT_ALLOWED:
+		return "connection not allowed by ruleset";
+	case SOCKS5_NETWORK_UNREACHABLE:
+		return "network unreachable";
+	case SOCKS5_HOST_UNREACHABLE:
+		return "host unreachable";
+	case SOCKS5_CONNECTION_REFUSED:
+		return "connection refused";
+	case SOCKS5_TTL_EXPIRED:
+		return "TTL expired";
+	case SOCKS5_COMMAND_NOT_SUPPORTED:
+		return "command not supported";
+	case SOCKS5_ATYP_NOT_SUPPORTED:
+		return "address type not supported";
+	default:
+		return "unassigned";
+	}
+}
+
+const char *socks5_method_text(uint8_t method)
+{
+	switch (method) {
+	case SOCKS5_NO_AUTHENTICATION_REQUIRED:
+		return "no authentication required";
+	case SOCKS5_GSSAPI:
+		return "GSSAPI";
+	case SOCKS5_USERNAME_PASSWORD:
+		return "username/password";
+	case SOCKS5_NO_ACCEPTABLE_METHODS:
+		return "no acceptable methods";
+	default:
+		return method < 0x80 ? "IANA assigned" : "private";
+	}
+}
+
+const char *socks5_command_text(uint8_t command)
+{
+	switch (command) {
+	case SOCKS5_CONNECT:
+		return "CONNECT";
+	case SOCKS5_BIND:
+		return "BIND";
+	case SOCKS5_UDP_ASSOCIATE:
+		return "UDP ASSOCIATE";
+	default:
+		return "unassigned";
+	}
+}
+
+const char *socks5_atyp_text(uint8_t atyp)
+{
+	switch (atyp) {
+	case SOCKS5_IPV4:
+		return "IPv4";
+	case SOCKS5_DOMAINNAME:
+		return "domain name";
+	case SOCKS5_IPV6:
+		return "IPv6";
+	default:
+		return "unassigned";
+	}
+}

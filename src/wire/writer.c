@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/* Puts bytes, in order, into a buffer of fixed size: messages of the protocol and lines of text.
+ * Knows: how much room is left. Does not know: who will read it. */
+#include "wire/writer.h"
+
+#include <string.h>
+
+struct writer writer_on(void *bytes, size_t cap)
+{
+	return (struct writer){.bytes = bytes, .cap = cap};
+}
+
+void writer_bytes(struct writer *w, const void *bytes, size_t n)
+{
+	if (w->full || w->cap - w->len < n) {
+		w->full = true;
+		return;
+	}
+	if (n > 0)
+		memcpy(w->bytes + w->len, bytes, n);
+	w->len += n;
+}
+
+void writer_u8(struct writer *w, uint8_t byte)
+{
+	writer_bytes(w, &byte, 1);
+}
+
+void writer_u16(struct writer *w, uint16_t value)
+{
+	writer_bytes(w, (uint8_t[]){(uint8_t)(value >> 8), (uint8_t)value}, 2);
+}
+
+void writer_str(struct writer *w, const char *text)
+{
+	writer_bytes(w, text, strlen(text));
+}
+
+void writer_decimal(struct writer *w, uint64_t value, unsigned digits)
+{
+	char text[20]; /* 2^64 - 1 has 20 digits */
+	size_t at = sizeof text;
+	do
+		text[--at] = (char)('0' + value % 10);
+	while ((value /= 10) > 0);
+	while (at > 0 && sizeof text - at < digits)
+		text[--at] = '0';
+	writer_bytes(w, text + at, sizeof text - at);
+}
+
+void writer_hex(struct writer *w, uint8_t byte)
+{
+	static const char digits[] = "0123456789abcdef";
+	writer_bytes(w, (char[]){digits[byte >> 4], digits[byte & 15]}, 2);
+}
+
+void writer_escaped(struct writer *w, const void *bytes, size_t n)
+{
+	const uint8_t *p = bytes;
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '\n') {
+			writer_str(w, "\\n");
+		} else if (p[i] == '\r') {
+			writer_str(w, "\\r");
+		} else if (p[i] == '\t') {
+			writer_str(w, "\\t");
+		} else if (p[i] == '"' || p[i] == '\\') {
+			writer_u8(w, '\\');
+			writer_u8(w, p[i]);
+		} else if (p[i] < 0x20 || p[i] > 0x7e) {
+			writer_str(w, "\\x");
+			writer_hex(w, p[i]);
+		} else {
+			writer_u8(w, p[i]);
+		}
+	}
+}
