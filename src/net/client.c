@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/* Who is on standard input and output. Knows: what super-servers hand over. */
+#include "net/client.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/sockaddr.h"
+
+/* An option of descriptor fd, or -1 when it is no socket. */
+static int option(int fd, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof value;
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -1 : value;
+}
+
+static enum client_kind kind_of_socket(const union sockaddr_any *remote)
+{
+	if (option(STDIN_FILENO, SO_TYPE) != SOCK_STREAM)
+		return CLIENT_DATAGRAM;
+	return remote->sa.sa_family == AF_INET || remote->sa.sa_family == AF_INET6 ? CLIENT_INET
+										   : CLIENT_UNIX;
+}
+
+static enum client_kind kind_without_peer(int error)
+{
+	if (error == EBADF)
+		return CLIENT_CLOSED;
+	if (error == ENOTSOCK)
+		return isatty(STDIN_FILENO) ? CLIENT_TERMINAL : CLIENT_STDIO;
+	if (option(STDIN_FILENO, SO_TYPE) != SOCK_STREAM)
+		return CLIENT_DATAGRAM;
+	return option(STDIN_FILENO, SO_ACCEPTCONN) == 1 ? CLIENT_LISTENING : CLIENT_GONE;
+}
+
+struct client client_on_stdio(void)
+{
+	struct client client = {.peer = {.in = STDIN_FILENO, .out = STDOUT_FILENO}};
+	union sockaddr_any remote = {.sa.sa_family = AF_UNSPEC};
+	socklen_t len = sizeof remote;
+
+	if (getpeername(STDIN_FILENO, &remote.sa, &len) < 0) {
+		client.kind = kind_without_peer(errno);
+	} else {
+		client.kind = kind_of_socket(&remote);
+		client.remote = sockaddr_read(&remote);
+		client.peer.in_socket = true;
+	}
+	errno = 0;
+	client.peer.out_socket = option(STDOUT_FILENO, SO_TYPE) >= 0;
+	if (errno == EBADF)
+		client.kind = CLIENT_CLOSED;
+	return client;
+}

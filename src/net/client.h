@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/* Who is on standard input and output. Knows: what super-servers hand over. */
+#pragma once
+
+#include "net/peer.h"
+#include "wire/addr.h"
+
+enum client_kind {
+	CLIENT_GONE,      /* a connection that had ended before we looked */
+	CLIENT_INET,      /* TCP over IPv4 or IPv6 */
+	CLIENT_UNIX,      /* another stream socket: AF_UNIX, AF_VSOCK */
+	CLIENT_STDIO,     /* no socket: pipes or files */
+	CLIENT_TERMINAL,  /* a person: not to be served */
+	CLIENT_LISTENING, /* a socket that was not accepted */
+	CLIENT_DATAGRAM,  /* a socket without connections */
+	CLIENT_CLOSED     /* descriptor 0 or 1 is not open */
+};
+
+struct client {
+	enum client_kind kind;
+	struct addr remote; /* where it calls from; ADDR_NONE unless CLIENT_INET */
+	struct peer peer;   /* descriptors 0 and 1 */
+};
+
+struct client client_on_stdio(void);

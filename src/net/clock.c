@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/* What time it is, for deadlines and for the record. Knows: the monotonic clock. */
+#include "net/clock.h"
+
+#include <time.h>
+
+int64_t clock_now_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail: POSIX.1-2008 has the clock */
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t clock_after(int64_t now_us, int64_t timeout_us)
+{
+	return timeout_us > INT64_MAX - now_us ? INT64_MAX : now_us + timeout_us;
+}

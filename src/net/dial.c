@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC */
+/* From addresses to one connection (RFC 8305, "Happy Eyeballs").
+ * Knows: racing connects, and where they come from. Does not know: names, who asked, and why. */
+#include "net/dial.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/clock.h"
+#include "net/sockaddr.h"
+#include "net/wait.h"
+
+/* The race: attempts 0 to started - 1, of which those with a descriptor still run. */
+struct race {
+	const struct resolve_list *list;
+	const struct dial_source *source;
+	size_t started, running;
+	int error; /* 0, or the -errno of the attempt that got furthest */
+	struct pollfd attempts[RESOLVE_MAX + 1]; /* the last one is wait_poll()'s */
+	struct addr remote, local;               /* of the winner */
+};
+
+void dial_order(struct resolve_list *list)
+{
+	const struct resolve_list given = *list;
+	enum addr_kind first = given.addrs[0].kind;
+	size_t same = 0, other = 0;
+
+	for (size_t i = 0; i < given.count; i++) {
+		bool want_same = i % 2 == 0;
+		while (same < given.count && given.addrs[same].kind != first)
+			same++;
+		while (other < given.count && given.addrs[other].kind == first)
+			other++;
+		if (same == given.count || (!want_same && other < given.count))
+			list->addrs[i] = given.addrs[other++];
+		else
+			list->addrs[i] = given.addrs[same++];
+	}
+}
+
+/* How far an attempt got: an answer from the host says more than silence, silence more than a
+ * network that is not there. */
+static int distance(int error)
+{
+	switch (-error) {
+	case 0:
+		return 0;
+	default:
+		return 1;
+	case ENETUNREACH:
+		return 2;
+	case EACCES:
+	case EPERM:
+		return 3;
+	case EHOSTUNREACH:
+	case ETIMEDOUT:
+		return 4;
+	case ECONNREFUSED:
+		return 5;
+	}
+}
+
+static void note_failure(struct race *race, int error)
+{
+	if (distance(error) > distance(race->error))
+		race->error = error;
+}
+
+static bool set(int fd, int level, int name, const void *value, size_t len)
+{
+	return setsockopt(fd, level, name, value, (socklen_t)len) == 0;
+}
+
+/* Gives a new socket its source. False, with errno, when that cannot be had. */
+static bool bind_source(int fd, enum addr_kind kind, const struct dial_source *source)
+{
+	const struct addr *from = kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
+	const int on = 1;
+
+	if (source->mark && !set(fd, SOL_SOCKET, SO_MARK, &source->mark, sizeof source->mark))
+		return false;
+	if (source->device &&
+		!set(fd, SOL_SOCKET, SO_BINDTODEVICE, source->device, strlen(source->device)))
+		return false;
+	if (!from) {
+		if (!source->ipv4 && !source->ipv6)
+			return true;
+		errno = ENETUNREACH; /* the source that there is reaches the other family */
+		return false;
+	}
+	union sockaddr_any any;
+	socklen_t len = sockaddr_write(&any, from);
+	/* The port is chosen at connect(), by the pair: 28,000 a destination, not 28,000 in all. */
+	return set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) &&
+		bind(fd, &any.sa, len) == 0;
+}
+
+/* A socket on its way to an address, or -errno. */
+static int start(const struct addr *to, const struct dial_source *source)
+{
+	const int on = 1;
+	union sockaddr_any any;
+	socklen_t len = sockaddr_write(&any, to);
+
+	int fd = socket(any.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	if (fd < 0) /* a kernel without IPv6 has no way there */
+		return errno == EAFNOSUPPORT ? -ENETUNREACH : -errno;
+	/* An IPv4-mapped address is no IPv6 destination: with V6ONLY it is unreachable. */
+	if ((to->kind == ADDR_IPV6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on)) ||
+		!bind_source(fd, to->kind, source) ||
+		(connect(fd, &any.sa, len) < 0 && errno != EINPROGRESS)) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+static void start_next(struct race *race)
+{
+	struct pollfd *attempt = &race->attempts[race->started];
+	attempt->fd = start(&race->list->addrs[race->started], race->source);
+	attempt->events = POLLOUT;
+	attempt->revents = 0;
+	race->started++;
+	if (attempt->fd >= 0)
+		race->running++;
+	else
+		note_failure(race, attempt->fd);
+}
+
+/* What has become of an attempt that poll(2) calls ready: 0 when it is connected, else -errno. */
+static int outcome(struct race *race, int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		return -errno;
+	if (error != 0)
+		return -error;
+
+	race->local = sockaddr_local(fd);
+	race->remote = sockaddr_remote(fd); /* dialling 0.0.0.0 ends elsewhere: say where */
+	bool itself = race->local.kind == race->remote.kind &&
+		race->local.port == race->remote.port &&
+		memcmp(race->local.bytes, race->remote.bytes, race->local.len) == 0;
+	return itself ? -ECONNREFUSED : 0;
+}
+
+/* Looks at every attempt that is ready. The one that won, taken out of the race, or -1; *ret_failed
+ * is set when one has failed. */
+static int harvest(struct race *race, bool *ret_failed)
+{
+	for (size_t i = 0; i < race->started; i++) {
+		struct pollfd *attempt = &race->attempts[i];
+		if (attempt->fd < 0 || !attempt->revents)
+			continue;
+		int fd = attempt->fd, error = outcome(race, fd);
+		attempt->fd = -1;
+		race->running--;
+		if (error == 0)
+			return fd;
+		note_failure(race, error);
+		*ret_failed = true;
+		close(fd);
+	}
+	return -1;
+}
+
+static void close_rest(struct race *race)
+{
+	for (size_t i = 0; i < race->started; i++)
+		if (race->attempts[i].fd >= 0)
+			close(race->attempts[i].fd);
+}
+
+/* The winner's descriptor or -errno; losers still run. */
+static int run(struct race *race, int64_t deadline_us)
+{
+	int64_t next_us = 0; /* when the next attempt is due */
+
+	for (;;) {
+		bool more = race->started < race->list->count;
+		int64_t now_us = clock_now_us();
+		if (more && (race->running == 0 || now_us >= next_us)) {
+			start_next(race);
+			next_us = race->running > 0 ? now_us + DIAL_DELAY_US : now_us;
+			continue;
+		}
+		if (race->running == 0)
+			return race->error;
+
+		int64_t until_us = more && next_us < deadline_us ? next_us : deadline_us;
+		int ready = wait_poll(race->attempts, race->started, until_us);
+		if (ready == -ETIMEDOUT && until_us == deadline_us) {
+			note_failure(race, -ETIMEDOUT);
+			return race->error;
+		}
+		if (ready < 0 && ready != -ETIMEDOUT)
+			return ready;
+		bool failed = false;
+		int fd = ready > 0 ? harvest(race, &failed) : -1;
+		if (fd >= 0)
+			return fd;
+		if (failed)
+			next_us = 0; /* RFC 8305 s5: do not wait after a failure */
+	}
+}
+
+int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
+	struct addr *ret_remote, struct addr *ret_local)
+{
+	struct race race = {.list = list, .source = source};
+	int fd = run(&race, deadline_us);
+	close_rest(&race);
+	if (fd >= 0) {
+		*ret_remote = race.remote;
+		*ret_local = race.local;
+	}
+	return fd;
+}

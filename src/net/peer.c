@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+/* One side of the conversation: the client, or the upstream server.
+ * Knows: the system calls that move bytes and end a connection, for sockets, pipes and files.
+ * Does not know: which side it is, or what the bytes mean. */
+#include "net/peer.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/clock.h"
+#include "net/wait.h"
+
+/* What a call that moves bytes answers: its result, -EAGAIN to try later, or the end of the peer. */
+static int moved(struct peer *peer, ssize_t result)
+{
+	if (result >= 0)
+		return (int)result;
+	int error = errno;
+	if (error == EAGAIN || error == EINTR)
+		return -EAGAIN;
+	if (!peer->error) /* the first one says why */
+		peer->error = error;
+	return -error;
+}
+
+int peer_read(struct peer *peer, struct buffer *to)
+{
+	if (to->start == to->end)
+		to->start = to->end = 0;
+	void *at = to->bytes + to->end;
+	size_t room = sizeof to->bytes - to->end;
+	if (room == 0)
+		return -EAGAIN;
+	int n = moved(peer,
+		peer->in_socket ? recv(peer->in, at, room, MSG_DONTWAIT)
+				: read(peer->in, at, room));
+	if (n > 0)
+		to->end += (size_t)n;
+	return n;
+}
+
+/* Writes what of the bytes can be written now. */
+static int put(struct peer *peer, const void *bytes, size_t len)
+{
+	if (peer->out_socket)
+		return moved(peer, send(peer->out, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL));
+	/* poll(2) promises room for PIPE_BUF bytes in a pipe; more could block. */
+	return moved(peer, write(peer->out, bytes, len < PIPE_BUF ? len : PIPE_BUF));
+}
+
+int peer_write(struct peer *peer, struct buffer *from)
+{
+	int n = put(peer, from->bytes + from->start, from->end - from->start);
+	if (n > 0)
+		from->start += (size_t)n;
+	return n;
+}
+
+int peer_read_by(struct peer *peer, struct buffer *to, int64_t deadline_us)
+{
+	int n = -EAGAIN;
+	while (n == -EAGAIN) {
+		n = wait_for(peer->in, POLLIN, deadline_us);
+		if (n > 0)
+			n = peer_read(peer, to);
+	}
+	return n;
+}
+
+int peer_send_by(struct peer *peer, const void *bytes, size_t len, int64_t deadline_us)
+{
+	bool ready = peer->out_socket; /* a pipe might block */
+	for (const char *at = bytes; len > 0;) {
+		int n = ready ? put(peer, at, len) : -EAGAIN;
+		if (n > 0) {
+			at += n;
+			len -= (size_t)n;
+			continue;
+		}
+		if (n == -EAGAIN)
+			n = wait_for(peer->out, POLLOUT, deadline_us);
+		if (n < 0)
+			return n;
+		ready = true;
+	}
+	return 0;
+}
+
+void peer_broken(struct peer *peer)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+	getsockopt(peer->out, SOL_SOCKET, SO_ERROR, &error, &len);
+	if (!peer->error)
+		peer->error = error ? error : EPIPE;
+}
+
+void peer_shutdown(struct peer *peer)
+{
+	if (peer->out_socket) {
+		shutdown(peer->out, SHUT_WR); /* close() says nothing while PID 1 has a duplicate */
+	} else {
+		close(peer->out);
+		peer->out = -1;
+	}
+}
+
+void peer_reset(struct peer *peer)
+{
+	const struct sockaddr unspec = {.sa_family = AF_UNSPEC};
+	const int fds[] = {peer->in, peer->out};
+
+	/* connect(AF_UNSPEC) sends RST at once, duplicates or not; SO_LINGER and close() would not.
+	 * Where there is no TCP, nothing is stronger than an end of both directions. */
+	for (size_t i = 0; i < 2; i++)
+		if (connect(fds[i], &unspec, sizeof unspec) < 0)
+			shutdown(fds[i], SHUT_RDWR);
+	if (!peer->out_socket)
+		peer_shutdown(peer);
+}
+
+void peer_flush(struct peer *peer, int64_t deadline_us)
+{
+	int unsent = 0;
+	for (int64_t pause_us = 1000; ioctl(peer->out, TIOCOUTQ, &unsent) == 0 && unsent > 0;) {
+		int64_t next_us = clock_after(clock_now_us(), pause_us);
+		int ready = wait_for(peer->out, 0, next_us < deadline_us ? next_us : deadline_us);
+		if (ready != -ETIMEDOUT || next_us >= deadline_us)
+			break;
+		if (pause_us < 100000)
+			pause_us *= 2;
+	}
+}
+
+void peer_linger(struct peer *peer, struct buffer *scratch)
+{
+	int64_t deadline_us = clock_after(clock_now_us(), PEER_LINGER_US);
+	size_t left = PEER_LINGER_MAX;
+
+	peer_shutdown(peer);
+	for (int n = 1; n > 0 && left > 0; left -= (size_t)n < left ? (size_t)n : left) {
+		scratch->start = scratch->end = 0;
+		n = peer_read_by(peer, scratch, deadline_us);
+	}
+}
+
+static void keep(int fd)
+{
+	const int on = 1, idle_s = PEER_KEEPALIVE_S, vanished_ms = PEER_VANISHED_MS;
+	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof idle_s);
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &vanished_ms, sizeof vanished_ms);
+}
+
+void peer_keep(const struct peer *peer)
+{
+	if (peer->in_socket)
+		keep(peer->in);
+	else if (peer->out_socket)
+		keep(peer->out);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/* One side of the conversation: the client, or the upstream server.
+ * Knows: the system calls that move bytes and end a connection, for sockets, pipes and files.
+ * Does not know: which side it is, or what the bytes mean. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* 64 KB: bulk transfer gets no faster with more, and each page is taken only when bytes reach it. */
+#define BUFFER_CAP 65536
+
+/* Bytes that were read and not yet used: bytes[start] to bytes[end - 1]. */
+struct buffer {
+	size_t start, end;
+	uint8_t bytes[BUFFER_CAP];
+};
+
+/* Descriptors are not owned: they end with the process. */
+struct peer {
+	int in;  /* what it sends is read here */
+	int out; /* what it is sent is written here; the same socket as in, or another file */
+	/* A socket is tried with MSG_DONTWAIT. A pipe or file shares its flags with strangers, so
+	 * O_NONBLOCK is never set and it must be polled first. */
+	bool in_socket, out_socket;
+	int error; /* 0, or the errno that broke it: nothing can be sent to it any more */
+};
+
+/* One read of what is there, into the buffer's free end. The number of bytes; 0 at the end of the
+ * stream; -EAGAIN when there is nothing now or no room; another -errno, which peer->error keeps. */
+int peer_read(struct peer *peer, struct buffer *to);
+
+/* One write of what the buffer holds and the peer takes now. The number of bytes, which leave the
+ * buffer; -EAGAIN when it takes none now; another -errno, which peer->error keeps. */
+int peer_write(struct peer *peer, struct buffer *from);
+
+/* Waits for bytes until deadline_us, then peer_read(). Also -ETIMEDOUT and -ECANCELED of
+ * wait_poll(), which break nothing. */
+int peer_read_by(struct peer *peer, struct buffer *to, int64_t deadline_us);
+
+/* Sends all of it by deadline_us: 0, or -errno as above. */
+int peer_send_by(struct peer *peer, const void *bytes, size_t len, int64_t deadline_us);
+
+/* poll(2) called peer->out broken: peer->error keeps why. */
+void peer_broken(struct peer *peer);
+
+/* Tells the peer that nothing more will come: FIN, or the end of the pipe. It can still send. */
+void peer_shutdown(struct peer *peer);
+
+/* Ends the connection so that the peer cannot take it for a whole one: RST, where it has TCP. */
+void peer_reset(struct peer *peer);
+
+/* Waits until the peer's kernel has acknowledged all that it was sent, or the peer breaks, or the
+ * deadline is past: so that a reset takes nothing away. */
+void peer_flush(struct peer *peer, int64_t deadline_us);
+
+/* The last words were sent: ends our direction and reads on for at most PEER_LINGER_US and
+ * PEER_LINGER_MAX bytes until the peer ends its own. Input left unread would turn the end into a
+ * reset, which can overtake the last words. */
+#define PEER_LINGER_US  INT64_C(2000000)
+#define PEER_LINGER_MAX ((size_t)16 * 1024 * 1024)
+void peer_linger(struct peer *peer, struct buffer *scratch);
+
+/* Options for a long life on whichever of its descriptors are TCP: no delay; out-of-band data in
+ * line, where no byte is lost; a peer that vanished is noticed after PEER_VANISHED_MS. Others
+ * refuse them, harmlessly. */
+#define PEER_KEEPALIVE_S 60
+#define PEER_VANISHED_MS 180000
+void peer_keep(const struct peer *peer);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: ISC */
+/* Bytes in both directions until both sides have closed.
+ * Knows: two peers, two buffers, three timers. Does not know: SOCKS, what the bytes mean. */
+#include "net/relay.h"
+
+#include <errno.h>
+
+#include "net/clock.h"
+#include "net/wait.h"
+
+static bool is_empty(const struct flow *f)
+{
+	return f->buffer->start == f->buffer->end;
+}
+
+/* What a flow waits for, derived from its state at every turn: bytes from its source while it holds
+ * none, room at its sink while it holds some. fds[0] is the source, fds[1] the sink. An idle sink
+ * is watched too: poll(2) tells of a broken one without being asked. For the same reason a
+ * descriptor of no interest must be -1, or the loop would spin on it. */
+static void flow_want(const struct flow *f, struct pollfd fds[2])
+{
+	bool wants_bytes = f->state == FLOW_OPEN && is_empty(f);
+	fds[0] = (struct pollfd){.fd = wants_bytes ? f->from->in : -1, .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = f->state != FLOW_CLOSED ? f->to->out : -1,
+		.events = is_empty(f) ? 0 : POLLOUT};
+}
+
+/* One turn of one direction: at most one read and one write, by what poll(2) said. True when bytes
+ * moved. */
+static bool flow_turn(struct flow *f, const struct pollfd fds[2])
+{
+	bool moved = false, writable = fds[1].revents & POLLOUT;
+
+	if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL))
+		peer_broken(f->to);
+	if (fds[0].revents) {
+		int n = peer_read(f->from, f->buffer);
+		moved = n > 0;
+		if (n == 0 ||
+			(n < 0 && f->from->error)) /* EAGAIN of a broken one is its end, too */
+			f->state = FLOW_ENDING;
+		writable = f->to->out_socket; /* a pipe might block: poll it first */
+	}
+	if (!is_empty(f) && writable && !f->to->error) {
+		int n = peer_write(f->to, f->buffer);
+		if (n > 0) {
+			f->delivered += (uint64_t)n;
+			moved = true;
+		}
+	}
+	return moved;
+}
+
+/* What follows from the turn: an end is passed on when all before it was delivered; a broken sink
+ * ends the flow; so does a broken source that cannot tell, being no socket. */
+static void flow_settle(struct flow *f)
+{
+	if (f->to->error) {
+		f->buffer->start = f->buffer->end;
+		f->state = FLOW_CLOSED;
+	}
+	if (f->state == FLOW_OPEN && f->from->error && !f->from->in_socket)
+		f->state = FLOW_ENDING;
+	if (f->state == FLOW_ENDING && is_empty(f)) {
+		if (!f->from->error) /* what broke is passed on as a reset, at the end of all */
+			peer_shutdown(f->to);
+		f->state = FLOW_CLOSED;
+	}
+}
+
+/* Who ended first. */
+static void note_first(struct relay *r)
+{
+	const struct peer *client = r->up.from, *upstream = r->down.from;
+
+	if (client->error || (r->up.state != FLOW_OPEN && !upstream->error))
+		r->first = client;
+	else if (upstream->error || r->down.state != FLOW_OPEN)
+		r->first = upstream;
+}
+
+/* The loop of the relay: 0 when both flows are closed, else what wait_poll() said. */
+static int move_bytes(struct relay *r, int64_t lifetime_deadline_us)
+{
+	int64_t moved_us = clock_now_us();
+
+	while (r->up.state != FLOW_CLOSED || r->down.state != FLOW_CLOSED) {
+		struct pollfd fds[5];
+		flow_want(&r->up, fds);
+		flow_want(&r->down, fds + 2);
+		int64_t idle_us = r->first ? r->half_closed_us : r->idle_us;
+		int64_t deadline_us = clock_after(moved_us, idle_us);
+		if (deadline_us > lifetime_deadline_us)
+			deadline_us = lifetime_deadline_us;
+		int ready = wait_poll(fds, 4, deadline_us);
+		if (ready < 0)
+			return ready;
+
+		bool up_moved = flow_turn(&r->up, fds), down_moved = flow_turn(&r->down, fds + 2);
+		if (up_moved || down_moved)
+			moved_us = clock_now_us();
+		flow_settle(&r->up);
+		flow_settle(&r->down);
+		if (!r->first)
+			note_first(r);
+	}
+	return 0;
+}
+
+/* A broken peer's bytes have all been handed to the kernel: reset the other one when it has them. */
+static void pass_reset(struct relay *r, struct peer *broken, struct peer *other)
+{
+	if (!broken->error)
+		return;
+	if (!r->first->error)
+		r->first = broken;
+	peer_flush(other, clock_after(clock_now_us(), r->half_closed_us));
+	peer_reset(other);
+}
+
+enum relay_end relay_run(struct relay *r)
+{
+	struct peer *client = r->up.from, *upstream = r->down.from;
+	int64_t lifetime_deadline_us = clock_after(clock_now_us(), r->lifetime_us);
+	int result = move_bytes(r, lifetime_deadline_us);
+
+	if (result == 0) {
+		pass_reset(r, client, upstream);
+		pass_reset(r, upstream, client);
+		return client->error || upstream->error ? RELAY_BROKEN : RELAY_CLOSED;
+	}
+	/* We end it, in the middle: nobody shall take that for a whole stream. */
+	peer_reset(client);
+	peer_reset(upstream);
+	if (result == -ECANCELED)
+		return RELAY_STOPPED;
+	if (result != -ETIMEDOUT)
+		return RELAY_FAILED;
+	if (clock_now_us() >= lifetime_deadline_us)
+		return RELAY_LIFETIME;
+	return r->first ? RELAY_HALF_CLOSED : RELAY_IDLE;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/* Bytes in both directions until both sides have closed.
+ * Knows: two peers, two buffers, three timers. Does not know: SOCKS, what the bytes mean. */
+#pragma once
+
+#include "net/peer.h"
+
+/* The life of one direction. */
+enum flow_state {
+	FLOW_OPEN,
+	FLOW_ENDING, /* its source said the end; what is buffered is still to be delivered */
+	FLOW_CLOSED  /* the end was passed on, or there is nobody to pass anything to */
+};
+
+/* One direction. Both run the same lines. */
+struct flow {
+	struct peer *from, *to;
+	struct buffer *buffer; /* may hold bytes at the start: the first to be delivered */
+	enum flow_state state;
+	uint64_t delivered; /* bytes */
+};
+
+enum relay_end {
+	RELAY_CLOSED, /* both sides ended their direction and all was delivered */
+	RELAY_BROKEN, /* a peer has an error: what it had sent was delivered, then the other side was
+			    * reset */
+	RELAY_IDLE,   /* a timer ran out: both sides were reset */
+	RELAY_HALF_CLOSED, /* the same */
+	RELAY_LIFETIME,    /* the same */
+	RELAY_STOPPED,     /* SIGTERM or SIGINT: the same */
+	RELAY_FAILED       /* the kernel failed us in poll(2): the same */
+};
+
+struct relay {
+	struct flow up, down; /* from client to upstream; from upstream to client */
+	int64_t idle_us, half_closed_us, lifetime_us; /* INT64_MAX: none */
+	const struct peer *first; /* set by relay_run(): who ended first, or broke; NULL: neither */
+};
+
+/* Runs until the end. up.from and down.to are the client, up.to and down.from the upstream. */
+enum relay_end relay_run(struct relay *relay);

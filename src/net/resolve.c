@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+/* From a name to addresses. Knows: getaddrinfo(3), which nothing else calls. */
+#include "net/resolve.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "net/clock.h"
+#include "net/sockaddr.h"
+
+/* getaddrinfo(3) takes no deadline and goes on after EINTR. So a signal jumps out of it. What it
+ * leaves behind ends with the process, which after that has only an answer to send. */
+static sigjmp_buf escape;
+
+static void jump_out(int signal_number)
+{
+	siglongjmp(escape, signal_number);
+}
+
+static void alarm_at(int64_t deadline_us)
+{
+	int64_t left_us = deadline_us - clock_now_us();
+	if (left_us < 1)
+		left_us = 1; /* 0 would disarm it */
+	struct itimerval timer = {
+		.it_value = {.tv_sec = left_us / 1000000, .tv_usec = left_us % 1000000}};
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void alarm_off(void)
+{
+	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+}
+
+/* Installs jump_out() and lets its signals through; *ret_before is the mask that was in force. */
+static void listen_for_signals(sigset_t *ret_before)
+{
+	static const int signals[] = {SIGALRM, SIGTERM, SIGINT};
+	struct sigaction action = {.sa_handler = jump_out};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+		sigaddset(&set, signals[i]);
+		sigaction(signals[i], &action, NULL);
+	}
+	sigprocmask(SIG_UNBLOCK, &set, ret_before);
+}
+
+/* getaddrinfo(3), or EAI_SYSTEM with errno ETIMEDOUT or ECANCELED when a signal ended it. */
+static int lookup(const char *name, int64_t deadline_us, struct addrinfo **ret_found)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
+	static sigset_t before;
+
+	int signal_number = sigsetjmp(escape, 1); /* 1: jumping out restores the mask, too */
+	if (signal_number != 0) {
+		alarm_off();
+		errno = signal_number == SIGALRM ? ETIMEDOUT : ECANCELED;
+		return EAI_SYSTEM;
+	}
+	listen_for_signals(&before);
+	alarm_at(deadline_us);
+	int error = getaddrinfo(name, NULL, &hints, ret_found);
+	alarm_off();
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+static enum resolve_status failure(int error, int system_error, const char **ret_why)
+{
+	*ret_why = gai_strerror(error);
+	if (error == EAI_NONAME || error == EAI_NODATA)
+		return RESOLVE_NO_NAME;
+	if (error == EAI_AGAIN)
+		return RESOLVE_NO_ANSWER;
+	if (error != EAI_SYSTEM)
+		return RESOLVE_FAILED;
+	*ret_why = strerror(system_error);
+	if (system_error == ETIMEDOUT)
+		return RESOLVE_NO_ANSWER;
+	return system_error == ECANCELED ? RESOLVE_STOPPED : RESOLVE_FAILED;
+}
+
+enum resolve_status resolve_name(const struct addr *name, int64_t deadline_us,
+	struct resolve_list *ret_list, const char **ret_why)
+{
+	struct addrinfo *found = NULL;
+	int error = lookup((const char *)name->bytes, deadline_us, &found);
+	if (error != 0)
+		return failure(error, errno, ret_why);
+
+	ret_list->count = 0;
+	for (struct addrinfo *a = found; a && ret_list->count < RESOLVE_MAX; a = a->ai_next) {
+		union sockaddr_any any = {.sa.sa_family = AF_UNSPEC};
+		if (a->ai_addrlen > sizeof any)
+			continue;
+		memcpy(&any, a->ai_addr, a->ai_addrlen);
+		struct addr *to = &ret_list->addrs[ret_list->count];
+		*to = sockaddr_read(&any);
+		to->port = name->port;
+		ret_list->count += to->kind != ADDR_NONE;
+	}
+	freeaddrinfo(found);
+	*ret_why = "no address";
+	return ret_list->count > 0 ? RESOLVE_DONE : RESOLVE_NO_NAME;
+}

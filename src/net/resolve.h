@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* From a name to addresses. Knows: getaddrinfo(3), which nothing else calls. */
+#pragma once
+
+#include <stddef.h>
+
+#include "wire/addr.h"
+
+/* More than any host that wants to be reached has; a sensible list is two to eight. */
+#define RESOLVE_MAX 32
+
+struct resolve_list {
+	size_t count;
+	struct addr addrs
+		[RESOLVE_MAX]; /* in the resolver's order (RFC 6724), with the port asked for */
+};
+
+enum resolve_status {
+	RESOLVE_DONE,      /* at least one address */
+	RESOLVE_NO_NAME,   /* the name does not exist, or has no address */
+	RESOLVE_NO_ANSWER, /* no server answered, or none could; not in time */
+	RESOLVE_STOPPED,   /* SIGTERM or SIGINT came */
+	RESOLVE_FAILED     /* something else: what getaddrinfo(3) said is in *ret_why */
+};
+
+/* Looks up the name in `name`, a host name (addr_is_hostname()), once. Blocks until deadline_us of
+ * clock_now_us() at the most: after RESOLVE_NO_ANSWER the resolver may have been left in the middle
+ * of its work, with its descriptors and its locks, and must not be called again. On anything but
+ * DONE *ret_list is undefined and *ret_why says more, in a static string. */
+enum resolve_status resolve_name(const struct addr *name, int64_t deadline_us,
+	struct resolve_list *ret_list, const char **ret_why);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/* Between the kernel's form of an address and ours. Knows: struct sockaddr_in and _in6. */
+#include "net/sockaddr.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+struct addr sockaddr_read(const union sockaddr_any *from)
+{
+	if (from->sa.sa_family == AF_INET)
+		return addr_of(ADDR_IPV4, &from->in.sin_addr, 4, ntohs(from->in.sin_port));
+	if (from->sa.sa_family != AF_INET6)
+		return (struct addr){.kind = ADDR_NONE};
+	struct addr a = addr_of(ADDR_IPV6, &from->in6.sin6_addr, 16, ntohs(from->in6.sin6_port));
+	return addr_unmapped(&a);
+}
+
+socklen_t sockaddr_write(union sockaddr_any *ret_to, const struct addr *from)
+{
+	switch (from->kind) {
+	case ADDR_IPV4:
+		ret_to->in =
+			(struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(from->port)};
+		memcpy(&ret_to->in.sin_addr, from->bytes, 4);
+		return sizeof ret_to->in;
+	case ADDR_IPV6:
+		ret_to->in6 = (struct sockaddr_in6){
+			.sin6_family = AF_INET6, .sin6_port = htons(from->port)};
+		memcpy(&ret_to->in6.sin6_addr, from->bytes, 16);
+		return sizeof ret_to->in6;
+	case ADDR_NONE:
+	case ADDR_NAME:
+		break;
+	}
+	return 0;
+}
+
+struct addr sockaddr_local(int fd)
+{
+	union sockaddr_any any = {.sa.sa_family = AF_UNSPEC};
+	socklen_t len = sizeof any;
+	getsockname(fd, &any.sa, &len); /* when it fails, any stays AF_UNSPEC */
+	return sockaddr_read(&any);
+}
+
+struct addr sockaddr_remote(int fd)
+{
+	union sockaddr_any any = {.sa.sa_family = AF_UNSPEC};
+	socklen_t len = sizeof any;
+	getpeername(fd, &any.sa, &len);
+	return sockaddr_read(&any);
+}
