@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+/* What happened to one connection, as values and as text.
+ * Knows: the record's fields and words (stdsocks(8), RECORD). Does not know: where it is sent. */
+#include "record/record.h"
+
+#include <string.h>
+
+/* MESSAGE_ID: one each kind of record; units/stdsocks.catalog explains them. */
+#define ID_SERVED     "676b8ea6ab824ca18b7b99a8399ac688"
+#define ID_NOT_SERVED "dabd9aa38022419e8b57bfe5028c7661"
+#define ID_FAILED     "a66266082a8545b7938a1f45230389d4"
+
+static const char *const end_values[] = {
+#define X(name, value, phrase) value,
+	RECORD_ENDS(X)
+#undef X
+};
+
+static const char *const end_phrases[] = {
+#define X(name, value, phrase) phrase,
+	RECORD_ENDS(X)
+#undef X
+};
+
+static const char *const who_values[] = {"nobody", "client", "upstream", "stdsocks"};
+
+static void put_who(struct writer *w, const struct record *r)
+{
+	if (r->client.kind == ADDR_NONE)
+		writer_str(w, r->client_kind);
+	else
+		addr_put(w, &r->client);
+	if (r->command == RECORD_NONE)
+		return;
+	writer_u8(w, ' ');
+	writer_str(w, socks5_command_text((uint8_t)r->command));
+	writer_u8(w, ' ');
+	addr_put(w, &r->dst);
+	if (r->reached.kind != ADDR_NONE && r->dst.kind == ADDR_NAME) {
+		writer_str(w, " at ");
+		addr_put_host(w, &r->reached);
+	}
+}
+
+/* The reason behind the reply, where it says more than the reply does. */
+static const char *reason(const struct record *r)
+{
+	if (r->why)
+		return r->why;
+	if (r->reply == SOCKS5_CONNECTION_REFUSED || r->reply == SOCKS5_NETWORK_UNREACHABLE)
+		return NULL;
+	return r->error ? strerror(r->error) : NULL;
+}
+
+void record_put_message(struct writer *w, const struct record *r)
+{
+	bool served = r->reply == SOCKS5_SUCCEEDED;
+
+	put_who(w, r);
+	writer_str(w, ": ");
+	writer_str(w, end_phrases[r->end]);
+	if (served && r->closed_by != RECORD_NOBODY) {
+		writer_str(w, " by ");
+		writer_str(w, who_values[r->closed_by]);
+	}
+	if (!served && r->reply != RECORD_NONE) {
+		writer_str(w, ", ");
+		writer_str(w, socks5_reply_text((uint8_t)r->reply));
+	}
+	if (reason(r)) {
+		writer_str(w, " (");
+		writer_str(w, reason(r));
+		writer_u8(w, ')');
+	}
+	if (served) {
+		writer_str(w, ", ");
+		writer_decimal(w, r->up, 1);
+		writer_str(w, " bytes up, ");
+		writer_decimal(w, r->down, 1);
+		writer_str(w, " down");
+	}
+	writer_str(w, ", ");
+	writer_decimal(w, (uint64_t)r->total_us / 1000000, 1);
+	writer_u8(w, '.');
+	writer_decimal(w, (uint64_t)r->total_us / 1000 % 1000, 3);
+	writer_str(w, " s");
+}
+
+static void put_text(struct writer *w, const char *name, const char *value)
+{
+	writer_str(w, name);
+	writer_u8(w, '=');
+	writer_str(w, value);
+	writer_u8(w, '\n');
+}
+
+static void put_number(struct writer *w, const char *name, uint64_t value)
+{
+	writer_str(w, name);
+	writer_u8(w, '=');
+	writer_decimal(w, value, 1);
+	writer_u8(w, '\n');
+}
+
+/* A value that can be RECORD_NONE. */
+static void put_if_any(struct writer *w, const char *name, int64_t value)
+{
+	if (value != RECORD_NONE)
+		put_number(w, name, (uint64_t)value);
+}
+
+static void put_addr(struct writer *w, const char *host, const char *port, const struct addr *a)
+{
+	if (a->kind == ADDR_NONE)
+		return;
+	writer_str(w, host);
+	writer_u8(w, '=');
+	addr_put_host(w, a);
+	writer_u8(w, '\n');
+	put_number(w, port, a->port);
+}
+
+void record_put_fields(struct writer *w, const struct record *r)
+{
+	put_text(w, "MESSAGE_ID",
+		r->end == RECORD_FAILED                ? ID_FAILED
+			: r->reply == SOCKS5_SUCCEEDED ? ID_SERVED
+						       : ID_NOT_SERVED);
+	if (r->client.kind == ADDR_NONE)
+		put_text(w, "STDSOCKS_CLIENT", r->client_kind);
+	put_addr(w, "STDSOCKS_CLIENT", "STDSOCKS_CLIENT_PORT", &r->client);
+	if (r->command != RECORD_NONE)
+		put_text(w, "STDSOCKS_COMMAND", socks5_command_text((uint8_t)r->command));
+	put_addr(w, "STDSOCKS_DST", "STDSOCKS_DST_PORT", &r->dst);
+	put_addr(w, "STDSOCKS_REACHED", "STDSOCKS_REACHED_PORT", &r->reached);
+	put_if_any(w, "STDSOCKS_REPLY", r->reply);
+	put_number(w, "STDSOCKS_BYTES_UP", r->up);
+	put_number(w, "STDSOCKS_BYTES_DOWN", r->down);
+	put_if_any(w, "STDSOCKS_RESOLVE_USEC", r->resolve_us);
+	put_if_any(w, "STDSOCKS_CONNECT_USEC", r->connect_us);
+	put_if_any(w, "STDSOCKS_TOTAL_USEC", r->total_us);
+	put_text(w, "STDSOCKS_END", end_values[r->end]);
+	if (r->closed_by != RECORD_NOBODY)
+		put_text(w, "STDSOCKS_CLOSED_BY", who_values[r->closed_by]);
+	if (r->error)
+		put_number(w, "ERRNO", (uint64_t)r->error);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/* What happened to one connection, as values and as text.
+ * Knows: the record's fields and words (stdsocks(8), RECORD). Does not know: where it is sent. */
+#pragma once
+
+#include "wire/socks5.h"
+
+/* How a connection ended: the values of STDSOCKS_END, and what the message says. */
+#define RECORD_ENDS(X)                                                                             \
+	X(CLOSED, "closed", "closed")                                                              \
+	X(RESET, "reset", "reset")                                                                 \
+	X(VANISHED, "vanished", "given up, for nothing was heard any more")                        \
+	X(IDLE_TIMEOUT, "idle-timeout", "idle for too long, ended")                                \
+	X(HALF_CLOSED_TIMEOUT, "half-closed-timeout", "half-closed and idle for too long, ended")  \
+	X(LIFETIME, "lifetime", "older than its lifetime, ended")                                  \
+	X(TERMINATED, "terminated", "told to stop, ended")                                         \
+	X(REFUSED, "refused", "refused")                                                           \
+	X(NOT_SOCKS5, "not-socks5", "not SOCKS version 5")                                         \
+	X(NO_METHOD, "no-method", "no acceptable method was offered")                              \
+	X(CLIENT_GONE, "client-gone", "gone before it was served")                                 \
+	X(HANDSHAKE_TIMEOUT, "handshake-timeout", "the handshake took too long")                   \
+	X(FAILED, "failed", "the system failed us")
+
+enum record_end {
+#define X(name, value, phrase) RECORD_##name,
+	RECORD_ENDS(X)
+#undef X
+};
+
+/* Who ended it: the values of STDSOCKS_CLOSED_BY. */
+enum record_who { RECORD_NOBODY, RECORD_CLIENT, RECORD_UPSTREAM, RECORD_STDSOCKS };
+
+/* A time or a reply that there was none of: the field is left out. */
+#define RECORD_NONE (-1)
+
+struct record {
+	const char *client_kind; /* "unix", "stdio", ...: said where client is ADDR_NONE */
+	struct addr client;
+	int command;                              /* of RFC 1928 s4, or RECORD_NONE */
+	struct addr dst;                          /* as the client asked for it */
+	struct addr reached;                      /* the address connected to */
+	int reply;                                /* of RFC 1928 s6, or RECORD_NONE */
+	uint64_t up, down;                        /* bytes delivered to upstream; to the client */
+	int64_t resolve_us, connect_us, total_us; /* or RECORD_NONE */
+	enum record_who closed_by;
+	enum record_end end;
+	int error;       /* errno behind it, or 0 */
+	const char *why; /* a few words more, or NULL; a static string */
+};
+
+/* What a record with two names of 255 bytes, all escaped (1020), needs at most. */
+#define RECORD_MESSAGE_MAX 2048
+#define RECORD_FIELDS_MAX  4096
+
+/* The record as one line for people, without a newline. */
+void record_put_message(struct writer *w, const struct record *record);
+
+/* Its fields, one "NAME=value" a line: what the journal gets besides MESSAGE. */
+void record_put_fields(struct writer *w, const struct record *record);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC */
+/* Where a line about the connection goes: the journal, syslog or standard error.
+ * Knows: their protocols and order. Does not know: what is said. */
+#include "record/sink.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define FACILITY_DAEMON 3 /* RFC 5424 s6.2.1 */
+
+/* What is said in one datagram or write at most: a record's message and fields, and a few of ours. */
+#define SAY_MAX 8192
+
+static bool is_same_file(const struct stat *a, int fd)
+{
+	struct stat b;
+	return fstat(fd, &b) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
+}
+
+static bool is_ours(int fd)
+{
+	struct stat own;
+	return fstat(fd, &own) == 0 && !is_same_file(&own, STDIN_FILENO) &&
+		!is_same_file(&own, STDOUT_FILENO);
+}
+
+/* Connects to a datagram socket's path: now, for later the lock forbids it. */
+static bool connect_path(int fd, const char *path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	memcpy(to.sun_path, path, strlen(path) + 1);
+	return connect(fd, (const struct sockaddr *)&to, sizeof to) == 0;
+}
+
+struct sink sink_open(bool want_stderr)
+{
+	bool is_terminal = isatty(STDERR_FILENO);
+	struct sink sink = {.kind = SINK_STDERR,
+		.fd = STDERR_FILENO,
+		.stderr_is_ours = is_terminal || is_ours(STDERR_FILENO)};
+	if (is_terminal || (want_stderr && sink.stderr_is_ours))
+		return sink;
+
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	sink.fd = fd;
+	if (fd >= 0 && connect_path(fd, "/run/systemd/journal/socket")) {
+		sink.kind = SINK_JOURNAL;
+		return sink;
+	}
+	if (fd >= 0 && connect_path(fd, "/dev/log")) {
+		sink.kind = SINK_SYSLOG;
+		return sink;
+	}
+	if (fd >= 0)
+		close(fd);
+	sink.kind = sink.stderr_is_ours ? SINK_STDERR : SINK_NONE;
+	sink.fd = sink.stderr_is_ours ? STDERR_FILENO : -1;
+	return sink;
+}
+
+/* https://systemd.io/JOURNAL_NATIVE_PROTOCOL: fields without newlines in them are lines. */
+static void put_journal(struct writer *w, enum sink_level level, const struct writer *message,
+	const struct writer *fields)
+{
+	writer_str(w, "MESSAGE=");
+	writer_bytes(w, message->bytes, message->len);
+	writer_str(w, "\nPRIORITY=");
+	writer_decimal(w, level, 1);
+	writer_str(w, "\nSYSLOG_FACILITY=");
+	writer_decimal(w, FACILITY_DAEMON, 1);
+	writer_str(w, "\nSYSLOG_IDENTIFIER=stdsocks\n");
+	writer_bytes(w, fields->bytes, fields->len);
+}
+
+/* RFC 3164 s4.1 as /dev/log takes it: the daemon adds time and host. */
+static void put_syslog(struct writer *w, enum sink_level level, const struct writer *message)
+{
+	writer_u8(w, '<');
+	writer_decimal(w, FACILITY_DAEMON * 8 + level, 1);
+	writer_str(w, ">stdsocks[");
+	writer_decimal(w, (uint64_t)getpid(), 1);
+	writer_str(w, "]: ");
+	writer_bytes(w, message->bytes, message->len);
+}
+
+static void put_stderr(struct writer *w, const struct writer *message, const struct writer *fields,
+	bool with_fields)
+{
+	writer_str(w, "stdsocks: ");
+	writer_bytes(w, message->bytes, message->len);
+	writer_u8(w, '\n');
+	if (with_fields)
+		writer_bytes(w, fields->bytes, fields->len);
+}
+
+/* One datagram; when the reader's queue is full, it has SINK_PATIENCE_MS to make room. */
+static bool send_patiently(int fd, const struct writer *w)
+{
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
+	if (send(fd, w->bytes, w->len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
+	if (errno != EAGAIN || poll(&room, 1, SINK_PATIENCE_MS) <= 0)
+		return false;
+	return send(fd, w->bytes, w->len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+void sink_say(const struct sink *sink, enum sink_level level, const struct writer *message,
+	const struct writer *fields, bool with_fields)
+{
+	char text[SAY_MAX];
+	struct writer w = writer_on(text, sizeof text);
+
+	if (sink->kind == SINK_JOURNAL)
+		put_journal(&w, level, message, fields);
+	else if (sink->kind == SINK_SYSLOG)
+		put_syslog(&w, level, message);
+	if (w.len > 0 && send_patiently(sink->fd, &w))
+		return;
+	if (!sink->stderr_is_ours)
+		return;
+
+	w = writer_on(text, sizeof text);
+	put_stderr(&w, message, fields, with_fields);
+	ssize_t written = write(STDERR_FILENO, w.bytes, w.len);
+	(void)written; /* there is nobody left to tell */
+}
