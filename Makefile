@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: ISC
+# stdsocks. The targets: all run check lint bench bench-plot install uninstall clean, and, as root,
+# deps and check-deps, which install what building and testing take on Debian.
+
+VERSION = 0.1.0
+
+PREFIX = /usr/local
+SYSCONFDIR = /etc
+UNITDIR = $(PREFIX)/lib/systemd/system
+DESTDIR =
+
+# musl: a static binary that loads no library. system: the C library that there is.
+LIBC := $(if $(SANITIZE),system,$(if $(shell command -v musl-gcc),musl,system))
+SANITIZE =
+BUILD = build
+
+CFLAGS = -O2 -g
+our_CPPFLAGS = -Isrc -DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
+	-D_GNU_SOURCE -MMD -MP
+our_CFLAGS = -std=c11 -fPIE -fstack-protector-strong -ffile-prefix-map=$(CURDIR)=. \
+	-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wvla -Wundef $(if $(CI),-Werror)
+
+ifeq ($(LIBC),musl)
+CC = musl-gcc
+# A static executable at a random address. musl-gcc does not know that musl has the start files
+# for one (rcrt1.o, beside its specs), so they are named here; where they are missing it is not PIE.
+musl_lib := $(dir $(shell sed -n 's/.* -specs[= ]*"\{0,1\}\([^" ]*\).*/\1/p' $(shell command -v musl-gcc)))
+ifneq ($(wildcard $(musl_lib)rcrt1.o),)
+our_LDFLAGS = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now \
+	$(addprefix $(musl_lib),rcrt1.o crti.o crtn.o)
+else
+our_LDFLAGS = -static -no-pie
+endif
+else
+CC = gcc
+our_LDFLAGS = -pie -Wl,-z,relro,-z,now
+endif
+
+ifneq ($(SANITIZE),)
+our_CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+# The rooms, in the order of their layers; src/README.md tells who may include whom.
+rooms = wire policy net record stdsocks
+objects_of = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/$(1)/*.c))
+objects = $(foreach room,$(rooms),$(call objects_of,$(room)))
+
+# One short line a command; the whole one with V=1.
+say = $(if $(V),,@echo '$(1) $@';)
+
+all: $(BUILD)/stdsocks
+
+$(BUILD)/stdsocks: $(objects)
+	$(call say,LD) $(CC) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) $(LDFLAGS) -o $@ $(objects)
+
+$(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) $(our_CPPFLAGS) $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+# Rebuilds everything when the compiler or its flags are not those of the last build.
+flags = $(CC) $(our_CPPFLAGS) $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) $(LDFLAGS)
+$(BUILD)/flags: always
+	@mkdir -p $(@D)
+	@echo "$(subst ",,$(flags))" | cmp -s - $@ || echo "$(subst ",,$(flags))" > $@
+
+# -- Running and testing. Programs of the tests' own are built for the machine that runs them.
+
+LISTEN = 127.0.0.1:1080
+HOST_CC = gcc
+HOST_CFLAGS = -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra $(if $(CI),-Werror)
+tested = $(filter-out $(BUILD)/obj/stdsocks/main.o,$(objects))
+units := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
+bench = build/tests/bench/bench build/tests/bench/count build/tests/bench/floor
+
+deps:
+	apt-get -q update
+	apt-get -q install -y --no-install-recommends gcc libc6-dev musl-tools systemd
+
+run: all
+	systemd-socket-activate --accept --inetd -l $(LISTEN) $(BUILD)/stdsocks
+
+check-deps:
+	tests/deps
+
+check: all $(units) build/tests/launch build/tests/bench/count
+	STDSOCKS=$(BUILD)/stdsocks UNITS=$(BUILD)/unit bats $(BATSFLAGS) tests
+
+lint: all
+	tests/lint $(BUILD)
+
+bench: all $(bench)
+	tests/bench/run --handler stdsocks=$(BUILD)/stdsocks
+
+bench-plot: bench
+	tests/bench/plot
+
+$(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(tested)
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/unit $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
+		$(LDFLAGS) -o $@ $< $(tested)
+
+build/tests/launch: tests/tools/launch.c
+	@mkdir -p $(@D)
+	$(call say,CC) $(HOST_CC) $(HOST_CFLAGS) -o $@ $<
+
+# -- Installing. Paths of the files that systemd, xinetd and the others read are filled in here.
+
+BINDIR = $(PREFIX)/bin
+MANDIR = $(PREFIX)/share/man
+DOCDIR = $(PREFIX)/share/doc/stdsocks
+LIBDIR = $(PREFIX)/lib
+
+# FROM TO MODE, TO below DESTDIR
+define installed
+$(BUILD)/stdsocks $(BINDIR)/stdsocks 755
+man/stdsocks.8 $(MANDIR)/man8/stdsocks.8 644
+man/stdsocks.conf.5 $(MANDIR)/man5/stdsocks.conf.5 644
+units/stdsocks.socket $(UNITDIR)/stdsocks.socket 644
+units/stdsocks@.service $(UNITDIR)/stdsocks@.service 644
+units/stdsocks.sysusers $(LIBDIR)/sysusers.d/stdsocks.conf 644
+units/stdsocks.catalog $(LIBDIR)/systemd/catalog/stdsocks.catalog 644
+units/stdsocks.xinetd $(DOCDIR)/stdsocks.xinetd 644
+units/stdsocks.inetd $(DOCDIR)/stdsocks.inetd 644
+units/tcpserver.run $(DOCDIR)/tcpserver.run 755
+units/s6.run $(DOCDIR)/s6.run 755
+endef
+
+install: all
+	@echo '$(subst $(newline),;,$(installed))' | tr ';' '\n' | while read -r from to mode; do \
+		echo "$$to"; \
+		case $$from in \
+		units/*) mkdir -p "$(BUILD)"; sed 's|@BINDIR@|$(BINDIR)|g' "$$from" > "$(BUILD)/filled-in"; \
+			from=$(BUILD)/filled-in;; \
+		esac; \
+		install -D -m "$$mode" "$$from" "$(DESTDIR)$$to" || exit 1; \
+	done
+
+uninstall:
+	@echo '$(subst $(newline),;,$(installed))' | tr ';' '\n' | while read -r from to mode; do \
+		rm -fv "$(DESTDIR)$$to"; \
+	done
+
+clean:
+	rm -rf $(BUILD)
+
+define newline
+
+
+endef
+
+-include $(objects:.o=.d)
+.PHONY: all always bench bench-plot check check-deps clean deps install lint run uninstall

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC */
+/* stdsocks: a SOCKS 5 server on standard input and output, for one connection.
+ * Knows: the order of things, and what is said when they go wrong before the session. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/clock.h"
+#include "net/wait.h"
+#include "record/sink.h"
+#include "stdsocks/hexmode.h"
+#include "stdsocks/options.h"
+#include "stdsocks/session.h"
+
+#define PROBLEM_MAX 8192 /* bytes of mistakes that are told; the first ones */
+
+static int show(int fd, const char *text, size_t len, int status)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+		if (n <= 0)
+			return EXIT_SYSTEM;
+		text += n;
+		len -= (size_t)n;
+	}
+	return status;
+}
+
+/* Says each line of the problem where the operator will find it. */
+static int complain(const struct writer *problem, int status)
+{
+	struct sink sink = sink_open(true);
+	const struct writer no_fields = writer_on(NULL, 0);
+	const char *end = problem->bytes + problem->len;
+
+	for (const char *line = problem->bytes; line < end;) {
+		const char *newline = memchr(line, '\n', (size_t)(end - line));
+		size_t len = newline ? (size_t)(newline - line) : (size_t)(end - line);
+		struct writer one = {.bytes = (char *)line, .cap = len, .len = len};
+		sink_say(&sink, SINK_ERROR, &one, &no_fields, false);
+		line += len + 1;
+	}
+	return status;
+}
+
+static int complain_of(const char *what, int status)
+{
+	struct writer problem = {.bytes = (char *)what, .len = strlen(what)};
+	return complain(&problem, status);
+}
+
+/* Why nobody can be served on these descriptors, or NULL. */
+static const char *not_a_client(enum client_kind kind)
+{
+	switch (kind) {
+	case CLIENT_LISTENING:
+		return "standard input is a listening socket; have it accepted first "
+		       "(systemd: Accept=yes, xinetd: wait = no, inetd: nowait)";
+	case CLIENT_DATAGRAM:
+		return "standard input is no stream socket; SOCKS 5 begins on TCP "
+		       "(systemd: ListenStream=, inetd: stream tcp)";
+	case CLIENT_CLOSED:
+		return "standard input or output is closed; start it from a super-server "
+		       "or with pipes";
+	case CLIENT_TERMINAL:
+	case CLIENT_GONE:
+	case CLIENT_INET:
+	case CLIENT_UNIX:
+	case CLIENT_STDIO:
+		break;
+	}
+	return NULL;
+}
+
+/* What is opened from now on must not become descriptor 0, 1 or 2. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int serve(const struct config *config, const struct client *client, int64_t start_us,
+	const struct options *options)
+{
+	static const char *const kinds[] = {[CLIENT_GONE] = "unknown",
+		[CLIENT_INET] = "inet",
+		[CLIENT_UNIX] = "unix",
+		[CLIENT_STDIO] = "stdio"};
+	struct record record = {.client_kind = kinds[client->kind],
+		.client = client->remote,
+		.command = RECORD_NONE,
+		.reply = RECORD_NONE,
+		.resolve_us = RECORD_NONE,
+		.connect_us = RECORD_NONE,
+		.total_us = 0,
+		.end = RECORD_CLIENT_GONE,
+		.closed_by = RECORD_CLIENT};
+	char message_bytes[RECORD_MESSAGE_MAX], fields_bytes[RECORD_FIELDS_MAX];
+
+	wait_prepare();
+	struct sink sink = sink_open(options->trace || options->hex);
+	if (client->kind != CLIENT_GONE)
+		session_run(
+			config, client, start_us, options->trace && sink.stderr_is_ours, &record);
+
+	struct writer message = writer_on(message_bytes, sizeof message_bytes);
+	struct writer fields = writer_on(fields_bytes, sizeof fields_bytes);
+	record_put_message(&message, &record);
+	record_put_fields(&fields, &record);
+	bool failed = record.end == RECORD_FAILED;
+	sink_say(&sink, failed ? SINK_ERROR : SINK_NOTICE, &message, &fields, options->trace);
+	return failed ? EXIT_SYSTEM : EXIT_OVER;
+}
+
+int main(int argc, char **argv)
+{
+	int64_t start_us = clock_now_us();
+	char problem_bytes[PROBLEM_MAX];
+	struct writer problem = writer_on(problem_bytes, sizeof problem_bytes);
+	struct options options;
+	struct config config;
+
+	if (!options_parse(argc, argv, &options, &problem))
+		return complain(&problem, EXIT_USAGE);
+	if (options.mode == MODE_HELP)
+		return show(STDOUT_FILENO, options_help, strlen(options_help), EXIT_OVER);
+	if (options.mode == MODE_VERSION)
+		return show(STDOUT_FILENO, "stdsocks " VERSION "\n", sizeof "stdsocks " VERSION,
+			EXIT_OVER);
+
+	bool right = options_config(&options, &config, &problem);
+	if (options.mode == MODE_CHECK)
+		return show(
+			STDERR_FILENO, problem.bytes, problem.len, right ? EXIT_OVER : EXIT_CONFIG);
+	if (!right)
+		return complain(&problem, EXIT_CONFIG);
+
+	if (options.hex && !hexmode_enter())
+		return complain_of(strerror(errno), EXIT_SYSTEM);
+	struct client client = client_on_stdio();
+	if (client.kind == CLIENT_TERMINAL)
+		return show(STDERR_FILENO, options_on_a_terminal, strlen(options_on_a_terminal),
+			EXIT_USAGE);
+	if (client.kind == CLIENT_CLOSED || fcntl(STDERR_FILENO, F_GETFD) < 0)
+		fill_standard_descriptors();
+	if (not_a_client(client.kind))
+		return complain_of(not_a_client(client.kind), EXIT_USAGE);
+	return serve(&config, &client, start_us, &options);
+}
