@@ -27,7 +27,7 @@ CC = musl-gcc
 # for one (rcrt1.o, beside its specs), so they are named here; where they are missing it is not PIE.
 musl_lib := $(dir $(shell sed -n 's/.* -specs[= ]*"\{0,1\}\([^" ]*\).*/\1/p' $(shell command -v musl-gcc)))
 ifneq ($(wildcard $(musl_lib)rcrt1.o),)
-our_LDFLAGS = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now \
+our_LDFLAGS = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text,-z,norelro \
 	$(addprefix $(musl_lib),rcrt1.o crti.o crtn.o)
 else
 our_LDFLAGS = -static -no-pie
@@ -36,6 +36,8 @@ else
 CC = gcc
 our_LDFLAGS = -pie -Wl,-z,relro,-z,now
 endif
+
+our_LDFLAGS += -Wl,--sort-section=name # src/stdsocks/large.h
 
 ifneq ($(SANITIZE),)
 our_CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -68,7 +70,7 @@ $(BUILD)/flags: always
 
 LISTEN = 127.0.0.1:1080
 HOST_CC = gcc
-HOST_CFLAGS = -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra $(if $(CI),-Werror)
+HOST_CFLAGS = -std=c11 -O2 -Wall -Wextra $(if $(CI),-Werror)
 tested = $(filter-out $(BUILD)/obj/stdsocks/main.o,$(objects))
 units := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 bench = build/tests/bench/bench build/tests/bench/count build/tests/bench/floor

@@ -10,6 +10,7 @@
 #include "net/wait.h"
 #include "record/sink.h"
 #include "stdsocks/hexmode.h"
+#include "stdsocks/large.h"
 #include "stdsocks/options.h"
 #include "stdsocks/session.h"
 
@@ -100,7 +101,7 @@ static int serve(const struct config *config, const struct client *client, int64
 		.total_us = 0,
 		.end = RECORD_CLIENT_GONE,
 		.closed_by = RECORD_CLIENT};
-	char message_bytes[RECORD_MESSAGE_MAX], fields_bytes[RECORD_FIELDS_MAX];
+	static char message_bytes[RECORD_MESSAGE_MAX] LARGE, fields_bytes[RECORD_FIELDS_MAX] LARGE;
 
 	wait_prepare();
 	struct sink sink = sink_open(options->trace || options->hex);
@@ -120,9 +121,9 @@ static int serve(const struct config *config, const struct client *client, int64
 int main(int argc, char **argv)
 {
 	int64_t start_us = clock_now_us();
-	char problem_bytes[PROBLEM_MAX];
+	static char problem_bytes[PROBLEM_MAX] LARGE;
 	struct writer problem = writer_on(problem_bytes, sizeof problem_bytes);
-	struct options options;
+	static struct options options;
 	struct config config;
 
 	if (!options_parse(argc, argv, &options, &problem))

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "stdsocks/large.h"
+
 const char options_help[] =
 	"usage: stdsocks [-f FILE] [-o 'KEYWORD VALUE']... [--trace] [--hex]\n"
 	"       stdsocks [-f FILE] [-o 'KEYWORD VALUE']... --check\n"
@@ -165,7 +167,7 @@ static bool read_file(
 static bool apply_file(
 	const char *file, bool must_exist, struct config *config, struct writer *problem)
 {
-	static char bytes[OPTIONS_FILE_MAX + 1];
+	static char bytes[OPTIONS_FILE_MAX + 1] LARGE;
 	size_t len;
 	bool right = read_file(file, must_exist, bytes, &len, problem);
 	struct line line = {.text = bytes, .place = file};

@@ -9,6 +9,7 @@
 #include "net/dial.h"
 #include "net/relay.h"
 #include "record/trace.h"
+#include "stdsocks/large.h"
 
 struct session {
 	const struct config *config;
@@ -20,8 +21,8 @@ struct session {
 	struct addr bound; /* RFC 1928 s6: BND, our end of the connection to upstream */
 };
 
-/* What was read and not yet delivered, in each direction. Untouched pages cost nothing. */
-static struct buffer up, down;
+/* What was read and not yet delivered, in each direction. */
+static struct buffer up LARGE, down LARGE;
 
 static bool end(struct session *s, enum record_end how, enum record_who who, int error)
 {
@@ -262,7 +263,7 @@ static bool connect_upstream(struct session *s, const struct resolve_list *list)
 
 static bool reach(struct session *s)
 {
-	struct resolve_list list;
+	static struct resolve_list list LARGE;
 	return resolve(s, &list) && connect_upstream(s, &list);
 }
 
