@@ -63,6 +63,15 @@ struct sink sink_open(bool want_stderr)
 	return sink;
 }
 
+struct sink sink_open_for_mistakes(void)
+{
+	struct stat own;
+	if (fstat(STDERR_FILENO, &own) == 0 && !S_ISSOCK(own.st_mode))
+		return (struct sink){
+			.kind = SINK_STDERR, .fd = STDERR_FILENO, .stderr_is_ours = true};
+	return sink_open(true);
+}
+
 /* https://systemd.io/JOURNAL_NATIVE_PROTOCOL: fields without newlines in them are lines. */
 static void put_journal(struct writer *w, enum sink_level level, const struct writer *message,
 	const struct writer *fields)

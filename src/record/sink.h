@@ -25,6 +25,10 @@ struct sink {
  * standard error. Standard error only when it is ours. */
 struct sink sink_open(bool want_stderr);
 
+/* The same for a mistake of the operator's, before a client was heard: standard error, unless it is
+ * the client's socket. That it is a pipe or file which standard output is, too, does no harm. */
+struct sink sink_open_for_mistakes(void);
+
 /* One line, whole: message without a newline; fields as the journal wants them, "NAME=value\n" each,
  * perhaps none. Standard error gets the fields too when with_fields. A sink that does not take it
  * within SINK_PATIENCE_MS is given up for standard error. */

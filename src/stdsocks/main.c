@@ -14,7 +14,9 @@
 #include "stdsocks/options.h"
 #include "stdsocks/session.h"
 
-#define PROBLEM_MAX 8192 /* bytes of mistakes that are told; the first ones */
+/* Bytes of mistakes that are told: more than any file has that was meant as one. */
+#define PROBLEM_MAX ((size_t)1024 * 1024)
+static const char and_more[] = "there are more mistakes; mend these first\n";
 
 static int show(int fd, const char *text, size_t len, int status)
 {
@@ -31,7 +33,7 @@ static int show(int fd, const char *text, size_t len, int status)
 /* Says each line of the problem where the operator will find it. */
 static int complain(const struct writer *problem, int status)
 {
-	struct sink sink = sink_open(true);
+	struct sink sink = sink_open_for_mistakes();
 	const struct writer no_fields = writer_on(NULL, 0);
 	const char *end = problem->bytes + problem->len;
 
@@ -41,6 +43,10 @@ static int complain(const struct writer *problem, int status)
 		struct writer one = {.bytes = (char *)line, .cap = len, .len = len};
 		sink_say(&sink, SINK_ERROR, &one, &no_fields, false);
 		line += len + 1;
+	}
+	if (problem->full) {
+		const struct writer more = {.bytes = (char *)and_more, .len = sizeof and_more - 2};
+		sink_say(&sink, SINK_ERROR, &more, &no_fields, false);
 	}
 	return status;
 }
@@ -135,9 +141,12 @@ int main(int argc, char **argv)
 			EXIT_OVER);
 
 	bool right = options_config(&options, &config, &problem);
-	if (options.mode == MODE_CHECK)
-		return show(
-			STDERR_FILENO, problem.bytes, problem.len, right ? EXIT_OVER : EXIT_CONFIG);
+	if (options.mode == MODE_CHECK) {
+		show(STDERR_FILENO, problem.bytes, problem.len, EXIT_OVER);
+		if (problem.full)
+			show(STDERR_FILENO, and_more, strlen(and_more), EXIT_OVER);
+		return right ? EXIT_OVER : EXIT_CONFIG;
+	}
 	if (!right)
 		return complain(&problem, EXIT_CONFIG);
 

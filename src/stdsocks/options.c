@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,6 +47,9 @@ const char options_on_a_terminal[] =
 	"\n"
 	"To install it for good, and for everything else: stdsocks(8), stdsocks --help.\n";
 
+/* A line's words, all escaped, in quotes; what would do; and a place of PATH_MAX. */
+#define MISTAKE_MAX (4 * CONFIG_LINE_MAX + 512 + 4096)
+
 enum { OPTION_HEX = 256, OPTION_TRACE, OPTION_CHECK, OPTION_HELP, OPTION_VERSION };
 
 static bool mistake(struct writer *problem, const char *what, const char *word)
@@ -54,6 +58,16 @@ static bool mistake(struct writer *problem, const char *what, const char *word)
 	writer_escaped(problem, word, strlen(word));
 	writer_str(problem, "; see stdsocks --help");
 	return false;
+}
+
+/* The option that getopt_long(3) has just complained of: it tells a letter, and no long name. */
+static const char *at_fault(char **argv)
+{
+	static char letter[3] = "-";
+	if (optopt == 0 || (optopt >= OPTION_HEX && optopt <= OPTION_VERSION))
+		return argv[optind - 1];
+	letter[1] = optopt < 0x80 ? (char)optopt : '?'; /* a part of some character */
+	return letter;
 }
 
 bool options_parse(int argc, char **argv, struct options *o, struct writer *problem)
@@ -95,9 +109,9 @@ bool options_parse(int argc, char **argv, struct options *o, struct writer *prob
 			o->mode = MODE_VERSION;
 			break;
 		case ':':
-			return mistake(problem, "an argument is missing after ", argv[optind - 1]);
+			return mistake(problem, "an argument is missing after ", at_fault(argv));
 		default:
-			return mistake(problem, "no such option: ", argv[optind - 1]);
+			return mistake(problem, "no such option: ", at_fault(argv));
 		}
 	}
 	return optind == argc || mistake(problem, "no argument is expected: ", argv[optind]);
@@ -114,19 +128,21 @@ struct line {
 /* A mistake becomes one line of problem: "PLACE:LINE: what; what would do". */
 static bool apply(const struct line *line, struct config *config, struct writer *problem)
 {
-	char text[CONFIG_LINE_MAX];
+	static char what_bytes[MISTAKE_MAX] LARGE, text[MISTAKE_MAX] LARGE;
+	struct writer what = writer_on(what_bytes, sizeof what_bytes);
 	struct writer w = writer_on(text, sizeof text);
 
-	if (config_line(config, line->text, line->len, &w))
+	if (config_line(config, line->text, line->len, &what))
 		return true;
-	writer_str(problem, line->place);
+	writer_str(&w, line->place);
 	if (line->number > 0) {
-		writer_u8(problem, ':');
-		writer_decimal(problem, line->number, 1);
+		writer_u8(&w, ':');
+		writer_decimal(&w, line->number, 1);
 	}
-	writer_str(problem, ": ");
-	writer_bytes(problem, w.bytes, w.len);
-	writer_u8(problem, '\n');
+	writer_str(&w, ": ");
+	writer_bytes(&w, what.bytes, what.len);
+	writer_u8(&w, '\n');
+	writer_bytes(problem, w.bytes, w.len); /* whole, or not at all */
 	return false;
 }
 
@@ -137,6 +153,25 @@ static bool unreadable(struct writer *problem, const char *file, const char *why
 	writer_str(problem, why);
 	writer_str(problem, "; make it a readable file of at most 64K, or name another with -f\n");
 	return false;
+}
+
+/* Reads to the end of a file or pipe: the number of bytes, at most OPTIONS_FILE_MAX + 1, or -errno.
+ * A pipe has OPTIONS_PIPE_MS to say more; one that says nothing at all is no configuration. */
+static ssize_t read_all(int fd, char *bytes)
+{
+	struct pollfd more = {.fd = fd, .events = POLLIN};
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, bytes + len, OPTIONS_FILE_MAX + 1 - len)) != 0) {
+		if (n > 0)
+			len += (size_t)n;
+		else if (errno != EAGAIN)
+			return -errno;
+		else if (poll(&more, 1, OPTIONS_PIPE_MS) <= 0)
+			return -ETIMEDOUT;
+	}
+	return len == 0 && lseek(fd, 0, SEEK_CUR) < 0 ? -ENODATA : (ssize_t)len;
 }
 
 /* The file's bytes; none when the default file does not exist. */
@@ -150,17 +185,13 @@ static bool read_file(
 	if (fd < 0)
 		return unreadable(problem, file, strerror(errno));
 
-	ssize_t n;
-	size_t len = 0;
-	while ((n = read(fd, bytes + len, OPTIONS_FILE_MAX + 1 - len)) > 0)
-		len += (size_t)n;
-	int error = errno;
+	ssize_t len = read_all(fd, bytes);
 	close(fd);
-	if (n < 0)
-		return unreadable(problem, file, strerror(error));
-	if (len > OPTIONS_FILE_MAX)
+	if (len < 0)
+		return unreadable(problem, file, strerror((int)-len));
+	if ((size_t)len > OPTIONS_FILE_MAX)
 		return unreadable(problem, file, "too large");
-	*ret_len = len;
+	*ret_len = (size_t)len;
 	return true;
 }
 

@@ -15,6 +15,8 @@ enum options_mode { MODE_SERVE, MODE_CHECK, MODE_HELP, MODE_VERSION };
 #define OPTIONS_FILE_MAX         ((size_t)64 * 1024)
 /* With --hex a person types: the handshake's time where nothing else is configured. */
 #define OPTIONS_HEX_HANDSHAKE_US (INT64_C(600) * 1000000)
+/* How long a pipe in the file's place may take for its next bytes. */
+#define OPTIONS_PIPE_MS          1000
 #define OPTIONS_DEFAULT_FILE     SYSCONFDIR "/stdsocks/stdsocks.conf"
 
 struct options {
@@ -29,7 +31,7 @@ struct options {
 bool options_parse(int argc, char **argv, struct options *ret_options, struct writer *problem);
 
 /* The configuration: what is built in, then the file, then -o. False when any line is wrong or the
- * file cannot be read: then every mistake is put into problem, a line each. */
+ * file cannot be read: then every mistake is put into problem, a line each, as far as they fit: problem->full tells. */
 bool options_config(
 	const struct options *options, struct config *ret_config, struct writer *problem);
 

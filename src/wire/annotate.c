@@ -80,24 +80,17 @@ static const char *login_status_text(uint8_t status)
 	return status == 0 ? "success" : "failure"; /* RFC 1929 s2 */
 }
 
-static void put_addr(struct writer *w, struct reader *r, uint8_t atyp, const char *whose)
+static void put_ip(
+	struct writer *w, struct reader *r, enum addr_kind kind, uint8_t len, const char *name)
 {
-	enum addr_kind kind = atyp == SOCKS5_IPV4 ? ADDR_IPV4 : ADDR_IPV6;
-	uint8_t len = atyp == SOCKS5_IPV4 ? 4 : 16;
-
-	if (atyp == SOCKS5_DOMAINNAME) {
-		len = put_number(w, r, "LEN");
-		put_text(w, r, len, whose, false);
-	} else if (atyp == SOCKS5_IPV4 || atyp == SOCKS5_IPV6) {
-		const uint8_t *bytes = reader_bytes(r, len);
-		if (!bytes)
-			return;
-		put_hex(w, bytes, len, false);
-		writer_str(w, whose);
-		struct addr a = addr_of(kind, bytes, len, 0);
-		addr_put_host(w, &a);
-		writer_u8(w, '\n');
-	}
+	const uint8_t *bytes = reader_bytes(r, len);
+	if (!bytes)
+		return;
+	struct addr a = addr_of(kind, bytes, len, 0);
+	put_hex(w, bytes, len, false);
+	writer_str(w, name);
+	addr_put_host(w, &a);
+	writer_u8(w, '\n');
 }
 
 static void put_port(struct writer *w, struct reader *r, const char *name)
@@ -133,8 +126,20 @@ static void put_request_or_reply(struct writer *w, struct reader *r, bool is_req
 	else
 		put_code(w, r, "REP", socks5_reply_text);
 	put_number(w, r, "RSV");
-	uint8_t atyp = put_code(w, r, "ATYP", socks5_atyp_text);
-	put_addr(w, r, atyp, is_request ? "DST.ADDR " : "BND.ADDR ");
+	const char *addr = is_request ? "DST.ADDR " : "BND.ADDR ";
+	switch (put_code(w, r, "ATYP", socks5_atyp_text)) {
+	case SOCKS5_IPV4:
+		put_ip(w, r, ADDR_IPV4, 4, addr);
+		break;
+	case SOCKS5_DOMAINNAME:
+		put_text(w, r, put_number(w, r, "LEN"), addr, false);
+		break;
+	case SOCKS5_IPV6:
+		put_ip(w, r, ADDR_IPV6, 16, addr);
+		break;
+	default:
+		return; /* where the port would be cannot be known */
+	}
 	put_port(w, r, is_request ? "DST.PORT " : "BND.PORT ");
 }
 

@@ -57,6 +57,7 @@ void writer_hex(struct writer *w, uint8_t byte)
 void writer_escaped(struct writer *w, const void *bytes, size_t n)
 {
 	const uint8_t *p = bytes;
+	size_t start = w->len;
 	for (size_t i = 0; i < n; i++) {
 		if (p[i] == '\n') {
 			writer_str(w, "\\n");
@@ -74,4 +75,6 @@ void writer_escaped(struct writer *w, const void *bytes, size_t n)
 			writer_u8(w, p[i]);
 		}
 	}
+	if (w->full)
+		w->len = start; /* whole or not at all */
 }
