@@ -118,17 +118,20 @@ static int start(const struct addr *to, const struct dial_source *source)
 	return fd;
 }
 
-static void start_next(struct race *race)
+/* False when it failed at once. */
+static bool start_next(struct race *race)
 {
 	struct pollfd *attempt = &race->attempts[race->started];
 	attempt->fd = start(&race->list->addrs[race->started], race->source);
 	attempt->events = POLLOUT;
 	attempt->revents = 0;
 	race->started++;
-	if (attempt->fd >= 0)
-		race->running++;
-	else
+	if (attempt->fd < 0) {
 		note_failure(race, attempt->fd);
+		return false;
+	}
+	race->running++;
+	return true;
 }
 
 /* What has become of an attempt that poll(2) calls ready: 0 when it is connected, else -errno. */
@@ -185,8 +188,7 @@ static int run(struct race *race, int64_t deadline_us)
 		bool more = race->started < race->list->count;
 		int64_t now_us = clock_now_us();
 		if (more && (race->running == 0 || now_us >= next_us)) {
-			start_next(race);
-			next_us = race->running > 0 ? now_us + DIAL_DELAY_US : now_us;
+			next_us = start_next(race) ? now_us + DIAL_DELAY_US : now_us;
 			continue;
 		}
 		if (race->running == 0)

@@ -20,7 +20,7 @@ struct dial_source {
 void dial_order(struct resolve_list *list);
 
 /* Connects to the first address of the list that answers: the next one is tried DIAL_DELAY_US
- * after the one before it, or at once when none is left trying. The descriptor, non-blocking and
+ * after the one before it, or at once when one has failed. The descriptor, non-blocking and
  * the caller's; *ret_remote is where it leads and *ret_local our own end. Or -errno when deadline_us is past (-ETIMEDOUT),
  * SIGTERM came (-ECANCELED), the process may not or cannot make a socket as *source wants it, or
  * all have failed: then it is the error of the attempt that got furthest. A connection to itself
