@@ -70,7 +70,7 @@ $(BUILD)/flags: always
 
 LISTEN = 127.0.0.1:1080
 HOST_CC = gcc
-HOST_CFLAGS = -std=c11 -O2 -Wall -Wextra $(if $(CI),-Werror)
+HOST_CFLAGS = -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra $(if $(CI),-Werror)
 tested = $(filter-out $(BUILD)/obj/stdsocks/main.o,$(objects))
 units := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 bench = build/tests/bench/bench build/tests/bench/count build/tests/bench/floor
@@ -91,8 +91,9 @@ check: all $(units) build/tests/launch build/tests/bench/count
 lint: all
 	tests/lint $(BUILD)
 
+# BENCHFLAGS=--quick for a look; see tests/bench/run --help.
 bench: all $(bench)
-	tests/bench/run --handler stdsocks=$(BUILD)/stdsocks
+	tests/bench/run --handler stdsocks=$(BUILD)/stdsocks $(BENCHFLAGS)
 
 bench-plot: bench
 	tests/bench/plot
@@ -101,6 +102,20 @@ $(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(tested)
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/unit $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
 		$(LDFLAGS) -o $@ $< $(tested)
+
+bench_sources = $(addprefix tests/bench/,bench.c client.c memory.c setup.c stream.c upstream.c util.c)
+build/tests/bench/bench: $(bench_sources) tests/bench/bench.h
+	@mkdir -p $(@D)
+	$(call say,CC) $(HOST_CC) $(HOST_CFLAGS) -pthread -o $@ $(bench_sources)
+
+build/tests/bench/count: tests/bench/count.c
+	@mkdir -p $(@D)
+	$(call say,CC) $(HOST_CC) $(HOST_CFLAGS) -o $@ $<
+
+# The floor is built as the handler is: what is compared is what they do.
+build/tests/bench/floor: tests/bench/floor.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) $(LDFLAGS) -o $@ $<
 
 build/tests/launch: tests/tools/launch.c
 	@mkdir -p $(@D)

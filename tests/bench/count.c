@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: ISC */
+/* count HANDLER [ARG]... : starts the handler on a connected TCP socket, as an inetd would, asks it
+ * for an IPv4 address on loopback, and prints what it did from exec until the reply had arrived:
+ *   syscalls N          execve itself included
+ *   minor_faults N      those of the kernel's own work inside execve included
+ *   relay_syscalls N    further system calls until it first waits for both sides
+ * The handler is traced, and the client moves only while it is stopped after a system call: no
+ * clock and no second processor is in the result, so it can be asserted in a test. */
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/ptrace.h> /* struct ptrace_syscall_info; after sys/ptrace.h, which it collides with */
+
+#define RUN_TIMEOUT_S 10
+#define RUNS          5 /* the first brings the file into memory; the least of all is the handler's own */
+
+static const unsigned char greeting[] = {5, 1, 0};
+enum { METHOD_LEN = 2, REPLY_LEN = 10, ANSWER_LEN = METHOD_LEN + REPLY_LEN };
+
+struct client {
+	int fd;
+	uint16_t upstream_port;
+	size_t answer_len;
+};
+
+struct counts {
+	long syscalls, minor_faults, relay_syscalls;
+};
+
+static int listen_loopback(uint16_t *ret_port)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t addr_len = sizeof addr;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, addr_len) < 0 || listen(fd, 8) < 0 ||
+		getsockname(fd, (struct sockaddr *)&addr, &addr_len) < 0)
+		err(1, "listen");
+	*ret_port = ntohs(addr.sin_port);
+	return fd;
+}
+
+static int connect_loopback(uint16_t port)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
+		err(1, "connect");
+	return fd;
+}
+
+static void send_or_exit(int fd, const unsigned char *bytes, size_t len)
+{
+	if (send(fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
+		err(1, "send");
+}
+
+/* Takes what has come and sends what is due. True once the whole reply is here. */
+static bool client_step(struct client *client)
+{
+	unsigned char bytes[ANSWER_LEN];
+	uint16_t port = client->upstream_port;
+	unsigned char request[] = {5, 1, 0, 1, 127, 0, 0, 1, (uint8_t)(port >> 8), (uint8_t)port};
+	ssize_t n = recv(client->fd, bytes, ANSWER_LEN - client->answer_len, MSG_DONTWAIT);
+
+	if (n < 0 && errno != EAGAIN)
+		err(1, "recv");
+	for (ssize_t i = 0; i < n; i++, client->answer_len++) {
+		size_t at = client->answer_len;
+
+		if ((at == 0 || at == METHOD_LEN) && bytes[i] != 5)
+			errx(1, "not SOCKS5: byte %zu is %02x", at, bytes[i]);
+		if ((at == 1 || at == METHOD_LEN + 1) && bytes[i] != 0)
+			errx(1, "refused: byte %zu is %02x", at, bytes[i]);
+		if (at == METHOD_LEN - 1)
+			send_or_exit(client->fd, request, sizeof request);
+	}
+	return client->answer_len == ANSWER_LEN;
+}
+
+static long minor_faults_of(pid_t pid)
+{
+	char path[64];
+	long faults;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (!f || fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %ld", &faults) != 1)
+		err(1, "%s", path);
+	fclose(f);
+	return faults;
+}
+
+static pid_t start(char *argv[], int fd)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		err(1, "fork");
+	if (pid == 0) {
+		if (dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0 ||
+			ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+			err(127, "start");
+		raise(SIGSTOP);
+		execv(argv[0], argv);
+		err(127, "%s", argv[0]);
+	}
+	if (waitpid(pid, &status, 0) < 0 || !WIFSTOPPED(status) ||
+		ptrace(PTRACE_SETOPTIONS, pid, NULL,
+			PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL) < 0)
+		err(1, "ptrace");
+	return pid;
+}
+
+/* Lets the handler go on to the next stop before or after a system call. False if it has ended. */
+static bool next_stop(pid_t pid, struct client *client, struct ptrace_syscall_info *ret_info)
+{
+	int status, signal = 0;
+	pid_t stopped;
+
+	for (;;) {
+		if (ptrace(PTRACE_SYSCALL, pid, NULL, (void *)(intptr_t)signal) < 0)
+			err(1, "ptrace");
+		/* If the network was late, the handler may sit in a system call that only the
+		 * client's next bytes will end. */
+		while ((stopped = waitpid(pid, &status, WNOHANG)) == 0) {
+			client_step(client);
+			sched_yield();
+		}
+		if (stopped < 0)
+			err(1, "waitpid");
+		if (!WIFSTOPPED(status))
+			return false;
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+			break;
+		signal = status >> 16
+			? 0
+			: WSTOPSIG(status); /* an exec event, or a signal to pass on */
+	}
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof *ret_info, ret_info) <= 0)
+		err(1, "ptrace");
+	return true;
+}
+
+static bool is_wait(uint64_t number)
+{
+	switch (number) {
+	case SYS_ppoll:
+	case SYS_pselect6:
+	case SYS_epoll_pwait:
+#ifdef SYS_poll /* newer architectures have only the above */
+	case SYS_poll:
+	case SYS_select:
+	case SYS_epoll_wait:
+#endif
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void until_exec(pid_t pid, struct client *client)
+{
+	struct ptrace_syscall_info info;
+
+	do
+		if (!next_stop(pid, client, &info))
+			errx(1, "the handler was not started");
+	while (info.op != PTRACE_SYSCALL_INFO_ENTRY || info.entry.nr != SYS_execve);
+}
+
+/* Returns the number of system calls. */
+static long until_reply(pid_t pid, struct client *client)
+{
+	struct ptrace_syscall_info info = {0};
+	long syscalls = 0;
+
+	do {
+		if (!next_stop(pid, client, &info))
+			errx(1, "the handler ended before it had answered");
+		syscalls += info.op == PTRACE_SYSCALL_INFO_ENTRY;
+	} while (info.op != PTRACE_SYSCALL_INFO_EXIT || !client_step(client));
+	return syscalls;
+}
+
+/* Until it waits, or ends. Returns the number of system calls before that wait. */
+static long until_wait(pid_t pid, struct client *client)
+{
+	struct ptrace_syscall_info info;
+	long syscalls = 0;
+
+	while (next_stop(pid, client, &info)) {
+		if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+			continue;
+		if (is_wait(info.entry.nr))
+			break;
+		syscalls++;
+	}
+	return syscalls;
+}
+
+static struct counts trace(pid_t pid, struct client *client)
+{
+	struct counts counts;
+	long faults_before;
+
+	until_exec(pid, client);
+	faults_before = minor_faults_of(pid);
+	counts.syscalls = 1 + until_reply(pid, client);
+	counts.minor_faults = minor_faults_of(pid) - faults_before;
+	counts.relay_syscalls = until_wait(pid, client);
+	return counts;
+}
+
+static struct counts run(char *argv[])
+{
+	uint16_t port;
+	struct client client = {0};
+	int upstream_fd = listen_loopback(&client.upstream_port); /* its backlog answers */
+	int listen_fd = listen_loopback(&port);
+	int fd;
+	struct counts counts;
+	pid_t pid;
+
+	client.fd = connect_loopback(port);
+	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		err(1, "accept");
+	send_or_exit(client.fd, greeting, sizeof greeting);
+	pid = start(argv, fd);
+	close(fd);
+	counts = trace(pid, &client);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(client.fd);
+	close(listen_fd);
+	close(upstream_fd);
+	return counts;
+}
+
+int main(int argc, char *argv[])
+{
+	struct counts least;
+
+	if (argc < 2) {
+		fputs("usage: count HANDLER [ARG]...\n", stderr);
+		return 64;
+	}
+	alarm(RUN_TIMEOUT_S);
+	least = run(argv + 1);
+	for (int i = 1; i < RUNS; i++) {
+		struct counts counts = run(argv + 1);
+
+		if (counts.minor_faults < least.minor_faults)
+			least.minor_faults = counts.minor_faults;
+		if (counts.syscalls < least.syscalls)
+			least.syscalls = counts.syscalls;
+		if (counts.relay_syscalls < least.relay_syscalls)
+			least.relay_syscalls = counts.relay_syscalls;
+	}
+	printf("syscalls %ld\nminor_faults %ld\nrelay_syscalls %ld\n", least.syscalls,
+		least.minor_faults, least.relay_syscalls);
+	return 0;
+}

@@ -1,0 +1,214 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Real clients to real servers, through the handler under launch.
+
+load helper
+
+GB=1000000000
+ZERO=00000000000000000000000000000000
+GB_DIGEST=e61756bbcbfe5f6f70ffcdf933e41ef55db7ba2923ab85feeb50eef860520f9f # of so many bytes of AES-128-CTR, its key and counter zero
+
+setup() {
+    launch
+    read -r PROXY_HOST PROXY_PORT <<<"$PROXY"
+}
+
+# nginx serves $BATS_TEST_TMPDIR/www on $NGINX, on both loopback addresses, and $LISTENS elsewhere.
+serve_files() {
+    need nginx
+    NGINX=$(free_port)
+    mkdir -p "$BATS_TEST_TMPDIR/www"
+    cat >"$BATS_TEST_TMPDIR/nginx.conf" <<CONF
+daemon off;
+master_process off;
+pid $BATS_TEST_TMPDIR/nginx.pid;
+error_log stderr;
+events {}
+http {
+    log_format line '\$server_protocol \$status \$request_uri \$http_host';
+    access_log $(log access) line;
+    types { text/html html; application/javascript js; image/svg+xml svg; }
+    client_body_temp_path $BATS_TEST_TMPDIR/body;
+    proxy_temp_path $BATS_TEST_TMPDIR/proxy;
+    fastcgi_temp_path $BATS_TEST_TMPDIR/fastcgi;
+    uwsgi_temp_path $BATS_TEST_TMPDIR/uwsgi;
+    scgi_temp_path $BATS_TEST_TMPDIR/scgi;
+    server {
+        listen 127.0.0.1:$NGINX $1;
+        listen [::1]:$NGINX $1;
+        root $BATS_TEST_TMPDIR/www;
+        ${2:-}
+    }
+}
+CONF
+    : >"$(log access)"
+    start nginx nginx -c "$BATS_TEST_TMPDIR/nginx.conf" -p "$BATS_TEST_TMPDIR" -e stderr
+    wait_listening "$NGINX"
+}
+
+# asked REGEX - the only destination in all records so far, as the handler understood it.
+asked() {
+    ended
+    [[ $(sed -nE 's/^STDSOCKS_DST=//p' "$LOG" | sort -u) == "$1" ]]
+}
+
+# served METHOD BYTES DIGEST - web.py says so.
+served() {
+    wait_line "$(log web)" "^$1 bytes=$2 sha256=$3\$"
+}
+
+# logged COUNT REGEX - nginx has so many such lines in its access log.
+logged() {
+    counted() {
+        (($(grep -cE -- "$2" "$(log access)") == $1))
+    }
+    eventually counted "$@"
+}
+
+fetch() {
+    curl -sS --max-time 60 "$@"
+}
+
+@test "clients: curl --socks5 fetches from an IPv4 literal" {
+    need curl
+    web
+    digest=$(fetch --socks5 "$PROXY_HOST:$PROXY_PORT" "http://127.0.0.1:$WEB/100000" | sha256sum)
+    served GET 100000 "${digest%% *}"
+    asked 127.0.0.1
+}
+
+@test "clients: curl --socks5 fetches from an IPv6 literal" {
+    need curl
+    web ::1
+    digest=$(fetch --socks5 "$PROXY_HOST:$PROXY_PORT" "http://[::1]:$WEB/100000" | sha256sum)
+    served GET 100000 "${digest%% *}"
+    asked ::1
+}
+
+@test "clients: curl --socks5-hostname fetches from a name" {
+    need curl
+    web
+    digest=$(fetch --socks5-hostname "$PROXY_HOST:$PROXY_PORT" "http://localhost:$WEB/100000" | sha256sum)
+    served GET 100000 "${digest%% *}"
+    asked localhost
+}
+
+@test "clients: curl fetches over HTTP/2 without TLS" {
+    need curl
+    serve_files http2
+    head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/www/file"
+    fetch --http2-prior-knowledge --socks5 "$PROXY_HOST:$PROXY_PORT" "http://127.0.0.1:$NGINX/file" |
+        cmp - "$BATS_TEST_TMPDIR/www/file" >&2
+    logged 1 "^HTTP/2.0 200 /file 127.0.0.1:$NGINX\$"
+    asked 127.0.0.1
+}
+
+@test "clients: curl fetches three files over one HTTP/2 connection with TLS, from a name" {
+    need curl openssl
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost \
+        -keyout "$BATS_TEST_TMPDIR/key" -out "$BATS_TEST_TMPDIR/certificate" 2>/dev/null
+    serve_files 'http2 ssl' \
+        "ssl_certificate $BATS_TEST_TMPDIR/certificate; ssl_certificate_key $BATS_TEST_TMPDIR/key;"
+    head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/www/file"
+    url=https://localhost:$NGINX/file
+    fetch --http2 --cacert "$BATS_TEST_TMPDIR/certificate" --socks5-hostname "$PROXY_HOST:$PROXY_PORT" \
+        "$url?1" "$url?2" "$url?3" | cmp - <(cat "$BATS_TEST_TMPDIR"/www/file{,,}) >&2
+    logged 3 "^HTTP/2.0 200 /file.[123] localhost:$NGINX\$"
+    (($(grep -c '^start ' "$LOG") == 1))
+    asked localhost
+}
+
+@test "clients: curl downloads 1 GB unchanged" {
+    need curl openssl
+    web
+    digest=$(fetch --socks5 "$PROXY_HOST:$PROXY_PORT" "http://127.0.0.1:$WEB/$GB" | openssl dgst -sha256 -r)
+    served GET "$GB" "${digest%% *}"
+    ended
+    (($(sed -n 's/^STDSOCKS_BYTES_DOWN=//p' "$LOG") > GB))
+}
+
+@test "clients: curl uploads 1 GB unchanged" {
+    need curl openssl
+    web
+    # A stream cipher's output is as good as random, quickly made, and always the same.
+    openssl enc -aes-128-ctr -K "$ZERO" -iv "$ZERO" -in /dev/zero 2>/dev/null | head -c "$GB" |
+        fetch --socks5 "$PROXY_HOST:$PROXY_PORT" -T - -H "Content-Length: $GB" -H Transfer-Encoding: -H Expect: \
+            "http://127.0.0.1:$WEB/"
+    served PUT "$GB" "$GB_DIGEST"
+    ended
+    (($(sed -n 's/^STDSOCKS_BYTES_UP=//p' "$LOG") > GB))
+}
+
+# The two nc's: what goes in is digested at upstream's end of input, and the digest comes back.
+question_through() {
+    upstream answer-after-eof
+    head -c 500000 /dev/urandom >"$BATS_TEST_TMPDIR/question"
+    answer=$("$@" 127.0.0.1 "$UPSTREAM" <"$BATS_TEST_TMPDIR/question")
+    [[ $answer == "bytes=500000 sha256=$(sha256sum <"$BATS_TEST_TMPDIR/question" | cut -c 1-64)" ]]
+    ended DST=127.0.0.1 DST_PORT="$UPSTREAM" CLOSED_BY=client END=closed
+}
+
+@test "clients: ncat half-closes and gets the answer" {
+    need ncat
+    question_through ncat --proxy-type socks5 --proxy "$PROXY_HOST:$PROXY_PORT"
+}
+
+@test "clients: OpenBSD's nc half-closes and gets the answer" {
+    need nc.openbsd
+    question_through nc.openbsd -N -X 5 -x "$PROXY_HOST:$PROXY_PORT"
+}
+
+@test "clients: proxychains4 takes an unknowing curl to a name" {
+    need proxychains4 curl
+    web
+    cat >"$BATS_TEST_TMPDIR/proxychains.conf" <<CONF
+strict_chain
+proxy_dns
+[ProxyList]
+socks5 $PROXY
+CONF
+    digest=$(proxychains4 -q -f "$BATS_TEST_TMPDIR/proxychains.conf" \
+        curl -sS --max-time 20 "http://localhost:$WEB/100000" | sha256sum)
+    served GET 100000 "${digest%% *}"
+    ended
+}
+
+@test "clients: git clones over HTTP from a name" {
+    need git
+    serve_files ''
+    repository=$BATS_TEST_TMPDIR/www/repository
+    git init -q "$repository"
+    head -c 2000000 /dev/urandom >"$repository/file"
+    git -C "$repository" add file
+    git -C "$repository" -c user.name=test -c user.email=test@localhost commit -qm 'add a file'
+    git -C "$repository" update-server-info
+    git -c http.proxy="socks5h://$PROXY_HOST:$PROXY_PORT" clone -q "http://localhost:$NGINX/repository/.git" "$BATS_TEST_TMPDIR/clone"
+    git -C "$BATS_TEST_TMPDIR/clone" fsck --strict
+    cmp "$repository/file" "$BATS_TEST_TMPDIR/clone/file"
+    asked localhost
+}
+
+# Fifty parts, half of them images and half scripts; each that arrives counts in the title. Chromium's
+# own errands pass the proxy by, to names that do not resolve.
+@test "clients: headless Chromium loads a page with fifty parts" {
+    need chromium
+    serve_files ''
+    {
+        echo '<!doctype html><title>0</title><script>loaded = 0; function arrived() { document.title = ++loaded }</script>'
+        for part in {1..25}; do
+            echo "<img src=$part.svg onload=arrived()><script src=$part.js onload=arrived()></script>"
+            echo '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>' >"$BATS_TEST_TMPDIR/www/$part.svg"
+            echo "/* $part */" >"$BATS_TEST_TMPDIR/www/$part.js"
+        done
+    } >"$BATS_TEST_TMPDIR/www/index.html"
+    page=$(chromium --headless --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage \
+        --no-first-run --disable-background-networking --disable-component-update --disable-sync \
+        --user-data-dir="$BATS_TEST_TMPDIR/profile" \
+        --proxy-server="socks5://$PROXY_HOST:$PROXY_PORT" --proxy-bypass-list='<-loopback>;*.com' \
+        --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1' \
+        --dump-dom "http://localhost:$NGINX/index.html" 2>>"$(log chromium)")
+    [[ $page == *'<title>50</title>'* ]]
+    logged 50 '^HTTP/1.1 200 /[0-9]+\.(js|svg) '
+    asked localhost
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# What a connection costs, where it can be counted: the counts do not depend on the machine.
+
+load helper
+
+# count NAME - of what build/tests/bench/count prints for an IPv4 request.
+count() {
+    "$BUILT/bench/count" "$STDSOCKS" | sed -n "s/^$1 //p"
+}
+
+setup() {
+    case $(file -b "$STDSOCKS") in
+    *static*) ;;
+    *) skip "counted for the static build" ;;
+    esac
+}
+
+@test "cost: at most 50 system calls from exec to the reply" {
+    local calls
+    calls=$(count syscalls)
+    echo "$calls system calls"
+    ((calls > 10 && calls <= 50))
+}
+
+@test "cost: at most 45 minor faults from exec to the reply" {
+    local faults
+    faults=$(count minor_faults)
+    echo "$faults minor faults"
+    ((faults > 5 && faults <= 45))
+}
+
+@test "cost: the handler needs no shared library" {
+    run ldd "$STDSOCKS"
+    [[ $output == *"statically linked"* || $output == *"not a dynamic executable"* ]]
+}

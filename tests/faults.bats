@@ -1,0 +1,227 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Networks that fail: what they say, what they lose, and peers that vanish, on either side.
+
+load helper
+load net/world
+
+setup() {
+    need_world
+    need_wire
+}
+
+@test "faults: the reply tells what ICMP says when it answers the attempt [RFC 1928 6]" {
+    world <<'PY'
+from wire import *
+wire = Wire()
+replies = {  # by ICMP's code: (reply, errno)
+    "192.0.2.%d": {0: (3, 101), 1: (4, 113), 3: (5, 111), 9: (3, 101), 10: (4, 113), 13: (4, 113)},  # RFC 1812 s5.2.7.1
+    "2001:db8::%d": {0: (3, 101), 1: (2, 13), 3: (4, 113), 4: (5, 111), 5: (2, 13)},  # RFC 4443 s3.1
+}
+for form, codes in replies.items():
+    for i, (code, (reply, number)) in enumerate(codes.items(), 1):
+        host = form % i
+        wire.fates[host] = icmp(code)
+        h = Handler()
+        got = h.connect(host, 80)
+        assert got == reply, (host, code, got)
+        h.refused(REPLY=str(reply), ERRNO=str(number), REACHED=None)
+PY
+}
+
+@test "faults: the next address is tried at once when ICMP answers the first [RFC 8305 5]" {
+    world <<'PY'
+from dns import *
+from wire import *
+wire = Wire()
+wire.fates |= {"2001:db8::1": icmp(1), "192.0.2.1": icmp(13), "2001:db8::2": icmp(0), "192.0.2.2": icmp(1)}
+server = Server({"last.test": ["2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2", "192.0.2.3"]})
+listening = wire.listener("192.0.2.3")
+h = Handler()
+h.connected(b"last.test", listening).close()
+h.gone()
+# Four times 250 ms would be a second.
+assert int(h.ended(END="closed", REACHED="192.0.2.3")["STDSOCKS_CONNECT_USEC"]) < 750000
+PY
+}
+
+@test "faults: a connection goes on when ICMP calls its destination unreachable [RFC 1122 4.2.3.9]" {
+    world <<'PY'
+from wire import *
+wire = Wire()
+for host in "192.0.2.1", "2001:db8::1":
+    listening = wire.listener(host)
+    h = Handler()
+    upstream = h.connected(host, listening)
+    for code in 1, 3:
+        answered = threading.Event()
+
+        def once(packet):
+            """ICMP for the first packet, and then the way is free again."""
+            del wire.fates[host]
+            answered.set()
+            return icmp(code)(packet)
+
+        wire.fates[host] = once
+        h.client.send(b"question")
+        assert answered.wait(DEADLINE_S)
+        check(upstream.recv(8), b"question")
+    upstream.close()
+    h.gone()
+    h.ended(END="closed", BYTES_UP="16")
+PY
+}
+
+@test "faults: every byte arrives in both directions when both wires lose and reorder packets" {
+    world <<'PY'
+from wire import *
+near, wire = Wire("clients", "198.51.100", "2001:db8:1:", seed=2), Wire()
+listening = wire.listener("192.0.2.1")
+h = Handler(ends=near.client())
+upstream = h.connected("192.0.2.1", listening)
+for each in near, wire:
+    each.loss, each.reordered = 0.02, 0.05
+SIZE = 1500000
+up, down = pattern(SIZE), pattern(SIZE)[::-1]
+with meanwhile(h.client.send, up), meanwhile(upstream.send, down), meanwhile(lambda: check(upstream.recv(SIZE), up)):
+    check(h.client.recv(SIZE), down)
+h.client.fin()
+check(upstream.end(), (b"", "fin"))
+upstream.fin()
+check(h.client.end(), (b"", "fin"))
+h.ended(END="closed", CLOSED_BY="client", BYTES_UP=str(SIZE), BYTES_DOWN=str(SIZE))
+assert near.lost_count > 20 and wire.lost_count > 20, (near.lost_count, wire.lost_count)
+PY
+}
+
+@test "faults: the handshake is whole when the wire to the client loses and reorders packets" {
+    world <<'PY'
+from wire import *
+near = Wire("clients", "198.51.100", "2001:db8:1:", seed=3)
+(listening,) = listeners("127.0.0.1")
+h = Handler(ends=near.client())
+near.loss, near.reordered = 0.1, 0.3
+wanted = GREETING + request("127.0.0.1", port_of(listening)) + pattern(500)
+h.client.send(wanted, cuts=range(1, len(wanted)))
+check(h.client.recv(6), CHOSEN + b"\x05\x00\x00\x01")
+h.client.recv(6)
+upstream = Peer(listening.accept()[0])
+check(upstream.recv(500), pattern(500))
+upstream.close()
+h.client.close()
+h.ended(END="closed", BYTES_UP="500")
+PY
+}
+
+@test "faults: a transfer goes on when the wire was cut for a while" {
+    world <<'PY'
+from wire import *
+wire = Wire()
+listening = wire.listener("192.0.2.1")
+h = Handler()
+upstream = h.connected("192.0.2.1", listening)
+SIZE = 4 * MIB
+with meanwhile(h.client.send, pattern(SIZE)):
+    upstream.recv(65536)
+    wire.is_cut = True
+    lost_count = wire.lost_count
+    eventually(lambda: wire.lost_count >= lost_count + 3, "something is sent again and lost again")
+    wire.is_cut = False
+    check(upstream.recv(SIZE - 65536), pattern(SIZE)[65536:])
+upstream.close()
+h.client.close()
+h.ended(END="closed", BYTES_UP=str(SIZE))
+PY
+}
+
+@test "faults: the idle timer ends it when upstream has vanished with data on the way" {
+    world <<'PY'
+from wire import *
+wire = Wire()
+listening = wire.listener("192.0.2.1")
+h = Handler("-o", "timeout idle 500ms")
+upstream = h.connected("192.0.2.1", listening)
+wire.is_cut = True
+h.client.send(pattern(100000))
+check(h.client.end(), (b"", "reset"))
+record = h.ended(END="idle-timeout", CLOSED_BY="stdsocks", BYTES_DOWN="0")
+assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 5000000, record
+PY
+}
+
+@test "faults: the idle timer ends it when the client has vanished with data on the way" {
+    world <<'PY'
+from wire import *
+near = Wire("clients", "198.51.100", "2001:db8:1:")
+(listening,) = listeners("127.0.0.1")
+h = Handler("-o", "timeout idle 500ms", ends=near.client())
+upstream = h.connected("127.0.0.1", listening)
+near.is_cut = True
+with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+    while True:
+        upstream.send(pattern(MIB))
+h.ended(END="idle-timeout", CLOSED_BY="stdsocks")
+PY
+}
+
+@test "faults: the handshake's deadline ends it when the client vanishes in the middle of a message" {
+    world <<'PY'
+from wire import *
+near = Wire("clients", "198.51.100", "2001:db8:1:")
+h = Handler("-o", "timeout handshake 500ms", ends=near.client())
+h.client.send(GREETING + b"\x05\x01")
+check(h.client.recv(2), CHOSEN)
+near.is_cut = True
+h.ended(END="handshake-timeout", CLOSED_BY="stdsocks", REPLY=None)
+PY
+}
+
+@test "faults: the handler ends when the client vanishes before the reply to its request" {
+    world <<'PY'
+from wire import *
+near = Wire("clients", "198.51.100", "2001:db8:1:")
+h = Handler(ends=near.client())
+h.client.send(GREETING)
+check(h.client.recv(2), CHOSEN)
+h.client.send(request("127.0.0.1", CLOSED_PORT)[:-1])
+h.client.acknowledged()
+near.fates["198.51.100.1"] = drop  # nothing of ours arrives there any more
+h.client.send(request("127.0.0.1", CLOSED_PORT)[-1:])
+h.ended(END="refused", REPLY="5")
+PY
+}
+
+# The span after which a peer has vanished is three minutes, and stands in the sockets; the test
+# makes it shorter there, from outside.
+vanishes() {
+    {
+        echo "WHO = '$1'"
+        cat <<'PY'
+from wire import *
+near, wire = Wire("clients", "198.51.100", "2001:db8:1:"), Wire()
+listening = wire.listener("192.0.2.1")
+h = Handler(ends=near.client())
+upstream = h.connected("192.0.2.1", listening)
+h.client.send(b"x")
+check(upstream.recv(1), b"x")  # the relay runs
+gone, left, its_wire, sock = {
+    "client": (h.client, upstream, near, h.take(0)),
+    "upstream": (upstream, h.client, wire, h.upstream()),
+}[WHO]
+check(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT), 180000)
+sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 300)
+its_wire.is_cut = True
+left.send(b"anyone?")
+check(left.end(), (b"", "reset"))
+h.ended(END="vanished", CLOSED_BY=WHO, ERRNO="110", REPLY="0")  # ETIMEDOUT
+PY
+    } | world
+}
+
+@test "faults: the client is reset when upstream has vanished for too long" {
+    vanishes upstream
+}
+
+@test "faults: upstream is reset when the client has vanished for too long" {
+    vanishes client
+}

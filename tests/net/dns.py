@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: ISC
+"""Name servers on 127.0.0.1:53 of a world: dnsmasq, and one that misbehaves as told."""
+
+import ipaddress
+import re
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+from world import WORLD, eventually
+
+TYPES = {1: "A", 28: "AAAA"}
+SERVFAIL, NXDOMAIN, REFUSED = 2, 3, 5
+
+
+class Dnsmasq:
+    """dnsmasq, the authority for .test; anything else it refuses."""
+
+    def __init__(self, *options, hosts=()):
+        """HOSTS are lines as in /etc/hosts."""
+        self.log = f"{WORLD}/dnsmasq.log"
+        with open(f"{WORLD}/names", "w", encoding="ascii") as file:
+            file.writelines(f"{line}\n" for line in hosts)
+        with open(self.log, "wb") as log:
+            subprocess.Popen(
+                ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--no-resolv",
+                 "--no-hosts", "--listen-address=127.0.0.1", "--bind-interfaces", "--pid-file=",
+                 "--log-queries", "--log-facility=-", "--local=/test/", f"--addn-hosts={WORLD}/names",
+                 *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )
+        eventually(self.is_listening, "dnsmasq listens")
+
+    def is_listening(self):
+        with open("/proc/net/udp", encoding="ascii") as udp:
+            return "0100007F:0035" in udp.read()
+
+    def asked(self):
+        """What was asked so far, sorted: "TYPE NAME"."""
+        with open(self.log, encoding="utf-8") as log:
+            return sorted(f"{kind} {name}" for kind, name in re.findall(r"query\[(\w+)\] (\S*) from", log.read()))
+
+
+class Server:
+    """A name server that does with each query what its table says for the name.
+
+    A value is a list of addresses, a number (the RCODE), or a function of (server, query, address
+    of the asker). A name that is not in the table gets no answer. ASKED has every query.
+    """
+
+    def __init__(self, table):
+        self.table = table
+        self.asked = []
+        self.seen = threading.Event()
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.1", 53))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            query, asker = self.sock.recvfrom(512)
+            name, kind = question(query)
+            self.asked.append(f"{TYPES.get(kind, kind)} {name}")
+            self.seen.set()
+            wanted = self.table.get(name.lower(), silent)
+            if callable(wanted):
+                wanted(self, query, asker)
+            elif isinstance(wanted, int):
+                self.sock.sendto(answer(query, rcode=wanted), asker)
+            else:
+                self.sock.sendto(answer(query, wanted), asker)
+
+
+def question(query):
+    """The name and type that are asked for (RFC 1035 s4.1.2)."""
+    labels, at = [], 12
+    while size := query[at]:
+        labels.append(query[at + 1 : at + 1 + size].decode("ascii"))
+        at += 1 + size
+    return ".".join(labels), struct.unpack_from(">H", query, at + 1)[0]
+
+
+def answer(query, addresses=(), rcode=0):
+    """The response to a query; of the addresses, those of the family that was asked for."""
+    kind = question(query)[1]
+    packed = [ip.packed for ip in map(ipaddress.ip_address, addresses)]
+    records = [ip for ip in packed if len(ip) == {1: 4, 28: 16}.get(kind)]
+    end = query.index(0, 12) + 5  # of the question: the root label, type and class
+    header = query[:2] + struct.pack(">HHHHH", 0x8180 | rcode, 1, len(records), 0, 0)
+    body = b"".join(struct.pack(">HHHIH", 0xC00C, kind, 1, 60, len(ip)) + ip for ip in records)
+    return header + query[12:end] + body
+
+
+def silent(*_):
+    """No answer, ever."""
+
+
+def slow(delay_s, addresses):
+    """The right answer, DELAY_S late."""
+
+    def later(server, query, asker):
+        def send():
+            time.sleep(delay_s)  # what the test is about, not a synchronisation
+            server.sock.sendto(answer(query, addresses), asker)
+
+        threading.Thread(target=send, daemon=True).start()
+
+    return later
+
+
+def broken(change):
+    """CHANGE of (query, right answer) is sent instead of the answer, which is 127.0.0.1."""
+
+    def send(server, query, asker):
+        for packet in change(query, answer(query, ["127.0.0.1"])):
+            server.sock.sendto(packet, asker)
+
+    return send

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: ISC
+"""A world for one test, and one handler in it.
+
+Imported by a script that is PID 1 of network, mount and PID namespaces of its own. Here /run is
+empty, /dev has the bare minimum, /etc is a copy that may be written to, and the network is a
+loopback. What is started and made here ends with the script.
+"""
+
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, listener, request
+
+STDSOCKS = os.environ["STDSOCKS"]
+WORLD = os.environ["WORLD"]  # a folder that is the test's own
+
+libc = ctypes.CDLL(None, use_errno=True)
+MS_BIND, MS_REC = 0x1000, 0x4000
+CLONE_NEWNET = 0x40000000
+SYS_PIDFD_GETFD = 438  # the same on every architecture
+
+
+def sys_call(function, *arguments):
+    result = function(*arguments)
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+    return result
+
+
+def mount(what, where, kind=None, flags=0, options=None):
+    words = [word and word.encode() for word in (what, where, kind)]
+    sys_call(libc.mount, *words, ctypes.c_ulong(flags), options and options.encode())
+
+
+def run(*command, text=None):
+    """Standard output of a command that succeeds; TEXT is its standard input."""
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+    return done.stdout
+
+
+def ip(*lines):
+    """ip(8), one command a line."""
+    run("ip", "-batch", "-", text="\n".join(lines) + "\n")
+
+
+def eventually(condition, what):
+    """Wait until CONDITION() is true; answer what it said."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"not within {DEADLINE_S} s: {what}"
+        time.sleep(0.005)
+    return answer
+
+
+def write(path, text):
+    """A new file; a symbolic link in its place is not followed."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def sysctl(name, value):
+    with open(f"/proc/sys/net/{name}", "w", encoding="ascii") as file:
+        file.write(value)
+
+
+# Networks
+
+
+class Network:
+    """A network namespace: the present one, or a new one; "with" goes there for a while."""
+
+    def __init__(self, new=False):
+        self.outer = []
+        if new:
+            with HERE:
+                sys_call(libc.unshare, CLONE_NEWNET)
+                self.fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+                ip("link set lo up")
+        else:
+            self.fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+
+    def __enter__(self):
+        self.outer.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
+        sys_call(libc.setns, self.fd, CLONE_NEWNET)
+
+    def __exit__(self, *_):
+        outer = self.outer.pop()
+        sys_call(libc.setns, outer, CLONE_NEWNET)
+        os.close(outer)
+
+
+def isolate():
+    """Make this mount namespace a machine of its own."""
+    mount("tmpfs", "/run", "tmpfs")
+    for folder in ("upper", "work", "dev"):
+        os.mkdir(f"/run/{folder}")
+    mount("overlay", "/etc", "overlay", 0, "lowerdir=/etc,upperdir=/run/upper,workdir=/run/work")
+    for name in ("null", "zero", "random", "urandom", "tty", "net/tun"):
+        if os.path.exists(f"/dev/{name}"):
+            os.makedirs(os.path.dirname(f"/run/dev/{name}"), exist_ok=True)
+            with open(f"/run/dev/{name}", "w", encoding="ascii"):
+                mount(f"/dev/{name}", f"/run/dev/{name}", None, MS_BIND)
+    os.makedirs("/run/dev/pts")
+    mount("devpts", "/run/dev/pts", "devpts", 0, "newinstance,ptmxmode=0666")
+    os.symlink("pts/ptmx", "/run/dev/ptmx")
+    mount("/run/dev", "/dev", None, MS_BIND | MS_REC)
+    ip("link set lo up")
+    write("/etc/nsswitch.conf", "hosts: files dns\n")
+    write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
+    write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+
+
+isolate()
+HERE = Network()
+
+
+# The handler
+
+
+def request_name(name, port, command=1):
+    """The request of RFC 1928 s4 for a name of whatever bytes."""
+    return bytes([5, command, 0, 3, len(name)]) + name + struct.pack(">H", port)
+
+
+class Handler:
+    """One handler, with its client and its record."""
+
+    count = 0
+
+    def __init__(self, *options, trace=True, ends=None, before=(), **popen):
+        """ENDS are the client's socket and the handler's, else there is a new connection on the
+        loopback; BEFORE is a command that starts it. Standard error is a file, which teardown()
+        shows when the test fails."""
+        Handler.count += 1
+        self.log = f"{WORLD}/handler-{Handler.count}.log"
+        client, accepted = ends or connection()
+        self.client = Peer(client)
+        flags = ["--trace"] if trace else []
+        with accepted, open(self.log, "wb") as log:
+            popen = {"stdin": accepted, "stdout": accepted, "stderr": log} | popen
+            self.process = subprocess.Popen([*before, STDSOCKS, *flags, *options], **popen)
+        self.pid = self.process.pid
+
+    def said(self):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def ask(self, host, port):
+        """Send greeting and request at once. A name of whatever bytes is HOST as bytes."""
+        wanted = request_name(host, port) if isinstance(host, bytes) else request(host, port)
+        self.client.send(GREETING + wanted)
+        self.asked_s = time.monotonic()
+        check(self.client.recv(2), CHOSEN)
+
+    def answer(self):
+        """The reply of RFC 1928 s6, its second byte; and after how many seconds it came."""
+        reply = self.client.recv(4)
+        self.took_s = time.monotonic() - self.asked_s
+        self.bound = reply[3:] + self.client.recv({1: 4, 4: 16}[reply[3]] + 2)
+        check(reply[:1] + reply[2:3], b"\x05\x00")
+        return reply[1]
+
+    def connect(self, host, port):
+        self.ask(host, port)
+        return self.answer()
+
+    def connected(self, host, listening):
+        """Connect, and answer the other end, from LISTENING."""
+        check(self.connect(host, listening.getsockname()[1]), 0)
+        return Peer(listening.accept()[0])
+
+    def refused(self, **fields):
+        """After a refusal: nothing but FIN comes, and the record is right."""
+        check(self.client.end(), (b"", "fin"))
+        self.client.close()
+        return self.ended(END="refused", CLOSED_BY="stdsocks", **fields)
+
+    def gone(self):
+        """The client closes, and the handler ends."""
+        self.client.close()
+        self.over()
+
+    def over(self, status=0):
+        check(self.process.wait(DEADLINE_S), status)
+
+    def record(self):
+        """The record on standard error, where --trace puts it, as names and values."""
+        return dict(re.findall(r"^([A-Z][A-Z_]*)=(.*)$", self.said(), re.MULTILINE))
+
+    def ended(self, status=0, **fields):
+        """It is over, and its record has these fields, STDSOCKS_ being understood."""
+        self.over(status)
+        record = self.record()
+        has(record, **fields)
+        return record
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def descriptors(self):
+        """What it has open: number and link."""
+        found = {}
+        for fd in os.listdir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                found[int(fd)] = os.readlink(f"/proc/{self.pid}/fd/{fd}")
+        return found
+
+    def take(self, fd):
+        """Its descriptor as ours: the same socket."""
+        pidfd = os.pidfd_open(self.pid)
+        taken = sys_call(libc.syscall, SYS_PIDFD_GETFD, pidfd, fd, 0)
+        os.close(pidfd)
+        return socket.socket(fileno=taken)
+
+    def upstream(self):
+        """Its socket to the destination, as ours."""
+        for fd, link in self.descriptors().items():
+            if fd > 2 and link.startswith("socket:"):
+                sock = self.take(fd)
+                if sock.family != socket.AF_UNIX:
+                    return sock
+                sock.close()
+        raise AssertionError("there is no connection")
+
+
+def connection(listening=None):
+    """A new TCP connection: the client's end and the other."""
+    with listening or listener() as sock:
+        client = socket.create_connection(sock.getsockname()[:2], DEADLINE_S)
+        return client, sock.accept()[0]
+
+
+def unnamed(fields):
+    """STDSOCKS_ is understood but before ERRNO, MESSAGE and their like."""
+    plain = ("ERRNO", "MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "SYSLOG_FACILITY")
+    return {name if name in plain else f"STDSOCKS_{name}": value for name, value in fields.items()}
+
+
+def has(record, **fields):
+    """Check some fields of a record; None: there is no such field."""
+    wanted = unnamed(fields)
+    check({name: record.get(name) for name in wanted}, wanted)
+
+
+CLOSED_PORT = 9  # nothing of a world listens here
+
+
+def port_of(sock):
+    return sock.getsockname()[1]
+
+
+def listeners(*hosts, port=0):
+    """One listener a host, all on one port."""
+    socks = []
+    for host in hosts:
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        sock.bind((host, port))
+        sock.listen()
+        sock.settimeout(DEADLINE_S)
+        port = port_of(sock)
+        socks.append(sock)
+    return socks
+
+
+def is_waiting(sock):
+    """Whether somebody has connected to a listener and was not accepted yet."""
+    sock.settimeout(0)
+    with contextlib.suppress(BlockingIOError):
+        sock.accept()[0].close()
+        return True
+    return False

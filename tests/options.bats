@@ -1,0 +1,349 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# The command line, the configuration file, and what is said when they, or the descriptors, are wrong.
+
+# shellcheck disable=SC2154 # run sets stderr and stderr_lines
+bats_require_minimum_version 1.5.0
+load helper
+
+export STDSOCKS
+FILE=stdsocks.conf
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+}
+
+# usage PATTERN [ARGUMENT]... - the status is 64, and one line, which says what would do, matches.
+usage() {
+    run -64 --separate-stderr "$STDSOCKS" "${@:2}" </dev/null
+    [[ $stderr =~ $1 ]] || fail "said: $stderr" || return
+    ((${#stderr_lines[@]} == 1 && ${#lines[@]} == 0)) || fail "said: $stderr; to the client: $output" || return
+    [[ $stderr == 'stdsocks: '* && $stderr == *'; '* ]] || fail "no advice: $stderr"
+}
+
+# wrong PATTERN [ARGUMENT]... - the configuration is wrong, whether it is checked or used.
+wrong() {
+    run -78 --separate-stderr "$STDSOCKS" "${@:2}" --check </dev/null
+    [[ $stderr =~ $1 && $stderr == *'; '* ]] || fail "said: $stderr" || return
+    local said=$stderr
+    run -78 --separate-stderr "$STDSOCKS" "${@:2}" </dev/null
+    [[ $stderr == "stdsocks: ${said//$'\n'/$'\n'stdsocks: }" ]] || fail "checked: $said; served: $stderr"
+}
+
+# right [ARGUMENT]... - so is this, and there is nothing to say.
+right() {
+    run -0 "$STDSOCKS" "$@" --check </dev/null
+    [[ -z $output ]] || fail "said: $output"
+}
+
+# listed - words, sorted, in one line.
+listed() {
+    sort -u | tr '\n' ' '
+}
+
+@test "options: --help names every option that there is, and there is every one that it names" {
+    local letter option accepted help
+    help=$("$STDSOCKS" --help)
+    accepted=$(sed -n 's/^[[:space:]]*{"\([a-z-]*\)", \(no\|required\)_argument,.*/--\1/p' "$ROOT/src/stdsocks/options.c")
+    (($(wc -w <<<"$accepted") >= 5)) || fail "not found in options.c: $accepted"
+    for letter in {a..z} {A..Z}; do
+        run --separate-stderr "$STDSOCKS" "-$letter" '#' --check </dev/null
+        [[ $stderr == *'no such option'* ]] || accepted+=$'\n'"-$letter"
+    done
+    [[ $(listed <<<"$accepted") == "$(sed -n 's/^  \(-[^ ]*\) .*/\1/p' <<<"$help" | listed)" ]] ||
+        fail "accepted: $accepted"
+    for option in $accepted; do
+        sed '/^$/,$d' <<<"$help" | grep -qF -- "$option" || fail "not in the usage lines: $option"
+        grep -qE "Fl ${option#-}( |$)" "$ROOT/man/stdsocks.8" || fail "not in stdsocks(8): $option"
+    done
+}
+
+@test "options: --help goes to standard output, with status 0, whatever else is asked" {
+    run -0 --separate-stderr "$STDSOCKS" --help
+    [[ ${lines[0]} == 'usage: stdsocks '* && -z ${stderr:-} ]]
+    run -0 --separate-stderr "$STDSOCKS" -f /missing -o wrong --hex --help </dev/null
+    [[ ${lines[0]} == 'usage: stdsocks '* && -z ${stderr:-} ]]
+    ((${#lines[@]} < 24)) # one screen
+    ! awk 'length > 80' <<<"$output" | grep . || fail 'wider than a terminal'
+}
+
+@test "options: --version is one line" {
+    run -0 "$STDSOCKS" --version
+    [[ $output =~ ^stdsocks\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+}
+
+@test "options: status 64, and what would do, when the command line is wrong" {
+    usage 'no such option: --verbose;' --verbose
+    usage 'no such option: -v;' -v
+    usage 'no such option: -v;' -v --trace
+    usage 'no such option: -v;' --trace -v
+    usage 'no such option: --hexadecimal;' --hexadecimal
+    usage 'missing after -f;' -f
+    usage 'missing after -o;' -o
+    usage 'missing after -o;' --trace -o
+    usage 'no argument is expected: serve;' serve
+    usage 'no argument is expected: 1080;' --trace 1080
+    usage 'no argument is expected: x;' -- x
+    usage 'no argument is expected: ;' ''
+    usage 'no such option: -' -é
+}
+
+@test "options: the one at fault is named when letters run together" {
+    usage 'no such option: -x' -xy
+    usage 'no such option: -x' --trace -xo 'timeout idle 2h'
+    usage 'missing after (-o|-no);|no such option: -n' -no
+}
+
+@test "options: what is wrong with an option's argument is said" {
+    usage '[-][-]hex=1;' --hex=1
+    # shellcheck disable=SC2046 # words
+    usage 'more than 64' $(printf -- '-o #%d ' {1..65})
+    # shellcheck disable=SC2046
+    right -f /dev/null $(printf -- '-o #%d ' {1..64})
+}
+
+@test "options: a stranger's bytes in an argument stay harmless" {
+    usage 'no such option: --\\x1b\[2J\\nforged;' $'--\e[2J\nforged'
+    usage 'no argument is expected: \\x1b\[2J\\nforged;' $'\e[2J\nforged'
+}
+
+@test "options: an argument may follow its letter at once" {
+    echo 'timeout idle 2h' >"$FILE"
+    right "-f$FILE" '-otimeout idle 3h'
+}
+
+@test "options: it explains itself, with status 64, on a terminal" {
+    need script
+    run script -qec "'$STDSOCKS' -f /dev/null" typescript </dev/null
+    ((status == 64))
+    [[ $output == *'standard input is a terminal'* ]]
+    [[ $output == *'systemd-socket-activate --accept --inetd'* && $output == *'stdsocks --hex'* ]]
+    ! awk 'length > 82' <<<"$output" | grep . || fail 'wider than a terminal' # with CR
+}
+
+@test "options: mistakes come before the explanation on a terminal" {
+    need script
+    run script -qec "'$STDSOCKS' -o nonsense" typescript </dev/null
+    ((status == 78))
+    [[ $output == *'no such keyword: "nonsense"'* && $output != *terminal* ]]
+}
+
+# closed ARGUMENTS REDIRECTIONS - the handler, so started by a shell, says that a descriptor is closed.
+closed() {
+    run -64 --separate-stderr bash -c "\"\$STDSOCKS\" $1 </dev/null $2"
+    [[ $stderr == *'standard input or output is closed; start it '* ]] || fail "$1 $2 said: $stderr"
+}
+
+@test "options: status 64, and what would do, when descriptor 0 or 1 is closed" {
+    local arguments
+    for arguments in '-f /dev/null' '-f /dev/null --trace' "-o 'timeout idle 1h'"; do
+        closed "$arguments" '<&-'
+        closed "$arguments" '>&-'
+        closed "$arguments" '<&- >&-'
+    done
+    run -64 bash -c "\"\$STDSOCKS\" -f /dev/null <&- >&- 2>&-"
+    run -64 --separate-stderr bash -c "\"\$STDSOCKS\" --nonsense <&-"
+    [[ $stderr == *'no such option'* ]]
+}
+
+@test "options: a mistake is said when standard output and standard error are one pipe or file" {
+    run -64 bash -c "\"\$STDSOCKS\" --nonsense </dev/null 2>&1"
+    [[ $output == *'no such option: --nonsense;'* ]]
+    run -78 bash -c "\"\$STDSOCKS\" -o nonsense </dev/null 2>&1"
+    [[ $output == *'no such keyword: "nonsense";'* ]]
+    run -64 bash -c "\"\$STDSOCKS\" --nonsense </dev/null >both 2>&1"
+    grep -qF 'no such option' both
+}
+
+@test "options: it serves when descriptor 2 is closed" {
+    printf '\5\1\2' | "$STDSOCKS" -f /dev/null 2>&- | cmp - <(printf '\5\377')
+}
+
+@test "options: status 64, and what would do, when standard input is no connection" {
+    python <<'PY'
+def refused(sock, *words):
+    handler = subprocess.run([os.environ["STDSOCKS"], "-f", "/dev/null", "--trace"],
+                             stdin=sock, stdout=sock, stderr=subprocess.PIPE, timeout=DEADLINE_S)
+    check(handler.returncode, 64)
+    said = handler.stderr.decode()
+    for word in "stdsocks: standard input ", "; ", *words:
+        assert word in said, f"no {word!r} in {said!r}"
+    check(said.count("\n"), 1)
+
+for host in "127.0.0.1", "::1":
+    refused(listener(host), "a listening socket", "Accept=yes", "nowait")
+unix = socket.socket(socket.AF_UNIX)
+unix.bind(os.path.join(os.path.dirname(sys.argv[0]), "socket"))
+unix.listen()
+refused(unix, "a listening socket")
+for family, host in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
+    udp = socket.socket(family, socket.SOCK_DGRAM)
+    udp.bind((host, 0))
+    refused(udp, "no stream socket", "ListenStream=")
+    udp.connect(udp.getsockname()[:2])
+    refused(udp, "no stream socket")
+for kind in socket.SOCK_DGRAM, socket.SOCK_SEQPACKET:
+    refused(socket.socketpair(socket.AF_UNIX, kind)[0], "no stream socket")
+PY
+}
+
+@test "options: no byte reaches the client when standard error is its socket" {
+    echo nonsense >"$FILE"
+    python <<'PY'
+def said(status, *options, sent=b""):
+    """What the client gets when its socket is all three descriptors."""
+    with listener() as listening:
+        client = dial("%s %d" % listening.getsockname())
+        accepted = accept(listening).sock
+    client.send(sent)
+    client.fin()
+    handler = subprocess.Popen([os.environ["STDSOCKS"], *options], stdin=accepted, stdout=accepted, stderr=accepted)
+    accepted.close()
+    got = client.end()
+    check(handler.wait(DEADLINE_S), status)
+    return got
+
+check(said(64, "--nonsense"), (b"", "fin"))
+check(said(64, "-o"), (b"", "fin"))
+check(said(64, "argument"), (b"", "fin"))
+check(said(78, "-o", "nonsense"), (b"", "fin"))
+check(said(78, "-f", "/missing"), (b"", "fin"))
+check(said(78, "-f", "stdsocks.conf"), (b"", "fin"))
+for trace in (), ("--trace",):
+    check(said(0, "-f", "/dev/null", *trace), (b"", "fin"))
+    check(said(0, "-f", "/dev/null", *trace, sent=GREETING), (CHOSEN, "fin"))
+    check(said(0, "-f", "/dev/null", *trace, sent=b"GET / HTTP/1.1\r\n\r\n"), (b"\x05\xff", "fin"))
+    check(said(0, "-f", "/dev/null", *trace, sent=GREETING + request("127.0.0.1", 0)),
+          (CHOSEN + b"\x05\x05\x00\x01" + bytes(6), "fin"))
+PY
+}
+
+@test "options: status 78 when the file cannot be read" {
+    mkdir folder
+    ln -s loop loop
+    head -c 65537 /dev/zero | tr '\0' '#' >large
+    wrong '^/missing/file: No such file or directory; ' -f /missing/file
+    wrong '^folder: Is a directory; ' -f folder
+    wrong '^loop: .*; ' -f loop
+    wrong '^/dev/null/x: Not a directory; ' -f /dev/null/x
+    wrong '^/proc/self/mem: I/O error; |^/proc/self/mem: Input/output error; ' -f /proc/self/mem
+    wrong '^large: too large; .*64K' -f large
+    if ((EUID != 0)); then
+        touch secret
+        chmod 000 secret
+        wrong '^secret: Permission denied; ' -f secret
+    fi
+}
+
+@test "options: a file of 64 KB is read to its end" {
+    {
+        head -c 65520 /dev/zero | tr '\0' '\n'
+        printf 'timeout idle 2h\n'
+    } >"$FILE"
+    right -f "$FILE"
+    truncate -s -3 "$FILE"
+    echo '2x' >>"$FILE"
+    (($(wc -c <"$FILE") == 65536))
+    wrong "^$FILE:65521: not a duration: \"2x\"; " -f "$FILE"
+}
+
+@test "options: a file may be empty, or have no newline at its end, or CRs" {
+    : >"$FILE"
+    right -f "$FILE"
+    printf 'timeout idle 2h' >"$FILE"
+    right -f "$FILE"
+    printf '# Windows\r\n\r\ntimeout idle 2h\r\ntimeout connect 1s # one\r\n' >"$FILE"
+    right -f "$FILE"
+    printf 'timeout idle 2h\ntimeout idle 2' >"$FILE"
+    wrong "^$FILE:2: not a duration: \"2\"; " -f "$FILE"
+}
+
+@test "options: the file may be a pipe" {
+    echo '# some' >"$FILE"
+    "$STDSOCKS" --check -f <(echo 'timeout idle 2h')
+    run -78 "$STDSOCKS" --check -f <(cat "$FILE" && echo 'nonsense')
+    [[ $output == *':2: no such keyword: "nonsense"'* ]]
+}
+
+@test "options: a FIFO that nobody writes to does not hang it" {
+    mkfifo fifo
+    run timeout 10 "$STDSOCKS" --check -f fifo
+    ((status != 124))
+}
+
+@test "options: every mistake is named, with file and line" {
+    cat >"$FILE" <<'END'
+# a comment
+tiemout idle 2h
+
+timeout idle 2h # right
+timeout idle two-hours
+source 192.0.2
+	timeout   handshake   none
+timeout "idle 2h
+END
+    local line said="[^"$'\n'"]+" pattern='^'
+    for line in "$FILE:2: no such keyword: \"tiemout\"; " "$FILE:5: not a duration: \"two-hours\"; " \
+        "$FILE:6: not an address: \"192.0.2\"; " "$FILE:7: not a duration: \"none\"; " \
+        "$FILE:8: a quote is left open; " '-o: no such keyword: "x"; ' '-o: timeout takes two words; '; do
+        pattern+=$line$said$'\n'
+    done
+    wrong "${pattern%$'\n'}\$" -f "$FILE" -o x -o 'timeout idle 1s' -o timeout
+}
+
+@test "options: a mistake of any length is told whole, with what would do" {
+    local word
+    word=$(printf '\001%.0s' {1..1000})
+    wrong "^-o: no such keyword: \"(\\\\x01)+.*\"; there are [a-z ,]+\$" -o "$word"
+    wrong '^-o: the line is too long; ' -o "$(printf 'x%.0s' {1..2000})"
+}
+
+@test "options: a file with a thousand mistakes is told in whole lines" {
+    printf 'nonsense-%d\n' {1..1000} >"$FILE"
+    run -78 "$STDSOCKS" --check -f "$FILE"
+    ((${#lines[@]} >= 20))
+    ! grep -vE "^$FILE:[0-9]+: no such keyword: \"nonsense-[0-9]+\"; there are [a-z ,]+\$" <<<"$output" ||
+        fail 'half a line'
+}
+
+@test "options: later lines of -o win over earlier ones and over the file" {
+    echo 'timeout handshake 1ms' >early.conf
+    echo 'timeout handshake 1h' >late.conf
+    python <<'PY'
+def handler(*options):
+    ours, theirs = socket.socketpair()
+    command = [os.environ["STDSOCKS"], "--trace", *options]
+    return Peer(ours), subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL)
+
+def gives_up_at_once(*options):
+    client, process = handler(*options)
+    check(client.end(), (b"", "fin"))
+    check(process.wait(DEADLINE_S), 0)
+
+def waits(*options):
+    client, process = handler(*options)
+    assert client.open_and_silent(0.2), f"not with {options}"
+    client.send(GREETING)
+    check(client.recv(2), CHOSEN)
+    client.close()
+    check(process.wait(DEADLINE_S), 0)
+
+short, long = ("-o", "timeout handshake 1ms"), ("-o", "timeout handshake 1h")
+gives_up_at_once(*short)
+gives_up_at_once(*long, *short)
+gives_up_at_once("-f", "early.conf")
+gives_up_at_once("-f", "late.conf", *short)
+gives_up_at_once(*short, "-f", "late.conf")
+waits(*short, *long)
+waits("-f", "late.conf")
+waits("-f", "early.conf", *long)
+waits(*long, "-f", "early.conf")
+waits(*short, *long, "-f", "early.conf")
+waits("-f", "early.conf", "-f", "late.conf")
+PY
+}
+
+@test "options: --check says nothing, with status 0, when all is right" {
+    right -f /dev/null
+    right -f /dev/null -o 'timeout idle 2h' -o 'source 192.0.2.1' -o 'source device eth0' -o 'source mark 7' -o ''
+}

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: ISC
+"""Raw SOCKS clients, and both ends of a proxied connection in one process, seen byte by byte.
+
+Every wait ends after DEADLINE_S. $PROXY is where the proxy listens: "HOST PORT" or "/PATH";
+$LOG is the file in which launch reports "start PID".
+"""
+
+import contextlib
+import errno
+import fcntl
+import functools
+import hashlib
+import ipaddress
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+
+DEADLINE_S = 20
+MIB = 1 << 20
+
+GREETING = b"\x05\x01\x00"  # RFC 1928 s3: version, one method, "no authentication required"
+CHOSEN = b"\x05\x00"
+CONNECT = 1
+
+
+def request(host, port, command=CONNECT):
+    """The request of RFC 1928 s4 for a literal address or a name."""
+    try:
+        address = ipaddress.ip_address(host)
+        kind = b"\x01" if address.version == 4 else b"\x04"
+        where = kind + address.packed
+    except ValueError:
+        where = b"\x03" + bytes([len(host)]) + host.encode()
+    return bytes([5, command, 0]) + where + struct.pack(">H", port)
+
+
+@functools.cache
+def pattern(size):
+    """SIZE bytes that look random; a shorter pattern is the beginning of a longer one."""
+    return hashlib.shake_128(b"stdsocks").digest(size)
+
+
+class Peer:
+    """One end of a stream."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        sock.settimeout(DEADLINE_S)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, data, cuts=()):
+        """Send DATA, cut into one segment before each offset of CUTS."""
+        for start, end in zip((0, *cuts), (*cuts, len(data))):
+            self.sock.sendall(data[start:end])
+
+    def urgent(self, byte):
+        self.sock.send(byte, socket.MSG_OOB)
+
+    def recv(self, size):
+        """Exactly SIZE bytes, whatever pieces they come in."""
+        data = bytearray()
+        while len(data) < size:
+            piece = self.sock.recv(min(size - len(data), MIB))
+            assert piece, f"FIN after {len(data)} of {size} bytes: {bytes(data[:64])!r}"
+            data += piece
+        return bytes(data)
+
+    def end(self):
+        """All that still comes, and how it ends: (bytes, "fin") or (bytes, "reset")."""
+        data = bytearray()
+        try:
+            while piece := self.sock.recv(MIB):
+                data += piece
+        except ConnectionResetError:
+            return bytes(data), "reset"
+        return bytes(data), "fin"
+
+    def reset_after_fin(self):
+        """True when RST comes to an end that has read FIN already, where recv() cannot tell."""
+        poll = select.poll()
+        poll.register(self.sock, 0)
+        return bool(poll.poll(DEADLINE_S * 1000)) and (
+            self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.EPIPE
+        )
+
+    def open_and_silent(self, span_s=0.2):
+        """True when neither a byte nor an end comes for SPAN_S seconds."""
+        return not select.select([self.sock], [], [], span_s)[0]
+
+    def acknowledged(self):
+        """Wait until the other kernel has acknowledged every byte sent."""
+        deadline = time.monotonic() + DEADLINE_S
+        while self.unacknowledged():
+            assert time.monotonic() < deadline, "bytes stay unacknowledged"
+            time.sleep(0.001)
+
+    def unacknowledged(self):
+        return struct.unpack("i", fcntl.ioctl(self.sock, termios.TIOCOUTQ, bytes(4)))[0]
+
+    def fill(self):
+        """Send of the pattern until nothing more fits for a while; answer how many bytes went."""
+        data = memoryview(pattern(32 * MIB))
+        sent = 0
+        while select.select([], [self.sock], [], 0.2)[1]:
+            assert sent < len(data), "this stream never fills"
+            with contextlib.suppress(BlockingIOError):
+                sent += self.sock.send(data[sent : sent + MIB], socket.MSG_DONTWAIT)
+        return sent
+
+    def fin(self):
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.sock.close()
+
+    def reset(self):
+        """End with RST instead of FIN."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+
+def dial(where=None):
+    """Connect to "HOST PORT" or "/PATH"; without WHERE to the proxy."""
+    host, *port = (where or os.environ["PROXY"]).split()
+    if not port:
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(DEADLINE_S)
+        sock.connect(host)
+        return Peer(sock)
+    return Peer(socket.create_connection((host, int(port[0])), DEADLINE_S))
+
+
+def listener(host="127.0.0.1"):
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.bind((host, 0))
+    sock.listen()
+    sock.settimeout(DEADLINE_S)
+    return sock
+
+
+def accept(listening):
+    return Peer(listening.accept()[0])
+
+
+def open_through(client, host, port, payload=b""):
+    """Greeting, request and PAYLOAD in one segment; answer the whole reply (RFC 1928 s6)."""
+    client.send(GREETING + request(host, port) + payload)
+    assert client.recv(2) == CHOSEN
+    reply = client.recv(4)
+    return reply + client.recv({1: 4, 4: 16}[reply[3]] + 2)
+
+
+def pair(payload=b"", host="127.0.0.1"):
+    """The two ends of a new connection through the proxy: (client, upstream)."""
+    with listener(host) as listening:
+        client = dial()
+        reply = open_through(client, host, listening.getsockname()[1], payload)
+        assert reply[:3] == b"\x05\x00\x00", f"refused: {reply.hex(' ')}"
+        upstream = accept(listening)
+    # RFC 1928 s6: BND is where the connection to the destination leaves from.
+    check(reply[3:], request(*upstream.sock.getpeername()[:2])[3:])
+    return client, upstream
+
+
+class Piped:
+    """The handler between two pipes; the ends that it inherits stay open here too."""
+
+    def __init__(self, command):
+        self.its_stdin, self.stdin = os.pipe()
+        self.stdout, self.its_stdout = os.pipe()
+        self.process = subprocess.Popen(command, stdin=self.its_stdin, stdout=self.its_stdout)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def open(self):
+        """CONNECT to a listener of our own; answer the other end."""
+        with listener() as listening:
+            self.send(GREETING + request(*listening.getsockname()))
+            check(self.recv(6), CHOSEN + b"\x05\x00\x00\x01")
+            self.recv(6)
+            return accept(listening)
+
+    def send(self, data):
+        data = memoryview(data)
+        while data:
+            data = data[os.write(self.stdin, data) :]
+
+    def recv(self, size):
+        data = bytearray()
+        while len(data) < size:
+            assert select.select([self.stdout], [], [], DEADLINE_S)[0], f"{len(data)} of {size} bytes"
+            data += os.read(self.stdout, size - len(data))
+        return bytes(data)
+
+    def end(self):
+        """All that still comes until EOF; only the handler holds the writing end then."""
+        os.close(self.its_stdout)
+        data = bytearray()
+        while select.select([self.stdout], [], [], DEADLINE_S)[0]:
+            if not (piece := os.read(self.stdout, MIB)):
+                return bytes(data)
+            data += piece
+        raise AssertionError("no EOF on standard output")
+
+    def close_stdin(self):
+        os.close(self.stdin)
+
+    def close_stdout(self):
+        os.close(self.its_stdout)
+        os.close(self.stdout)
+
+    def status(self):
+        return self.process.wait(DEADLINE_S)
+
+    def non_blocking(self):
+        """Which of the two inherited descriptions have O_NONBLOCK set."""
+        both = {"stdin": self.its_stdin, "stdout": self.its_stdout}
+        return [name for name, fd in both.items() if not os.get_blocking(fd)]
+
+
+@contextlib.contextmanager
+def meanwhile(function, *arguments):
+    """Run FUNCTION beside the block; what it raises is raised at the block's end."""
+    raised = []
+
+    def body():
+        try:
+            function(*arguments)
+        except BaseException as error:  # handed over, not handled
+            raised.append(error)
+
+    thread = threading.Thread(target=body, daemon=True)
+    thread.start()
+    yield
+    thread.join(DEADLINE_S)
+    assert not thread.is_alive(), f"{function.__name__} did not end"
+    if raised:
+        raise raised[0]
+
+
+def handler():
+    """The process that launch started for the newest connection."""
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        with open(os.environ["LOG"], encoding="utf-8", errors="replace") as log:
+            if pids := re.findall(r"^start (\d+)$", log.read(), re.MULTILINE):
+                return int(pids[-1])
+        assert time.monotonic() < deadline, "launch started nothing"
+        time.sleep(0.01)
+
+
+def ran_ns(pid):
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as schedstat:
+        return int(schedstat.read().split()[0])
+
+
+def rests(pid, share=0.0, span_s=0.2):
+    """True when PID comes to use at most SHARE of a CPU, by default none at all, over SPAN_S."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        before = ran_ns(pid)
+        time.sleep(span_s)  # an observation, not a synchronisation
+        if ran_ns(pid) - before <= share * span_s * 1e9:
+            return True
+    return False
+
+
+def check(got, wanted):
+    """Assert that GOT is WANTED, and show both when it is not, long bytes as length and digest."""
+    assert got == wanted, f"got {brief(got)}, not {brief(wanted)}"
+
+
+def brief(value):
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(brief, value)) + ")"
+    if isinstance(value, bytes) and len(value) > 64:
+        return f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()[:16]}, from {value[:16]!r}"
+    return repr(value)

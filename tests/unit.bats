@@ -1,0 +1,57 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# The pure rooms, each file by a program of its own that is linked with the handler's objects.
+
+load helper
+
+# unit NAME [ARGUMENT]... - run tests/unit/NAME.c, which make check has built; $UNITS says where.
+unit() {
+    local program=${UNITS:-$ROOT/build/unit}/$1
+    [[ -x $program ]] || fail "missing: $program, which make check builds"
+    cd "$ROOT" || return
+    timeout 60 "$program" "${@:2}"
+}
+
+@test "wire/reader: bytes come in order, and none once too few are left" {
+    unit reader
+}
+
+@test "wire/writer: what is put is there whole or not at all, and harmless" {
+    unit writer
+}
+
+@test "wire/addr: host names, literals and how they are written [RFC 1035 2.3.4, 1123 2.1, 5952 4]" {
+    unit addr
+}
+
+@test "wire/socks5: each message, cut anywhere and with anything behind it [RFC 1928, 1929]" {
+    unit socks5 tests/vectors/messages.txt
+}
+
+@test "wire/annotate: each message as hex text, and never a password" {
+    unit annotate
+}
+
+@test "wire/hex: the grammar of hex text, and line and column of each mistake" {
+    unit hex
+}
+
+@test "policy/config: each keyword and its range, and nothing changed by a mistake" {
+    unit config
+}
+
+@test "net/dial: families take turns [RFC 8305 4]" {
+    unit dial
+}
+
+@test "record/record: one line and one value a field, whatever a client sent" {
+    unit record
+}
+
+@test "unit: every program is run by this suite" {
+    local source
+    for source in "$ROOT"/tests/unit/*.c; do
+        source=${source##*/}
+        grep -qE "^    unit ${source%.c}( |$)" "$BATS_TEST_FILENAME" || fail "${source%.c} is not run"
+    done
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC */
+/* wire/annotate: each message as text, which can be read back as hex text and has no password in it. */
+#include "wire/annotate.h"
+
+#include "check.h"
+#include "wire/hex.h"
+
+enum { TEXT_MAX = 64 * 1024 };
+
+#define PAD "                                             "
+
+static char text_bytes[TEXT_MAX];
+
+static struct writer annotated(enum socks5_message message, const void *bytes, size_t len)
+{
+	struct writer w = writer_on(text_bytes, sizeof text_bytes);
+	annotate_message(&w, message, bytes, len);
+	return w;
+}
+
+static void is_shown_as(
+	enum socks5_message message, const char *bytes, size_t len, const char *text)
+{
+	struct writer w = annotated(message, bytes, len);
+	CHECK_TEXT(w, text);
+}
+
+static void shows_the_methods(void)
+{
+	is_shown_as(SOCKS5_METHODS, "\5\3\0\2\x80", 5,
+		"05 " PAD " # VER 5\n"
+		"03 " PAD " # NMETHODS 3\n"
+		"00 " PAD " # METHODS no authentication required\n"
+		"02 " PAD " # METHODS username/password\n"
+		"80 " PAD " # METHODS private\n");
+	is_shown_as(SOCKS5_METHOD, "\5\xff", 2,
+		"05 " PAD " # VER 5\n"
+		"ff " PAD " # METHOD no acceptable methods\n");
+}
+
+static void shows_the_login_without_the_password(void)
+{
+	is_shown_as(SOCKS5_LOGIN, "\1\5alice\6secret", 14,
+		"01 " PAD " # VER 1\n"
+		"05 " PAD " # ULEN 5\n"
+		"61 6c 69 63 65                                   # UNAME \"alice\"\n"
+		"06 " PAD " # PLEN 6\n"
+		"** ** ** ** ** **                                # PASSWD (not shown)\n");
+	is_shown_as(SOCKS5_LOGIN_STATUS, "\1\0", 2,
+		"01 " PAD " # VER 1\n"
+		"00 " PAD " # STATUS success\n");
+	is_shown_as(SOCKS5_LOGIN_STATUS, "\1\1", 2,
+		"01 " PAD " # VER 1\n"
+		"01 " PAD " # STATUS failure\n");
+}
+
+static void shows_the_request(void)
+{
+	is_shown_as(SOCKS5_REQUEST,
+		"\5\1\0\3\x0b"
+		"example.com\0\x50",
+		18,
+		"05 " PAD " # VER 5\n"
+		"01 " PAD " # CMD CONNECT\n"
+		"00 " PAD " # RSV 0\n"
+		"03 " PAD " # ATYP domain name\n"
+		"0b " PAD " # LEN 11\n"
+		"65 78 61 6d 70 6c 65 2e 63 6f 6d                 # DST.ADDR \"example.com\"\n"
+		"00 50                                            # DST.PORT 80\n");
+}
+
+static void shows_the_reply(void)
+{
+	is_shown_as(SOCKS5_REPLY, "\5\5\0\1\0\0\0\0\0\0", 10,
+		"05 " PAD " # VER 5\n"
+		"05 " PAD " # REP connection refused\n"
+		"00 " PAD " # RSV 0\n"
+		"01 " PAD " # ATYP IPv4\n"
+		"00 00 00 00                                      # BND.ADDR 0.0.0.0\n"
+		"00 00                                            # BND.PORT 0\n");
+	is_shown_as(SOCKS5_REPLY, "\5\0\0\4\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\1\xbb", 22,
+		"05 " PAD " # VER 5\n"
+		"00 " PAD " # REP succeeded\n"
+		"00 " PAD " # RSV 0\n"
+		"04 " PAD " # ATYP IPv6\n"
+		"20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01  # BND.ADDR 2001:db8::1\n"
+		"01 bb                                            # BND.PORT 443\n");
+}
+
+static void shows_data_sixteen_bytes_a_line(void)
+{
+	struct writer w = writer_on(text_bytes, sizeof text_bytes);
+	annotate_data(&w, (const uint8_t *)"0123456789abcdef\"\n\x1b", 19);
+	CHECK_TEXT(w,
+		"30 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66  # \"0123456789abcdef\"\n"
+		"22 0a 1b                                         # \"\\\"\\n\\x1b\"\n");
+	w = writer_on(text_bytes, sizeof text_bytes);
+	annotate_data(&w, NULL, 0);
+	CHECK_NUMBER(w.len, 0);
+}
+
+/* Bytes without a meaning get none: there is no port behind an address that has no length. */
+static void gives_no_meaning_to_what_has_none(void)
+{
+	is_shown_as(SOCKS5_REQUEST, "\5\1\0\2\xc0\0\2\1\0\x50", 10,
+		"05 " PAD " # VER 5\n"
+		"01 " PAD " # CMD CONNECT\n"
+		"00 " PAD " # RSV 0\n"
+		"02 " PAD " # ATYP unassigned\n"
+		"c0 00 02 01 00 50                                # "
+		"\"\\xc0\\x00\\x02\\x01\\x00P\"\n");
+	is_shown_as(SOCKS5_REQUEST, "\5\1\0\1\xc0\0\2", 7,
+		"05 " PAD " # VER 5\n"
+		"01 " PAD " # CMD CONNECT\n"
+		"00 " PAD " # RSV 0\n"
+		"01 " PAD " # ATYP IPv4\n"
+		"c0 00 02                                         # \"\\xc0\\x00\\x02\"\n");
+}
+
+/* Fills bytes with a message of its kind, and what could come behind it. */
+static void fill(uint8_t *bytes, size_t len, enum socks5_message message, unsigned seed)
+{
+	static const uint8_t starts[][6] = {
+		[SOCKS5_METHODS] = {5, 255},
+		[SOCKS5_METHOD] = {5, 0},
+		[SOCKS5_LOGIN] = {5, 255},
+		[SOCKS5_LOGIN_STATUS] = {1, 0},
+		[SOCKS5_REQUEST] = {5, 1, 0, 3, 255},
+		[SOCKS5_REPLY] = {5, 0, 0, 4},
+	};
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = i < 5 ? starts[message][i] : (uint8_t)(i * 37 + seed);
+	if (message == SOCKS5_REQUEST || message == SOCKS5_REPLY)
+		bytes[3] = (uint8_t)(1 + seed % 5);
+}
+
+/* Every message, cut anywhere, with anything behind it, is hex text for its own bytes, in lines of
+ * printable characters; and ANNOTATE_MAX is room enough. */
+static void is_hex_text_again(enum socks5_message message)
+{
+	uint8_t bytes[SOCKS5_LOGIN_MAX];
+	char back_bytes[sizeof bytes];
+	for (unsigned seed = 0; seed < 5; seed++) {
+		for (size_t len = 0; len <= sizeof bytes; len++) {
+			struct hex h = hex_start();
+			struct writer back = writer_on(back_bytes, sizeof back_bytes);
+			fill(bytes, sizeof bytes, message, seed);
+			struct writer w = annotated(message, bytes, len);
+			CHECK(hex_read(&h, w.bytes, w.len, &back) && hex_end(&h));
+			CHECK_BYTES(back.bytes, back.len, bytes, len);
+			CHECK(w.len <= ANNOTATE_MAX);
+			CHECK(len == 0 || w.bytes[w.len - 1] == '\n');
+			for (size_t i = 0; i < w.len; i++)
+				if (w.bytes[i] != '\n' && (w.bytes[i] < ' ' || w.bytes[i] > '~'))
+					CHECK(!"printable");
+		}
+	}
+}
+
+static bool contains(const struct writer *w, const char *text)
+{
+	size_t len = strlen(text);
+	for (size_t i = 0; i + len <= w->len; i++)
+		if (memcmp(w->bytes + i, text, len) == 0)
+			return true;
+	return false;
+}
+
+/* Whole, cut anywhere, of another version, and with a password of every length. */
+static void never_shows_a_password(void)
+{
+	for (unsigned len = 1; len < 256; len++) {
+		uint8_t bytes[SOCKS5_LOGIN_MAX] = {1, 3, 'b', 'o', 'b', (uint8_t)len};
+		memset(bytes + 6, 'Q', len);
+		for (size_t cut = 6; cut <= 6 + len; cut++) {
+			struct writer w = annotated(SOCKS5_LOGIN, bytes, cut);
+			CHECK(!contains(&w, "51 51") && !contains(&w, "Q"));
+			CHECK(contains(&w, "\"bob\""));
+		}
+		bytes[0] = 5;
+		struct writer w = annotated(SOCKS5_LOGIN, bytes, 6 + len);
+		CHECK(!contains(&w, "51 51") && !contains(&w, "Q"));
+	}
+}
+
+int main(void)
+{
+	shows_the_methods();
+	shows_the_login_without_the_password();
+	shows_the_request();
+	shows_the_reply();
+	shows_data_sixteen_bytes_a_line();
+	gives_no_meaning_to_what_has_none();
+	is_hex_text_again(SOCKS5_METHODS);
+	is_hex_text_again(SOCKS5_METHOD);
+	is_hex_text_again(SOCKS5_LOGIN_STATUS);
+	is_hex_text_again(SOCKS5_REQUEST);
+	is_hex_text_again(SOCKS5_REPLY);
+	never_shows_a_password();
+	return check_end();
+}

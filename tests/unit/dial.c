@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/* net/dial, the part without a socket: the order of addresses (RFC 8305 s4). */
+#include "net/dial.h"
+
+#include "check.h"
+
+/* A list from letters: '4' is an IPv4 address, '6' an IPv6 one; each has its place as its port. */
+static struct resolve_list list_of(const char *families)
+{
+	struct resolve_list list = {.count = strlen(families)};
+	for (size_t i = 0; i < list.count; i++) {
+		const uint8_t ip[16] = {192, 0, 2, (uint8_t)i};
+		list.addrs[i] = families[i] == '4' ? addr_of(ADDR_IPV4, ip, 4, (uint16_t)i)
+						   : addr_of(ADDR_IPV6, ip, 16, (uint16_t)i);
+	}
+	return list;
+}
+
+static void orders_some_lists(void)
+{
+	static const struct {
+		const char *families;
+		uint8_t order[10]; /* where each one stood */
+	} rows[] = {
+		{"", {0}},
+		{"4", {0}},
+		{"6", {0}},
+		{"46", {0, 1}},
+		{"64", {0, 1}},
+		{"444", {0, 1, 2}},
+		{"666", {0, 1, 2}},
+		{"664", {0, 2, 1}},
+		{"446", {0, 2, 1}},
+		{"6644", {0, 2, 1, 3}},
+		{"4466", {0, 2, 1, 3}},
+		{"66664", {0, 4, 1, 2, 3}},
+		{"46666", {0, 1, 2, 3, 4}},
+		{"4666644", {0, 1, 5, 2, 6, 3, 4}},
+		{"6464", {0, 1, 2, 3}},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct resolve_list list = list_of(rows[i].families);
+		check_about = rows[i].families;
+		dial_order(&list);
+		CHECK_NUMBER(list.count, strlen(rows[i].families));
+		for (size_t j = 0; j < list.count; j++)
+			CHECK_NUMBER(list.addrs[j].port, rows[i].order[j]);
+	}
+	check_about = NULL;
+}
+
+/* Of a list that was ordered: each address once, the first one first, the order within a family
+ * kept, and families taking turns as long as both are left. */
+static void is_well_ordered(const char *families)
+{
+	struct resolve_list given = list_of(families), list = given;
+	size_t left[2] = {0}, count = given.count;
+	int last[2] = {-1, -1};
+	for (size_t i = 0; i < count; i++)
+		left[given.addrs[i].kind == ADDR_IPV6]++;
+
+	dial_order(&list);
+	CHECK_NUMBER(list.count, count);
+	CHECK_NUMBER(list.addrs[0].port, 0);
+	for (size_t i = 0; i < count; i++) {
+		const struct addr *a = &list.addrs[i];
+		bool ipv6 = a->kind == ADDR_IPV6;
+		CHECK(a->port < count);
+		CHECK_BYTES(a, sizeof *a, &given.addrs[a->port], sizeof *a);
+		CHECK(a->port > last[ipv6]);
+		if (i > 0 && left[!ipv6] > 0)
+			CHECK(a->kind != list.addrs[i - 1].kind);
+		last[ipv6] = a->port;
+		left[ipv6]--;
+	}
+}
+
+static void orders_every_short_list(void)
+{
+	for (size_t count = 1; count <= 8; count++) {
+		for (unsigned pattern = 0; pattern < 1U << count; pattern++) {
+			char families[9] = {0};
+			for (size_t i = 0; i < count; i++)
+				families[i] = pattern >> i & 1 ? '6' : '4';
+			check_about = families;
+			is_well_ordered(families);
+		}
+	}
+	check_about = NULL;
+}
+
+static void orders_the_longest_list(void)
+{
+	char families[RESOLVE_MAX + 1] = {0};
+	for (size_t sixes = 0; sixes <= RESOLVE_MAX; sixes++) {
+		memset(families, '4', RESOLVE_MAX);
+		memset(families, '6', sixes);
+		is_well_ordered(families);
+	}
+}
+
+int main(void)
+{
+	orders_some_lists();
+	orders_every_short_list();
+	orders_the_longest_list();
+	return check_end();
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC */
+/* record/record: one line and one value a field, whatever a client sent; each field when it is known. */
+#include "record/record.h"
+
+#include <errno.h>
+
+#include "check.h"
+
+static char text_bytes[RECORD_FIELDS_MAX + 1];
+
+static const char *message_of(const struct record *record)
+{
+	struct writer w = writer_on(text_bytes, RECORD_MESSAGE_MAX);
+	record_put_message(&w, record);
+	CHECK(!w.full);
+	CHECK(!memchr(w.bytes, '\n', w.len));
+	text_bytes[w.len] = '\0';
+	return text_bytes;
+}
+
+static const char *fields_of(const struct record *record)
+{
+	struct writer w = writer_on(text_bytes, RECORD_FIELDS_MAX);
+	record_put_fields(&w, record);
+	CHECK(!w.full);
+	text_bytes[w.len] = '\0';
+	return text_bytes;
+}
+
+/* Whether the fields have this line, once. */
+static bool has(const char *fields, const char *line)
+{
+	unsigned count = 0;
+	size_t len = strlen(line);
+	for (const char *at = fields; *at; at += strcspn(at, "\n") + 1)
+		count += strncmp(at, line, len) == 0 && at[len] == '\n';
+	return count == 1;
+}
+
+static unsigned lines_of(const char *fields)
+{
+	unsigned count = 0;
+	for (const char *at = fields; *at; at++)
+		count += *at == '\n';
+	return count;
+}
+
+static struct record served(void)
+{
+	return (struct record){
+		.client_kind = "inet",
+		.client = addr_of(ADDR_IPV4, "\x7f\0\0\1", 4, 51234),
+		.command = SOCKS5_CONNECT,
+		.dst = addr_of(ADDR_NAME, "example.com", 11, 443),
+		.reached = addr_of(ADDR_IPV4, "\xc0\0\2\1", 4, 443),
+		.reply = SOCKS5_SUCCEEDED,
+		.up = UINT64_MAX,
+		.down = UINT64_C(4294967296),
+		.resolve_us = 1,
+		.connect_us = 2,
+		.total_us = INT64_C(61002999),
+		.end = RECORD_CLOSED,
+		.closed_by = RECORD_UPSTREAM,
+	};
+}
+
+static void tells_of_a_connection_that_was_served(void)
+{
+	static const char *const lines[] = {"STDSOCKS_CLIENT=127.0.0.1",
+		"STDSOCKS_CLIENT_PORT=51234", "STDSOCKS_COMMAND=CONNECT",
+		"STDSOCKS_DST=example.com", "STDSOCKS_DST_PORT=443", "STDSOCKS_REACHED=192.0.2.1",
+		"STDSOCKS_REACHED_PORT=443", "STDSOCKS_REPLY=0",
+		"STDSOCKS_BYTES_UP=18446744073709551615", "STDSOCKS_BYTES_DOWN=4294967296",
+		"STDSOCKS_RESOLVE_USEC=1", "STDSOCKS_CONNECT_USEC=2",
+		"STDSOCKS_TOTAL_USEC=61002999", "STDSOCKS_END=closed",
+		"STDSOCKS_CLOSED_BY=upstream"};
+	struct record record = served();
+	CHECK_STRING(message_of(&record),
+		"127.0.0.1:51234 CONNECT example.com:443 at 192.0.2.1: closed by upstream, "
+		"18446744073709551615 bytes up, 4294967296 down, 61.002 s");
+	const char *fields = fields_of(&record);
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		check_about = lines[i];
+		CHECK(has(fields, lines[i]));
+	}
+	check_about = NULL;
+	CHECK(strstr(fields, "MESSAGE_ID="));
+	CHECK_NUMBER(lines_of(fields), 1 + sizeof lines / sizeof lines[0]);
+}
+
+/* Nothing is said of what did not happen. */
+static void leaves_out_what_is_not_known(void)
+{
+	struct record record = {.client_kind = "stdio",
+		.command = RECORD_NONE,
+		.reply = RECORD_NONE,
+		.resolve_us = RECORD_NONE,
+		.connect_us = RECORD_NONE,
+		.total_us = 0,
+		.end = RECORD_CLIENT_GONE,
+		.closed_by = RECORD_CLIENT};
+	CHECK_STRING(message_of(&record), "stdio: gone before it was served, 0.000 s");
+	const char *fields = fields_of(&record);
+	CHECK(has(fields, "STDSOCKS_CLIENT=stdio"));
+	CHECK(has(fields, "STDSOCKS_END=client-gone"));
+	CHECK(has(fields, "STDSOCKS_TOTAL_USEC=0"));
+	CHECK(!strstr(fields, "_PORT=") && !strstr(fields, "REPLY") && !strstr(fields, "DST"));
+	CHECK(!strstr(fields, "COMMAND") && !strstr(fields, "RESOLVE") && !strstr(fields, "ERRNO"));
+}
+
+static void tells_why_it_was_refused(void)
+{
+	struct record record = served();
+	record.reached.kind = ADDR_NONE;
+	record.reply = SOCKS5_HOST_UNREACHABLE;
+	record.end = RECORD_REFUSED;
+	record.closed_by = RECORD_STDSOCKS;
+	record.error = ETIMEDOUT;
+	record.total_us = 9999;
+	const char *message = message_of(&record);
+	CHECK(strstr(
+		message, "127.0.0.1:51234 CONNECT example.com:443: refused, host unreachable ("));
+	CHECK(strstr(message, strerror(ETIMEDOUT)));
+	CHECK(strstr(message, "), 0.009 s"));
+	CHECK(!strstr(message, "bytes"));
+	CHECK(has(fields_of(&record), "STDSOCKS_END=refused"));
+
+	record.why = "no host name";
+	CHECK(strstr(message_of(&record), "refused, host unreachable (no host name), "));
+}
+
+/* A name that tries to be more than one field, of every length, with every byte. */
+static void keeps_a_name_in_its_field(void)
+{
+	static const char evil[] = "x\nMESSAGE=forged\nSTDSOCKS_END=closed\r\033[2J\0\"y";
+	struct record record = served();
+	record.dst = addr_of(ADDR_NAME, evil, sizeof evil - 1, 80);
+	record.end = RECORD_REFUSED;
+	unsigned lines = lines_of(fields_of(&record));
+	CHECK(has(text_bytes, "STDSOCKS_END=refused"));
+	CHECK(!has(text_bytes, "STDSOCKS_END=closed") && !has(text_bytes, "MESSAGE=forged"));
+	CHECK(!strchr(text_bytes, '\033') && !strchr(text_bytes, '\r'));
+	CHECK(strstr(message_of(&record), "CONNECT x\\nMESSAGE=forged\\n"));
+
+	for (unsigned first = 0; first < 256; first++) {
+		uint8_t name[ADDR_NAME_MAX];
+		memset(name, (int)first, sizeof name);
+		record.dst = addr_of(ADDR_NAME, name, sizeof name, 65535);
+		CHECK_NUMBER(lines_of(fields_of(&record)), lines);
+		message_of(&record);
+	}
+}
+
+/* The journal would take a record for the wrong kind: each has its own MESSAGE_ID, 32 hex digits. */
+static void has_an_id_for_each_kind(void)
+{
+	char ids[3][33];
+	for (size_t i = 0; i < 3; i++) {
+		struct record record = served();
+		record.end = i == 2 ? RECORD_FAILED : RECORD_CLOSED;
+		record.reply = i == 0 ? SOCKS5_SUCCEEDED : SOCKS5_GENERAL_FAILURE;
+		const char *id = strstr(fields_of(&record), "MESSAGE_ID=");
+		if (!CHECK(id))
+			return;
+		CHECK_NUMBER(strspn(id + 11, "0123456789abcdef"), 32);
+		snprintf(ids[i], sizeof ids[i], "%.32s", id + 11);
+	}
+	CHECK(strcmp(ids[0], ids[1]) != 0);
+	CHECK(strcmp(ids[0], ids[2]) != 0);
+	CHECK(strcmp(ids[1], ids[2]) != 0);
+}
+
+/* One word for each end: small letters and '-'. */
+static void has_a_word_for_each_end(void)
+{
+#define X(name, value, phrase)                                                                     \
+	do {                                                                                       \
+		struct record record = served();                                                   \
+		record.end = RECORD_##name;                                                        \
+		check_about = #name;                                                               \
+		CHECK(has(fields_of(&record), "STDSOCKS_END=" value));                             \
+		CHECK(strstr(message_of(&record), ": " phrase));                                   \
+		CHECK_NUMBER(strspn(value, "abcdefghijklmnopqrstuvwxyz5-"), strlen(value));        \
+	} while (0);
+	RECORD_ENDS(X)
+#undef X
+	check_about = NULL;
+}
+
+int main(void)
+{
+	tells_of_a_connection_that_was_served();
+	leaves_out_what_is_not_known();
+	tells_why_it_was_refused();
+	keeps_a_name_in_its_field();
+	has_an_id_for_each_kind();
+	has_a_word_for_each_end();
+	return check_end();
+}

@@ -1,0 +1,356 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""run.py WAY GROUP...: lead the conversations of sessions.txt with the real handler, over TCP.
+
+The ways: "split" sends the same bytes in one segment, one byte a segment, and cut in two at every
+byte, each segment only when the handler has read the one before; the result is the same each
+time. "fin" and "reset" end the client's side after every part of the handshake. The group
+"messages" is made from messages.txt.
+
+$STDSOCKS is the handler. It is started as inetd does it: the accepted socket is its standard
+input and output, SIGPIPE is not ignored. Its standard error, with --trace, is ours to read.
+"""
+
+import concurrent.futures
+import contextlib
+import fcntl
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import sys
+import termios
+import time
+
+from socks import DEADLINE_S, Peer, check
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+HANDLER = os.environ["STDSOCKS"]
+WORKERS = 4
+WRONG_MAX = 2  # of a worker: then it stops
+SIZE_MAX = 96  # a longer conversation, which has a long name in it, is cut at every seventh byte
+REFUSAL = "00 01 00 00 00 00 00 00"  # RFC 1928 s6: RSV, and BND that is nowhere
+
+TOKEN = re.compile(r'\s+|#.*|"((?:[^"\\]|\\.)*)"|(\$[A-Z]+)|([0-9A-Fa-f]{2})')
+ESCAPE = re.compile(r"\\(?:x(..)|(.))")
+ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", '"': '"', "\\": "\\"}
+
+
+def unescape(match):
+    return chr(int(match[1], 16)) if match[1] else ESCAPES[match[2]]
+
+
+def template(text):
+    """Hex text as a list of bytes and, for each placeholder, its name."""
+    parts, at = [], 0
+    while at < len(text):
+        token = TOKEN.match(text, at)
+        assert token, f"no hex text: {text[at:]!r}"
+        at = token.end()
+        if token[1] is not None:
+            parts.append(ESCAPE.sub(unescape, token[1]).encode("latin-1"))
+        elif token[2]:
+            parts.append(token[2])
+        elif token[3]:
+            parts.append(bytes.fromhex(token[3]))
+    return parts
+
+
+def fill(parts, values):
+    return b"".join(part if isinstance(part, bytes) else values[part] for part in parts)
+
+
+class Session:
+    """What is sent, and what must come of it; templates all of them."""
+
+    def __init__(self, group, name):
+        self.group = group
+        self.name = name
+        self.turns = []  # of (messages of the client, what the handler answers to them)
+        self.payload = []
+        self.answer = []
+        self.end = None
+
+    def add(self, key, text):
+        if key == "client":
+            if not self.turns or self.turns[-1][1]:
+                self.turns.append(([], []))
+            self.turns[-1][0].extend(template(text))
+        elif key == "server":
+            self.turns[-1][1].extend(template(text))
+        elif key == "end":
+            self.end = text.strip()
+        else:
+            getattr(self, key).extend(template(text))
+
+    def client(self):
+        return [part for messages, _ in self.turns for part in messages]
+
+    def server(self):
+        return [part for _, answers in self.turns for part in answers]
+
+    def answered(self, sent, values):
+        """What the handler has answered, at the least, to the first SENT bytes of the client."""
+        got, size = b"", 0
+        for messages, answers in self.turns:
+            size += len(fill(messages, values))
+            if sent >= size and "$BND" not in answers:
+                got += fill(answers, values)
+        return got
+
+
+def read_sessions():
+    sessions = []
+    with open(f"{FOLDER}/sessions.txt", encoding="utf-8") as file:
+        for line in filter(None, map(str.strip, file)):
+            if head := re.match(r"\[(\w+)\] ([^#]+)", line):
+                sessions.append(Session(head[1], head[2].strip()))
+            elif not line.startswith("#"):
+                sessions[-1].add(*line.split(" ", 1))
+    return sessions
+
+
+def read_messages():
+    """Those of messages.txt that need nobody upstream: what is no greeting, what is no request, and
+    requests that are not served."""
+    sessions = []
+    with open(f"{FOLDER}/messages.txt", encoding="utf-8") as file:
+        rows = [line.split("|", 2) for line in file if line[0] not in "#\n"]
+    for kind, verdict, text in rows:
+        kind, (verdict, *values) = kind.strip(), verdict.split()
+        session = Session("messages", f"{kind} {text.strip()}")
+        if kind == "request":
+            session.add("client", "05 01 00")
+            session.add("server", "05 00")
+        session.add("client", text)
+        if kind == "methods" and verdict == "BAD":
+            session.add("server", "05 ff")
+            session.end = "not-socks5"
+        elif kind == "methods" and verdict == "DONE":
+            offered = "00" in values
+            session.add("server", "05 00" if offered else "05 ff")
+            session.end = "client-gone" if offered else "no-method"
+        elif kind == "request" and verdict == "BAD":
+            session.add("server", f"05 {values[0]} {REFUSAL}")
+            session.end = "refused"
+        elif kind == "request" and verdict == "DONE" and values[0] != "01":
+            session.add("server", f"05 07 {REFUSAL}")
+            session.end = "refused"
+        elif kind != "login" and verdict == "MORE":
+            session.end = "client-gone"
+        if session.end:
+            sessions.append(session)
+    return sessions
+
+
+def unread(sock):
+    """Bytes that have arrived at a socket and were not read."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
+
+
+def arrived(sock):
+    """Bytes that have arrived at a socket, read or not: tcpi_bytes_received of tcp(7)."""
+    return struct.unpack_from("Q", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136), 128)[0]
+
+
+class Place:
+    """Where one worker's conversations happen: a listener for the client, one upstream in each
+    family on the same port, and a port of both that refuses."""
+
+    def __init__(self):
+        self.proxy = socket.create_server(("127.0.0.1", 0))
+        self.upstreams = self.both(listen=True)
+        self.refusing = self.both(listen=False)
+        self.values = {
+            "$PORT": struct.pack(">H", self.upstreams[0].getsockname()[1]),
+            "$REFUSING": struct.pack(">H", self.refusing[0].getsockname()[1]),
+        }
+
+    @staticmethod
+    def both(listen):
+        while True:
+            socks = [socket.socket(family) for family in (socket.AF_INET, socket.AF_INET6)]
+            socks[0].bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):  # another one has the port in the other family
+                socks[1].bind(("::1", socks[0].getsockname()[1]))
+                for sock in socks if listen else ():
+                    sock.listen()
+                    sock.setblocking(False)
+                return socks
+            for sock in socks:
+                sock.close()
+
+    def accept(self):
+        """A connection that has come upstream, or None."""
+        for sock in self.upstreams:
+            with contextlib.suppress(BlockingIOError):
+                return Peer(sock.accept()[0])
+        return None
+
+
+class Run:
+    """One handler and one session with it."""
+
+    def __init__(self, place, session):
+        self.place, self.session = place, session
+        self.values = dict(place.values)
+        self.client = Peer(socket.create_connection(place.proxy.getsockname()))
+        self.theirs = place.proxy.accept()[0]  # kept, to see what the handler has read
+        self.stderr = os.memfd_create("stderr")
+        actions = [(os.POSIX_SPAWN_DUP2, self.theirs.fileno(), fd) for fd in (0, 1)]
+        actions.append((os.POSIX_SPAWN_DUP2, self.stderr, 2))
+        self.pid = os.posix_spawn(
+            HANDLER, [HANDLER, "-f", "/dev/null", "--trace"], os.environ,
+            file_actions=actions, setsigdef=[signal.SIGPIPE],
+        )
+        self.pidfd = os.pidfd_open(self.pid)
+        self.status = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.status is None:
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            self.wait()
+        for fd in self.pidfd, self.stderr:
+            os.close(fd)
+        self.theirs.close()
+        self.client.close()
+
+    def is_over(self, timeout_s=0.0):
+        return bool(select.select([self.pidfd], [], [], timeout_s)[0])
+
+    def wait(self):
+        assert self.is_over(DEADLINE_S), "the handler does not end"
+        self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def send(self, data, cuts):
+        """In one segment up to each cut, and each sent when the handler has read the one before."""
+        for start, end in zip((0, *cuts), (*cuts, len(data))):
+            try:
+                self.client.send(data[start:end])
+            except ConnectionError:
+                assert self.is_over(DEADLINE_S), "the handler has closed and does not end"
+                return
+            deadline = time.monotonic() + DEADLINE_S
+            while end < len(data) and not self.has_read(end) and not self.is_over():
+                assert time.monotonic() < deadline, f"{unread(self.theirs)} bytes stay unread"
+                time.sleep(0.0001)
+
+    def has_read(self, size):
+        return arrived(self.theirs) >= size and not unread(self.theirs)
+
+    def upstream(self):
+        """The connection that comes upstream."""
+        waiting = [sock.fileno() for sock in self.place.upstreams]
+        select.select([*waiting, self.pidfd], [], [], DEADLINE_S)
+        upstream = self.place.accept()
+        assert upstream, f"no connection upstream; the client got {self.client.sock.recv(64).hex(' ')}"
+        return upstream
+
+    def serve(self, upstream):
+        """Both ends of a connection that is there: payload up, answer down, and both close."""
+        payload, answer = (fill(part, self.values) for part in (self.session.payload, self.session.answer))
+        self.values["$BND"] = bound(upstream.sock)
+        if payload:
+            check(upstream.recv(1), payload[:1])
+            # It was not sent on before the client was told.
+            assert unread(self.client.sock) >= len(fill(self.session.server(), self.values))
+            check(upstream.recv(len(payload) - 1), payload[1:])
+        upstream.send(answer)
+        wanted = fill(self.session.server(), self.values) + answer
+        check(self.client.recv(len(wanted)), wanted)
+        self.client.fin()
+        check(upstream.end(), (b"", "fin"))
+        upstream.close()
+        check(self.client.end(), (b"", "fin"))
+
+    def split(self, cuts):
+        """Everything, cut there; what comes of it is always the same."""
+        data = fill(self.session.client() + self.session.payload, self.values)
+        self.send(data, cuts)
+        self.theirs.close()
+        if self.session.end == "closed":
+            self.serve(self.upstream())
+        else:
+            if self.session.end == "client-gone":
+                self.client.fin()
+            check(self.client.end(), (fill(self.session.server(), self.values), "fin"))
+        self.over(self.session.end)
+
+    def fin(self, size):
+        """Only the first bytes, and then FIN."""
+        self.send(fill(self.session.client(), self.values)[:size], ())
+        self.theirs.close()
+        self.client.fin()
+        check(self.client.end(), (self.session.answered(size, self.values), "fin"))
+        self.over("client-gone")
+
+    def reset(self, size):
+        """Only the first bytes, and then RST; whether the handler reads them before is its luck."""
+        self.send(fill(self.session.client(), self.values)[:size], ())
+        self.theirs.close()
+        self.client.reset()
+        self.over("client-gone")
+
+    def over(self, end):
+        """The handler ends with status 0, whatever its client did, with one record, and has left
+        nothing upstream."""
+        self.client.close()
+        self.wait()
+        check(self.status, 0)
+        said = os.pread(self.stderr, 1 << 16, 0)
+        check(re.findall(rb"^STDSOCKS_END=(.*)$", said, re.MULTILINE), [end.encode()])
+        check(len(re.findall(rb"^MESSAGE_ID=", said, re.MULTILINE)), 1)
+        assert not self.place.accept(), "a connection came upstream"
+
+
+def bound(sock):
+    """Where a connection comes from, as RFC 1928 s6 writes it."""
+    host, port = sock.getpeername()[:2]
+    kind = b"\x04" if sock.family == socket.AF_INET6 else b"\x01"
+    return kind + socket.inet_pton(sock.family, host) + struct.pack(">H", port)
+
+
+def ways(way, session, values):
+    """How often a session is led, and how: names of Run's methods and their arguments."""
+    size = len(fill(session.client(), values))
+    if way != "split":
+        return [(way, end) for end in range(size)]
+    size += len(fill(session.payload, values))
+    cuts = range(1, size, 1 if size <= SIZE_MAX else 7)
+    return [("split", ()), ("split", range(1, size)), *(("split", (cut,)) for cut in cuts)]
+
+
+def work(turns):
+    """Lead conversations in a place of this worker's own; answer what went wrong."""
+    place, wrong = Place(), []
+    for session, (method, argument) in turns:
+        try:
+            with Run(place, session) as run:
+                getattr(run, method)(argument)
+        except (AssertionError, OSError) as error:
+            wrong.append(f"[{session.group}] {session.name}: {method} {argument}: {error}")
+            if len(wrong) == WRONG_MAX:
+                break
+            while stray := place.accept():
+                stray.close()
+    return wrong
+
+
+def main(way, *groups):
+    sessions = [one for one in read_sessions() + read_messages() if one.group in groups]
+    assert {one.group for one in sessions} == set(groups), "a group has no session"
+    values = {"$PORT": b"pp", "$REFUSING": b"rr"}
+    turns = [(one, how) for one in sessions for how in ways(way, one, values)]
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        wrong = sum(pool.map(work, (turns[first::WORKERS] for first in range(WORKERS))), [])
+    print(f"{len(sessions)} sessions, {len(turns)} conversations, {len(wrong)} wrong")
+    print(*wrong, sep="\n")
+    return 1 if wrong else 0
+
+
+sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,166 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Everything that hands over a connection: each starts the handler, and each sees it end in order.
+
+load helper
+
+# serves PROXY - curl fetches through the proxy of this URL what the server sent.
+serves() {
+    local page=$BATS_TEST_TMPDIR/page
+    curl -sS --max-time "$WAIT_S" --proxy "$1" -o "$page" "http://127.0.0.1:$WEB/100000"
+    wait_line "$(log web)" "^GET bytes=100000 sha256=$(sha256sum <"$page" | cut -c 1-64)\$"
+}
+
+# refuses PROXY - rubbish, and a request that fails, are answered in SOCKS and in nothing else.
+refuses() {
+    PROXY=$1 python <<'PY'
+client = dial()
+client.send(b"GET / HTTP/1.0\r\n\r\n")
+check(client.end(), (b"\x05\xff", "fin"))
+
+with listener() as nobody:
+    port = nobody.getsockname()[1]
+client = dial()
+client.send(GREETING + request("127.0.0.1", port))
+check(client.end(), (CHOSEN + b"\x05\x05\x00\x01" + bytes(6), "fin"))
+PY
+}
+
+# ends_in_order NAME REGEX - NAME's log tells of three ended handlers, in lines matching REGEX, whose
+# only group is the exit status; each is 0.
+ends_in_order() {
+    told() {
+        (($(grep -cE -- "$2" "$(log "$1")") >= 3))
+    }
+    eventually told "$@"
+    [[ $(sed -nE "s/.*$2.*/\1/p" "$(log "$1")" | sort | uniq -c) =~ ^\ *3\ 0$ ]]
+}
+
+# filled UNIT - print this file of units/ with this test's program, port and user.
+filled() {
+    sed "s|@BINDIR@/stdsocks|$STDSOCKS|; s|1080|$PORT|; s|user  *= stdsocks|user = $(id -un)|
+        s|10000 stdsocks|10000 $(id -un)|" "$ROOT/units/$1"
+}
+
+setup() {
+    web
+    PORT=$(free_port)
+}
+
+@test "ways in: systemd's Accept=yes serves when systemd-socket-activate is --accept --inetd" {
+    need systemd-socket-activate curl
+    start activate systemd-socket-activate --accept --inetd -l "127.0.0.1:$PORT" "$STDSOCKS"
+    wait_listening "$PORT"
+    serves "socks5://127.0.0.1:$PORT"
+    refuses "127.0.0.1 $PORT"
+    ends_in_order activate 'Child [0-9]+ died with code ([0-9]+)'
+}
+
+@test "ways in: xinetd serves, with the client's socket as standard error too" {
+    need xinetd curl
+    filled stdsocks.xinetd |
+        sed "s|log_on_success .*|log_on_success = PID EXIT|; s|log_on_failure .*|log_type = FILE $(log exits)|" \
+            >"$BATS_TEST_TMPDIR/xinetd.conf"
+    start xinetd xinetd -dontfork -f "$BATS_TEST_TMPDIR/xinetd.conf" -pidfile "$BATS_TEST_TMPDIR/pid"
+    wait_listening "$PORT"
+    serves "socks5://127.0.0.1:$PORT"
+    refuses "127.0.0.1 $PORT"
+    ends_in_order exits 'EXIT: socks status=([0-9]+) '
+}
+
+@test "ways in: openbsd-inetd serves, with the client's socket as standard error too" {
+    need inetd curl
+    filled stdsocks.inetd >"$BATS_TEST_TMPDIR/inetd.conf"
+    start inetd inetd -d "$BATS_TEST_TMPDIR/inetd.conf"
+    wait_listening "$PORT"
+    serves "socks5://127.0.0.1:$PORT"
+    refuses "127.0.0.1 $PORT"
+    ends_in_order inetd 'reaped, status ([0-9]+)'
+}
+
+# tcpserver PACKAGE ADDRESS - the run file, with this package's tcpserver, which tells how they end.
+tcpserver() {
+    local program=$PEERS/$1/usr/bin/tcpserver
+    need "$program" curl
+    filled tcpserver.run | sed "s|envuidgid stdsocks tcpserver|env UID=$(id -u) GID=$(id -g) $program -v|
+        s|127.0.0.1|$2|" >"$BATS_TEST_TMPDIR/run"
+    start tcpserver sh "$BATS_TEST_TMPDIR/run"
+    wait_listening "$PORT"
+}
+
+@test "ways in: tcpserver serves" {
+    tcpserver ucspi-tcp 127.0.0.1
+    serves "socks5://127.0.0.1:$PORT"
+    refuses "127.0.0.1 $PORT"
+    ends_in_order tcpserver 'tcpserver: end [0-9]+ status ([0-9]+)'
+}
+
+@test "ways in: tcpserver's IPv6 build serves on ::1" {
+    tcpserver ucspi-tcp-ipv6 ::1
+    serves "socks5://[::1]:$PORT"
+    refuses "::1 $PORT"
+    ends_in_order tcpserver 'tcpserver: end [0-9]+ status ([0-9]+)'
+}
+
+@test "ways in: s6-ipcserver serves on an AF_UNIX socket" {
+    need s6-ipcserver curl
+    start s6 s6-ipcserver -v "$BATS_TEST_TMPDIR/socks" "$STDSOCKS"
+    wait_path "$BATS_TEST_TMPDIR/socks"
+    serves "socks5://localhost$BATS_TEST_TMPDIR/socks"
+    refuses "$BATS_TEST_TMPDIR/socks"
+    ends_in_order s6 'end pid [0-9]+ .*exitcode ([0-9]+)'
+}
+
+# socat's log does not tell of every child, so a shell between them does, and outlives socat's SIGTERM.
+through_socat() {
+    need socat curl
+    printf '#!/bin/sh\ntrap : TERM\n"%s"\necho "exit $?" >>"%s"\n' "$STDSOCKS" "$(log exits)" >"$BATS_TEST_TMPDIR/run"
+    chmod +x "$BATS_TEST_TMPDIR/run"
+    start socat socat "TCP-LISTEN:$PORT,bind=127.0.0.1,reuseaddr,fork" "EXEC:$BATS_TEST_TMPDIR/run$1"
+    wait_listening "$PORT"
+    serves "socks5://127.0.0.1:$PORT"
+    refuses "127.0.0.1 $PORT"
+    ends_in_order exits 'exit ([0-9]+)'
+}
+
+@test "ways in: socat EXEC serves when standard input and output are a socket pair" {
+    through_socat ''
+}
+
+@test "ways in: socat EXEC,pipes serves when standard input and output are two pipes" {
+    through_socat ,pipes
+}
+
+@test "ways in: socat EXEC,nofork serves when a shell in between holds the socket too" {
+    through_socat ,nofork
+}
+
+@test "ways in: a shell's pipe serves, with its end as the half-close" {
+    need xxd
+    upstream answer-after-eof
+    port=$(printf '\\x%02x\\x%02x' $((UPSTREAM / 256)) $((UPSTREAM % 256)))
+    printf '\5\1\0\5\1\0\1\x7f\0\0\1%bquestion' "$port" | timeout "$WAIT_S" "$STDSOCKS" >"$BATS_TEST_TMPDIR/answer"
+    [[ ${PIPESTATUS[*]} == '0 0' ]]
+    # RFC 1928 s3 and s6: the method, then the reply with the address that the connection left from.
+    [[ $(head -c 10 "$BATS_TEST_TMPDIR/answer" | xxd -p) == 0500050000017f000001 ]]
+    [[ $(tail -c +13 "$BATS_TEST_TMPDIR/answer") == "bytes=8 sha256=$(printf question | sha256sum | cut -c 1-64)" ]]
+}
+
+@test "ways in: the exit status is 0 when the client was gone before the start" {
+    launch
+    for farewell in reset close; do
+        kill -STOP "${RUNNING[launch]}"
+        python <<PY
+dial().$farewell()
+PY
+        kill -CONT "${RUNNING[launch]}"
+        ended
+        launch
+    done
+}
+
+@test "ways in: the trace stays off the client's socket when that is standard error too" {
+    launch -2
+    refuses "$PROXY"
+    ended
+}
