@@ -66,7 +66,7 @@ static const char *at_fault(char **argv)
 	static char letter[3] = "-";
 	if (optopt == 0 || (optopt >= OPTION_HEX && optopt <= OPTION_VERSION))
 		return argv[optind - 1];
-	letter[1] = optopt < 0x80 ? (char)optopt : '?'; /* a part of some character */
+	letter[1] = (char)(optopt < 0x80 ? optopt : '?'); /* a part of some character */
 	return letter;
 }
 

@@ -84,13 +84,19 @@ class Peer:
             return bytes(data), "reset"
         return bytes(data), "fin"
 
-    def reset_after_fin(self):
-        """True when RST comes to an end that has read FIN already, where recv() cannot tell."""
+    def error(self):
+        return self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    def wait_broken(self):
+        """Wait for RST, or FIN where our own has gone, and read nothing."""
         poll = select.poll()
         poll.register(self.sock, 0)
-        return bool(poll.poll(DEADLINE_S * 1000)) and (
-            self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.EPIPE
-        )
+        assert poll.poll(DEADLINE_S * 1000), "the connection stays"
+
+    def reset_after_fin(self):
+        """True when RST comes to an end that has read FIN already, where recv() cannot tell."""
+        self.wait_broken()
+        return self.error() == errno.EPIPE
 
     def open_and_silent(self, span_s=0.2):
         """True when neither a byte nor an end comes for SPAN_S seconds."""
@@ -260,6 +266,14 @@ def handler():
             if pids := re.findall(r"^start (\d+)$", log.read(), re.MULTILINE):
                 return int(pids[-1])
         assert time.monotonic() < deadline, "launch started nothing"
+        time.sleep(0.01)
+
+
+def gone(pid):
+    """Wait until this process has ended and launch has seen it."""
+    deadline = time.monotonic() + DEADLINE_S
+    while os.path.exists(f"/proc/{pid}"):
+        assert time.monotonic() < deadline, "the handler does not end"
         time.sleep(0.01)
 
 
