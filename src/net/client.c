@@ -47,6 +47,7 @@ struct client client_on_stdio(void)
 		client.kind = kind_of_socket(&remote);
 		client.remote = sockaddr_read(&remote);
 		client.peer.in_socket = true;
+		peer_keep_urgent(STDIN_FILENO);
 	}
 	errno = 0;
 	client.peer.out_socket = option(STDOUT_FILENO, SO_TYPE) >= 0;

@@ -73,7 +73,7 @@ static bool set(int fd, int level, int name, const void *value, size_t len)
 	return setsockopt(fd, level, name, value, (socklen_t)len) == 0;
 }
 
-/* Gives a new socket its source. False, with errno, when that cannot be had. */
+/* Gives a new socket its source. False when that cannot be had. */
 static bool bind_source(int fd, enum addr_kind kind, const struct dial_source *source)
 {
 	const struct addr *from = kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
@@ -84,12 +84,8 @@ static bool bind_source(int fd, enum addr_kind kind, const struct dial_source *s
 	if (source->device &&
 		!set(fd, SOL_SOCKET, SO_BINDTODEVICE, source->device, strlen(source->device)))
 		return false;
-	if (!from) {
-		if (!source->ipv4 && !source->ipv6)
-			return true;
-		errno = ENETUNREACH; /* the source that there is reaches the other family */
-		return false;
-	}
+	if (!from)
+		return true;
 	union sockaddr_any any;
 	socklen_t len = sockaddr_write(&any, from);
 	/* The port is chosen at connect(), by the pair: 28,000 a destination, not 28,000 in all. */
@@ -97,25 +93,37 @@ static bool bind_source(int fd, enum addr_kind kind, const struct dial_source *s
 		bind(fd, &any.sa, len) == 0;
 }
 
-/* A socket on its way to an address, or -errno. */
-static int start(const struct addr *to, const struct dial_source *source)
+/* Makes a new socket go to an address: 0, or -errno. */
+static int head_for(int fd, const struct addr *to, const struct dial_source *source)
 {
 	const int on = 1;
 	union sockaddr_any any;
 	socklen_t len = sockaddr_write(&any, to);
 
-	int fd = socket(any.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	/* An IPv4-mapped address is no IPv6 destination: with V6ONLY it is unreachable. */
+	if (to->kind == ADDR_IPV6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on))
+		return -errno;
+	if (!bind_source(fd, to->kind, source))
+		return -EADDRNOTAVAIL;
+	return connect(fd, &any.sa, len) < 0 && errno != EINPROGRESS ? -errno : 0;
+}
+
+/* A socket on its way to an address, or -errno. */
+static int start(const struct addr *to, const struct dial_source *source)
+{
+	const struct addr *from = to->kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
+	if (!from && (source->ipv4 || source->ipv6))
+		return -ENETUNREACH; /* the source that there is reaches the other family */
+
+	int fd = socket(to->kind == ADDR_IPV4 ? AF_INET : AF_INET6,
+		SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
 	if (fd < 0) /* a kernel without IPv6 has no way there */
 		return errno == EAFNOSUPPORT ? -ENETUNREACH : -errno;
-	/* An IPv4-mapped address is no IPv6 destination: with V6ONLY it is unreachable. */
-	if ((to->kind == ADDR_IPV6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on)) ||
-		!bind_source(fd, to->kind, source) ||
-		(connect(fd, &any.sa, len) < 0 && errno != EINPROGRESS)) {
-		int error = errno;
-		close(fd);
-		return -error;
-	}
-	return fd;
+	int error = head_for(fd, to, source);
+	if (error == 0)
+		return fd;
+	close(fd);
+	return error;
 }
 
 /* False when it failed at once. */

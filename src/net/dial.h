@@ -20,10 +20,10 @@ struct dial_source {
 void dial_order(struct resolve_list *list);
 
 /* Connects to the first address of the list that answers: the next one is tried DIAL_DELAY_US
- * after the one before it, or at once when one has failed. The descriptor, non-blocking and
- * the caller's; *ret_remote is where it leads and *ret_local our own end. Or -errno when deadline_us is past (-ETIMEDOUT),
- * SIGTERM came (-ECANCELED), the process may not or cannot make a socket as *source wants it, or
- * all have failed: then it is the error of the attempt that got furthest. A connection to itself
- * (TCP's simultaneous open, when the kernel picks the destination as the source) is refused. */
+ * after the one before it, or at once when one has failed. The descriptor, non-blocking and the
+ * caller's; *ret_remote is where it leads and *ret_local our own end. Or -errno when deadline_us is
+ * past (-ETIMEDOUT), SIGTERM came (-ECANCELED), *source cannot be had (-EADDRNOTAVAIL), or all have
+ * failed: then it is the error of the attempt that got furthest. A connection to itself (TCP's
+ * simultaneous open, when the kernel picks the destination as the source) is refused. */
 int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
 	struct addr *ret_remote, struct addr *ret_local);

@@ -92,13 +92,15 @@ int peer_send_by(struct peer *peer, const void *bytes, size_t len, int64_t deadl
 	return 0;
 }
 
-void peer_broken(struct peer *peer)
+void peer_hung_up(struct peer *peer)
 {
-	int error = 0;
+	int error = EPIPE; /* of a pipe without a reader */
 	socklen_t len = sizeof error;
 	getsockopt(peer->out, SOL_SOCKET, SO_ERROR, &error, &len);
-	if (!peer->error)
-		peer->error = error ? error : EPIPE;
+	if (error == 0)
+		peer->deaf = true;
+	else if (!peer->error)
+		peer->error = error;
 }
 
 void peer_shutdown(struct peer *peer)
@@ -125,13 +127,22 @@ void peer_reset(struct peer *peer)
 		peer_shutdown(peer);
 }
 
+static bool is_closed(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof info;
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+		info.tcpi_state == TCP_CLOSE;
+}
+
 void peer_flush(struct peer *peer, int64_t deadline_us)
 {
 	int unsent = 0;
 	for (int64_t pause_us = 1000; ioctl(peer->out, TIOCOUTQ, &unsent) == 0 && unsent > 0;) {
 		int64_t next_us = clock_after(clock_now_us(), pause_us);
-		int ready = wait_for(peer->out, 0, next_us < deadline_us ? next_us : deadline_us);
-		if (ready != -ETIMEDOUT || next_us >= deadline_us)
+		/* Nothing tells when a queue is empty; poll(2) of an ended socket only says so at once. */
+		int ready = wait_for(-1, 0, next_us < deadline_us ? next_us : deadline_us);
+		if (ready != -ETIMEDOUT || next_us >= deadline_us || is_closed(peer->out))
 			break;
 		if (pause_us < 100000)
 			pause_us *= 2;
@@ -144,27 +155,28 @@ void peer_linger(struct peer *peer, struct buffer *scratch)
 	size_t left = PEER_LINGER_MAX;
 
 	peer_shutdown(peer);
+	if (!peer->in_socket)
+		return;
 	for (int n = 1; n > 0 && left > 0; left -= (size_t)n < left ? (size_t)n : left) {
 		scratch->start = scratch->end = 0;
 		n = peer_read_by(peer, scratch, deadline_us);
 	}
 }
 
-static void keep(int fd)
+void peer_keep_urgent(int fd)
 {
-	const int on = 1, idle_s = PEER_KEEPALIVE_S, vanished_ms = PEER_VANISHED_MS;
+	const int on = 1;
 	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof idle_s);
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &vanished_ms, sizeof vanished_ms);
 }
 
 void peer_keep(const struct peer *peer)
 {
-	if (peer->in_socket)
-		keep(peer->in);
-	else if (peer->out_socket)
-		keep(peer->out);
+	const int fd = peer->in_socket ? peer->in : peer->out, on = 1;
+	const int idle_s = PEER_KEEPALIVE_S, probes = 2;
+	peer_keep_urgent(fd);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof idle_s);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }

@@ -32,7 +32,7 @@ static bool flow_turn(struct flow *f, const struct pollfd fds[2])
 	bool moved = false, writable = fds[1].revents & POLLOUT;
 
 	if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL))
-		peer_broken(f->to);
+		peer_hung_up(f->to);
 	if (fds[0].revents) {
 		int n = peer_read(f->from, f->buffer);
 		moved = n > 0;
@@ -41,7 +41,7 @@ static bool flow_turn(struct flow *f, const struct pollfd fds[2])
 			f->state = FLOW_ENDING;
 		writable = f->to->out_socket; /* a pipe might block: poll it first */
 	}
-	if (!is_empty(f) && writable && !f->to->error) {
+	if (!is_empty(f) && writable && !f->to->error && !f->to->deaf) {
 		int n = peer_write(f->to, f->buffer);
 		if (n > 0) {
 			f->delivered += (uint64_t)n;
@@ -51,15 +51,16 @@ static bool flow_turn(struct flow *f, const struct pollfd fds[2])
 	return moved;
 }
 
-/* What follows from the turn: an end is passed on when all before it was delivered; a broken sink
- * ends the flow; so does a broken source that cannot tell, being no socket. */
+/* What follows from the turn: a sink that takes no more ends the flow; a source that broke has sent
+ * what can be read now and no more; an end is passed on when all before it was delivered. */
 static void flow_settle(struct flow *f)
 {
-	if (f->to->error) {
+	if (f->to->error || f->to->deaf) {
 		f->buffer->start = f->buffer->end;
 		f->state = FLOW_CLOSED;
 	}
-	if (f->state == FLOW_OPEN && f->from->error && !f->from->in_socket)
+	if (f->state == FLOW_OPEN && is_empty(f) && f->from->error &&
+		(!f->from->in_socket || peer_read(f->from, f->buffer) <= 0))
 		f->state = FLOW_ENDING;
 	if (f->state == FLOW_ENDING && is_empty(f)) {
 		if (!f->from->error) /* what broke is passed on as a reset, at the end of all */
@@ -68,15 +69,16 @@ static void flow_settle(struct flow *f)
 	}
 }
 
-/* Who ended first. */
-static void note_first(struct relay *r)
+/* Who ended first; true when somebody has. */
+static bool note_first(struct relay *r)
 {
 	const struct peer *client = r->up.from, *upstream = r->down.from;
 
-	if (client->error || (r->up.state != FLOW_OPEN && !upstream->error))
+	if (client->error || client->deaf || (r->up.state != FLOW_OPEN && !upstream->error))
 		r->first = client;
 	else if (upstream->error || r->down.state != FLOW_OPEN)
 		r->first = upstream;
+	return r->first != NULL;
 }
 
 /* The loop of the relay: 0 when both flows are closed, else what wait_poll() said. */
@@ -97,24 +99,25 @@ static int move_bytes(struct relay *r, int64_t lifetime_deadline_us)
 			return ready;
 
 		bool up_moved = flow_turn(&r->up, fds), down_moved = flow_turn(&r->down, fds + 2);
-		if (up_moved || down_moved)
-			moved_us = clock_now_us();
 		flow_settle(&r->up);
 		flow_settle(&r->down);
-		if (!r->first)
-			note_first(r);
+		bool half_closes = !r->first && note_first(r);
+		if (up_moved || down_moved || half_closes)
+			moved_us = clock_now_us();
 	}
 	return 0;
 }
 
 /* A broken peer's bytes have all been handed to the kernel: reset the other one when it has them. */
-static void pass_reset(struct relay *r, struct peer *broken, struct peer *other)
+static void pass_reset(
+	struct relay *r, struct peer *broken, struct peer *other, int64_t lifetime_deadline_us)
 {
 	if (!broken->error)
 		return;
 	if (!r->first->error)
 		r->first = broken;
-	peer_flush(other, clock_after(clock_now_us(), r->half_closed_us));
+	int64_t deadline_us = clock_after(clock_now_us(), r->half_closed_us);
+	peer_flush(other, deadline_us < lifetime_deadline_us ? deadline_us : lifetime_deadline_us);
 	peer_reset(other);
 }
 
@@ -125,8 +128,8 @@ enum relay_end relay_run(struct relay *r)
 	int result = move_bytes(r, lifetime_deadline_us);
 
 	if (result == 0) {
-		pass_reset(r, client, upstream);
-		pass_reset(r, upstream, client);
+		pass_reset(r, client, upstream, lifetime_deadline_us);
+		pass_reset(r, upstream, client, lifetime_deadline_us);
 		return client->error || upstream->error ? RELAY_BROKEN : RELAY_CLOSED;
 	}
 	/* We end it, in the middle: nobody shall take that for a whole stream. */

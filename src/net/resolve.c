@@ -71,30 +71,28 @@ static int lookup(const char *name, int64_t deadline_us, struct addrinfo **ret_f
 	return error;
 }
 
-static enum resolve_status failure(int error, int system_error, const char **ret_why)
+/* error is getaddrinfo(3)'s, system_error its errno. */
+static enum resolve_status failure(int error, int system_error, struct resolve_list *list)
 {
-	*ret_why = gai_strerror(error);
+	list->error = error == EAI_SYSTEM ? system_error : error == EAI_MEMORY ? ENOMEM : 0;
+	list->why = list->error ? strerror(list->error) : gai_strerror(error);
 	if (error == EAI_NONAME || error == EAI_NODATA)
 		return RESOLVE_NO_NAME;
-	if (error == EAI_AGAIN)
+	if (error == EAI_AGAIN || list->error == ETIMEDOUT)
 		return RESOLVE_NO_ANSWER;
-	if (error != EAI_SYSTEM)
-		return RESOLVE_FAILED;
-	*ret_why = strerror(system_error);
-	if (system_error == ETIMEDOUT)
-		return RESOLVE_NO_ANSWER;
-	return system_error == ECANCELED ? RESOLVE_STOPPED : RESOLVE_FAILED;
+	return list->error == ECANCELED ? RESOLVE_STOPPED : RESOLVE_FAILED;
 }
 
-enum resolve_status resolve_name(const struct addr *name, int64_t deadline_us,
-	struct resolve_list *ret_list, const char **ret_why)
+enum resolve_status resolve_name(
+	const struct addr *name, int64_t deadline_us, struct resolve_list *ret_list)
 {
 	struct addrinfo *found = NULL;
 	int error = lookup((const char *)name->bytes, deadline_us, &found);
-	if (error != 0)
-		return failure(error, errno, ret_why);
+	int system_error = errno;
 
 	ret_list->count = 0;
+	if (error != 0)
+		return failure(error, system_error, ret_list);
 	for (struct addrinfo *a = found; a && ret_list->count < RESOLVE_MAX; a = a->ai_next) {
 		union sockaddr_any any = {.sa.sa_family = AF_UNSPEC};
 		if (a->ai_addrlen > sizeof any)
@@ -106,6 +104,5 @@ enum resolve_status resolve_name(const struct addr *name, int64_t deadline_us,
 		ret_list->count += to->kind != ADDR_NONE;
 	}
 	freeaddrinfo(found);
-	*ret_why = "no address";
-	return ret_list->count > 0 ? RESOLVE_DONE : RESOLVE_NO_NAME;
+	return ret_list->count > 0 ? RESOLVE_DONE : failure(EAI_NODATA, 0, ret_list);
 }

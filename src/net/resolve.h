@@ -11,8 +11,9 @@
 
 struct resolve_list {
 	size_t count;
-	struct addr addrs
-		[RESOLVE_MAX]; /* in the resolver's order (RFC 6724), with the port asked for */
+	struct addr addrs[RESOLVE_MAX]; /* as the resolver sorts (RFC 6724), with the port */
+	const char *why;                /* when there is none: in words, a static string */
+	int error;                      /* the errno behind it, or 0 */
 };
 
 enum resolve_status {
@@ -20,12 +21,11 @@ enum resolve_status {
 	RESOLVE_NO_NAME,   /* the name does not exist, or has no address */
 	RESOLVE_NO_ANSWER, /* no server answered, or none could; not in time */
 	RESOLVE_STOPPED,   /* SIGTERM or SIGINT came */
-	RESOLVE_FAILED     /* something else: what getaddrinfo(3) said is in *ret_why */
+	RESOLVE_FAILED     /* something else */
 };
 
 /* Looks up the name in `name`, a host name (addr_is_hostname()), once. Blocks until deadline_us of
  * clock_now_us() at the most: after RESOLVE_NO_ANSWER the resolver may have been left in the middle
- * of its work, with its descriptors and its locks, and must not be called again. On anything but
- * DONE *ret_list is undefined and *ret_why says more, in a static string. */
-enum resolve_status resolve_name(const struct addr *name, int64_t deadline_us,
-	struct resolve_list *ret_list, const char **ret_why);
+ * of its work, with its descriptors and its locks, and must not be called again. */
+enum resolve_status resolve_name(
+	const struct addr *name, int64_t deadline_us, struct resolve_list *ret_list);

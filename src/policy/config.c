@@ -7,6 +7,9 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+/* Bytes of a word that a mistake quotes. */
+#define WORD_SHOWN_MAX 200
+
 /* A line cut into words; each ends in NUL inside text. */
 struct words {
 	size_t count;
@@ -32,8 +35,8 @@ static bool mistake(
 	writer_str(problem, what);
 	if (word) {
 		writer_str(problem, " \"");
-		writer_escaped(problem, word, strlen(word));
-		writer_u8(problem, '"');
+		writer_escaped(problem, word, strnlen(word, WORD_SHOWN_MAX));
+		writer_str(problem, strlen(word) > WORD_SHOWN_MAX ? "...\"" : "\"");
 	}
 	writer_str(problem, "; ");
 	writer_str(problem, would_do);

@@ -22,7 +22,7 @@ static const char *const end_phrases[] = {
 #undef X
 };
 
-static const char *const who_values[] = {"nobody", "client", "upstream", "stdsocks"};
+static const char *const who_values[] = {"client", "upstream", "stdsocks"};
 
 static void put_who(struct writer *w, const struct record *r)
 {
@@ -59,7 +59,7 @@ void record_put_message(struct writer *w, const struct record *r)
 	put_who(w, r);
 	writer_str(w, ": ");
 	writer_str(w, end_phrases[r->end]);
-	if (served && r->closed_by != RECORD_NOBODY) {
+	if (served) {
 		writer_str(w, " by ");
 		writer_str(w, who_values[r->closed_by]);
 	}
@@ -138,10 +138,9 @@ void record_put_fields(struct writer *w, const struct record *r)
 	put_number(w, "STDSOCKS_BYTES_DOWN", r->down);
 	put_if_any(w, "STDSOCKS_RESOLVE_USEC", r->resolve_us);
 	put_if_any(w, "STDSOCKS_CONNECT_USEC", r->connect_us);
-	put_if_any(w, "STDSOCKS_TOTAL_USEC", r->total_us);
+	put_number(w, "STDSOCKS_TOTAL_USEC", (uint64_t)r->total_us);
 	put_text(w, "STDSOCKS_END", end_values[r->end]);
-	if (r->closed_by != RECORD_NOBODY)
-		put_text(w, "STDSOCKS_CLOSED_BY", who_values[r->closed_by]);
+	put_text(w, "STDSOCKS_CLOSED_BY", who_values[r->closed_by]);
 	if (r->error)
 		put_number(w, "ERRNO", (uint64_t)r->error);
 }

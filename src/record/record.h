@@ -28,7 +28,7 @@ enum record_end {
 };
 
 /* Who ended it: the values of STDSOCKS_CLOSED_BY. */
-enum record_who { RECORD_NOBODY, RECORD_CLIENT, RECORD_UPSTREAM, RECORD_STDSOCKS };
+enum record_who { RECORD_CLIENT, RECORD_UPSTREAM, RECORD_STDSOCKS };
 
 /* A time or a reply that there was none of: the field is left out. */
 #define RECORD_NONE (-1)

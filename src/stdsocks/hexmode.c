@@ -52,10 +52,11 @@ static int decode(int to)
 
 	while ((n = read(STDIN_FILENO, text, sizeof text)) > 0) {
 		struct writer w = writer_on(bytes, sizeof bytes);
-		if (!hex_read(&h, text, (size_t)n, &w))
-			return complain_of_hex(&h);
+		bool right = hex_read(&h, text, (size_t)n, &w);
 		if (!write_all(to, w.bytes, w.len))
 			return EXIT_OVER; /* the server has closed; that is its right */
+		if (!right)
+			return complain_of_hex(&h);
 	}
 	return hex_end(&h) ? EXIT_OVER : complain_of_hex(&h);
 }
@@ -123,11 +124,39 @@ static void annotate(int from)
 	}
 }
 
-static int status_of(pid_t process)
+static pid_t decoder, annotator;
+
+/* What a terminal's ^C and a closed pipe mean is the server's to say. */
+static void become_translator(void)
 {
-	int status = 0;
-	waitpid(process, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_OVER;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+}
+
+static pid_t start_decoder(const int up[2], const int down[2])
+{
+	pid_t process = fork();
+	if (process != 0)
+		return process;
+	become_translator();
+	close(up[0]);
+	close(down[0]);
+	close(down[1]);
+	_exit(decode(up[1]));
+}
+
+static pid_t start_annotator(const int up[2], const int down[2])
+{
+	pid_t process = fork();
+	if (process != 0)
+		return process;
+	become_translator();
+	close(up[0]);
+	close(up[1]);
+	close(down[1]);
+	annotate(down[0]);
+	kill(decoder, SIGTERM); /* the server will say no more; the person need not go on */
+	_exit(EXIT_OVER);
 }
 
 bool hexmode_enter(void)
@@ -135,34 +164,30 @@ bool hexmode_enter(void)
 	int up[2], down[2];
 	if (pipe2(up, O_CLOEXEC) < 0 || pipe2(down, O_CLOEXEC) < 0)
 		return false;
-
-	pid_t decoder = fork();
-	if (decoder == 0) {
-		close(up[0]);
-		close(down[0]);
-		close(down[1]);
-		signal(SIGPIPE, SIG_IGN);
-		_exit(decode(up[1]));
+	decoder = start_decoder(up, down);
+	if (decoder < 0)
+		return false;
+	annotator = start_annotator(up, down);
+	if (annotator < 0) {
+		kill(decoder, SIGTERM);
+		return false;
 	}
-	pid_t server = decoder > 0 ? fork() : -1;
-	if (server == 0) {
-		dup2(up[0], STDIN_FILENO);
-		dup2(down[1], STDOUT_FILENO);
-	}
+	dup2(up[0], STDIN_FILENO);
+	dup2(down[1], STDOUT_FILENO);
 	close(up[0]);
 	close(up[1]);
-	close(down[1]);
-	if (server != 0 && decoder > 0)
-		annotate(down[0]);
 	close(down[0]);
-	if (server == 0)
-		return true;
-	if (server < 0)
-		return false;
+	close(down[1]);
+	return true;
+}
 
-	/* The conversation is over; a decoder that still waits for a person need not. */
-	int status = status_of(server);
-	kill(decoder, SIGTERM);
-	int decoded = status_of(decoder);
-	_exit(decoded != EXIT_OVER ? decoded : status);
+int hexmode_leave(int status)
+{
+	int decoded = 0;
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO); /* the annotator's end of file */
+	waitpid(annotator, NULL, 0);
+	waitpid(decoder, &decoded, 0);
+	return WIFEXITED(decoded) && WEXITSTATUS(decoded) != EXIT_OVER ? WEXITSTATUS(decoded)
+								       : status;
 }

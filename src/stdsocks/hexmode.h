@@ -6,7 +6,9 @@
 
 #include <stdbool.h>
 
-/* Splits the process in three. Returns in the one that is to serve, with the translators on its
- * descriptors 0 and 1; the other two end by themselves, the first one, with the server's exit
- * status or EXIT_USAGE for bad hex text, last. False, with errno, when it could not split. */
+/* Puts the translators, a process each, on descriptors 0 and 1 of this one. False, with errno, when
+ * they could not be started. */
 bool hexmode_enter(void);
+
+/* Waits until all was translated. The exit status: the given one, or EXIT_USAGE for bad hex text. */
+int hexmode_leave(int status);

@@ -160,5 +160,6 @@ int main(int argc, char **argv)
 		fill_standard_descriptors();
 	if (not_a_client(client.kind))
 		return complain_of(not_a_client(client.kind), EXIT_USAGE);
-	return serve(&config, &client, start_us, &options);
+	int status = serve(&config, &client, start_us, &options);
+	return options.hex ? hexmode_leave(status) : status;
 }

@@ -6,7 +6,7 @@
 #include "policy/config.h"
 
 /* sysexits(3), the ones that are in use. */
-enum { EXIT_OVER = 0, EXIT_USAGE = 64, EXIT_BUG = 70, EXIT_SYSTEM = 71, EXIT_CONFIG = 78 };
+enum { EXIT_OVER = 0, EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_CONFIG = 78 };
 
 enum options_mode { MODE_SERVE, MODE_CHECK, MODE_HELP, MODE_VERSION };
 

@@ -11,6 +11,9 @@
 #include "record/trace.h"
 #include "stdsocks/large.h"
 
+/* Bytes that a trace shows of what is no message: as many as the longest one that could be. */
+#define SHOWN_MAX SOCKS5_LOGIN_MAX
+
 struct session {
 	const struct config *config;
 	struct record *record;
@@ -48,14 +51,6 @@ static bool end_of_client(struct session *s, int error)
 	}
 }
 
-/* More of the client's bytes, when a parser has asked for them. There is room: a full buffer holds
- * every message of a handshake whole. */
-static bool hear(struct session *s)
-{
-	int n = peer_read_by(&s->client, &up, s->deadline_us);
-	return n > 0 || end_of_client(s, n);
-}
-
 static const uint8_t *unread(void)
 {
 	return up.bytes + up.start;
@@ -74,12 +69,23 @@ static void use(struct session *s, enum socks5_message message, size_t used)
 	up.start += used;
 }
 
-/* No message: the bytes so far are shown as the one that they should have been. */
-static void show_bad(struct session *s, enum socks5_message message, size_t len_max)
+/* No message, or a part of one: the bytes so far are shown as what they should have become. */
+static void show_rest(struct session *s, enum socks5_message message)
 {
-	if (s->trace)
+	if (s->trace && unread_len() > 0)
 		trace_message("client", message, unread(),
-			unread_len() < len_max ? unread_len() : len_max);
+			unread_len() < SHOWN_MAX ? unread_len() : SHOWN_MAX);
+}
+
+/* More of the client's bytes, when a parser has asked for them. There is room: a full buffer holds
+ * every message of a handshake whole. */
+static bool hear(struct session *s, enum socks5_message message)
+{
+	int n = peer_read_by(&s->client, &up, s->deadline_us);
+	if (n > 0)
+		return true;
+	show_rest(s, message);
+	return end_of_client(s, n);
 }
 
 static bool say(struct session *s, enum socks5_message message, const struct writer *w)
@@ -122,7 +128,8 @@ static bool refuse_method(struct session *s, enum record_end how)
 static bool refuse(struct session *s, enum socks5_reply reply, int error, const char *why)
 {
 	const struct addr none = {.kind = ADDR_NONE};
-	bool ours = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+	bool ours = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
+		error == EADDRNOTAVAIL;
 
 	s->record->why = why;
 	if (say_reply(s, reply, &none)) {
@@ -141,10 +148,10 @@ static bool negotiate(struct session *s)
 
 	while ((verdict = socks5_parse_methods(unread(), unread_len(), &used, &methods)) ==
 		PARSE_MORE)
-		if (!hear(s))
+		if (!hear(s, SOCKS5_METHODS))
 			return false;
 	if (verdict == PARSE_BAD) {
-		show_bad(s, SOCKS5_METHODS, SOCKS5_METHODS_MAX);
+		show_rest(s, SOCKS5_METHODS);
 		return refuse_method(s, RECORD_NOT_SOCKS5);
 	}
 	bool offered = socks5_offers(&methods, SOCKS5_NO_AUTHENTICATION_REQUIRED);
@@ -163,10 +170,10 @@ static bool hear_request(struct session *s)
 
 	while ((verdict = socks5_parse_request(
 			unread(), unread_len(), &used, &s->request, &reply)) == PARSE_MORE)
-		if (!hear(s))
+		if (!hear(s, SOCKS5_REQUEST))
 			return false;
 	if (verdict == PARSE_BAD) {
-		show_bad(s, SOCKS5_REQUEST, SOCKS5_REQUEST_MAX);
+		show_rest(s, SOCKS5_REQUEST);
 		return refuse(s, reply, 0, "not a request of RFC 1928");
 	}
 	use(s, SOCKS5_REQUEST, used);
@@ -200,8 +207,7 @@ static bool resolve(struct session *s, struct resolve_list *ret_list)
 	}
 
 	int64_t start_us = clock_now_us();
-	const char *why;
-	enum resolve_status status = resolve_name(&s->request.dst, s->deadline_us, ret_list, &why);
+	enum resolve_status status = resolve_name(&s->request.dst, s->deadline_us, ret_list);
 	s->record->resolve_us = clock_now_us() - start_us;
 	switch (status) {
 	case RESOLVE_DONE:
@@ -209,9 +215,9 @@ static bool resolve(struct session *s, struct resolve_list *ret_list)
 		return true;
 	case RESOLVE_NO_NAME:
 	case RESOLVE_NO_ANSWER:
-		return refuse(s, SOCKS5_HOST_UNREACHABLE, 0, why);
+		return refuse(s, SOCKS5_HOST_UNREACHABLE, ret_list->error, ret_list->why);
 	case RESOLVE_FAILED:
-		return refuse(s, SOCKS5_GENERAL_FAILURE, 0, why);
+		return refuse(s, SOCKS5_GENERAL_FAILURE, ret_list->error, ret_list->why);
 	case RESOLVE_STOPPED:
 		break;
 	}
@@ -255,6 +261,10 @@ static bool connect_upstream(struct session *s, const struct resolve_list *list)
 	s->record->connect_us = clock_now_us() - start_us;
 	if (fd == -ECANCELED)
 		return end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+	if (fd == -EADDRNOTAVAIL)
+		return refuse(s, SOCKS5_GENERAL_FAILURE, -fd,
+			"no such source: it must be an address or device of this host, or a mark "
+			"with CAP_NET_ADMIN; or all its ports are taken");
 	if (fd < 0)
 		return refuse(s, reply_for(-fd), -fd, NULL);
 	s->upstream = (struct peer){.in = fd, .out = fd, .in_socket = true, .out_socket = true};
@@ -265,12 +275,6 @@ static bool reach(struct session *s)
 {
 	static struct resolve_list list LARGE;
 	return resolve(s, &list) && connect_upstream(s, &list);
-}
-
-/* It is true now. */
-static bool announce(struct session *s)
-{
-	return say_reply(s, SOCKS5_SUCCEEDED, &s->bound);
 }
 
 static void relay(struct session *s)
@@ -318,7 +322,10 @@ void session_run(const struct config *config, const struct client *client, int64
 		.client = client->peer,
 	};
 
-	if (negotiate(&s) && hear_request(&s) && check_request(&s) && reach(&s) && announce(&s))
+	if (negotiate(&s) && hear_request(&s) && check_request(&s) && reach(&s) &&
+		say_reply(&s, SOCKS5_SUCCEEDED, &s.bound))
 		relay(&s);
+	else
+		peer_shutdown(&s.client);
 	ret_record->total_us = clock_now_us() - start_us;
 }
