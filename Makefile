@@ -79,7 +79,9 @@ deps:
 	apt-get -q update
 	apt-get -q install -y --no-install-recommends gcc libc6-dev musl-tools systemd
 
-run: all
+# Builds in a make of its own: "make deps run" is read before deps has brought the compiler.
+run:
+	@$(MAKE) --no-print-directory all
 	systemd-socket-activate --accept --inetd -l $(LISTEN) $(BUILD)/stdsocks
 
 check-deps:
@@ -158,8 +160,9 @@ uninstall:
 		rm -fv "$(DESTDIR)$$to"; \
 	done
 
+# What check-deps has unpacked stays.
 clean:
-	rm -rf $(BUILD)
+	[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name peers -exec rm -rf {} +
 
 define newline
 

@@ -361,13 +361,15 @@ assert not any(map(is_waiting, listening.values()))
 PY
 }
 
-@test "dial: the reply is 01 and the record has the errno when the source is not ours" {
+@test "dial: the reply is 01 and the operator is told when the source cannot be had" {
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
-for source, number in ("192.0.2.1", 99), ("device nowhere0", 19):  # EADDRNOTAVAIL, ENODEV
+for source in "192.0.2.1", "device nowhere0":
     h = Handler("-o", f"source {source}")
     check(h.connect("127.0.0.1", port_of(listening)), 1)
-    h.refused(REPLY="1", ERRNO=str(number), REACHED=None)
+    check(h.client.end(), (b"", "fin"))
+    h.client.close()
+    h.ended(71, END="failed", REPLY="1", ERRNO="99", REACHED=None)  # EADDRNOTAVAIL
 assert not is_waiting(listening)
 PY
 }
@@ -376,9 +378,9 @@ PY
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
 h = Handler("-o", "source mark 7", user=65534, group=65534, extra_groups=[])
-reply = h.connect("127.0.0.1", port_of(listening))
-assert reply != 0
-h.refused(REPLY=str(reply), ERRNO="1", REACHED=None)
+check(h.connect("127.0.0.1", port_of(listening)), 1)
+h.client.close()
+h.ended(71, END="failed", REPLY="1", ERRNO="99", REACHED=None)
 assert not is_waiting(listening)
 PY
 }
@@ -448,6 +450,7 @@ for host in "127.0.0.1", "::1":
         check(sock.getsockopt(SOL, socket.SO_KEEPALIVE), 1)
         check(sock.getsockopt(TCP, socket.TCP_KEEPIDLE), 60)
         check(sock.getsockopt(TCP, socket.TCP_KEEPINTVL), 60)
-        check(sock.getsockopt(TCP, socket.TCP_USER_TIMEOUT), 180000)
+        check(sock.getsockopt(TCP, socket.TCP_KEEPCNT), 2)
+        check(sock.getsockopt(TCP, socket.TCP_USER_TIMEOUT), 0)  # it would end who only does not read
 PY
 }

@@ -56,7 +56,8 @@ stop() {
     local pid=${RUNNING[$1]:-}
     unset "RUNNING[$1]"
     [[ $pid ]] || return 0
-    kill -KILL -- "-$pid" 2>/dev/null || true
+    # The group does not exist before setsid has run.
+    kill -KILL -- "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
 }
 

@@ -221,14 +221,24 @@ PY
     world <<'PY'
 from logs import *
 journal = Reader(JOURNAL)
-journal.fill()
-h = Handler(trace=False)
-h.connect("127.0.0.1", CLOSED_PORT)
-h.client.close()
-assert rests(h.pid, span_s=0.1)
-journal.all()
-has(fields(journal.one()), END="refused")
-h.over()
+(listening,) = listeners("127.0.0.1")
+for _ in range(3):  # a busy machine may make this test too late, but not every time
+    journal.fill()
+    h = Handler(trace=False)
+    upstream = h.connected("127.0.0.1", listening)
+    h.client.fin()
+    check(upstream.end(), (b"", "fin"))
+    upstream.fin()
+    check(h.client.end(), (b"", "fin"))
+    # All that it has to wait for now is the journal.
+    eventually(lambda: h.state() in "SZ", "the handler waits, or has ended")
+    datagrams = journal.all()
+    h.over()
+    datagrams += journal.all()
+    if not h.said():
+        break
+(record,) = (record for record in map(fields, datagrams) if "FULL" not in record)
+has(record, END="closed")
 check(h.said(), "")
 PY
 }

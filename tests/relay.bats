@@ -131,6 +131,16 @@ check(client.end(), (b"", "reset"))
 PY
 }
 
+@test "relay: the client's bytes and FIN reach upstream when it has closed at once" {
+    both_ways BYTES_UP=100000 BYTES_DOWN=0 CLOSED_BY=client END=closed <<'PY'
+client, upstream = pair()
+client.send(pattern(100000))
+client.close()
+check(upstream.end(), (pattern(100000), "fin"))
+upstream.close()
+PY
+}
+
 @test "relay: upstream is reset when it sends to a client that has closed both halves" {
     both_ways CLOSED_BY=client END=reset <<'PY'
 client, upstream = pair()
@@ -319,13 +329,25 @@ PY
     ended BYTES_UP=8 BYTES_DOWN=6 CLOSED_BY=client END=closed
 }
 
+@test "relay: an AF_UNIX client's bytes and FIN reach upstream when it has closed at once" {
+    launch -l "$BATS_TEST_TMPDIR/socks"
+    python <<'PY'
+client, upstream = pair()
+client.send(pattern(100000))
+client.close()
+check(upstream.end(), (pattern(100000), "fin"))
+upstream.close()
+PY
+    ended BYTES_UP=100000 BYTES_DOWN=0 CLOSED_BY=client END=closed
+}
+
 # What the handler itself ends must not look like an orderly end, which would pass for a whole answer.
 
 @test "relay: both ends are reset when neither has sent for the idle timeout" {
     RELAY_OPTIONS=(-- -o 'timeout idle 300ms')
     both_ways CLOSED_BY=stdsocks END=idle-timeout <<'PY'
-client, upstream = pair()
 start = time.monotonic()
+client, upstream = pair()
 check(client.end(), (b"", "reset"))
 check(upstream.end(), (b"", "reset"))
 assert time.monotonic() - start >= 0.29
@@ -350,6 +372,7 @@ PY
 @test "relay: both ends are reset when both directions stall for the idle timeout" {
     RELAY_OPTIONS=(-- -o 'timeout idle 2s')
     both_ways CLOSED_BY=stdsocks END=idle-timeout <<'PY'
+pattern(FILL_MAX)  # made before the clock runs
 client, upstream = pair()
 up, down = client.fill(), upstream.fill()
 client.wait_broken()
@@ -377,11 +400,25 @@ PY
     done
 }
 
+@test "relay: the half-closed timeout starts with the half-close when a longer silence came before" {
+    RELAY_OPTIONS=(-- -o 'timeout half-closed 1s')
+    both_ways BYTES_UP=0 BYTES_DOWN=6 CLOSED_BY=client END=closed <<'PY'
+client, upstream = pair()
+assert client.open_and_silent(1.5)
+client.fin()
+check(upstream.end(), (b"", "fin"))
+upstream.send(b"answer")
+check(client.recv(6), b"answer")
+upstream.fin()
+check(client.end(), (b"", "fin"))
+PY
+}
+
 @test "relay: both ends are reset at the end of the lifetime though bytes flow" {
     RELAY_OPTIONS=(-- -o 'timeout lifetime 300ms')
     both_ways CLOSED_BY=stdsocks END=lifetime <<'PY'
-client, upstream = pair()
 start = time.monotonic()
+client, upstream = pair()
 with meanwhile(lambda: check(upstream.end()[1], "reset")):
     try:
         while time.monotonic() < start + DEADLINE_S:
@@ -492,7 +529,9 @@ PY
 data = pattern(25000000)
 with Piped(sys.argv[1:]) as piped:
     upstream = piped.open()
-    with meanwhile(upstream.send, data), meanwhile(piped.send, data):
+    upstream.send(data[:10000])
+    piped.wait_unread(10000)  # a pipe that is part full has room, but not for a whole buffer
+    with meanwhile(upstream.send, data[10000:]), meanwhile(piped.send, data):
         check(upstream.recv(len(data)), data)
         assert rests(piped.process.pid), "a full pipe makes the handler spin"
         check(piped.recv(len(data)), data)

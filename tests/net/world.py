@@ -208,6 +208,11 @@ class Handler:
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
+    def state(self):
+        """One letter, of proc_pid_stat(5): R runs, S sleeps, Z is over."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0]
+
     def descriptors(self):
         """What it has open: number and link."""
         found = {}

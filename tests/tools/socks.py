@@ -25,6 +25,7 @@ import time
 
 DEADLINE_S = 20
 MIB = 1 << 20
+FILL_MAX = 48 * MIB  # more than the buffers of two connections and a handler take
 
 GREETING = b"\x05\x01\x00"  # RFC 1928 s3: version, one method, "no authentication required"
 CHOSEN = b"\x05\x00"
@@ -114,7 +115,7 @@ class Peer:
 
     def fill(self):
         """Send of the pattern until nothing more fits for a while; answer how many bytes went."""
-        data = memoryview(pattern(32 * MIB))
+        data = memoryview(pattern(FILL_MAX))
         sent = 0
         while select.select([], [self.sock], [], 0.2)[1]:
             assert sent < len(data), "this stream never fills"
@@ -211,6 +212,13 @@ class Piped:
             assert select.select([self.stdout], [], [], DEADLINE_S)[0], f"{len(data)} of {size} bytes"
             data += os.read(self.stdout, size - len(data))
         return bytes(data)
+
+    def wait_unread(self, size):
+        """Wait until SIZE bytes are in the pipe of standard output."""
+        deadline = time.monotonic() + DEADLINE_S
+        while struct.unpack("i", fcntl.ioctl(self.stdout, termios.FIONREAD, bytes(4)))[0] < size:
+            assert time.monotonic() < deadline, "the bytes do not come"
+            time.sleep(0.001)
 
     def end(self):
         """All that still comes until EOF; only the handler holds the writing end then."""
