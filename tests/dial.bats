@@ -250,6 +250,17 @@ h.ended(END="closed", REACHED="127.0.0.1")
 PY
 }
 
+@test "dial: the reply is 03, and nobody's failure but the network's, when IPv6 is switched off [RFC 1928 6]" {
+    world <<'PY'
+for device in "all", "lo":
+    sysctl(f"ipv6/conf/{device}/disable_ipv6", "1")
+for host in "::1", "2001:db8::1":
+    h = Handler()
+    check(h.connect(host, CLOSED_PORT), 3)
+    h.refused(REPLY="3", ERRNO="101", REACHED=None)  # ENETUNREACH
+PY
+}
+
 @test "dial: the attempt that got furthest gives the reply when all fail differently [RFC 1928 6]" {
     need_wire
     world <<'PY'

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 # --hex and --trace as a person types them, and what comes back.
 
+bats_require_minimum_version 1.5.0
 load helper
 load net/world
 
@@ -177,6 +178,35 @@ with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, te
     check(handler.stdout.read().count("\n"), 2)
     check(handler.wait(DEADLINE_S), 0)
 PY
+}
+
+@test "hex: a signal ends it with its record, and leaves nothing behind" {
+    python <<'PY'
+command = [os.environ["STDSOCKS"], "-f", "/dev/null", "--hex", "--trace"]
+pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:
+    process.stdin.write("05 01 00\n")
+    process.stdin.flush()
+    process.stdout.readline()  # it serves
+    process.send_signal(signal.SIGTERM)
+    check(process.wait(DEADLINE_S), 0)
+    assert "STDSOCKS_END=terminated\n" in process.stderr.read()
+    try:
+        os.killpg(process.pid, 0)
+        raise AssertionError("something of it still runs")
+    except ProcessLookupError:
+        pass
+PY
+}
+
+@test "trace: a message that stays a part is shown when the client has gone" {
+    run "$STDSOCKS" -f /dev/null --hex --trace <<<'05 01 00  05 01 00 03 0c "example.com" 00 50'
+    [[ $output == *'client sends request:'*'# LEN 12'*'STDSOCKS_END=client-gone'* ]]
+}
+
+@test "hex: what stands before a mistake is sent" {
+    run -64 "$STDSOCKS" -f /dev/null --hex <<<'05 01 00 05 01 0g'
+    [[ $output == *'# METHOD no authentication required'* && $output == *'1:17: '* ]]
 }
 
 @test "hex: it ends when the reader of its output has gone" {

@@ -439,6 +439,17 @@ for sent in b"", b"\x05", GREETING, GREETING + request("127.0.0.1", 80)[:-1]:
 PY
 }
 
+@test "record: the end is failed when a lookup has no descriptor left" {
+    world <<'PY'
+import resource
+os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+h = Handler(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4)))
+check(h.connect("name.test", 80), 1)
+h.client.close()
+h.ended(71, END="failed", REPLY="1", ERRNO="24")  # EMFILE
+PY
+}
+
 @test "record: the end is failed, the reply 01 and the status 71 when there is no descriptor left" {
     world <<'PY'
 import resource

@@ -574,3 +574,64 @@ PY
     ended
     (($(grep -cE '^stdsocks: 127\.0\.0\.1:[0-9]+ CONNECT 127\.0\.0\.1:[0-9]+: closed by client, 0 bytes up, 0 down, [0-9.]+ s$' "$LOG") == 1))
 }
+
+@test "relay: upstream's last bytes arrive before its RST when both halves were closed before" {
+    both_ways BYTES_DOWN=300000 CLOSED_BY=upstream END=reset <<'PY'
+client, upstream = pair()
+upstream.send(pattern(300000))
+upstream.fin()
+sent = client.fill()  # upstream reads nothing: the handler still holds the client's bytes
+client.fin()
+upstream.reset()
+check(client.recv(300000), pattern(300000))
+PY
+}
+
+@test "relay: the lifetime ends a reset that waits for a reader" {
+    RELAY_OPTIONS=(-- -o 'timeout lifetime 700ms')
+    both_ways END=reset <<'PY'
+client, upstream = pair()
+upstream.send(pattern(1000000))
+upstream.acknowledged()
+upstream.reset()
+gone(handler())
+PY
+}
+
+@test "relay: urgent data before the reply arrives in line" {
+    both_ways BYTES_UP=0 <<'PY'
+with listener() as listening:
+    client = dial()
+    message = GREETING + request(*listening.getsockname())
+    client.send(message[:-1])
+    client.urgent(message[-1:])  # the request is whole only with it
+    upstream = accept(listening)
+client.fin()
+check(upstream.end(), (b"", "fin"))
+upstream.fin()
+check(client.end()[0][:4], CHOSEN + b"\x05\x00")
+PY
+}
+
+@test "relay: the client gets FIN without a reply when a duplicate is held" {
+    launch -k -- -o 'timeout handshake 300ms'
+    python <<'PY'
+client = dial()
+check(client.end(), (b"", "fin"))
+PY
+    launch -k
+    python <<'PY'
+client = dial()
+client.send(GREETING[:2])
+client.fin()
+check(client.end(), (b"", "fin"))
+PY
+    launch -k
+    python <<'PY'
+client = dial()
+client.send(GREETING)
+check(client.recv(2), CHOSEN)
+os.kill(handler(), signal.SIGTERM)
+check(client.end(), (b"", "fin"))
+PY
+}
