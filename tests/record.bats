@@ -440,6 +440,10 @@ PY
 }
 
 @test "record: the end is failed when a lookup has no descriptor left" {
+    case $(file -b "$STDSOCKS") in
+    *static*) ;;
+    *) skip "glibc's resolver calls it a name that does not exist" ;;
+    esac
     world <<'PY'
 import resource
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"

@@ -46,6 +46,7 @@ struct client client_on_stdio(void)
 	} else {
 		client.kind = kind_of_socket(&remote);
 		client.remote = sockaddr_read(&remote);
+		client.remote = addr_unmapped(&client.remote); /* on a socket for both families */
 		client.peer.in_socket = true;
 		peer_keep_urgent(STDIN_FILENO);
 	}

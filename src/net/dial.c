@@ -105,7 +105,10 @@ static int head_for(int fd, const struct addr *to, const struct dial_source *sou
 		return -errno;
 	if (!bind_source(fd, to->kind, source))
 		return -EADDRNOTAVAIL;
-	return connect(fd, &any.sa, len) < 0 && errno != EINPROGRESS ? -errno : 0;
+	if (connect(fd, &any.sa, len) == 0 || errno == EINPROGRESS)
+		return 0;
+	/* Without an IPv6 address of its own a host has no source to go from. */
+	return to->kind == ADDR_IPV6 && errno == EADDRNOTAVAIL ? -ENETUNREACH : -errno;
 }
 
 /* A socket on its way to an address, or -errno. */

@@ -11,8 +11,7 @@ struct addr sockaddr_read(const union sockaddr_any *from)
 		return addr_of(ADDR_IPV4, &from->in.sin_addr, 4, ntohs(from->in.sin_port));
 	if (from->sa.sa_family != AF_INET6)
 		return (struct addr){.kind = ADDR_NONE};
-	struct addr a = addr_of(ADDR_IPV6, &from->in6.sin6_addr, 16, ntohs(from->in6.sin6_port));
-	return addr_unmapped(&a);
+	return addr_of(ADDR_IPV6, &from->in6.sin6_addr, 16, ntohs(from->in6.sin6_port));
 }
 
 socklen_t sockaddr_write(union sockaddr_any *ret_to, const struct addr *from)

@@ -14,7 +14,7 @@ union sockaddr_any {
 	struct sockaddr_storage room; /* for what the kernel writes, whatever the family */
 };
 
-/* ADDR_NONE for any family but these two; an IPv4-mapped address comes out as IPv4. */
+/* ADDR_NONE for any family but these two. */
 struct addr sockaddr_read(const union sockaddr_any *from);
 
 /* Fills *ret_to from an IPv4 or IPv6 address; its length, or 0 for a name or nothing. */
