@@ -7,9 +7,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* Bytes of a word that a mistake quotes. */
-#define WORD_SHOWN_MAX 200
-
 /* A line cut into words; each ends in NUL inside text. */
 struct words {
 	size_t count;
@@ -35,8 +32,8 @@ static bool mistake(
 	writer_str(problem, what);
 	if (word) {
 		writer_str(problem, " \"");
-		writer_escaped(problem, word, strnlen(word, WORD_SHOWN_MAX));
-		writer_str(problem, strlen(word) > WORD_SHOWN_MAX ? "...\"" : "\"");
+		writer_escaped(problem, word, strnlen(word, CONFIG_QUOTED_MAX));
+		writer_str(problem, strlen(word) > CONFIG_QUOTED_MAX ? "...\"" : "\"");
 	}
 	writer_str(problem, "; ");
 	writer_str(problem, would_do);

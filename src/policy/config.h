@@ -18,6 +18,9 @@
 #define CONFIG_LINE_MAX   1024 /* bytes, without the newline */
 #define CONFIG_DEVICE_MAX 15   /* bytes: IFNAMSIZ less the NUL */
 
+/* Bytes of a word that a mistake quotes. */
+#define CONFIG_QUOTED_MAX 200
+
 struct config {
 	int64_t handshake_us;   /* from the start until the reply has been sent */
 	int64_t connect_us;     /* for all addresses of the destination together */

@@ -47,21 +47,18 @@ const char options_on_a_terminal[] =
 	"\n"
 	"To install it for good, and for everything else: stdsocks(8), stdsocks --help.\n";
 
-/* Bytes of a word that a mistake quotes. */
-#define WORD_SHOWN_MAX 200
-
 /* A mistake: such a word, escaped; what would do; and a place of PATH_MAX. */
-#define MISTAKE_MAX (4 * WORD_SHOWN_MAX + 512 + 4096)
+#define MISTAKE_MAX (4 * CONFIG_QUOTED_MAX + 512 + 4096)
 
 enum { OPTION_HEX = 256, OPTION_TRACE, OPTION_CHECK, OPTION_HELP, OPTION_VERSION };
 
 static bool mistake(struct writer *problem, const char *what, const char *word)
 {
 	writer_str(problem, what);
-	writer_escaped(problem, word, strnlen(word, WORD_SHOWN_MAX));
+	writer_escaped(problem, word, strnlen(word, CONFIG_QUOTED_MAX));
 	writer_str(problem,
-		strlen(word) > WORD_SHOWN_MAX ? "...; see stdsocks --help"
-					      : "; see stdsocks --help");
+		strlen(word) > CONFIG_QUOTED_MAX ? "...; see stdsocks --help"
+						 : "; see stdsocks --help");
 	return false;
 }
 
