@@ -15,6 +15,7 @@ SANITIZE =
 BUILD = build
 
 CFLAGS = -O2 -g
+SYSTEM_CC = gcc
 our_CPPFLAGS = -Isrc -DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	-D_GNU_SOURCE -MMD -MP
 our_CFLAGS = -std=c11 -fPIE -fstack-protector-strong -ffile-prefix-map=$(CURDIR)=. \
@@ -44,17 +45,22 @@ our_CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-p
 endif
 
 # The rooms, in the order of their layers; src/README.md tells who may include whom.
-rooms = wire policy net record stdsocks
+rooms = wire policy net guard record stdsocks
 objects_of = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/$(1)/*.c))
 objects = $(foreach room,$(rooms),$(call objects_of,$(room)))
 
 # One short line a command; the whole one with V=1.
 say = $(if $(V),,@echo '$(1) $@';)
 
-all: $(BUILD)/stdsocks
+all: $(BUILD)/stdsocks $(BUILD)/stdsocks-checkpassword
 
 $(BUILD)/stdsocks: $(objects)
 	$(call say,LD) $(CC) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) $(LDFLAGS) -o $@ $(objects)
+
+# The system's C library, for libcrypt; it never meets a client.
+$(BUILD)/stdsocks-checkpassword: src/checkpassword/main.c $(BUILD)/flags
+	$(call say,LD) $(SYSTEM_CC) $(filter-out -MMD -MP,$(our_CPPFLAGS)) $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) \
+		-pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $< -lcrypt
 
 $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -88,14 +94,14 @@ check-deps:
 	tests/deps
 
 check: all $(units) build/tests/launch build/tests/bench/count
-	STDSOCKS=$(BUILD)/stdsocks UNITS=$(BUILD)/unit bats $(BATSFLAGS) tests
+	STDSOCKS=$(BUILD)/stdsocks CHECKPASSWORD=$(BUILD)/stdsocks-checkpassword UNITS=$(BUILD)/unit bats $(BATSFLAGS) tests
 
 lint: all
 	tests/lint $(BUILD)
 
 # BENCHFLAGS=--quick for a look; see tests/bench/run --help.
 bench: all $(bench)
-	tests/bench/run --handler stdsocks=$(BUILD)/stdsocks $(BENCHFLAGS)
+	tests/bench/run --handler "stdsocks=$(BUILD)/stdsocks -o 'allow to any'" $(BENCHFLAGS)
 
 bench-plot: bench
 	tests/bench/plot
@@ -133,7 +139,9 @@ LIBDIR = $(PREFIX)/lib
 # FROM TO MODE, TO below DESTDIR
 define installed
 $(BUILD)/stdsocks $(BINDIR)/stdsocks 755
+$(BUILD)/stdsocks-checkpassword $(BINDIR)/stdsocks-checkpassword 755
 man/stdsocks.8 $(MANDIR)/man8/stdsocks.8 644
+man/stdsocks-checkpassword.8 $(MANDIR)/man8/stdsocks-checkpassword.8 644
 man/stdsocks.conf.5 $(MANDIR)/man5/stdsocks.conf.5 644
 units/stdsocks.socket $(UNITDIR)/stdsocks.socket 644
 units/stdsocks@.service $(UNITDIR)/stdsocks@.service 644

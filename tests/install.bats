@@ -24,6 +24,7 @@ setup() {
     make_into "$PLACE" -o all install
     diff <(installed_files "$PLACE") - <<'END'
 755 ./usr/local/bin/stdsocks
+755 ./usr/local/bin/stdsocks-checkpassword
 644 ./usr/local/lib/systemd/catalog/stdsocks.catalog
 644 ./usr/local/lib/systemd/system/stdsocks.socket
 644 ./usr/local/lib/systemd/system/stdsocks@.service
@@ -33,6 +34,7 @@ setup() {
 644 ./usr/local/share/doc/stdsocks/stdsocks.xinetd
 755 ./usr/local/share/doc/stdsocks/tcpserver.run
 644 ./usr/local/share/man/man5/stdsocks.conf.5
+644 ./usr/local/share/man/man8/stdsocks-checkpassword.8
 644 ./usr/local/share/man/man8/stdsocks.8
 END
     cmp "$STDSOCKS" "$PLACE/usr/local/bin/stdsocks"
