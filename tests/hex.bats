@@ -14,7 +14,7 @@ GREETING='05 01 00'
 hex() {
     OUT=$BATS_TEST_TMPDIR/out ERR=$BATS_TEST_TMPDIR/err
     STATUS=0
-    printf '%s' "$1" | timeout 60 "$STDSOCKS" -f /dev/null --hex "${@:2}" >"$OUT" 2>"$ERR" || STATUS=$?
+    printf '%s' "$1" | timeout 60 "$STDSOCKS" -f /dev/null -o "allow to any" --hex "${@:2}" >"$OUT" 2>"$ERR" || STATUS=$?
 }
 
 # is FILE - its content is that of standard input.
@@ -46,8 +46,9 @@ reply_end() {
     need_world
     world <<'PY'
 from dns import Server
-Server({"example.com": ["127.0.0.1"]})
-(listening,) = listeners("127.0.0.1", port=80)
+Server({"example.com": ["1.2.3.4"]})
+ip("address add 1.2.3.4 dev lo")
+(listening,) = listeners("1.2.3.4", port=80)
 typed = """printf '05 01 00  05 01 00 03 0b "example.com" 00 50' | "$STDSOCKS" --hex"""
 with subprocess.Popen(typed, shell=True, stdout=subprocess.PIPE, text=True) as shell:
     upstream = accept(listening)
@@ -61,7 +62,7 @@ with subprocess.Popen(typed, shell=True, stdout=subprocess.PIPE, text=True) as s
         ("00", "REP succeeded"),
         ("00", "RSV 0"),
         ("01", "ATYP IPv4"),
-        ("7f 00 00 01", "BND.ADDR 127.0.0.1"),
+        ("01 02 03 04", "BND.ADDR 1.2.3.4"),
         (port.hex(" "), f"BND.PORT {int.from_bytes(port, 'big')}"),
     )])
 check(shell.returncode, 0)
@@ -152,7 +153,7 @@ def typed(text):
     handler.stdin.write(text + "\n")
     handler.stdin.flush()
 
-command = [os.environ["STDSOCKS"], "-f", "/dev/null", "--hex"]
+command = [os.environ["STDSOCKS"], "-f", "/dev/null", "-o", "allow to any", "--hex"]
 with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as handler:
     typed("05 01 00")
     check(lines(2), ["VER 5", "METHOD no authentication required"])
@@ -171,7 +172,7 @@ PY
 
 @test "hex: it ends when the server has closed, though more could be typed" {
     python <<'PY'
-command = [os.environ["STDSOCKS"], "-f", "/dev/null", "--hex"]
+command = [os.environ["STDSOCKS"], "-f", "/dev/null", "-o", "allow to any", "--hex"]
 with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as handler:
     handler.stdin.write("05 01 02\n")
     handler.stdin.flush()
@@ -182,7 +183,7 @@ PY
 
 @test "hex: a signal ends it with its record, and leaves nothing behind" {
     python <<'PY'
-command = [os.environ["STDSOCKS"], "-f", "/dev/null", "--hex", "--trace"]
+command = [os.environ["STDSOCKS"], "-f", "/dev/null", "-o", "allow to any", "--hex", "--trace"]
 pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:
     process.stdin.write("05 01 00\n")
@@ -200,19 +201,19 @@ PY
 }
 
 @test "trace: a message that stays a part is shown when the client has gone" {
-    run "$STDSOCKS" -f /dev/null --hex --trace <<<'05 01 00  05 01 00 03 0c "example.com" 00 50'
+    run "$STDSOCKS" -f /dev/null -o "allow to any" --hex --trace <<<'05 01 00  05 01 00 03 0c "example.com" 00 50'
     [[ $output == *'client sends request:'*'# LEN 12'*'STDSOCKS_END=client-gone'* ]]
 }
 
 @test "hex: what stands before a mistake is sent" {
-    run -64 "$STDSOCKS" -f /dev/null --hex <<<'05 01 00 05 01 0g'
+    run -64 "$STDSOCKS" -f /dev/null -o "allow to any" --hex <<<'05 01 00 05 01 0g'
     [[ $output == *'# METHOD no authentication required'* && $output == *'1:17: '* ]]
 }
 
 @test "hex: it ends when the reader of its output has gone" {
     upstream source 10000000
     # shellcheck disable=SC2016 # for the other shell
-    run timeout 30 bash -c 'printf %s "$1" | "$STDSOCKS" -f /dev/null --hex 2>/dev/null | head -n 1' - \
+    run timeout 30 bash -c 'printf %s "$1" | "$STDSOCKS" -f /dev/null -o "allow to any" --hex 2>/dev/null | head -n 1' - \
         "$GREETING $(to_upstream)"
     ((status == 0))
     [[ $output == "05 $PAD # VER 5" ]]
@@ -304,7 +305,7 @@ END
 }
 
 @test "trace: standard output has the server's bytes and nothing else" {
-    printf '\5\1\0\5\2\0\1\177\0\0\1\0\120' | "$STDSOCKS" -f /dev/null --trace 2>"$BATS_TEST_TMPDIR/err" |
+    printf '\5\1\0\5\2\0\1\177\0\0\1\0\120' | "$STDSOCKS" -f /dev/null -o "allow to any" --trace 2>"$BATS_TEST_TMPDIR/err" |
         cmp - <(printf '\5\0\5\7\0\1\0\0\0\0\0\0')
     grep -qxF 'stdsocks sends reply:' "$BATS_TEST_TMPDIR/err"
 }

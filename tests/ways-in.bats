@@ -42,7 +42,11 @@ filled() {
         s|10000 stdsocks|10000 $(id -un)|" "$ROOT/units/$1"
 }
 
+# They start it as it is installed, without an option: so the option stands in a script.
 setup() {
+    printf '#!/bin/sh\nexec "%s" -o "allow to any" "$@"\n' "$STDSOCKS" >"$BATS_TEST_TMPDIR/stdsocks"
+    chmod +x "$BATS_TEST_TMPDIR/stdsocks"
+    STDSOCKS=$BATS_TEST_TMPDIR/stdsocks
     web
     PORT=$(free_port)
 }
@@ -83,7 +87,7 @@ tcpserver() {
     local program=$PEERS/$1/usr/bin/tcpserver
     need "$program" curl
     filled tcpserver.run | sed "s|envuidgid stdsocks tcpserver|env UID=$(id -u) GID=$(id -g) $program -v|
-        s|127.0.0.1|$2|" >"$BATS_TEST_TMPDIR/run"
+        s|4096 0 |4096 $2 |" >"$BATS_TEST_TMPDIR/run"
     start tcpserver sh "$BATS_TEST_TMPDIR/run"
     wait_listening "$PORT"
 }

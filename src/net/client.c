@@ -3,6 +3,7 @@
 #include "net/client.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,8 +21,29 @@ static enum client_kind kind_of_socket(const union sockaddr_any *remote)
 {
 	if (option(STDIN_FILENO, SO_TYPE) != SOCK_STREAM)
 		return CLIENT_DATAGRAM;
-	return remote->sa.sa_family == AF_INET || remote->sa.sa_family == AF_INET6 ? CLIENT_INET
-										   : CLIENT_UNIX;
+	switch (remote->sa.sa_family) {
+	case AF_INET:
+	case AF_INET6:
+		return CLIENT_INET;
+	case AF_UNIX:
+		return CLIENT_UNIX;
+	default:
+		return CLIENT_OTHER;
+	}
+}
+
+static int64_t uid_of_peer(void)
+{
+	union sockaddr_any local = {.sa.sa_family = AF_UNSPEC};
+	socklen_t local_len = sizeof local;
+	struct ucred credentials;
+	socklen_t len = sizeof credentials;
+
+	if (getsockname(STDIN_FILENO, &local.sa, &local_len) < 0 ||
+		local_len <= offsetof(struct sockaddr, sa_data) ||
+		getsockopt(STDIN_FILENO, SOL_SOCKET, SO_PEERCRED, &credentials, &len) < 0)
+		return -1;
+	return credentials.uid;
 }
 
 static enum client_kind kind_without_peer(int error)
@@ -37,7 +59,7 @@ static enum client_kind kind_without_peer(int error)
 
 struct client client_on_stdio(void)
 {
-	struct client client = {.peer = {.in = STDIN_FILENO, .out = STDOUT_FILENO}};
+	struct client client = {.uid = -1, .peer = {.in = STDIN_FILENO, .out = STDOUT_FILENO}};
 	union sockaddr_any remote = {.sa.sa_family = AF_UNSPEC};
 	socklen_t len = sizeof remote;
 
@@ -47,6 +69,10 @@ struct client client_on_stdio(void)
 		client.kind = kind_of_socket(&remote);
 		client.remote = sockaddr_read(&remote);
 		client.remote = addr_unmapped(&client.remote); /* on a socket for both families */
+		if (client.kind == CLIENT_INET)
+			client.local_port = sockaddr_local(STDIN_FILENO).port;
+		if (client.kind == CLIENT_UNIX)
+			client.uid = uid_of_peer();
 		client.peer.in_socket = true;
 		peer_keep_urgent(STDIN_FILENO);
 	}

@@ -180,3 +180,9 @@ void peer_keep(const struct peer *peer)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof idle_s);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
+
+void peer_pace(const struct peer *peer, uint64_t rate)
+{
+	if (rate > 0)
+		setsockopt(peer->out, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
+}

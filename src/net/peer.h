@@ -73,3 +73,7 @@ void peer_keep_urgent(int fd);
  * every probe, but has not read for that long. That is timeout idle's to decide. */
 #define PEER_KEEPALIVE_S 60
 void peer_keep(const struct peer *peer);
+
+/* What is sent to it goes at most at this rate, bytes a second, in packets: the kernel paces TCP.
+ * 0: as fast as it goes. Only TCP has it. */
+void peer_pace(const struct peer *peer, uint64_t rate);

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <unistd.h>
 
 struct addr sockaddr_read(const union sockaddr_any *from)
 {
@@ -48,4 +49,18 @@ struct addr sockaddr_remote(int fd)
 	socklen_t len = sizeof any;
 	getpeername(fd, &any.sa, &len);
 	return sockaddr_read(&any);
+}
+
+bool sockaddr_is_own(const struct addr *a)
+{
+	union sockaddr_any any;
+	struct addr any_port = *a;
+	any_port.port = 0;
+	socklen_t len = sockaddr_write(&any, &any_port);
+	int fd = len > 0 ? socket(any.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+	if (fd < 0)
+		return false;
+	bool own = bind(fd, &any.sa, len) == 0;
+	close(fd);
+	return own;
 }

@@ -5,14 +5,10 @@
 #include "policy/config.h"
 
 #include <arpa/inet.h>
+#include <stddef.h>
 #include <string.h>
 
-/* A line cut into words; each ends in NUL inside text. */
-struct words {
-	size_t count;
-	const char *at[CONFIG_WORDS_MAX];
-	char text[CONFIG_LINE_MAX + 1];
-};
+#include "policy/rule.h"
 
 struct config config_default(void)
 {
@@ -23,79 +19,6 @@ struct config config_default(void)
 		.half_closed_us = INT64_C(5) * 60 * 1000000,
 		.lifetime_us = CONFIG_NEVER_US,
 	};
-}
-
-/* Says what is wrong: text, and what the person wrote, in quotes, where that helps. */
-static bool mistake(
-	struct writer *problem, const char *what, const char *word, const char *would_do)
-{
-	writer_str(problem, what);
-	if (word) {
-		writer_str(problem, " \"");
-		writer_escaped(problem, word, strnlen(word, CONFIG_QUOTED_MAX));
-		writer_str(problem, strlen(word) > CONFIG_QUOTED_MAX ? "...\"" : "\"");
-	}
-	writer_str(problem, "; ");
-	writer_str(problem, would_do);
-	return false;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* Cuts a line at blanks. Double quotes keep blanks and '#'; there is no escape inside them. */
-static bool split(const char *line, size_t len, struct words *words, struct writer *problem)
-{
-	char *to = words->text;
-	words->count = 0;
-	if (len > CONFIG_LINE_MAX)
-		return mistake(
-			problem, "the line is too long", NULL, "at most 1024 bytes are read");
-	if (memchr(line, '\0', len))
-		return mistake(problem, "the line has a NUL byte", NULL, "plain text is read");
-
-	for (size_t i = 0; i < len;) {
-		if (is_blank(line[i])) {
-			i++;
-			continue;
-		}
-		if (line[i] == '#')
-			break;
-		if (words->count == CONFIG_WORDS_MAX)
-			return mistake(problem, "too many words", NULL, "at most 32 are read");
-		words->at[words->count++] = to;
-		bool quoted = false;
-		for (; i < len && (quoted || !is_blank(line[i])); i++) {
-			if (line[i] == '"')
-				quoted = !quoted;
-			else
-				*to++ = line[i];
-		}
-		*to++ = '\0';
-		if (quoted)
-			return mistake(problem, "a quote is left open", NULL, "end it with '\"'");
-	}
-	return true;
-}
-
-/* Digits only, up to max. */
-static bool parse_number(const char *text, size_t len, uint64_t max, uint64_t *ret_value)
-{
-	uint64_t value = 0;
-	if (len == 0)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		uint64_t digit = (uint64_t)(text[i] - '0');
-		if (value > (max - digit) / 10)
-			return false;
-		value = value * 10 + digit;
-	}
-	*ret_value = value;
-	return true;
 }
 
 /* A number with its unit. */
@@ -118,9 +41,31 @@ static bool parse_duration(const char *text, int64_t *ret_us)
 		if (strcmp(text + digits, units[i].unit) != 0)
 			continue;
 		uint64_t max = (uint64_t)(CONFIG_DURATION_MAX_US / units[i].us);
-		if (!parse_number(text, digits, max, &value) || value == 0)
+		if (!words_number(text, digits, max, &value) || value == 0)
 			return false;
 		*ret_us = (int64_t)value * units[i].us;
+		return true;
+	}
+	return false;
+}
+
+/* A number of bytes a second, perhaps with its unit. */
+static bool parse_rate(const char *text, uint64_t *ret_rate)
+{
+	static const struct {
+		char unit[2];
+		uint64_t bytes;
+	} units[] = {{"", 1}, {"K", 1000}, {"M", 1000000}, {"G", 1000000000}};
+	size_t digits = strspn(text, "0123456789");
+
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		uint64_t value;
+		if (strcmp(text + digits, units[i].unit) != 0)
+			continue;
+		if (!words_number(text, digits, CONFIG_RATE_MAX / units[i].bytes, &value) ||
+			value * units[i].bytes < CONFIG_RATE_MIN)
+			return false;
+		*ret_rate = value * units[i].bytes;
 		return true;
 	}
 	return false;
@@ -141,7 +86,7 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 		{"lifetime", &c->lifetime_us, true},
 	};
 	if (w->count != 3)
-		return mistake(problem, "timeout takes two words", NULL,
+		return words_mistake(problem, "timeout takes two words", NULL,
 			"say, for example, \"timeout idle 2h\"");
 
 	for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
@@ -153,12 +98,12 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 		}
 		if (parse_duration(w->at[2], timeouts[i].us))
 			return true;
-		return mistake(problem, "not a duration:", w->at[2],
+		return words_mistake(problem, "not a duration:", w->at[2],
 			timeouts[i].may_be_none
 				? "1ms to 365d, with the unit ms, s, m, h or d, or \"none\""
 				: "1ms to 365d, with the unit ms, s, m, h or d");
 	}
-	return mistake(problem, "no such timeout:", w->at[1],
+	return words_mistake(problem, "no such timeout:", w->at[1],
 		"there are handshake, connect, idle, half-closed and lifetime");
 }
 
@@ -166,7 +111,7 @@ static bool source_device(struct config *c, const char *name, struct writer *pro
 {
 	size_t len = strlen(name);
 	if (len == 0 || len > CONFIG_DEVICE_MAX)
-		return mistake(
+		return words_mistake(
 			problem, "not a device:", name, "a name has 1 to 15 bytes, as eth0 does");
 	memcpy(c->device, name, len + 1);
 	return true;
@@ -175,8 +120,8 @@ static bool source_device(struct config *c, const char *name, struct writer *pro
 static bool source_mark(struct config *c, const char *number, struct writer *problem)
 {
 	uint64_t mark;
-	if (!parse_number(number, strlen(number), UINT32_MAX, &mark) || mark == 0)
-		return mistake(problem, "not a mark:", number, "1 to 4294967295 would do");
+	if (!words_number(number, strlen(number), UINT32_MAX, &mark) || mark == 0)
+		return words_mistake(problem, "not a mark:", number, "1 to 4294967295 would do");
 	c->mark = (uint32_t)mark;
 	return true;
 }
@@ -189,7 +134,7 @@ static bool source_keyword(struct config *c, const struct words *w, struct write
 	if (w->count == 3 && strcmp(w->at[1], "mark") == 0)
 		return source_mark(c, w->at[2], problem);
 	if (w->count != 2)
-		return mistake(problem, "source takes an address, a device or a mark", NULL,
+		return words_mistake(problem, "source takes an address, a device or a mark", NULL,
 			"say \"source 192.0.2.1\", \"source device eth0\" or \"source mark 1\"");
 
 	uint8_t ip[16];
@@ -198,28 +143,152 @@ static bool source_keyword(struct config *c, const struct words *w, struct write
 	else if (inet_pton(AF_INET6, w->at[1], ip) == 1)
 		c->source_ipv6 = addr_of(ADDR_IPV6, ip, 16, 0);
 	else
-		return mistake(problem, "not an address:", w->at[1],
+		return words_mistake(problem, "not an address:", w->at[1],
 			"an IPv4 or IPv6 address of this host would do");
 	return true;
 }
 
-bool config_line(struct config *config, const char *line, size_t len, struct writer *problem)
+/* rate up|down RATE|none */
+static bool rate_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
-	static const struct {
-		const char *name;
-		bool (*apply)(struct config *, const struct words *, struct writer *);
-	} keywords[] = {
-		{"source", source_keyword},
-		{"timeout", timeout_keyword},
-	};
+	bool is_up = w->count == 3 && strcmp(w->at[1], "up") == 0;
+	uint64_t rate = 0;
+
+	if (!is_up && !(w->count == 3 && strcmp(w->at[1], "down") == 0))
+		return words_mistake(problem, "rate takes a direction and a rate", NULL,
+			"say, for example, \"rate down 10M\"");
+	if (strcmp(w->at[2], "none") != 0 && !parse_rate(w->at[2], &rate))
+		return words_mistake(problem, "not a rate:", w->at[2],
+			"1K to 1000G, bytes a second with the unit K, M or G, or \"none\"");
+	*(is_up ? &c->rate_up : &c->rate_down) = rate;
+	return true;
+}
+
+/* auth none|password... */
+static bool auth_keyword(struct config *c, const struct words *w, struct writer *problem)
+{
+	unsigned auth = 0;
+	for (size_t i = 1; i < w->count; i++) {
+		if (strcmp(w->at[i], "none") == 0)
+			auth |= CONFIG_AUTH_NONE;
+		else if (strcmp(w->at[i], "password") == 0)
+			auth |= CONFIG_AUTH_PASSWORD;
+		else
+			return words_mistake(problem, "no such method:", w->at[i],
+				"there are none and password, or both, for the client to choose");
+	}
+	if (auth == 0)
+		return words_mistake(problem, "auth takes a method", NULL,
+			"say \"auth none\", \"auth password\" or both");
+	c->auth = auth;
+	return true;
+}
+
+/* users FILE | users credential:NAME */
+static bool users_keyword(struct config *c, const struct words *w, struct writer *problem)
+{
+	const size_t prefix_len = strlen(CONFIG_CREDENTIAL);
+	const char *name = w->count == 2 ? w->at[1] : "";
+	bool is_credential = strncmp(name, CONFIG_CREDENTIAL, prefix_len) == 0;
+
+	if (!is_credential && name[0] != '/')
+		return words_mistake(problem, "users takes a file's whole path", NULL,
+			"say \"users /etc/stdsocks/users\" or \"users credential:NAME\"");
+	if (is_credential && (!name[prefix_len] || strchr(name, '/')))
+		return words_mistake(problem, "not a credential:", name,
+			"NAME is that of a file in $CREDENTIALS_DIRECTORY");
+	c->passwords = CONFIG_USERS;
+	return true;
+}
+
+/* checkpassword PROGRAM [ARG]... */
+static bool checkpassword_keyword(struct config *c, const struct words *w, struct writer *problem)
+{
+	if (w->count < 2 || w->at[1][0] != '/')
+		return words_mistake(problem, "checkpassword takes a program's whole path", NULL,
+			"say \"checkpassword /PATH/PROGRAM\" and its arguments");
+	c->passwords = CONFIG_CHECKPASSWORD;
+	return true;
+}
+
+/* command connect */
+static bool command_keyword(struct config *c, const struct words *w, struct writer *problem)
+{
+	(void)c; /* there is no choice yet */
+	if (w->count == 2 && strcmp(w->at[1], "connect") == 0)
+		return true;
+	return words_mistake(problem, "no such command:", w->count > 1 ? w->at[w->count - 1] : "",
+		"there is connect");
+}
+
+/* version 5 */
+static bool version_keyword(struct config *c, const struct words *w, struct writer *problem)
+{
+	(void)c;
+	if (w->count == 2 && strcmp(w->at[1], "5") == 0)
+		return true;
+	return words_mistake(
+		problem, "no such version:", w->count > 1 ? w->at[w->count - 1] : "", "there is 5");
+}
+
+static const struct keyword {
+	const char *name;
+	bool (*apply)(struct config *, const struct words *, struct writer *);
+	size_t line_at; /* where struct config keeps the line; 0: it does not */
+} keywords[] = {
+	{"auth", auth_keyword, offsetof(struct config, auth_line)},
+	{"checkpassword", checkpassword_keyword, offsetof(struct config, passwords_line)},
+	{"command", command_keyword, 0},
+	{"rate", rate_keyword, 0},
+	{"source", source_keyword, 0},
+	{"timeout", timeout_keyword, 0},
+	{"users", users_keyword, offsetof(struct config, passwords_line)},
+	{"version", version_keyword, 0},
+};
+
+bool config_is_rule(const struct words_line *line)
+{
+	struct words words;
+	return words_split(line, &words, NULL) && rule_is_one(&words);
+}
+
+enum config_kind config_line(
+	struct config *config, const struct words_line *line, struct writer *problem)
+{
 	struct words words;
 
-	if (!split(line, len, &words, problem))
-		return false;
+	if (!words_split(line, &words, problem))
+		return CONFIG_MISTAKE;
 	if (words.count == 0)
+		return CONFIG_SETTING;
+	if (rule_is_one(&words)) {
+		static const struct rule_facts nobody = {.client_kind = RULE_CLIENT_OTHER};
+		struct rule_match match;
+		return rule_match(&words, &nobody, &match, problem) ? CONFIG_RULE : CONFIG_MISTAKE;
+	}
+	for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
+		if (strcmp(words.at[0], keywords[i].name) != 0)
+			continue;
+		if (!keywords[i].apply(config, &words, problem))
+			return CONFIG_MISTAKE;
+		if (keywords[i].line_at > 0)
+			memcpy((char *)config + keywords[i].line_at, line, sizeof *line);
+		return CONFIG_SETTING;
+	}
+	words_mistake(problem, "no such keyword:", words.at[0],
+		"there are allow, deny, auth, checkpassword, command, rate, source, timeout, users "
+		"and version");
+	return CONFIG_MISTAKE;
+}
+
+bool config_finish(struct config *c, const struct words_line **ret_line, struct writer *problem)
+{
+	if (c->auth == 0)
+		c->auth = c->passwords == CONFIG_NO_PASSWORDS ? CONFIG_AUTH_NONE
+							      : CONFIG_AUTH_PASSWORD;
+	if (!(c->auth & CONFIG_AUTH_PASSWORD) || c->passwords != CONFIG_NO_PASSWORDS)
 		return true;
-	for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
-		if (strcmp(words.at[0], keywords[i].name) == 0)
-			return keywords[i].apply(config, &words, problem);
-	return mistake(problem, "no such keyword:", words.at[0], "there are source and timeout");
+	*ret_line = &c->auth_line;
+	return words_mistake(problem, "a password is asked for, but nobody knows one", NULL,
+		"add \"users FILE\" or \"checkpassword PROGRAM\", or say \"auth none\"");
 }

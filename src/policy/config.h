@@ -4,6 +4,7 @@
  * Does not know: files, sockets, the clock. */
 #pragma once
 
+#include "policy/words.h"
 #include "wire/addr.h"
 
 /* A time that never comes; as a timeout, "none". */
@@ -13,13 +14,20 @@
 #define CONFIG_DURATION_MIN_US INT64_C(1000)
 #define CONFIG_DURATION_MAX_US (INT64_C(365) * 24 * 3600 * 1000000)
 
-/* One line's words: keyword and arguments. */
-#define CONFIG_WORDS_MAX  32
-#define CONFIG_LINE_MAX   1024 /* bytes, without the newline */
-#define CONFIG_DEVICE_MAX 15   /* bytes: IFNAMSIZ less the NUL */
+#define CONFIG_DEVICE_MAX 15 /* bytes: IFNAMSIZ less the NUL */
 
-/* Bytes of a word that a mistake quotes. */
-#define CONFIG_QUOTED_MAX 200
+/* Bytes a second: 1 KB to 1 TB. K, M and G are 10^3, 10^6 and 10^9, as is usual with rates. */
+#define CONFIG_RATE_MIN UINT64_C(1000)
+#define CONFIG_RATE_MAX UINT64_C(1000000000000)
+
+/* What a client may do to be heard: bits. */
+enum config_auth { CONFIG_AUTH_NONE = 1, CONFIG_AUTH_PASSWORD = 2 };
+
+/* How "users" names a systemd credential instead of a file. */
+#define CONFIG_CREDENTIAL "credential:"
+
+/* Who knows passwords. */
+enum config_passwords { CONFIG_NO_PASSWORDS, CONFIG_USERS, CONFIG_CHECKPASSWORD };
 
 struct config {
 	int64_t handshake_us;   /* from the start until the reply has been sent */
@@ -32,12 +40,34 @@ struct config {
 						* destinations of the other family. */
 	char device[CONFIG_DEVICE_MAX + 1];   /* "": any */
 	uint32_t mark;                        /* 0: none */
+
+	uint64_t rate_up, rate_down; /* bytes a second; 0: as fast as it goes */
+
+	unsigned auth; /* enum config_auth; 0: as config_finish() decides */
+	enum config_passwords passwords;
+	/* The line that says who knows them, "users ..." or "checkpassword ...", and the one of
+	 * "auth"; what they point to belongs to who called config_line(). */
+	struct words_line passwords_line, auth_line;
 };
 
 /* What holds where nothing is configured. */
 struct config config_default(void);
 
-/* Applies one line (without its newline) to *config. False when it is a mistake: then *config is
- * as it was and what was wrong, and what would do, is put into problem. A line that is empty or
- * only a comment is fine. */
-bool config_line(struct config *config, const char *line, size_t len, struct writer *problem);
+/* Whether a line is an access rule (policy/rule.h). */
+bool config_is_rule(const struct words_line *line);
+
+enum config_kind {
+	CONFIG_MISTAKE, /* *config is as it was; what is wrong, and what would do, is in problem */
+	CONFIG_SETTING, /* it was applied to *config; or it is empty, or a comment */
+	CONFIG_RULE     /* an access rule, and a right one: policy/judge.h has a use for it */
+};
+
+/* Reads one line. Its text must outlive *config, which may point into it. */
+enum config_kind config_line(
+	struct config *config, const struct words_line *line, struct writer *problem);
+
+/* After the last line: whether all of them make sense together, and what holds where nothing was
+ * said. Where somebody knows passwords and auth does not stand, one is required. When it is a
+ * mistake, *ret_line is the line that it lies in. */
+bool config_finish(
+	struct config *config, const struct words_line **ret_line, struct writer *problem);

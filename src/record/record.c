@@ -30,6 +30,10 @@ static void put_who(struct writer *w, const struct record *r)
 		writer_str(w, r->client_kind);
 	else
 		addr_put(w, &r->client);
+	if (r->user) {
+		writer_str(w, " user ");
+		writer_escaped(w, r->user, r->user_len);
+	}
 	if (r->command == RECORD_NONE)
 		return;
 	writer_u8(w, ' ');
@@ -39,6 +43,15 @@ static void put_who(struct writer *w, const struct record *r)
 	if (r->reached.kind != ADDR_NONE && r->dst.kind == ADDR_NAME) {
 		writer_str(w, " at ");
 		addr_put_host(w, &r->reached);
+	}
+}
+
+static void put_rule(struct writer *w, const struct record *r)
+{
+	writer_escaped(w, r->rule, strlen(r->rule));
+	if (r->rule_line > 0) {
+		writer_u8(w, ':');
+		writer_decimal(w, r->rule_line, 1);
 	}
 }
 
@@ -72,6 +85,10 @@ void record_put_message(struct writer *w, const struct record *r)
 		writer_str(w, reason(r));
 		writer_u8(w, ')');
 	}
+	if (r->rule) {
+		writer_str(w, " by ");
+		put_rule(w, r);
+	}
 	if (served) {
 		writer_str(w, ", ");
 		writer_decimal(w, r->up, 1);
@@ -84,6 +101,10 @@ void record_put_message(struct writer *w, const struct record *r)
 	writer_u8(w, '.');
 	writer_decimal(w, (uint64_t)r->total_us / 1000 % 1000, 3);
 	writer_str(w, " s");
+	if (r->rule) {
+		writer_str(w, "; to allow it: ");
+		writer_bytes(w, r->remedy.bytes, r->remedy.len);
+	}
 }
 
 static void put_text(struct writer *w, const char *name, const char *value)
@@ -141,6 +162,18 @@ void record_put_fields(struct writer *w, const struct record *r)
 	put_number(w, "STDSOCKS_TOTAL_USEC", (uint64_t)r->total_us);
 	put_text(w, "STDSOCKS_END", end_values[r->end]);
 	put_text(w, "STDSOCKS_CLOSED_BY", who_values[r->closed_by]);
+	if (r->user) {
+		writer_str(w, "STDSOCKS_USER=");
+		writer_escaped(w, r->user, r->user_len);
+		writer_u8(w, '\n');
+	}
+	if (r->rule) {
+		writer_str(w, "STDSOCKS_RULE=");
+		put_rule(w, r);
+		writer_str(w, "\nSTDSOCKS_REMEDY=");
+		writer_bytes(w, r->remedy.bytes, r->remedy.len);
+		writer_u8(w, '\n');
+	}
 	if (r->error)
 		put_number(w, "ERRNO", (uint64_t)r->error);
 }

@@ -16,6 +16,7 @@
 	X(TERMINATED, "terminated", "told to stop, ended")                                         \
 	X(REFUSED, "refused", "refused")                                                           \
 	X(NOT_SOCKS5, "not-socks5", "not SOCKS version 5")                                         \
+	X(LOGIN_FAILED, "login-failed", "login failed")                                            \
 	X(NO_METHOD, "no-method", "no acceptable method was offered")                              \
 	X(CLIENT_GONE, "client-gone", "gone before it was served")                                 \
 	X(HANDSHAKE_TIMEOUT, "handshake-timeout", "the handshake took too long")                   \
@@ -36,6 +37,8 @@ enum record_who { RECORD_CLIENT, RECORD_UPSTREAM, RECORD_STDSOCKS };
 struct record {
 	const char *client_kind; /* "unix", "stdio", ...: said where client is ADDR_NONE */
 	struct addr client;
+	const char *user; /* who logged in, tried to, or is known to the kernel; NULL: nobody */
+	size_t user_len;
 	int command;                              /* of RFC 1928 s4, or RECORD_NONE */
 	struct addr dst;                          /* as the client asked for it */
 	struct addr reached;                      /* the address connected to */
@@ -45,12 +48,20 @@ struct record {
 	enum record_who closed_by;
 	enum record_end end;
 	int error;       /* errno behind it, or 0 */
-	const char *why; /* a few words more, or NULL; a static string */
+	const char *why; /* a few words more, or NULL; a text that stays */
+
+	const char *rule;     /* where the rule stands that denied it; NULL: none did */
+	size_t rule_line;     /* its line there; 0: it has none */
+	struct writer remedy; /* the line that would allow it, or empty; harmless text */
 };
 
-/* What a record with two names of 255 bytes, all escaped (1020), needs at most. */
-#define RECORD_MESSAGE_MAX 2048
-#define RECORD_FIELDS_MAX  4096
+/* A remedy: a name of 255 bytes, all escaped (1020), and addresses. */
+#define RECORD_REMEDY_MAX 1280
+
+/* What a record needs at most: two names, all escaped, a remedy, and a path of PATH_MAX (4096), all
+ * escaped. */
+#define RECORD_MESSAGE_MAX 24576
+#define RECORD_FIELDS_MAX  24576
 
 /* The record as one line for people, without a newline. */
 void record_put_message(struct writer *w, const struct record *record);

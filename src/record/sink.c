@@ -14,7 +14,7 @@
 #define FACILITY_DAEMON 3 /* RFC 5424 s6.2.1 */
 
 /* What is said in one datagram or write at most: a record's message and fields, and a few of ours. */
-#define SAY_MAX 8192
+#define SAY_MAX 65536
 
 static bool is_same_file(const struct stat *a, int fd)
 {
@@ -121,7 +121,7 @@ static bool send_patiently(int fd, const struct writer *w)
 void sink_say(const struct sink *sink, enum sink_level level, const struct writer *message,
 	const struct writer *fields, bool with_fields)
 {
-	char text[SAY_MAX];
+	char text[SAY_MAX]; /* the process's last words: what they touch is soon gone */
 	struct writer w = writer_on(text, sizeof text);
 
 	if (sink->kind == SINK_JOURNAL)

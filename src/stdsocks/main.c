@@ -9,6 +9,7 @@
 #include "net/clock.h"
 #include "net/wait.h"
 #include "record/sink.h"
+#include "stdsocks/explain.h"
 #include "stdsocks/hexmode.h"
 #include "stdsocks/large.h"
 #include "stdsocks/options.h"
@@ -31,7 +32,7 @@ static int show(int fd, const char *text, size_t len, int status)
 }
 
 /* Says each line of the problem where the operator will find it. */
-static int complain(const struct writer *problem, int status)
+static void complain(const struct writer *problem)
 {
 	struct sink sink = sink_open_for_mistakes();
 	const struct writer no_fields = writer_on(NULL, 0);
@@ -48,13 +49,22 @@ static int complain(const struct writer *problem, int status)
 		const struct writer more = {.bytes = (char *)and_more, .len = sizeof and_more - 2};
 		sink_say(&sink, SINK_ERROR, &more, &no_fields, false);
 	}
-	return status;
 }
 
 static int complain_of(const char *what, int status)
 {
 	struct writer problem = {.bytes = (char *)what, .len = strlen(what)};
-	return complain(&problem, status);
+	complain(&problem);
+	return status;
+}
+
+/* --check: all mistakes on standard error. */
+static int show_mistakes(const struct writer *problem, bool right)
+{
+	show(STDERR_FILENO, problem->bytes, problem->len, EXIT_OVER);
+	if (problem->full)
+		show(STDERR_FILENO, and_more, strlen(and_more), EXIT_OVER);
+	return right ? EXIT_OVER : EXIT_CONFIG;
 }
 
 /* Why nobody can be served on these descriptors, or NULL. */
@@ -74,6 +84,7 @@ static const char *not_a_client(enum client_kind kind)
 	case CLIENT_GONE:
 	case CLIENT_INET:
 	case CLIENT_UNIX:
+	case CLIENT_OTHER:
 	case CLIENT_STDIO:
 		break;
 	}
@@ -91,15 +102,17 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
-static int serve(const struct config *config, const struct client *client, int64_t start_us,
-	const struct options *options)
+/* The connection, from who is there to its record. */
+static int serve(
+	struct session_input *input, const struct options *options, const struct sink *sink)
 {
 	static const char *const kinds[] = {[CLIENT_GONE] = "unknown",
 		[CLIENT_INET] = "inet",
 		[CLIENT_UNIX] = "unix",
+		[CLIENT_OTHER] = "other",
 		[CLIENT_STDIO] = "stdio"};
-	struct record record = {.client_kind = kinds[client->kind],
-		.client = client->remote,
+	struct record record = {.client_kind = kinds[input->client->kind],
+		.client = input->client->remote,
 		.command = RECORD_NONE,
 		.reply = RECORD_NONE,
 		.resolve_us = RECORD_NONE,
@@ -110,18 +123,47 @@ static int serve(const struct config *config, const struct client *client, int64
 	static char message_bytes[RECORD_MESSAGE_MAX] LARGE, fields_bytes[RECORD_FIELDS_MAX] LARGE;
 
 	wait_prepare();
-	struct sink sink = sink_open(options->trace || options->hex);
-	if (client->kind != CLIENT_GONE)
-		session_run(
-			config, client, start_us, options->trace && sink.stderr_is_ours, &record);
+	if (input->client->kind != CLIENT_GONE)
+		session_run(input, &record);
 
 	struct writer message = writer_on(message_bytes, sizeof message_bytes);
 	struct writer fields = writer_on(fields_bytes, sizeof fields_bytes);
 	record_put_message(&message, &record);
 	record_put_fields(&fields, &record);
 	bool failed = record.end == RECORD_FAILED;
-	sink_say(&sink, failed ? SINK_ERROR : SINK_NOTICE, &message, &fields, options->trace);
+	sink_say(sink, failed ? SINK_ERROR : SINK_NOTICE, &message, &fields, options->trace);
+	if (input->broken)
+		return EXIT_CONFIG;
 	return failed ? EXIT_SYSTEM : EXIT_OVER;
+}
+
+/* Everything from the descriptors on. Settings that are wrong serve nobody, and say so. */
+static int meet_client(
+	const struct options *options, struct settings *settings, bool right, int64_t start_us)
+{
+	struct login login = {.settings = settings};
+	struct client client = client_on_stdio();
+	struct session_input input = {.settings = settings,
+		.broken = !right,
+		.login = &login,
+		.client = &client,
+		.start_us = start_us};
+
+	if (client.kind == CLIENT_TERMINAL && right)
+		return show(STDERR_FILENO, options_on_a_terminal, strlen(options_on_a_terminal),
+			EXIT_USAGE);
+	if (client.kind == CLIENT_TERMINAL)
+		return EXIT_CONFIG;
+	if (client.kind == CLIENT_CLOSED || fcntl(STDERR_FILENO, F_GETFD) < 0)
+		fill_standard_descriptors();
+	if (not_a_client(client.kind))
+		return complain_of(not_a_client(client.kind), EXIT_USAGE);
+	struct sink sink = sink_open(options->trace || options->hex);
+	input.trace = options->trace && sink.stderr_is_ours;
+	int error = right ? login_prepare(settings, sink.stderr_is_ours, &login) : 0;
+	if (error < 0)
+		return complain_of(strerror(-error), EXIT_SYSTEM);
+	return serve(&input, options, &sink);
 }
 
 int main(int argc, char **argv)
@@ -130,36 +172,28 @@ int main(int argc, char **argv)
 	static char problem_bytes[PROBLEM_MAX] LARGE;
 	struct writer problem = writer_on(problem_bytes, sizeof problem_bytes);
 	static struct options options;
-	struct config config;
+	static struct settings settings;
 
-	if (!options_parse(argc, argv, &options, &problem))
-		return complain(&problem, EXIT_USAGE);
+	if (!options_parse(argc, argv, &options, &problem)) {
+		complain(&problem);
+		return EXIT_USAGE;
+	}
 	if (options.mode == MODE_HELP)
 		return show(STDOUT_FILENO, options_help, strlen(options_help), EXIT_OVER);
 	if (options.mode == MODE_VERSION)
 		return show(STDOUT_FILENO, "stdsocks " VERSION "\n", sizeof "stdsocks " VERSION,
 			EXIT_OVER);
 
-	bool right = options_config(&options, &config, &problem);
-	if (options.mode == MODE_CHECK) {
-		show(STDERR_FILENO, problem.bytes, problem.len, EXIT_OVER);
-		if (problem.full)
-			show(STDERR_FILENO, and_more, strlen(and_more), EXIT_OVER);
-		return right ? EXIT_OVER : EXIT_CONFIG;
-	}
+	bool right = settings_read(&options, &settings, &problem);
+	if (options.mode == MODE_CHECK)
+		return show_mistakes(&problem, right);
 	if (!right)
-		return complain(&problem, EXIT_CONFIG);
+		complain(&problem);
+	if (options.mode == MODE_EXPLAIN)
+		return right ? explain(&settings.rules, options.question) : EXIT_CONFIG;
 
 	if (options.hex && !hexmode_enter())
 		return complain_of(strerror(errno), EXIT_SYSTEM);
-	struct client client = client_on_stdio();
-	if (client.kind == CLIENT_TERMINAL)
-		return show(STDERR_FILENO, options_on_a_terminal, strlen(options_on_a_terminal),
-			EXIT_USAGE);
-	if (client.kind == CLIENT_CLOSED || fcntl(STDERR_FILENO, F_GETFD) < 0)
-		fill_standard_descriptors();
-	if (not_a_client(client.kind))
-		return complain_of(not_a_client(client.kind), EXIT_USAGE);
-	int status = serve(&config, &client, start_us, &options);
+	int status = meet_client(&options, &settings, right, start_us);
 	return options.hex ? hexmode_leave(status) : status;
 }

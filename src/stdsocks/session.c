@@ -4,10 +4,13 @@
 #include "stdsocks/session.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "net/clock.h"
 #include "net/dial.h"
 #include "net/relay.h"
+#include "net/sockaddr.h"
+#include "policy/special.h"
 #include "record/trace.h"
 #include "stdsocks/large.h"
 
@@ -15,9 +18,10 @@
 #define SHOWN_MAX SOCKS5_LOGIN_MAX
 
 struct session {
+	const struct session_input *input;
 	const struct config *config;
 	struct record *record;
-	bool trace;
+	struct rule_facts facts;
 	int64_t deadline_us; /* of the handshake */
 	struct peer client, upstream;
 	struct socks5_request request;
@@ -64,7 +68,7 @@ static size_t unread_len(void)
 /* A message was parsed: its bytes are used. */
 static void use(struct session *s, enum socks5_message message, size_t used)
 {
-	if (s->trace)
+	if (s->input->trace)
 		trace_message("client", message, unread(), used);
 	up.start += used;
 }
@@ -72,7 +76,7 @@ static void use(struct session *s, enum socks5_message message, size_t used)
 /* No message, or a part of one: the bytes so far are shown as what they should have become. */
 static void show_rest(struct session *s, enum socks5_message message)
 {
-	if (s->trace && unread_len() > 0)
+	if (s->input->trace && unread_len() > 0)
 		trace_message("client", message, unread(),
 			unread_len() < SHOWN_MAX ? unread_len() : SHOWN_MAX);
 }
@@ -90,7 +94,7 @@ static bool hear(struct session *s, enum socks5_message message)
 
 static bool say(struct session *s, enum socks5_message message, const struct writer *w)
 {
-	if (s->trace)
+	if (s->input->trace)
 		trace_message("stdsocks", message, (const uint8_t *)w->bytes, w->len);
 	int error = peer_send_by(&s->client, w->bytes, w->len, s->deadline_us);
 	return error == 0 || end_of_client(s, error);
@@ -129,7 +133,7 @@ static bool refuse(struct session *s, enum socks5_reply reply, int error, const 
 {
 	const struct addr none = {.kind = ADDR_NONE};
 	bool ours = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
-		error == EADDRNOTAVAIL;
+		error == EADDRNOTAVAIL || s->input->broken;
 
 	s->record->why = why;
 	if (say_reply(s, reply, &none)) {
@@ -139,8 +143,22 @@ static bool refuse(struct session *s, enum socks5_reply reply, int error, const 
 	return false;
 }
 
-/* RFC 1928 s3: which method both can do. */
-static bool negotiate(struct session *s)
+/* RFC 1928 s3: the method that says most of who the client is, of those that both can do. A user
+ * whom the kernel knows needs no password. */
+static enum socks5_method choose_method(struct session *s, const struct socks5_methods *methods)
+{
+	const unsigned auth = s->input->broken ? CONFIG_AUTH_NONE : s->config->auth;
+	bool none_will_do = auth & CONFIG_AUTH_NONE || s->input->client->uid >= 0;
+
+	if (auth & CONFIG_AUTH_PASSWORD && socks5_offers(methods, SOCKS5_USERNAME_PASSWORD))
+		return SOCKS5_USERNAME_PASSWORD;
+	if (none_will_do && socks5_offers(methods, SOCKS5_NO_AUTHENTICATION_REQUIRED))
+		return SOCKS5_NO_AUTHENTICATION_REQUIRED;
+	s->record->why = none_will_do ? NULL : "a password is required";
+	return SOCKS5_NO_ACCEPTABLE_METHODS;
+}
+
+static bool negotiate(struct session *s, enum socks5_method *ret_method)
 {
 	struct socks5_methods methods;
 	enum parse verdict;
@@ -154,11 +172,89 @@ static bool negotiate(struct session *s)
 		show_rest(s, SOCKS5_METHODS);
 		return refuse_method(s, RECORD_NOT_SOCKS5);
 	}
-	bool offered = socks5_offers(&methods, SOCKS5_NO_AUTHENTICATION_REQUIRED);
+	*ret_method = choose_method(s, &methods);
 	use(s, SOCKS5_METHODS, used);
-	if (!offered)
+	if (*ret_method == SOCKS5_NO_ACCEPTABLE_METHODS)
 		return refuse_method(s, RECORD_NO_METHOD);
-	return say_method(s, SOCKS5_NO_AUTHENTICATION_REQUIRED);
+	return say_method(s, *ret_method);
+}
+
+static bool say_login_status(struct session *s, uint8_t status)
+{
+	char bytes[2];
+	struct writer w = writer_on(bytes, sizeof bytes);
+	socks5_put_login_status(&w, status);
+	return say(s, SOCKS5_LOGIN_STATUS, &w);
+}
+
+/* RFC 1929 s2: a failure, and the end. What the client has sent behind it is not looked at. */
+static bool refuse_login(struct session *s, enum record_end how, const char *why)
+{
+	s->record->why = why;
+	if (say_login_status(s, 1)) {
+		end(s, how, RECORD_STDSOCKS, 0);
+		peer_linger(&s->client, &up);
+	}
+	return false;
+}
+
+/* The name, for the rules and the record. */
+static void note_user(struct session *s, const void *name, size_t len)
+{
+	static char user[UINT8_MAX + 1] LARGE;
+	memcpy(user, name, len);
+	user[len] = '\0';
+	s->record->user = user;
+	s->record->user_len = len;
+}
+
+/* RFC 1929 s2: who the client says it is, and whether that is so. */
+static bool hear_login(struct session *s)
+{
+	struct socks5_login login;
+	enum parse verdict;
+	size_t used;
+	const char *why = NULL;
+
+	while ((verdict = socks5_parse_login(unread(), unread_len(), &used, &login)) == PARSE_MORE)
+		if (!hear(s, SOCKS5_LOGIN))
+			return false;
+	if (verdict == PARSE_BAD) {
+		if (s->input->trace) /* what follows a wrong version may be a password all the same */
+			trace_message("client", SOCKS5_LOGIN, unread(), 1);
+		return refuse_login(s, RECORD_LOGIN_FAILED, "not a login of RFC 1929");
+	}
+	note_user(s, login.name, login.name_len);
+	enum login_verdict answer = login_ask(s->input->login, &login, s->deadline_us, &why);
+	uint8_t *message = up.bytes + up.start;
+	use(s, SOCKS5_LOGIN, used);
+	explicit_bzero(message, used);
+	switch (answer) {
+	case LOGIN_RIGHT:
+		s->facts.user = s->record->user;
+		return say_login_status(s, 0);
+	case LOGIN_WRONG:
+		return refuse_login(s, RECORD_LOGIN_FAILED, NULL);
+	case LOGIN_FAILED:
+		return refuse_login(s, RECORD_FAILED, why);
+	case LOGIN_LATE:
+		return end_of_client(s, -ETIMEDOUT);
+	case LOGIN_STOPPED:
+		break;
+	}
+	return end_of_client(s, -ECANCELED);
+}
+
+/* What the kernel knows of the client holds until it has logged in as somebody else. */
+static bool identify(struct session *s, enum socks5_method method)
+{
+	if (method == SOCKS5_USERNAME_PASSWORD)
+		return hear_login(s);
+	login_over(s->input->login);
+	s->facts.user = login_name_of(s->input->client);
+	if (s->facts.user)
+		note_user(s, s->facts.user, strnlen(s->facts.user, UINT8_MAX));
+	return true;
 }
 
 /* RFC 1928 s4: what the client wants. */
@@ -179,6 +275,9 @@ static bool hear_request(struct session *s)
 	use(s, SOCKS5_REQUEST, used);
 	s->record->command = s->request.command;
 	s->record->dst = s->request.dst;
+	if (s->input->broken)
+		return refuse(s, SOCKS5_GENERAL_FAILURE, 0,
+			"the configuration is wrong; stdsocks --check tells where");
 	return true;
 }
 
@@ -197,6 +296,59 @@ static bool check_request(struct session *s)
 	return true;
 }
 
+/* The refusal of a rule, which the record names, with the line that would have allowed it. */
+static bool refuse_by(struct session *s, const struct judge_verdict *verdict)
+{
+	static char remedy_bytes[RECORD_REMEDY_MAX] LARGE;
+
+	s->record->rule = verdict->rule->place;
+	s->record->rule_line = verdict->rule->number;
+	s->record->remedy = writer_on(remedy_bytes, sizeof remedy_bytes);
+	judge_put_remedy(&s->record->remedy, &s->facts);
+	return refuse(s, SOCKS5_NOT_ALLOWED, 0, NULL);
+}
+
+/* Judges the request by all that is known before a lookup. A name that no address could make
+ * allowed is not looked up: nothing leaves this host for it. */
+static bool judge_request(struct session *s)
+{
+	s->facts.command = s->request.command;
+	s->facts.asked = s->request.dst;
+	if (s->request.dst.kind != ADDR_NAME)
+		return true; /* judged as the one address of its list */
+	struct judge_verdict verdict = judge(&s->input->settings->rules, &s->facts, NULL);
+	return verdict.allowed != RULE_NO || refuse_by(s, &verdict);
+}
+
+/* Whether a connection there would come back here, and go on until nothing is left to connect with. */
+static bool is_loop(const struct session *s, const struct addr *to)
+{
+	const struct addr inside = special_inside(to);
+	return inside.port == s->input->client->local_port && sockaddr_is_own(&inside);
+}
+
+/* Judges each address of the list, and keeps those that may be connected to. */
+static bool judge_addresses(struct session *s, struct resolve_list *list)
+{
+	struct judge_verdict verdict, denied = {0};
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		s->facts.reached = list->addrs[i];
+		verdict = judge(&s->input->settings->rules, &s->facts, NULL);
+		if (verdict.allowed != RULE_YES)
+			denied = verdict;
+		else if (!is_loop(s, &list->addrs[i]))
+			list->addrs[kept++] = list->addrs[i];
+	}
+	list->count = kept;
+	if (kept > 0)
+		return true;
+	if (denied.rule)
+		return refuse_by(s, &denied);
+	return refuse(s, SOCKS5_NOT_ALLOWED, 0, "this server itself listens there");
+}
+
 /* The addresses of the destination. */
 static bool resolve(struct session *s, struct resolve_list *ret_list)
 {
@@ -211,7 +363,6 @@ static bool resolve(struct session *s, struct resolve_list *ret_list)
 	s->record->resolve_us = clock_now_us() - start_us;
 	switch (status) {
 	case RESOLVE_DONE:
-		dial_order(ret_list);
 		return true;
 	case RESOLVE_NO_NAME:
 	case RESOLVE_NO_ANSWER:
@@ -243,7 +394,7 @@ static enum socks5_reply reply_for(int error)
 	}
 }
 
-static bool connect_upstream(struct session *s, const struct resolve_list *list)
+static bool connect_upstream(struct session *s, struct resolve_list *list)
 {
 	const struct config *c = s->config;
 	const struct dial_source source = {
@@ -257,6 +408,7 @@ static bool connect_upstream(struct session *s, const struct resolve_list *list)
 	if (deadline_us > s->deadline_us)
 		deadline_us = s->deadline_us;
 
+	dial_order(list);
 	int fd = dial(list, &source, deadline_us, &s->record->reached, &s->bound);
 	s->record->connect_us = clock_now_us() - start_us;
 	if (fd == -ECANCELED)
@@ -274,7 +426,8 @@ static bool connect_upstream(struct session *s, const struct resolve_list *list)
 static bool reach(struct session *s)
 {
 	static struct resolve_list list LARGE;
-	return resolve(s, &list) && connect_upstream(s, &list);
+	return judge_request(s) && resolve(s, &list) && judge_addresses(s, &list) &&
+		connect_upstream(s, &list);
 }
 
 static void relay(struct session *s)
@@ -298,6 +451,8 @@ static void relay(struct session *s)
 
 	peer_keep(&s->client);
 	peer_keep(&s->upstream);
+	peer_pace(&s->upstream, s->config->rate_up);
+	peer_pace(&s->client, s->config->rate_down);
 	enum relay_end how = relay_run(&r);
 
 	const struct peer *who = how == RELAY_CLOSED || how == RELAY_BROKEN ? r.first : NULL;
@@ -311,21 +466,34 @@ static void relay(struct session *s)
 	s->record->down = r.down.delivered;
 }
 
-void session_run(const struct config *config, const struct client *client, int64_t start_us,
-	bool trace, struct record *ret_record)
+static struct rule_facts facts_of(const struct client *client)
+{
+	static const enum rule_client kinds[] = {
+		[CLIENT_INET] = RULE_CLIENT_IP,
+		[CLIENT_UNIX] = RULE_CLIENT_UNIX,
+		[CLIENT_STDIO] = RULE_CLIENT_STDIO,
+		[CLIENT_OTHER] = RULE_CLIENT_OTHER,
+	};
+	return (struct rule_facts){
+		.client_kind = kinds[client->kind], .client = client->remote, .uid = client->uid};
+}
+
+void session_run(const struct session_input *input, struct record *ret_record)
 {
 	struct session s = {
-		.config = config,
+		.input = input,
+		.config = &input->settings->config,
 		.record = ret_record,
-		.trace = trace,
-		.deadline_us = clock_after(start_us, config->handshake_us),
-		.client = client->peer,
+		.facts = facts_of(input->client),
+		.deadline_us = clock_after(input->start_us, input->settings->config.handshake_us),
+		.client = input->client->peer,
 	};
+	enum socks5_method method;
 
-	if (negotiate(&s) && hear_request(&s) && check_request(&s) && reach(&s) &&
-		say_reply(&s, SOCKS5_SUCCEEDED, &s.bound))
+	if (negotiate(&s, &method) && identify(&s, method) && hear_request(&s) &&
+		check_request(&s) && reach(&s) && say_reply(&s, SOCKS5_SUCCEEDED, &s.bound))
 		relay(&s);
 	else
 		peer_shutdown(&s.client);
-	ret_record->total_us = clock_now_us() - start_us;
+	ret_record->total_us = clock_now_us() - input->start_us;
 }

@@ -4,11 +4,18 @@
 #pragma once
 
 #include "net/client.h"
-#include "policy/config.h"
 #include "record/record.h"
+#include "stdsocks/login.h"
 
-/* Serves the client on descriptors 0 and 1 until the connection is over and fills *ret_record. With
- * trace, shows each message on standard error. Blocks for as long as it takes; may be called once in
- * a process's life. */
-void session_run(const struct config *config, const struct client *client, int64_t start_us,
-	bool trace, struct record *ret_record);
+struct session_input {
+	const struct settings *settings;
+	bool broken; /* they have mistakes: nobody is served, and told so */
+	struct login *login;
+	const struct client *client;
+	int64_t start_us; /* of the process: the handshake's deadline counts from here */
+	bool trace;       /* show each message on standard error */
+};
+
+/* Serves the client on descriptors 0 and 1 until the connection is over and fills *ret_record, whose
+ * texts stay. Blocks for as long as it takes; may be called once in a process's life. */
+void session_run(const struct session_input *input, struct record *ret_record);

@@ -138,15 +138,15 @@ class Handler:
 
     count = 0
 
-    def __init__(self, *options, trace=True, ends=None, before=(), **popen):
+    def __init__(self, *options, trace=True, ends=None, before=(), rules=("allow to any",), **popen):
         """ENDS are the client's socket and the handler's, else there is a new connection on the
-        loopback; BEFORE is a command that starts it. Standard error is a file, which teardown()
-        shows when the test fails."""
+        loopback; BEFORE is a command that starts it; RULES stand in front of those in OPTIONS.
+        Standard error is a file, which teardown() shows when the test fails."""
         Handler.count += 1
         self.log = f"{WORLD}/handler-{Handler.count}.log"
         client, accepted = ends or connection()
         self.client = Peer(client)
-        flags = ["--trace"] if trace else []
+        flags = [*(word for rule in rules for word in ("-o", rule)), *(["--trace"] if trace else [])]
         with accepted, open(self.log, "wb") as log:
             popen = {"stdin": accepted, "stdout": accepted, "stderr": log} | popen
             self.process = subprocess.Popen([*before, STDSOCKS, *flags, *options], **popen)

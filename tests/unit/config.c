@@ -7,15 +7,16 @@
 #define SECOND INT64_C(1000000)
 
 /* Applies a line to *config: whether it is right. What is said of it, when it is not, is in problem. */
-static char problem_bytes[4 * CONFIG_LINE_MAX];
+static char problem_bytes[4 * WORDS_LINE_MAX];
 static struct writer problem;
 
 static bool apply(struct config *config, const char *line, size_t len)
 {
 	problem = writer_on(problem_bytes, sizeof problem_bytes - 1);
-	bool right = config_line(config, line, len, &problem);
+	const struct words_line whole = {.text = line, .len = len, .place = "test", .number = 1};
+	enum config_kind kind = config_line(config, &whole, &problem);
 	problem_bytes[problem.len] = '\0';
-	return right;
+	return kind == CONFIG_SETTING;
 }
 
 static bool apply_text(struct config *config, const char *line)
@@ -178,6 +179,115 @@ static void sets_each_source(void)
 	check_about = NULL;
 }
 
+static void reads_rates(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t rate;
+	} rows[] = {{"1000", 1000}, {"1K", 1000}, {"10M", 10000000}, {"1G", 1000000000},
+		{"1000G", 1000000000000}, {"1000000000000", 1000000000000}, {"none", 0}};
+	static const char *const wrong[] = {"0", "999", "0K", "1001G", "1000000000001", "1k", "1KB",
+		"1.5M", "-1M", "M", "", "1 M", "18446744073709551617", "None", "1T"};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct config config = config_default(), want = config;
+		char line[80];
+		config.rate_up = 7;
+		want.rate_up = rows[i].rate;
+		snprintf(line, sizeof line, "rate up %s", rows[i].text);
+		CHECK(apply_text(&config, line));
+		CHECK_BYTES(&config, sizeof config, &want, sizeof want);
+		want.rate_up = 0;
+		want.rate_down = rows[i].rate;
+		config = config_default();
+		snprintf(line, sizeof line, "rate down %s", rows[i].text);
+		CHECK(apply_text(&config, line));
+		CHECK_BYTES(&config, sizeof config, &want, sizeof want);
+	}
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		char line[80];
+		snprintf(line, sizeof line, "rate down \"%s\"", wrong[i]);
+		is_mistake(line, strlen(line), "not a rate: \"");
+		CHECK(strstr(problem_bytes, "1K to 1000G"));
+	}
+	check_about = NULL;
+}
+
+/* What a client must do, once all lines are read. */
+static void decides_who_must_log_in(void)
+{
+	static const struct {
+		const char *lines[3];
+		unsigned auth; /* 0: a mistake */
+	} rows[] = {
+		{{NULL}, CONFIG_AUTH_NONE},
+		{{"auth none"}, CONFIG_AUTH_NONE},
+		{{"auth none none"}, CONFIG_AUTH_NONE},
+		{{"auth password"}, 0},
+		{{"auth none password"}, 0},
+		{{"users /a"}, CONFIG_AUTH_PASSWORD},
+		{{"checkpassword /a b c"}, CONFIG_AUTH_PASSWORD},
+		{{"users /a", "auth password"}, CONFIG_AUTH_PASSWORD},
+		{{"auth password", "users credential:a"}, CONFIG_AUTH_PASSWORD},
+		{{"users /a", "auth password none"}, CONFIG_AUTH_PASSWORD | CONFIG_AUTH_NONE},
+		{{"users /a", "auth password", "auth none"}, CONFIG_AUTH_NONE},
+		{{"users /a", "auth none", "auth password"}, CONFIG_AUTH_PASSWORD},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct config config = config_default();
+		const struct words_line *where = NULL;
+		for (size_t line = 0; line < 3 && rows[i].lines[line]; line++)
+			CHECK(apply_text(&config, rows[i].lines[line]));
+		problem = writer_on(problem_bytes, sizeof problem_bytes);
+		CHECK_NUMBER(config_finish(&config, &where, &problem), rows[i].auth != 0);
+		if (rows[i].auth)
+			CHECK_NUMBER(config.auth, rows[i].auth);
+		else if (CHECK(where))
+			CHECK_BYTES(where->text, where->len, rows[i].lines[0],
+				strlen(rows[i].lines[0]));
+	}
+	check_about = NULL;
+}
+
+/* Of both who know passwords the later one is asked, and its line is kept. */
+static void knows_who_knows_passwords(void)
+{
+	static const char *const users = "users /a", *const program = "checkpassword /b c";
+	struct config config = config_default();
+	CHECK(apply_text(&config, users));
+	CHECK_NUMBER(config.passwords, CONFIG_USERS);
+	CHECK(config.passwords_line.text == users);
+	CHECK(apply_text(&config, program));
+	CHECK_NUMBER(config.passwords, CONFIG_CHECKPASSWORD);
+	CHECK(config.passwords_line.text == program);
+	CHECK(apply_text(&config, users));
+	CHECK_NUMBER(config.passwords, CONFIG_USERS);
+	check_about = NULL;
+}
+
+/* What there is only one of may be said, and changes nothing. */
+static void takes_what_there_is(void)
+{
+	struct config config = config_default(), want = config;
+	CHECK(apply_text(&config, "command connect"));
+	CHECK(apply_text(&config, "version 5"));
+	CHECK_BYTES(&config, sizeof config, &want, sizeof want);
+	check_about = NULL;
+}
+
+/* A rule is told apart from a setting, and leaves the settings alone. */
+static void knows_a_rule(void)
+{
+	static const char text[] = "allow from 10.0.0.0/8 to example.com at any port 1-65535";
+	const struct words_line line = {.text = text, .len = sizeof text - 1};
+	const struct words_line other = {.text = "timeout idle 7s", .len = 15};
+	struct config config = config_default(), want = config;
+	problem = writer_on(problem_bytes, sizeof problem_bytes);
+	CHECK_NUMBER(config_line(&config, &line, &problem), CONFIG_RULE);
+	CHECK_BYTES(&config, sizeof config, &want, sizeof want);
+	CHECK(config_is_rule(&line));
+	CHECK(!config_is_rule(&other));
+}
+
 static void later_lines_win(void)
 {
 	struct config config = config_default();
@@ -231,6 +341,30 @@ static void names_each_mistake(void)
 		{"timeout idle 2h\"", "a quote is left open"},
 		{"\"\"\"", "a quote is left open"},
 		{"x\ny\033[2J", "no such keyword: \"x\\ny\\x1b[2J\""},
+		{"rate", "rate takes a direction and a rate; say"},
+		{"rate 10M", "rate takes a direction"},
+		{"rate sideways 10M", "rate takes a direction"},
+		{"rate up 10M down 10M", "rate takes a direction"},
+		{"auth", "auth takes a method; say"},
+		{"auth gssapi", "no such method: \"gssapi\"; there are none and password"},
+		{"auth none Password", "no such method: \"Password\""},
+		{"users", "users takes a file's whole path; say"},
+		{"users a", "users takes a file's whole path"},
+		{"users /a /b", "users takes a file's whole path"},
+		{"users \"\"", "users takes a file's whole path"},
+		{"users credential:", "not a credential: \"credential:\""},
+		{"users credential:../passwd", "not a credential: \"credential:../passwd\""},
+		{"checkpassword", "checkpassword takes a program's whole path; say"},
+		{"checkpassword true", "checkpassword takes a program's whole path"},
+		{"command", "no such command: \"\"; there is connect"},
+		{"command bind", "no such command: \"bind\""},
+		{"command connect bind", "no such command: \"bind\""},
+		{"version", "no such version: \"\"; there is 5"},
+		{"version 4", "no such version: \"4\""},
+		{"version 5 4", "no such version: \"4\""},
+		{"allow nonsense", "no such clause: \"nonsense\""},
+		{"deny to", "nothing follows \"to\""},
+		{"Allow to any", "no such keyword: \"Allow\"; there are allow, deny,"},
 		{"\303\244", "no such keyword: \"\\xc3\\xa4\""},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -269,17 +403,17 @@ static void knows_the_grammar_of_a_line(void)
 static void knows_the_limits_of_a_line(void)
 {
 	static const char start[] = "timeout idle 7s";
-	char line[CONFIG_LINE_MAX + 1];
-	for (size_t len = CONFIG_LINE_MAX - 1; len <= CONFIG_LINE_MAX + 1; len++) {
+	char line[WORDS_LINE_MAX + 1];
+	for (size_t len = WORDS_LINE_MAX - 1; len <= WORDS_LINE_MAX + 1; len++) {
 		struct config config = config_default();
 		memset(line, ' ', sizeof line);
 		memcpy(line, start, sizeof start - 1);
-		if (len <= CONFIG_LINE_MAX)
+		if (len <= WORDS_LINE_MAX)
 			CHECK(apply(&config, line, len));
 		else
 			is_mistake(line, len, "the line is too long; at most 1024 bytes");
 		memset(line, 'a', len); /* one word */
-		is_mistake(line, len, len <= CONFIG_LINE_MAX ? "no such keyword" : "too long");
+		is_mistake(line, len, len <= WORDS_LINE_MAX ? "no such keyword" : "too long");
 	}
 	for (size_t words = 31; words <= 33; words++) {
 		for (size_t i = 0; i < words; i++)
@@ -323,6 +457,11 @@ int main(void)
 	refuses_what_is_no_duration();
 	knows_which_timeout_may_be_none();
 	sets_each_source();
+	reads_rates();
+	decides_who_must_log_in();
+	knows_who_knows_passwords();
+	takes_what_there_is();
+	knows_a_rule();
 	later_lines_win();
 	names_each_mistake();
 	knows_the_grammar_of_a_line();

@@ -202,7 +202,7 @@ class Run:
         actions = [(os.POSIX_SPAWN_DUP2, self.theirs.fileno(), fd) for fd in (0, 1)]
         actions.append((os.POSIX_SPAWN_DUP2, self.stderr, 2))
         self.pid = os.posix_spawn(
-            HANDLER, [HANDLER, "-f", "/dev/null", "--trace"], os.environ,
+            HANDLER, [HANDLER, "-f", "/dev/null", "-o", "allow to any", "--trace"], os.environ,
             file_actions=actions, setsigdef=[signal.SIGPIPE],
         )
         self.pidfd = os.pidfd_open(self.pid)

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/* A program with the checkpassword interface (https://cr.yp.to/checkpwd/interface.html), in a process
+ * of its own. Knows: fork, exec, descriptor 3. Does not know: what it is told, or who asks. */
+#include "net/checker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "net/wait.h"
+
+_Static_assert(CHECKER_QUESTION_MAX <= PIPE_BUF, "a question is written at once");
+
+enum { QUESTION_FD = 3, EXIT_NOT_FOUND = 127 };
+
+/* Every descriptor that the program gets, and no other: the client's must not be among them. */
+static bool arrange_descriptors(int question_fd, bool with_stderr)
+{
+	int null_fd = open("/dev/null", O_RDWR);
+	if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(null_fd, STDOUT_FILENO) < 0)
+		return false;
+	if (!with_stderr && dup2(null_fd, STDERR_FILENO) < 0)
+		return false;
+	int fd = question_fd == QUESTION_FD ? fcntl(QUESTION_FD, F_SETFD, 0)
+					    : dup2(question_fd, QUESTION_FD);
+	return fd >= 0 && syscall(SYS_close_range, QUESTION_FD + 1, ~0U, 0) == 0;
+}
+
+/* The other process: waits until there is a question, and becomes the program. */
+static _Noreturn void become(char *const argv[], int question_fd, bool with_stderr)
+{
+	struct pollfd question = {.fd = QUESTION_FD, .events = POLLIN};
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!arrange_descriptors(question_fd, with_stderr))
+		_exit(EXIT_NOT_FOUND);
+	while (poll(&question, 1, -1) < 0 && errno == EINTR)
+		;
+	if (question.revents & POLLIN)
+		execv(argv[0], argv);
+	_exit(question.revents & POLLIN ? EXIT_NOT_FOUND : 0);
+}
+
+int checker_split(char *const argv[], bool with_stderr, struct checker *ret_checker)
+{
+	int ends[2];
+	struct sigaction usual = {.sa_handler = SIG_DFL};
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	sigaction(SIGCHLD, &usual, NULL); /* ignored, it would take the exit status away */
+	pid_t pid = fork();
+	if (pid < 0) {
+		int error = errno;
+		close(ends[0]);
+		close(ends[1]);
+		return -error;
+	}
+	if (pid == 0) {
+		close(ends[1]); /* or its end would never come */
+		become(argv, ends[0], with_stderr);
+	}
+	close(ends[0]);
+	*ret_checker = (struct checker){.pid = pid, .question_fd = ends[1]};
+	ret_checker->end_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (ret_checker->end_fd >= 0)
+		return 0;
+	int error = errno;
+	checker_dismiss(ret_checker);
+	return -error;
+}
+
+static int status_of(pid_t pid)
+{
+	int status;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int checker_ask(struct checker *checker, const void *question, size_t len, int64_t deadline_us)
+{
+	ssize_t written = write(checker->question_fd, question, len);
+	int error = written < 0 ? errno : 0;
+	close(checker->question_fd);
+
+	int ready = error ? -error : wait_for(checker->end_fd, POLLIN, deadline_us);
+	if (ready < 0)
+		kill(checker->pid, SIGKILL);
+	int status = status_of(checker->pid);
+	close(checker->end_fd);
+	return ready < 0 ? ready : status;
+}
+
+void checker_dismiss(struct checker *checker)
+{
+	close(checker->question_fd); /* the end of its questions */
+	status_of(checker->pid);
+	if (checker->end_fd >= 0)
+		close(checker->end_fd);
+}

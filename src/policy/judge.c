@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+/* All access rules together: rules and facts in, a verdict and the rule that gave it out.
+ * Knows: that the first rule that matches decides, and the rules that hold where none is configured.
+ * Does not know: where rules come from. */
+#include "policy/judge.h"
+
+#include <string.h>
+
+#define RULE(where, what)                                                                          \
+	{                                                                                          \
+		.text = (what), .len = sizeof(what) - 1, .place = (where)                          \
+	}
+
+/* Neither an open proxy, nor a way into the network behind it, nor a mail relay. */
+static const struct words_line built_in[] = {
+	RULE("built-in 1", "deny port 25"),
+	RULE("built-in 2", "allow from loopback,private,link-local,unix,stdio to public"),
+	RULE("built-in 3", "allow user any to public"),
+	RULE("built-in 4", "deny"),
+};
+
+static const struct words_line end_of_rules = RULE("end of the rules", "deny");
+
+/* A rule held against the facts; one that cannot be read, or has changed since, denies. */
+static struct rule_match match(const struct words_line *rule, const struct rule_facts *facts)
+{
+	struct rule_match match;
+	struct words words;
+
+	if (words_split(rule, &words, NULL) && rule_is_one(&words) &&
+		rule_match(&words, facts, &match, NULL))
+		return match;
+	return (struct rule_match){.allow = false, .answer = RULE_YES, .failed = RULE_CLAUSES};
+}
+
+struct judge_verdict judge(const struct judge_rules *rules, const struct rule_facts *facts,
+	void (*see)(const struct words_line *rule, const struct rule_match *match))
+{
+	bool may_allow = false, may_deny = false;
+	const struct words_line *rule = rules->count > 0 ? rules->rules : built_in;
+	size_t count = rules->count > 0 ? rules->count : sizeof built_in / sizeof built_in[0];
+
+	for (const struct words_line *end = rule + count; rule < end; rule++) {
+		struct rule_match m = match(rule, facts);
+		if (see)
+			see(rule, &m);
+		may_allow |= m.answer != RULE_NO && m.allow;
+		may_deny |= m.answer != RULE_NO && !m.allow;
+		if (may_allow && may_deny)
+			return (struct judge_verdict){.allowed = RULE_MAYBE, .rule = rule};
+		if (m.answer == RULE_YES)
+			return (struct judge_verdict){
+				.allowed = m.allow ? RULE_YES : RULE_NO, .rule = rule};
+	}
+	return (struct judge_verdict){
+		.allowed = may_allow ? RULE_MAYBE : RULE_NO, .rule = &end_of_rules};
+}
+
+static void put_from(struct writer *w, const struct rule_facts *facts)
+{
+	switch (facts->client_kind) {
+	case RULE_CLIENT_IP:
+		addr_put_host(w, &facts->client);
+		break;
+	case RULE_CLIENT_UNIX:
+		writer_str(w, "unix");
+		if (facts->uid >= 0) {
+			writer_u8(w, ':');
+			writer_decimal(w, (uint64_t)facts->uid, 1);
+		}
+		break;
+	case RULE_CLIENT_STDIO:
+		writer_str(w, "stdio");
+		break;
+	case RULE_CLIENT_OTHER:
+		writer_str(w, "any");
+		break;
+	}
+}
+
+void judge_put_remedy(struct writer *w, const struct rule_facts *facts)
+{
+	const bool reached = facts->reached.kind != ADDR_NONE;
+	const struct addr inside = reached ? special_inside(&facts->reached) : facts->reached;
+
+	writer_str(w, "allow from ");
+	put_from(w, facts);
+	writer_str(w, " to ");
+	addr_put_host(w, facts->asked.kind == ADDR_NAME ? &facts->asked : &inside);
+	if (facts->asked.kind == ADDR_NAME && reached &&
+		special_class_of(&inside) != SPECIAL_PUBLIC) {
+		writer_str(w, " at ");
+		addr_put_host(w, &inside);
+	}
+	writer_str(w, " port ");
+	writer_decimal(w, facts->asked.port, 1);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+/* Who may log in: NAME:SECRET lines.
+ * Knows: their form, and how to compare without telling anything by time.
+ * Does not know: files, or what a user may do. */
+#include "policy/users.h"
+
+#include <string.h>
+
+/* What the client offers, with zeros behind it. */
+struct offer {
+	uint8_t name[USERS_NAME_MAX], secret[USERS_SECRET_MAX];
+};
+
+size_t users_name_len(const struct words_line *line)
+{
+	const char *colon = memchr(line->text, ':', line->len);
+	return colon ? (size_t)(colon - line->text) : line->len;
+}
+
+static size_t without_return(const char *text, size_t len)
+{
+	return len > 0 && text[len - 1] == '\r' ? len - 1 : len;
+}
+
+bool users_check_line(const struct words_line *line, bool *ret_is_user, struct writer *problem)
+{
+	size_t len = without_return(line->text, line->len), name_len = users_name_len(line);
+
+	*ret_is_user = len > 0 && line->text[0] != '#';
+	if (!*ret_is_user)
+		return true;
+	if (memchr(line->text, '\0', len))
+		return words_mistake(
+			problem, "the line has a NUL byte", NULL, "plain text is read");
+	if (name_len >= len)
+		return words_mistake(
+			problem, "not a user", NULL, "NAME:SECRET would do, and '#' for a comment");
+	if (name_len == 0 || name_len > USERS_NAME_MAX)
+		return words_mistake(problem, "not a name", NULL, "1 to 255 bytes would do");
+	if (len - name_len - 1 == 0 || len - name_len - 1 > USERS_SECRET_MAX)
+		return words_mistake(problem, "not a secret", NULL, "1 to 255 bytes would do");
+	return true;
+}
+
+/* 0 when the text is the offered bytes, else 1. Looks at 255 bytes whatever they are: time tells
+ * nothing of the text, not even its length. */
+static unsigned differ(const char *text, size_t len, const uint8_t *offered, size_t offered_len)
+{
+	size_t bits = len ^ offered_len;
+	for (size_t i = 0; i < USERS_SECRET_MAX; i++)
+		bits |= ((uint8_t)text[i] & (uint8_t)(0U - (i < len))) ^ offered[i];
+	return bits != 0;
+}
+
+bool users_know(const char *text, size_t len, const struct socks5_login *login)
+{
+	struct offer offer = {0};
+	unsigned named = 0, known = 0;
+
+	memcpy(offer.name, login->name, login->name_len);
+	memcpy(offer.secret, login->password, login->password_len);
+	for (const char *at = text, *end = text + len; at < end;) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		size_t line_len = newline ? (size_t)(newline - at) : (size_t)(end - at);
+		const struct words_line line = {.text = at, .len = without_return(at, line_len)};
+		bool is_user = line.len > 0 && at[0] != '#' && users_name_len(&line) < line.len;
+		if (is_user) {
+			size_t name_len = users_name_len(&line);
+			unsigned same_name = 1 ^ differ(at, name_len, offer.name, login->name_len);
+			unsigned same_secret = 1 ^
+				differ(at + name_len + 1, line.len - name_len - 1, offer.secret,
+					login->password_len);
+			named += same_name;
+			known += same_name & same_secret;
+		}
+		at += line_len + 1;
+	}
+	explicit_bzero(&offer, sizeof offer);
+	return named == 1 && known == 1 && login->name_len > 0 && login->password_len > 0;
+}

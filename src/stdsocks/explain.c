@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: ISC */
+/* --explain: what the rules say of a connection that nobody makes.
+ * Knows: questions and expectations as text. Does not know: sessions. */
+#include "stdsocks/explain.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/clock.h"
+#include "net/resolve.h"
+#include "stdsocks/large.h"
+#include "stdsocks/options.h"
+#include "wire/socks5.h"
+
+#define LOOKUP_US  INT64_C(60000000) /* the resolver gives up long before */
+/* A place: a path of PATH_MAX and a number. An address with its class. */
+#define ANSWER_CAP 8192
+
+static const char example[] = "from 192.0.2.7 user alice to example.com port 443";
+
+struct question {
+	struct words words;
+	struct rule_facts facts;
+	const char *expected; /* "allow", "deny" or NULL */
+};
+
+/* unix:UID, a user who has a name in the system. */
+static bool parse_uid(const char *text, struct rule_facts *facts)
+{
+	uint64_t uid;
+	if (!words_number(text, strlen(text), UINT32_MAX, &uid))
+		return false;
+	const struct passwd *user = getpwuid((uid_t)uid);
+	facts->uid = (int64_t)uid;
+	if (user && !facts->user)
+		facts->user = user->pw_name;
+	return true;
+}
+
+static bool parse_who(const char *text, struct rule_facts *facts)
+{
+	size_t len = strnlen(text, ADDR_NAME_MAX);
+	struct addr name = addr_of(ADDR_NAME, text, (uint8_t)len, 0);
+
+	if (strcmp(text, "stdio") == 0) {
+		facts->client_kind = RULE_CLIENT_STDIO;
+		return true;
+	}
+	if (strcmp(text, "unix") == 0 || strncmp(text, "unix:", 5) == 0) {
+		facts->client_kind = RULE_CLIENT_UNIX;
+		return text[4] == '\0' || parse_uid(text + 5, facts);
+	}
+	facts->client_kind = RULE_CLIENT_IP;
+	facts->client = addr_from_literal(&name);
+	facts->client = addr_unmapped(&facts->client);
+	return facts->client.kind != ADDR_NAME;
+}
+
+static bool parse_host(const char *text, struct rule_facts *facts)
+{
+	if (strlen(text) > ADDR_NAME_MAX)
+		return false;
+	facts->asked = addr_of(ADDR_NAME, text, (uint8_t)strlen(text), facts->asked.port);
+	facts->asked = addr_from_literal(&facts->asked);
+	return facts->asked.kind != ADDR_NAME || addr_is_hostname(&facts->asked);
+}
+
+/* One clause of a question. */
+static bool parse_clause(const char *clause, const char *text, struct rule_facts *facts)
+{
+	uint64_t port;
+
+	if (strcmp(clause, "from") == 0)
+		return parse_who(text, facts);
+	if (strcmp(clause, "user") == 0) {
+		facts->user = text;
+		return true;
+	}
+	if (strcmp(clause, "command") == 0)
+		return strcmp(text, "connect") == 0;
+	if (strcmp(clause, "to") == 0)
+		return parse_host(text, facts);
+	if (strcmp(clause, "port") != 0 || !words_number(text, strlen(text), UINT16_MAX, &port) ||
+		port == 0)
+		return false;
+	facts->asked.port = (uint16_t)port;
+	return true;
+}
+
+/* False with a complaint on standard error when it is no question. */
+static bool parse_question(const struct words_line *line, struct question *q)
+{
+	static char bytes[ANSWER_CAP];
+	struct writer problem = writer_on(bytes, sizeof bytes);
+	*q = (struct question){
+		.facts = {.client_kind = RULE_CLIENT_STDIO, .uid = -1, .command = SOCKS5_CONNECT}};
+	const char *wrong = NULL;
+	size_t i = 0;
+
+	words_put_place(&problem, line);
+	writer_str(&problem, ": ");
+	bool right = words_split(line, &q->words, &problem);
+	if (right && rule_is_one(&q->words))
+		q->expected = q->words.at[i++];
+	for (; right && !wrong && i < q->words.count; i += 2)
+		if (i + 1 == q->words.count ||
+			!parse_clause(q->words.at[i], q->words.at[i + 1], &q->facts))
+			wrong = q->words.at[i];
+	if (right && (wrong || q->facts.asked.kind == ADDR_NONE || q->facts.asked.port == 0)) {
+		right = words_mistake(&problem,
+			wrong ? "not understood, with what follows it:"
+			      : "no destination or no port",
+			wrong, "ask, for example: ");
+		writer_str(&problem, example);
+	}
+	if (!right)
+		fprintf(stderr, "%.*s\n", (int)problem.len, problem.bytes);
+	return right;
+}
+
+static void print(void (*put)(struct writer *, const struct addr *), const struct addr *a)
+{
+	char bytes[ANSWER_CAP];
+	struct writer w = writer_on(bytes, sizeof bytes);
+	put(&w, a);
+	printf("%.*s", (int)w.len, w.bytes);
+}
+
+static void print_place(const struct words_line *rule)
+{
+	char bytes[ANSWER_CAP];
+	struct writer w = writer_on(bytes, sizeof bytes);
+	words_put_place(&w, rule);
+	printf("%.*s", (int)w.len, w.bytes);
+}
+
+/* Shows one rule, and why it did not match. */
+static void see(const struct words_line *rule, const struct rule_match *match)
+{
+	printf("  ");
+	print_place(rule);
+	printf(": %.*s\n    ", (int)rule->len, rule->text);
+	switch (match->answer) {
+	case RULE_NO:
+		if (match->implied)
+			printf("no: without \"at\" a name is allowed at public addresses\n");
+		else
+			printf("no: \"%s\" does not hold\n", rule_clause_text(match->failed));
+		break;
+	case RULE_MAYBE:
+		printf("perhaps: that hangs on the address\n");
+		break;
+	case RULE_YES:
+		printf("yes: %s\n", match->allow ? "allowed" : "denied");
+		break;
+	}
+}
+
+/* Judges with one address, or with none yet, and shows it. */
+static enum rule_answer answer(const struct judge_rules *rules, const struct rule_facts *facts)
+{
+	struct addr inside;
+
+	if (facts->reached.kind != ADDR_NONE) {
+		inside = special_inside(&facts->reached);
+		printf(" at ");
+		print(addr_put_host, &facts->reached);
+		if (inside.kind != facts->reached.kind) {
+			printf(", which reaches ");
+			print(addr_put_host, &inside);
+		}
+		printf(" (%s)\n", special_class_text(special_class_of(&inside)));
+	}
+	struct judge_verdict verdict = judge(rules, facts, see);
+	if (verdict.allowed != RULE_MAYBE) {
+		printf("  %s by ", verdict.allowed == RULE_YES ? "allowed" : "denied");
+		print_place(verdict.rule);
+		printf("\n");
+	}
+	if (verdict.allowed == RULE_NO) {
+		char bytes[ANSWER_CAP];
+		struct writer w = writer_on(bytes, sizeof bytes);
+		judge_put_remedy(&w, facts);
+		printf("  to allow it: %.*s\n", (int)w.len, w.bytes);
+	}
+	return verdict.allowed;
+}
+
+/* The answer for a name: by its addresses, unless it needs none. */
+static enum rule_answer answer_name(const struct judge_rules *rules, struct rule_facts *facts)
+{
+	static struct resolve_list list LARGE;
+	enum rule_answer best = answer(rules, facts);
+
+	if (best != RULE_MAYBE)
+		return best;
+	if (resolve_name(&facts->asked, clock_after(clock_now_us(), LOOKUP_US), &list) !=
+		RESOLVE_DONE) {
+		printf("  not found: %s\n", list.why);
+		return RULE_NO;
+	}
+	best = RULE_NO;
+	for (size_t i = 0; i < list.count; i++) {
+		facts->reached = list.addrs[i];
+		if (answer(rules, facts) == RULE_YES)
+			best = RULE_YES;
+	}
+	return best;
+}
+
+static int explain_line(const struct judge_rules *rules, const struct words_line *line)
+{
+	static struct question q;
+	enum rule_answer answered;
+
+	if (!parse_question(line, &q))
+		return EXIT_USAGE;
+	printf("%.*s\n", (int)line->len, line->text);
+	if (q.facts.asked.kind == ADDR_NAME) {
+		answered = answer_name(rules, &q.facts);
+	} else {
+		q.facts.reached = q.facts.asked;
+		answered = answer(rules, &q.facts);
+	}
+	const char *said = answered == RULE_YES ? "allow" : "deny";
+	printf("%s\n", said);
+	fflush(stdout);
+	if (!q.expected || strcmp(q.expected, said) == 0)
+		return EXIT_OVER;
+	fprintf(stderr, "expected %s, and the answer is %s: %.*s\n", q.expected, said,
+		(int)line->len, line->text);
+	return EXIT_CONFIG;
+}
+
+int explain(const struct judge_rules *rules, const char *question)
+{
+	struct words_line line = {.text = question, .place = "--explain"};
+	int status = EXIT_OVER;
+
+	if (strcmp(question, "-") != 0) {
+		line.len = strlen(question);
+		return explain_line(rules, &line);
+	}
+	char *text = NULL;
+	size_t cap = 0;
+	line.place = "standard input";
+	for (ssize_t n; (n = getline(&text, &cap, stdin)) > 0;) {
+		line.text = text;
+		line.len = (size_t)n - (text[n - 1] == '\n');
+		line.number++;
+		size_t blanks = strspn(text, " \t\r\n");
+		if (blanks == (size_t)n || text[blanks] == '#')
+			continue;
+		int one = explain_line(rules, &line);
+		if (one != EXIT_OVER && status != EXIT_USAGE)
+			status = one;
+	}
+	return status;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+/* Who the client is: by its password, or because the kernel knows.
+ * Knows: the users, the checkpassword program, the system's user names.
+ * Does not know: the conversation. */
+#include "stdsocks/login.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "guard/core.h"
+#include "net/clock.h"
+#include "policy/users.h"
+#include "stdsocks/large.h"
+
+/* What the checkpassword program executes where the password is right; its exit status is the
+ * answer then. */
+#define ON_SUCCESS "/bin/true"
+
+/* Of the interface: what the program exits with where the password is wrong. */
+#define STATUS_WRONG 1
+
+int login_prepare(struct settings *settings, bool with_stderr, struct login *ret_login)
+{
+	static struct words words LARGE;
+	static char *argv[WORDS_MAX + 1] LARGE;
+	const struct config *c = &settings->config;
+
+	*ret_login = (struct login){.settings = settings};
+	if (!(c->auth & CONFIG_AUTH_PASSWORD))
+		return 0;
+	core_keep_secret();
+	if (c->passwords != CONFIG_CHECKPASSWORD)
+		return 0;
+	words_split(&c->passwords_line, &words, NULL); /* it was right before */
+	for (size_t i = 1; i < words.count; i++)
+		argv[i - 1] = words.at[i];
+	argv[words.count - 1] = (char *)ON_SUCCESS;
+	int error = checker_split(argv, with_stderr, &ret_login->checker);
+	ret_login->splits = error == 0;
+	return error;
+}
+
+/* https://cr.yp.to/checkpwd/interface.html: the name, the password and a time, each with a NUL. */
+static int ask_checker(
+	struct checker *checker, const struct socks5_login *offered, int64_t deadline_us)
+{
+	char bytes[CHECKER_QUESTION_MAX];
+	struct writer w = writer_on(bytes, sizeof bytes);
+
+	writer_bytes(&w, offered->name, offered->name_len);
+	writer_u8(&w, '\0');
+	writer_bytes(&w, offered->password, offered->password_len);
+	writer_u8(&w, '\0');
+	writer_str(&w, "0");
+	writer_u8(&w, '\0');
+	int status = checker_ask(checker, w.bytes, w.len, deadline_us);
+	explicit_bzero(bytes, sizeof bytes);
+	return status;
+}
+
+/* What the answer of checker_ask() means. */
+static enum login_verdict verdict_of(int status, const char **ret_why)
+{
+	static char text[64] LARGE;
+	struct writer w = writer_on(text, sizeof text - 1);
+
+	switch (status) {
+	case 0:
+		return LOGIN_RIGHT;
+	case STATUS_WRONG:
+		return LOGIN_WRONG;
+	case -ETIMEDOUT:
+		return LOGIN_LATE;
+	case -ECANCELED:
+		return LOGIN_STOPPED;
+	default:
+		writer_str(&w, "checkpassword: ");
+		writer_str(&w, status < 0 ? strerror(-status) : "exit status ");
+		if (status >= 0)
+			writer_decimal(&w, (uint64_t)status, 1);
+		*ret_why = text;
+		return LOGIN_FAILED;
+	}
+}
+
+static bool has_nul(const struct socks5_login *l)
+{
+	return memchr(l->name, '\0', l->name_len) || memchr(l->password, '\0', l->password_len);
+}
+
+enum login_verdict login_ask(struct login *login, const struct socks5_login *offered,
+	int64_t deadline_us, const char **ret_why)
+{
+	enum login_verdict verdict = LOGIN_WRONG;
+
+	/* A NUL would let a name carry a password, or hide one name behind another. */
+	bool possible = offered->name_len > 0 && offered->password_len > 0 && !has_nul(offered);
+	if (possible && login->splits) {
+		login->splits = false;
+		verdict = verdict_of(ask_checker(&login->checker, offered, deadline_us), ret_why);
+	} else if (possible && login->settings->users) {
+		verdict = users_know(login->settings->users, login->settings->users_len, offered)
+			? LOGIN_RIGHT
+			: LOGIN_WRONG;
+	}
+	login_over(login);
+	return verdict;
+}
+
+void login_over(struct login *login)
+{
+	if (login->splits)
+		checker_dismiss(&login->checker);
+	login->splits = false;
+	settings_forget_users(login->settings);
+}
+
+const char *login_name_of(const struct client *client)
+{
+	const struct passwd *user = client->uid < 0 ? NULL : getpwuid((uid_t)client->uid);
+	return user ? user->pw_name : NULL;
+}
