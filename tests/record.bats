@@ -83,6 +83,47 @@ for sent in (b"", b"\x05", GREETING, GREETING + b"\x05", b"GET / HTTP/1.0\r\n\r\
 PY
 }
 
+@test "record: every mistake of the configuration is an error in the journal when standard error is a socket" {
+    world <<'PY'
+from logs import *
+journal = Reader(JOURNAL)
+ours, stream = socket.socketpair()  # as the journal's own stream is
+h = Handler("-o", "allow to", "-o", "nonsense", trace=False, stderr=stream)
+stream.close()
+check(h.connect("127.0.0.1", CLOSED_PORT), 1)
+check(h.client.end(), (b"", "fin"))
+h.client.close()
+h.over(78)
+rule, keyword, record = (fields(datagram) for datagram in journal.all())
+has(rule, PRIORITY="3", MESSAGE='-o: nothing follows "to"; an address, a prefix such as 10.0.0.0/8, loopback, private, '
+    "link-local, public, any, a host name or .suffix would do")
+check((keyword["PRIORITY"], keyword["MESSAGE"][:33]), ("3", '-o: no such keyword: "nonsense"; '))
+has(record, PRIORITY="3", END="failed", REPLY="1", MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
+assert "the configuration is wrong; stdsocks --check tells where" in record["MESSAGE"], record
+check(ours.recv(1), b"")
+PY
+}
+
+@test "record: a refusal names the rule, and the line that would allow it" {
+    world <<'PY'
+from logs import *
+journal = Reader(JOURNAL)
+write("rules", "\n# these\ndeny to 127.0.0.0/8 port 9\n")
+h = Handler("-f", "rules", trace=False, rules=())
+check(h.connect("127.0.0.1", CLOSED_PORT), 2)
+check(h.client.end(), (b"", "fin"))
+h.client.close()
+h.over()
+(datagram,) = journal.all()
+record = fields(datagram)
+remedy = "allow from 127.0.0.1 to 127.0.0.1 port 9"
+has(record, END="refused", REPLY="2", RULE="rules:3", REMEDY=remedy, CLOSED_BY="stdsocks")
+wanted = (r"127\.0\.0\.1:\d+ CONNECT 127\.0\.0\.1:9: refused, connection not allowed by ruleset by rules:3, "
+          rf"\d+\.\d{{3}} s; to allow it: {remedy}")
+assert re.fullmatch(wanted, record["MESSAGE"]), record
+PY
+}
+
 @test "record: a real journald keeps it, and finds it by its fields" {
     need journalctl
     [[ -x /lib/systemd/systemd-journald ]] || lacks systemd-journald

@@ -40,6 +40,26 @@ unit() {
     unit config
 }
 
+@test "policy/words: blanks, quotes, comments and the limits of a line" {
+    unit words
+}
+
+@test "policy/special: every row of the registries, its edges, and what lies inside [RFC 6890, 6052]" {
+    unit special
+}
+
+@test "policy/rule: every clause, every mistake, and what is not known yet" {
+    unit rule
+}
+
+@test "policy/judge: as a slow and obvious model of it, for rules and questions by the thousand" {
+    unit judge
+}
+
+@test "policy/users: one name, one secret, and nothing near them [RFC 1929 2]" {
+    unit users
+}
+
 @test "net/dial: families take turns [RFC 8305 4]" {
     unit dial
 }

@@ -33,7 +33,9 @@ static struct rule_match match(const struct words_line *rule, const struct rule_
 	return (struct rule_match){.allow = false, .answer = RULE_YES, .failed = RULE_CLAUSES};
 }
 
-struct judge_verdict judge(const struct judge_rules *rules, const struct rule_facts *facts,
+/* With the address, if it is known, as one that it may reach. */
+static struct judge_verdict judge_inside(const struct judge_rules *rules,
+	const struct rule_facts *facts,
 	void (*see)(const struct words_line *rule, const struct rule_match *match))
 {
 	bool may_allow = false, may_deny = false;
@@ -54,6 +56,24 @@ struct judge_verdict judge(const struct judge_rules *rules, const struct rule_fa
 	}
 	return (struct judge_verdict){
 		.allowed = may_allow ? RULE_MAYBE : RULE_NO, .rule = &end_of_rules};
+}
+
+struct judge_verdict judge(const struct judge_rules *rules, const struct rule_facts *facts,
+	void (*see)(const struct words_line *rule, const struct rule_match *match))
+{
+	struct rule_facts f = *facts;
+	struct judge_verdict verdict;
+
+	if (facts->reached.kind == ADDR_NONE)
+		return judge_inside(rules, facts, see);
+	f.inside = special_inside(&f.reached, 0);
+	for (unsigned n = 1; f.inside.kind != ADDR_NONE; n++) {
+		verdict = judge_inside(rules, &f, see);
+		if (verdict.allowed != RULE_YES)
+			break;
+		f.inside = special_inside(&f.reached, n);
+	}
+	return verdict;
 }
 
 static void put_from(struct writer *w, const struct rule_facts *facts)
@@ -78,20 +98,47 @@ static void put_from(struct writer *w, const struct rule_facts *facts)
 	}
 }
 
+/* All that it may reach, for all of it has to be allowed. */
+static void put_insides(struct writer *w, const struct addr *reached)
+{
+	struct addr inside = special_inside(reached, 0);
+	for (unsigned n = 1; inside.kind != ADDR_NONE; n++) {
+		if (n > 1)
+			writer_u8(w, ',');
+		addr_put_host(w, &inside);
+		inside = special_inside(reached, n);
+	}
+}
+
+static bool is_public(const struct addr *reached)
+{
+	struct addr inside = special_inside(reached, 0);
+	bool all = true;
+	for (unsigned n = 1; inside.kind != ADDR_NONE; n++) {
+		all &= special_class_of(&inside) == SPECIAL_PUBLIC;
+		inside = special_inside(reached, n);
+	}
+	return all;
+}
+
 void judge_put_remedy(struct writer *w, const struct rule_facts *facts)
 {
-	const bool reached = facts->reached.kind != ADDR_NONE;
-	const struct addr inside = reached ? special_inside(&facts->reached) : facts->reached;
+	const bool by_name = facts->asked.kind == ADDR_NAME;
 
 	writer_str(w, "allow from ");
 	put_from(w, facts);
 	writer_str(w, " to ");
-	addr_put_host(w, facts->asked.kind == ADDR_NAME ? &facts->asked : &inside);
-	if (facts->asked.kind == ADDR_NAME && reached &&
-		special_class_of(&inside) != SPECIAL_PUBLIC) {
-		writer_str(w, " at ");
-		addr_put_host(w, &inside);
+	if (by_name) {
+		addr_put_host(w, &facts->asked);
+		if (rule_is_class((const char *)facts->asked.bytes)) /* a host may be called so */
+			writer_u8(w, '.');
 	}
+	if (by_name && facts->reached.kind != ADDR_NONE && !is_public(&facts->reached)) {
+		writer_str(w, " at ");
+		put_insides(w, &facts->reached);
+	}
+	if (!by_name && facts->reached.kind != ADDR_NONE)
+		put_insides(w, &facts->reached);
 	writer_str(w, " port ");
 	writer_decimal(w, facts->asked.port, 1);
 }

@@ -21,8 +21,8 @@ struct judge_verdict {
 					 * their end ("end of the rules"), which denies */
 };
 
-/* Decides. Each rule is read again, for nothing but its text is kept; a rule that cannot be read
- * denies. see, if not NULL, is called for each rule that was looked at, in their order, with what
+/* Decides. Where an address may reach one of several, all of them have to be allowed. Each rule is
+ * read again, for nothing but its text is kept; one that cannot be read as far as it is read denies. see, if not NULL, is called for each rule that was looked at, in their order, with what
  * came of it. */
 struct judge_verdict judge(const struct judge_rules *rules, const struct rule_facts *facts,
 	void (*see)(const struct words_line *rule, const struct rule_match *match));

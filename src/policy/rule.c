@@ -45,6 +45,19 @@ bool rule_is_one(const struct words *words)
 		(strcmp(words->at[0], "allow") == 0 || strcmp(words->at[0], "deny") == 0);
 }
 
+/* A prefix of IPv4-mapped addresses is the one of the IPv4 addresses that they stand for. */
+static void unmap(struct special_prefix *prefix)
+{
+	const struct addr mapped = addr_of(ADDR_IPV6, prefix->bytes, 16, 0);
+	const struct addr ipv4 = addr_unmapped(&mapped);
+
+	if (prefix->kind != ADDR_IPV6 || prefix->bits < 96 || ipv4.kind != ADDR_IPV4)
+		return;
+	prefix->kind = ADDR_IPV4;
+	prefix->bits -= 96;
+	memcpy(prefix->bytes, ipv4.bytes, 4);
+}
+
 /* An address, perhaps with "/bits". */
 static bool parse_prefix(const char *text, struct special_prefix *ret_prefix)
 {
@@ -69,10 +82,11 @@ static bool parse_prefix(const char *text, struct special_prefix *ret_prefix)
 		return false;
 	ret_prefix->kind = is_ipv6 ? ADDR_IPV6 : ADDR_IPV4;
 	ret_prefix->bits = (unsigned)bits;
+	unmap(ret_prefix);
 	return true;
 }
 
-static bool is_class(const char *text)
+bool rule_is_class(const char *text)
 {
 	static const char *const classes[] = {"any", "link-local", "loopback", "private", "public"};
 	if (text[0] != 'a' && text[0] != 'l' && text[0] != 'p')
@@ -88,9 +102,9 @@ static enum item match_address(const char *text, const struct addr *a)
 {
 	struct special_prefix prefix;
 
-	if (is_class(text) && text[0] == 'a')
+	if (rule_is_class(text) && text[0] == 'a')
 		return ITEM_YES;
-	if (is_class(text))
+	if (rule_is_class(text))
 		return item_of(a->kind != ADDR_NONE &&
 			strcmp(text, special_class_text(special_class_of(a))) == 0);
 	if (!parse_prefix(text, &prefix))
@@ -107,15 +121,15 @@ static enum item match_reached(const char *text, const struct state *s)
 		return item == ITEM_NO ? ITEM_MAYBE : item;
 	}
 
-	struct addr inside = special_inside(a);
-	enum item item = match_address(text, &inside);
-	if (item != ITEM_NO || is_class(text))
+	const struct addr *inside = &s->facts->inside;
+	enum item item = match_address(text, inside);
+	if (item != ITEM_NO || rule_is_class(text))
 		return item;
 	/* An IPv6 prefix around it: enough to be denied. Allowed is only what is public inside; what
 	 * is not has to be allowed as what it is, or 2000::/3 would be a door to 10.0.0.1. */
 	if (match_address(text, a) == ITEM_NO)
 		return ITEM_NO;
-	return item_of(!s->allow || special_class_of(&inside) == SPECIAL_PUBLIC);
+	return item_of(!s->allow || special_class_of(inside) == SPECIAL_PUBLIC);
 }
 
 static enum item match_from(const char *text, struct state *s)
@@ -329,7 +343,7 @@ bool rule_match(struct words *words, const struct rule_facts *facts, struct rule
 	}
 	/* An allowed name is allowed at public addresses, unless the rule says at which: or DNS could
 	 * make it a door to this host and the network behind it. */
-	if (match.allow && s.by_name && !s.by_address && !seen[RULE_AT])
+	if (match.answer != RULE_NO && match.allow && s.by_name && !s.by_address && !seen[RULE_AT])
 		hold(&match, match_reached("public", &s), RULE_AT);
 	match.implied = match.failed == RULE_AT && !seen[RULE_AT];
 	*ret_match = match;

@@ -19,6 +19,8 @@ struct rule_facts {
 	uint8_t command;     /* RFC 1928 s4 */
 	struct addr asked;   /* as the client said it: an address or a name, and the port */
 	struct addr reached; /* the address that it means; ADDR_NONE: not looked up yet */
+	struct addr
+		inside; /* what a connection to that reaches, of special_inside(); judge() sets it */
 };
 
 /* Whether a rule matches; MAYBE where that hangs on an address not looked up yet. */
@@ -45,11 +47,14 @@ struct rule_match {
 	bool implied;            /* which is not in the rule: a name's "at public" */
 };
 
-/* Reads a rule and holds it against the facts; the commas in its words are no more afterwards. False when it is a mistake, whatever the facts: then
- * what is wrong was put into problem. With problem NULL the rule is one that was right before, and is
+/* Reads a rule and holds it against the facts; the commas in its words are no more afterwards. False
+ * when it is a mistake, whatever the facts: then what is wrong was put into problem. With problem NULL the rule is one that was right before, and is
  * only read up to a clause that does not hold. */
 bool rule_match(struct words *words, const struct rule_facts *facts, struct rule_match *ret_match,
 	struct writer *problem);
+
+/* Whether an item of a list is an address class, or "any", and no address or name. */
+bool rule_is_class(const char *text);
 
 /* "from", "user", ...: a static string. */
 const char *rule_clause_text(enum rule_clause clause);

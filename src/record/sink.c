@@ -69,7 +69,7 @@ struct sink sink_open_for_mistakes(void)
 	if (fstat(STDERR_FILENO, &own) == 0 && !S_ISSOCK(own.st_mode))
 		return (struct sink){
 			.kind = SINK_STDERR, .fd = STDERR_FILENO, .stderr_is_ours = true};
-	return sink_open(true);
+	return sink_open(false);
 }
 
 /* https://systemd.io/JOURNAL_NATIVE_PROTOCOL: fields without newlines in them are lines. */

@@ -26,7 +26,8 @@ struct sink {
 struct sink sink_open(bool want_stderr);
 
 /* The same for a mistake of the operator's, before a client was heard: standard error, unless it is
- * the client's socket. That it is a pipe or file which standard output is, too, does no harm. */
+ * a socket: the client's, or the journal's, which would take it for a mere information. That it is a
+ * pipe or file which standard output is, too, does no harm. */
 struct sink sink_open_for_mistakes(void);
 
 /* One line, whole: message without a newline; fields as the journal wants them, "NAME=value\n" each,

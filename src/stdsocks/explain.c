@@ -163,7 +163,7 @@ static enum rule_answer answer(const struct judge_rules *rules, const struct rul
 	struct addr inside;
 
 	if (facts->reached.kind != ADDR_NONE) {
-		inside = special_inside(&facts->reached);
+		inside = special_inside(&facts->reached, 0);
 		printf(" at ");
 		print(addr_put_host, &facts->reached);
 		if (inside.kind != facts->reached.kind) {

@@ -323,7 +323,7 @@ static bool judge_request(struct session *s)
 /* Whether a connection there would come back here, and go on until nothing is left to connect with. */
 static bool is_loop(const struct session *s, const struct addr *to)
 {
-	const struct addr inside = special_inside(to);
+	const struct addr inside = special_inside(to, 0);
 	return inside.port == s->input->client->local_port && sockaddr_is_own(&inside);
 }
 
@@ -331,21 +331,25 @@ static bool is_loop(const struct session *s, const struct addr *to)
 static bool judge_addresses(struct session *s, struct resolve_list *list)
 {
 	struct judge_verdict verdict, denied = {0};
-	size_t kept = 0;
+	size_t kept = 0, last_denied = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
 		s->facts.reached = list->addrs[i];
 		verdict = judge(&s->input->settings->rules, &s->facts, NULL);
-		if (verdict.allowed != RULE_YES)
+		if (verdict.allowed != RULE_YES) {
 			denied = verdict;
-		else if (!is_loop(s, &list->addrs[i]))
+			last_denied = i;
+		} else if (!is_loop(s, &list->addrs[i])) {
 			list->addrs[kept++] = list->addrs[i];
+		}
 	}
 	list->count = kept;
 	if (kept > 0)
 		return true;
-	if (denied.rule)
+	if (denied.rule) {
+		s->facts.reached = list->addrs[last_denied];
 		return refuse_by(s, &denied);
+	}
 	return refuse(s, SOCKS5_NOT_ALLOWED, 0, "this server itself listens there");
 }
 

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: ISC */
+/* policy/special: the edges of every row of IANA's special-purpose registries, and what lies inside
+ * an address. */
+#include "policy/special.h"
+
+#include <arpa/inet.h>
+
+#include "check.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define PORT         443
+
+static struct addr address(const char *text)
+{
+	uint8_t ip[16];
+	if (inet_pton(AF_INET, text, ip) == 1)
+		return addr_of(ADDR_IPV4, ip, 4, PORT);
+	CHECK(inet_pton(AF_INET6, text, ip) == 1);
+	return addr_of(ADDR_IPV6, ip, 16, PORT);
+}
+
+/* The address beside it; false behind the last and before the first. */
+static bool step(struct addr *a, int by)
+{
+	for (size_t i = a->len; i-- > 0;) {
+		a->bytes[i] = (uint8_t)(a->bytes[i] + by);
+		if (a->bytes[i] != (by > 0 ? 0 : 255))
+			return true;
+	}
+	return false;
+}
+
+static void is_of_class(const struct addr *a, const char *want)
+{
+	char text[80];
+	struct writer w = writer_on(text, sizeof text - 1);
+	addr_put_host(&w, a);
+	text[w.len] = '\0';
+	check_about = text;
+	CHECK_STRING(special_class_text(special_class_of(a)), want);
+	check_about = NULL;
+}
+
+/* A block at its first and last address, and what is before and behind it; NULL: nothing is. */
+struct block {
+	const char *first, *last, *class, *before, *behind;
+};
+
+static void is_exactly(const struct block *block)
+{
+	struct addr first = address(block->first), last = address(block->last);
+	is_of_class(&first, block->class);
+	is_of_class(&last, block->class);
+	if (CHECK(step(&first, -1) == (block->before != NULL)) && block->before)
+		is_of_class(&first, block->before);
+	if (CHECK(step(&last, 1) == (block->behind != NULL)) && block->behind)
+		is_of_class(&last, block->behind);
+}
+
+/* https://www.iana.org/assignments/iana-ipv4-special-registry, in its order, and multicast. */
+static void knows_each_row_of_ipv4(void)
+{
+	static const struct block rows[] = {
+		{"0.0.0.0", "0.255.255.255", "special", NULL, "public"},
+		{"10.0.0.0", "10.255.255.255", "private", "public", "public"},
+		{"100.64.0.0", "100.127.255.255", "private", "public", "public"},
+		{"127.0.0.0", "127.255.255.255", "loopback", "public", "public"},
+		{"169.254.0.0", "169.254.255.255", "link-local", "public", "public"},
+		{"172.16.0.0", "172.31.255.255", "private", "public", "public"},
+		{"192.0.0.0", "192.0.0.255", "special", "public", "public"},
+		{"192.0.0.0", "192.0.0.7", "special", "public", "special"}, /* DS-Lite */
+		{"192.0.0.8", "192.0.0.8", "special", "special", "special"},
+		{"192.0.0.9", "192.0.0.10", "special", "special", "special"}, /* PCP, TURN */
+		{"192.0.0.170", "192.0.0.171", "special", "special", "special"},
+		{"192.0.2.0", "192.0.2.255", "special", "public", "public"},
+		{"192.31.196.0", "192.31.196.255", "public", "public", "public"}, /* AS112 */
+		{"192.52.193.0", "192.52.193.255", "public", "public", "public"}, /* AMT */
+		{"192.88.99.0", "192.88.99.255", "special", "public", "public"},
+		{"192.168.0.0", "192.168.255.255", "private", "public", "public"},
+		{"192.175.48.0", "192.175.48.255", "public", "public", "public"}, /* AS112 */
+		{"198.18.0.0", "198.19.255.255", "special", "public", "public"},
+		{"198.51.100.0", "198.51.100.255", "special", "public", "public"},
+		{"203.0.113.0", "203.0.113.255", "special", "public", "public"},
+		{"224.0.0.0", "239.255.255.255", "special", "public", "special"},
+		{"240.0.0.0", "255.255.255.254", "special", "special", "special"},
+		{"255.255.255.255", "255.255.255.255", "special", "special", NULL},
+	};
+	for (size_t i = 0; i < COUNT(rows); i++)
+		is_exactly(&rows[i]);
+}
+
+/* https://www.iana.org/assignments/iana-ipv6-special-registry, in its order; what else RFC 4291 has; and
+ * 2000::/3. As they stand: most that carry an IPv4 address are in no class of their own. */
+static void knows_each_row_of_ipv6(void)
+{
+#define F5 "ffff:ffff:ffff:ffff:ffff"
+#define F6 F5 ":ffff"
+#define F7 F6 ":ffff"
+	static const struct block rows[] = {
+		{"::1", "::1", "loopback", "special", "special"},
+		{"::", "::", "special", NULL, "loopback"},
+		{"::ffff:0:0", "::ffff:ffff:ffff", "special", "special", "special"},
+		{"64:ff9b::", "64:ff9b::ffff:ffff", "special", "special", "special"},
+		{"64:ff9b:1::", "64:ff9b:1:" F5, "special", "special", "special"},
+		{"100::", "100::ffff:ffff:ffff:ffff", "special", "special", "special"},
+		{"100:0:0:1::", "100::1:ffff:ffff:ffff:ffff", "special", "special", "special"},
+		{"2001::", "2001:1ff:" F6, "special", "public", "public"},
+		{"2001::", "2001:0:" F6, "special", "public", "special"}, /* Teredo */
+		{"2001:1::1", "2001:1::3", "special", "special", "special"},
+		{"2001:2::", "2001:2:0:" F5, "special", "special", "special"},
+		{"2001:3::", "2001:3:" F6, "special", "special", "special"},
+		{"2001:4:112::", "2001:4:112:" F5, "special", "special", "special"},
+		{"2001:10::", "2001:3f:" F6, "special", "special", "special"}, /* ORCHID, DRIP */
+		{"2001:db8::", "2001:db8:" F6, "special", "public", "public"},
+		{"2002::", "2002:" F7, "public", "public", "public"},                 /* 6to4 */
+		{"2620:4f:8000::", "2620:4f:8000:" F5, "public", "public", "public"}, /* AS112 */
+		{"3fff::", "3fff:fff:" F6, "special", "public", "public"},
+		{"5f00::", "5f00:" F7, "special", "special", "special"}, /* SRv6 */
+		{"fc00::", "fdff:" F7, "private", "special", "special"},
+		{"fe80::", "febf:" F7, "link-local", "special", "private"},
+		{"fec0::", "feff:" F7, "private", "link-local", "special"},
+		{"ff00::", "ffff:" F7, "special", "private", NULL},
+		{"2000::", "2000:" F7, "public", "special", "special"},
+		{"3fff:1000::", "3fff:" F7, "public", "special", "special"},
+	};
+	for (size_t i = 0; i < COUNT(rows); i++)
+		is_exactly(&rows[i]);
+}
+
+static void what_is_in_no_row_is_public(void)
+{
+	static const char *const rows[] = {"1.0.0.0", "8.8.8.8", "9.255.255.255", "11.0.0.0",
+		"100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0", "169.253.255.255",
+		"169.255.0.0", "172.15.255.255", "172.32.0.0", "191.255.255.255", "192.0.1.0",
+		"192.0.3.0", "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0",
+		"223.255.255.255", "2000::", "2001:200::", "2001:4860::8888", "2001:db7::1",
+		"2001:db9::1", "2600::", "2a00::", "3ffe::1", "3fff:ffff::"};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct addr a = address(rows[i]);
+		is_of_class(&a, "public");
+	}
+}
+
+/* -- Inside */
+
+static void is_inside(const char *text, const char *want)
+{
+	static const uint16_t ports[] = {0, 1, 443, 65535};
+	for (size_t i = 0; i < COUNT(ports); i++) {
+		struct addr a = address(text), want_addr = address(want);
+		a.port = want_addr.port = ports[i];
+		struct addr inside = special_inside(&a, 0);
+		check_about = text;
+		CHECK_NUMBER(inside.kind, want_addr.kind);
+		CHECK_NUMBER(inside.port, ports[i]);
+		if (!CHECK_BYTES(inside.bytes, inside.len, want_addr.bytes, want_addr.len)) {
+			char bytes[80];
+			struct writer w = writer_on(bytes, sizeof bytes);
+			addr_put(&w, &inside);
+			printf("\tgot %.*s\n", (int)w.len, bytes);
+		}
+	}
+	check_about = NULL;
+}
+
+/* Each way to carry one, with an address that it must not open and one that it may; at the edges of
+ * what is carried, too. */
+static void finds_the_ipv4_address_inside(void)
+{
+	static const char *const rows[][2] = {
+		{"::ffff:10.0.0.1", "10.0.0.1"}, /* RFC 4291 s2.5.5.2: IPv4-mapped */
+		{"::ffff:127.0.0.1", "127.0.0.1"},
+		{"::ffff:8.8.8.8", "8.8.8.8"},
+		{"::ffff:0.0.0.1", "0.0.0.1"},
+		{"::ffff:255.255.255.255", "255.255.255.255"},
+		{"::10.0.0.1", "10.0.0.1"}, /* s2.5.5.1: IPv4-compatible */
+		{"::127.0.0.1", "127.0.0.1"},
+		{"::8.8.8.8", "8.8.8.8"},
+		{"::2", "0.0.0.2"},
+		{"::255.255.255.255", "255.255.255.255"},
+		{"64:ff9b::10.0.0.1", "10.0.0.1"}, /* RFC 6052 s2.1: NAT64 */
+		{"64:ff9b::169.254.169.254", "169.254.169.254"},
+		{"64:ff9b::8.8.8.8", "8.8.8.8"},
+		{"64:ff9b::255.255.255.255", "255.255.255.255"},
+		{"2002:a00:1::", "10.0.0.1"}, /* RFC 3056 s2: 6to4 */
+		{"2002:a00:1:ffff:ffff:ffff:ffff:ffff", "10.0.0.1"},
+		{"2002:808:808::1", "8.8.8.8"},
+		{"2002:7f00:1::1", "127.0.0.1"},
+		{"2002:ffff:ffff::1", "255.255.255.255"},
+		{"2002:0:1::1", "0.0.0.1"},
+		{"2002:808:808::5efe:10.0.0.1", "8.8.8.8"}, /* the outermost counts */
+		{"2001::f5ff:fffe", "10.0.0.1"},            /* RFC 4380 s4: Teredo, inverted */
+		{"2001:0:a00:1:8000:ffff:f5ff:fffe", "10.0.0.1"},
+		{"2001:0:a00:1::f7f7:f7f7", "8.8.8.8"},
+		{"2001::80ff:fffe", "127.0.0.1"},
+		{"2001::", "255.255.255.255"},
+		{"2001::ffff:fffe", "0.0.0.1"},
+		{"2600::5efe:10.0.0.1", "10.0.0.1"}, /* RFC 5214 s6.1: ISATAP */
+		{"2600::200:5efe:10.0.0.1", "10.0.0.1"},
+		{"2600:1:2:3:0:5efe:7f00:1", "127.0.0.1"},
+		{"2600:1:2:3:200:5efe:808:808", "8.8.8.8"},
+		{"fe80::5efe:10.0.0.1", "10.0.0.1"},
+		{"fe80::200:5efe:192.168.0.1", "192.168.0.1"},
+		{"fd00::5efe:127.0.0.1", "127.0.0.1"},
+		{"2001:db8::5efe:10.0.0.1", "10.0.0.1"},
+	};
+	for (size_t i = 0; i < COUNT(rows); i++)
+		is_inside(rows[i][0], rows[i][1]);
+}
+
+/* What the kernel takes for this host, however it is written. */
+static void nothing_at_all_is_loopback(void)
+{
+	static const char *const ipv4[] = {"0.0.0.0", "::ffff:0.0.0.0",
+		"64:ff9b::", "64:ff9b:1::", "2002::", "2002:0:0:1:2:3:4:5", "2001::ffff:ffff",
+		"2001:0:1:2:3:4:ffff:ffff", "2600::5efe:0.0.0.0", "2600::200:5efe:0:0"};
+	for (size_t i = 0; i < COUNT(ipv4); i++)
+		is_inside(ipv4[i], "127.0.0.1");
+	is_inside("::", "::1");
+	is_inside("::1", "::1");
+}
+
+/* Ordinary addresses, and those that miss each embedding by one bit or one place. */
+static void leaves_the_others_alone(void)
+{
+	static const char *const rows[] = {"0.0.0.1", "1.0.0.0", "8.8.8.8", "10.0.0.1", "127.0.0.1",
+		"127.0.0.0", "255.255.255.255", "2001:4860::8888", "fc00::1", "fe80::1", "ff02::1",
+		"::1:0:0", "::fffe:10.0.0.1", "::1:ffff:10.0.0.1", "::ffff:0:10.0.0.1",
+		"8000::ffff:10.0.0.1", "::1:10.0.0.1", "8000::10.0.0.1", "64:ff9a::10.0.0.1",
+		"64:ff9c::10.0.0.1", "65:ff9b::10.0.0.1", "64:ff9b::1:10.0.0.1",
+		"64:ff9b:0:1::10.0.0.1", "64:ff9b:2::10.0.0.1", "64:ff9b:8001::10.0.0.1",
+		"2003:a00:1::1", "2000:a00:1::1", "2001:1::f5ff:fffe", "2001:8000::f5ff:fffe",
+		"2600::100:5efe:10.0.0.1", "2600::300:5efe:10.0.0.1", "2600::400:5efe:10.0.0.1",
+		"2600::8000:5efe:10.0.0.1", "2600::1:5efe:10.0.0.1", "2600::5eff:10.0.0.1",
+		"2600::5ffe:10.0.0.1", "2600::5efe:0:10.0.0.1", "2600::10.0.0.1",
+		"2600::ffff:10.0.0.1", "fd00::5efe:8.8.8.8", "fe80::5efe:8.8.8.8",
+		"2001:db8::5efe:8.8.8.8"};
+	for (size_t i = 0; i < COUNT(rows); i++)
+		is_inside(rows[i], rows[i]);
+}
+
+/* RFC 6052 s2.2: where the four bytes lie behind a prefix of these bits; the octet at 8 is zero. */
+static const unsigned layouts[][5] = {
+	{48, 6, 7, 9, 10}, {56, 7, 9, 10, 11}, {64, 9, 10, 11, 12}, {96, 12, 13, 14, 15}};
+
+/* The address in a local prefix; `fill` is what the network chose for the prefix's other bits. */
+static struct addr in_nat64_local(const unsigned *layout, const char *ipv4, uint8_t fill)
+{
+	struct addr a = address("64:ff9b:1::"), inner = address(ipv4);
+	for (size_t i = 6; i < layout[0] / 8; i++)
+		a.bytes[i] = i == 8 ? 0 : fill;
+	for (size_t i = 0; i < 4; i++)
+		a.bytes[layout[1 + i]] = inner.bytes[i];
+	return a;
+}
+
+/* Whether it is one of those inside, all of which are told apart, and have the port. */
+static bool may_reach(const struct addr *a, const struct addr *want)
+{
+	struct addr inside = special_inside(a, 0);
+	bool found = false;
+	for (unsigned n = 1; inside.kind != ADDR_NONE; n++) {
+		CHECK_NUMBER(inside.kind, ADDR_IPV4);
+		CHECK_NUMBER(inside.port, a->port);
+		CHECK(n <= 4);
+		found |= memcmp(inside.bytes, want->bytes, 4) == 0;
+		inside = special_inside(a, n);
+	}
+	return found;
+}
+
+/* RFC 8215 leaves open where it lies: with the rest zero it is found, and whatever the rest of the
+ * prefix is, it does not become public. */
+static void finds_what_is_not_public_in_every_local_nat64_layout(void)
+{
+	static const char *const rows[] = {"10.0.0.1", "10.255.255.255", "100.64.0.1", "127.0.0.1",
+		"127.255.255.254", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1",
+		"192.0.2.1", "192.168.0.1", "192.168.255.255", "198.18.0.1", "203.0.113.1",
+		"224.0.0.1", "240.0.0.1", "255.255.255.255"};
+	for (size_t i = 0; i < COUNT(rows); i++)
+		for (size_t j = 0; j < COUNT(layouts); j++) {
+			struct addr a = in_nat64_local(layouts[j], rows[i], 0),
+				    want = address(rows[i]);
+			check_about = rows[i];
+			CHECK(may_reach(&a, &want));
+			for (unsigned fill = 1; fill < 256; fill++) {
+				a = in_nat64_local(layouts[j], rows[i], (uint8_t)fill);
+				if (!CHECK(may_reach(&a, &want)))
+					printf("\t/%u, fill %u\n", layouts[j][0], fill);
+			}
+		}
+	check_about = NULL;
+	is_inside("64:ff9b:1:808:8:800::", "8.8.8.8");
+	is_inside("64:ff9b:1:8:8:808::", "8.8.8.8");
+	is_inside("64:ff9b:1:0:8:808:800:0", "8.8.8.8");
+	is_inside("64:ff9b:1::8.8.8.8", "8.8.8.8");
+	is_inside("64:ff9b:1::10.0.0.1", "10.0.0.1");
+}
+
+/* -- The rest */
+
+static bool has_prefix(const struct addr *a, const struct addr *of, unsigned bits)
+{
+	struct special_prefix prefix = {.kind = of->kind, .bits = bits};
+	memcpy(prefix.bytes, of->bytes, of->len);
+	return special_has_prefix(a, &prefix);
+}
+
+/* Every length, with each bit of the address changed: the bits before it count, and no other. */
+static void counts_the_bits_of_a_prefix(void)
+{
+	static const char *const rows[] = {"0.0.0.0", "170.85.15.240", "255.255.255.255",
+		"::", "aa55:ff0:f00f:3cc3::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct addr prefix = address(rows[i]);
+		for (unsigned changed = 0; changed < prefix.len * 8U; changed++) {
+			struct addr a = prefix;
+			a.bytes[changed / 8] ^= (uint8_t)(0x80 >> changed % 8);
+			for (unsigned bits = 0; bits <= prefix.len * 8U; bits++)
+				CHECK(has_prefix(&a, &prefix, bits) == (bits <= changed));
+		}
+		CHECK(has_prefix(&prefix, &prefix, prefix.len * 8U));
+	}
+}
+
+static void a_prefix_is_of_one_family(void)
+{
+	struct addr ipv4 = address("10.0.0.1"), ipv6 = address("::"),
+		    mapped = address("::ffff:10.0.0.1"),
+		    name = addr_of(ADDR_NAME, "\n\0\0\1", 4, 0);
+	const struct addr none = {.kind = ADDR_NONE};
+	CHECK(!has_prefix(&ipv4, &ipv6, 0));
+	CHECK(!has_prefix(&ipv6, &ipv4, 0));
+	CHECK(!has_prefix(&mapped, &ipv4, 0));
+	CHECK(!has_prefix(&mapped, &ipv4, 32));
+	CHECK(!has_prefix(&name, &ipv4, 32));
+	CHECK(!has_prefix(&none, &ipv4, 0));
+	CHECK(!has_prefix(&none, &ipv6, 0));
+}
+
+static void names_the_classes(void)
+{
+	CHECK_STRING(special_class_text(SPECIAL_LOOPBACK), "loopback");
+	CHECK_STRING(special_class_text(SPECIAL_PRIVATE), "private");
+	CHECK_STRING(special_class_text(SPECIAL_LINK_LOCAL), "link-local");
+	CHECK_STRING(special_class_text(SPECIAL_PUBLIC), "public");
+	CHECK_STRING(special_class_text(SPECIAL_OTHER), "special");
+}
+
+int main(void)
+{
+	knows_each_row_of_ipv4();
+	knows_each_row_of_ipv6();
+	what_is_in_no_row_is_public();
+	finds_the_ipv4_address_inside();
+	nothing_at_all_is_loopback();
+	leaves_the_others_alone();
+	finds_what_is_not_public_in_every_local_nat64_layout();
+	counts_the_bits_of_a_prefix();
+	a_prefix_is_of_one_family();
+	names_the_classes();
+	return check_end();
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: ISC */
+/* policy/words: a line as words, its limits, and how a mistake is told. */
+#include "policy/words.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+
+static char problem_bytes[4 * WORDS_LINE_MAX];
+static struct writer problem;
+
+/* Splits a line that lies at the end of its memory, where a sanitizer sees one read too many. */
+static bool split(const char *text, size_t len, struct words *ret_words)
+{
+	char *copy = malloc(len);
+	if (!copy)
+		abort();
+	memcpy(copy, text, len);
+	const struct words_line line = {.text = copy, .len = len, .place = "test", .number = 1};
+	problem = writer_on(problem_bytes, sizeof problem_bytes - 1);
+	bool right = words_split(&line, ret_words, &problem);
+	problem_bytes[problem.len] = '\0';
+	free(copy);
+	return right;
+}
+
+/* The words, joined by '|', which is in none of them. */
+static void is_split_into(const char *text, size_t len, const char *want)
+{
+	static struct words words;
+	char joined[2 * WORDS_LINE_MAX];
+	struct writer w = writer_on(joined, sizeof joined);
+
+	if (!CHECK(split(text, len, &words)))
+		return;
+	CHECK_NUMBER(problem.len, 0);
+	for (size_t i = 0; i < words.count; i++) {
+		CHECK(words.at[i] >= words.text);
+		CHECK(words.at[i] + strlen(words.at[i]) < words.text + sizeof words.text);
+		writer_str(&w, words.at[i]);
+		writer_u8(&w, '|');
+	}
+	CHECK_TEXT(w, want);
+}
+
+static void is_mistake(const char *text, size_t len, const char *want)
+{
+	static struct words words;
+	CHECK(!split(text, len, &words));
+	CHECK_STRING(problem_bytes, want);
+}
+
+static void cuts_at_blanks_up_to_a_comment(void)
+{
+	static const char *const rows[][2] = {
+		{"", ""},
+		{" \t\r ", ""},
+		{"a", "a|"},
+		{"a b", "a|b|"},
+		{"\ta  b\t \tc\r", "a|b|c|"},
+		{"#", ""},
+		{"  # a b", ""},
+		{"#\"", ""},
+		{"a #", "a|"},
+		{"a # b \"", "a|"},
+		{"a\t#b", "a|"},
+		{"a#b c", "a#b|c|"}, /* a comment begins where a word would */
+		{"a# b", "a#|b|"},
+		{"a\nb\v\f", "a\nb\v\f|"},         /* no other blanks */
+		{"a\\ b\\\"c\" d", "a\\|b\\c|d|"}, /* a backslash is a byte like others */
+		{"'a b'", "'a|b'|"},
+		{"\303\244 \377\001\177", "\303\244|\377\001\177|"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		check_about = rows[i][0];
+		is_split_into(rows[i][0], strlen(rows[i][0]), rows[i][1]);
+	}
+	check_about = NULL;
+}
+
+static void quotes_keep_what_would_cut(void)
+{
+	static const char *const rows[][2] = {
+		{"\"\"", "|"},
+		{"\"\" \"\"", "||"},
+		{"\"\"\"\"", "|"},
+		{"\"a b\"", "a b|"},
+		{"\"a\tb\r#\" c", "a\tb\r#|c|"},
+		{"a\" \"b", "a b|"},
+		{"\"a\"\"b\"", "ab|"},
+		{"\"a\" \"b\"", "a|b|"},
+		{"\"#\"", "#|"},
+		{"\"\"#a", "#a|"}, /* the word has begun */
+		{"\"a\"#b", "a#b|"},
+		{"\"a\\\"", "a\\|"}, /* no escape inside */
+		{"\"a b\" # \"", "a b|"},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		check_about = rows[i][0];
+		is_split_into(rows[i][0], strlen(rows[i][0]), rows[i][1]);
+	}
+	check_about = NULL;
+}
+
+/* An odd number of quotes before the comment, wherever they are. */
+static void a_quote_left_open_is_a_mistake(void)
+{
+	static const char *const rows[] = {
+		"\"", "a\"", "\"a", "a \"b", "\"a\" \"", "\"\"\"", "\"a # b", "a \"# b", "a\\\""};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		check_about = rows[i];
+		is_mistake(rows[i], strlen(rows[i]), "a quote is left open; end it with '\"'");
+	}
+	check_about = NULL;
+}
+
+/* In words, blanks, quotes and comments; a word would end where its line goes on. */
+static void a_nul_is_a_mistake_anywhere(void)
+{
+	static const char line[] = "ab \"c d\" # e";
+	for (size_t at = 0; at < sizeof line - 1; at++) {
+		char with_nul[sizeof line];
+		memcpy(with_nul, line, sizeof line);
+		with_nul[at] = '\0';
+		is_mistake(
+			with_nul, sizeof line - 1, "the line has a NUL byte; plain text is read");
+	}
+}
+
+/* At most 1024 bytes, of whatever; the longest word and the most words both fit. */
+static void a_line_has_1024_bytes(void)
+{
+	static const char *const fill[] = {"a", " ", "#", "\"", "\"\"", "a "};
+	static const char *const said = "the line is too long; at most 1024 bytes are read";
+	char line[WORDS_LINE_MAX + 2], want[WORDS_LINE_MAX + 2];
+
+	CHECK_NUMBER(WORDS_LINE_MAX, 1024);
+	memset(want, 'a', WORDS_LINE_MAX);
+	memcpy(want + WORDS_LINE_MAX, "|", 2);
+	for (size_t i = 0; i < sizeof fill / sizeof fill[0]; i++) {
+		for (size_t at = 0; at < sizeof line; at++)
+			line[at] = fill[i][at % strlen(fill[i])];
+		check_about = fill[i];
+		is_mistake(line, WORDS_LINE_MAX + 1, said);
+		is_mistake(line, WORDS_LINE_MAX + 2, said);
+		if (i == 5)
+			is_mistake(line, WORDS_LINE_MAX, "too many words; at most 32 are read");
+		else
+			is_split_into(line, WORDS_LINE_MAX, i == 0 ? want : i < 3 ? "" : "|");
+	}
+	check_about = NULL;
+	memset(line, 'a', WORDS_LINE_MAX); /* the last byte is a word of its own */
+	line[WORDS_LINE_MAX - 2] = ' ';
+	memcpy(want + WORDS_LINE_MAX - 2, "|a|", 4);
+	is_split_into(line, WORDS_LINE_MAX, want);
+}
+
+static void a_line_has_32_words(void)
+{
+	char line[3 * WORDS_MAX + 4], want[2 * WORDS_MAX + 1];
+	CHECK_NUMBER(WORDS_MAX, 32);
+	for (size_t i = 0; i <= WORDS_MAX; i++)
+		memcpy(line + 2 * i, "a ", 2);
+	for (size_t i = 0; i < WORDS_MAX; i++)
+		memcpy(want + 2 * i, "a|", 3);
+	is_split_into(line, 2 * WORDS_MAX, want);
+	is_mistake(line, 2 * WORDS_MAX + 1, "too many words; at most 32 are read");
+	line[2 * WORDS_MAX] = '#'; /* a comment is no word */
+	is_split_into(line, 2 * WORDS_MAX + 2, want);
+
+	for (size_t i = 0; i <= WORDS_MAX; i++) /* an empty word is one */
+		memcpy(line + 3 * i, "\"\" ", 3);
+	memset(want, '|', WORDS_MAX);
+	want[WORDS_MAX] = '\0';
+	is_split_into(line, 3 * WORDS_MAX, want);
+	is_mistake(line, 3 * WORDS_MAX + 2, "too many words; at most 32 are read");
+}
+
+static void is_placed(const char *place, size_t number, const char *want)
+{
+	char bytes[64];
+	struct writer w = writer_on(bytes, sizeof bytes);
+	const struct words_line line = {.place = place, .number = number};
+	words_put_place(&w, &line);
+	CHECK_TEXT(w, want);
+}
+
+static void tells_the_place(void)
+{
+	is_placed("/etc/stdsocks/stdsocks.conf", 7, "/etc/stdsocks/stdsocks.conf:7");
+	is_placed("/f", 1, "/f:1");
+	is_placed("/f", 18446744073709551615U, "/f:18446744073709551615");
+	is_placed("-o", 0, "-o");
+	is_placed("built-in 2", 0, "built-in 2");
+}
+
+static void says_what_is_wrong(const char *what, const char *word, const char *want)
+{
+	problem = writer_on(problem_bytes, sizeof problem_bytes);
+	CHECK(!words_mistake(&problem, what, word, "this would do"));
+	CHECK_TEXT(problem, want);
+}
+
+/* A quoted word is harmless text, and at most 200 bytes of it. */
+static void tells_a_mistake_on_one_line(void)
+{
+	char word[WORDS_QUOTED_MAX + 2], want[4 * sizeof word + 64];
+	says_what_is_wrong("no such thing", NULL, "no such thing; this would do");
+	says_what_is_wrong("no such thing:", "", "no such thing: \"\"; this would do");
+	says_what_is_wrong("x", "a b", "x \"a b\"; this would do");
+	says_what_is_wrong("x", "\"\\\n\033\377", "x \"\\\"\\\\\\n\\x1b\\xff\"; this would do");
+
+	CHECK_NUMBER(WORDS_QUOTED_MAX, 200);
+	for (size_t len = WORDS_QUOTED_MAX - 1; len <= WORDS_QUOTED_MAX + 1; len++) {
+		memset(word, 'a', len);
+		word[len] = '\0';
+		snprintf(want, sizeof want, "x \"%.200s%s\"; this would do", word,
+			len > WORDS_QUOTED_MAX ? "..." : "");
+		says_what_is_wrong("x", word, want);
+	}
+}
+
+static void is_number(const char *text, size_t len, uint64_t max, uint64_t want)
+{
+	uint64_t value = 1234567;
+	check_about = text;
+	if (CHECK(words_number(text, len, max, &value)))
+		CHECK(value == want);
+}
+
+/* The output is as it was. */
+static void is_no_number(const char *text, size_t len, uint64_t max)
+{
+	uint64_t value = 1234567;
+	check_about = text;
+	CHECK(!words_number(text, len, max, &value));
+	CHECK_NUMBER(value, 1234567);
+}
+
+static void reads_decimal_numbers(void)
+{
+	is_number("0", 1, 9, 0);
+	is_number("7", 1, 9, 7);
+	is_number("007", 3, 9, 7);
+	is_number("00000000000000000000000000000065535", 35, 65535, 65535);
+	is_number("123x", 3, 999, 123); /* no more than len digits */
+	is_number("18446744073709551615", 20, UINT64_MAX, UINT64_MAX);
+	is_number("9223372036854775808", 19, UINT64_MAX, (uint64_t)INT64_MAX + 1);
+	static const char *const rows[] = {"-1", "+1", " 1", "1 ", "1.0", "1e3", "0x1", "1,", "a",
+		"/", ":", "\xb2", "--", "1-2"};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		is_no_number(rows[i], strlen(rows[i]), UINT64_MAX);
+	is_no_number("", 0, UINT64_MAX);
+	is_no_number("1", 0, UINT64_MAX);
+	is_no_number("1\0", 2, UINT64_MAX);
+	is_no_number("18446744073709551616", 20, UINT64_MAX);
+	is_no_number("18446744073709551625", 20, UINT64_MAX);
+	is_no_number("184467440737095516150", 21, UINT64_MAX);
+	is_no_number("99999999999999999999", 20, UINT64_MAX);
+	check_about = NULL;
+}
+
+/* For each limit, what is below it, it, and what is above. */
+static void numbers_have_a_limit(void)
+{
+	static const uint64_t limits[] = {0, 1, 5, 8, 9, 10, 11, 19, 32, 99, 100, 128, 255, 65535,
+		UINT32_MAX, UINT64_MAX - 6};
+	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+		char text[32];
+		uint64_t first = limits[i] < 9 ? 0 : limits[i] - 9;
+		for (uint64_t value = first; value <= limits[i] + 6; value++) {
+			snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+			if (value <= limits[i])
+				is_number(text, strlen(text), limits[i], value);
+			else
+				is_no_number(text, strlen(text), limits[i]);
+			if (value == UINT64_MAX)
+				break;
+		}
+	}
+	check_about = NULL;
+}
+
+int main(void)
+{
+	cuts_at_blanks_up_to_a_comment();
+	quotes_keep_what_would_cut();
+	a_quote_left_open_is_a_mistake();
+	a_nul_is_a_mistake_anywhere();
+	a_line_has_1024_bytes();
+	a_line_has_32_words();
+	tells_the_place();
+	tells_a_mistake_on_one_line();
+	reads_decimal_numbers();
+	numbers_have_a_limit();
+	return check_end();
+}
