@@ -108,8 +108,8 @@ PY
     world <<'PY'
 from logs import *
 journal = Reader(JOURNAL)
-write("rules", "\n# these\ndeny to 127.0.0.0/8 port 9\n")
-h = Handler("-f", "rules", trace=False, rules=())
+write(f"{WORLD}/rules", "\n# these\ndeny to 127.0.0.0/8 port 9\n")
+h = Handler("-f", f"{WORLD}/rules", trace=False, rules=())
 check(h.connect("127.0.0.1", CLOSED_PORT), 2)
 check(h.client.end(), (b"", "fin"))
 h.client.close()
@@ -117,9 +117,9 @@ h.over()
 (datagram,) = journal.all()
 record = fields(datagram)
 remedy = "allow from 127.0.0.1 to 127.0.0.1 port 9"
-has(record, END="refused", REPLY="2", RULE="rules:3", REMEDY=remedy, CLOSED_BY="stdsocks")
-wanted = (r"127\.0\.0\.1:\d+ CONNECT 127\.0\.0\.1:9: refused, connection not allowed by ruleset by rules:3, "
-          rf"\d+\.\d{{3}} s; to allow it: {remedy}")
+has(record, END="refused", REPLY="2", RULE=f"{WORLD}/rules:3", REMEDY=remedy, CLOSED_BY="stdsocks")
+wanted = (r"127\.0\.0\.1:\d+ CONNECT 127\.0\.0\.1:9: refused, connection not allowed by ruleset by "
+          rf"{re.escape(WORLD)}/rules:3, \d+\.\d{{3}} s; to allow it: {remedy}")
 assert re.fullmatch(wanted, record["MESSAGE"]), record
 PY
 }

@@ -37,6 +37,7 @@ static _Noreturn void become(char *const argv[], int question_fd, bool with_stde
 {
 	struct pollfd question = {.fd = QUESTION_FD, .events = POLLIN};
 
+	setpgid(0, 0); /* whatever the program starts goes with it */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!arrange_descriptors(question_fd, with_stderr))
 		_exit(EXIT_NOT_FOUND);
@@ -66,6 +67,7 @@ int checker_split(char *const argv[], bool with_stderr, struct checker *ret_chec
 		close(ends[1]); /* or its end would never come */
 		become(argv, ends[0], with_stderr);
 	}
+	setpgid(pid, pid); /* whoever of both is first */
 	close(ends[0]);
 	*ret_checker = (struct checker){.pid = pid, .question_fd = ends[1]};
 	ret_checker->end_fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -93,7 +95,7 @@ int checker_ask(struct checker *checker, const void *question, size_t len, int64
 
 	int ready = error ? -error : wait_for(checker->end_fd, POLLIN, deadline_us);
 	if (ready < 0)
-		kill(checker->pid, SIGKILL);
+		kill(-checker->pid, SIGKILL);
 	int status = status_of(checker->pid);
 	close(checker->end_fd);
 	return ready < 0 ? ready : status;

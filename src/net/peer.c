@@ -16,6 +16,9 @@
 #include "net/clock.h"
 #include "net/wait.h"
 
+/* Bytes of a paced connection that wait in the kernel, however fast it is. */
+#define UNSENT_MAX (1 << 20)
+
 /* What a call that moves bytes answers: its result, -EAGAIN to try later, or the end of the peer. */
 static int moved(struct peer *peer, ssize_t result)
 {
@@ -183,6 +186,12 @@ void peer_keep(const struct peer *peer)
 
 void peer_pace(const struct peer *peer, uint64_t rate)
 {
-	if (rate > 0)
-		setsockopt(peer->out, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
+	/* At most a quarter of a second waits in the kernel: what has been handed over counts as
+	 * delivered, and a timer must not see stillness where the kernel takes its time. */
+	const int unsent_max = rate / 4 < UNSENT_MAX ? (int)(rate / 4) : UNSENT_MAX;
+
+	if (rate == 0)
+		return;
+	setsockopt(peer->out, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
+	setsockopt(peer->out, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_max, sizeof unsent_max);
 }

@@ -53,14 +53,21 @@ struct addr sockaddr_remote(int fd)
 
 bool sockaddr_is_own(const struct addr *a)
 {
+	static const uint8_t loopback_ipv6[16] = {[15] = 1};
 	union sockaddr_any any;
-	struct addr any_port = *a;
-	any_port.port = 0;
-	socklen_t len = sockaddr_write(&any, &any_port);
+	socklen_t len = sockaddr_write(&any, a);
 	int fd = len > 0 ? socket(any.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
 	if (fd < 0)
 		return false;
-	bool own = bind(fd, &any.sa, len) == 0;
+
+	/* The way to an address of one's own begins there, or at loopback. (To bind it would be no
+	 * sign: net.ipv4.ip_nonlocal_bind.) This sends nothing. */
+	bool has_way = connect(fd, &any.sa, len) == 0;
+	struct addr from = sockaddr_local(fd);
 	close(fd);
-	return own;
+	if (!has_way || from.kind != a->kind)
+		return false;
+	return memcmp(from.bytes, a->bytes, a->len) == 0 ||
+		(from.kind == ADDR_IPV4 && from.bytes[0] == 127) ||
+		(from.kind == ADDR_IPV6 && memcmp(from.bytes, loopback_ipv6, 16) == 0);
 }

@@ -20,7 +20,7 @@ struct addr sockaddr_read(const union sockaddr_any *from);
 /* Fills *ret_to from an IPv4 or IPv6 address; its length, or 0 for a name or nothing. */
 socklen_t sockaddr_write(union sockaddr_any *ret_to, const struct addr *from);
 
-/* Whether a connection to the address stays on this host: it can be bound. */
+/* Whether a connection to the address stays on this host. */
 bool sockaddr_is_own(const struct addr *a);
 
 /* The address of this end, or of the other one. ADDR_NONE when it has none. */

@@ -58,92 +58,92 @@ bool special_has_prefix(const struct addr *a, const struct special_prefix *prefi
 	return a->kind == prefix->kind && same_bits(a->bytes, prefix->bytes, prefix->bits);
 }
 
+/* IPv4 addresses that may lie inside an IPv6 one. */
+struct insides {
+	unsigned count;
+	uint8_t at[5][4];
+};
+
+static void add(struct insides *insides, const uint8_t ip[4])
+{
+	memcpy(insides->at[insides->count++], ip, 4);
+}
+
 /* RFC 8215: a network cuts its own NAT64 prefix, of any of RFC 6052's lengths, out of this one, and
  * nobody outside can tell which; s2.2 there says where the IPv4 address lies in each, around the
- * octet "u", bits 64 to 71. The n-th of those it may be: where another one is meant, it begins with
- * that one's padding. */
-static struct addr inside_nat64_local(const struct addr *a, unsigned n)
+ * octet "u", bits 64 to 71. Where another one is meant, a reading begins with that one's padding. */
+static void add_nat64_local(struct insides *insides, const uint8_t *ip)
 {
-	const uint8_t *ip = a->bytes;
 	const uint8_t readings[][4] = {
 		{ip[6], ip[7], ip[9], ip[10]},   /* /48 */
 		{ip[7], ip[9], ip[10], ip[11]},  /* /56 */
 		{ip[9], ip[10], ip[11], ip[12]}, /* /64 */
 		{ip[12], ip[13], ip[14], ip[15]} /* /96 */
 	};
-	unsigned found = 0;
-
 	for (unsigned i = 0; i < 4; i++)
-		if (readings[i][0] != 0 && found++ == n)
-			return addr_of(ADDR_IPV4, readings[i], 4, a->port);
-	if (found == 0 && n == 0)
-		return addr_of(ADDR_IPV4, readings[3], 4, a->port);
-	return (struct addr){.kind = ADDR_NONE};
+		if (readings[i][0] != 0 || (i == 3 && insides->count == 0))
+			add(insides, readings[i]);
 }
 
 /* RFC 4380 s4: the client's address, all bits inverted. */
-static struct addr inside_teredo(const struct addr *a)
+static void add_teredo(struct insides *insides, const uint8_t *ip)
 {
-	uint8_t ip[4];
-	for (unsigned i = 0; i < 4; i++)
-		ip[i] = (uint8_t)~a->bytes[12 + i];
-	return addr_of(ADDR_IPV4, ip, 4, a->port);
+	const uint8_t client[4] = {
+		(uint8_t)~ip[12], (uint8_t)~ip[13], (uint8_t)~ip[14], (uint8_t)~ip[15]};
+	add(insides, client);
 }
 
-/* RFC 5214 s6.1: the interface identifier, whatever the network. */
-static bool is_isatap(const uint8_t *ip)
+/* RFC 5214 s6.1: the interface identifier, whatever the network. It does not make public what the
+ * network keeps from being so. */
+static void add_isatap(struct insides *insides, const struct addr *a)
 {
-	return (ip[8] & 0xfd) == 0 && ip[9] == 0 && ip[10] == 0x5e && ip[11] == 0xfe;
-}
+	const uint8_t *ip = a->bytes;
+	const struct addr inside = addr_of(ADDR_IPV4, ip + 12, 4, 0);
+	bool is_isatap = (ip[8] & 0xfd) == 0 && ip[9] == 0 && ip[10] == 0x5e && ip[11] == 0xfe;
 
-/* Such an identifier does not make public what its network keeps from being so. */
-static struct addr inside_isatap(const struct addr *a)
-{
-	struct addr inside = addr_of(ADDR_IPV4, a->bytes + 12, 4, a->port);
-	bool hides = special_class_of(&inside) == SPECIAL_PUBLIC &&
-		special_class_of(a) != SPECIAL_PUBLIC;
-	return hides ? *a : inside;
+	if (is_isatap &&
+		(special_class_of(a) == SPECIAL_PUBLIC ||
+			special_class_of(&inside) != SPECIAL_PUBLIC))
+		add(insides, inside.bytes);
 }
 
 static const uint8_t zero[16], loopback[16] = {[15] = 1};
 
-/* The IPv4 address inside, or ADDR_NONE. */
-static struct addr inside_ipv6(const struct addr *a)
+static struct insides insides_of(const struct addr *a)
 {
 	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff},
-			     nat64[16] = {0x00, 0x64, 0xff, 0x9b}, six_to_four[16] = {0x20, 0x02},
-			     teredo[16] = {0x20, 0x01};
+			     nat64[16] = {0x00, 0x64, 0xff, 0x9b},
+			     nat64_local[16] = {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01},
+			     six_to_four[16] = {0x20, 0x02}, teredo[16] = {0x20, 0x01};
 	const uint8_t *ip = a->bytes;
+	struct insides insides = {0};
 
-	if (same_bits(ip, zero, 96) && !same_bits(ip, zero, 128) && !same_bits(ip, loopback, 128))
-		return addr_of(ADDR_IPV4, ip + 12, 4, a->port); /* RFC 4291 s2.5.5.1 */
-	if (same_bits(ip, mapped, 96) || same_bits(ip, nat64, 96))
-		return addr_of(ADDR_IPV4, ip + 12, 4, a->port); /* s2.5.5.2; RFC 6052 s2.1 */
-	if (same_bits(ip, six_to_four, 16))
-		return addr_of(ADDR_IPV4, ip + 2, 4, a->port); /* RFC 3056 s2 */
-	if (same_bits(ip, teredo, 32))
-		return inside_teredo(a);
-	return is_isatap(ip) ? inside_isatap(a) : (struct addr){.kind = ADDR_NONE};
+	if (same_bits(ip, zero, 128) || same_bits(ip, loopback, 128))
+		return insides;
+	if (same_bits(ip, zero, 96) || same_bits(ip, mapped, 96) || same_bits(ip, nat64, 96))
+		add(&insides, ip + 12); /* RFC 4291 s2.5.5.1, s2.5.5.2; RFC 6052 s2.1 */
+	else if (same_bits(ip, nat64_local, 48))
+		add_nat64_local(&insides, ip);
+	else if (same_bits(ip, six_to_four, 16))
+		add(&insides, ip + 2); /* RFC 3056 s2 */
+	else if (same_bits(ip, teredo, 32))
+		add_teredo(&insides, ip);
+	add_isatap(&insides, a);
+	return insides;
 }
 
 struct addr special_inside(const struct addr *a, unsigned n)
 {
-	static const uint8_t loopback_ipv4[4] = {127, 0, 0, 1},
-			     nat64_local[16] = {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01};
-	struct addr inside = *a;
+	static const uint8_t loopback_ipv4[4] = {127, 0, 0, 1};
+	const struct insides insides =
+		a->kind == ADDR_IPV6 ? insides_of(a) : (struct insides){.count = 0};
+	const uint8_t *ip = n < insides.count ? insides.at[n] : a->bytes;
 
-	if (a->kind == ADDR_IPV6 && same_bits(a->bytes, nat64_local, 48))
-		inside = inside_nat64_local(a, n);
-	else if (n > 0)
+	if (n > 0 && n >= insides.count)
 		return (struct addr){.kind = ADDR_NONE};
-	else if (a->kind == ADDR_IPV6)
-		inside = inside_ipv6(a);
-
-	if (inside.kind == ADDR_IPV4 && same_bits(inside.bytes, zero, 32))
-		return addr_of(ADDR_IPV4, loopback_ipv4, 4, a->port);
-	if (n > 0 || inside.kind != ADDR_NONE)
-		return inside;
-	return same_bits(a->bytes, zero, 128) ? addr_of(ADDR_IPV6, loopback, 16, a->port) : *a;
+	if (insides.count > 0 || a->kind == ADDR_IPV4)
+		return addr_of(ADDR_IPV4, same_bits(ip, zero, 32) ? loopback_ipv4 : ip, 4, a->port);
+	return same_bits(ip, zero, 128) ? addr_of(ADDR_IPV6, loopback, 16, a->port) : *a;
 }
 
 static enum special_class class_in(

@@ -76,5 +76,5 @@ bool users_know(const char *text, size_t len, const struct socks5_login *login)
 		at += line_len + 1;
 	}
 	explicit_bzero(&offer, sizeof offer);
-	return named == 1 && known == 1 && login->name_len > 0 && login->password_len > 0;
+	return ((named ^ 1U) | (known ^ 1U)) == 0 && login->name_len > 0 && login->password_len > 0;
 }

@@ -3,6 +3,7 @@
  * Knows: questions and expectations as text. Does not know: sessions. */
 #include "stdsocks/explain.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -209,6 +210,14 @@ static enum rule_answer answer_name(const struct judge_rules *rules, struct rule
 	return best;
 }
 
+static void print_escaped(FILE *file, const struct words_line *line)
+{
+	char bytes[ANSWER_CAP];
+	struct writer w = writer_on(bytes, sizeof bytes);
+	writer_escaped(&w, line->text, line->len);
+	fprintf(file, "%.*s\n", (int)w.len, bytes);
+}
+
 static int explain_line(const struct judge_rules *rules, const struct words_line *line)
 {
 	static struct question q;
@@ -216,7 +225,7 @@ static int explain_line(const struct judge_rules *rules, const struct words_line
 
 	if (!parse_question(line, &q))
 		return EXIT_USAGE;
-	printf("%.*s\n", (int)line->len, line->text);
+	print_escaped(stdout, line);
 	if (q.facts.asked.kind == ADDR_NAME) {
 		answered = answer_name(rules, &q.facts);
 	} else {
@@ -225,36 +234,48 @@ static int explain_line(const struct judge_rules *rules, const struct words_line
 	}
 	const char *said = answered == RULE_YES ? "allow" : "deny";
 	printf("%s\n", said);
-	fflush(stdout);
+	fflush(stdout); /* before what standard error says */
 	if (!q.expected || strcmp(q.expected, said) == 0)
 		return EXIT_OVER;
-	fprintf(stderr, "expected %s, and the answer is %s: %.*s\n", q.expected, said,
-		(int)line->len, line->text);
+	fprintf(stderr, "expected %s, and the answer is %s: ", q.expected, said);
+	print_escaped(stderr, line);
 	return EXIT_CONFIG;
 }
 
-int explain(const struct judge_rules *rules, const char *question)
+/* Every line of standard input. */
+static int explain_lines(const struct judge_rules *rules)
 {
-	struct words_line line = {.text = question, .place = "--explain"};
+	struct words_line line = {.place = "standard input"};
 	int status = EXIT_OVER;
-
-	if (strcmp(question, "-") != 0) {
-		line.len = strlen(question);
-		return explain_line(rules, &line);
-	}
 	char *text = NULL;
 	size_t cap = 0;
-	line.place = "standard input";
+
 	for (ssize_t n; (n = getline(&text, &cap, stdin)) > 0;) {
+		size_t blanks = strspn(text, " \t\r\n");
 		line.text = text;
 		line.len = (size_t)n - (text[n - 1] == '\n');
+		line.len -= line.len > 0 && text[line.len - 1] == '\r';
 		line.number++;
-		size_t blanks = strspn(text, " \t\r\n");
 		if (blanks == (size_t)n || text[blanks] == '#')
 			continue;
 		int one = explain_line(rules, &line);
 		if (one != EXIT_OVER && status != EXIT_USAGE)
 			status = one;
 	}
-	return status;
+	if (!ferror(stdin))
+		return status;
+	fprintf(stderr, "standard input: %s; it takes a file of questions\n", strerror(errno));
+	return EXIT_SYSTEM;
+}
+
+int explain(const struct judge_rules *rules, const char *question)
+{
+	const struct words_line line = {
+		.text = question, .len = strlen(question), .place = "--explain"};
+	int status = strcmp(question, "-") == 0 ? explain_lines(rules) : explain_line(rules, &line);
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "standard output: %s; it takes the answers\n", strerror(errno));
+	return EXIT_SYSTEM;
 }

@@ -10,6 +10,6 @@
  *	[allow|deny] [from WHO] [user NAME] [command connect] to HOST port PORT
  *
  * and may begin with the answer that is expected; WHO is an address, unix, unix:UID or stdio, which
- * it is when nothing is said. The exit status: 0; EXIT_USAGE when a question cannot be read;
- * EXIT_CONFIG when an answer is not the expected one. */
+ * it is when nothing is said. The exit status: 0; EXIT_USAGE when a question is none; EXIT_CONFIG when
+ * an answer is not the expected one; EXIT_SYSTEM when questions or answers are lost. */
 int explain(const struct judge_rules *rules, const char *question);

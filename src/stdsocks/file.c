@@ -56,13 +56,21 @@ static int read_all(int fd, struct writer *to)
 	return -EFBIG;
 }
 
+/* Whether there is nothing, not even a link to what is no more. */
+static bool is_missing(const char *path)
+{
+	struct stat file;
+	return lstat(path, &file) < 0 && errno == ENOENT;
+}
+
 bool file_read(const char *path, enum file_kind kind, struct writer *to, struct writer *problem)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 && errno == ENOENT && kind == FILE_OPTIONAL)
+	int open_error = errno;
+	if (fd < 0 && kind == FILE_OPTIONAL && is_missing(path))
 		return true;
 	if (fd < 0)
-		return mistake(problem, path, strerror(errno), "name a file that can be read");
+		return mistake(problem, path, strerror(open_error), "name a file that can be read");
 
 	bool right = is_trusted(fd, path, kind, problem);
 	int error = right ? read_all(fd, to) : 0;

@@ -8,7 +8,6 @@
 #include <pwd.h>
 #include <string.h>
 
-#include "guard/core.h"
 #include "net/clock.h"
 #include "policy/users.h"
 #include "stdsocks/large.h"
@@ -29,7 +28,6 @@ int login_prepare(struct settings *settings, bool with_stderr, struct login *ret
 	*ret_login = (struct login){.settings = settings};
 	if (!(c->auth & CONFIG_AUTH_PASSWORD))
 		return 0;
-	core_keep_secret();
 	if (c->passwords != CONFIG_CHECKPASSWORD)
 		return 0;
 	words_split(&c->passwords_line, &words, NULL); /* it was right before */

@@ -23,8 +23,7 @@ enum login_verdict {
 	LOGIN_STOPPED /* SIGTERM or SIGINT came */
 };
 
-/* Before the client's first byte is read: where passwords are in play, nothing of this process can be
- * seen from outside from now on, and the checkpassword program, if there is one, gets a process of
+/* Before the client's first byte is read: the checkpassword program, if there is one, gets a process of
  * its own. 0, or -errno. */
 int login_prepare(struct settings *settings, bool with_stderr, struct login *ret_login);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guard/core.h"
 #include "net/clock.h"
 #include "net/wait.h"
 #include "record/sink.h"
@@ -174,6 +175,7 @@ int main(int argc, char **argv)
 	static struct options options;
 	static struct settings settings;
 
+	core_keep_secret();
 	if (!options_parse(argc, argv, &options, &problem)) {
 		complain(&problem);
 		return EXIT_USAGE;

@@ -73,9 +73,12 @@ static void use(struct session *s, enum socks5_message message, size_t used)
 	up.start += used;
 }
 
-/* No message, or a part of one: the bytes so far are shown as what they should have become. */
+/* No message, or a part of one: the bytes so far are shown as what they should have become; but as a
+ * login, whose password is not shown, if they could be one that nobody asked for. */
 static void show_rest(struct session *s, enum socks5_message message)
 {
+	if (unread_len() > 0 && unread()[0] == SOCKS5_LOGIN_VERSION)
+		message = SOCKS5_LOGIN;
 	if (s->input->trace && unread_len() > 0)
 		trace_message("client", message, unread(),
 			unread_len() < SHOWN_MAX ? unread_len() : SHOWN_MAX);
@@ -122,6 +125,7 @@ static bool say_reply(struct session *s, enum socks5_reply reply, const struct a
 /* The last words to a client that is not served. Always false. */
 static bool refuse_method(struct session *s, enum record_end how)
 {
+	login_over(s->input->login);
 	if (say_method(s, SOCKS5_NO_ACCEPTABLE_METHODS)) {
 		end(s, how, RECORD_STDSOCKS, 0);
 		peer_linger(&s->client, &up);
@@ -222,6 +226,8 @@ static bool hear_login(struct session *s)
 	if (verdict == PARSE_BAD) {
 		if (s->input->trace) /* what follows a wrong version may be a password all the same */
 			trace_message("client", SOCKS5_LOGIN, unread(), 1);
+		login_over(s->input->login);
+		explicit_bzero(up.bytes + up.start, unread_len());
 		return refuse_login(s, RECORD_LOGIN_FAILED, "not a login of RFC 1929");
 	}
 	note_user(s, login.name, login.name_len);
@@ -324,7 +330,8 @@ static bool judge_request(struct session *s)
 static bool is_loop(const struct session *s, const struct addr *to)
 {
 	const struct addr inside = special_inside(to, 0);
-	return inside.port == s->input->client->local_port && sockaddr_is_own(&inside);
+	return to->port == s->input->client->local_port &&
+		(sockaddr_is_own(to) || sockaddr_is_own(&inside));
 }
 
 /* Judges each address of the list, and keeps those that may be connected to. */
@@ -492,7 +499,7 @@ void session_run(const struct session_input *input, struct record *ret_record)
 		.deadline_us = clock_after(input->start_us, input->settings->config.handshake_us),
 		.client = input->client->peer,
 	};
-	enum socks5_method method;
+	enum socks5_method method = SOCKS5_NO_ACCEPTABLE_METHODS;
 
 	if (negotiate(&s, &method) && identify(&s, method) && hear_request(&s) &&
 		check_request(&s) && reach(&s) && say_reply(&s, SOCKS5_SUCCEEDED, &s.bound))

@@ -173,14 +173,15 @@ static bool read_users(struct reading *r)
 	const char *path = users_path(r);
 
 	r->settings->users = bytes;
-	if (!path || !file_read(path, FILE_SECRET, &text, r->problem) ||
-		!each_line(r, &text, path, check_user))
+	if (!path || !file_read(path, FILE_SECRET, &text, r->problem))
+		return false;
+	r->settings->users_len = text.len;
+	if (!each_line(r, &text, path, check_user))
 		return false;
 	const struct words_line whole = {.place = path};
 	if (r->users_count == 0)
 		return tell_that(
 			r, &whole, "there is no user in it", NULL, "a line NAME:SECRET would do");
-	r->settings->users_len = text.len;
 	return r->options->mode != MODE_CHECK || each_line(r, &text, path, check_twice);
 }
 

@@ -1,0 +1,1181 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Who is let in: by a file of users, by a checkpassword program, because the kernel knows him; and
+# where a password is never seen.
+
+# shellcheck disable=SC2154 # run sets output
+bats_require_minimum_version 1.5.0
+load helper
+load net/world
+
+CHECKPASSWORD=$(realpath -m "${CHECKPASSWORD:-$ROOT/build/stdsocks-checkpassword}")
+export CHECKPASSWORD
+
+# Of a sanitized build: looking for leaks takes longer than the whole life of a process that ends
+# with its connection, and there are a thousand here.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+
+setup() {
+    need_world
+}
+
+# logins <SCRIPT - world, with all of logins.py at hand.
+logins() {
+    {
+        echo 'from logins import *'
+        cat
+    } | world
+}
+
+# sanitized - the handler is built with a sanitizer, whose own memory and calls are in the way.
+sanitized() {
+    grep -qa __asan_init "$STDSOCKS"
+}
+
+# The file of users
+
+@test "auth: a login that is right is served, and the record names the user [RFC 1929 2]" {
+    logins <<'PY'
+options = users(b"# who may\nalice:secret\nbob:Tr0ub4dor&3\n")
+assert enters(options, b"alice", b"secret")
+assert enters(options, b"bob", b"Tr0ub4dor&3")
+h = Handler(*options)  # step by step
+for sent, answer in (OFFER, ASKED), (login(b"alice", b"secret"), RIGHT), (REQUEST, b""):
+    h.client.send(sent)
+    check(h.client.recv(len(answer)), answer)
+served(h)
+h.ended(END="closed", USER="alice", DST="127.0.0.1")
+assert re.search(r"^stdsocks: 127\.0\.0\.1:\d+ user alice CONNECT 127\.0\.0\.1:", h.said(), re.M), h.said()
+PY
+}
+
+@test "auth: 01 01, and the end, when name or password is wrong, empty or another's [RFC 1929 2]" {
+    logins <<'PY'
+options = users(b"alice:secret\nbob:other-secret\n# carol:hidden\n#dave:hidden\n\n")
+for name, secret in (
+    (b"alice", b"wrong"), (b"mallory", b"secret"), (b"alice", b"other-secret"), (b"bob", b"secret"),
+    (b"", b"secret"), (b"alice", b""), (b"", b""), (b"alice:secret", b""), (b"alice:", b"secret"),
+    (b"alice", b":secret"), (b"", b"alice:secret"), (b"# carol", b"hidden"), (b"#dave", b"hidden"),
+    (b"carol", b"hidden"), (b" alice", b"secret"), (b"*", b"*"), (b"\0" * 255, b"\0" * 255),
+    (b"\xff" * 255, b"\xff" * 255), (b"alice\nbob", b"secret"), (b"alice", b"secret\nbob:other-secret"),
+):
+    assert not enters(options, name, secret), (name, secret)
+assert enters(options, b"alice", b"secret")
+PY
+}
+
+@test "auth: 01 01 when a password is nearly right" {
+    logins <<'PY'
+options = users(b"bob:other\nalice:se:cret\ncarol:other\n")
+count = 0
+for secret in near_misses(b"se:cret"):
+    assert not enters(options, b"alice", secret), secret
+    count += 1
+assert count > 80, count
+assert enters(options, b"alice", b"se:cret")
+PY
+}
+
+@test "auth: 01 01 when a name is nearly right" {
+    logins <<'PY'
+options = users(b"bob:other\nalice:secret\ncarol:other\n")
+count = 0
+for name in near_misses(b"alice"):
+    assert not enters(options, name, b"secret"), name
+    count += 1
+assert count > 50, count
+assert enters(options, b"alice", b"secret")
+PY
+}
+
+@test "auth: names and secrets have up to 255 bytes, whatever bytes but NUL and newline" {
+    logins <<'PY'
+long_name, long_secret = b"n" * 255, bytes(range(1, 10)) + bytes(range(11, 256)) + b"!"
+check((len(long_name), len(long_secret)), (255, 255))
+right = {
+    long_name: long_secret,
+    b"n" * 254: b"short",
+    b"s": b"s" * 255,
+    b"colons": b"a:b::c:",
+    b"blanks": b"  a b\t c ",
+    b" a name ": b" ",
+    b"colon": b":",
+    b"hash": b"#",
+    b"quote": b'"a" \\b',
+    b"return": b"a\rb",
+    b"\xff\xfe\x01\x7f": "p\u00e4ssw\u00f6rd".encode(),
+}
+options = users(b"".join(name + b":" + secret + b"\n" for name, secret in right.items()))
+for name, secret in right.items():
+    assert enters(options, name, secret), (name, secret)
+    for wrong in secret[:-1], secret[1:], secret.strip(), secret.replace(b" ", b"", 1), secret + b" ":
+        if wrong != secret and len(wrong) <= 255:
+            assert not enters(options, name, wrong), (name, wrong)
+PY
+}
+
+@test "auth: a login is understood however its bytes are cut" {
+    logins <<'PY'
+options = users(b"alice:secret\n")
+for secret, wanted in (b"secret", True), (b"wrong!", False):
+    whole = OFFER + login(b"alice", secret) + REQUEST
+    for cuts in [[cut] for cut in range(1, len(whole))] + [range(1, len(whole))]:
+        h = Handler(*options)
+        h.client.send(whole, cuts)
+        check(h.client.recv(4), ASKED + (RIGHT if wanted else WRONG))
+        if wanted:
+            served(h)
+            h.ended(END="closed", USER="alice")
+        else:
+            turned_away(h, "alice", b"")
+PY
+}
+
+@test "auth: the record tells, and nothing is answered, when the client ends at any byte of a login" {
+    logins <<'PY'
+options = users(b"alice:secret\n")
+whole = OFFER + login(b"alice", b"secret")
+for end in range(len(OFFER), len(whole)):
+    h = Handler(*options)
+    h.client.send(whole[:end])
+    h.client.fin()
+    check(h.client.end(), (ASKED, "fin"))
+    h.client.close()
+    h.ended(END="client-gone", CLOSED_BY="client", USER=None, REPLY=None)
+    h = Handler(*options, "-o", "timeout handshake 100ms")
+    h.client.send(whole[:end])
+    check(h.client.end(), (ASKED, "fin"))
+    h.client.close()
+    h.ended(END="handshake-timeout", CLOSED_BY="stdsocks", USER=None, REPLY=None)
+PY
+}
+
+@test "auth: 01 01 when the version of a login is not 1 [RFC 1929 2]" {
+    logins <<'PY'
+options = users(b"alice:secret\n")
+for version in 0, 2, 4, 5, 255:
+    for sent in login(b"alice", b"secret", version) + REQUEST, bytes([version]):
+        h = Handler(*options)
+        h.client.send(OFFER + sent)
+        turned_away(h, None, ASKED + WRONG)
+PY
+}
+
+@test "auth: a request instead of a login is no way around it" {
+    logins <<'PY'
+options = users(b"alice:secret\n")
+for sent in OFFER + REQUEST, OFFER + GREETING + REQUEST, OFFER_BOTH + REQUEST:
+    h = Handler(*options)
+    h.client.send(sent)
+    turned_away(h, None, ASKED + WRONG)
+PY
+}
+
+@test "auth: nothing tells a wrong password from a user whom nobody knows" {
+    logins <<'PY'
+options = users(b"alice:secret\nbob:other-secret\n")
+
+def seen(name, secret):
+    """All that client and record get, but for the name, the port and the time."""
+    h = Handler(*options)
+    h.client.send(OFFER + login(name, secret) + REQUEST)
+    h.client.fin()
+    end = h.client.end()
+    client_port = str(port_of(h.client.sock))
+    h.client.close()
+    h.over()
+    said = re.sub(r"\d+\.\d{3} s$|(?<=TOTAL_USEC=)\d+", "", h.said(), flags=re.M)
+    said = re.sub("".join(f"{byte:02x} " for byte in name) + " *", "", said)
+    return end, said.replace(client_port, "PORT").replace(name.decode(), "NAME")
+
+wrong = seen(b"alice", b"wrong!")
+check(wrong[0], (ASKED + WRONG, "fin"))
+assert "login-failed" in wrong[1]
+check(seen(b"carol", b"wrong!"), wrong)
+check(seen(b"carol", b"secret"), wrong)
+PY
+}
+
+@test "auth: the same system calls are made for a wrong password and a user whom nobody knows" {
+    need strace
+    logins <<'PY'
+strace = ["strace", "-f", "-qq", "-o", "/run/strace"]
+
+def made(name, secret, options):
+    client, accepted = connection()
+    client.sendall(OFFER + login(name, secret) + REQUEST)
+    client.shutdown(socket.SHUT_WR)
+    Peer(client).acknowledged()
+    h = Handler(*options, trace=False, ends=(client, accepted), before=strace)
+    check(h.client.end(), (ASKED + WRONG, "fin"))
+    h.over()
+    return [call.name for call in calls("/run/strace")]
+
+options = users(b"alice:secret\nbob:other-secret\n")
+wrong = made(b"alice", b"wrong!", options)
+assert len(wrong) > 20, wrong
+for name, secret in (b"carol", b"wrong!"), (b"carol", b"secret"), (b"bob", b"secret"), (b"alice", b"secres"):
+    check(made(name, secret, options), wrong)
+PY
+}
+
+@test "auth: the same number of instructions passes for every login that is wrong" {
+    ! sanitized || skip "counted for a build without sanitizer"
+    logins <<'PY'
+options = users(b"alice:secret\nbob:other-secret\ncarol:secret\n")
+wrong = steps(options, b"alice", b"wrong!")
+assert wrong > 1000, wrong
+for name, secret in (
+    (b"xxxxx", b"xxxxxx"),  # nobody
+    (b"xxxxx", b"secret"),
+    (b"carol", b"secreT"),  # another line
+    (b"alice", b"Xecret"),  # from the first byte on
+    (b"alice", b"secreX"),  # the last byte only
+    (b"alicX", b"secret"),
+):
+    check((name, secret, steps(options, name, secret)), (name, secret, wrong))
+# It depends on the lengths that the client sends, if on anything, and not on those in the file.
+longer = users(b"alice:" + b"s" * 255 + b"\nbob:o\ncarol:c\n")
+check(steps(longer, b"alice", b"wrong!"), steps(longer, b"xxxxx", b"xxxxxx"))
+PY
+}
+
+# Methods
+
+@test "auth: 05 FF when a password is required and no way to tell one is offered [RFC 1928 3]" {
+    logins <<'PY'
+for options in (
+    users(b"alice:secret\n"),
+    (*users(b"alice:secret\n"), "-o", "auth password"),
+    program("#!/bin/sh\nexit 0\n"),
+):
+    for methods in b"\x00", b"\x01", b"\x00\x01\x03\x80\xfe\xff", b"", bytes(255):
+        h = Handler(*options)
+        h.client.send(bytes([5, len(methods)]) + methods + REQUEST)
+        check(h.client.end(), (NOT_SERVED, "fin"))
+        h.client.close()
+        h.ended(END="no-method", CLOSED_BY="stdsocks", USER=None, REPLY=None)
+        assert "(a password is required)" in h.said(), h.said()
+        assert not is_waiting(UPSTREAM)
+nothing_runs()
+PY
+}
+
+@test "auth: of the methods that both can do the password is preferred when it may be either" {
+    logins <<'PY'
+options = *users(b"alice:secret\n"), "-o", "auth none password"
+for offer in OFFER, OFFER_BOTH, b"\x05\x02\x02\x00", b"\x05\xff" + bytes(254) + b"\x02":
+    h = Handler(*options)
+    h.client.send(offer + login(b"alice", b"secret") + REQUEST)
+    check(h.client.recv(4), ASKED + RIGHT)
+    served(h)
+    h.ended(END="closed", USER="alice")
+    h = Handler(*options)  # a login that is wrong is the end all the same
+    h.client.send(offer + login(b"alice", b"wrong") + REQUEST)
+    turned_away(h, "alice", ASKED + WRONG)
+h = Handler(*options)
+h.client.send(GREETING + REQUEST)
+check(h.client.recv(2), CHOSEN)
+served(h)
+h.ended(END="closed", USER=None)
+for methods in b"\x01", b"\x03\x80":
+    h = Handler(*options)
+    h.client.send(bytes([5, len(methods)]) + methods + REQUEST)
+    check(h.client.end(), (NOT_SERVED, "fin"))
+    h.client.close()
+    h.ended(END="no-method")
+    assert "password" not in h.said(), h.said()
+PY
+}
+
+@test "auth: nobody is asked, and no file read, when auth is none" {
+    logins <<'PY'
+for options in users(b"alice:secret\n"), ("-o", "users /run/missing"), program(None, "/run/missing"):
+    h = Handler(*options, "-o", "auth none")
+    h.client.send(OFFER_BOTH + REQUEST)
+    check(h.client.recv(2), CHOSEN)
+    served(h)
+    h.ended(END="closed", USER=None)
+    h = Handler(*options, "-o", "auth none")
+    h.client.send(OFFER + login(b"alice", b"secret") + REQUEST)
+    check(h.client.end(), (NOT_SERVED, "fin"))
+    h.client.close()
+    h.ended(END="no-method", USER=None)
+PY
+}
+
+@test "auth: auth password is a mistake when nobody knows passwords" {
+    logins <<'PY'
+for options in ("-o", "auth password"), ("-o", "auth none password"):
+    nobody(options, "a password is asked for, but nobody knows one")
+PY
+}
+
+@test "auth: the rules are told the name when a login was right, and only then" {
+    logins <<'PY'
+options = *users(b"alice:secret\nbob:other\n"), "-o", "allow user alice to any", "-o", "auth none password"
+for sent, answer, allowed in (
+    (OFFER + login(b"alice", b"secret"), ASKED + RIGHT, True),
+    (OFFER + login(b"bob", b"other"), ASKED + RIGHT, False),
+    (GREETING, CHOSEN, False),
+):
+    h = Handler(*options, before=NO_RULE)
+    h.client.send(sent + REQUEST)
+    check(h.client.recv(len(answer)), answer)
+    if allowed:
+        served(h)
+        h.ended(END="closed", USER="alice")
+    else:
+        check(h.client.end(), (NOT_ALLOWED, "fin"))
+        h.client.close()
+        h.ended(END="refused", REPLY="2")
+# With no rule at all, whoever has logged in may go where a client of the same machine may go.
+h = Handler(*users(b"alice:secret\n"), before=NO_RULE)
+h.client.send(OFFER + login(b"alice", b"secret") + REQUEST)
+check(h.client.end(), (ASKED + RIGHT + NOT_ALLOWED, "fin"))
+h.client.close()
+h.ended(END="refused", USER="alice", RULE="built-in 4")
+PY
+}
+
+# A file that will not do
+
+@test "auth: nobody is served, and 78 is the status, when the file of users cannot be trusted or read" {
+    logins <<'PY'
+right = b"alice:s3cret\n"
+nobody(users(right, mode=0o604), "everyone can read its secrets; chmod o-r", ["s3cret"])
+nobody(users(right, mode=0o644), "everyone can read its secrets; chmod o-r", ["s3cret"])
+nobody(users(right, mode=0o602), "everyone can write to it; chmod o-w", ["s3cret"])
+nobody(users(right, mode=0o666), "everyone can ", ["s3cret"])
+os.symlink(USERS, "/run/link")
+nobody(("-o", "users /run/link"), "everyone can ")
+nobody(("-o", "users /run/missing"), "/run/missing: No such file")
+nobody(("-o", "users /run"), "/run: Is a directory")
+nobody(("-o", "users /dev/null"), "there is no user in it")
+nobody(("-o", "users users"), "users takes a file's whole path")
+for mode in 0o600, 0o400, 0o640, 0o660:
+    assert enters(users(right, mode=mode), b"alice", b"s3cret")
+assert enters(("-o", "users /run/link"), b"alice", b"s3cret")
+users(right)
+nobody(("-o", "users /run/users"), "/run/users: Permission denied", user=65534, group=65534, extra_groups=[])
+PY
+}
+
+@test "auth: nobody is served, and 78 is the status, when the file of users has a mistake" {
+    logins <<'PY'
+for text, pattern in {
+    b"": "there is no user in it",
+    b"\n\n\r\n": "there is no user in it",
+    b"# alice:s3cret\n#\n": "there is no user in it",
+    b"alice:s3cret\ns3cret\n": ":2: not a user",
+    b"alice:s3cret\n \n": ":2: not a user",
+    b"alice:s3cret\n # no comment\n": ":2: not a user",
+    b"alice:s3cret\n:s3cret\n": ":2: not a name",
+    b"alice:s3cret\n" + b"n" * 256 + b":s3cret\n": ":2: not a name",
+    b"alice:s3cret\nbob:\n": ":2: not a secret",
+    b"alice:s3cret\r\nbob:\r\n": ":2: not a secret",
+    b"alice:s3cret\nbob:s3cret" + b"s" * 250 + b"\n": ":2: not a secret",
+    b"alice:s3cret\nbob:s3cret\0\n": ":2: the line has a NUL byte",
+    b"alice:s3cret\0": ":1: the line has a NUL byte",
+    b"alice:s3cret\nbo\0b:s3cret\n": ":2: the line has a NUL byte",
+    b"\0" * 100: ":1: the line has a NUL byte",
+    b"alice:s3cret\n" + b"s3cret" * 180000: "too large",
+    b"alice:" + b"s" * (1 << 20): "too large",
+}.items():
+    nobody(users(text), pattern, ["s3cret"])
+PY
+}
+
+@test "auth: every mistake in the file of users is told with its line, and the other lines are not" {
+    logins <<'PY'
+options = users(b"alice:s3cret\nhunter2\n\n# fine\n:hunter2\nbob:\ncarol:hunter2\n")
+nobody(options, ":2: not a user(.|\n)*:5: not a name(.|\n)*:6: not a secret", ["hunter2", "s3cret", "carol"])
+PY
+}
+
+@test "auth: lines may end as on DOS, and the last one need not end" {
+    logins <<'PY'
+for text in (b"alice:secret\r\nbob:other\r\n", b"bob:other\nalice:secret", b"bob:other\r\nalice:secret\r",
+             b"\r\n# x\r\n\r\nalice:secret\r\nbob:other", b"bob:other\n\n\nalice:secret\n\n"):
+    options = users(text)
+    check(run(STDSOCKS, "-f", "/dev/null", *options, "--check"), "")
+    assert enters(options, b"alice", b"secret"), text
+    assert enters(options, b"bob", b"other"), text
+    assert not enters(options, b"alice", b"secret\r"), text
+PY
+}
+
+@test "auth: nobody gets in under a name that stands twice, others do, and --check tells" {
+    logins <<'PY'
+for text, line in ((b"alice:one\nbob:other\nalice:two\n", 3), (b"alice:one\r\nalice:one\r\nbob:other", 2),
+                   (b"bob:other\n# alice:no\nalice:two\nalice:one\n", 4)):
+    options = users(text)
+    for secret in b"one", b"two", b"one\nbob:other\nalice:two":
+        assert not enters(options, b"alice", secret), (text, secret)
+    assert enters(options, b"bob", b"other")
+    done = subprocess.run([STDSOCKS, "-f", "/dev/null", *options, "--check"], capture_output=True, text=True, check=False)
+    assert re.match(rf"/run/users:{line}: a name that stands twice; .*\n$", done.stderr), done.stderr
+    check(done.returncode, 78)
+PY
+}
+
+@test "auth: 64 KB of users are read, and not a byte more" {
+    logins <<'PY'
+first, last = b"alice:secret\n", b"bob:" + b"other" * 51  # 255
+for size, end in (65536, b""), (65536, b"\n"), (65535, b""), (65537, b""), (65537, b"\n"):
+    filling = size - len(first + last + end)
+    lines = b"#" + b"x" * (filling % 100 + 98) + b"\n"
+    lines += (b"#" + b"x" * 98 + b"\n") * ((filling - len(lines)) // 100)
+    text = first + lines + last + end
+    check(len(text), size)
+    options = users(text)
+    if size > 65536:
+        nobody(options, "too large; at most 64K")
+        continue
+    assert enters(options, b"alice", b"secret")
+    assert enters(options, b"bob", b"other" * 51)
+    assert not enters(options, b"bob", b"other" * 50 + b"othe")
+    assert not enters(options, b"carol", b"secret")
+many = b"".join(b"u%d:s%d\n" % (n, n) for n in range(4500))
+assert 65000 > len(many) > 50000
+options = users(many)
+assert enters(options, b"u4499", b"s4499") and not enters(options, b"u4499", b"s4498")
+PY
+}
+
+@test "auth: the users come from systemd's credentials when there are some" {
+    logins <<'PY'
+options = "-o", "users credential:people"
+os.mkdir("/run/credentials")
+os.environ["CREDENTIALS_DIRECTORY"] = "/run/credentials"
+nobody(options, "/run/credentials/people: No such file")
+users(b"alice:secret\n", "/run/credentials/people", 0o400)
+assert enters(options, b"alice", b"secret")
+assert not enters(options, b"alice", b"wrong")
+users(b"alice:secret\n", "/run/credentials/people", 0o444)
+nobody(options, "everyone can read its secrets")
+os.environ["CREDENTIALS_DIRECTORY"] = "/" + "x" * 5000
+nobody(options, "people")
+del os.environ["CREDENTIALS_DIRECTORY"]
+nobody(options, "no systemd credentials here, so not \"people\"; LoadCredential=")
+for name in "", "../users", "a/b":
+    nobody(("-o", f"users credential:{name}"), "not a credential")
+PY
+}
+
+@test "auth: the file is read anew for every connection" {
+    logins <<'PY'
+options = users(b"alice:secret\n")
+assert enters(options, b"alice", b"secret")
+users(b"alice:changed\n")
+assert not enters(options, b"alice", b"secret")
+assert enters(options, b"alice", b"changed")
+h = Handler(*options)  # and only for a new one
+h.client.send(OFFER)
+check(h.client.recv(2), ASKED)
+users(b"alice:other\n")
+h.client.send(login(b"alice", b"changed") + REQUEST)
+check(h.client.recv(2), RIGHT)
+served(h)
+PY
+}
+
+# A checkpassword program
+
+@test "auth: checkpassword gets the name, the password and a time, and no descriptor but those" {
+    logins <<'PY'
+program("""
+import os, sys, resource
+question = os.read(3, 4096)
+end = os.read(3, 4096)
+fds = {}
+for fd in os.listdir("/proc/self/fd"):
+    try:
+        fds[int(fd)] = os.readlink("/proc/self/fd/" + fd)
+    except FileNotFoundError:  # of listdir() itself
+        pass
+fds[3] = fds[3].split(":")[0]
+cores = resource.getrlimit(resource.RLIMIT_CORE)
+with open("/run/told", "w") as told:
+    print(repr((question, end, fds, sys.argv[1:], cores)), file=told)
+""", "/run/probe.py")
+options = "-o", 'checkpassword /usr/bin/python3 -IS /run/probe.py "two words" last'
+for name, secret in (b"alice", b"secret"), (b"n" * 255, b"s" * 255), (b"\xff\n:", b" \r\n\x01 "):
+    for popen in {}, {"pass_fds": [UPSTREAM.fileno()]}, {"stderr": subprocess.STDOUT}:
+        client, accepted = connection()
+        h = Handler(*options, ends=(client, accepted), **popen)
+        h.client.send(OFFER + login(name, secret) + REQUEST)
+        check(h.client.recv(4), ASKED + RIGHT)
+        served(h)
+        h.over()
+        with open("/run/told", encoding="utf-8") as told:
+            question, end, fds, arguments, cores = eval(told.read())
+        assert re.fullmatch(re.escape(name + b"\0" + secret + b"\0") + rb"[0-9A-Za-z:.+-]*\0", question), question
+        check(end, b"")
+        said = "/dev/null" if "stderr" in popen else h.log
+        check(fds, {0: "/dev/null", 1: "/dev/null", 2: said, 3: "pipe"})
+        check(arguments, ["two words", "last", "/bin/true"])
+        check(cores, (0, 0))
+PY
+}
+
+@test "auth: no signal is blocked or ignored when checkpassword begins" {
+    logins <<'PY'
+assert enters(program("#!/bin/sh\ngrep -E '^Sig(Blk|Ign)' /proc/self/status >/run/told\n"), b"alice", b"secret")
+with open("/run/told", encoding="ascii") as told:
+    check(told.read().split(), ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16])
+PY
+}
+
+@test "auth: checkpassword's process is split off before any byte of the client's is read, and executes alone" {
+    need strace
+    logins <<'PY'
+strace = ["strace", "-f", "-qq", "-o", "/run/strace"]
+options = program("#!/bin/sh\nexit 0\n")
+
+def made(sent, options):
+    h = Handler(*options, before=strace)
+    h.client.send(sent)
+    h.client.fin()
+    h.client.end()
+    h.client.close()
+    h.process.wait(DEADLINE_S)
+    return calls("/run/strace")
+
+nowhere = request("127.0.0.1", CLOSED_PORT)
+whole = OFFER + login(b"alice", b"secret") + nowhere
+found = made(whole, options)
+first = found[0].pid
+check((found[0].name, sum(call.name == "execve" for call in found if call.pid == first)), ("execve", 1))
+forks = [n for n, call in enumerate(found) if call.pid == first and call.name in ("clone", "clone3", "fork", "vfork")]
+check(len(forks), 1)
+hears = [n for n, call in enumerate(found)
+         if call.pid == first and call.name in ("recvfrom", "recvmsg", "read", "recv", "readv") and call.rest.startswith("0,")]
+assert hears and forks[0] < hears[0], (forks, hears)
+others = [call for call in found if call.pid != first]
+executed = next(n for n, call in enumerate(others) if call.name == "execve")
+assert PROGRAM in others[executed].rest, others[executed]
+for call in others[:executed]:  # it touches nothing of the client's
+    assert call.name not in ("recvfrom", "recvmsg", "read", "recv", "sendto", "write", "writev"), call
+# Nobody who has logged in: the process is there, and executes nothing.
+for sent in b"", OFFER, whole[:10], GREETING + nowhere, OFFER + login(b"", b"secret"), OFFER + login(b"alice", b""), \
+        OFFER + login(b"al\0ice", b"secret"), OFFER + login(b"alice", b"sec\0ret"), OFFER + login(b"alice", b"secret", 2):
+    check(sum(call.name == "execve" for call in made(sent, options)), 1)
+# A file of users needs no process at all.
+found = made(whole, users(b"alice:secret\n"))
+check({call.pid for call in found}, {found[0].pid})
+PY
+}
+
+@test "auth: a NUL never reaches checkpassword" {
+    logins <<'PY'
+options = program("#!/bin/sh\necho asked >>/run/asked\nexit 0\n")
+for name, secret in (b"alice\0", b"secret"), (b"\0alice", b"secret"), (b"alice\0secret\0", b"x"), (b"alice", b"secret\0"), \
+        (b"alice", b"\0"), (b"\0", b"secret"), (b"", b"secret"), (b"alice", b""):
+    assert not enters(options, name, secret), (name, secret)
+assert not os.path.exists("/run/asked")
+assert enters(options, b"alice", b"secret")
+assert os.path.exists("/run/asked")
+nothing_runs()
+PY
+}
+
+@test "auth: stdsocks-checkpassword checks hashed passwords for it" {
+    need mkpasswd
+    logins <<'PY'
+lines = []
+secrets = {b"yescrypt": b"correct horse", b"bcrypt": b"battery:staple", b"sha512crypt": b"s" * 200}
+for method, secret in secrets.items():
+    rounds = {b"yescrypt": "1", b"bcrypt": "4", b"sha512crypt": "1000"}[method]
+    hashed = run("mkpasswd", "-s", "-m", method.decode(), "-R", rounds, text=secret.decode())
+    lines.append(method + b":" + hashed.strip().encode() + b"\n")
+users(b"".join(lines), "/run/hashed")
+options = "-o", f"checkpassword {os.environ['CHECKPASSWORD']} /run/hashed"
+for name, secret in secrets.items():
+    assert enters(options, name, secret), name
+    for wrong in secret[:-1], secret + b"x", b"x" + secret[1:], b"", secret + b"\0":
+        assert not enters(options, name, wrong), (name, wrong)
+    assert not enters(options, name + b"x", secret)
+os.chmod("/run/hashed", 0o644)
+h = Handler(*options)
+h.client.send(OFFER + login(b"bcrypt", secrets[b"bcrypt"]) + REQUEST)
+turned_away(h, "bcrypt", ASKED + WRONG, 71, END="failed")
+assert "(checkpassword: exit status 111)" in h.said(), h.said()
+assert "chmod o-rw /run/hashed" in h.said(), h.said()
+nothing_runs()
+PY
+}
+
+@test "auth: a checkpassword program is a few lines of shell" {
+    need htpasswd
+    logins <<'PY'
+options = program(r"""#!/bin/sh
+# NUL becomes newline, and newline, which is in no name, a byte that is in none.
+tr '\0\n' '\n\1' <&3 | {
+	IFS= read -r name
+	head -n 1 | htpasswd -iv /run/htpasswd "$name" 2>/dev/null || exit 1
+}
+""")
+users(b"", "/run/htpasswd")
+secrets = {b"alice": b"secret", b"bob": b" a b\\n:$HOME'\"", b"carol": b"-v"}
+for name, secret in secrets.items():
+    run("htpasswd", "-iBC", "4", "/run/htpasswd", name.decode(), text=secret.decode())
+for name, secret in secrets.items():
+    assert enters(options, name, secret), name
+    for wrong in b"wrong", b"", secret[:-1], secret + b"\n", secret + b"\n" + secret, b"\n" + secret, secret + b" ":
+        assert not enters(options, name, wrong), (name, wrong)
+for name, secret in ((b"mallory", b"secret"), (b"alice\nsecret", b"x"), (b"alice\n", b"secret"), (b"ali\nce", b"secret"),
+                     (b"-D", b"secret"), (b"alice\\", b"secret"), (b" alice", b"secret"), (b"alice ", b"secret"),
+                     (b"$(exit 0)", b"secret"), (b"alice:", b"secret"), (b"\nalice", b"secret")):
+    assert not enters(options, name, secret), name
+nothing_runs()
+PY
+}
+
+@test "auth: exit status 0 of checkpassword lets in, and 1 does not" {
+    logins <<'PY'
+assert enters(program("#!/bin/sh\nexit 0\n"), b"alice", b"secret")
+assert not enters(program("#!/bin/sh\nexit 1\n"), b"alice", b"secret")
+assert enters(program("#!/bin/sh\ntest \"$1\" = a && exec \"$2\"\n", words="a"), b"alice", b"secret")
+assert enters(program("#!/bin/sh\ncat <&3 >/run/got\n"), b"alice", b"secret")
+assert enters(program("#!/bin/sh\nexec 3<&-\nexit 0\n"), b"alice", b"secret")
+nothing_runs()
+PY
+}
+
+@test "auth: 01 01, END=failed and 71 when checkpassword cannot tell" {
+    logins <<'PY'
+os.mkdir("/run/folder")
+for script, why in {
+    "#!/bin/sh\nexit 2\n": "exit status 2",
+    "#!/bin/sh\nexit 3\n": "exit status 3",
+    "#!/bin/sh\nexit 111\n": "exit status 111",
+    "#!/bin/sh\nexit 255\n": "exit status 255",
+    "#!/bin/sh\nkill -KILL $$\n": "exit status 137",
+    "#!/bin/sh\nkill -TERM $$\n": "exit status 143",
+    "#!/bin/sh\nkill -SEGV $$\n": "exit status 139",
+    "#!/missing/interpreter\n": "exit status 127",
+    "no program\n": "exit status 127",
+    "": "exit status 127",
+    "folder": "exit status 127",
+}.items():
+    h = Handler(*(program(None, "/run/folder") if script == "folder" else program(script)))
+    h.client.send(OFFER + login(b"alice", b"secret") + REQUEST)
+    turned_away(h, "alice", ASKED + WRONG, 71, END="failed")
+    assert f"(checkpassword: {why})" in h.said(), h.said()
+# It was there when the connection began.
+h = Handler(*program("#!/bin/sh\nexit 0\n"))
+h.client.send(OFFER)
+check(h.client.recv(2), ASKED)
+os.unlink(PROGRAM)
+h.client.send(login(b"alice", b"secret") + REQUEST)
+turned_away(h, "alice", WRONG, 71, END="failed")
+nothing_runs()
+PY
+}
+
+@test "auth: nobody is served when checkpassword is no program" {
+    logins <<'PY'
+nobody(program(None, "/run/missing"), "-o: No such file or directory: ?/run/missing|No such file")
+program("#!/bin/sh\nexit 0\n")
+os.chmod(PROGRAM, 0o644)
+nobody(program(None), "Permission denied")
+nobody(("-o", "checkpassword program"), "checkpassword takes a program's whole path")
+nobody(("-o", "checkpassword"), "checkpassword takes a program's whole path")
+PY
+}
+
+@test "auth: a checkpassword program that never ends is killed at the handshake's deadline" {
+    logins <<'PY'
+for script in "exec sleep 1000", "trap '' TERM HUP INT\nwhile :; do :; done", "cat <&3 >/dev/null\nexec sleep 1000":
+    h = Handler(*program(f"#!/bin/sh\n{script}\n"), "-o", "timeout handshake 500ms")
+    h.client.send(OFFER + login(b"alice", b"secret") + REQUEST)
+    check(h.client.end(), (ASKED, "fin"))
+    record = h.ended(END="handshake-timeout", CLOSED_BY="stdsocks", USER="alice", REPLY=None)
+    assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 5000000, record
+    h.client.close()
+    check(processes(), [])
+    assert not is_waiting(UPSTREAM)
+PY
+}
+
+@test "auth: what a checkpassword program has started ends with it" {
+    logins <<'PY'
+for end in "timeout", "terminate":
+    h = Handler(*program("#!/bin/sh\nsleep 1000\nexit 0\n"), "-o", f"timeout handshake {'1s' if end == 'timeout' else '60s'}")
+    h.client.send(OFFER + login(b"alice", b"secret") + REQUEST)
+    check(h.client.recv(2), ASKED)
+    eventually(lambda: len(processes()) == 3, "the program and its sleep run")
+    if end == "terminate":
+        h.terminate()
+    check(h.client.end(), (b"", "fin"))
+    h.ended(END="handshake-timeout" if end == "timeout" else "terminated")
+    nothing_runs()
+PY
+}
+
+@test "auth: nothing runs but the handler itself while it relays" {
+    logins <<'PY'
+options = *program("#!/bin/sh\nexit 0\n"), "-o", "auth none password"
+for sent, answer in (OFFER + login(b"alice", b"secret"), ASKED + RIGHT), (GREETING, CHOSEN):
+    h = Handler(*options)
+    h.client.send(sent + REQUEST)
+    check(h.client.recv(len(answer) + 10)[:-8], answer + b"\x05\x00")
+    upstream = accept(UPSTREAM)
+    check(processes(), [h.pid])
+    check([fd for fd, link in h.descriptors().items() if link.startswith("pipe:") or "pidfd" in link], [])
+    upstream.fin()
+    check(h.client.end(), (b"", "fin"))
+    h.gone()
+PY
+}
+
+@test "auth: no process is left when the client leaves early" {
+    logins <<'PY'
+waiting = Waiting()
+whole = OFFER + login(b"alice", b"secret") + REQUEST
+for sent in b"", OFFER[:1], OFFER, whole[:8]:
+    for leave in Peer.close, Peer.reset:
+        h = Handler(*waiting.options)
+        h.client.send(sent)
+        h.client.acknowledged()
+        eventually(lambda: len(processes()) == 2, "the process is split off")
+        leave(h.client)
+        h.ended(END="client-gone", CLOSED_BY="client")
+        nothing_runs()
+for leave in Peer.fin, Peer.close, Peer.reset:  # while it is asked
+    h = Handler(*waiting.options)
+    h.client.send(whole[:-1])
+    check(h.client.recv(2), ASKED)
+    waiting.has_begun()
+    leave(h.client)
+    waiting.exits(0)
+    h.ended(END="client-gone", CLOSED_BY="client", USER="alice")
+    nothing_runs()
+PY
+}
+
+@test "auth: no process is left when the handler is told to stop, or killed, while it asks" {
+    logins <<'PY'
+waiting = Waiting()
+for asked in False, True:
+    for number in signal.SIGTERM, signal.SIGINT, signal.SIGKILL:
+        h = Handler(*waiting.options, "-o", "timeout handshake 60s")
+        h.client.send(OFFER + (login(b"alice", b"secret") + REQUEST if asked else b""))
+        check(h.client.recv(2), ASKED)
+        if asked:
+            waiting.has_begun()
+        check(len(processes()), 2)
+        h.process.send_signal(number)
+        check(h.client.end()[0], b"")
+        h.client.close()
+        if number == signal.SIGKILL:
+            h.over(-9)
+        else:
+            h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
+        nothing_runs()
+PY
+}
+
+@test "auth: a handler whose parent ignores SIGCHLD learns what checkpassword says" {
+    logins <<'PY'
+for script, wanted in ("exit 0", True), ("exit 1", False):
+    options = program(f"#!/bin/sh\n{script}\n")
+    h = Handler(*options, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    h.client.send(OFFER + login(b"alice", b"secret") + REQUEST)
+    check(h.client.recv(4), ASKED + (RIGHT if wanted else WRONG))
+    if wanted:
+        served(h)
+        h.ended(END="closed")
+    else:
+        turned_away(h, "alice", b"")
+PY
+}
+
+# Where the password never is
+
+@test "auth: a password is in nobody's arguments or environment while checkpassword has it" {
+    logins <<'PY'
+waiting = Waiting()
+with subprocess.Popen(["sh", "-c", "read -r _", SECRET], stdin=subprocess.PIPE) as control:  # it is found if it is there
+    eventually(lambda: in_public(SECRET), "the control has it")
+    control.stdin.close()
+h = Handler(*waiting.options)
+h.client.send(OFFER + login(b"alice", SECRET) + REQUEST)
+check(h.client.recv(2), ASKED)
+waiting.has_begun()
+check(len(processes()), 2)
+assert not in_public(SECRET)
+waiting.exits(0)
+check(h.client.recv(2), RIGHT)
+served(h)
+h.over()
+assert not holds(h.said().encode(), [SECRET])
+PY
+}
+
+@test "auth: a password is neither in the record nor in the trace, whatever becomes of the login" {
+    logins <<'PY'
+def said_after(options, sent, trace=True):
+    h = Handler(*options, trace=trace)
+    h.client.send(sent + request("127.0.0.1", CLOSED_PORT))
+    h.client.fin()
+    h.client.end()
+    h.client.close()
+    h.process.wait(DEADLINE_S)
+    return h.said()
+
+def tells_nothing(options, sent):
+    for trace in True, False:
+        said = said_after(options, sent, trace)
+        assert "STDSOCKS_END" in said or not trace, said
+        assert not tells(said, SECRET, OTHER), said
+
+options = users(b"alice:" + SECRET + b"\nbob:" + OTHER + b"\n")
+whole = login(b"alice", SECRET)
+assert tells(said_after(options, OFFER + login(SECRET, b"wrong")), SECRET)  # a name is shown, and found
+assert tells(said_after(options, OFFER + b"\x01\x05alice\x01x" + SECRET), SECRET) is False
+tells_nothing(options, OFFER + whole)
+tells_nothing(options, OFFER + login(b"alice", OTHER))
+for version in 0, 2, 5:
+    tells_nothing(options, OFFER + login(b"alice", SECRET, version))
+for sent in SECRET, b"\x02" + SECRET, b"\x00\x00" + SECRET:
+    tells_nothing(options, OFFER + sent)
+for script in "exit 0", "exit 1", "exit 2":
+    tells_nothing(program(f"#!/bin/sh\n{script}\n"), OFFER + whole)
+for end in range(len(whole)):
+    h = Handler(*options)
+    h.client.send(OFFER + whole[:end])
+    h.client.fin()
+    check(h.client.end(), (ASKED, "fin"))
+    h.client.close()
+    h.ended(END="client-gone")
+    assert not tells(h.said(), SECRET, OTHER), h.said()
+PY
+}
+
+@test "auth: a password is not in the trace when it comes where no login was asked for" {
+    logins <<'PY'
+right = login(b"alice", SECRET)
+nowhere = request("127.0.0.1", CLOSED_PORT)
+by_users = users(b"alice:" + SECRET + b"\n")
+leaks = []
+for what, options, sent in (
+    ("no greeting", by_users, right),
+    ("no login is asked for", ("-o", "auth none"), OFFER_BOTH + right + nowhere),
+    ("the client itself does without", (*by_users, "-o", "auth none password"), GREETING + right + nowhere),
+    ("the configuration is wrong", ("-o", "users /run/missing"), OFFER_BOTH + right + nowhere),
+    ("twice", by_users, OFFER + right + right + nowhere),
+):
+    h = Handler(*options)
+    h.client.send(sent)
+    h.client.fin()
+    h.client.end()
+    h.client.close()
+    h.process.wait(DEADLINE_S)
+    if tells(h.said(), SECRET):
+        leaks.append(what)
+check(leaks, [])
+PY
+}
+
+@test "auth: no secret is in the memory of a handler that relays" {
+    ! sanitized || skip "a sanitizer keeps copies of its own"
+    logins <<'PY'
+text = b"alice:" + SECRET + b"\nbob:" + OTHER + b"\n"
+by_users, by_program = users(text), program("#!/bin/sh\nexit 0\n")
+whole = OFFER + login(b"alice", SECRET)
+
+# What lies there before is found.
+h = Handler(*by_users)
+check(in_memory(h.pid, OTHER) or eventually(lambda: in_memory(h.pid, OTHER), "the users are read"), True)
+h.client.send(whole[:-1])
+h.client.acknowledged()
+eventually(lambda: in_memory(h.pid, SECRET), "the login is heard")
+h.client.send(whole[-1:] + REQUEST)
+check(h.client.recv(4), ASKED + RIGHT)
+check(h.client.recv(10)[:4], b"\x05\x00\x00\x01")
+upstream = accept(UPSTREAM)
+upstream.send(b"question")
+check(h.client.recv(8), b"question")
+assert not in_memory(h.pid, SECRET, OTHER)
+h.process.kill()
+
+for trace in True, False:
+    for options, sent in (
+        (by_users, whole),
+        (by_program, whole),
+        ((*by_users, "-o", "auth none password"), GREETING),
+    ):
+        for cuts in (), range(1, len(sent)):
+            h = Handler(*options, trace=trace)
+            answer = CHOSEN if sent == GREETING else ASKED + RIGHT
+            h.client.send(sent, cuts)
+            check(h.client.recv(len(answer)), answer)
+            if sent != GREETING:
+                assert not in_memory(h.pid, SECRET, OTHER), (options, trace)
+            h.client.send(REQUEST + b"early")
+            check(h.client.recv(10)[:4], b"\x05\x00\x00\x01")
+            upstream = accept(UPSTREAM)
+            check(upstream.recv(5), b"early")
+            upstream.send(b"question")
+            check(h.client.recv(8), b"question")
+            assert not in_memory(h.pid, SECRET, OTHER), (options, trace)
+            upstream.fin()
+            check(h.client.end(), (b"", "fin"))
+            h.client.close()
+            h.over()
+
+PY
+}
+
+@test "auth: no secret is in the memory of a handler that waits for its refused client to go" {
+    ! sanitized || skip "a sanitizer keeps copies of its own"
+    logins <<'PY'
+by_users = users(b"alice:" + SECRET + b"\nbob:" + OTHER + b"\n")
+whole = OFFER + login(b"alice", SECRET)
+kept = []
+for what, options, sent, answer in (
+    ("wrong", by_users, OFFER + login(b"bob", SECRET), ASKED + WRONG),
+    ("wrong, says the program", program("#!/bin/sh\nexit 1\n"), whole, ASKED + WRONG),
+    ("nobody can tell", program("#!/bin/sh\nexit 2\n"), whole, ASKED + WRONG),
+    ("empty name", by_users, OFFER + login(b"", SECRET), ASKED + WRONG),
+    ("wrong version", by_users, OFFER + login(b"alice", SECRET, 2), ASKED + WRONG),
+    ("no such method", by_users, GREETING, NOT_SERVED),
+    ("not SOCKS 5", by_users, b"GET /", NOT_SERVED),
+):
+    h = Handler(*options)
+    h.client.send(sent)
+    check(h.client.end(), (answer, "fin"))
+    if in_memory(h.pid, SECRET, OTHER):
+        kept.append(what)
+    h.client.close()
+    h.process.wait(DEADLINE_S)
+check(kept, [])
+PY
+}
+
+@test "auth: nothing of a handler that has passwords can be dumped, or read by its equals" {
+    logins <<'PY'
+import resource
+text = b"nobody:" + SECRET + b"\n"
+by_users, by_program = users(text), program("#!/bin/sh\nexit 0\n")
+os.chown(USERS, 65534, 65534)
+everything = resource.RLIM_INFINITY
+
+def started(options):
+    h = Handler(*options, user=65534, group=65534, extra_groups=[],
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (everything, everything)), cwd="/run/cores")
+    h.client.send(OFFER_BOTH)
+    h.method = h.client.recv(2)
+    return h
+
+os.mkdir("/run/cores")
+os.chmod("/run/cores", 0o777)
+other = subprocess.Popen(["sleep", "60"], user=65534, group=65534, extra_groups=[], cwd="/run/cores",
+    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (everything, everything)))
+eventually(lambda: owner(other.pid) == 65534, "another program")  # this one could
+check(core_limit(other.pid), ("unlimited", "unlimited"))
+other.send_signal(signal.SIGSEGV)
+dumps = os.WCOREDUMP(os.waitpid(other.pid, 0)[1])
+for options in by_users, by_program:
+    h = started(options)
+    check(h.method, ASKED)
+    pids = [h.pid, *([child_of(h.pid)] if options == by_program else [])]
+    for pid in pids:
+        check((core_limit(pid), owner(pid)), (("0", "0"), 0))
+        done = subprocess.run(["cat", f"/proc/{pid}/mem", f"/proc/{pid}/environ"], user=65534, group=65534, extra_groups=[],
+                              capture_output=True, check=False)
+        check(done.stderr.count(b"Permission denied"), 2)
+    h.process.send_signal(signal.SIGSEGV)
+    check(os.WCOREDUMP(os.waitpid(h.pid, 0)[1]), False)
+    check(h.client.end()[0], b"")
+    nothing_runs()
+print("a core was written of the first one" if dumps else "no core is written here at all")
+PY
+}
+
+@test "auth: the secrets are as safe when the configuration has a mistake" {
+    ! sanitized || skip "a sanitizer keeps copies of its own"
+    logins <<'PY'
+import resource
+everything = resource.RLIM_INFINITY
+for text, more in (b"alice:" + SECRET + b"\n", ["-o", "bogus"]), (b"alice:" + SECRET + b"\nmistake\n", []):
+    users(text)
+    os.chown(USERS, 65534, 65534)
+    h = Handler("-o", f"users {USERS}", *more, user=65534, group=65534, extra_groups=[],
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (everything, everything)))
+    h.client.send(GREETING)
+    check(h.client.recv(2), CHOSEN)
+    if in_memory(h.pid, SECRET):
+        check((core_limit(h.pid), owner(h.pid)), (("0", "0"), 0))
+    h.client.send(REQUEST)
+    check(h.client.end(), (REFUSED, "fin"))
+    assert not in_memory(h.pid, SECRET), text
+    h.client.close()
+    h.over(78)
+PY
+}
+
+# Whom the kernel knows
+
+@test "auth: the user is who connected to the AF_UNIX socket, by name or by uid" {
+    logins <<'PY'
+accounts()
+for listening in bound(), bound("\0stdsocks"):
+    for rule, who in {
+        "allow user ada to any": {ADA},
+        "allow user ada,bab to any": {ADA, BAB},
+        "allow user any to any": {ADA, BAB, 0},
+        "allow from unix:4001 to any": {ADA},
+        "allow from unix:4003 to any": {NAMELESS},
+        "allow from unix:0 to any": {0},
+        "allow from unix:0 user root to any": {0},
+        "allow from unix to any": {ADA, BAB, NAMELESS, 0},
+        "allow from unix:4001 user bab to any": set(),
+        "allow from stdio to any": set(),
+        "allow from loopback to any": set(),
+    }.items():
+        for uid, name in (ADA, "ada"), (BAB, "bab"), (NAMELESS, None), (0, "root"):
+            check((rule, uid, is_allowed(called(listening, uid), ["-o", rule], name)), (rule, uid, uid in who))
+PY
+}
+
+@test "auth: another process than ours is who it is, to the kernel" {
+    need setpriv
+    logins <<'PY'
+accounts()
+listening = bound()
+script = """
+import socket, sys
+sock = socket.socket(socket.AF_UNIX)
+sock.connect("/run/socks")
+sock.sendall(bytes.fromhex(sys.argv[1]))
+print(sock.recv(12, socket.MSG_WAITALL).hex())
+"""
+for uid, reply in (ADA, 0), (BAB, 2):
+    command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", sys.executable, "-ISc", script]
+    with subprocess.Popen([*command, (GREETING + REQUEST).hex()], stdout=subprocess.PIPE, text=True) as client:
+        accepted = listening.accept()[0]
+        h = Handler("-o", "allow user ada to any", ends=(socket.socket(), accepted), before=NO_RULE)
+        check(client.stdout.read()[:8], f"0500050{reply}")
+    h.ended(USER="ada" if uid == ADA else "bab", REPLY=str(reply))
+PY
+}
+
+@test "auth: the kernel's word is as good as a password when one is required" {
+    logins <<'PY'
+accounts()
+listening = bound()
+rules = "-o", "allow user ada to any", "-o", "auth password"
+for options in (*users(b"ada:secret\nbob:other\n"), *rules), (*program("#!/bin/sh\nexit 0\n"), *rules):
+    assert is_allowed(called(listening, ADA), options, "ada")
+    assert not is_allowed(called(listening, BAB), options, "bab")
+    assert not is_allowed(called(listening, NAMELESS), options, None)
+    # Who says a password is who he says he is.
+    assert is_allowed(called(listening, BAB), options, "ada", OFFER + login(b"ada", b"secret"), ASKED + RIGHT)
+    assert is_allowed(called(listening, BAB), options, "ada", OFFER_BOTH + login(b"ada", b"secret"), ASKED + RIGHT)
+    assert not is_allowed(called(listening, ADA), options, "bob", OFFER + login(b"bob", b"other"), ASKED + RIGHT)
+    nothing_runs()
+# And a password that is wrong is wrong, whoever says it.
+h = Handler(*users(b"ada:secret\n"), *rules, ends=called(listening, ADA))
+h.client.send(OFFER_BOTH + login(b"ada", b"wrong") + REQUEST)
+turned_away(h, "ada", ASKED + WRONG)
+PY
+}
+
+@test "auth: nobody is known on a pair of sockets, on TCP or on pipes" {
+    logins <<'PY'
+accounts()
+rule = "-o", "allow user any to any", "-o", "allow from unix:0 to any"
+assert not is_allowed(socket.socketpair(), rule, None)
+assert not is_allowed(connection(), rule, None)
+options = *users(b"alice:secret\n"), *rule
+for ends in socket.socketpair, connection:
+    h = Handler(*options, ends=ends())
+    h.client.send(GREETING)
+    check(h.client.end(), (NOT_SERVED, "fin"))
+    h.client.close()
+    h.ended(END="no-method", USER=None)
+    assert is_allowed(ends(), options, "alice", OFFER + login(b"alice", b"secret"), ASKED + RIGHT)
+for options, answer in (rule, CHOSEN + NOT_ALLOWED), (options, NOT_SERVED):
+    h = Handler(*options, stdin=subprocess.PIPE, stdout=subprocess.PIPE, before=NO_RULE)
+    check(h.process.communicate(GREETING + REQUEST, DEADLINE_S)[0], answer)
+    check(h.record().get("STDSOCKS_USER"), None)
+PY
+}
+
+# served_locally NAME COMMAND... - curl goes through the AF_UNIX socket that COMMAND serves, without
+# a password, where one is required; and its user is the one that the rules allow.
+served_locally() {
+    local name=$1 page=$BATS_TEST_TMPDIR/page
+    printf 'auth password\nusers %s\nallow from unix:%s user %s to any\n' "$BATS_TEST_TMPDIR/users" "$(id -u)" \
+        "$(id -un)" >"$BATS_TEST_TMPDIR/conf"
+    (umask 077 && echo alice:secret >"$BATS_TEST_TMPDIR/users")
+    web
+    start "$@" "$STDSOCKS" --trace -f "$BATS_TEST_TMPDIR/conf"
+    wait_path "$BATS_TEST_TMPDIR/socks"
+    curl -sS --max-time "$WAIT_S" --proxy "socks5h://localhost$BATS_TEST_TMPDIR/socks" -o "$page" \
+        "http://127.0.0.1:$WEB/100000"
+    wait_line "$(log web)" "^GET bytes=100000 sha256=$(sha256sum <"$page" | cut -c 1-64)\$"
+    wait_line "$(log "$name")" "^STDSOCKS_USER=$(id -un)\$"
+    # With a password it is that user, and the rules do not allow alice.
+    run -97 curl -sS --max-time "$WAIT_S" --proxy "socks5h://alice:secret@localhost$BATS_TEST_TMPDIR/socks" \
+        "http://127.0.0.1:$WEB/100000"
+    wait_line "$(log "$name")" '^STDSOCKS_USER=alice$'
+}
+
+@test "auth: curl is its user behind s6-ipcserver" {
+    need s6-ipcserver curl
+    served_locally s6 s6-ipcserver "$BATS_TEST_TMPDIR/socks"
+}
+
+@test "auth: curl is its user behind systemd-socket-activate" {
+    need systemd-socket-activate curl
+    served_locally activate systemd-socket-activate --accept --inetd -l "$BATS_TEST_TMPDIR/socks"
+}
+
+@test "auth: curl says its password" {
+    need curl
+    web
+    (umask 077 && echo 'alice:p:a ss' >"$BATS_TEST_TMPDIR/users")
+    launch -- -o "users $BATS_TEST_TMPDIR/users"
+    curl -sS --max-time "$WAIT_S" --proxy "socks5h://${PROXY/ /:}" --proxy-user 'alice:p:a ss' -o /dev/null \
+        "http://127.0.0.1:$WEB/100000"
+    ended END=closed USER=alice
+    run -97 curl -sS --max-time "$WAIT_S" --proxy "socks5h://${PROXY/ /:}" --proxy-user 'alice:p' "http://127.0.0.1:$WEB/1"
+    wait_line "$LOG" '^STDSOCKS_END=login-failed$'
+    run -97 curl -sS --max-time "$WAIT_S" --proxy "socks5h://${PROXY/ /:}" "http://127.0.0.1:$WEB/1"
+    wait_line "$LOG" '^STDSOCKS_END=no-method$'
+}
+
+# By hand
+
+@test "auth: a login typed with --hex is shown as what it is" {
+    upstream sink
+    (umask 077 && echo alice:secret >"$BATS_TEST_TMPDIR/users")
+    typed() {
+        printf '05 01 02  01 05 "alice" 06 "%s"  05 01 00 01 7f000001 %04x' "$1" "$UPSTREAM" |
+            timeout "$WAIT_S" "$STDSOCKS" -f /dev/null -o 'allow to any' -o "users $BATS_TEST_TMPDIR/users" --hex \
+                2>"$(log hex)"
+    }
+    meanings() {
+        printf '%s\n' "$output" | sed 's/.*# //'
+    }
+    run -0 typed secret
+    [[ $(meanings | head -n 8) == "VER 5
+METHOD username/password
+VER 1
+STATUS success
+VER 5
+REP succeeded
+RSV 0
+ATYP IPv4" ]] || fail "$output"
+    grep -q 'user alice CONNECT' "$(log hex)"
+    run -0 typed wrong!
+    [[ $(meanings) == "VER 5
+METHOD username/password
+VER 1
+STATUS failure" ]] || fail "$output"
+    grep -q 'user alice: login failed' "$(log hex)"
+}

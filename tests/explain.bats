@@ -1,0 +1,448 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# --explain: which rule decides, why, and what would open it, of a connection that nobody makes.
+
+# shellcheck disable=SC2154 # run sets stderr
+bats_require_minimum_version 1.5.0
+load helper
+load net/world
+
+export STDSOCKS
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+}
+
+# explain QUESTION [OPTION]... - the answer is $output, and the status 0; nothing is on standard error.
+explain() {
+    run -0 --separate-stderr "$STDSOCKS" -f /dev/null "${@:2}" --explain "$1" </dev/null
+    [[ -z $stderr ]] || fail "said: $stderr"
+}
+
+# decides allow|deny PLACE QUESTION [OPTION]... - that is the answer, and by which rule.
+decides() {
+    local verb=allowed
+    [[ $1 == allow ]] || verb=denied
+    explain "${@:3}"
+    [[ ${lines[-1]} == "$1" && $'\n'$output$'\n' == *$'\n'"  $verb by $2"$'\n'* ]] || fail "not $verb by $2: $output"
+}
+
+# is - the answer is standard input.
+is() {
+    diff - <(printf '%s\n' "$output")
+}
+
+# asked QUESTIONS [OPTION]... - through standard input; the status is $status.
+asked() {
+    run --separate-stderr "$STDSOCKS" -f /dev/null "${@:2}" --explain - <<<"$1"
+}
+
+# answers - how many there are.
+answers() {
+    grep -cxE 'allow|deny' <<<"$output"
+}
+
+# no_question TEXT PATTERN - status 64, nothing on standard output, and one line of advice.
+no_question() {
+    run -64 --separate-stderr "$STDSOCKS" -f /dev/null --explain "$1" </dev/null
+    [[ -z $output && $stderr =~ $2 && $stderr == '--explain: '*'; '* && $stderr != *$'\n'* ]] ||
+        fail "said: $output $stderr"
+}
+
+@test "explain: the rules are shown in their order up to the one that decides, with the reason of each" {
+    explain 'from 9.9.9.9 to 8.8.8.8 port 80'
+    is <<'END'
+from 9.9.9.9 to 8.8.8.8 port 80
+ at 8.8.8.8 (public)
+  built-in 1: deny port 25
+    no: "port" does not hold
+  built-in 2: allow from loopback,private,link-local,unix,stdio to public
+    no: "from" does not hold
+  built-in 3: allow user any to public
+    no: "user" does not hold
+  built-in 4: deny
+    yes: denied
+  denied by built-in 4
+  to allow it: allow from 9.9.9.9 to 8.8.8.8 port 80
+deny
+END
+    explain 'from 10.0.0.7 to 8.8.8.8 port 80'
+    is <<'END'
+from 10.0.0.7 to 8.8.8.8 port 80
+ at 8.8.8.8 (public)
+  built-in 1: deny port 25
+    no: "port" does not hold
+  built-in 2: allow from loopback,private,link-local,unix,stdio to public
+    yes: allowed
+  allowed by built-in 2
+allow
+END
+}
+
+@test "explain: the rules of -o come first, then those of the file with their lines, then the end" {
+    printf '# one\n\ntimeout idle 1h\nallow to 9.9.9.9   # three\n  deny user alice\n' >conf
+    explain 'to 8.8.8.8 port 80' -o 'deny from 10.0.0.0/8' -o 'timeout idle 2h' \
+        -o 'allow command connect to 8.8.4.4' -f conf
+    is <<'END'
+to 8.8.8.8 port 80
+ at 8.8.8.8 (public)
+  -o: deny from 10.0.0.0/8
+    no: "from" does not hold
+  -o: allow command connect to 8.8.4.4
+    no: "to" does not hold
+  conf:4: allow to 9.9.9.9   # three
+    no: "to" does not hold
+  conf:5:   deny user alice
+    no: "user" does not hold
+  denied by end of the rules
+  to allow it: allow from stdio to 8.8.8.8 port 80
+deny
+END
+    explain 'user alice to 8.8.8.8 port 80' -f conf
+    [[ $output == *$'\n  conf:5:   deny user alice\n    yes: denied\n  denied by conf:5\n'* ]]
+}
+
+@test "explain: the first clause that does not hold is named" {
+    local clause
+    for clause in 'from 10.0.0.1' 'user bob' 'to 9.9.9.9' 'to any at 9.9.9.9' 'port 81'; do
+        explain 'to 8.8.8.8 port 80' -o "allow $clause"
+        [[ $clause != *at* ]] || clause='at x'
+        [[ $output == *$'\n    no: "'"${clause%% *}"$'" does not hold\n'* ]] || fail "$clause: $output" || return
+    done
+    explain 'to 8.8.8.8 port 80' -o 'allow user bob to 9.9.9.9 port 81'
+    [[ $output == *$'\n    no: "user" does not hold\n'* ]] || fail "$output" || return
+    explain 'to 8.8.8.8 port 80' -o 'allow port 81 to 9.9.9.9 user bob'
+    [[ $output == *$'\n    no: "port" does not hold\n'* ]] || fail "$output"
+}
+
+@test "explain: each kind of client can be asked for" {
+    local who
+    for who in 127.0.0.1 ::1 10.1.2.3 ::ffff:10.1.2.3 100.64.0.1 fc00::1 169.254.0.1 fe80::1 unix unix:0 unix:54321 \
+        stdio; do
+        decides allow 'built-in 2' "from $who to 8.8.8.8 port 80"
+        decides deny 'built-in 4' "from $who to 10.0.0.1 port 80"
+    done
+    for who in 9.9.9.9 2606:4700::1 203.0.113.5 2001:db8::1 2002:a00:1::1 2606:4700::5efe:10.0.0.1 ::10.0.0.1 \
+        ::ffff:9.9.9.9; do
+        decides deny 'built-in 4' "from $who to 8.8.8.8 port 80"
+        decides allow 'built-in 3' "from $who user alice to 8.8.8.8 port 80"
+        decides allow 'built-in 3' "user alice from $who to 8.8.8.8 port 80"
+        decides deny 'built-in 1' "from $who user alice to 8.8.8.8 port 25"
+        decides deny 'built-in 4' "from $who user alice to 127.0.0.1 port 80"
+    done
+    decides allow 'built-in 2' 'to 8.8.8.8 port 80' # stdio
+}
+
+@test "explain: a user of AF_UNIX has the name that the system knows, unless another one is said" {
+    decides allow -o 'from unix:0 to 8.8.8.8 port 80' -o 'allow user root'
+    decides allow -o 'from unix:0 to 8.8.8.8 port 80' -o 'allow from unix:0'
+    decides deny 'end of the rules' 'from unix:0 to 8.8.8.8 port 80' -o 'allow from unix:1'
+    decides deny 'end of the rules' 'from unix to 8.8.8.8 port 80' -o 'allow from unix:0'
+    decides deny 'end of the rules' 'from unix to 8.8.8.8 port 80' -o 'allow user any'
+    decides deny 'end of the rules' 'from unix:54321 to 8.8.8.8 port 80' -o 'allow user any'
+    decides deny 'end of the rules' 'from unix:0 user alice to 8.8.8.8 port 80' -o 'allow user root'
+    decides allow -o 'from unix:0 user alice to 8.8.8.8 port 80' -o 'allow user alice'
+    decides allow -o 'user alice from unix:0 to 8.8.8.8 port 80' -o 'allow user alice'
+}
+
+@test "explain: an address is shown with what it reaches and its class" {
+    local row host shown
+    for row in \
+        '8.8.8.8|8.8.8.8 (public)' '10.0.0.1|10.0.0.1 (private)' '127.0.0.1|127.0.0.1 (loopback)' \
+        '169.254.169.254|169.254.169.254 (link-local)' '198.18.0.1|198.18.0.1 (special)' \
+        '0.0.0.0|0.0.0.0 (loopback)' '::|:: (loopback)' \
+        '2606:4700:0::1|2606:4700::1 (public)' 'FE80::1|fe80::1 (link-local)' 'ff02::1|ff02::1 (special)' \
+        '::ffff:127.0.0.1|::ffff:7f00:1, which reaches 127.0.0.1 (loopback)' \
+        '::10.0.0.1|::a00:1, which reaches 10.0.0.1 (private)' \
+        '64:ff9b::a9fe:a9fe|64:ff9b::a9fe:a9fe, which reaches 169.254.169.254 (link-local)' \
+        '64:ff9b:1::7f00:1|64:ff9b:1::7f00:1, which reaches 127.0.0.1 (loopback)' \
+        '2002:808:808::1|2002:808:808::1, which reaches 8.8.8.8 (public)' \
+        '2001::f5ff:fffe|2001::f5ff:fffe, which reaches 10.0.0.1 (private)' \
+        '2606:4700::200:5efe:192.168.0.1|2606:4700::200:5efe:c0a8:1, which reaches 192.168.0.1 (private)'; do
+        host=${row%%|*} shown=${row#*|}
+        explain "to $host port 80"
+        [[ ${lines[1]} == " at $shown" ]] || fail "$host: ${lines[1]}" || return
+        if [[ $shown != *'(public)' ]]; then
+            [[ ${lines[-1]} == deny ]] || fail "$output" || return
+        else
+            [[ ${lines[-1]} == allow ]] || fail "$output" || return
+        fi
+    done
+}
+
+@test "explain: the line that it names allows what was denied" {
+    local question remedy
+    for question in 'from 9.9.9.9 to 8.8.8.8 port 80' 'from 2001:db8::5 to 2606:4700::1 port 443' 'to 10.0.0.1 port 1' \
+        'from unix to 127.0.0.1 port 65535' 'from unix:0 to ::1 port 22' 'from fe80::1 to 8.8.8.8 port 25' \
+        'to ::ffff:10.0.0.1 port 80' 'to 2002:7f00:1:: port 80' 'to 0.0.0.0 port 80' 'to :: port 80' \
+        'to 64:ff9b::a00:1 port 80' \
+        'to ff02::1 port 80' 'from 9.9.9.9 user alice to 8.8.8.8 port 25'; do
+        explain "$question"
+        remedy=$(sed -n 's/^  to allow it: //p' <<<"$output")
+        [[ ${lines[-1]} == deny && $remedy == allow\ * ]] || fail "$output" || return
+        decides allow -o "$question" -o "$remedy"
+        decides allow -o "$question" -o "$remedy" -o deny
+    done
+}
+
+@test "explain: names are shown as allowed at public addresses, when a rule does not say at which" {
+    need_world
+    world <<'PY' >answers
+from dns import *
+server = Server({"inner.test": ["fc00::1"], "public.test": ["8.8.8.8"], "both.test": ["127.0.0.1", "8.8.8.8"]})
+command = [STDSOCKS, "-f", "/dev/null", "-o", "allow to .test", "--explain"]
+print(run(*command, "-", text="to inner.test port 80\nto Public.TEST. port 80\n"), end="")
+check(sorted(server.asked), ["A Public.TEST", "A inner.test", "AAAA Public.TEST", "AAAA inner.test"])
+both = run(*command, "to both.test port 80")
+for lines in (" at 8.8.8.8 (public)\n  -o: allow to .test\n    yes: allowed\n  allowed by -o\n",
+              " at 127.0.0.1 (loopback)\n  -o: allow to .test\n    no: without "):
+    assert lines in both, both
+assert both.endswith("\nallow\n"), both
+PY
+    output=$(<answers)
+    is <<'END'
+to inner.test port 80
+  -o: allow to .test
+    perhaps: that hangs on the address
+ at fc00::1 (private)
+  -o: allow to .test
+    no: without "at" a name is allowed at public addresses
+  denied by end of the rules
+  to allow it: allow from stdio to inner.test at fc00::1 port 80
+deny
+to Public.TEST. port 80
+  -o: allow to .test
+    perhaps: that hangs on the address
+ at 8.8.8.8 (public)
+  -o: allow to .test
+    yes: allowed
+  allowed by -o
+allow
+END
+}
+
+@test "explain: a name is looked up only when the rules need its address, and nothing is connected to" {
+    need_world
+    need_wire
+    world <<'PY'
+from dns import *
+from rules import *
+watch = Watch()
+here("8.8.8.8")
+(listening,) = listeners("8.8.8.8")
+port = port_of(listening)
+server = Server({"public.test": ["8.8.8.8"]})
+
+
+def explained(question, *rules):
+    options = [word for rule in rules for word in ("-o", rule)]
+    return run(STDSOCKS, "-f", "/dev/null", *options, "--explain", question).splitlines()
+
+
+for question, rules, answer in [
+    ("to public.test port 25", [], "deny"),
+    ("from 9.9.9.9 to public.test port 80", [], "deny"),
+    ("to public.test port 80", ["deny to .test", "allow to any"], "deny"),
+    ("to public.test port 80", ["allow to other.test"], "deny"),
+    ("to public.test port 80", ["allow to any"], "allow"),
+    ("to 8.8.8.8 port 80", [], "allow"),
+]:
+    check(explained(question, *rules)[-1], answer)
+    check(watch.seen(), [])
+check(server.asked, [])
+
+lines = explained(f"to public.test port {port}")
+check(lines[-1], "allow")
+assert " at 8.8.8.8 (public)" in lines, lines
+check(sorted(server.asked), ["A public.test", "AAAA public.test"])
+check(explained(f"to 8.8.8.8 port {port}")[-1], "allow")
+check(watch.connects(), [])
+assert not is_waiting(listening)
+PY
+}
+
+@test "explain: what is decided is what happens to a connection" {
+    need_world
+    need_wire
+    world <<'PY'
+from dns import *
+from rules import *
+hosts = ["8.8.8.8", "10.0.0.1", "2002:808:808::1", "192.168.0.1", "fc00::1", "127.0.0.1", "::1"]
+here("9.9.9.9", *hosts[:5])
+listening = listeners(*hosts)
+hosts += ["0.0.0.0", "64:ff9b::a00:1"]
+for sock in listening:
+    sock.listen(1000)
+port = port_of(listening[0])
+names = {f"n{i}.test": [host] for i, host in enumerate(hosts)} | {"both.test": ["10.0.0.1", "8.8.8.8"]}
+server = Server(names)
+clients = {"unix": from_pair, "unix:0": lambda: from_path(0), "9.9.9.9": lambda: from_ip("9.9.9.9"),
+           "10.0.0.1": lambda: from_ip("10.0.0.1", "::")}
+for rules in [
+    [], ["allow to .test"], ["allow to both.test at any", "deny to .test", "allow to private"],
+    ["deny to 10.0.0.0/8", "allow"], ["allow from 10.0.0.0/8,unix:0 to any"],
+    ["allow to n1.test at 10.0.0.0/8", "allow user root", "deny from unix", "allow to 2000::/3"],
+    ["deny to private,loopback", "allow to any port 1-65535"],
+]:
+    options = [word for rule in rules for word in ("-o", rule)]
+    questions, outcomes = [], []
+    for who, ends in clients.items():
+        for host in hosts + [name.encode() for name in names]:
+            reply, record = asks(host, port, *options, ends=ends())
+            text = host if isinstance(host, str) else host.decode()
+            outcomes.append((reply == 2, record.get("RULE"), record.get("REMEDY")))
+            questions.append(f"{'deny' if reply == 2 else 'allow'} from {who} to {text} port {port}")
+    said = run(STDSOCKS, "-f", "/dev/null", *options, "--explain", "-", text="\n".join(questions) + "\n")
+    answers = re.split(r"^(?:allow|deny)\n", said, flags=re.MULTILINE)[:-1]
+    for question, (denied, rule, remedy), answer in zip(questions, outcomes, answers, strict=True):
+        assert answer.startswith(question + "\n"), (question, answer)
+        if denied:
+            check(re.findall(r"^  denied by (.*)", answer, re.MULTILINE)[-1], rule)
+            check(re.findall(r"^  to allow it: (.*)", answer, re.MULTILINE)[-1], remedy)
+PY
+}
+
+@test "explain: a name that cannot be found is denied, and said to be that" {
+    need_world
+    world <<'PY'
+from dns import *
+server = Server({"none.test": NXDOMAIN, "empty.test": []})
+for name in "none.test", "empty.test":
+    said = run(STDSOCKS, "-f", "/dev/null", "--explain", f"to {name} port 80").splitlines()
+    assert said[-1] == "deny" and said[-2].startswith("  not found: "), said
+    run(STDSOCKS, "-f", "/dev/null", "--explain", f"deny to {name} port 80")
+PY
+}
+
+@test "explain: an expected answer that comes is status 0, and another one is 78 and named" {
+    explain 'allow to 8.8.8.8 port 80'
+    [[ ${lines[0]} == 'allow to 8.8.8.8 port 80' && ${lines[-1]} == allow ]] || fail "$output" || return
+    explain 'deny to 10.0.0.1 port 80'
+    [[ ${lines[-1]} == deny ]] || fail "$output" || return
+    run -78 --separate-stderr "$STDSOCKS" -f /dev/null --explain 'deny to 8.8.8.8 port 80'
+    [[ $stderr == 'expected deny, and the answer is allow: deny to 8.8.8.8 port 80' && ${lines[-1]} == allow ]] ||
+        fail "$output $stderr" || return
+    run -78 --separate-stderr "$STDSOCKS" -f /dev/null --explain 'allow to 10.0.0.1 port 80'
+    [[ $stderr == 'expected allow, and the answer is deny: allow to 10.0.0.1 port 80' && ${lines[-1]} == deny ]] ||
+        fail "$output $stderr"
+}
+
+@test "explain: a file of expectations is read to its end, without comments and empty lines" {
+    asked $'# what may be\n\nallow to 8.8.8.8 port 80\n \t \n  # more\n\tdeny  to 10.0.0.1\tport "80"  # never
+to 127.0.0.1 port 1'
+    ((status == 0)) && [[ -z $stderr ]] || fail "$status $stderr" || return
+    (($(answers) == 3)) && [[ $output == $'allow to 8.8.8.8 port 80\n'* ]] || fail "$output" || return
+    [[ $output != *'what may be'* && $output != *'# more'* ]]
+
+    asked $'allow to 10.0.0.1 port 80\nallow to 8.8.8.8 port 80\ndeny to 8.8.8.8 port 80\nallow to 8.8.8.8 port 81'
+    ((status == 78)) || fail "$status" || return
+    [[ $(grep -c . <<<"$stderr") == 2 ]] && (($(answers) == 4)) || fail "$stderr $output" || return
+
+    asked ''
+    ((status == 0)) && [[ -z $output$stderr ]]
+    run -0 "$STDSOCKS" -f /dev/null --explain - </dev/null
+    [[ -z $output ]]
+    run -0 "$STDSOCKS" -f /dev/null --explain - < <(printf 'allow to 8.8.8.8 port 80')
+    [[ ${lines[-1]} == allow ]]
+}
+
+@test "explain: a line that is no question is named with its number, and status 64 is the end of it" {
+    asked $'allow to 8.8.8.8 port 80\n\nnonsense\nallow to 10.0.0.1 port 80\ndeny to 10.0.0.1 port 80'
+    ((status == 64)) || fail "$status" || return
+    [[ $stderr == 'standard input:3: '*'; '*$'\n''expected allow, '* ]] || fail "$stderr" || return
+    (($(answers) == 3)) || fail "$output" || return
+    asked $'allow to 10.0.0.1 port 80\nnonsense'
+    ((status == 64)) || fail "$status" || return
+    asked $'nonsense\nallow to 8.8.8.8 port 80'
+    ((status == 64)) || fail "$status"
+}
+
+@test "explain: lines may end in CRLF" {
+    asked $'# a comment\r\n\r\nallow to 8.8.8.8 port 80\r\ndeny to 10.0.0.1 port 80\r'
+    ((status == 0)) && [[ -z $stderr ]] || fail "$status $stderr" || return
+    (($(answers) == 2)) || fail "$output"
+}
+
+@test "explain: a line with a NUL byte or of more than 1024 bytes is no question" {
+    local long
+    run -64 --separate-stderr "$STDSOCKS" -f /dev/null --explain - \
+        < <(printf 'allow to 8.8.8.8 port 80\0\nto 8.8.8.8 port 80\n')
+    [[ $stderr == 'standard input:1: the line has a NUL byte; '* && ${lines[-1]} == allow ]] ||
+        fail "$output $stderr" || return
+    run -64 --separate-stderr "$STDSOCKS" -f /dev/null --explain - < <(printf '\0\n')
+    [[ $stderr == 'standard input:1: '* ]] || fail "$stderr" || return
+    run -64 --separate-stderr "$STDSOCKS" -f /dev/null --explain - < <(printf '  \0# x\n')
+    [[ $stderr == 'standard input:1: '* ]] || fail "$stderr" || return
+    printf -v long '%-1024s' 'allow to 8.8.8.8 port 80'
+    explain "$long"
+    asked "$long"
+    ((status == 0)) || fail "$stderr" || return
+    no_question "$long " 'the line is too long'
+    asked "$long "$'\nallow to 8.8.8.8 port 80'
+    ((status == 64)) && [[ $stderr == 'standard input:1: the line is too long; '* && ${lines[-1]} == allow ]] ||
+        fail "$stderr" || return
+    run -64 --separate-stderr "$STDSOCKS" -f /dev/null --explain - < <(head -c 3000000 /dev/zero | tr '\0' a)
+    [[ $stderr == 'standard input:1: the line is too long; '* ]] || fail "$stderr"
+}
+
+@test "explain: what is no question is status 64, with an example" {
+    local question
+    no_question '' 'no destination or no port; ask, for example: '
+    no_question 'allow' 'no destination or no port'
+    no_question 'to 8.8.8.8' 'no destination or no port'
+    no_question 'port 80' 'no destination or no port'
+    no_question '# to 8.8.8.8 port 80' 'no destination or no port'
+    no_question 'to 8.8.8.8 port 80 "' 'a quote is left open'
+    for question in 'to 8.8.8.8 port' 'to 8.8.8.8 port 0' 'to 8.8.8.8 port 65536' 'to 8.8.8.8 port http' \
+        'to 8.8.8.8 port 80-81' 'to 8.8.8.8 port -1' 'to 8.8.8.8 port ""' \
+        'To 8.8.8.8 port 80' 'allow allow to 8.8.8.8 port 80' 'perhaps to 8.8.8.8 port 80' 'to 8.8.8.8 port 80 deny' \
+        'to "" port 80' 'to a..b port 80' 'to .example.com port 80' 'to 127.1 port 80' \
+        'to 0x7f000001 port 80' 'to ::1%lo port 80' \
+        'to 8.8.8.8:80 port 80' 'to [::1] port 80' 'to 10.0.0.0/8 port 80' "to $(printf 'a%.0s' {1..64}).test port 80" \
+        "to $(printf 'abcd.%.0s' {1..60})test port 80" \
+        'from nobody to 8.8.8.8 port 80' 'from any to 8.8.8.8 port 80' 'from 10.0.0.0/8 to 8.8.8.8 port 80' \
+        'from "" to 8.8.8.8 port 80' \
+        'from unix: to 8.8.8.8 port 80' 'from unix:root to 8.8.8.8 port 80' 'from unix:4294967296 to 8.8.8.8 port 80' \
+        'from unixx to 8.8.8.8 port 80' 'from fe80::1%lo to 8.8.8.8 port 80' 'from 127.1 to 8.8.8.8 port 80' \
+        'command bind to 8.8.8.8 port 80' 'command 1 to 8.8.8.8 port 80' 'to 8.8.8.8 at 8.8.8.8 port 80'; do
+        no_question "$question" 'not understood, with what follows it: ".*"; ask, for example: '
+    done
+    run -64 "$STDSOCKS" -f /dev/null --explain
+    run -64 "$STDSOCKS" -f /dev/null --explain to 8.8.8.8 port 80
+    explain 'port 80 command connect to 8.8.8.8 user alice from 9.9.9.9'
+    [[ ${lines[-1]} == allow ]]
+}
+
+@test "explain: what a question says is not sent to a terminal as it is" {
+    asked $'to \e[31m.test port 80\nuser \e]0;x\a to 8.8.8.8 port 80'
+    ! grep -qP '[\x00-\x08\x0b-\x1f\x7f]' <<<"$stderr" || fail "standard error has control characters" || return
+    ! grep -qP '[\x00-\x08\x0b-\x1f\x7f]' <<<"$output" || fail "standard output has control characters"
+}
+
+@test "explain: a configuration with a mistake answers nothing, with status 78" {
+    printf 'allow to any\nallow too any\n' >conf
+    run -78 --separate-stderr "$STDSOCKS" -f conf --explain 'to 8.8.8.8 port 80' </dev/null
+    [[ -z $output && $stderr == *'conf:2: no such clause: "too"; '* ]] || fail "$output $stderr" || return
+    run -78 --separate-stderr "$STDSOCKS" -f conf --explain - <<<'to 8.8.8.8 port 80'
+    [[ -z $output ]]
+    run -78 --separate-stderr "$STDSOCKS" -f conf --explain 'nonsense' </dev/null
+    run -78 --separate-stderr "$STDSOCKS" -f nowhere --explain 'to 8.8.8.8 port 80' </dev/null
+    [[ -z $output && $stderr == *nowhere* ]]
+    printf 'allow to any\n' >conf
+    chmod o+w conf
+    run -78 --separate-stderr "$STDSOCKS" -f conf --explain 'to 8.8.8.8 port 80' </dev/null
+    [[ -z $output && $stderr == *'everyone can write to it'* ]]
+}
+
+@test "explain: expectations that cannot be read are not met" {
+    run --separate-stderr "$STDSOCKS" -f /dev/null --explain - </
+    ((status != 0)) && [[ -n $stderr ]] || fail "a directory: status $status $stderr" || return
+    # shellcheck disable=SC2016 # for the other shell
+    run --separate-stderr bash -c '"$STDSOCKS" -f /dev/null --explain - <&-'
+    ((status != 0)) && [[ -n $stderr ]] || fail "closed: status $status $stderr"
+}
+
+@test "explain: an answer that cannot be written is a failure of the system" {
+    # shellcheck disable=SC2016 # for the other shell
+    run -71 bash -c '"$STDSOCKS" -f /dev/null --explain "to 8.8.8.8 port 80" >/dev/full'
+}

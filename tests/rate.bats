@@ -1,0 +1,117 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# The rate of a connection: a limit that holds in its own direction, and nowhere else.
+
+load helper
+
+# measure UP DOWN - move so much in each direction at once, and check what each receiver has seen, in
+# bytes a second: within a tenth of the limit, or, where it is "fast", well above those used here.
+measure() {
+    python "$@" <<'PY'
+FIRST = 512 * 1024  # what is let through at once is not measured
+
+def receive(peer, size, results, name):
+    peer.recv(FIRST)
+    since_s = time.monotonic()
+    data = peer.recv(size - FIRST)
+    results[name] = len(data) / (time.monotonic() - since_s)
+    check(data, pattern(size)[FIRST:])
+
+def wanted(word):
+    return None if word == "fast" else int(word)
+
+rates = {name: wanted(word) for name, word in zip(("up", "down"), sys.argv[1:])}
+sizes = {name: int(rate * 3) + FIRST if rate else 48 * MIB for name, rate in rates.items()}
+pattern(48 * MIB)
+for attempt in range(3):  # a busy machine may make one slow, but nothing makes it fast
+    client, upstream = pair()
+    results = {}
+    with meanwhile(receive, upstream, sizes["up"], results, "up"):
+        with meanwhile(receive, client, sizes["down"], results, "down"):
+            with meanwhile(client.send, pattern(sizes["up"])):
+                upstream.send(pattern(sizes["down"]))
+    client.close()
+    upstream.close()
+    print(results)
+    for name, rate in rates.items():
+        assert not rate or results[name] <= rate * 1.1, f"{name}: {results[name]}, not {rate}"
+    if all(results[name] >= (rate * 0.9 if rate else 10e6) for name, rate in rates.items()):
+        raise SystemExit
+raise AssertionError(f"slower than that: {results}")
+PY
+}
+
+@test "rate: down holds within a tenth, and up is fast" {
+    launch -- -o 'rate down 2M'
+    measure fast 2000000
+}
+
+@test "rate: up holds within a tenth, and down is fast" {
+    launch -- -o 'rate up 2M'
+    measure 2000000 fast
+}
+
+@test "rate: each direction has its own" {
+    launch -- -o 'rate up 2000K' -o 'rate down 1000000'
+    measure 2000000 1000000
+}
+
+@test "rate: both directions are fast when it is none, or not said" {
+    launch -- -o 'rate up 1K' -o 'rate up none' -o 'rate down 1K' -o 'rate down none'
+    measure fast fast
+    launch
+    measure fast fast
+}
+
+# 2^32 is 4294967296: cut to 32 bits, this would be 704 bytes a second.
+@test "rate: a rate above 4 GB a second is no small one" {
+    launch -- -o 'rate up 4294968K' -o 'rate down 1000G'
+    measure fast fast
+}
+
+@test "rate: the handshake and a short answer need no time under the smallest rate" {
+    launch -- -o 'rate up 1K' -o 'rate down 1K'
+    python <<'PY'
+since_s = time.monotonic()
+client, upstream = pair(b"question")
+check(upstream.recv(8), b"question")
+upstream.send(b"the answer")
+check(client.recv(10), b"the answer")
+upstream.fin()
+check(client.end(), (b"", "fin"))
+client.fin()
+check(upstream.end(), (b"", "fin"))
+assert time.monotonic() - since_s < 2
+PY
+    ended END=closed BYTES_UP=8 BYTES_DOWN=10
+}
+
+@test "rate: it does no harm where the client has no TCP" {
+    launch -l "$BATS_TEST_TMPDIR/socks" -- -o 'rate down 1M' -o 'rate up 500G'
+    measure fast fast
+    python "$STDSOCKS" <<'PY'
+with Piped([sys.argv[1], "-o", "allow to any", "-o", "rate down 1M", "-o", "rate up 500G"]) as piped:
+    upstream = piped.open()
+    piped.send(b"question")
+    check(upstream.recv(8), b"question")
+    upstream.send(pattern(10000))
+    check(piped.recv(10000), pattern(10000))
+    upstream.close()
+    piped.close_stdin()
+    check(piped.status(), 0)
+PY
+}
+
+@test "rate: a limit ends nobody whose bytes it holds back" {
+    launch -- -o 'rate down 200K' -o 'timeout idle 1s' -o 'timeout half-closed 1s'
+    python <<'PY'
+client, upstream = pair()
+client.fin()
+check(upstream.end(), (b"", "fin"))
+with meanwhile(upstream.send, pattern(500000)):
+    check(client.recv(500000), pattern(500000))
+upstream.fin()
+check(client.end(), (b"", "fin"))
+PY
+    ended END=closed BYTES_DOWN=500000
+}

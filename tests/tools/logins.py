@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: ISC
+"""Logins (RFC 1929), and looks into processes, to see where a secret has gone. For scripts in a world."""
+
+import collections
+import shutil
+
+import world
+from socks import *
+from world import *
+
+OFFER = b"\x05\x01\x02"  # RFC 1928 s3: one method, "username/password"
+OFFER_BOTH = b"\x05\x02\x00\x02"
+ASKED = b"\x05\x02"
+NOT_SERVED = b"\x05\xff"
+RIGHT, WRONG = b"\x01\x00", b"\x01\x01"  # RFC 1929 s2
+REFUSED = b"\x05\x01\x00\x01" + bytes(6)
+NOT_ALLOWED = b"\x05\x02\x00\x01" + bytes(6)
+
+USERS = "/run/users"
+PROGRAM = "/run/program"
+SECRET, OTHER = b"kXq7vRw2-Zp9mLt4bNs8y", b"Hd3Jf6Gu1-Qe5Wc0oTi7x"  # no eight bytes of them are anywhere else
+
+# A command before the handler that takes "allow to any" out of its arguments (world.py).
+NO_RULE = ["sh", "-c", 'program=$1; shift 3; exec "$program" "$@"', "sh"]
+
+STDSOCKS = world.STDSOCKS = shutil.copy(STDSOCKS, "/run/stdsocks")  # where users other than root can start it
+
+(UPSTREAM,) = listeners("127.0.0.1")
+REQUEST = request("127.0.0.1", port_of(UPSTREAM))
+
+
+def login(name, secret, version=1):
+    return bytes([version, len(name)]) + name + bytes([len(secret)]) + secret
+
+
+def users(text, path=USERS, mode=0o600):
+    """A file of users, and the option that names it."""
+    with open(path, "wb") as file:
+        file.write(text)
+    os.chmod(path, mode)
+    return "-o", f"users {path}"
+
+
+def program(script, path=PROGRAM, words=""):
+    """A checkpassword program, and the option that names it."""
+    if script is not None:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(script)
+        os.chmod(path, 0o755)
+    return "-o", f"checkpassword {path} {words}"
+
+
+def shown(name):
+    """As a record shows a name."""
+    short = {b"\n": "\\n", b"\r": "\\r", b"\t": "\\t", b'"': '\\"', b"\\": "\\\\"}
+    return "".join(short.get(bytes([byte]), chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}") for byte in name)
+
+
+def served(h):
+    """The client gets its reply and a connection, which ends in order."""
+    check(h.client.recv(10)[:4], b"\x05\x00\x00\x01")
+    upstream = accept(UPSTREAM)
+    upstream.fin()
+    check(h.client.end(), (b"", "fin"))
+    h.client.close()
+    upstream.close()
+
+
+def turned_away(h, name, answer=WRONG, status=0, **fields):
+    """The login has failed, and what lies behind it was not looked at."""
+    check(h.client.end(), (answer, "fin"))
+    h.client.close()
+    wanted = {"END": "login-failed", "CLOSED_BY": "stdsocks"} | fields
+    h.ended(status, USER=name, COMMAND=None, DST=None, REPLY=None, **wanted)
+    assert not is_waiting(UPSTREAM), "there was a connection to upstream"
+    UPSTREAM.settimeout(DEADLINE_S)
+
+
+def enters(options, name, secret):
+    """Whether this login is right. Whichever it is, all that has to follow is checked."""
+    h = Handler(*options)
+    h.client.send(OFFER + login(name, secret) + REQUEST)
+    check(h.client.recv(2), ASKED)
+    status = h.client.recv(2)
+    if status == RIGHT:
+        served(h)
+        h.ended(END="closed", REPLY="0", USER=shown(name))
+        return True
+    check(status, WRONG)
+    turned_away(h, shown(name), b"")
+    return False
+
+
+class Waiting:
+    """A checkpassword program that tells when it has begun, and waits for its exit status."""
+
+    def __init__(self):
+        os.mkfifo("/run/begun")
+        os.mkfifo("/run/status")
+        self.options = program('#!/bin/sh\necho >/run/begun\nread -r status </run/status\nexit "$status"\n')
+
+    def has_begun(self):
+        with open("/run/begun", encoding="ascii") as begun:
+            begun.read()
+
+    def exits(self, status):
+        with open("/run/status", "w", encoding="ascii") as file:
+            file.write(f"{status}\n")
+
+
+def near_misses(text):
+    """What is nearly the text: its proper prefixes, longer ones, with NULs, and with one bit another."""
+    yield from (text[:n] for n in range(len(text)))
+    yield from (text + more for more in (b"\0", b" ", b"\n", b"\r", b"a", b":", text, bytes(255 - len(text))))
+    yield b"\0" + text
+    yield from (text[:n] + b"\0" + text[n:] for n in range(1, len(text)))
+    yield from (text[:n] + b"\0" + text[n + 1 :] for n in range(len(text)))
+    yield text.upper()
+    for n, byte in enumerate(text):
+        yield from (text[:n] + bytes([byte ^ 1 << bit]) + text[n + 1 :] for bit in range(8))
+
+
+def nobody(options, pattern, secrets=(), **popen):
+    """Under this configuration nobody is served, everybody is told so, and --check tells why."""
+    done = subprocess.run([STDSOCKS, "-f", "/dev/null", *options, "--check"], capture_output=True, text=True,
+                          check=False, **popen)
+    said = done.stderr
+    check((done.returncode, done.stdout), (78, ""))
+    assert re.search(pattern, said), f"--check says: {said}"
+    assert all("; " in line for line in said.splitlines()), said
+    for sent, answer, end in ((GREETING + REQUEST, CHOSEN + REFUSED, "failed"),
+                              (OFFER_BOTH + REQUEST, CHOSEN + REFUSED, "failed"),
+                              (OFFER + login(b"alice", b"secret") + REQUEST, NOT_SERVED, "no-method")):
+        h = Handler("-f", "/dev/null", *options, **popen)
+        h.client.send(sent)
+        check(h.client.end(), (answer, "fin"))
+        h.client.close()
+        h.ended(78, END=end)
+        assert re.search(pattern, h.said()), f"the handler says: {h.said()}"
+        said += h.said()
+    assert not is_waiting(UPSTREAM), "there was a connection to upstream"
+    UPSTREAM.settimeout(DEADLINE_S)
+    for secret in secrets:
+        assert secret not in said, f"a secret is told: {said}"
+
+
+# Processes
+
+
+def processes():
+    """All of this world but this script; those that have ended, and wait for it to see that, are none."""
+    alive = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+                if pid != "1" and stat.read().rpartition(")")[2].split()[0] not in "ZX":
+                    alive.append(int(pid))
+    return alive
+
+
+def nothing_runs():
+    eventually(lambda: not processes(), "no process is left")
+
+
+def child_of(pid):
+    """The one process that this one has split off."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        (child,) = children.read().split()
+        return int(child)
+
+
+def pieces(secret):
+    """What tells that it, or most of it, is somewhere."""
+    return {secret[at : at + 8] for at in range(len(secret) - 7)}
+
+
+def holds(data, secrets):
+    return any(piece in data for secret in secrets for piece in pieces(secret))
+
+
+def in_memory(pid, *secrets):
+    """Whether a part of a secret is anywhere in what this process can read or write."""
+    looked_at = 0
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            start, end = (int(word, 16) for word in line.split()[0].split("-"))
+            if line.split()[1][0] != "r" or "[v" in line:  # [vvar], [vdso], [vsyscall]
+                continue
+            memory.seek(start)
+            data = memory.read(end - start)
+            check(len(data), end - start)
+            looked_at += len(data)
+            if holds(data, secrets):
+                return True
+    assert looked_at > 65536, looked_at
+    return False
+
+
+def in_public(*secrets):
+    """Whether a part of one is in the arguments or the environment of any process."""
+    found = False
+    for pid in ["1", *map(str, processes())]:
+        for name in "cmdline", "environ":
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                with open(f"/proc/{pid}/{name}", "rb") as file:
+                    found = found or holds(file.read(), secrets)
+    return found
+
+
+def core_limit(pid):
+    with open(f"/proc/{pid}/limits", encoding="ascii") as limits:
+        return re.search(r"^Max core file size +(\S+) +(\S+)", limits.read(), re.MULTILINE).groups()
+
+
+def owner(pid):
+    """Of its files in /proc: root where a process cannot be dumped, or read by its equals (proc(5))."""
+    return os.stat(f"/proc/{pid}/environ").st_uid
+
+
+def calls(path):
+    """Of strace -f -o PATH: (process, system call, its arguments and result), in order."""
+    found = []
+    with open(path, encoding="utf-8", errors="replace") as log:
+        for line in log:
+            if match := re.match(r"(\d+) +(\w+)\((.*)", line):
+                found.append(Call(int(match[1]), match[2], match[3]))
+    return found
+
+
+Call = collections.namedtuple("Call", "pid name rest")
+
+
+def tells(said, *secrets):
+    """Whether a part of one is in this trace, or among the bytes that it shows."""
+    digits = re.findall(r"^((?:[0-9a-f]{2} )*[0-9a-f]{2}) *# ", said, re.MULTILINE)
+    return holds(said.encode(), secrets) or holds(bytes.fromhex("".join(digits)), secrets)
+
+
+# Users whom the kernel knows
+
+ADA, BAB, NAMELESS = 4001, 4002, 4003
+LOCAL = "/run/socks"
+
+
+def accounts():
+    with open("/etc/passwd", "a", encoding="utf-8") as passwd:
+        passwd.write(f"ada:x:{ADA}:{ADA}::/:/bin/false\nbab:x:{BAB}:{BAB}::/:/bin/false\n")
+
+
+def bound(address=LOCAL):
+    """A listening AF_UNIX socket, open to everybody."""
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(address)
+    if address[0] == "/":
+        os.chmod(address, 0o777)
+    listening.listen()
+    return listening
+
+
+def called(listening, uid):
+    """A connection that this user has made: both ends."""
+    client = socket.socket(socket.AF_UNIX)
+    os.seteuid(uid)
+    try:
+        client.connect(listening.getsockname())
+    finally:
+        os.seteuid(0)
+    return client, listening.accept()[0]
+
+
+def is_allowed(ends, options, user, sent=GREETING, answer=CHOSEN):
+    """Whether the rules among the options, and no others, serve this; the record names the user."""
+    h = Handler(*options, ends=ends, before=NO_RULE)
+    h.client.send(sent + REQUEST)
+    check(h.client.recv(len(answer)), answer)
+    reply = h.client.recv(10)
+    if reply[1] == 0:
+        upstream = accept(UPSTREAM)
+        upstream.fin()
+        check(h.client.end(), (b"", "fin"))
+        h.client.close()
+        h.ended(END="closed", USER=user)
+        return True
+    check(reply, NOT_ALLOWED)
+    h.client.close()
+    h.ended(END="refused", USER=user, REPLY="2")
+    assert not is_waiting(UPSTREAM), "there was a connection to upstream"
+    UPSTREAM.settimeout(DEADLINE_S)
+    return False
+
+
+# Steps
+
+PTRACE_TRACEME, PTRACE_SINGLESTEP, PTRACE_SYSCALL, PTRACE_SETOPTIONS = 0, 9, 24, 0x4200
+PTRACE_O_TRACESYSGOOD, PTRACE_O_EXITKILL = 1, 1 << 20
+
+
+def ptrace(what, pid, data=0):
+    sys_call(libc.ptrace, ctypes.c_long(what), ctypes.c_long(pid), ctypes.c_long(0), ctypes.c_long(data))
+
+
+def steps(options, name, secret):
+    """How many instructions lie between the method and the answer to this login."""
+    ends = socket.socketpair()
+    client = Peer(ends[0])
+    client.send(OFFER + login(name, secret) + REQUEST)
+    h = Handler(*options, trace=False, ends=ends, preexec_fn=lambda: ptrace(PTRACE_TRACEME, 0))
+    os.waitpid(h.pid, 0)  # its execve()
+    ptrace(PTRACE_SETOPTIONS, h.pid, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)
+
+    def until(answer, how):
+        """Let it go on, stop by stop, until the client has this; how many stops that were."""
+        client.sock.setblocking(False)
+        for count in range(10000000):
+            with contextlib.suppress(BlockingIOError):
+                check(client.sock.recv(2), answer)
+                return count
+            ptrace(how, h.pid)
+            status = os.waitpid(h.pid, 0)[1]
+            assert os.WIFSTOPPED(status), status
+        raise AssertionError("no answer")
+
+    until(ASKED, PTRACE_SYSCALL)
+    count = until(WRONG, PTRACE_SINGLESTEP)
+    h.process.kill()
+    h.process.wait()
+    return count
