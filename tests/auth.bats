@@ -523,7 +523,9 @@ PY
     logins <<'PY'
 assert enters(program("#!/bin/sh\ngrep -E '^Sig(Blk|Ign)' /proc/self/status >/run/told\n"), b"alice", b"secret")
 with open("/run/told", encoding="ascii") as told:
-    check(told.read().split(), ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16])
+    blocked, ignored = (int(line.split()[1], 16) for line in told)
+# Of the ignored ones those of the C library itself, 32 and 33, may come from who runs the tests.
+check((blocked, ignored & 0x7fffffff), (0, 0))
 PY
 }
 
