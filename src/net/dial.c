@@ -17,26 +17,27 @@ struct race {
 	const struct dial_source *source;
 	size_t started, running;
 	int error; /* 0, or the -errno of the attempt that got furthest */
-	struct pollfd attempts[RESOLVE_MAX + 1]; /* the last one is wait_poll()'s */
-	struct addr remote, local;               /* of the winner */
+	struct pollfd attempts[DIAL_MAX + 1]; /* the last one is wait_poll()'s */
+	struct addr remote, local;            /* of the winner */
 };
 
 void dial_order(struct resolve_list *list)
 {
-	const struct resolve_list given = *list;
-	enum addr_kind first = given.addrs[0].kind;
+	struct addr given[DIAL_MAX];
+	enum addr_kind first = list->addrs[0].kind;
 	size_t same = 0, other = 0;
 
-	for (size_t i = 0; i < given.count; i++) {
+	memcpy(given, list->addrs, list->count * sizeof given[0]);
+	for (size_t i = 0; i < list->count; i++) {
 		bool want_same = i % 2 == 0;
-		while (same < given.count && given.addrs[same].kind != first)
+		while (same < list->count && given[same].kind != first)
 			same++;
-		while (other < given.count && given.addrs[other].kind == first)
+		while (other < list->count && given[other].kind == first)
 			other++;
-		if (same == given.count || (!want_same && other < given.count))
-			list->addrs[i] = given.addrs[other++];
+		if (same == list->count || (!want_same && other < list->count))
+			list->addrs[i] = given[other++];
 		else
-			list->addrs[i] = given.addrs[same++];
+			list->addrs[i] = given[same++];
 	}
 }
 

@@ -8,6 +8,9 @@
 /* RFC 8305 s8: Connection Attempt Delay, the recommended value. */
 #define DIAL_DELAY_US INT64_C(250000)
 
+/* Addresses that are tried at the most. */
+#define DIAL_MAX 32
+
 /* Where connections come from. All zero: wherever the kernel says. */
 struct dial_source {
 	const struct addr *ipv4, *ipv6; /* NULL: any. One alone excludes the other family. */
@@ -15,11 +18,11 @@ struct dial_source {
 	uint32_t mark;                  /* SO_MARK; 0: none */
 };
 
-/* Puts the addresses in the order of RFC 8305 s4: families take turns, beginning with the first
+/* Puts the addresses, at most DIAL_MAX, in the order of RFC 8305 s4: families take turns, beginning with the first
  * one's; within a family the order stays. */
 void dial_order(struct resolve_list *list);
 
-/* Connects to the first address of the list that answers: the next one is tried DIAL_DELAY_US
+/* Connects to the first address of the list, of at most DIAL_MAX, that answers: the next one is tried DIAL_DELAY_US
  * after the one before it, or at once when one has failed. The descriptor, non-blocking and the
  * caller's; *ret_remote is where it leads and *ret_local our own end. Or -errno when deadline_us is
  * past (-ETIMEDOUT), SIGTERM came (-ECANCELED), *source cannot be had (-EADDRNOTAVAIL), or all have

@@ -6,8 +6,10 @@
 
 #include "wire/addr.h"
 
-/* More than any host that wants to be reached has; a sensible list is two to eight. */
-#define RESOLVE_MAX 32
+/* More than any host that wants to be reached has; a sensible list is two to eight. What a stranger's
+ * DNS says is read so far, that an address which may be tried is not hidden behind many that may
+ * not. */
+#define RESOLVE_MAX 1024
 
 struct resolve_list {
 	size_t count;

@@ -334,13 +334,14 @@ static bool is_loop(const struct session *s, const struct addr *to)
 		(sockaddr_is_own(to) || sockaddr_is_own(&inside));
 }
 
-/* Judges each address of the list, and keeps those that may be connected to. */
+/* Judges the addresses of the list one by one, and keeps those that may be connected to, DIAL_MAX at the
+ * most. */
 static bool judge_addresses(struct session *s, struct resolve_list *list)
 {
 	struct judge_verdict verdict, denied = {0};
 	size_t kept = 0, last_denied = 0;
 
-	for (size_t i = 0; i < list->count; i++) {
+	for (size_t i = 0; i < list->count && kept < DIAL_MAX; i++) {
 		s->facts.reached = list->addrs[i];
 		verdict = judge(&s->input->settings->rules, &s->facts, NULL);
 		if (verdict.allowed != RULE_YES) {

@@ -91,9 +91,9 @@ static void orders_every_short_list(void)
 
 static void orders_the_longest_list(void)
 {
-	char families[RESOLVE_MAX + 1] = {0};
-	for (size_t sixes = 0; sixes <= RESOLVE_MAX; sixes++) {
-		memset(families, '4', RESOLVE_MAX);
+	char families[DIAL_MAX + 1] = {0};
+	for (size_t sixes = 0; sixes <= DIAL_MAX; sixes++) {
+		memset(families, '4', DIAL_MAX);
 		memset(families, '6', sixes);
 		is_well_ordered(families);
 	}
