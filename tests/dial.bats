@@ -385,6 +385,19 @@ assert not is_waiting(listening)
 PY
 }
 
+# The kernel takes a network's broadcast address for a source, and goes from another.
+@test "dial: nothing is relayed when the connection left from elsewhere" {
+    world <<'PY'
+ip("address add 192.0.2.5/24 brd 192.0.2.255 dev lo")
+(listening,) = listeners("192.0.2.5")
+h = Handler("-o", "source 192.0.2.255")
+check(h.connect("192.0.2.5", port_of(listening)), 1)
+check(h.client.end(), (b"", "fin"))
+h.client.close()
+h.ended(71, END="failed", REPLY="1", ERRNO="99", REACHED=None)
+PY
+}
+
 @test "dial: nothing is reached when the mark needs a privilege that the handler lacks" {
     world <<'PY'
 (listening,) = listeners("127.0.0.1")

@@ -302,15 +302,19 @@ for rules in [
 PY
 }
 
-@test "explain: a name that cannot be found is denied, and said to be that" {
+@test "explain: of a name that cannot be found nothing is known, and no expectation is met" {
     need_world
     world <<'PY'
 from dns import *
 server = Server({"none.test": NXDOMAIN, "empty.test": []})
 for name in "none.test", "empty.test":
     said = run(STDSOCKS, "-f", "/dev/null", "--explain", f"to {name} port 80").splitlines()
-    assert said[-1] == "deny" and said[-2].startswith("  not found: "), said
-    run(STDSOCKS, "-f", "/dev/null", "--explain", f"deny to {name} port 80")
+    assert said[-1] == "unknown" and said[-2].startswith("  not found: "), said
+    for expected in "allow", "deny":
+        done = subprocess.run([STDSOCKS, "-f", "/dev/null", "--explain", f"{expected} to {name} port 80"],
+                              capture_output=True, text=True, check=False)
+        check(done.returncode, 78)
+        assert done.stderr.startswith(f"expected {expected}, and the answer is unknown: "), done.stderr
 PY
 }
 

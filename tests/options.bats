@@ -248,8 +248,10 @@ PY
     wrong "^$FILE:1048561: not a duration: \"2x\"; " -f "$FILE"
 }
 
-@test "options: a file may be empty, or have no newline at its end, or CRs" {
+@test "options: a file may be blank, or have no newline at its end, or CRs there; without a byte it is wrong" {
     : >"$FILE"
+    wrong "^$FILE: empty; " -f "$FILE"
+    printf '\n' >"$FILE"
     right -f "$FILE"
     printf 'timeout idle 2h' >"$FILE"
     right -f "$FILE"

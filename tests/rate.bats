@@ -57,7 +57,7 @@ PY
 }
 
 @test "rate: both directions are fast when it is none, or not said" {
-    launch -- -o 'rate up 1K' -o 'rate up none' -o 'rate down 1K' -o 'rate down none'
+    launch -- -o 'rate up 10K' -o 'rate up none' -o 'rate down 10K' -o 'rate down none'
     measure fast fast
     launch
     measure fast fast
@@ -70,7 +70,7 @@ PY
 }
 
 @test "rate: the handshake and a short answer need no time under the smallest rate" {
-    launch -- -o 'rate up 1K' -o 'rate down 1K'
+    launch -- -o 'rate up 10K' -o 'rate down 10K'
     python <<'PY'
 since_s = time.monotonic()
 client, upstream = pair(b"question")

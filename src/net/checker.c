@@ -95,10 +95,10 @@ int checker_ask(struct checker *checker, const void *question, size_t len, int64
 
 	int ready = error ? -error : wait_for(checker->end_fd, POLLIN, deadline_us);
 	if (ready < 0)
-		kill(-checker->pid, SIGKILL);
-	int status = status_of(checker->pid);
+		kill(-checker->pid, SIGKILL); /* not waited for: it may have become somebody else */
+	int status = ready < 0 ? ready : status_of(checker->pid);
 	close(checker->end_fd);
-	return ready < 0 ? ready : status;
+	return status;
 }
 
 void checker_dismiss(struct checker *checker)

@@ -147,6 +147,12 @@ static bool start_next(struct race *race)
 }
 
 /* What has become of an attempt that poll(2) calls ready: 0 when it is connected, else -errno. */
+static bool is_from(const struct addr *local, const struct dial_source *source)
+{
+	const struct addr *from = local->kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
+	return !from || memcmp(local->bytes, from->bytes, from->len) == 0;
+}
+
 static int outcome(struct race *race, int fd)
 {
 	int error = 0;
@@ -161,7 +167,10 @@ static int outcome(struct race *race, int fd)
 	bool itself = race->local.kind == race->remote.kind &&
 		race->local.port == race->remote.port &&
 		memcmp(race->local.bytes, race->remote.bytes, race->local.len) == 0;
-	return itself ? -ECONNREFUSED : 0;
+	if (itself)
+		return -ECONNREFUSED;
+	/* The kernel takes a network's broadcast address as a source, and then goes from another. */
+	return is_from(&race->local, race->source) ? 0 : -EADDRNOTAVAIL;
 }
 
 /* Looks at every attempt that is ready. The one that won, taken out of the race, or -1; *ret_failed

@@ -16,8 +16,11 @@
 #include "net/clock.h"
 #include "net/wait.h"
 
-/* Bytes of a paced connection that wait in the kernel, however fast it is. */
-#define UNSENT_MAX (1 << 20)
+/* Bytes of a paced connection that may wait in the kernel, however fast it is. */
+#define UNSENT_MAX      (1 << 20)
+/* Below this the send buffer is made so small: else one send(2) hands over seconds of it, and its first
+ * segments are not paced. Above it the kernel's own size is better. */
+#define SEND_BUFFER_MAX (1 << 17)
 
 /* What a call that moves bytes answers: its result, -EAGAIN to try later, or the end of the peer. */
 static int moved(struct peer *peer, ssize_t result)
@@ -186,7 +189,7 @@ void peer_keep(const struct peer *peer)
 
 void peer_pace(const struct peer *peer, uint64_t rate)
 {
-	/* At most a quarter of a second waits in the kernel: what has been handed over counts as
+	/* About a quarter of a second waits in the kernel: what has been handed over counts as
 	 * delivered, and a timer must not see stillness where the kernel takes its time. */
 	const int unsent_max = rate / 4 < UNSENT_MAX ? (int)(rate / 4) : UNSENT_MAX;
 
@@ -194,4 +197,6 @@ void peer_pace(const struct peer *peer, uint64_t rate)
 		return;
 	setsockopt(peer->out, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
 	setsockopt(peer->out, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_max, sizeof unsent_max);
+	if (unsent_max < SEND_BUFFER_MAX)
+		setsockopt(peer->out, SOL_SOCKET, SO_SNDBUF, &unsent_max, sizeof unsent_max);
 }

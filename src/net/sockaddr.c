@@ -51,7 +51,8 @@ struct addr sockaddr_remote(int fd)
 	return sockaddr_read(&any);
 }
 
-bool sockaddr_is_own(const struct addr *a)
+/* Whether the way to an address of one's own begins there, or at loopback. This sends nothing. */
+static bool begins_there(const struct addr *a)
 {
 	static const uint8_t loopback_ipv6[16] = {[15] = 1};
 	union sockaddr_any any;
@@ -59,9 +60,6 @@ bool sockaddr_is_own(const struct addr *a)
 	int fd = len > 0 ? socket(any.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
 	if (fd < 0)
 		return false;
-
-	/* The way to an address of one's own begins there, or at loopback. (To bind it would be no
-	 * sign: net.ipv4.ip_nonlocal_bind.) This sends nothing. */
 	bool has_way = connect(fd, &any.sa, len) == 0;
 	struct addr from = sockaddr_local(fd);
 	close(fd);
@@ -70,4 +68,29 @@ bool sockaddr_is_own(const struct addr *a)
 	return memcmp(from.bytes, a->bytes, a->len) == 0 ||
 		(from.kind == ADDR_IPV4 && from.bytes[0] == 127) ||
 		(from.kind == ADDR_IPV6 && memcmp(from.bytes, loopback_ipv6, 16) == 0);
+}
+
+static bool can_bind(const struct addr *a)
+{
+	union sockaddr_any any;
+	struct addr any_port = *a;
+	any_port.port = 0;
+	socklen_t len = sockaddr_write(&any, &any_port);
+	int fd = len > 0 ? socket(any.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+	if (fd < 0)
+		return false;
+	bool can = bind(fd, &any.sa, len) == 0;
+	close(fd);
+	return can;
+}
+
+bool sockaddr_is_own(const struct addr *a)
+{
+	/* Nobody's, by RFC 1112 s4 and RFC 6666; where they can be bound, everything can
+	 * (net.ipv4.ip_nonlocal_bind), and the way has to tell: it does not of a network's second
+	 * address. */
+	static const uint8_t nobodys_ipv4[4] = {240, 0, 0, 1}, nobodys_ipv6[16] = {1, [15] = 1};
+	const struct addr nobodys = a->kind == ADDR_IPV4 ? addr_of(ADDR_IPV4, nobodys_ipv4, 4, 0)
+							 : addr_of(ADDR_IPV6, nobodys_ipv6, 16, 0);
+	return begins_there(a) || (can_bind(a) && !can_bind(&nobodys));
 }

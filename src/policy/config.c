@@ -126,6 +126,16 @@ static bool source_mark(struct config *c, const char *number, struct writer *pro
 	return true;
 }
 
+/* Whether a host can have the address: it is not unspecified, mapped or multicast. */
+static bool is_one_host(const struct addr *a)
+{
+	struct addr inside = special_inside(a, 0);
+	if (a->kind == ADDR_IPV4)
+		return a->bytes[0] != 0 && a->bytes[0] < 224;
+	return a->bytes[0] != 0xff && addr_unmapped(a).kind == ADDR_IPV6 &&
+		(inside.kind == ADDR_IPV4 || memcmp(inside.bytes, a->bytes, 16) == 0);
+}
+
 /* source ADDRESS | source device NAME | source mark N */
 static bool source_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
@@ -138,10 +148,15 @@ static bool source_keyword(struct config *c, const struct words *w, struct write
 			"say \"source 192.0.2.1\", \"source device eth0\" or \"source mark 1\"");
 
 	uint8_t ip[16];
+	struct addr source = {.kind = ADDR_NONE};
 	if (inet_pton(AF_INET, w->at[1], ip) == 1)
-		c->source_ipv4 = addr_of(ADDR_IPV4, ip, 4, 0);
+		source = addr_of(ADDR_IPV4, ip, 4, 0);
 	else if (inet_pton(AF_INET6, w->at[1], ip) == 1)
-		c->source_ipv6 = addr_of(ADDR_IPV6, ip, 16, 0);
+		source = addr_of(ADDR_IPV6, ip, 16, 0);
+	if (source.kind == ADDR_IPV4 && is_one_host(&source))
+		c->source_ipv4 = source;
+	else if (source.kind == ADDR_IPV6 && is_one_host(&source))
+		c->source_ipv6 = source;
 	else
 		return words_mistake(problem, "not an address:", w->at[1],
 			"an IPv4 or IPv6 address of this host would do");
@@ -159,7 +174,7 @@ static bool rate_keyword(struct config *c, const struct words *w, struct writer 
 			"say, for example, \"rate down 10M\"");
 	if (strcmp(w->at[2], "none") != 0 && !parse_rate(w->at[2], &rate))
 		return words_mistake(problem, "not a rate:", w->at[2],
-			"1K to 1000G, bytes a second with the unit K, M or G, or \"none\"");
+			"10K to 1000G, bytes a second with the unit K, M or G, or \"none\"");
 	*(is_up ? &c->rate_up : &c->rate_down) = rate;
 	return true;
 }
@@ -217,8 +232,8 @@ static bool command_keyword(struct config *c, const struct words *w, struct writ
 	(void)c; /* there is no choice yet */
 	if (w->count == 2 && strcmp(w->at[1], "connect") == 0)
 		return true;
-	return words_mistake(problem, "no such command:", w->count > 1 ? w->at[w->count - 1] : "",
-		"there is connect");
+	return words_mistake(
+		problem, "no such command:", w->at[w->count - 1], "say \"command connect\"");
 }
 
 /* version 5 */
@@ -227,8 +242,7 @@ static bool version_keyword(struct config *c, const struct words *w, struct writ
 	(void)c;
 	if (w->count == 2 && strcmp(w->at[1], "5") == 0)
 		return true;
-	return words_mistake(
-		problem, "no such version:", w->count > 1 ? w->at[w->count - 1] : "", "there is 5");
+	return words_mistake(problem, "no such version:", w->at[w->count - 1], "say \"version 5\"");
 }
 
 static const struct keyword {

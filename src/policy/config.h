@@ -16,8 +16,8 @@
 
 #define CONFIG_DEVICE_MAX 15 /* bytes: IFNAMSIZ less the NUL */
 
-/* Bytes a second: 1 KB to 1 TB. K, M and G are 10^3, 10^6 and 10^9, as is usual with rates. */
-#define CONFIG_RATE_MIN UINT64_C(1000)
+/* Bytes a second: 10 KB to 1 TB. K, M and G are 10^3, 10^6 and 10^9, as is usual with rates. */
+#define CONFIG_RATE_MIN UINT64_C(10000)
 #define CONFIG_RATE_MAX UINT64_C(1000000000000)
 
 /* What a client may do to be heard: bits. */

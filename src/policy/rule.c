@@ -190,9 +190,25 @@ static bool match_name(const char *text, const struct addr *asked)
 	return true;
 }
 
+/* A class in capitals would be a name, which nobody asks for: a deny that denies nothing. */
+static bool is_almost_a_class(const char *text)
+{
+	char small[16];
+	size_t len = 0;
+	for (; len < sizeof small - 1 && text[len] != '\0'; len++)
+		small[len] = (char)lower((uint8_t)text[len]);
+	small[len] = '\0';
+	for (size_t i = 0; i < len; i++)
+		if (small[i] == '_')
+			small[i] = '-';
+	return text[len] == '\0' && (rule_is_class(small) || strcmp(small, "all") == 0);
+}
+
 static bool is_name_pattern(const char *text)
 {
 	size_t len = strlen(text);
+	if (is_almost_a_class(text))
+		return false;
 	if (len > ADDR_HOSTNAME_MAX + 2)
 		return false;
 	struct addr name = addr_of(ADDR_NAME, text, (uint8_t)len, 0);

@@ -93,18 +93,10 @@ static void add_teredo(struct insides *insides, const uint8_t *ip)
 	add(insides, client);
 }
 
-/* RFC 5214 s6.1: the interface identifier, whatever the network. It does not make public what the
- * network keeps from being so. */
-static void add_isatap(struct insides *insides, const struct addr *a)
+/* RFC 5214 s6.1: the interface identifier, whatever the network. */
+static bool is_isatap(const uint8_t *ip)
 {
-	const uint8_t *ip = a->bytes;
-	const struct addr inside = addr_of(ADDR_IPV4, ip + 12, 4, 0);
-	bool is_isatap = (ip[8] & 0xfd) == 0 && ip[9] == 0 && ip[10] == 0x5e && ip[11] == 0xfe;
-
-	if (is_isatap &&
-		(special_class_of(a) == SPECIAL_PUBLIC ||
-			special_class_of(&inside) != SPECIAL_PUBLIC))
-		add(insides, inside.bytes);
+	return (ip[8] & 0xfd) == 0 && ip[9] == 0 && ip[10] == 0x5e && ip[11] == 0xfe;
 }
 
 static const uint8_t zero[16], loopback[16] = {[15] = 1};
@@ -128,7 +120,8 @@ static struct insides insides_of(const struct addr *a)
 		add(&insides, ip + 2); /* RFC 3056 s2 */
 	else if (same_bits(ip, teredo, 32))
 		add_teredo(&insides, ip);
-	add_isatap(&insides, a);
+	if (is_isatap(ip))
+		add(&insides, ip + 12);
 	return insides;
 }
 
@@ -139,10 +132,11 @@ struct addr special_inside(const struct addr *a, unsigned n)
 		a->kind == ADDR_IPV6 ? insides_of(a) : (struct insides){.count = 0};
 	const uint8_t *ip = n < insides.count ? insides.at[n] : a->bytes;
 
-	if (n > 0 && n >= insides.count)
-		return (struct addr){.kind = ADDR_NONE};
-	if (insides.count > 0 || a->kind == ADDR_IPV4)
+	if (n < insides.count || (n == 0 && a->kind == ADDR_IPV4))
 		return addr_of(ADDR_IPV4, same_bits(ip, zero, 32) ? loopback_ipv4 : ip, 4, a->port);
+	/* Whoever has the network chooses the identifier: the address itself may be what is meant. */
+	if (n > 0 && !(n == insides.count && is_isatap(ip)))
+		return (struct addr){.kind = ADDR_NONE};
 	return same_bits(ip, zero, 128) ? addr_of(ADDR_IPV6, loopback, 16, a->port) : *a;
 }
 

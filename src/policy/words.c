@@ -22,7 +22,7 @@ bool words_mistake(struct writer *problem, const char *what, const char *word, c
 
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\r';
+	return c == ' ' || c == '\t';
 }
 
 void words_put_place(struct writer *w, const struct words_line *line)
@@ -67,6 +67,9 @@ bool words_split(const struct words_line *line, struct words *words, struct writ
 	const char *at = line->text, *end = at + line->len;
 	char *to = words->text;
 
+	if (end > at && end[-1] == '\r') /* CRLF */
+		end--;
+
 	words->count = 0;
 	if (line->len > WORDS_LINE_MAX)
 		return words_mistake(
@@ -74,6 +77,9 @@ bool words_split(const struct words_line *line, struct words *words, struct writ
 	if (memchr(at, '\0', line->len))
 		return words_mistake(
 			problem, "the line has a NUL byte", NULL, "plain text is read");
+	if (memchr(at, '\r', (size_t)(end - at)))
+		return words_mistake(problem, "a carriage return is inside the line", NULL,
+			"lines end in a newline");
 	for (;;) {
 		while (at < end && is_blank(*at))
 			at++;

@@ -76,7 +76,7 @@ static bool parse_clause(const char *clause, const char *text, struct rule_facts
 		return parse_who(text, facts);
 	if (strcmp(clause, "user") == 0) {
 		facts->user = text;
-		return true;
+		return text[0] != '\0';
 	}
 	if (strcmp(clause, "command") == 0)
 		return strcmp(text, "connect") == 0;
@@ -199,7 +199,7 @@ static enum rule_answer answer_name(const struct judge_rules *rules, struct rule
 	if (resolve_name(&facts->asked, clock_after(clock_now_us(), LOOKUP_US), &list) !=
 		RESOLVE_DONE) {
 		printf("  not found: %s\n", list.why);
-		return RULE_NO;
+		return RULE_MAYBE;
 	}
 	best = RULE_NO;
 	for (size_t i = 0; i < list.count; i++) {
@@ -232,7 +232,9 @@ static int explain_line(const struct judge_rules *rules, const struct words_line
 		q.facts.reached = q.facts.asked;
 		answered = answer(rules, &q.facts);
 	}
-	const char *said = answered == RULE_YES ? "allow" : "deny";
+	static const char *const answers[] = {
+		[RULE_NO] = "deny", [RULE_MAYBE] = "unknown", [RULE_YES] = "allow"};
+	const char *said = answers[answered];
 	printf("%s\n", said);
 	fflush(stdout); /* before what standard error says */
 	if (!q.expected || strcmp(q.expected, said) == 0)

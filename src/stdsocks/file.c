@@ -21,16 +21,14 @@ static bool mistake(
 	return false;
 }
 
-static bool is_trusted(int fd, const char *path, enum file_kind kind, struct writer *problem)
+static bool is_trusted(
+	const struct stat *file, const char *path, enum file_kind kind, struct writer *problem)
 {
-	struct stat file;
-	if (fstat(fd, &file) < 0)
-		return mistake(problem, path, strerror(errno), "name a file that can be read");
-	if (!S_ISREG(file.st_mode))
+	if (!S_ISREG(file->st_mode) && !S_ISFIFO(file->st_mode))
 		return true;
-	if (file.st_mode & S_IWOTH)
+	if (file->st_mode & S_IWOTH)
 		return mistake(problem, path, "everyone can write to it", "chmod o-w would do");
-	if (kind == FILE_SECRET && file.st_mode & S_IROTH)
+	if (kind == FILE_SECRET && file->st_mode & S_IROTH)
 		return mistake(
 			problem, path, "everyone can read its secrets", "chmod o-r would do");
 	return true;
@@ -72,7 +70,8 @@ bool file_read(const char *path, enum file_kind kind, struct writer *to, struct 
 	if (fd < 0)
 		return mistake(problem, path, strerror(open_error), "name a file that can be read");
 
-	bool right = is_trusted(fd, path, kind, problem);
+	struct stat file = {0};
+	bool right = fstat(fd, &file) == 0 && is_trusted(&file, path, kind, problem);
 	int error = right ? read_all(fd, to) : 0;
 	close(fd);
 	if (error == -EFBIG)
@@ -80,5 +79,7 @@ bool file_read(const char *path, enum file_kind kind, struct writer *to, struct 
 			kind == FILE_SECRET ? "at most 64K are read" : "at most 1M is read");
 	if (error < 0)
 		return mistake(problem, path, strerror(-error), "name a file that can be read");
+	if (right && to->len == 0 && S_ISREG(file.st_mode)) /* has somebody begun to write it? */
+		return mistake(problem, path, "empty", "a comment in it would do");
 	return right;
 }

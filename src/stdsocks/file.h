@@ -14,6 +14,6 @@ enum file_kind {
 };
 
 /* Reads all of the file, or pipe, onto *to, which is empty. False when that cannot be, when it does not fit,
- * or when it is a regular file that everyone could write to: then "PATH: what; what would do" and a
+ * when it is a file that everyone could write to, or when it is an empty one: then "PATH: what; what would do" and a
  * newline were put into problem. */
 bool file_read(const char *path, enum file_kind kind, struct writer *to, struct writer *problem);

@@ -133,10 +133,12 @@ static int serve(
 	record_put_fields(&fields, &record);
 	bool failed = record.end == RECORD_FAILED;
 	sink_say(sink, failed ? SINK_ERROR : SINK_NOTICE, &message, &fields, options->trace);
-	if (input->broken)
-		return EXIT_CONFIG;
 	return failed ? EXIT_SYSTEM : EXIT_OVER;
 }
+
+static const char config_is_wrong[] = "the configuration is wrong; stdsocks --check tells where";
+static const char no_checker[] = "no process for the checkpassword program; more of them would do "
+				 "(TasksMax=, ulimit -u)";
 
 /* Everything from the descriptors on. Settings that are wrong serve nobody, and say so. */
 static int meet_client(
@@ -145,7 +147,7 @@ static int meet_client(
 	struct login login = {.settings = settings};
 	struct client client = client_on_stdio();
 	struct session_input input = {.settings = settings,
-		.broken = !right,
+		.why_not = right ? NULL : config_is_wrong,
 		.login = &login,
 		.client = &client,
 		.start_us = start_us};
@@ -161,10 +163,10 @@ static int meet_client(
 		return complain_of(not_a_client(client.kind), EXIT_USAGE);
 	struct sink sink = sink_open(options->trace || options->hex);
 	input.trace = options->trace && sink.stderr_is_ours;
-	int error = right ? login_prepare(settings, sink.stderr_is_ours, &login) : 0;
-	if (error < 0)
-		return complain_of(strerror(-error), EXIT_SYSTEM);
-	return serve(&input, options, &sink);
+	if (right && login_prepare(settings, sink.stderr_is_ours, &login) < 0)
+		input.why_not = no_checker;
+	int status = serve(&input, options, &sink);
+	return right ? status : EXIT_CONFIG;
 }
 
 int main(int argc, char **argv)

@@ -126,6 +126,10 @@ static bool say_reply(struct session *s, enum socks5_reply reply, const struct a
 static bool refuse_method(struct session *s, enum record_end how)
 {
 	login_over(s->input->login);
+	if (s->input->why_not) {
+		how = RECORD_FAILED;
+		s->record->why = s->input->why_not;
+	}
 	if (say_method(s, SOCKS5_NO_ACCEPTABLE_METHODS)) {
 		end(s, how, RECORD_STDSOCKS, 0);
 		peer_linger(&s->client, &up);
@@ -137,7 +141,7 @@ static bool refuse(struct session *s, enum socks5_reply reply, int error, const 
 {
 	const struct addr none = {.kind = ADDR_NONE};
 	bool ours = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
-		error == EADDRNOTAVAIL || s->input->broken;
+		error == EADDRNOTAVAIL || s->input->why_not;
 
 	s->record->why = why;
 	if (say_reply(s, reply, &none)) {
@@ -151,9 +155,12 @@ static bool refuse(struct session *s, enum socks5_reply reply, int error, const 
  * whom the kernel knows needs no password. */
 static enum socks5_method choose_method(struct session *s, const struct socks5_methods *methods)
 {
-	const unsigned auth = s->input->broken ? CONFIG_AUTH_NONE : s->config->auth;
+	const unsigned any = CONFIG_AUTH_NONE | CONFIG_AUTH_PASSWORD;
+	const unsigned auth = s->input->why_not ? any : s->config->auth;
 	bool none_will_do = auth & CONFIG_AUTH_NONE || s->input->client->uid >= 0;
 
+	if (s->input->why_not && socks5_offers(methods, SOCKS5_NO_AUTHENTICATION_REQUIRED))
+		return SOCKS5_NO_AUTHENTICATION_REQUIRED; /* a request is answered more clearly */
 	if (auth & CONFIG_AUTH_PASSWORD && socks5_offers(methods, SOCKS5_USERNAME_PASSWORD))
 		return SOCKS5_USERNAME_PASSWORD;
 	if (none_will_do && socks5_offers(methods, SOCKS5_NO_AUTHENTICATION_REQUIRED))
@@ -235,6 +242,8 @@ static bool hear_login(struct session *s)
 	uint8_t *message = up.bytes + up.start;
 	use(s, SOCKS5_LOGIN, used);
 	explicit_bzero(message, used);
+	if (s->input->why_not)
+		return refuse_login(s, RECORD_FAILED, s->input->why_not);
 	switch (answer) {
 	case LOGIN_RIGHT:
 		s->facts.user = s->record->user;
@@ -281,9 +290,8 @@ static bool hear_request(struct session *s)
 	use(s, SOCKS5_REQUEST, used);
 	s->record->command = s->request.command;
 	s->record->dst = s->request.dst;
-	if (s->input->broken)
-		return refuse(s, SOCKS5_GENERAL_FAILURE, 0,
-			"the configuration is wrong; stdsocks --check tells where");
+	if (s->input->why_not)
+		return refuse(s, SOCKS5_GENERAL_FAILURE, 0, s->input->why_not);
 	return true;
 }
 

@@ -9,7 +9,7 @@
 
 struct session_input {
 	const struct settings *settings;
-	bool broken; /* they have mistakes: nobody is served, and told so */
+	const char *why_not; /* NULL, or why nobody is served: a text that stays */
 	struct login *login;
 	const struct client *client;
 	int64_t start_us; /* of the process: the handshake's deadline counts from here */

@@ -3,10 +3,10 @@
  * Knows: their order, and the files. Does not know: what a line means. */
 #include "stdsocks/settings.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "policy/users.h"
@@ -191,10 +191,11 @@ static bool check_program(struct reading *r)
 	static struct words words LARGE;
 
 	words_split(line, &words, NULL);
-	if (access(words.at[1], X_OK) == 0)
+	struct stat file;
+	if (stat(words.at[1], &file) == 0 && S_ISREG(file.st_mode) &&
+		access(words.at[1], X_OK) == 0)
 		return true;
-	return tell_that(
-		r, line, strerror(errno), words.at[1], "name a program that can be executed");
+	return tell_that(r, line, "no program:", words.at[1], "name a file that can be executed");
 }
 
 /* Who knows passwords, if anybody has to. */
@@ -230,9 +231,11 @@ bool settings_read(const struct options *o, struct settings *ret_settings, struc
 	bool right = apply_lines(&r, true);
 	right &= apply_file(&r);
 	right &= apply_lines(&r, false);
+	if (!right) /* what is missing may stand in a line that is wrong */
+		return false;
 	if (!config_finish(&ret_settings->config, &line, &what))
 		return tell(&r, line, &what);
-	return read_passwords(&r) && right;
+	return read_passwords(&r);
 }
 
 void settings_forget_users(struct settings *settings)

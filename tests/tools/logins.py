@@ -130,7 +130,8 @@ def nobody(options, pattern, secrets=(), **popen):
     assert all("; " in line for line in said.splitlines()), said
     for sent, answer, end in ((GREETING + REQUEST, CHOSEN + REFUSED, "failed"),
                               (OFFER_BOTH + REQUEST, CHOSEN + REFUSED, "failed"),
-                              (OFFER + login(b"alice", b"secret") + REQUEST, NOT_SERVED, "no-method")):
+                              (OFFER + login(b"alice", b"secret") + REQUEST, ASKED + WRONG, "failed"),
+                              (b"\x05\x01\x01", NOT_SERVED, "failed")):
         h = Handler("-f", "/dev/null", *options, **popen)
         h.client.send(sent)
         check(h.client.end(), (answer, "fin"))

@@ -184,10 +184,10 @@ static void reads_rates(void)
 	static const struct {
 		const char *text;
 		uint64_t rate;
-	} rows[] = {{"1000", 1000}, {"1K", 1000}, {"10M", 10000000}, {"1G", 1000000000},
+	} rows[] = {{"10000", 10000}, {"10K", 10000}, {"10M", 10000000}, {"1G", 1000000000},
 		{"1000G", 1000000000000}, {"1000000000000", 1000000000000}, {"none", 0}};
-	static const char *const wrong[] = {"0", "999", "0K", "1001G", "1000000000001", "1k", "1KB",
-		"1.5M", "-1M", "M", "", "1 M", "18446744073709551617", "None", "1T"};
+	static const char *const wrong[] = {"0", "9999", "9K", "0K", "1001G", "1000000000001", "1k",
+		"1KB", "1.5M", "-1M", "M", "", "1 M", "18446744073709551617", "None", "1T"};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct config config = config_default(), want = config;
 		char line[80];
@@ -207,7 +207,7 @@ static void reads_rates(void)
 		char line[80];
 		snprintf(line, sizeof line, "rate down \"%s\"", wrong[i]);
 		is_mistake(line, strlen(line), "not a rate: \"");
-		CHECK(strstr(problem_bytes, "1K to 1000G"));
+		CHECK(strstr(problem_bytes, "10K to 1000G"));
 	}
 	check_about = NULL;
 }
@@ -356,12 +356,24 @@ static void names_each_mistake(void)
 		{"users credential:../passwd", "not a credential: \"credential:../passwd\""},
 		{"checkpassword", "checkpassword takes a program's whole path; say"},
 		{"checkpassword true", "checkpassword takes a program's whole path"},
-		{"command", "no such command: \"\"; there is connect"},
+		{"command", "no such command: \"command\"; say"},
 		{"command bind", "no such command: \"bind\""},
 		{"command connect bind", "no such command: \"bind\""},
-		{"version", "no such version: \"\"; there is 5"},
+		{"version", "no such version: \"version\"; say"},
 		{"version 4", "no such version: \"4\""},
 		{"version 5 4", "no such version: \"4\""},
+		{"source 0.0.0.0", "not an address: \"0.0.0.0\""},
+		{"source 224.0.0.1", "not an address"},
+		{"source 255.255.255.255", "not an address"},
+		{"source ::", "not an address"},
+		{"source ff02::1", "not an address"},
+		{"source ::ffff:192.0.2.1", "not an address"},
+		{"timeout idle\r 2h", "a carriage return is inside the line; "},
+		{"# proxy\rauth none", "a carriage return is inside the line"},
+		{"deny to Private", "does not belong there: \"Private\""},
+		{"deny to link_local", "does not belong there"},
+		{"deny to 10.0.0.1,ANY", "does not belong there: \"ANY\""},
+		{"deny to all", "does not belong there"},
 		{"allow nonsense", "no such clause: \"nonsense\""},
 		{"deny to", "nothing follows \"to\""},
 		{"Allow to any", "no such keyword: \"Allow\"; there are allow, deny,"},
@@ -381,7 +393,7 @@ static void knows_the_grammar_of_a_line(void)
 		"timeout idle 7s\t#x", "timeout idle 7s # \"quote", "\"timeout\" \"idle\" \"7s\"",
 		"time\"out\" i\"dl\"e 7\"\"s", "\"\"timeout idle 7s"};
 	static const char *const empty[] = {
-		"", " ", "\t", "\r", " \t\r ", "#", "# timeout idle 8s", "  # \"", "##", "#\r"};
+		"", " ", "\t", "\r", " \t \r", "#", "# timeout idle 8s", "  # \"", "##", "#\r"};
 	for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
 		struct config config = config_default();
 		CHECK(apply_text(&config, right[i]));

@@ -83,8 +83,6 @@ static struct place {
 	{.text = "2001:0:102:304::f7f7:f7f7", .class = "special", "8.8.8.8", "public"},
 	{.text = "2002:a00:1::1", .class = "public", "10.0.0.1", "private"},
 	{.text = "2002:808:808::1", .class = "public", "8.8.8.8", "public"},
-	{.text = "2600::5efe:a00:1", .class = "public", "10.0.0.1", "private"},
-	{.text = "2600::200:5efe:808:808", .class = "public", "8.8.8.8", "public"},
 	{.text = "2600::1", .class = "public"},
 	{.text = "2001:4860::8888", .class = "public"},
 	{.text = "2001:db8::1", .class = "special"},
@@ -919,6 +917,43 @@ static void an_address_that_may_be_several_is_judged_as_each(void)
 	CHECK_NUMBER(judge(&remedy, &q.facts, NULL).allowed, RULE_YES);
 }
 
+/* Whoever has a network chooses what stands in its last 64 bits. */
+static void an_isatap_address_is_also_what_it_is(void)
+{
+	static const struct {
+		const char *to, *rules[2];
+		enum rule_answer want;
+	} rows[] = {
+		{"2600::5efe:a00:1", {"allow to any"}, RULE_YES},
+		{"2600::5efe:a00:1", {"allow to private"}, RULE_NO},
+		{"2600::5efe:a00:1", {"allow to public"}, RULE_NO},
+		{"2600::5efe:a00:1", {"allow to 10.0.0.0/8"}, RULE_NO},
+		{"2600::5efe:a00:1", {"allow to 2600::/16"}, RULE_NO},
+		{"2600::5efe:a00:1", {"allow to 10.0.0.0/8,2600::/16"}, RULE_YES},
+		{"2600::5efe:a00:1", {"deny to public", "allow"}, RULE_NO},
+		{"2600::5efe:a00:1", {"deny to private", "allow"}, RULE_NO},
+		{"2600::200:5efe:808:808", {"allow to public"}, RULE_YES},
+		{"fd00::5efe:808:808", {"allow to public"}, RULE_NO},
+		{"fe80::5efe:808:808", {"allow to public"}, RULE_NO},
+		{"2001:db8::5efe:808:808", {"allow to public"}, RULE_NO},
+		{"2002:808:808::5efe:a00:1", {"allow to public"}, RULE_NO},
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct words_line lines[2] = {{.text = NULL}};
+		struct judge_rules rules = {.rules = lines};
+		struct bits bits;
+		struct question q = asked_by(RULE_CLIENT_STDIO, NULL, "::1", 443);
+		q.facts.asked = q.facts.reached = read_address(rows[i].to, &bits);
+		q.facts.asked.port = 443;
+		for (; rules.count < 2 && rows[i].rules[rules.count]; rules.count++)
+			lines[rules.count] = line_of(
+				rows[i].rules[rules.count], strlen(rows[i].rules[rules.count]));
+		check_about = rows[i].rules[0];
+		CHECK_NUMBER(judge(&rules, &q.facts, NULL).allowed, rows[i].want);
+	}
+	check_about = NULL;
+}
+
 /* A client chooses the name that it asks for: the line that would allow it must not open a class. */
 static void a_remedy_takes_no_name_for_a_class(void)
 {
@@ -951,6 +986,7 @@ int main(int argc, char **argv)
 	a_rule_that_cannot_be_read_denies();
 	remedies_are_written_as_in_the_manual();
 	an_address_that_may_be_several_is_judged_as_each();
+	an_isatap_address_is_also_what_it_is();
 	a_remedy_takes_no_name_for_a_class();
 	return check_end();
 }

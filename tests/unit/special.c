@@ -233,8 +233,7 @@ static void leaves_the_others_alone(void)
 		"2600::100:5efe:10.0.0.1", "2600::300:5efe:10.0.0.1", "2600::400:5efe:10.0.0.1",
 		"2600::8000:5efe:10.0.0.1", "2600::1:5efe:10.0.0.1", "2600::5eff:10.0.0.1",
 		"2600::5ffe:10.0.0.1", "2600::5efe:0:10.0.0.1", "2600::10.0.0.1",
-		"2600::ffff:10.0.0.1", "fd00::5efe:8.8.8.8", "fe80::5efe:8.8.8.8",
-		"2001:db8::5efe:8.8.8.8"};
+		"2600::ffff:10.0.0.1"};
 	for (size_t i = 0; i < COUNT(rows); i++)
 		is_inside(rows[i], rows[i]);
 }
@@ -252,6 +251,17 @@ static struct addr in_nat64_local(const unsigned *layout, const char *ipv4, uint
 	for (size_t i = 0; i < 4; i++)
 		a.bytes[layout[1 + i]] = inner.bytes[i];
 	return a;
+}
+
+static void is_isatap_and_itself(const char *text, const char *inside)
+{
+	struct addr a = address(text), want = address(inside);
+	struct addr first = special_inside(&a, 0), second = special_inside(&a, 1);
+	check_about = text;
+	CHECK_BYTES(first.bytes, first.len, want.bytes, want.len);
+	CHECK_BYTES(second.bytes, second.len, a.bytes, a.len);
+	CHECK_NUMBER(special_inside(&a, 2).kind, ADDR_NONE);
+	check_about = NULL;
 }
 
 /* Whether it is one of those inside, all of which are told apart, and have the port. */
@@ -355,6 +365,10 @@ int main(void)
 	finds_the_ipv4_address_inside();
 	nothing_at_all_is_loopback();
 	leaves_the_others_alone();
+	is_isatap_and_itself("2600::5efe:10.0.0.1", "10.0.0.1");
+	is_isatap_and_itself("2600::200:5efe:8.8.8.8", "8.8.8.8");
+	is_isatap_and_itself("fd00::5efe:8.8.8.8", "8.8.8.8");
+	is_isatap_and_itself("fe80::5efe:0.0.0.0", "127.0.0.1");
 	finds_what_is_not_public_in_every_local_nat64_layout();
 	counts_the_bits_of_a_prefix();
 	a_prefix_is_of_one_family();

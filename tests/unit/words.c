@@ -54,7 +54,7 @@ static void cuts_at_blanks_up_to_a_comment(void)
 {
 	static const char *const rows[][2] = {
 		{"", ""},
-		{" \t\r ", ""},
+		{" \t \r", ""},
 		{"a", "a|"},
 		{"a b", "a|b|"},
 		{"\ta  b\t \tc\r", "a|b|c|"},
@@ -85,7 +85,7 @@ static void quotes_keep_what_would_cut(void)
 		{"\"\" \"\"", "||"},
 		{"\"\"\"\"", "|"},
 		{"\"a b\"", "a b|"},
-		{"\"a\tb\r#\" c", "a\tb\r#|c|"},
+		{"\"a\tb#\" c", "a\tb#|c|"},
 		{"a\" \"b", "a b|"},
 		{"\"a\"\"b\"", "ab|"},
 		{"\"a\" \"b\"", "a|b|"},
