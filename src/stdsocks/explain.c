@@ -249,8 +249,8 @@ static int explain_lines(const struct judge_rules *rules)
 {
 	struct words_line line = {.place = "standard input"};
 	int status = EXIT_OVER;
-	char *text = NULL;
-	size_t cap = 0;
+	static char *text; /* getline(3) owns it, for the process's life */
+	static size_t cap;
 
 	for (ssize_t n; (n = getline(&text, &cap, stdin)) > 0;) {
 		size_t blanks = strspn(text, " \t\r\n");
