@@ -27,6 +27,11 @@ static struct rule_match match(const struct words_line *rule, const struct rule_
 	struct rule_match match;
 	struct words words;
 
+	/* Most rules do not match, and that by their first clause. */
+	if (words_split_first(rule, 3, &words) && rule_is_one(&words) &&
+		rule_match(&words, facts, &match, NULL) && match.answer == RULE_NO &&
+		!match.implied)
+		return match;
 	if (words_split(rule, &words, NULL) && rule_is_one(&words) &&
 		rule_match(&words, facts, &match, NULL))
 		return match;

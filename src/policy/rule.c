@@ -48,10 +48,11 @@ bool rule_is_one(const struct words *words)
 /* A prefix of IPv4-mapped addresses is the one of the IPv4 addresses that they stand for. */
 static void unmap(struct special_prefix *prefix)
 {
+	if (prefix->kind != ADDR_IPV6 || prefix->bits < 96)
+		return;
 	const struct addr mapped = addr_of(ADDR_IPV6, prefix->bytes, 16, 0);
 	const struct addr ipv4 = addr_unmapped(&mapped);
-
-	if (prefix->kind != ADDR_IPV6 || prefix->bits < 96 || ipv4.kind != ADDR_IPV4)
+	if (ipv4.kind != ADDR_IPV4)
 		return;
 	prefix->kind = ADDR_IPV4;
 	prefix->bits -= 96;

@@ -34,66 +34,91 @@ void words_put_place(struct writer *w, const struct words_line *line)
 	}
 }
 
-/* A byte that goes on with a word, in quotes or not; most of those that do. */
-static bool is_plain(char c)
+/* What no line of text has inside. */
+static bool is_wrong(char c)
 {
-	return (unsigned char)c > '"';
+	return c == '\0' || c == '\r';
 }
 
-/* Copies one word from *at on, and the NUL behind it: where the next one goes. *at is left where the
- * word ends; NULL when a quote is left open. */
-static char *copy_word(const char **at, const char *end, char *to)
+/* Copies one word from `at` on, and a NUL behind it, to *to, which is moved on. Where the word ends;
+ * *ret_closed tells whether its quotes do. */
+static const char *copy_word(const char *at, const char *end, char **to, bool *ret_closed)
 {
-	const char *from = *at;
+	char *out = *to;
 	bool quoted = false;
 
-	for (; from < end && (quoted || !is_blank(*from)); from++) {
-		while (from < end && is_plain(*from))
-			*to++ = *from++;
-		if (from == end || (!quoted && is_blank(*from)))
+	for (;; at++) {
+		while (at < end && (unsigned char)*at > '"') /* nearly all bytes are */
+			*out++ = *at++;
+		if (at == end || is_wrong(*at) || (!quoted && is_blank(*at)))
 			break;
-		if (*from == '"')
+		if (*at == '"')
 			quoted = !quoted;
 		else
-			*to++ = *from;
+			*out++ = *at;
 	}
-	*to++ = '\0';
-	*at = from;
-	return quoted ? NULL : to;
+	*out++ = '\0';
+	*to = out;
+	*ret_closed = !quoted;
+	return at;
+}
+
+enum split { SPLIT_DONE, SPLIT_ENOUGH, SPLIT_OPEN_QUOTE, SPLIT_WRONG_BYTE };
+
+/* Cuts up to `enough` words off; SPLIT_ENOUGH when there is another one. */
+static enum split split(const struct words_line *line, size_t enough, struct words *words)
+{
+	const char *at = line->text, *end = at + line->len;
+	char *to = words->text;
+	bool closed;
+
+	if (end > at && end[-1] == '\r') /* CRLF */
+		end--;
+	for (words->count = 0;;) {
+		while (at < end && is_blank(*at))
+			at++;
+		size_t left = (size_t)(end - at);
+		if (left > 0 && *at == '#' && !memchr(at, '\0', left) && !memchr(at, '\r', left))
+			return SPLIT_DONE;
+		if (left == 0)
+			return SPLIT_DONE;
+		if (*at == '#' || is_wrong(*at))
+			return SPLIT_WRONG_BYTE;
+		if (words->count == enough)
+			return SPLIT_ENOUGH;
+		words->at[words->count++] = to;
+		at = copy_word(at, end, &to, &closed);
+		if (at < end && is_wrong(*at))
+			return SPLIT_WRONG_BYTE;
+		if (!closed)
+			return SPLIT_OPEN_QUOTE;
+	}
 }
 
 bool words_split(const struct words_line *line, struct words *words, struct writer *problem)
 {
-	const char *at = line->text, *end = at + line->len;
-	char *to = words->text;
-
-	if (end > at && end[-1] == '\r') /* CRLF */
-		end--;
-
 	words->count = 0;
 	if (line->len > WORDS_LINE_MAX)
 		return words_mistake(
 			problem, "the line is too long", NULL, "at most 1024 bytes are read");
-	if (memchr(at, '\0', line->len))
-		return words_mistake(
-			problem, "the line has a NUL byte", NULL, "plain text is read");
-	if (memchr(at, '\r', (size_t)(end - at)))
-		return words_mistake(problem, "a carriage return is inside the line", NULL,
-			"lines end in a newline");
-	for (;;) {
-		while (at < end && is_blank(*at))
-			at++;
-		if (at == end || *at == '#')
-			return true;
-		if (words->count == WORDS_MAX)
-			return words_mistake(
-				problem, "too many words", NULL, "at most 32 are read");
-		words->at[words->count++] = to;
-		to = copy_word(&at, end, to);
-		if (!to)
-			return words_mistake(
-				problem, "a quote is left open", NULL, "end it with '\"'");
+	switch (split(line, WORDS_MAX, words)) {
+	case SPLIT_DONE:
+		return true;
+	case SPLIT_ENOUGH:
+		return words_mistake(problem, "too many words", NULL, "at most 32 are read");
+	case SPLIT_OPEN_QUOTE:
+		return words_mistake(problem, "a quote is left open", NULL, "end it with '\"'");
+	case SPLIT_WRONG_BYTE:
+		break;
 	}
+	return words_mistake(problem, "the line has a NUL byte or a carriage return inside", NULL,
+		"plain text is read");
+}
+
+bool words_split_first(const struct words_line *line, size_t enough, struct words *words)
+{
+	words->count = 0;
+	return line->len <= WORDS_LINE_MAX && split(line, enough, words) == SPLIT_ENOUGH;
 }
 
 bool words_number(const char *text, size_t len, uint64_t max, uint64_t *ret_value)

@@ -32,6 +32,10 @@ struct words {
  * that is NULL. */
 bool words_split(const struct words_line *line, struct words *ret_words, struct writer *problem);
 
+/* The same for the first words of a line that was right before, `enough` of them at the most: whether
+ * there are more. */
+bool words_split_first(const struct words_line *line, size_t enough, struct words *ret_words);
+
 /* Puts "WHAT "WORD"; WOULD_DO" into problem; both of these may be NULL. Always false. */
 bool words_mistake(
 	struct writer *problem, const char *what, const char *word, const char *would_do);

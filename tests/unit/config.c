@@ -368,8 +368,8 @@ static void names_each_mistake(void)
 		{"source ::", "not an address"},
 		{"source ff02::1", "not an address"},
 		{"source ::ffff:192.0.2.1", "not an address"},
-		{"timeout idle\r 2h", "a carriage return is inside the line; "},
-		{"# proxy\rauth none", "a carriage return is inside the line"},
+		{"timeout idle\r 2h", "a carriage return inside; "},
+		{"# proxy\rauth none", "a carriage return inside"},
 		{"deny to Private", "does not belong there: \"Private\""},
 		{"deny to link_local", "does not belong there"},
 		{"deny to 10.0.0.1,ANY", "does not belong there: \"ANY\""},
@@ -446,7 +446,7 @@ static void refuses_a_nul_anywhere(void)
 		char with_nul[sizeof line];
 		memcpy(with_nul, line, sizeof line);
 		with_nul[at] = '\0';
-		is_mistake(with_nul, sizeof line - 1, "the line has a NUL byte; ");
+		is_mistake(with_nul, sizeof line - 1, "the line has a NUL byte");
 	}
 }
 

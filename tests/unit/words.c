@@ -123,7 +123,7 @@ static void a_nul_is_a_mistake_anywhere(void)
 		memcpy(with_nul, line, sizeof line);
 		with_nul[at] = '\0';
 		is_mistake(
-			with_nul, sizeof line - 1, "the line has a NUL byte; plain text is read");
+			with_nul, sizeof line - 1, "the line has a NUL byte or a carriage return inside; plain text is read");
 	}
 }
 
