@@ -122,8 +122,8 @@ static void a_nul_is_a_mistake_anywhere(void)
 		char with_nul[sizeof line];
 		memcpy(with_nul, line, sizeof line);
 		with_nul[at] = '\0';
-		is_mistake(
-			with_nul, sizeof line - 1, "the line has a NUL byte or a carriage return inside; plain text is read");
+		is_mistake(with_nul, sizeof line - 1,
+			"the line has a NUL byte or a carriage return inside; plain text is read");
 	}
 }
 
