@@ -44,6 +44,15 @@ ifneq ($(SANITIZE),)
 our_CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
+# The kernel's own headers, which musl does not bring: links to the system's, and to nothing else there.
+ifeq ($(LIBC),musl)
+kernel_headers = $(BUILD)/include/linux $(BUILD)/include/asm-generic $(BUILD)/include/asm
+our_CPPFLAGS += -isystem $(BUILD)/include
+$(BUILD)/include/%:
+	@mkdir -p $(@D)
+	@ln -sfn $(firstword $(wildcard /usr/include/$* /usr/include/$(shell gcc -print-multiarch)/$*)) $@
+endif
+
 # The rooms, in the order of their layers; src/README.md tells who may include whom.
 rooms = wire policy net guard record stdsocks
 objects_of = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/$(1)/*.c))
@@ -62,7 +71,7 @@ $(BUILD)/stdsocks-checkpassword: src/checkpassword/main.c $(BUILD)/flags
 	$(call say,LD) $(SYSTEM_CC) $(filter-out -MMD -MP,$(our_CPPFLAGS)) $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) \
 		-pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $< -lcrypt
 
-$(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
+$(BUILD)/obj/%.o: src/%.c $(BUILD)/flags | $(kernel_headers)
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) -c -o $@ $<
 

@@ -60,6 +60,10 @@ unit() {
     unit users
 }
 
+@test "guard/lock: what each stage forbids, tried one by one" {
+    unit lock
+}
+
 @test "net/dial: families take turns [RFC 8305 4]" {
     unit dial
 }

@@ -121,13 +121,14 @@ void peer_shutdown(struct peer *peer)
 
 void peer_reset(struct peer *peer)
 {
-	const struct sockaddr unspec = {.sa_family = AF_UNSPEC};
+	/* Its family and no more: so short it can connect to nothing, and the lock lets it be. */
+	const sa_family_t unspec = AF_UNSPEC;
 	const int fds[] = {peer->in, peer->out};
 
 	/* connect(AF_UNSPEC) sends RST at once, duplicates or not; SO_LINGER and close() would not.
 	 * Where there is no TCP, nothing is stronger than an end of both directions. */
 	for (size_t i = 0; i < 2; i++)
-		if (connect(fds[i], &unspec, sizeof unspec) < 0)
+		if (connect(fds[i], (const struct sockaddr *)&unspec, sizeof unspec) < 0)
 			shutdown(fds[i], SHUT_RDWR);
 	if (!peer->out_socket)
 		peer_shutdown(peer);

@@ -226,6 +226,17 @@ static bool checkpassword_keyword(struct config *c, const struct words *w, struc
 	return true;
 }
 
+/* sandbox required|best-effort */
+static bool sandbox_keyword(struct config *c, const struct words *w, struct writer *problem)
+{
+	bool best_effort = w->count == 2 && strcmp(w->at[1], "best-effort") == 0;
+	if (!best_effort && !(w->count == 2 && strcmp(w->at[1], "required") == 0))
+		return words_mistake(problem, "sandbox takes one word", NULL,
+			"\"sandbox required\" or \"sandbox best-effort\" would do");
+	c->sandbox_best_effort = best_effort;
+	return true;
+}
+
 /* command connect */
 static bool command_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
@@ -254,6 +265,7 @@ static const struct keyword {
 	{"checkpassword", checkpassword_keyword, offsetof(struct config, passwords_line)},
 	{"command", command_keyword, 0},
 	{"rate", rate_keyword, 0},
+	{"sandbox", sandbox_keyword, 0},
 	{"source", source_keyword, 0},
 	{"timeout", timeout_keyword, 0},
 	{"users", users_keyword, offsetof(struct config, passwords_line)},
@@ -290,8 +302,9 @@ enum config_kind config_line(
 		return CONFIG_SETTING;
 	}
 	words_mistake(problem, "no such keyword:", words.at[0],
-		"there are allow, deny, auth, checkpassword, command, rate, source, timeout, users "
-		"and version");
+		"there are allow, deny, auth, checkpassword, command, rate, sandbox, source, "
+		"timeout, "
+		"users and version");
 	return CONFIG_MISTAKE;
 }
 

@@ -41,6 +41,8 @@ struct config {
 	char device[CONFIG_DEVICE_MAX + 1];   /* "": any */
 	uint32_t mark;                        /* 0: none */
 
+	bool sandbox_best_effort; /* serves without what the kernel does not give */
+
 	uint64_t rate_up, rate_down; /* bytes a second; 0: as fast as it goes */
 
 	unsigned auth; /* enum config_auth; 0: as config_finish() decides */

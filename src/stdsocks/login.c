@@ -19,13 +19,16 @@
 /* Of the interface: what the program exits with where the password is wrong. */
 #define STATUS_WRONG 1
 
-int login_prepare(struct settings *settings, bool with_stderr, struct login *ret_login)
+int login_prepare(struct settings *settings, const struct client *client, bool with_stderr,
+	struct login *ret_login)
 {
 	static struct words words LARGE;
 	static char *argv[WORDS_MAX + 1] LARGE;
 	const struct config *c = &settings->config;
+	const struct passwd *user = client->uid < 0 ? NULL : getpwuid((uid_t)client->uid);
 
-	*ret_login = (struct login){.settings = settings};
+	*ret_login =
+		(struct login){.settings = settings, .system_user = user ? user->pw_name : NULL};
 	if (!(c->auth & CONFIG_AUTH_PASSWORD))
 		return 0;
 	if (c->passwords != CONFIG_CHECKPASSWORD)
@@ -112,10 +115,4 @@ void login_over(struct login *login)
 		checker_dismiss(&login->checker);
 	login->splits = false;
 	settings_forget_users(login->settings);
-}
-
-const char *login_name_of(const struct client *client)
-{
-	const struct passwd *user = client->uid < 0 ? NULL : getpwuid((uid_t)client->uid);
-	return user ? user->pw_name : NULL;
 }

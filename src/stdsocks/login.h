@@ -13,6 +13,7 @@ struct login {
 	struct settings *settings;
 	bool splits; /* the checker was split off, and not yet asked */
 	struct checker checker;
+	const char *system_user; /* whom the kernel knows behind an AF_UNIX socket; NULL: nobody */
 };
 
 enum login_verdict {
@@ -24,8 +25,9 @@ enum login_verdict {
 };
 
 /* Before the client's first byte is read: the checkpassword program, if there is one, gets a process of
- * its own. 0, or -errno. */
-int login_prepare(struct settings *settings, bool with_stderr, struct login *ret_login);
+ * its own, and the system is asked for the name of the user behind an AF_UNIX socket. 0, or -errno. */
+int login_prepare(struct settings *settings, const struct client *client, bool with_stderr,
+	struct login *ret_login);
 
 /* Whether the login is right. Once: the secrets are forgotten then. With LOGIN_FAILED, *ret_why is
  * a text that stays. */
@@ -34,6 +36,3 @@ enum login_verdict login_ask(struct login *login, const struct socks5_login *off
 
 /* Nobody will log in any more. */
 void login_over(struct login *login);
-
-/* The system's name of the user behind an AF_UNIX socket, a text that stays; NULL: there is none. */
-const char *login_name_of(const struct client *client);

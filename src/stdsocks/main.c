@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "guard/core.h"
+#include "guard/lock.h"
 #include "net/clock.h"
 #include "net/wait.h"
 #include "record/sink.h"
@@ -59,13 +60,21 @@ static int complain_of(const char *what, int status)
 	return status;
 }
 
-/* --check: all mistakes on standard error. */
-static int show_mistakes(const struct writer *problem, bool right)
+/* --check: all mistakes on standard error, or what this kernel gives on standard output. */
+static int show_check(const struct writer *problem, bool right)
 {
+	char kernel[128];
+	struct writer w = writer_on(kernel, sizeof kernel);
+
+	if (right) {
+		lock_put_kernel(&w);
+		writer_u8(&w, '\n');
+		return show(STDOUT_FILENO, w.bytes, w.len, EXIT_OVER);
+	}
 	show(STDERR_FILENO, problem->bytes, problem->len, EXIT_OVER);
 	if (problem->full)
 		show(STDERR_FILENO, and_more, strlen(and_more), EXIT_OVER);
-	return right ? EXIT_OVER : EXIT_CONFIG;
+	return EXIT_CONFIG;
 }
 
 /* Why nobody can be served on these descriptors, or NULL. */
@@ -123,7 +132,6 @@ static int serve(
 		.closed_by = RECORD_CLIENT};
 	static char message_bytes[RECORD_MESSAGE_MAX] LARGE, fields_bytes[RECORD_FIELDS_MAX] LARGE;
 
-	wait_prepare();
 	if (input->client->kind != CLIENT_GONE)
 		session_run(input, &record);
 
@@ -139,6 +147,26 @@ static int serve(
 static const char config_is_wrong[] = "the configuration is wrong; stdsocks --check tells where";
 static const char no_checker[] = "no process for the checkpassword program; more of them would do "
 				 "(TasksMax=, ulimit -u)";
+
+/* From here on the process can do no more than the first stage lets it; or nobody is served. */
+static void lock_in(struct session_input *input)
+{
+	static char why[256];
+	struct writer w = writer_on(why, sizeof why - 1);
+	const struct checker *checker = &input->login->checker;
+	const char *part;
+	int error = lock_enter(SYSCALLS_DIALING, input->login->splits ? checker->pid : 0, &part);
+
+	if (error == 0 || input->settings->config.sandbox_best_effort || input->why_not)
+		return;
+	writer_str(&w, "no sandbox, for want of ");
+	writer_str(&w, part);
+	writer_str(&w, ": ");
+	writer_str(&w, strerror(-error));
+	writer_str(&w, "; \"sandbox best-effort\" serves without");
+	input->why_not = why;
+	input->error = -error;
+}
 
 /* Everything from the descriptors on. Settings that are wrong serve nobody, and say so. */
 static int meet_client(
@@ -163,8 +191,10 @@ static int meet_client(
 		return complain_of(not_a_client(client.kind), EXIT_USAGE);
 	struct sink sink = sink_open(options->trace || options->hex);
 	input.trace = options->trace && sink.stderr_is_ours;
-	if (right && login_prepare(settings, sink.stderr_is_ours, &login) < 0)
+	if (right && login_prepare(settings, &client, sink.stderr_is_ours, &login) < 0)
 		input.why_not = no_checker;
+	wait_prepare();
+	lock_in(&input);
 	int status = serve(&input, options, &sink);
 	return right ? status : EXIT_CONFIG;
 }
@@ -190,12 +220,13 @@ int main(int argc, char **argv)
 
 	bool right = settings_read(&options, &settings, &problem);
 	if (options.mode == MODE_CHECK)
-		return show_mistakes(&problem, right);
+		return show_check(&problem, right);
 	if (!right)
 		complain(&problem);
 	if (options.mode == MODE_EXPLAIN)
 		return right ? explain(&settings.rules, options.question) : EXIT_CONFIG;
 
+	lock_close_inherited(); /* not before: the configuration may be one of them */
 	if (options.hex && !hexmode_enter())
 		return complain_of(strerror(errno), EXIT_SYSTEM);
 	int status = meet_client(&options, &settings, right, start_us);

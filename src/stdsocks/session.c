@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "guard/lock.h"
 #include "net/clock.h"
 #include "net/dial.h"
 #include "net/relay.h"
@@ -266,7 +267,7 @@ static bool identify(struct session *s, enum socks5_method method)
 	if (method == SOCKS5_USERNAME_PASSWORD)
 		return hear_login(s);
 	login_over(s->input->login);
-	s->facts.user = login_name_of(s->input->client);
+	s->facts.user = s->input->login->system_user;
 	if (s->facts.user)
 		note_user(s, s->facts.user, strnlen(s->facts.user, UINT8_MAX));
 	return true;
@@ -291,7 +292,7 @@ static bool hear_request(struct session *s)
 	s->record->command = s->request.command;
 	s->record->dst = s->request.dst;
 	if (s->input->why_not)
-		return refuse(s, SOCKS5_GENERAL_FAILURE, 0, s->input->why_not);
+		return refuse(s, SOCKS5_GENERAL_FAILURE, s->input->error, s->input->why_not);
 	return true;
 }
 
@@ -473,6 +474,15 @@ static void relay(struct session *s)
 	peer_keep(&s->upstream);
 	peer_pace(&s->upstream, s->config->rate_up);
 	peer_pace(&s->client, s->config->rate_down);
+	const char *part;
+	int locked = lock_enter(SYSCALLS_RELAYING, 0, &part);
+	if (locked < 0 && !s->config->sandbox_best_effort) {
+		s->record->why = part;
+		peer_reset(&s->client);
+		peer_reset(&s->upstream);
+		end(s, RECORD_FAILED, RECORD_STDSOCKS, -locked);
+		return;
+	}
 	enum relay_end how = relay_run(&r);
 
 	const struct peer *who = how == RELAY_CLOSED || how == RELAY_BROKEN ? r.first : NULL;

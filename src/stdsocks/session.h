@@ -10,6 +10,7 @@
 struct session_input {
 	const struct settings *settings;
 	const char *why_not; /* NULL, or why nobody is served: a text that stays */
+	int error;           /* the errno behind that, or 0 */
 	struct login *login;
 	const struct client *client;
 	int64_t start_us; /* of the process: the handshake's deadline counts from here */

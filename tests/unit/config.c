@@ -270,6 +270,7 @@ static void takes_what_there_is(void)
 	struct config config = config_default(), want = config;
 	CHECK(apply_text(&config, "command connect"));
 	CHECK(apply_text(&config, "version 5"));
+	CHECK(apply_text(&config, "sandbox required"));
 	CHECK_BYTES(&config, sizeof config, &want, sizeof want);
 	check_about = NULL;
 }
@@ -345,6 +346,9 @@ static void names_each_mistake(void)
 		{"rate 10M", "rate takes a direction"},
 		{"rate sideways 10M", "rate takes a direction"},
 		{"rate up 10M down 10M", "rate takes a direction"},
+		{"sandbox", "sandbox takes one word; \"sandbox required\""},
+		{"sandbox off", "sandbox takes one word"},
+		{"sandbox required best-effort", "sandbox takes one word"},
 		{"auth", "auth takes a method; say"},
 		{"auth gssapi", "no such method: \"gssapi\"; there are none and password"},
 		{"auth none Password", "no such method: \"Password\""},

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/* Which files a connection may still open: those of the resolver. Knows: Landlock. */
+#include "guard/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Numbers that the headers of this libc may not have; they are the same on every architecture. */
+enum { CREATE_RULESET = 444, ADD_RULE = 445, RESTRICT_SELF = 446 };
+
+/* Read by getaddrinfo(3). */
+static const char *const readable[] = {
+	"/etc/hosts",
+	"/etc/resolv.conf",
+#ifdef __GLIBC__ /* and what nsswitch.conf(5) may bring in */
+	"/etc/gai.conf",
+	"/etc/host.conf",
+	"/etc/ld.so.cache",
+	"/etc/nsswitch.conf",
+	"/lib",
+	"/lib64",
+	"/usr/lib",
+#endif
+};
+
+/* Every right of the versions 1, 2, 3 and 5; version 4 is about TCP, which guard/syscalls.h bounds. */
+static const uint64_t rights[] = {
+	0, 0x1fff, 0x3fff /* REFER */, 0x7fff /* TRUNCATE */, 0x7fff, 0xffff /* IOCTL_DEV */};
+#define VERSION_MAX (sizeof rights / sizeof rights[0] - 1)
+
+int files_landlock_version(void)
+{
+	long version = syscall(CREATE_RULESET, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	return version < 0 ? -errno : (int)version;
+}
+
+/* A file that is not there cannot be opened later either. */
+static int allow_reading(int ruleset_fd, const char *path)
+{
+	struct landlock_path_beneath_attr rule = {
+		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
+		.parent_fd = open(path, O_PATH), /* nothing is executed before it is closed */
+	};
+	if (rule.parent_fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	long result = syscall(ADD_RULE, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	int error = result < 0 ? -errno : 0;
+	close(rule.parent_fd);
+	return error;
+}
+
+int files_limit(void)
+{
+	int version = files_landlock_version();
+	if (version < 0)
+		return version;
+	const uint64_t handled = rights[version < (int)VERSION_MAX ? version : (int)VERSION_MAX];
+	int fd = (int)syscall(CREATE_RULESET, &handled, sizeof handled, 0);
+	if (fd < 0)
+		return -errno;
+	int error = 0;
+	for (size_t i = 0; error == 0 && i < sizeof readable / sizeof readable[0]; i++)
+		error = allow_reading(fd, readable[i]);
+	if (error == 0 && syscall(RESTRICT_SELF, fd, 0) < 0)
+		error = -errno;
+	close(fd);
+	return error;
+}

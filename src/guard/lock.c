@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/* The lock that the process puts itself behind, in two stages.
+ * Knows: their parts and order. Does not know: what is served, or whether it may be without. */
+#include "guard/lock.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "guard/files.h"
+
+int lock_enter(enum syscalls_stage stage, int checker_pid, const char **ret_part)
+{
+	int error = 0;
+
+	if (stage == SYSCALLS_DIALING) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+			error = -errno;
+			*ret_part = "no new privileges";
+		}
+		int files = files_limit();
+		/* A kernel without Landlock has none; one that denies it to us is another matter. */
+		if (files < 0 && files != -ENOSYS && files != -EOPNOTSUPP && error == 0) {
+			error = files;
+			*ret_part = "Landlock";
+		}
+	}
+	int calls = syscalls_limit(stage, checker_pid);
+	if (calls < 0 && error == 0) {
+		error = calls;
+		*ret_part = "seccomp";
+	}
+	return error;
+}
+
+void lock_close_inherited(void)
+{
+	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+}
+
+void lock_put_kernel(struct writer *w)
+{
+	const uint32_t action = SECCOMP_RET_KILL_PROCESS;
+	int version = files_landlock_version();
+
+	writer_str(w, "sandbox: seccomp ");
+	writer_str(w,
+		syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0
+			? "is there, Landlock "
+			: "is not there, Landlock ");
+	if (version > 0) {
+		writer_str(w, "has version ");
+		writer_decimal(w, (uint64_t)version, 1);
+	} else {
+		writer_str(w, "is not there");
+	}
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: ISC */
+/* Which system calls each stage of a connection may make, and why. Knows: seccomp.
+ * Does not know: when a stage begins. */
+#include "guard/syscalls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined __x86_64__
+#define ARCH AUDIT_ARCH_X86_64
+#elif defined __aarch64__
+#define ARCH AUDIT_ARCH_AARCH64
+#elif defined __riscv && __riscv_xlen == 64
+#define ARCH AUDIT_ARCH_RISCV64
+#else
+#error "no table of system calls for this architecture"
+#endif
+
+/* An argument's bits that mask has must be those of value, in all 64 bits. */
+struct check {
+	unsigned arg;
+	uint64_t mask, value;
+};
+
+#define CHECKS_MAX 3
+
+struct row {
+	int number;
+	unsigned stages;
+	struct check checks[CHECKS_MAX]; /* a mask of 0 asks for nothing */
+};
+
+#define D  SYSCALLS_DIALING
+#define R  SYSCALLS_RELAYING
+#define DR (SYSCALLS_DIALING | SYSCALLS_RELAYING)
+
+/* clang-format off */
+#define ANYHOW(name, stages)         {SYS_##name, stages, {{0, 0, 0}}}
+#define WHERE(name, stages, ...)     {SYS_##name, stages, {__VA_ARGS__}}
+#define IS(arg, value)               {arg, UINT64_MAX, (uint64_t)(value)}
+#define IS_BUT_FOR(arg, bits, value) {arg, ~(uint64_t)(bits), (uint64_t)(value)}
+#define HAS_NONE_OF(arg, bits)       {arg, (uint64_t)(bits), 0}
+
+#define SOCKET(family, type, protocol)                                                             \
+	WHERE(socket, D, IS(0, family), IS_BUT_FOR(1, SOCK_CLOEXEC | SOCK_NONBLOCK, type),         \
+		IS(2, protocol))
+#define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
+
+/* Alphabetical. A call that stands more than once may be made in each of these ways; what stands
+ * nowhere, in none. */
+static const struct row table[] = {
+	ANYHOW(bind, D),          /* the source address; the resolver's UDP socket */
+	ANYHOW(brk, D),           /* malloc(3), for the resolver */
+	ANYHOW(clock_gettime, DR), /* where the vDSO has no clock */
+	ANYHOW(close, DR),        /* losers of the race; a pipe's end */
+	ANYHOW(connect, D),       /* upstream; the resolver's sockets */
+	WHERE(connect, R, IS(2, sizeof(sa_family_t))), /* only AF_UNSPEC is that short: a reset */
+	ANYHOW(exit_group, DR),   /* the end */
+	WHERE(fcntl, D, IS(1, F_SETFD)), /* what open(3) of musl does with O_CLOEXEC */
+	ANYHOW(fstat, D),         /* of the resolver's files */
+	ANYHOW(getpeername, D),   /* where the connection leads */
+	ANYHOW(getpid, DR),       /* a line to syslog has it */
+	ANYHOW(getsockname, D),   /* our end of it, for the reply */
+	ANYHOW(getsockopt, DR),   /* why a socket failed */
+	WHERE(ioctl, DR, IS(1, TIOCOUTQ)), /* whether all was acknowledged, before a reset */
+	ANYHOW(madvise, D),       /* free(3) */
+	WHERE(mmap, D, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3) */
+	WHERE(mprotect, D, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3) */
+	ANYHOW(munmap, D),        /* free(3) */
+#ifdef SYS_open
+	WHERE(open, D, HAS_NONE_OF(1, WRITING)), /* the resolver's files: guard/files.h */
+#endif
+	WHERE(openat, D, HAS_NONE_OF(2, WRITING)), /* the same */
+#ifdef SYS_poll
+	ANYHOW(poll, DR),         /* the resolver waits; the journal may be full */
+#endif
+	ANYHOW(ppoll, DR),        /* everything else waits */
+	ANYHOW(read, DR),         /* pipes; the resolver's files */
+	ANYHOW(readv, D),         /* the resolver's files, with stdio(3) of musl */
+	ANYHOW(recvfrom, DR),     /* sockets */
+	ANYHOW(restart_syscall, DR), /* poll(2) after SIGSTOP and SIGCONT */
+	ANYHOW(rt_sigaction, D),  /* the resolver's deadline is an alarm */
+	ANYHOW(rt_sigprocmask, D), /* the same */
+	ANYHOW(rt_sigreturn, D),  /* the same */
+	WHERE(seccomp, D, IS(0, SECCOMP_SET_MODE_FILTER)), /* the next stage */
+	WHERE(sendto, D, HAS_NONE_OF(3, MSG_FASTOPEN)), /* which would be a connect(2) */
+	WHERE(sendto, R, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)), /* to nobody but the peer */
+	ANYHOW(setitimer, D),     /* the resolver's deadline */
+	ANYHOW(setsockopt, D),    /* keepalive and the like */
+	ANYHOW(shutdown, DR),     /* the end of one direction */
+	SOCKET(AF_INET, SOCK_STREAM, IPPROTO_TCP), /* upstream; not MPTCP, which is another protocol */
+	SOCKET(AF_INET6, SOCK_STREAM, IPPROTO_TCP), /* the same */
+	SOCKET(AF_INET, SOCK_STREAM, 0), /* DNS, for a long answer */
+	SOCKET(AF_INET6, SOCK_STREAM, 0), /* the same */
+	SOCKET(AF_INET, SOCK_DGRAM, 0), /* DNS; whether an address is our own */
+	SOCKET(AF_INET6, SOCK_DGRAM, 0), /* the same */
+	SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_UDP), /* RFC 6724: which source an address would have */
+	SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP), /* the same */
+	ANYHOW(wait4, DR),        /* the checkpassword program; --hex and its translators */
+	ANYHOW(write, DR),        /* pipes; standard error */
+#ifdef __GLIBC__ /* The resolver of the GNU C library takes more. */
+	WHERE(fcntl, D, IS(1, F_GETFL)), /* sockets that do not block */
+	WHERE(fcntl, D, IS(1, F_SETFL)), /* the same */
+	ANYHOW(futex, D),         /* its locks */
+	ANYHOW(getrandom, D),     /* the numbers of its queries */
+	WHERE(ioctl, D, IS(1, FIONREAD)), /* the size of an answer */
+	ANYHOW(lseek, D),         /* its files */
+	ANYHOW(newfstatat, D),    /* whether resolv.conf has changed */
+	ANYHOW(sendmmsg, D),      /* A and AAAA at once */
+	ANYHOW(uname, D),         /* this host's name */
+	ANYHOW(writev, D),        /* a query over TCP */
+#endif
+};
+/* clang-format on */
+
+/* -- As a program for the kernel. */
+
+#define PROGRAM_MAX 1024
+#define X32_BIT     0x40000000U
+
+struct program {
+	unsigned short len;
+	struct sock_filter at[PROGRAM_MAX];
+};
+
+static void put(struct program *p, struct sock_filter instruction)
+{
+	if (p->len < PROGRAM_MAX)
+		p->at[p->len++] = instruction;
+}
+
+static void put_load(struct program *p, size_t offset)
+{
+	put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
+}
+
+static void put_return(struct program *p, uint32_t verdict)
+{
+	put(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, verdict));
+}
+
+/* One half of an argument: goes on where it is right, else to the next row, which is patched in. */
+static void put_half(struct program *p, size_t offset, uint32_t mask, uint32_t value)
+{
+	if (mask == 0)
+		return;
+	put_load(p, offset);
+	put(p, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask));
+	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, UINT8_MAX));
+}
+
+static void put_check(struct program *p, const struct check *c)
+{
+	/* All three architectures have the lower half first. */
+	size_t low = offsetof(struct seccomp_data, args) + c->arg * sizeof(uint64_t);
+	put_half(p, low, (uint32_t)c->mask, (uint32_t)c->value);
+	put_half(p, low + 4, (uint32_t)(c->mask >> 32), (uint32_t)(c->value >> 32));
+}
+
+static void put_row(struct program *p, const struct row *row)
+{
+	unsigned short start = p->len;
+	put_load(p, offsetof(struct seccomp_data, nr));
+	put(p,
+		(struct sock_filter)BPF_JUMP(
+			BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->number, 0, UINT8_MAX));
+	for (size_t i = 0; i < CHECKS_MAX; i++)
+		put_check(p, &row->checks[i]);
+	put_return(p, SECCOMP_RET_ALLOW);
+	for (unsigned short i = start; i < p->len; i++)
+		if (p->at[i].jf == UINT8_MAX)
+			p->at[i].jf = (uint8_t)(p->len - i - 1);
+}
+
+static void put_architecture(struct program *p)
+{
+	put_load(p, offsetof(struct seccomp_data, arch));
+	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0));
+	put_return(p, SECCOMP_RET_KILL_PROCESS);
+	put_load(p, offsetof(struct seccomp_data, nr));
+	/* No call at all: what a tracer leaves of one that it takes away (strace --inject). */
+	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 0, 1));
+	put_return(p, SECCOMP_RET_ALLOW);
+#ifdef __x86_64__
+	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1));
+	put_return(p, SECCOMP_RET_KILL_PROCESS);
+#endif
+}
+
+int syscalls_limit(enum syscalls_stage stage, int checker_pid)
+{
+	struct program p = {.len = 0};
+	const struct row kill_checker =
+		WHERE(kill, D, IS(0, -(int64_t)checker_pid), IS(1, SIGKILL));
+
+	put_architecture(&p);
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (table[i].stages & stage)
+			put_row(&p, &table[i]);
+	if (checker_pid > 0 && stage == SYSCALLS_DIALING)
+		put_row(&p, &kill_checker);
+	put_return(&p, SECCOMP_RET_ERRNO | EPERM);
+
+	const struct sock_fprog filter = {.len = p.len, .filter = p.at};
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0)
+		return -errno;
+	return 0;
+}

@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# The lock, from outside: that it is there in a live connection, and what happens where it cannot be.
+
+load helper
+load net/world
+
+setup() {
+    need_world
+}
+
+@test "lock: both stages are in force while a connection is relayed, the first one before the first byte" {
+    world <<'PY'
+def status(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as lines:
+        words = dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+    return {name: words[name] for name in ("NoNewPrivs", "Seccomp", "Seccomp_filters")}
+
+(listening,) = listeners("127.0.0.1")
+h = Handler()
+eventually(lambda: status(h.pid)["Seccomp"] == "2", "the first stage")
+check(status(h.pid), {"NoNewPrivs": "1", "Seccomp": "2", "Seccomp_filters": "1"})
+upstream = h.connected("127.0.0.1", listening)
+h.client.send(b"x")
+check(upstream.recv(1), b"x")
+check(status(h.pid), {"NoNewPrivs": "1", "Seccomp": "2", "Seccomp_filters": "2"})
+PY
+}
+
+@test "lock: nobody is served, and the record says why, when a part of it cannot be had" {
+    need strace
+    world <<'PY'
+(listening,) = listeners("127.0.0.1")
+for call, part in (("seccomp", "seccomp"), ("landlock_restrict_self", "Landlock"), ("landlock_create_ruleset", "Landlock"),
+                   ("landlock_add_rule", "Landlock")):
+    h = Handler(before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={call}:error=EPERM"])
+    check(h.connect("127.0.0.1", port_of(listening)), 1)
+    check(h.client.end(), (b"", "fin"))
+    h.client.close()
+    h.over(71)
+    has(h.record(), END="failed", REPLY="1")
+    wanted = f'no sandbox, for want of {part}: Operation not permitted; "sandbox best-effort" serves without'
+    assert wanted in h.said(), h.said()
+assert not is_waiting(listening)
+PY
+}
+
+@test "lock: a connection is not relayed when the second stage cannot be had" {
+    need strace
+    world <<'PY'
+(listening,) = listeners("127.0.0.1")
+h = Handler(before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=seccomp:error=EPERM:when=2"])
+h.ask("127.0.0.1", port_of(listening))
+upstream = accept(listening)
+check(upstream.end()[1], "reset")
+h.process.wait(DEADLINE_S)
+check(h.process.returncode, 71)
+has(h.record(), END="failed", BYTES_UP="0", BYTES_DOWN="0")
+PY
+}
+
+@test "lock: with sandbox best-effort a connection is served with what there is" {
+    need strace
+    world <<'PY'
+(listening,) = listeners("127.0.0.1")
+for call in "seccomp", "landlock_restrict_self":
+    h = Handler("-o", "sandbox best-effort", before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={call}:error=EPERM"])
+    upstream = h.connected("127.0.0.1", listening)
+    upstream.close()
+    h.client.close()
+    h.ended(END="closed")
+PY
+}
+
+@test "lock: a kernel without Landlock is enough" {
+    need strace
+    world <<'PY'
+(listening,) = listeners("127.0.0.1")
+h = Handler(before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=landlock_create_ruleset:error=ENOSYS"])
+h.connected("127.0.0.1", listening).close()
+h.client.close()
+h.ended(END="closed")
+PY
+}
+
+@test "lock: descriptors that were left open are closed, and none is left for the relay but the manual's" {
+    world <<'PY'
+(listening,) = listeners("127.0.0.1")
+spare = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]
+h = Handler(pass_fds=spare)
+upstream = h.connected("127.0.0.1", listening)
+h.client.send(b"x")
+check(upstream.recv(1), b"x")
+kinds = sorted(os.readlink(f"/proc/{h.pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{h.pid}/fd"))
+check([kind for kind in kinds if not kind.startswith("/")], ["anon_inode", "socket", "socket", "socket"])
+PY
+}
