@@ -104,6 +104,21 @@ check(ours.recv(1), b"")
 PY
 }
 
+@test "record: a mistake is on standard error and in the journal when standard error is a file" {
+    world <<'PY'
+from logs import *
+journal = Reader(JOURNAL)
+h = Handler("-o", "nonsense", trace=False)
+check(h.connect("127.0.0.1", CLOSED_PORT), 1)
+h.client.close()
+h.over(78)
+mistake, record = (fields(datagram) for datagram in journal.all())
+has(mistake, PRIORITY="3")
+check(h.said(), f"stdsocks: {mistake['MESSAGE']}\n")
+has(record, END="failed")
+PY
+}
+
 @test "record: a refusal names the rule, and the line that would allow it" {
     world <<'PY'
 from logs import *

@@ -33,10 +33,8 @@ static int show(int fd, const char *text, size_t len, int status)
 	return status;
 }
 
-/* Says each line of the problem where the operator will find it. */
-static void complain(const struct writer *problem)
+static void complain_to(const struct sink *sink, const struct writer *problem)
 {
-	struct sink sink = sink_open_for_mistakes();
 	const struct writer no_fields = writer_on(NULL, 0);
 	const char *end = problem->bytes + problem->len;
 
@@ -44,13 +42,25 @@ static void complain(const struct writer *problem)
 		const char *newline = memchr(line, '\n', (size_t)(end - line));
 		size_t len = newline ? (size_t)(newline - line) : (size_t)(end - line);
 		struct writer one = {.bytes = (char *)line, .cap = len, .len = len};
-		sink_say(&sink, SINK_ERROR, &one, &no_fields, false);
+		sink_say(sink, SINK_ERROR, &one, &no_fields, false);
 		line += len + 1;
 	}
 	if (problem->full) {
 		const struct writer more = {.bytes = (char *)and_more, .len = sizeof and_more - 2};
-		sink_say(&sink, SINK_ERROR, &more, &no_fields, false);
+		sink_say(sink, SINK_ERROR, &more, &no_fields, false);
 	}
+}
+
+/* Says each line of the problem where the operator will find it: on standard error, and in the log
+ * where there is one and nobody sits at a terminal. */
+static void complain(const struct writer *problem)
+{
+	struct sink mistakes = sink_open_for_mistakes();
+	struct sink log = sink_open(false);
+
+	complain_to(&mistakes, problem);
+	if (mistakes.kind == SINK_STDERR && (log.kind == SINK_JOURNAL || log.kind == SINK_SYSLOG))
+		complain_to(&log, problem);
 }
 
 static int complain_of(const char *what, int status)
