@@ -122,6 +122,11 @@ static const struct row table[] = {
 	ANYHOW(uname, D),         /* this host's name */
 	ANYHOW(writev, D),        /* a query over TCP */
 #endif
+#ifdef __SANITIZE_ADDRESS__ /* So does its own work, at siglongjmp(3) and at the end. */
+	WHERE(mmap, R, HAS_NONE_OF(2, PROT_EXEC)),
+	ANYHOW(munmap, R),
+	ANYHOW(sigaltstack, DR),
+#endif
 };
 /* clang-format on */
 

