@@ -207,15 +207,18 @@ static void put_architecture(struct program *p)
 int syscalls_limit(enum syscalls_stage stage, int checker_pid)
 {
 	struct program p = {.len = 0};
-	const struct row kill_checker =
-		WHERE(kill, D, IS(0, -(int64_t)checker_pid), IS(1, SIGKILL));
+	/* An int in a register of 64 bits: musl extends its sign, the GNU C library leaves zeros. */
+	const struct row kill_checker[] = {
+		WHERE(kill, D, IS(0, -(int64_t)checker_pid), IS(1, SIGKILL)),
+		WHERE(kill, D, IS(0, (uint32_t)-checker_pid), IS(1, SIGKILL)),
+	};
 
 	put_architecture(&p);
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
 		if (table[i].stages & stage)
 			put_row(&p, &table[i]);
-	if (checker_pid > 0 && stage == SYSCALLS_DIALING)
-		put_row(&p, &kill_checker);
+	for (size_t i = 0; checker_pid > 0 && stage == SYSCALLS_DIALING && i < 2; i++)
+		put_row(&p, &kill_checker[i]);
 	put_return(&p, SECCOMP_RET_ERRNO | EPERM);
 
 	const struct sock_fprog filter = {.len = p.len, .filter = p.at};

@@ -17,6 +17,10 @@
 
 _Static_assert(CHECKER_QUESTION_MAX <= PIPE_BUF, "a question is written at once");
 
+/* A process that was killed has this long to end. No more: it may have become somebody else, whom a
+ * signal does not reach. */
+#define KILLED_MS 200
+
 enum { QUESTION_FD = 3, EXIT_NOT_FOUND = 127 };
 
 /* Every descriptor that the program gets, and no other: the client's must not be among them. */
@@ -94,8 +98,9 @@ int checker_ask(struct checker *checker, const void *question, size_t len, int64
 	close(checker->question_fd);
 
 	int ready = error ? -error : wait_for(checker->end_fd, POLLIN, deadline_us);
-	if (ready < 0)
-		kill(-checker->pid, SIGKILL); /* not waited for: it may have become somebody else */
+	struct pollfd end = {.fd = checker->end_fd, .events = POLLIN};
+	if (ready < 0 && kill(-checker->pid, SIGKILL) == 0)
+		poll(&end, 1, KILLED_MS);
 	int status = ready < 0 ? ready : status_of(checker->pid);
 	close(checker->end_fd);
 	return status;
