@@ -187,4 +187,5 @@ define newline
 endef
 
 -include $(objects:.o=.d)
+.SECONDARY: $(kernel_headers)
 .PHONY: all always bench bench-plot check check-deps clean deps install lint run uninstall
