@@ -51,13 +51,19 @@ struct addr sockaddr_remote(int fd)
 	return sockaddr_read(&any);
 }
 
-/* Whether the way to an address of one's own begins there, or at loopback. This sends nothing. */
+/* A socket for looking at ways and addresses: nothing is sent. Or -1. */
+static int datagram_socket(const union sockaddr_any *of, socklen_t len)
+{
+	return len > 0 ? socket(of->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+}
+
+/* Whether the way to an address of one's own begins there, or at loopback. */
 static bool begins_there(const struct addr *a)
 {
 	static const uint8_t loopback_ipv6[16] = {[15] = 1};
 	union sockaddr_any any;
 	socklen_t len = sockaddr_write(&any, a);
-	int fd = len > 0 ? socket(any.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+	int fd = datagram_socket(&any, len);
 	if (fd < 0)
 		return false;
 	bool has_way = connect(fd, &any.sa, len) == 0;
@@ -76,7 +82,7 @@ static bool can_bind(const struct addr *a)
 	struct addr any_port = *a;
 	any_port.port = 0;
 	socklen_t len = sockaddr_write(&any, &any_port);
-	int fd = len > 0 ? socket(any.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+	int fd = datagram_socket(&any, len);
 	if (fd < 0)
 		return false;
 	bool can = bind(fd, &any.sa, len) == 0;

@@ -26,6 +26,11 @@ struct question {
 	const char *expected; /* "allow", "deny" or NULL */
 };
 
+static void print(FILE *file, const struct writer *text)
+{
+	fprintf(file, "%.*s", (int)text->len, text->bytes);
+}
+
 /* unix:UID, a user who has a name in the system. */
 static bool parse_uid(const char *text, struct rule_facts *facts)
 {
@@ -115,17 +120,19 @@ static bool parse_question(const struct words_line *line, struct question *q)
 			wrong, "ask, for example: ");
 		writer_str(&problem, example);
 	}
-	if (!right)
-		fprintf(stderr, "%.*s\n", (int)problem.len, problem.bytes);
+	if (!right) {
+		writer_u8(&problem, '\n');
+		print(stderr, &problem);
+	}
 	return right;
 }
 
-static void print(void (*put)(struct writer *, const struct addr *), const struct addr *a)
+static void print_host(const struct addr *a)
 {
 	char bytes[ANSWER_CAP];
 	struct writer w = writer_on(bytes, sizeof bytes);
-	put(&w, a);
-	printf("%.*s", (int)w.len, w.bytes);
+	addr_put_host(&w, a);
+	print(stdout, &w);
 }
 
 static void print_place(const struct words_line *rule)
@@ -133,7 +140,7 @@ static void print_place(const struct words_line *rule)
 	char bytes[ANSWER_CAP];
 	struct writer w = writer_on(bytes, sizeof bytes);
 	words_put_place(&w, rule);
-	printf("%.*s", (int)w.len, w.bytes);
+	print(stdout, &w);
 }
 
 /* Shows one rule, and why it did not match. */
@@ -166,10 +173,10 @@ static enum rule_answer answer(const struct judge_rules *rules, const struct rul
 	if (facts->reached.kind != ADDR_NONE) {
 		inside = special_inside(&facts->reached, 0);
 		printf(" at ");
-		print(addr_put_host, &facts->reached);
+		print_host(&facts->reached);
 		if (inside.kind != facts->reached.kind) {
 			printf(", which reaches ");
-			print(addr_put_host, &inside);
+			print_host(&inside);
 		}
 		printf(" (%s)\n", special_class_text(special_class_of(&inside)));
 	}
@@ -182,8 +189,10 @@ static enum rule_answer answer(const struct judge_rules *rules, const struct rul
 	if (verdict.allowed == RULE_NO) {
 		char bytes[ANSWER_CAP];
 		struct writer w = writer_on(bytes, sizeof bytes);
+		writer_str(&w, "  to allow it: ");
 		judge_put_remedy(&w, facts);
-		printf("  to allow it: %.*s\n", (int)w.len, w.bytes);
+		writer_u8(&w, '\n');
+		print(stdout, &w);
 	}
 	return verdict.allowed;
 }
@@ -215,7 +224,8 @@ static void print_escaped(FILE *file, const struct words_line *line)
 	char bytes[ANSWER_CAP];
 	struct writer w = writer_on(bytes, sizeof bytes);
 	writer_escaped(&w, line->text, line->len);
-	fprintf(file, "%.*s\n", (int)w.len, bytes);
+	writer_u8(&w, '\n');
+	print(file, &w);
 }
 
 static int explain_line(const struct judge_rules *rules, const struct words_line *line)

@@ -9,14 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "policy/words.h"
+
 static bool mistake(
 	struct writer *problem, const char *path, const char *what, const char *would_do)
 {
 	writer_escaped(problem, path, strlen(path));
 	writer_str(problem, ": ");
-	writer_str(problem, what);
-	writer_str(problem, "; ");
-	writer_str(problem, would_do);
+	words_mistake(problem, what, NULL, would_do);
 	writer_u8(problem, '\n');
 	return false;
 }
