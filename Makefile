@@ -94,10 +94,12 @@ deps:
 	apt-get -q update
 	apt-get -q install -y --no-install-recommends gcc libc6-dev musl-tools systemd
 
-# Builds in a make of its own: "make deps run" is read before deps has brought the compiler.
+# Builds in a make of its own: "make deps run" is read before deps has brought the compiler. Root's
+# handlers become nobody: the user stdsocks comes with the installation.
 run:
 	@$(MAKE) --no-print-directory all
-	systemd-socket-activate --accept --inetd -l $(LISTEN) $(BUILD)/stdsocks
+	systemd-socket-activate --accept --inetd -l $(LISTEN) $(BUILD)/stdsocks \
+		$(if $(filter 0,$(shell id -u)),-o 'user nobody')
 
 check-deps:
 	tests/deps

@@ -592,6 +592,7 @@ for method, secret in secrets.items():
     hashed = run("mkpasswd", "-s", "-m", method.decode(), "-R", rounds, text=secret.decode())
     lines.append(method + b":" + hashed.strip().encode() + b"\n")
 users(b"".join(lines), "/run/hashed")
+for_the_program("/run/hashed")
 options = "-o", f"checkpassword {os.environ['CHECKPASSWORD']} /run/hashed"
 for name, secret in secrets.items():
     assert enters(options, name, secret), name
@@ -620,6 +621,7 @@ users(b"", "/run/htpasswd")
 secrets = {b"alice": b"secret", b"bob": b" a b\\n:$HOME'\"", b"carol": b"-v"}
 for name, secret in secrets.items():
     run("htpasswd", "-iBC", "4", "/run/htpasswd", name.decode(), text=secret.decode())
+for_the_program("/run/htpasswd")
 for name, secret in secrets.items():
     assert enters(options, name, secret), name
     for wrong in b"wrong", b"", secret[:-1], secret + b"\n", secret + b"\n" + secret, b"\n" + secret, secret + b" ":

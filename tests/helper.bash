@@ -22,6 +22,12 @@ export BATS_TEST_TIMEOUT=90
 # then, one a line, in fields. It lets everybody go everywhere: to their own upstreams on loopback.
 HANDLER=("$STDSOCKS" --trace -o "allow to any")
 
+# Root's handler becomes this user; without it nobody is served.
+((EUID)) || getent passwd stdsocks >/dev/null || {
+    echo 'missing: the user stdsocks; "make check-deps" makes it' >&2
+    exit 1
+}
+
 declare -gA RUNNING=() # -g: bats loads this file in a function
 
 fail() {

@@ -27,6 +27,86 @@ check(status(h.pid), {"NoNewPrivs": "1", "Seccomp": "2", "Seccomp_filters": "2"}
 PY
 }
 
+@test "lock: who was started as root is the user stdsocks before the first byte, without groups and capabilities" {
+    world <<'PY'
+import pwd
+
+def identity(h):
+    with open(f"/proc/{h.pid}/status", encoding="ascii") as lines:
+        words = dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+    return [words[name].split() for name in ("Uid", "Gid", "Groups")], [int(words[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")]
+
+def locked(h):
+    with open(f"/proc/{h.pid}/status", encoding="ascii") as lines:
+        return "Seccomp:\t2\n" in lines.read()
+
+(listening,) = listeners("127.0.0.1")
+for user, options in ("stdsocks", ()), ("nobody", ("-o", "user nobody")):
+    ids = pwd.getpwnam(user)
+    wanted = [[str(ids.pw_uid)] * 4, [str(ids.pw_gid)] * 4, []], [0] * 4
+    h = Handler(*options, extra_groups=[4, 27])
+    eventually(lambda: locked(h), "the first stage")
+    check(identity(h), wanted)
+    upstream = h.connected("127.0.0.1", listening)
+    h.client.send(b"x")
+    check(upstream.recv(1), b"x")
+    check(identity(h), wanted)
+    upstream.close()
+    h.gone()
+PY
+}
+
+@test "lock: a mark's capability is all that is kept, until the connection stands" {
+    need setpriv
+    world <<'PY'
+NET_ADMIN = 1 << 12
+
+def capabilities(h):
+    with open(f"/proc/{h.pid}/status", encoding="ascii") as lines:
+        words = dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+    return {words[name] for name in ("CapPrm", "CapEff", "CapAmb")}, words["Seccomp"]
+
+(listening,) = listeners("127.0.0.1")
+ambient = ["setpriv", "--reuid=nobody", "--clear-groups", "--inh-caps=+net_admin", "--ambient-caps=+net_admin"]
+for before, kept in ([], {NET_ADMIN, 0}), (ambient, {NET_ADMIN}):
+    h = Handler("-o", "source mark 7", before=before)
+    eventually(lambda: capabilities(h)[1] == "2", "the first stage")
+    check({int(word, 16) for word in capabilities(h)[0]}, kept)
+    upstream = h.connected("127.0.0.1", listening)
+    h.client.send(b"x")
+    check(upstream.recv(1), b"x")
+    check({int(word, 16) for word in capabilities(h)[0]}, {0})
+    upstream.close()
+    h.gone()
+PY
+}
+
+@test "lock: nobody is served as root, and the record says why, when there is no other user to be" {
+    need setpriv
+    world <<'PY'
+(listening,) = listeners("127.0.0.1")
+with open("/etc/passwd", "a", encoding="ascii") as users:
+    users.write("toor:x:0:0::/:/bin/false\n")
+
+def unserved(why, *options, **how):
+    h = Handler(*options, **how)
+    check(h.connect("127.0.0.1", port_of(listening)), 1)
+    check(h.client.end(), (b"", "fin"))
+    h.client.close()
+    h.over(71)
+    has(h.record(), END="failed", REPLY="1")
+    assert f'started as root, and cannot become {why}; "user NAME" takes another, "sandbox best-effort" stays root' in h.said(), h.said()
+
+unserved("no-such: no such user", "-o", "user no-such")
+unserved("toor: that is root, too", "-o", "user toor")
+unserved("stdsocks: Operation not permitted", before=["setpriv", "--bounding-set=-setuid", "--inh-caps=-setuid"])
+assert not is_waiting(listening)
+h = Handler("-o", "user no-such", "-o", "sandbox best-effort")
+h.connected("127.0.0.1", listening)
+check(os.stat(f"/proc/{h.pid}").st_uid, 0)
+PY
+}
+
 @test "lock: nobody is served, and the record says why, when a part of it cannot be had" {
     need strace
     world <<'PY'

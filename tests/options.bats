@@ -34,7 +34,8 @@ wrong() {
 # right [ARGUMENT]... - so is this, and there is nothing to say.
 right() {
     run -0 "$STDSOCKS" "$@" --check </dev/null
-    [[ $output =~ ^'sandbox: seccomp is '[a-z\ ]+', Landlock '[a-z0-9\ ]+$ ]] || fail "said: $output"
+    [[ ${lines[0]} =~ ^'sandbox: seccomp is '[a-z\ ]+', Landlock '[a-z0-9\ ]+$ && ${#lines[@]} == 2 &&
+        ${lines[1]} == 'user: '* ]] || fail "said: $output"
 }
 
 # listed - words, sorted, in one line.
@@ -346,7 +347,11 @@ waits("-f", "early.conf", "-f", "late.conf")
 PY
 }
 
-@test "options: --check says what the kernel gives, with status 0, when all is right" {
+@test "options: --check says what the host gives, with status 0, when all is right" {
+    right -f /dev/null -o 'user nobody'
+    [[ ${lines[1]} == 'user: nobody is there, for a process that is started as root' ]]
+    right -f /dev/null -o 'user no-such'
+    [[ ${lines[1]} == 'user: no-such is not there; a process that is started as root serves nobody' ]]
     right -f /dev/null
     right -f /dev/null -o 'timeout idle 2h' -o 'source 192.0.2.1' -o 'source device eth0' -o 'source mark 7' -o ''
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "guard/files.h"
+#include "guard/identity.h"
 
 int lock_enter(enum syscalls_stage stage, int checker_pid, const char **ret_part)
 {
@@ -26,6 +27,10 @@ int lock_enter(enum syscalls_stage stage, int checker_pid, const char **ret_part
 			error = files;
 			*ret_part = "Landlock";
 		}
+	}
+	if (stage == SYSCALLS_RELAYING) {
+		error = identity_drop_capabilities();
+		*ret_part = "a process without capabilities";
 	}
 	int calls = syscalls_limit(stage, checker_pid);
 	if (calls < 0 && error == 0) {

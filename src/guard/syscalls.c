@@ -63,6 +63,7 @@ struct row {
 static const struct row table[] = {
 	ANYHOW(bind, D),          /* the source address; the resolver's UDP socket */
 	ANYHOW(brk, D),           /* malloc(3), for the resolver */
+	ANYHOW(capset, D),        /* the next stage has none */
 	ANYHOW(clock_gettime, DR), /* where the vDSO has no clock */
 	ANYHOW(close, DR),        /* losers of the race; a pipe's end */
 	ANYHOW(connect, D),       /* upstream; the resolver's sockets */

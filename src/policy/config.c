@@ -18,6 +18,7 @@ struct config config_default(void)
 		.idle_us = INT64_C(2) * 3600 * 1000000,
 		.half_closed_us = INT64_C(5) * 60 * 1000000,
 		.lifetime_us = CONFIG_NEVER_US,
+		.user = "stdsocks",
 	};
 }
 
@@ -199,6 +200,22 @@ static bool auth_keyword(struct config *c, const struct words *w, struct writer 
 	return true;
 }
 
+/* user NAME */
+static bool user_keyword(struct config *c, const struct words *w, struct writer *problem)
+{
+	const char *name = w->count == 2 ? w->at[1] : "";
+	size_t len = strlen(name);
+
+	if (len == 0 || len > CONFIG_USER_MAX)
+		return words_mistake(problem, "user takes a name", NULL,
+			"1 to 32 bytes, as \"user stdsocks\" has");
+	if (strcmp(name, "root") == 0)
+		return words_mistake(problem, "user is whom root becomes, so not", name,
+			"name one who owns nothing");
+	memcpy(c->user, name, len + 1);
+	return true;
+}
+
 /* users FILE | users credential:NAME */
 static bool users_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
@@ -268,6 +285,7 @@ static const struct keyword {
 	{"sandbox", sandbox_keyword, 0},
 	{"source", source_keyword, 0},
 	{"timeout", timeout_keyword, 0},
+	{"user", user_keyword, 0},
 	{"users", users_keyword, offsetof(struct config, passwords_line)},
 	{"version", version_keyword, 0},
 };
@@ -303,8 +321,7 @@ enum config_kind config_line(
 	}
 	words_mistake(problem, "no such keyword:", words.at[0],
 		"there are allow, deny, auth, checkpassword, command, rate, sandbox, source, "
-		"timeout, "
-		"users and version");
+		"timeout, user, users and version");
 	return CONFIG_MISTAKE;
 }
 

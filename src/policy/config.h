@@ -16,6 +16,8 @@
 
 #define CONFIG_DEVICE_MAX 15 /* bytes: IFNAMSIZ less the NUL */
 
+#define CONFIG_USER_MAX 32 /* bytes: what useradd(8) takes */
+
 /* Bytes a second: 10 KB to 1 TB. K, M and G are 10^3, 10^6 and 10^9, as is usual with rates. */
 #define CONFIG_RATE_MIN UINT64_C(10000)
 #define CONFIG_RATE_MAX UINT64_C(1000000000000)
@@ -41,7 +43,8 @@ struct config {
 	char device[CONFIG_DEVICE_MAX + 1];   /* "": any */
 	uint32_t mark;                        /* 0: none */
 
-	bool sandbox_best_effort; /* serves without what the kernel does not give */
+	char user[CONFIG_USER_MAX + 1]; /* whom a process becomes that was started as root */
+	bool sandbox_best_effort;       /* serves without what the kernel does not give */
 
 	uint64_t rate_up, rate_down; /* bytes a second; 0: as fast as it goes */
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "guard/core.h"
+#include "guard/identity.h"
 #include "guard/lock.h"
 #include "net/clock.h"
 #include "net/wait.h"
@@ -70,14 +71,16 @@ static int complain_of(const char *what, int status)
 	return status;
 }
 
-/* --check: all mistakes on standard error, or what this kernel gives on standard output. */
-static int show_check(const struct writer *problem, bool right)
+/* --check: all mistakes on standard error, or what this host gives on standard output. */
+static int show_check(const struct settings *settings, const struct writer *problem, bool right)
 {
-	char kernel[128];
-	struct writer w = writer_on(kernel, sizeof kernel);
+	char found[256];
+	struct writer w = writer_on(found, sizeof found);
 
 	if (right) {
 		lock_put_kernel(&w);
+		writer_u8(&w, '\n');
+		identity_put_user(&w, settings->config.user);
 		writer_u8(&w, '\n');
 		return show(STDOUT_FILENO, w.bytes, w.len, EXIT_OVER);
 	}
@@ -122,6 +125,17 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
+/* Standard error is what the client reads: whatever may yet be said there, by a C library that gives
+ * up for one, goes nowhere. */
+static void silence_standard_error(void)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
 /* The connection, from who is there to its record. */
 static int serve(
 	struct session_input *input, const struct options *options, const struct sink *sink)
@@ -158,6 +172,26 @@ static const char config_is_wrong[] = "the configuration is wrong; stdsocks --ch
 static const char no_checker[] = "no process for the checkpassword program; more of them would do "
 				 "(TasksMax=, ulimit -u)";
 
+/* Nobody talks to strangers as root. Why nobody is served, or NULL. */
+static const char *leave_root(const struct config *config)
+{
+	static char why[256];
+	struct writer w = writer_on(why, sizeof why - 1);
+	int error = identity_leave_root(config->user, config->mark != 0);
+
+	if (error == 0 || config->sandbox_best_effort)
+		return NULL;
+	writer_str(&w, "started as root, and cannot become ");
+	writer_escaped(&w, config->user, strlen(config->user));
+	writer_str(&w, ": ");
+	writer_str(&w,
+		error == -ESRCH            ? "no such user"
+			: error == -EINVAL ? "that is root, too"
+					   : strerror(-error));
+	writer_str(&w, "; \"user NAME\" takes another, \"sandbox best-effort\" stays root");
+	return why;
+}
+
 /* From here on the process can do no more than the first stage lets it; or nobody is served. */
 static void lock_in(struct session_input *input)
 {
@@ -179,13 +213,14 @@ static void lock_in(struct session_input *input)
 }
 
 /* Everything from the descriptors on. Settings that are wrong serve nobody, and say so. */
-static int meet_client(
-	const struct options *options, struct settings *settings, bool right, int64_t start_us)
+static int meet_client(const struct options *options, struct settings *settings,
+	const char *why_not, int64_t start_us)
 {
+	bool right = why_not != config_is_wrong;
 	struct login login = {.settings = settings};
 	struct client client = client_on_stdio();
 	struct session_input input = {.settings = settings,
-		.why_not = right ? NULL : config_is_wrong,
+		.why_not = why_not,
 		.login = &login,
 		.client = &client,
 		.start_us = start_us};
@@ -201,7 +236,9 @@ static int meet_client(
 		return complain_of(not_a_client(client.kind), EXIT_USAGE);
 	struct sink sink = sink_open(options->trace || options->hex);
 	input.trace = options->trace && sink.stderr_is_ours;
-	if (right && login_prepare(settings, &client, sink.stderr_is_ours, &login) < 0)
+	if (!sink.stderr_is_ours)
+		silence_standard_error();
+	if (!why_not && login_prepare(settings, &client, sink.stderr_is_ours, &login) < 0)
 		input.why_not = no_checker;
 	wait_prepare();
 	lock_in(&input);
@@ -230,15 +267,18 @@ int main(int argc, char **argv)
 
 	bool right = settings_read(&options, &settings, &problem);
 	if (options.mode == MODE_CHECK)
-		return show_check(&problem, right);
+		return show_check(&settings, &problem, right);
 	if (!right)
 		complain(&problem);
 	if (options.mode == MODE_EXPLAIN)
 		return right ? explain(&settings.rules, options.question) : EXIT_CONFIG;
 
+	const char *why_not = leave_root(&settings.config);
+	if (!right)
+		why_not = config_is_wrong;
 	lock_close_inherited(); /* not before: the configuration may be one of them */
 	if (options.hex && !hexmode_enter())
 		return complain_of(strerror(errno), EXIT_SYSTEM);
-	int status = meet_client(&options, &settings, right, start_us);
+	int status = meet_client(&options, &settings, why_not, start_us);
 	return options.hex ? hexmode_leave(status) : status;
 }

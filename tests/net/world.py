@@ -2,7 +2,7 @@
 """A world for one test, and one handler in it.
 
 Imported by a script that is PID 1 of network, mount and PID namespaces of its own. Here /run is
-empty, /dev has the bare minimum, /etc is a copy that may be written to, and the network is a
+empty and everybody's, /dev has the bare minimum, /etc is a copy that may be written to, and the network is a
 loopback. What is started and made here ends with the script.
 """
 
@@ -102,7 +102,7 @@ class Network:
 
 def isolate():
     """Make this mount namespace a machine of its own."""
-    mount("tmpfs", "/run", "tmpfs")
+    mount("tmpfs", "/run", "tmpfs", 0, "mode=777")
     for folder in ("upper", "work", "dev"):
         os.mkdir(f"/run/{folder}")
     mount("overlay", "/etc", "overlay", 0, "lowerdir=/etc,upperdir=/run/upper,workdir=/run/work")

@@ -41,6 +41,11 @@ def users(text, path=USERS, mode=0o600):
     return "-o", f"users {path}"
 
 
+def for_the_program(path):
+    """A file that the checkpassword program may read: it runs as the user that the handler became."""
+    shutil.chown(path, "stdsocks")
+
+
 def program(script, path=PROGRAM, words=""):
     """A checkpassword program, and the option that names it."""
     if script is not None:
@@ -95,8 +100,9 @@ class Waiting:
     """A checkpassword program that tells when it has begun, and waits for its exit status."""
 
     def __init__(self):
-        os.mkfifo("/run/begun")
-        os.mkfifo("/run/status")
+        for fifo in "/run/begun", "/run/status":
+            os.mkfifo(fifo)
+            for_the_program(fifo)
         self.options = program('#!/bin/sh\necho >/run/begun\nread -r status </run/status\nexit "$status"\n')
 
     def has_begun(self):

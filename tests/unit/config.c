@@ -264,6 +264,29 @@ static void knows_who_knows_passwords(void)
 	check_about = NULL;
 }
 
+static void names_a_user(void)
+{
+	struct config config = config_default();
+	CHECK(strcmp(config.user, "stdsocks") == 0);
+	CHECK(apply_text(&config, "user 12345678901234567890123456789012"));
+	CHECK(strcmp(config.user, "12345678901234567890123456789012") == 0);
+	CHECK(apply_text(&config, "user a"));
+	CHECK(strcmp(config.user, "a") == 0);
+	check_about = NULL;
+}
+
+/* Without the sandbox only when that is said. */
+static void may_do_without(void)
+{
+	struct config config = config_default();
+	CHECK(!config.sandbox_best_effort);
+	CHECK(apply_text(&config, "sandbox best-effort"));
+	CHECK(config.sandbox_best_effort);
+	CHECK(apply_text(&config, "sandbox required"));
+	CHECK(!config.sandbox_best_effort);
+	check_about = NULL;
+}
+
 /* What there is only one of may be said, and changes nothing. */
 static void takes_what_there_is(void)
 {
@@ -271,6 +294,7 @@ static void takes_what_there_is(void)
 	CHECK(apply_text(&config, "command connect"));
 	CHECK(apply_text(&config, "version 5"));
 	CHECK(apply_text(&config, "sandbox required"));
+	CHECK(apply_text(&config, "user stdsocks"));
 	CHECK_BYTES(&config, sizeof config, &want, sizeof want);
 	check_about = NULL;
 }
@@ -346,6 +370,11 @@ static void names_each_mistake(void)
 		{"rate 10M", "rate takes a direction"},
 		{"rate sideways 10M", "rate takes a direction"},
 		{"rate up 10M down 10M", "rate takes a direction"},
+		{"user", "user takes a name; 1 to 32 bytes"},
+		{"user \"\"", "user takes a name"},
+		{"user a b", "user takes a name"},
+		{"user root", "user is whom root becomes, so not \"root\"; name"},
+		{"user 123456789012345678901234567890123", "user takes a name"},
 		{"sandbox", "sandbox takes one word; \"sandbox required\""},
 		{"sandbox off", "sandbox takes one word"},
 		{"sandbox required best-effort", "sandbox takes one word"},
@@ -476,6 +505,8 @@ int main(void)
 	reads_rates();
 	decides_who_must_log_in();
 	knows_who_knows_passwords();
+	names_a_user();
+	may_do_without();
 	takes_what_there_is();
 	knows_a_rule();
 	later_lines_win();
