@@ -27,11 +27,6 @@ logins() {
     } | world
 }
 
-# sanitized - the handler is built with a sanitizer, whose own memory and calls are in the way.
-sanitized() {
-    grep -qa __asan_init "$STDSOCKS"
-}
-
 # The file of users
 
 @test "auth: a login that is right is served, and the record names the user [RFC 1929 2]" {

@@ -46,6 +46,11 @@ need() {
     skip "missing: ${missing[*]}"
 }
 
+# sanitized - the handler is built with a sanitizer, whose own memory and calls are in the way.
+sanitized() {
+    grep -qa __asan_init "$STDSOCKS"
+}
+
 # start NAME COMMAND... - run it beside the test, in a process group of its own, until teardown (or
 # until another NAME is started). What it says goes to $(log NAME), shown when the test fails.
 start() {

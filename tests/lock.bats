@@ -175,3 +175,30 @@ kinds = sorted(os.readlink(f"/proc/{h.pid}/fd/{fd}").split(":")[0] for fd in os.
 check([kind for kind in kinds if not kind.startswith("/")], ["anon_inode", "socket", "socket", "socket"])
 PY
 }
+
+@test "lock: nothing is on the client's stream when the handler aborts, or finds its stack smashed" {
+    need gdb
+    world <<'PY'
+(listening,) = listeners("127.0.0.1")
+for death in "abort", "__stack_chk_fail":
+    for relays in False, True:
+        h = Handler(trace=False, stderr=subprocess.STDOUT)  # the client's own socket, as inetd has it
+        upstream = h.connected("127.0.0.1", listening) if relays else None
+        if relays:
+            h.client.send(b"x")
+            check(upstream.recv(1), b"x")
+        else:
+            h.client.send(GREETING)
+            check(h.client.recv(2), CHOSEN)
+        gdb = ["gdb", "-nx", "-q", "-batch", "-p", str(h.pid), "-ex", "handle all nostop noprint pass", "-ex", f"call (void){death}()"]
+        said = subprocess.run(gdb, capture_output=True, text=True, check=False).stderr
+        if 'No symbol "abort"' in said:  # the static handler has nothing that calls it
+            h.process.kill()
+        assert h.process.wait(DEADLINE_S) != 0, said
+        check(h.client.end()[0], b"")
+        h.client.close()
+        if relays:
+            check(upstream.end()[0], b"")
+            upstream.close()
+PY
+}

@@ -17,14 +17,10 @@ enum { CREATE_RULESET = 444, ADD_RULE = 445, RESTRICT_SELF = 446 };
 static const char *const readable[] = {
 	"/etc/hosts",
 	"/etc/resolv.conf",
-#ifdef __GLIBC__ /* and what nsswitch.conf(5) may bring in */
+#ifdef __GLIBC__ /* no library: what nsswitch.conf(5) may name besides files and dns is not there */
 	"/etc/gai.conf",
 	"/etc/host.conf",
-	"/etc/ld.so.cache",
 	"/etc/nsswitch.conf",
-	"/lib",
-	"/lib64",
-	"/usr/lib",
 #endif
 };
 

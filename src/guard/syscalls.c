@@ -59,7 +59,7 @@ struct row {
 #define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
 
 /* Alphabetical. A call that stands more than once may be made in each of these ways; what stands
- * nowhere, in none. */
+ * nowhere, in none. The stages add up: what the second one allows, the first one has to allow. */
 static const struct row table[] = {
 	ANYHOW(bind, D),          /* the source address; the resolver's UDP socket */
 	ANYHOW(brk, D),           /* malloc(3), for the resolver */
@@ -69,32 +69,21 @@ static const struct row table[] = {
 	ANYHOW(connect, D),       /* upstream; the resolver's sockets */
 	WHERE(connect, R, IS(2, sizeof(sa_family_t))), /* only AF_UNSPEC is that short: a reset */
 	ANYHOW(exit_group, DR),   /* the end */
-	WHERE(fcntl, D, IS(1, F_SETFD)), /* what open(3) of musl does with O_CLOEXEC */
-	ANYHOW(fstat, D),         /* of the resolver's files */
 	ANYHOW(getpeername, D),   /* where the connection leads */
 	ANYHOW(getpid, DR),       /* a line to syslog has it */
 	ANYHOW(getsockname, D),   /* our end of it, for the reply */
 	ANYHOW(getsockopt, DR),   /* why a socket failed */
 	WHERE(ioctl, DR, IS(1, TIOCOUTQ)), /* whether all was acknowledged, before a reset */
-	ANYHOW(madvise, D),       /* free(3) */
 	WHERE(mmap, D, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3) */
-	WHERE(mprotect, D, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3) */
-	ANYHOW(munmap, D),        /* free(3) */
-#ifdef SYS_open
-	WHERE(open, D, HAS_NONE_OF(1, WRITING)), /* the resolver's files: guard/files.h */
-#endif
-	WHERE(openat, D, HAS_NONE_OF(2, WRITING)), /* the same */
 #ifdef SYS_poll
-	ANYHOW(poll, DR),         /* the resolver waits; the journal may be full */
+	ANYHOW(poll, D),          /* the resolver and the checker wait */
 #endif
 	ANYHOW(ppoll, DR),        /* everything else waits */
 	ANYHOW(read, DR),         /* pipes; the resolver's files */
-	ANYHOW(readv, D),         /* the resolver's files, with stdio(3) of musl */
 	ANYHOW(recvfrom, DR),     /* sockets */
-	ANYHOW(restart_syscall, DR), /* poll(2) after SIGSTOP and SIGCONT */
+	ANYHOW(restart_syscall, D), /* poll(2) after SIGSTOP and SIGCONT */
 	ANYHOW(rt_sigaction, D),  /* the resolver's deadline is an alarm */
 	ANYHOW(rt_sigprocmask, D), /* the same */
-	ANYHOW(rt_sigreturn, D),  /* the same */
 	WHERE(seccomp, D, IS(0, SECCOMP_SET_MODE_FILTER)), /* the next stage */
 	WHERE(sendto, D, HAS_NONE_OF(3, MSG_FASTOPEN)), /* which would be a connect(2) */
 	WHERE(sendto, R, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)), /* to nobody but the peer */
@@ -107,21 +96,29 @@ static const struct row table[] = {
 	SOCKET(AF_INET6, SOCK_STREAM, 0), /* the same */
 	SOCKET(AF_INET, SOCK_DGRAM, 0), /* DNS; whether an address is our own */
 	SOCKET(AF_INET6, SOCK_DGRAM, 0), /* the same */
-	SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_UDP), /* RFC 6724: which source an address would have */
-	SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP), /* the same */
 	ANYHOW(wait4, DR),        /* the checkpassword program; --hex and its translators */
 	ANYHOW(write, DR),        /* pipes; standard error */
-#ifdef __GLIBC__ /* The resolver of the GNU C library takes more. */
-	WHERE(fcntl, D, IS(1, F_GETFL)), /* sockets that do not block */
-	WHERE(fcntl, D, IS(1, F_SETFL)), /* the same */
+#ifdef __GLIBC__ /* What its resolver takes beside that. */
 	ANYHOW(futex, D),         /* its locks */
 	ANYHOW(getrandom, D),     /* the numbers of its queries */
 	WHERE(ioctl, D, IS(1, FIONREAD)), /* the size of an answer */
 	ANYHOW(lseek, D),         /* its files */
 	ANYHOW(newfstatat, D),    /* whether resolv.conf has changed */
+	WHERE(openat, D, HAS_NONE_OF(2, WRITING)), /* its files: guard/files.h */
 	ANYHOW(sendmmsg, D),      /* A and AAAA at once */
 	ANYHOW(uname, D),         /* this host's name */
 	ANYHOW(writev, D),        /* a query over TCP */
+#else /* And musl's. */
+	WHERE(fcntl, D, IS(1, F_SETFD)), /* what its open(3) does with O_CLOEXEC */
+	WHERE(mprotect, D, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3), where brk(2) fails */
+	ANYHOW(munmap, D),        /* free(3) */
+#ifdef SYS_open
+	WHERE(open, D, HAS_NONE_OF(1, WRITING)), /* its files: guard/files.h */
+#else
+	WHERE(openat, D, HAS_NONE_OF(2, WRITING)), /* the same */
+#endif
+	SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_UDP), /* RFC 6724: which source an address would have */
+	SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP), /* the same */
 #endif
 #ifdef __SANITIZE_ADDRESS__ /* So does its own work, at siglongjmp(3) and at the end. */
 	WHERE(mmap, R, HAS_NONE_OF(2, PROT_EXEC)),

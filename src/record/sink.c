@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FACILITY_DAEMON 3 /* RFC 5424 s6.2.1 */
@@ -107,13 +108,14 @@ static void put_stderr(struct writer *w, const struct writer *message, const str
 		writer_bytes(w, fields->bytes, fields->len);
 }
 
-/* One datagram; when the reader's queue is full, it has SINK_PATIENCE_MS to make room. */
+/* One datagram; when the reader's queue is full, it has SINK_PATIENCE_S to make room. */
 static bool send_patiently(int fd, const struct writer *w)
 {
 	struct pollfd room = {.fd = fd, .events = POLLOUT};
+	const struct timespec patience = {.tv_sec = SINK_PATIENCE_S};
 	if (send(fd, w->bytes, w->len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return true;
-	if (errno != EAGAIN || poll(&room, 1, SINK_PATIENCE_MS) <= 0)
+	if (errno != EAGAIN || ppoll(&room, 1, &patience, NULL) <= 0)
 		return false;
 	return send(fd, w->bytes, w->len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }

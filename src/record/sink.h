@@ -32,7 +32,7 @@ struct sink sink_open_for_mistakes(void);
 
 /* One line, whole: message without a newline; fields as the journal wants them, "NAME=value\n" each,
  * perhaps none. Standard error gets the fields too when with_fields. A sink that does not take it
- * within SINK_PATIENCE_MS is given up for standard error. */
-#define SINK_PATIENCE_MS 1000
+ * within SINK_PATIENCE_S is given up for standard error. */
+#define SINK_PATIENCE_S 1
 void sink_say(const struct sink *sink, enum sink_level level, const struct writer *message,
 	const struct writer *fields, bool with_fields);

@@ -18,15 +18,16 @@ SERVFAIL, NXDOMAIN, REFUSED = 2, 3, 5
 class Dnsmasq:
     """dnsmasq, the authority for .test; anything else it refuses."""
 
-    def __init__(self, *options, hosts=()):
+    def __init__(self, *options, hosts=(), address="127.0.0.1"):
         """HOSTS are lines as in /etc/hosts."""
+        self.address = address
         self.log = f"{WORLD}/dnsmasq.log"
         with open(f"{WORLD}/names", "w", encoding="ascii") as file:
             file.writelines(f"{line}\n" for line in hosts)
         with open(self.log, "wb") as log:
             subprocess.Popen(
                 ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--no-resolv",
-                 "--no-hosts", "--listen-address=127.0.0.1", "--bind-interfaces", "--pid-file=",
+                 "--no-hosts", f"--listen-address={address}", "--bind-interfaces", "--pid-file=",
                  "--log-queries", "--log-facility=-", "--local=/test/", f"--addn-hosts={WORLD}/names",
                  *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -34,8 +35,12 @@ class Dnsmasq:
         eventually(self.is_listening, "dnsmasq listens")
 
     def is_listening(self):
-        with open("/proc/net/udp", encoding="ascii") as udp:
-            return "0100007F:0035" in udp.read()
+        with socket.socket(socket.AF_INET6 if ":" in self.address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((self.address, 53))
+            except OSError:
+                return True
+        return False
 
     def asked(self):
         """What was asked so far, sorted: "TYPE NAME"."""

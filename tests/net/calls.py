@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: ISC
+"""The system calls of handlers, by stage, held against the table that allows them."""
+
+import os
+import re
+import signal
+import subprocess
+
+from world import DEADLINE_S, WORLD, Handler, eventually, libc, run, sys_call
+
+AT_IGNORE, AT_SYSINFO_EHDR = 1, 33
+PTRACE_TRACEME, PTRACE_DETACH = 0, 17
+STRACE = ["strace", "-f", "-n", "-qq", "-e", "raw=all", "-e", "signal=none"]
+
+names = dict(
+    (int(number), name)
+    for name, number in re.findall(r"#define __NR_(\w+) (\d+)", run("gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", "/dev/null"))
+)
+
+
+class Traced(Handler):
+    """A handler under strace, whose calls can be asked for when it is over."""
+
+    def __init__(self, *options, inject=None, as_user=None, **popen):
+        self.calls = f"{WORLD}/calls-{Handler.count + 1}"
+        before = [*STRACE, "-o", self.calls, *(["-e", f"inject={inject}"] if inject else []), *(["-u", as_user] if as_user else [])]
+        super().__init__(*options, before=before, **popen)
+
+    def handler_pid(self):
+        """Not strace's."""
+
+        def child():
+            with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as children:
+                return children.read().split()
+
+        return int(eventually(child, "it is started")[0])
+
+    def stops_and_goes_on(self):
+        """SIGSTOP, and SIGCONT when it has stopped."""
+        pid = self.handler_pid()
+        os.kill(pid, signal.SIGSTOP)
+
+        def state():
+            with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+                return stat.read().rpartition(")")[2].split()[0]
+
+        eventually(lambda: state() in "tT", "it has stopped")
+        os.kill(pid, signal.SIGCONT)
+
+
+class Clockless(Handler):
+    """A handler whose kernel has no clock in the vDSO, under strace."""
+
+    def __init__(self, *options, **popen):
+        super().__init__(*options, preexec_fn=lambda: sys_call(libc.ptrace, PTRACE_TRACEME, 0, 0, 0), **popen)
+        self.calls = f"{WORLD}/calls-{Handler.count}"
+        os.waitpid(self.pid, 0)  # at its exec
+        hide_vdso(self.pid)
+        sys_call(libc.ptrace, PTRACE_DETACH, self.pid, 0, signal.SIGSTOP)
+        self.strace = subprocess.Popen([*STRACE, "-o", self.calls, "-p", str(self.pid)])
+        eventually(self.is_traced, "strace has it")
+        os.kill(self.pid, signal.SIGCONT)
+
+    def is_traced(self):
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            return f"TracerPid:\t{self.strace.pid}\n" in status.read()
+
+    def over(self, status=0):
+        super().over(status)
+        self.strace.wait(DEADLINE_S)
+
+
+def hide_vdso(pid):
+    """Overwrite its entry in the auxiliary vector, which lies on the new stack."""
+    with open(f"/proc/{pid}/auxv", "rb") as file:
+        vector = file.read()
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
+        start, end = (int(word, 16) for word in re.search(r"^(\S+)-(\S+) .*\[stack\]$", maps.read(), re.MULTILINE).groups())
+    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+        memory.seek(start)
+        stack = memory.read(end - start)
+        entry = next(at for at in range(0, len(vector), 16) if int.from_bytes(vector[at : at + 8], "little") == AT_SYSINFO_EHDR)
+        memory.seek(start + stack.index(vector) + entry)
+        memory.write(AT_IGNORE.to_bytes(8, "little"))
+
+
+def made(path):
+    """Of the handlers in a log of strace: stage, number, arguments, and whether the lock denied it."""
+    stages = {}
+    with open(path, encoding="utf-8", errors="replace") as log:
+        for line in log:
+            # "PID [NUMBER] NAME(ARGUMENTS) = RESULT"; where another process came between, "PID [NUMBER] NAME(ARGUMENTS
+            # <unfinished ...>" and later "PID [NUMBER] <... NAME resumed>) = RESULT".
+            match = re.match(r"(\d+) +\[ *(\d+)\] (<\.\.\. )?(\w+)[( ]([^)<]*)(.*)", line)
+            if not match:
+                continue
+            pid, number, is_resumed, name, arguments, result = match.groups()
+            stage = stages.setdefault(pid, 0)
+            words = [int(word, 16) for word in re.findall(r"0x[0-9a-f]+|\d+", arguments)]
+            was_denied = " EPERM " in result and "INJECTED" not in result
+            if stage and (was_denied or not is_resumed):
+                yield stage, int(number), None if is_resumed else (words + [0] * 6)[:6], was_denied
+            if name == "seccomp" and re.search(r"= 0( |$)", result):
+                stages[pid] += 1
+
+
+def against_the_table(paths):
+    """What was called and stands in no row, and the rows that nothing has used: "NAME stage N way N"."""
+    all_made = [one for path in paths for one in made(path)]
+    denied = [names[number] for _, number, _, was_denied in all_made if was_denied]
+    lines = [" ".join([str(stage), str(number), *(f"{word:x}" for word in words)]) for stage, number, words, _ in all_made if words]
+    said = run(os.environ["SYSCALLS"], text="\n".join(lines) + "\n")
+    calls, rows = [], []
+    for kind, number, rest in re.findall(r"^(call|row) (\d+) (.*)$", said, re.MULTILINE):
+        (calls if kind == "call" else rows).append(f"{names[int(number)]} {rest}")
+    return denied, calls, rows
