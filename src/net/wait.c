@@ -17,16 +17,19 @@ static int stop_fd = -1;
 
 void wait_prepare(void)
 {
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-	sigset_t stop;
+	sigset_t stop, blocked;
 
-	sigaction(SIGPIPE, &ignore, NULL);
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
 	sigaddset(&stop, SIGINT);
 	stop_fd = signalfd(-1, &stop, SFD_CLOEXEC);
 	if (stop_fd >= 0) /* else they end the process as they always do, without its record */
-		sigprocmask(SIG_BLOCK, &stop, NULL);
+		blocked = stop;
+	else
+		sigemptyset(&blocked);
+	sigaddset(&blocked, SIGPIPE);
+	sigaddset(&blocked, SIGXFSZ);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
 }
 
 int wait_poll(struct pollfd *fds, nfds_t count, int64_t deadline_us)

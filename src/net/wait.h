@@ -6,8 +6,9 @@
 #include <poll.h>
 #include <stdint.h>
 
-/* From now on SIGTERM and SIGINT are heard by wait_poll() alone, and a pipe without a reader is an
- * error of write(2), not the end of the process. Takes one descriptor for the process's life. */
+/* From now on SIGTERM and SIGINT are heard by wait_poll() alone, and a pipe without a reader or a file that
+ * may grow no more is an error of write(2), not the end of the process. Takes one descriptor for
+ * the process's life. */
 void wait_prepare(void);
 
 /* ppoll(2) until something is ready (the number of ready entries), deadline_us of clock_now_us() is

@@ -16,6 +16,10 @@
 /* What is said in one datagram or write at most: a record's message and fields, and a few of ours. */
 #define SAY_MAX 65536
 
+/* Not on the stack, which may be limited to less than this; and behind all small variables, for
+ * stdsocks/large.h's reason. */
+static char text[SAY_MAX] __attribute__((section(".bss.~large")));
+
 static bool is_same_file(const struct stat *a, int fd)
 {
 	struct stat b;
@@ -121,7 +125,6 @@ static bool send_patiently(int fd, const struct writer *w)
 void sink_say(const struct sink *sink, enum sink_level level, const struct writer *message,
 	const struct writer *fields, bool with_fields)
 {
-	char text[SAY_MAX]; /* the process's last words: what they touch is soon gone */
 	struct writer w = writer_on(text, sizeof text);
 
 	if (sink->kind == SINK_JOURNAL)
