@@ -401,6 +401,29 @@ PY
 
 # Patience
 
+@test "storm: the lifetime ends it when there is always something to move" {
+    storm <<'PY'
+def flood(end):
+    with contextlib.suppress(OSError):
+        while True:
+            end.sock.sendall(pattern(MIB))
+
+def drain(end):
+    with contextlib.suppress(OSError):
+        while end.sock.recv(MIB):
+            pass
+
+for _ in range(3):
+    h = Handler("-o", "timeout lifetime 500ms")
+    ends = h.client, h.connected("127.0.0.1", LISTENING)
+    for end in ends:
+        for function in flood, drain:
+            threading.Thread(target=function, args=(end,), daemon=True).start()
+    record = h.ended(END="lifetime", CLOSED_BY="stdsocks")
+    assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 1000000, record
+PY
+}
+
 @test "storm: a dribble in one direction keeps up a connection whose other one is stalled" {
     storm <<'PY'
 for slow in "client", "upstream":
