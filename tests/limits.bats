@@ -271,6 +271,23 @@ for closed in itertools.product((False, True), repeat=3):
 PY
 }
 
+@test "limits: the journal gets no byte that was meant for the client when the configuration is wrong as well" {
+    limits <<'PY'
+from logs import *
+journal = Reader(JOURNAL)
+for numbers in (0,), (1,), (2,), (0, 1), (1, 2), (0, 1, 2):
+    h = Handler("-o", "nonsense", trace=False, preexec_fn=lambda: [os.close(number) for number in numbers])
+    h.client.send(GREETING + REQUEST)
+    answer = h.client.end()[0]
+    h.client.close()
+    check(answer, CHOSEN + TOLD if numbers == (2,) else b"")
+    h.over(78 if numbers == (2,) else 64)
+    said = [fields(datagram)["MESSAGE"] for datagram in journal.all()]
+    assert said.pop(0).startswith('-o: no such keyword: "nonsense"'), said
+    assert ("the configuration is wrong" if numbers == (2,) else "input or output is closed") in said[-1], said
+PY
+}
+
 @test "limits: input may be one connection and output another, each with its own end" {
     limits <<'PY'
 def two(**options):

@@ -4,6 +4,7 @@
 #include "record/sink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -41,6 +42,17 @@ static bool connect_path(int fd, const char *path)
 	return connect(fd, (const struct sockaddr *)&to, sizeof to) == 0;
 }
 
+/* A socket, but not where standard input, output or error was closed: it would be taken for the client. */
+static int datagram_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	int above = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	close(fd);
+	return above;
+}
+
 struct sink sink_open(bool want_stderr)
 {
 	bool is_terminal = isatty(STDERR_FILENO);
@@ -50,7 +62,7 @@ struct sink sink_open(bool want_stderr)
 	if (is_terminal || (want_stderr && sink.stderr_is_ours))
 		return sink;
 
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = datagram_socket();
 	sink.fd = fd;
 	if (fd >= 0 && connect_path(fd, "/run/systemd/journal/socket")) {
 		sink.kind = SINK_JOURNAL;
