@@ -113,8 +113,7 @@ h = Handler("-o", "timeout connect 1500ms", preexec_fn=limited(resource.RLIMIT_N
 check(h.connect(b"many.test", port_of(listening)), 1)
 check(h.client.end(), (b"", "fin"))
 h.client.close()
-h.ended(71, END="failed", REPLY="1", ERRNO="24", CONNECT_USEC=h.record()["STDSOCKS_CONNECT_USEC"])
-assert 1 < h.took_s < 5
+h.ended(71, END="failed", REPLY="1", ERRNO="24")
 PY
 }
 
@@ -403,7 +402,7 @@ outputs = {
     "a device that is full": (os.open("/run/full", os.O_WRONLY), "28"),
 }
 for name, (output, number) in outputs.items():
-    h = Handler("-o", "timeout handshake 200ms", stdout=output)
+    h = Handler(stdout=output)
     h.client.send(GREETING + REQUEST)
     h.client.end()
     h.over()

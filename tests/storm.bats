@@ -98,8 +98,9 @@ h.connect("127.0.0.1", CLOSED_PORT)
 h.client.end()
 h.client.close()
 eventually(lambda: h.state() in "SZ", "the handler waits for the journal, or has ended")
+datagrams = []
 with contextlib.suppress(Ended), stopped(h):
-    datagrams = journal.all()  # there is room now
+    datagrams += journal.all()  # there is room now
 h.over()
 datagrams += journal.all()
 ends = [fields(datagram).get("STDSOCKS_END") for datagram in datagrams]
@@ -114,7 +115,7 @@ from wire import *
 wire = Wire()
 wire.fates["192.0.2.1"] = drop
 server = Server({})
-SPAN_S = 2  # of each deadline, as long as that for a refused client is
+SPAN_S = 3  # of each deadline but that for a refused client, which has 2
 
 def asks(host, option):
     h = Handler("-o", option)
@@ -166,12 +167,12 @@ PY
 
 @test "storm: what came while it was stopped is delivered though the idle timeout has passed" {
     storm <<'PY'
-h = Handler("-o", "timeout idle 500ms")
+h = Handler("-o", "timeout idle 2s")
 upstream = h.connected("127.0.0.1", LISTENING)
 with stopped(h):
     h.client.send(pattern(50000))
     upstream.send(pattern(40000))
-    time.sleep(0.7)
+    time.sleep(2.2)
 check(upstream.recv(50000), pattern(50000))
 check(h.client.recv(40000), pattern(40000))
 check(h.client.end(), (b"", "reset"))
@@ -203,7 +204,7 @@ def within(h, how):
     """It ends by a timer of a second."""
     h.over()
     took_s = int(h.record()["STDSOCKS_TOTAL_USEC"]) / 1e6
-    assert 0.99 <= took_s < 2, took_s
+    assert 0.99 <= took_s < 5, took_s
     has(h.record(), END=how)
 
 h = waiting("-o", "timeout handshake 1s")
@@ -315,7 +316,7 @@ PY
 server = Server({"one.test": ["127.0.0.1"]})
 
 def block():
-    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
 def ignore():
     for number in ENDING:
@@ -328,10 +329,10 @@ def both():
 for before in block, ignore, both:
     h = Handler("-o", "timeout handshake 500ms", preexec_fn=before, restore_signals=False)
     check(h.connect(b"silent.test", 80), 4)
-    assert 0.4 < h.took_s < 3, h.took_s
-    h.refused(REPLY="4", ERRNO="110")
+    record = h.refused(REPLY="4", ERRNO="110")
+    assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 5000000, record
     for host in "127.0.0.1", b"one.test":
-        h = Handler("-o", "timeout idle 5s", preexec_fn=before, restore_signals=False)
+        h = Handler(preexec_fn=before, restore_signals=False)
         upstream = h.connected(host, LISTENING)
         for number in signal.SIGALRM, signal.SIGCHLD, signal.SIGPIPE:  # none of which does anything now
             h.process.send_signal(number)
@@ -367,7 +368,7 @@ server = Server({"one.test": ["127.0.0.1"]})
 def timed(h, how, span_s):
     h.over()
     took_s = int(h.record()["STDSOCKS_TOTAL_USEC"]) / 1e6
-    assert span_s <= took_s < span_s + 1.5, took_s
+    assert span_s <= took_s < span_s + 4, took_s
     has(h.record(), END=how)
 
 timed(Handler("-o", "timeout handshake 300ms", before=before), "handshake-timeout", 0.3)
@@ -420,7 +421,7 @@ for _ in range(3):
         for function in flood, drain:
             threading.Thread(target=function, args=(end,), daemon=True).start()
     record = h.ended(END="lifetime", CLOSED_BY="stdsocks")
-    assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 1000000, record
+    assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 1500000, record
 PY
 }
 
@@ -428,12 +429,12 @@ PY
     storm <<'PY'
 for slow in "client", "upstream":
     pattern(FILL_MAX)
-    h = Handler("-o", "timeout idle 1s")
+    h = Handler("-o", "timeout idle 2s")
     ends = {"client": h.client, "upstream": h.connected("127.0.0.1", LISTENING)}
     dribbles = ends.pop(slow)
     (floods,) = ends.values()
     sent = floods.fill()
-    for i in range(20):
+    for i in range(25):
         dribbles.send(bytes([i]))
         check(floods.recv(1), bytes([i]))
         time.sleep(0.1)
@@ -468,7 +469,7 @@ with contextlib.suppress(OSError):
         h.client.send(bytes([byte]))
         time.sleep(0.05)
 record = h.ended(END="handshake-timeout", CLOSED_BY="stdsocks")
-assert 1000000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 2000000, record
+assert 1000000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 5000000, record
 PY
 }
 
@@ -492,13 +493,13 @@ PY
 @test "storm: a stalled connection lives on, whole, when one end reads before the idle timeout" {
     storm <<'PY'
 pattern(FILL_MAX)
-h = Handler("-o", "timeout idle 2s")
+h = Handler("-o", "timeout idle 4s")
 upstream = h.connected("127.0.0.1", LISTENING)
 up, down = h.client.fill(), upstream.fill()
 SOME = down // 4
-time.sleep(1.2)
+time.sleep(2.2)
 check(h.client.recv(SOME), pattern(SOME))
-time.sleep(1.2)
+time.sleep(2.2)
 check(upstream.recv(up), pattern(up))
 check(h.client.recv(down - SOME), pattern(down)[SOME:])
 finish(h, upstream)
