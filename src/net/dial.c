@@ -11,12 +11,15 @@
 #include "net/sockaddr.h"
 #include "net/wait.h"
 
-/* The race: attempts 0 to started - 1, of which those with a descriptor still run. */
+/* The race: attempts 0 to running - 1, in the order of their addresses. There is none but those that
+ * run, for poll(2) takes no more entries than the process may have descriptors. */
 struct race {
 	const struct resolve_list *list;
 	const struct dial_source *source;
-	size_t started, running;
+	size_t started; /* addresses of the list that had their turn */
+	size_t running;
 	int error; /* 0, or the -errno of the attempt that got furthest */
+	int starved; /* 0, or the -errno for which the next one cannot begin before another has ended */
 	struct pollfd attempts[DIAL_MAX + 1]; /* the last one is wait_poll()'s */
 	struct addr remote, local;            /* of the winner */
 };
@@ -133,16 +136,17 @@ static int start(const struct addr *to, const struct dial_source *source)
 /* False when it failed at once. */
 static bool start_next(struct race *race)
 {
-	struct pollfd *attempt = &race->attempts[race->started];
-	attempt->fd = start(&race->list->addrs[race->started], race->source);
-	attempt->events = POLLOUT;
-	attempt->revents = 0;
-	race->started++;
-	if (attempt->fd < 0) {
-		note_failure(race, attempt->fd);
+	int fd = start(&race->list->addrs[race->started], race->source);
+	if (fd == -EMFILE || fd == -ENFILE) {
+		race->starved = fd;
 		return false;
 	}
-	race->running++;
+	race->started++;
+	if (fd < 0) {
+		note_failure(race, fd);
+		return false;
+	}
+	race->attempts[race->running++] = (struct pollfd){.fd = fd, .events = POLLOUT};
 	return true;
 }
 
@@ -177,27 +181,35 @@ static int outcome(struct race *race, int fd)
  * is set when one has failed. */
 static int harvest(struct race *race, bool *ret_failed)
 {
-	for (size_t i = 0; i < race->started; i++) {
+	for (size_t i = 0; i < race->running;) {
 		struct pollfd *attempt = &race->attempts[i];
-		if (attempt->fd < 0 || !attempt->revents)
+		if (!attempt->revents) {
+			i++;
 			continue;
+		}
 		int fd = attempt->fd, error = outcome(race, fd);
-		attempt->fd = -1;
 		race->running--;
+		memmove(attempt, attempt + 1, (race->running - i) * sizeof *attempt);
 		if (error == 0)
 			return fd;
 		note_failure(race, error);
 		*ret_failed = true;
 		close(fd);
+		race->starved = 0;
 	}
 	return -1;
 }
 
 static void close_rest(struct race *race)
 {
-	for (size_t i = 0; i < race->started; i++)
-		if (race->attempts[i].fd >= 0)
-			close(race->attempts[i].fd);
+	for (size_t i = 0; i < race->running; i++)
+		close(race->attempts[i].fd);
+}
+
+/* Why nobody has won. Addresses that never had their turn are no destination's fault. */
+static int verdict(const struct race *race)
+{
+	return race->starved ? race->starved : race->error;
 }
 
 /* The winner's descriptor or -errno; losers still run. */
@@ -206,20 +218,20 @@ static int run(struct race *race, int64_t deadline_us)
 	int64_t next_us = 0; /* when the next attempt is due */
 
 	for (;;) {
-		bool more = race->started < race->list->count;
+		bool more = race->started < race->list->count && !race->starved;
 		int64_t now_us = clock_now_us();
 		if (more && (race->running == 0 || now_us >= next_us)) {
 			next_us = start_next(race) ? now_us + DIAL_DELAY_US : now_us;
 			continue;
 		}
 		if (race->running == 0)
-			return race->error;
+			return verdict(race);
 
 		int64_t until_us = more && next_us < deadline_us ? next_us : deadline_us;
-		int ready = wait_poll(race->attempts, race->started, until_us);
+		int ready = wait_poll(race->attempts, race->running, until_us);
 		if (ready == -ETIMEDOUT && until_us == deadline_us) {
 			note_failure(race, -ETIMEDOUT);
-			return race->error;
+			return verdict(race);
 		}
 		if (ready < 0 && ready != -ETIMEDOUT)
 			return ready;

@@ -104,6 +104,9 @@ static int move_bytes(struct relay *r, int64_t lifetime_deadline_us)
 		bool half_closes = !r->first && note_first(r);
 		if (up_moved || down_moved || half_closes)
 			moved_us = clock_now_us();
+		/* While there is always something ready, wait_poll() never says it. */
+		if (moved_us >= lifetime_deadline_us)
+			return -ETIMEDOUT;
 	}
 	return 0;
 }

@@ -27,7 +27,7 @@ enum relay_end {
 	RELAY_IDLE,   /* a timer ran out: both sides were reset */
 	RELAY_HALF_CLOSED, /* the same */
 	RELAY_LIFETIME,    /* the same */
-	RELAY_STOPPED,     /* SIGTERM or SIGINT: the same */
+	RELAY_STOPPED,     /* a signal: the same */
 	RELAY_FAILED       /* the kernel failed us in poll(2): the same */
 };
 

@@ -11,6 +11,7 @@
 
 #include "net/clock.h"
 #include "net/sockaddr.h"
+#include "net/wait.h"
 
 /* getaddrinfo(3) takes no deadline and goes on after EINTR. So a signal jumps out of it. What it
  * leaves behind ends with the process, which after that has only an answer to send. */
@@ -36,38 +37,53 @@ static void alarm_off(void)
 	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
 }
 
-/* Installs jump_out() and lets its signals through; *ret_before is the mask that was in force. */
-static void listen_for_signals(sigset_t *ret_before)
-{
-	static const int signals[] = {SIGALRM, SIGTERM, SIGINT};
-	struct sigaction action = {.sa_handler = jump_out};
-	sigset_t set;
+static const int signals[] = {SIGALRM, SIGTERM, SIGINT, SIGHUP};
+#define SIGNALS_COUNT (sizeof signals / sizeof signals[0])
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-		sigaddset(&set, signals[i]);
-		sigaction(signals[i], &action, NULL);
-	}
-	sigprocmask(SIG_UNBLOCK, &set, ret_before);
+/* Those of them that jump out, and what they did before. */
+static struct {
+	sigset_t set, mask;
+	struct sigaction actions[SIGNALS_COUNT];
+} jumping;
+
+/* Installs jump_out() and lets its signals through. */
+static void listen_for_signals(void)
+{
+	const struct sigaction action = {.sa_handler = jump_out};
+
+	wait_stop_signals(&jumping.set);
+	sigaddset(&jumping.set, SIGALRM);
+	for (size_t i = 0; i < SIGNALS_COUNT; i++)
+		if (sigismember(&jumping.set, signals[i]) == 1)
+			sigaction(signals[i], &action, &jumping.actions[i]);
+	sigprocmask(SIG_UNBLOCK, &jumping.set, &jumping.mask);
+}
+
+/* One that comes later must not jump to where nobody is any more. */
+static void listen_no_more(void)
+{
+	alarm_off();
+	sigprocmask(SIG_SETMASK, &jumping.mask, NULL);
+	for (size_t i = 0; i < SIGNALS_COUNT; i++)
+		if (sigismember(&jumping.set, signals[i]) == 1)
+			sigaction(signals[i], &jumping.actions[i], NULL);
 }
 
 /* getaddrinfo(3), or EAI_SYSTEM with errno ETIMEDOUT or ECANCELED when a signal ended it. */
 static int lookup(const char *name, int64_t deadline_us, struct addrinfo **ret_found)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
-	static sigset_t before;
 
 	int signal_number = sigsetjmp(escape, 1); /* 1: jumping out restores the mask, too */
 	if (signal_number != 0) {
-		alarm_off();
+		listen_no_more();
 		errno = signal_number == SIGALRM ? ETIMEDOUT : ECANCELED;
 		return EAI_SYSTEM;
 	}
-	listen_for_signals(&before);
+	listen_for_signals();
 	alarm_at(deadline_us);
 	int error = getaddrinfo(name, NULL, &hints, ret_found);
-	alarm_off();
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	listen_no_more(); /* which keeps errno: none of it fails */
 	return error;
 }
 

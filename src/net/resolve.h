@@ -22,7 +22,7 @@ enum resolve_status {
 	RESOLVE_DONE,      /* at least one address */
 	RESOLVE_NO_NAME,   /* the name does not exist, or has no address */
 	RESOLVE_NO_ANSWER, /* no server answered, or none could; not in time */
-	RESOLVE_STOPPED,   /* SIGTERM or SIGINT came */
+	RESOLVE_STOPPED,   /* a signal that ends the process came */
 	RESOLVE_FAILED     /* something else */
 };
 

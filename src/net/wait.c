@@ -1,38 +1,67 @@
 /* SPDX-License-Identifier: ISC */
-/* The one place where the process sleeps, and where SIGTERM and SIGINT are heard.
- * Knows: poll, deadlines, those two signals. Does not know: what is waited for. */
+/* The one place where the process sleeps, and where the signals that end it are heard.
+ * Knows: poll, deadlines, signals. Does not know: what is waited for. */
 #include "net/wait.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "net/clock.h"
 
-/* Readable once SIGTERM or SIGINT has come, and never read: it stays so. A handler with ppoll's
- * signal mask would not do: a relay that always has something ready would never hear it. */
-static int stop_fd = -1;
+/* Readable while a signal of ours waits. A handler with ppoll's signal mask would not do: a relay that
+ * always has something ready would never hear it. */
+static int signal_fd = -1;
+
+/* One of those that end it has come. */
+static bool stopped;
+
+void wait_stop_signals(sigset_t *ret_set)
+{
+	struct sigaction hangup;
+
+	sigemptyset(ret_set);
+	sigaddset(ret_set, SIGTERM);
+	sigaddset(ret_set, SIGINT);
+	/* nohup(1) means that it goes on. */
+	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+		sigaddset(ret_set, SIGHUP);
+}
 
 void wait_prepare(void)
 {
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-	sigset_t stop;
+	sigset_t ours, blocked;
 
-	sigaction(SIGPIPE, &ignore, NULL);
-	sigemptyset(&stop);
-	sigaddset(&stop, SIGTERM);
-	sigaddset(&stop, SIGINT);
-	stop_fd = signalfd(-1, &stop, SFD_CLOEXEC);
-	if (stop_fd >= 0) /* else they end the process as they always do, without its record */
-		sigprocmask(SIG_BLOCK, &stop, NULL);
+	wait_stop_signals(&ours);
+	/* ppoll(2) goes on after SIGSTOP with the time that was left before it. */
+	sigaddset(&ours, SIGCONT);
+	signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signal_fd >= 0) /* else they end the process as they always do, without its record */
+		blocked = ours;
+	else
+		sigemptyset(&blocked);
+	sigaddset(&blocked, SIGPIPE);
+	sigaddset(&blocked, SIGXFSZ);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+}
+
+/* Whether what has come ends it. SIGCONT does not: it is only time to look at the clock. */
+static bool hear_signal(void)
+{
+	struct signalfd_siginfo heard;
+
+	if (read(signal_fd, &heard, sizeof heard) == sizeof heard && heard.ssi_signo != SIGCONT)
+		stopped = true;
+	return stopped;
 }
 
 int wait_poll(struct pollfd *fds, nfds_t count, int64_t deadline_us)
 {
-	fds[count] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
-	for (;;) {
+	fds[count] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
+	while (!stopped) {
 		struct timespec left = {0};
 		if (deadline_us != INT64_MAX) {
 			int64_t left_us = deadline_us - clock_now_us();
@@ -45,9 +74,15 @@ int wait_poll(struct pollfd *fds, nfds_t count, int64_t deadline_us)
 			return -ETIMEDOUT;
 		if (ready < 0 && errno != EINTR)
 			return -errno;
+		if (ready > 0 && fds[count].revents) {
+			if (hear_signal())
+				break;
+			ready--;
+		}
 		if (ready > 0)
-			return fds[count].revents ? -ECANCELED : ready;
+			return ready;
 	}
+	return -ECANCELED;
 }
 
 int wait_for(int fd, short events, int64_t deadline_us)

@@ -4,6 +4,7 @@
 #include "record/sink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +17,10 @@
 
 /* What is said in one datagram or write at most: a record's message and fields, and a few of ours. */
 #define SAY_MAX 65536
+
+/* Not on the stack, which may be limited to less than this; and behind all small variables, for
+ * stdsocks/large.h's reason. */
+static char text[SAY_MAX] __attribute__((section(".bss.~large")));
 
 static bool is_same_file(const struct stat *a, int fd)
 {
@@ -38,6 +43,17 @@ static bool connect_path(int fd, const char *path)
 	return connect(fd, (const struct sockaddr *)&to, sizeof to) == 0;
 }
 
+/* A socket, but not where standard input, output or error was closed: it would be taken for the client. */
+static int datagram_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	int above = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	close(fd);
+	return above;
+}
+
 struct sink sink_open(bool want_stderr)
 {
 	bool is_terminal = isatty(STDERR_FILENO);
@@ -47,7 +63,7 @@ struct sink sink_open(bool want_stderr)
 	if (is_terminal || (want_stderr && sink.stderr_is_ours))
 		return sink;
 
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = datagram_socket();
 	sink.fd = fd;
 	if (fd >= 0 && connect_path(fd, "/run/systemd/journal/socket")) {
 		sink.kind = SINK_JOURNAL;
@@ -123,7 +139,6 @@ static bool send_patiently(int fd, const struct writer *w)
 void sink_say(const struct sink *sink, enum sink_level level, const struct writer *message,
 	const struct writer *fields, bool with_fields)
 {
-	char text[SAY_MAX]; /* the process's last words: what they touch is soon gone */
 	struct writer w = writer_on(text, sizeof text);
 
 	if (sink->kind == SINK_JOURNAL)

@@ -21,7 +21,7 @@ enum login_verdict {
 	LOGIN_WRONG,  /* no such user, or not that password: nobody is told which */
 	LOGIN_FAILED, /* the program could not tell; *ret_why says why */
 	LOGIN_LATE,   /* the deadline is past */
-	LOGIN_STOPPED /* SIGTERM or SIGINT came */
+	LOGIN_STOPPED /* a signal that ends the process came */
 };
 
 /* Before the client's first byte is read: the checkpassword program, if there is one, gets a process of

@@ -1,0 +1,500 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Limits of the process, and descriptors as nobody should hand them over: a reply that is true, or a
+# quiet end.
+
+load helper
+load net/world
+
+# Of a sanitized build: looking for leaks takes longer than the whole life of a process.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+
+setup() {
+    need_world
+}
+
+# limits <SCRIPT - world, with all of limits.py at hand.
+limits() {
+    {
+        echo 'from limits import *'
+        cat
+    } | world
+}
+
+# need_address_space - skip the test where the handler's own size is beside the point.
+need_address_space() {
+    ! grep -qa __asan_init "$STDSOCKS" || skip 'AddressSanitizer takes terabytes of addresses, and a stack of its own size'
+}
+
+is_static() {
+    case $(file -b "$STDSOCKS") in
+    *static*) ;;
+    *) return 1 ;;
+    esac
+}
+
+# Limits
+
+@test "limits: a client is served, or told 01, whatever number of descriptors there may be" {
+    limits <<'PY'
+from dns import *
+server = Server({"one.test": ["127.0.0.1"]})
+write("/run/users", "alice:secret\n")
+os.chmod("/run/users", 0o600)
+kinds = {
+    "literal": ((), GREETING, REQUEST),
+    "name": ((), GREETING, request_name(b"one.test", PORT)),
+    "hosts": ((), GREETING, request_name(b"localhost", PORT)),
+    "users": (("-o", "users /run/users"), OFFER + LOGIN, REQUEST),
+    "checkpassword": (("-o", "checkpassword /bin/true"), OFFER + LOGIN, REQUEST),
+    "best-effort": (("-o", "sandbox best-effort"), GREETING, REQUEST),
+}
+for kind, (options, *sent) in kinds.items():
+    outcomes = {}
+    for count in range(3, 9):
+        for hard in (True, False) if kind == "literal" else (True,):
+            h = Handler(*options, preexec_fn=limited(resource.RLIMIT_NOFILE, count, hard))
+            outcomes[count] = outcome(h, b"".join(sent))
+            assert outcomes[count] in ("served", "told", "not loaded"), (kind, count, hard, outcomes[count], h.said())
+    check((kind, outcomes[8]), (kind, "served"))
+PY
+}
+
+@test "limits: the journal gets the record whenever there is a descriptor for it, else standard error" {
+    limits <<'PY'
+from logs import *
+journal = Reader(JOURNAL)
+for count in range(3, 9):
+    h = Handler(trace=False, preexec_fn=limited(resource.RLIMIT_NOFILE, count))
+    how = outcome(h, GREETING + REQUEST, record=False)
+    ends = [fields(datagram)["STDSOCKS_END"] for datagram in journal.all()]
+    if how == "not loaded":
+        continue
+    lines = re.findall(r"^stdsocks: .*(closed by client|the system failed us)", h.said(), re.M)
+    check(len(ends) + len(lines), 1)
+    check(ends == [], count == 3)
+    check("closed" in ends, how == "served")
+check(how, "served")
+PY
+}
+
+@test "limits: every address of a name gets its turn when there are few descriptors" {
+    limits <<'PY'
+from dns import *
+hosts = [f"127.0.0.{i}" for i in range(10, 31)]
+server = Server({"many.test": hosts})
+for count in 6, 7, 8:
+    for last in hosts[-1], hosts[10], hosts[0]:
+        (listening,) = listeners(last)
+        h = Handler(preexec_fn=limited(resource.RLIMIT_NOFILE, count))
+        upstream = h.connected(b"many.test", listening)
+        upstream.close()
+        h.gone()
+        h.ended(END="closed", REACHED=last)
+        listening.close()
+    h = Handler(preexec_fn=limited(resource.RLIMIT_NOFILE, count))
+    check(h.connect(b"many.test", CLOSED_PORT), 5)
+    h.refused(REPLY="5", ERRNO="111")
+PY
+}
+
+@test "limits: it is this host's failure when there is no descriptor for the address that would answer" {
+    need_wire
+    limits <<'PY'
+from dns import *
+from wire import *
+wire = Wire(far_count=9)
+hosts = [f"192.0.2.{i}" for i in range(1, 10)]
+server = Server({"many.test": hosts})
+for host in hosts[:-1]:
+    wire.fates[host] = drop
+listening = wire.listener(hosts[-1])
+h = Handler("-o", "timeout connect 1500ms", preexec_fn=limited(resource.RLIMIT_NOFILE, 8))
+check(h.connect(b"many.test", port_of(listening)), 1)
+check(h.client.end(), (b"", "fin"))
+h.client.close()
+h.ended(71, END="failed", REPLY="1", ERRNO="24")
+PY
+}
+
+# smallest RESOURCE HIGHEST - from the least with which the handler can be started at all, every size
+# serves or is told; those from HIGHEST on serve.
+smallest() {
+    {
+        echo "RESOURCE, HIGHEST, IS_STATIC = resource.$1, $2, $(is_static && echo True || echo False)"
+        cat <<'PY'
+from dns import *
+server = Server({"one.test": ["127.0.0.1"]})
+
+def starts(size):
+    started = subprocess.run([STDSOCKS, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             preexec_fn=limited(RESOURCE, size), check=False)
+    return started.returncode == 0
+
+PAGE = resource.getpagesize()
+low, high = 0, HIGHEST // PAGE  # pages: too few, enough
+assert starts(high * PAGE)
+while high - low > 1:
+    middle = (low + high) // 2
+    low, high = (low, middle) if starts(middle * PAGE) else (middle, high)
+sizes = [high + i for i in range(16)] + [high + i for i in range(16, 1000, 200)]
+for size in [*sizes, HIGHEST // PAGE]:
+    # The resolver of the GNU C library crashes where memory fails it.
+    for wanted in (REQUEST, request_name(b"one.test", PORT)) if IS_STATIC else (REQUEST,):
+        h = Handler(trace=False, preexec_fn=limited(RESOURCE, size * PAGE))
+        how = outcome(h, GREETING + wanted)
+        assert how in ("served", "told") or (how in ("killed", "not loaded") and size == high), (size * PAGE, how, h.said())
+        assert how == "served" or size * PAGE < HIGHEST, (size * PAGE, how, h.said())
+PY
+    } | limits
+}
+
+@test "limits: a client is served, or told 01, whatever address space there is" {
+    need_address_space
+    smallest RLIMIT_AS $((64 << 20))
+}
+
+@test "limits: a client is served, or told 01, however much data there may be" {
+    need_address_space
+    smallest RLIMIT_DATA $((64 << 20))
+}
+
+@test "limits: a stack of 64 KB is enough, and its record comes with the rest" {
+    need_address_space
+    limits <<'PY'
+from dns import *
+server = Server({"one.test": ["127.0.0.1"]})
+for size in range(64 << 10, 256 << 10, 16 << 10):
+    for wanted in REQUEST, request_name(b"one.test", PORT):
+        h = Handler(trace=False, env={}, preexec_fn=limited(resource.RLIMIT_STACK, size))
+        check(outcome(h, GREETING + wanted), "served")
+        assert "closed by client" in h.said(), h.said()
+PY
+}
+
+@test "limits: only checkpassword takes a process, and without one the client is told" {
+    need setpriv prlimit
+    limits <<'PY'
+program = shutil.copy(STDSOCKS, "/run/stdsocks")  # where users other than root can start it
+world.STDSOCKS = program
+OTHER = "54321"  # of whom nothing else runs
+asked = "-o", "checkpassword /bin/true"
+for count in 0, 1:
+    before = ["setpriv", f"--reuid={OTHER}", "--clear-groups", "prlimit", f"--nproc={count}:{count}"]
+    check(outcome(Handler(before=before), GREETING + REQUEST), "served")
+    h = Handler(*asked, before=before)
+    check(outcome(h, OFFER + LOGIN + REQUEST), "told")
+    assert "no process for the checkpassword program" in h.said(), h.said()
+before[-1] = "--nproc=2:2"
+check(outcome(Handler(*asked, before=before), OFFER + LOGIN + REQUEST), "served")
+PY
+}
+
+@test "limits: the client is served when standard error is a file that may not grow" {
+    limits <<'PY'
+for trace in False, True:
+    h = Handler(trace=trace, preexec_fn=limited(resource.RLIMIT_FSIZE, 0))
+    check(outcome(h, GREETING + REQUEST, record=False), "served")
+    check(h.said(), "")
+PY
+}
+
+@test "limits: upstream is reset, and told no whole stream, when standard output may grow no more" {
+    limits <<'PY'
+with open("/run/output", "wb") as output:
+    read_end, write_end = os.pipe()
+    h = Handler(stdin=read_end, stdout=output, preexec_fn=limited(resource.RLIMIT_FSIZE, 5000))
+    os.write(write_end, GREETING + REQUEST)
+    upstream = accept(LISTENING)
+    upstream.send(pattern(20000))
+    check(upstream.end(), (b"", "reset"))
+    h.over()
+with open("/run/output", "rb") as output:
+    check(output.read()[12:], pattern(5000 - 12))
+PY
+}
+
+# Descriptors that are left open
+
+@test "limits: 1,100 inherited descriptors are closed before the first byte is read, wherever they are" {
+    limits <<'PY'
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+files = [os.open("/dev/null", os.O_RDONLY) for _ in range(1000)]
+read_end, write_end = os.pipe()
+mine, its = socket.socketpair()
+high = [fcntl.fcntl(write_end, fcntl.F_DUPFD, at) for at in (1500, most // 2, most - 1)]
+spare = [*files, *(os.dup(write_end) for _ in range(50)), *(os.dup(its.fileno()) for _ in range(50)), *high]
+assert len(spare) > 1100
+h = Handler(pass_fds=spare)
+for fd in [write_end, *spare]:
+    os.close(fd)
+its.close()
+# Here their ends come, and the client has not said a word.
+assert select.select([read_end], [], [], DEADLINE_S)[0]
+check(os.read(read_end, 1), b"")
+mine.settimeout(DEADLINE_S)
+check(mine.recv(1), b"")
+eventually(lambda: h.state() == "S", "the handler waits for its client")
+assert max(h.descriptors()) < 8, h.descriptors()
+check(outcome(h, GREETING + REQUEST), "served")
+assert int(h.record()["STDSOCKS_TOTAL_USEC"]) < 5000000
+PY
+}
+
+@test "limits: a client is served when all the descriptors that there may be are inherited" {
+    limits <<'PY'
+spare = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+h = Handler(pass_fds=spare, preexec_fn=limited(resource.RLIMIT_NOFILE, 64))
+assert outcome(h, GREETING + REQUEST) in ("served", "not loaded")
+PY
+}
+
+# Descriptors 0, 1 and 2
+
+@test "limits: it serves, or says why not, whichever of its three descriptors are closed" {
+    limits <<'PY'
+from logs import *
+journal = Reader(JOURNAL)
+for closed in itertools.product((False, True), repeat=3):
+    numbers = [number for number in range(3) if closed[number]]
+    h = Handler(trace=False, preexec_fn=lambda: [os.close(number) for number in numbers])
+    if closed[0] or closed[1]:
+        check(h.client.end()[0], b"")
+        h.over(64)
+        said = [fields(datagram)["MESSAGE"] for datagram in journal.all()]
+        check([line.split(";")[0] for line in said], ["standard input or output is closed"])
+    else:
+        check(outcome(h, GREETING + REQUEST, record=False), "served")
+        check([fields(datagram)["STDSOCKS_END"] for datagram in journal.all()], ["closed"])
+PY
+}
+
+@test "limits: the journal gets no byte that was meant for the client when the configuration is wrong as well" {
+    limits <<'PY'
+from logs import *
+journal = Reader(JOURNAL)
+for numbers in (0,), (1,), (2,), (0, 1), (1, 2), (0, 1, 2):
+    h = Handler("-o", "nonsense", trace=False, preexec_fn=lambda: [os.close(number) for number in numbers])
+    h.client.send(GREETING + REQUEST)
+    answer = h.client.end()[0]
+    h.client.close()
+    check(answer, CHOSEN + TOLD if numbers == (2,) else b"")
+    h.over(78 if numbers == (2,) else 64)
+    said = [fields(datagram)["MESSAGE"] for datagram in journal.all()]
+    assert said.pop(0).startswith('-o: no such keyword: "nonsense"'), said
+    assert ("the configuration is wrong" if numbers == (2,) else "input or output is closed") in said[-1], said
+PY
+}
+
+@test "limits: input may be one connection and output another, each with its own end" {
+    limits <<'PY'
+def two(**options):
+    """A handler between two connections: what we send it, where its bytes come, and upstream."""
+    (mine_in, its_in), (mine_out, its_out) = connection(), connection()
+    h = Handler(**options, ends=(mine_in, its_in), stdout=its_out)
+    its_out.close()
+    come = Peer(mine_out)
+    h.client.send(GREETING + REQUEST)
+    check(come.recv(12)[:4], CHOSEN + b"\x05\x00")
+    return h, come, accept(LISTENING)
+
+h, come, upstream = two()
+h.client.send(pattern(300000))
+check(upstream.recv(300000), pattern(300000))
+upstream.send(pattern(200000))
+check(come.recv(200000), pattern(200000))
+h.client.fin()
+check(upstream.end(), (b"", "fin"))
+upstream.send(b"answer")
+upstream.fin()
+check(come.end(), (b"answer", "fin"))
+h.ended(END="closed", CLOSED_BY="client", BYTES_UP="300000", BYTES_DOWN="200006")
+
+h, come, upstream = two()
+h.terminate()
+for end in h.client, come, upstream:
+    check(end.end(), (b"", "reset"))
+h.ended(END="terminated")
+
+h, come, upstream = two()
+upstream.send(b"last")
+upstream.reset()
+check(come.end(), (b"last", "reset"))
+h.ended(END="reset", CLOSED_BY="upstream")
+PY
+}
+
+@test "limits: input may be a pipe and output a connection, or the other way round" {
+    limits <<'PY'
+read_end, write_end = os.pipe()
+h = Handler(stdin=read_end)
+os.close(read_end)
+os.write(write_end, GREETING + REQUEST + b"question")
+os.close(write_end)
+check(h.client.recv(12)[:4], CHOSEN + b"\x05\x00")
+upstream = accept(LISTENING)
+check(upstream.end(), (b"question", "fin"))
+upstream.send(b"answer")
+upstream.fin()
+check(h.client.end(), (b"answer", "fin"))
+h.ended(END="closed", BYTES_UP="8", BYTES_DOWN="6", CLIENT="stdio")
+
+read_end, write_end = os.pipe()
+h = Handler(stdout=write_end)
+os.close(write_end)
+h.client.send(GREETING + REQUEST + b"question")
+h.client.fin()
+upstream = accept(LISTENING)
+check(upstream.end(), (b"question", "fin"))
+upstream.send(b"answer")
+upstream.fin()
+with open(read_end, "rb") as output:
+    check(output.read()[12:], b"answer")
+h.ended(END="closed", BYTES_UP="8", BYTES_DOWN="6")
+PY
+}
+
+@test "limits: whatever is standard input, it ends quietly, with one record, and in time" {
+    limits <<'PY'
+nobody, pipe_end = os.pipe()
+epoll, ready = select.epoll(), os.eventfd(1)
+watching = select.epoll()
+watching.register(ready, select.EPOLLIN)
+write("/run/file", "")
+inputs = {
+    "a directory": (os.open("/run", os.O_RDONLY), {"END": "client-gone", "ERRNO": "21"}),
+    "/dev/null": (os.open("/dev/null", os.O_RDONLY), {"END": "client-gone", "ERRNO": None}),
+    "/dev/zero": (os.open("/dev/zero", os.O_RDONLY), {"END": "not-socks5"}),
+    "an empty file": (os.open("/run/file", os.O_RDONLY), {"END": "client-gone", "ERRNO": None}),
+    "a file to write to": (os.open("/run/file", os.O_WRONLY), {"END": "client-gone", "ERRNO": "9"}),
+    "a pipe to write to": (pipe_end, {"END": "handshake-timeout"}),
+    "an eventfd of 0": (os.eventfd(0), {"END": "handshake-timeout"}),
+    "an eventfd that begins a greeting": (os.eventfd(0x0105), {"END": "refused", "REPLY": "1"}),
+    "an epoll of nothing": (epoll.fileno(), {"END": "handshake-timeout"}),
+    "an epoll that is ready": (watching.fileno(), {"END": "client-gone", "ERRNO": "22"}),
+}
+for name, (fd, wanted) in inputs.items():
+    h = Handler("-o", "timeout handshake 200ms", stdin=fd)
+    h.client.end()
+    h.over()
+    has(h.record(), CLIENT="stdio", **wanted)
+    check((name, h.said().count("STDSOCKS_END=")), (name, 1))
+PY
+}
+
+@test "limits: whatever is standard output, it ends quietly, with one record" {
+    limits <<'PY'
+(listening,) = listeners("127.0.0.1")
+write("/run/file", "")
+os.mknod("/run/full", 0o666 | stat.S_IFCHR, os.makedev(1, 7))  # as /dev/full
+read_end, broken = os.pipe()
+os.close(read_end)
+udp, unix = socket.socket(type=socket.SOCK_DGRAM), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+outputs = {
+    "a file to read": (os.open("/run/file", os.O_RDONLY), "9"),
+    "a directory": (os.open("/run", os.O_RDONLY), "9"),
+    "a broken pipe": (broken, "32"),
+    "a listening socket": (listening, "32"),
+    "an unconnected socket": (socket.socket(), "32"),
+    "UDP": (udp, "89"),
+    "an AF_UNIX datagram socket": (unix, "107"),
+    "a device that is full": (os.open("/run/full", os.O_WRONLY), "28"),
+}
+for name, (output, number) in outputs.items():
+    h = Handler(stdout=output)
+    h.client.send(GREETING + REQUEST)
+    h.client.end()
+    h.over()
+    has(h.record(), END="client-gone", ERRNO=number)
+    check((name, h.said().count("STDSOCKS_END=")), (name, 1))
+PY
+}
+
+@test "limits: it serves when nothing can be written to standard error" {
+    limits <<'PY'
+read_end, broken = os.pipe()
+os.close(read_end)
+read_end, full = os.pipe()
+os.set_blocking(full, False)
+with contextlib.suppress(BlockingIOError):
+    while True:
+        os.write(full, bytes(4096))
+os.mknod("/run/full", 0o666 | stat.S_IFCHR, os.makedev(1, 7))  # as /dev/full
+for error in os.open("/run/full", os.O_WRONLY), os.open("/dev/null", os.O_RDONLY), os.open("/run", os.O_RDONLY), broken, full:
+    for trace in True, False:
+        h = Handler(trace=trace, stderr=error)
+        check(outcome(h, GREETING + REQUEST, record=False), "served")
+PY
+}
+
+@test "limits: pipes that do not block serve as well" {
+    limits <<'PY'
+(in_read, in_write), (out_read, out_write) = os.pipe(), os.pipe()
+for fd in in_read, out_write:
+    os.set_blocking(fd, False)
+h = Handler(stdin=in_read, stdout=out_write)
+os.close(out_write)
+os.write(in_write, GREETING[:1])
+os.write(in_write, GREETING[1:] + REQUEST)
+upstream = accept(LISTENING)
+SIZE = 1000000
+with meanwhile(upstream.send, pattern(SIZE)), open(out_read, "rb") as output, open(in_write, "wb", buffering=0) as sent:
+    eventually(lambda: rests(h.pid), "the pipe is full, and the handler waits")
+    sent.write(b"question")
+    check(upstream.recv(8), b"question")
+    sent.close()
+    check(output.read(12 + SIZE)[12:], pattern(SIZE))
+    check(upstream.end(), (b"", "fin"))
+    upstream.fin()
+    check(output.read(), b"")
+h.ended(END="closed", BYTES_UP="8", BYTES_DOWN=str(SIZE))
+assert not os.get_blocking(in_read)
+PY
+}
+
+@test "limits: a connection that is gone, or never was, ends with status 0 and its record" {
+    limits <<'PY'
+def reset():
+    client, accepted = connection()
+    Peer(client).reset()
+    eventually(lambda: select.select([accepted], [], [], 0)[0], "RST comes")
+    return accepted
+
+def refused():
+    """A connect that has failed, and nobody has asked why."""
+    sock = socket.socket()
+    sock.setblocking(False)
+    assert sock.connect_ex(("127.0.0.1", CLOSED_PORT)) == errno.EINPROGRESS
+    eventually(lambda: select.select([], [sock], [], 0)[1], "RST comes")
+    return sock
+
+def unix_gone():
+    ours, its = socket.socketpair()
+    ours.close()
+    return its
+
+for name, make in {"reset": reset, "refused": refused, "new": socket.socket, "AF_UNIX": unix_gone,
+                   "new AF_UNIX": lambda: socket.socket(socket.AF_UNIX)}.items():
+    h = Handler(ends=(socket.socket(), make()))
+    h.over()
+    has(h.record(), END="client-gone", CLOSED_BY="client", REPLY=None)
+    check((name, h.said().count("STDSOCKS_END=")), (name, 1))
+PY
+}
+
+@test "limits: what a client had sent before it ended its half is served, however late it starts" {
+    limits <<'PY'
+client, accepted = connection()
+client.sendall(GREETING + REQUEST + pattern(50000))
+client.shutdown(socket.SHUT_WR)
+Peer(client).acknowledged()
+h = Handler(ends=(client, accepted))
+check(h.client.recv(12)[:4], CHOSEN + b"\x05\x00")
+upstream = accept(LISTENING)
+check(upstream.end(), (pattern(50000), "fin"))
+upstream.close()
+check(h.client.end(), (b"", "fin"))
+h.ended(END="closed", BYTES_UP="50000")
+PY
+}

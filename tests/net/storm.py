@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: ISC
+"""Signals to a handler, one or thousands. For scripts in a world."""
+
+import random
+
+from dns import *
+from logs import *
+from socks import *
+from world import *
+
+(LISTENING,) = listeners("127.0.0.1")
+PORT = port_of(LISTENING)
+REQUEST = request("127.0.0.1", PORT)
+
+# What a process ignores by default, and what the handler makes an error of write(2).
+HARMLESS = signal.SIGCHLD, signal.SIGWINCH, signal.SIGURG, signal.SIGCONT, signal.SIGPIPE, signal.SIGXFSZ
+# What ends a process by default, and can be ignored.
+ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGALRM, signal.SIGTERM, signal.SIGCHLD, signal.SIGUSR1,
+          signal.SIGUSR2, signal.SIGXFSZ)
+
+
+class Ended(Exception):
+    """There is nothing left to be stopped."""
+
+
+def waiting(*options):
+    """A handler that waits for its client's first byte."""
+    h = Handler(*options)
+    eventually(lambda: h.state() == "S" and len(h.descriptors()) == 4, "the handler waits for its client")
+    return h
+
+
+def stop(h):
+    h.process.send_signal(signal.SIGSTOP)
+    eventually(lambda: h.state() in "TZ", "it is stopped, or over")
+    if h.state() == "Z":
+        raise Ended
+
+
+def go_on(h):
+    h.process.send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def stopped(h):
+    stop(h)
+    yield
+    go_on(h)
+
+
+@contextlib.contextmanager
+def raining(h, *numbers):
+    """Signals in a random order, as fast as they go, until the block ends; SIGCONT is the last. The
+    block gets a function that tells how many there were."""
+    sent, over = [0], threading.Event()
+    chance = random.Random(1)
+
+    def rain():
+        while not over.is_set():
+            h.process.send_signal(chance.choice(numbers))
+            sent[0] += 1
+            if sent[0] % 64 == 0:
+                time.sleep(0.001)  # the others shall run, too
+        go_on(h)
+
+    with meanwhile(rain):
+        try:
+            yield lambda: sent[0]
+        finally:
+            over.set()
+
+
+def hang_up(h):
+    h.process.send_signal(signal.SIGHUP)
+
+
+def child(h):
+    """The only child of the process that started the handler."""
+    path = f"/proc/{h.pid}/task/{h.pid}/children"
+    return int(eventually(lambda: open(path, encoding="ascii").read().split(), "there is a child")[0])
+
+
+def finish(h, upstream=None):
+    """Both ends end in order."""
+    upstream = upstream or accept(LISTENING)
+    upstream.fin()
+    check(h.client.end(), (b"", "fin"))
+    h.client.fin()
+    check(upstream.end(), (b"", "fin"))
+    h.ended(END="closed")

@@ -1,0 +1,507 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Signals, clocks and patience: what must not disturb a connection, what ends it, and when.
+
+load helper
+load net/world
+
+# Of a sanitized build: looking for leaks takes longer than the whole life of a process.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+
+setup() {
+    need_world
+}
+
+# storm <SCRIPT - world, with all of storm.py at hand.
+storm() {
+    {
+        echo 'from storm import *'
+        cat
+    } | world
+}
+
+# SIGSTOP and SIGCONT
+
+@test "storm: it goes on when it was stopped before the greeting and while it relays" {
+    storm <<'PY'
+h = waiting()
+with stopped(h):
+    h.client.send(GREETING + REQUEST + b"question")
+    h.client.acknowledged()
+check(h.client.recv(12)[:4], CHOSEN + b"\x05\x00")
+upstream = accept(LISTENING)
+check(upstream.recv(8), b"question")
+for _ in range(20):
+    with stopped(h):
+        h.client.send(pattern(50000))
+        upstream.send(pattern(40000))
+    check(upstream.recv(50000), pattern(50000))
+    check(h.client.recv(40000), pattern(40000))
+with stopped(h):
+    h.client.fin()
+    upstream.fin()
+check(upstream.end(), (b"", "fin"))
+check(h.client.end(), (b"", "fin"))
+h.ended(END="closed", BYTES_UP="1000008", BYTES_DOWN="800000")
+PY
+}
+
+@test "storm: it goes on when it was stopped during the lookup" {
+    storm <<'PY'
+queries = []
+server = Server({"late.test": lambda _server, query, asker: queries.append((query, asker))})
+h = Handler()
+h.ask(b"late.test", PORT)
+eventually(lambda: len(queries) >= 2, "A and AAAA are asked for")
+with stopped(h):
+    for query, asker in queries:
+        server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
+check(h.answer(), 0)
+finish(h)
+PY
+}
+
+@test "storm: it goes on when it was stopped during the connect" {
+    need_wire
+    storm <<'PY'
+from wire import *
+wire = Wire()
+listening = wire.listener("192.0.2.1")
+wire.delays_s["192.0.2.1"] = 0.3
+h = Handler()
+h.ask("192.0.2.1", port_of(listening))
+eventually(wire.tried, "SYN is on its way")
+with stopped(h):
+    upstream = accept(listening)
+check(h.answer(), 0)
+upstream.close()
+h.gone()
+h.ended(END="closed")
+PY
+}
+
+@test "storm: it goes on when it was stopped while its refused client stays, or the journal is full" {
+    storm <<'PY'
+h = Handler()
+check(h.connect("127.0.0.1", CLOSED_PORT), 5)
+check(h.client.end(), (b"", "fin"))
+eventually(lambda: h.state() == "S", "the handler waits for its client")
+with stopped(h):
+    h.client.send(pattern(100000))
+h.gone()
+h.ended(END="refused")
+
+journal = Reader(JOURNAL)
+journal.fill()
+h = Handler(trace=False)
+h.connect("127.0.0.1", CLOSED_PORT)
+h.client.end()
+h.client.close()
+eventually(lambda: h.state() in "SZ", "the handler waits for the journal, or has ended")
+datagrams = []
+with contextlib.suppress(Ended), stopped(h):
+    datagrams += journal.all()  # there is room now
+h.over()
+datagrams += journal.all()
+ends = [fields(datagram).get("STDSOCKS_END") for datagram in datagrams]
+check(ends.count("refused") + h.said().count("refused"), 1)
+PY
+}
+
+@test "storm: a deadline that passed while it was stopped ends it at once" {
+    need_wire
+    storm <<'PY'
+from wire import *
+wire = Wire()
+wire.fates["192.0.2.1"] = drop
+server = Server({})
+SPAN_S = 3  # of each deadline but that for a refused client, which has 2
+
+def asks(host, option):
+    h = Handler("-o", option)
+    h.ask(host, 80)
+    return h
+
+def relaying(option, half_closed=False):
+    h = Handler("-o", option)
+    upstream = h.connected("127.0.0.1", LISTENING)
+    if half_closed:
+        upstream.fin()
+        check(h.client.end(), (b"", "fin"))
+    h.upstream_end = upstream
+    return h
+
+def refused():
+    h = Handler()
+    check(h.connect("127.0.0.1", CLOSED_PORT), 5)
+    check(h.client.end(), (b"", "fin"))
+    return h
+
+wanted = {
+    "handshake-timeout": waiting("-o", f"timeout handshake {SPAN_S}s"),
+    "connect": asks("192.0.2.1", f"timeout connect {SPAN_S}s"),
+    "lookup": asks(b"silent.test", f"timeout handshake {SPAN_S}s"),
+    "refused": refused(),
+    "idle-timeout": relaying(f"timeout idle {SPAN_S}s"),
+    "half-closed-timeout": relaying(f"timeout half-closed {SPAN_S}s", True),
+    "lifetime": relaying(f"timeout lifetime {SPAN_S}s"),
+}
+assert wire.tried() and server.seen.wait(DEADLINE_S)
+for h in wanted.values():
+    eventually(lambda: h.state() == "S", "it waits")
+    stop(h)
+time.sleep(SPAN_S + 0.2)  # what the test is about, not a synchronisation
+for how, h in wanted.items():
+    since_s = time.monotonic()
+    go_on(h)
+    if how in ("connect", "lookup"):
+        check(h.answer(), 4)
+        check(h.client.end(), (b"", "fin"))
+        h.client.close()
+    h.over()
+    took_s = time.monotonic() - since_s
+    assert took_s < SPAN_S / 2, (how, took_s)
+    has(h.record(), END="refused" if how in ("connect", "lookup") else how)
+PY
+}
+
+@test "storm: what came while it was stopped is delivered though the idle timeout has passed" {
+    storm <<'PY'
+h = Handler("-o", "timeout idle 2s")
+upstream = h.connected("127.0.0.1", LISTENING)
+with stopped(h):
+    h.client.send(pattern(50000))
+    upstream.send(pattern(40000))
+    time.sleep(2.2)
+check(upstream.recv(50000), pattern(50000))
+check(h.client.recv(40000), pattern(40000))
+check(h.client.end(), (b"", "reset"))
+check(upstream.end(), (b"", "reset"))
+h.ended(END="idle-timeout", BYTES_UP="50000", BYTES_DOWN="40000")
+PY
+}
+
+# Storms
+
+@test "storm: no byte is lost when signals that mean nothing come by the thousand" {
+    storm <<'PY'
+SIZE = 16 * MIB
+h = Handler()
+upstream = h.connected("127.0.0.1", LISTENING)
+with raining(h, *HARMLESS, signal.SIGSTOP, signal.SIGCONT) as count, meanwhile(h.client.send, pattern(SIZE)):
+    with meanwhile(upstream.send, pattern(SIZE)[::-1]), meanwhile(lambda: check(upstream.recv(SIZE), pattern(SIZE))):
+        check(h.client.recv(SIZE), pattern(SIZE)[::-1])
+    eventually(lambda: count() > 5000, "the storm is one")
+finish(h, upstream)
+has(h.record(), BYTES_UP=str(SIZE), BYTES_DOWN=str(SIZE))
+PY
+}
+
+@test "storm: deadlines stay where they are when signals that mean nothing come by the thousand" {
+    storm <<'PY'
+server = Server({})
+def within(h, how):
+    """It ends by a timer of a second."""
+    h.over()
+    took_s = int(h.record()["STDSOCKS_TOTAL_USEC"]) / 1e6
+    assert 0.99 <= took_s < 5, took_s
+    has(h.record(), END=how)
+
+h = waiting("-o", "timeout handshake 1s")
+with raining(h, *HARMLESS):
+    h.client.send(GREETING[:1])
+    within(h, "handshake-timeout")
+h = Handler("-o", "timeout idle 1s")
+upstream = h.connected("127.0.0.1", LISTENING)
+with raining(h, *HARMLESS):
+    within(h, "idle-timeout")
+h = Handler("-o", "timeout handshake 1s")
+h.ask(b"silent.test", 80)
+with raining(h, *HARMLESS):
+    check(h.answer(), 4)
+    h.client.close()
+    within(h, "refused")
+PY
+}
+
+# What ends it
+
+@test "storm: SIGHUP ends it in order in every phase" {
+    need_wire
+    storm <<'PY'
+from wire import *
+wire = Wire()
+wire.fates["192.0.2.1"] = drop
+server = Server({})
+h = waiting()
+hang_up(h)
+h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
+h = Handler()
+h.ask(b"silent.test", 80)
+assert server.seen.wait(DEADLINE_S)
+hang_up(h)
+h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
+h = Handler()
+h.ask("192.0.2.1", 80)
+eventually(wire.tried, "SYN is on its way")
+hang_up(h)
+h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
+h = Handler()
+upstream = h.connected("127.0.0.1", LISTENING)
+hang_up(h)
+check(h.client.end(), (b"", "reset"))
+check(upstream.end(), (b"", "reset"))
+h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY="0")
+h = Handler()
+check(h.connect("127.0.0.1", CLOSED_PORT), 5)
+check(h.client.end(), (b"", "fin"))
+hang_up(h)
+h.ended(END="refused", REPLY="5")
+PY
+}
+
+@test "storm: SIGHUP means nothing to it when nohup has started it" {
+    storm <<'PY'
+queries = []
+server = Server({"late.test": lambda _server, query, asker: queries.append((query, asker))})
+h = Handler(before=["nohup"])
+eventually(lambda: h.state() == "S", "the handler waits for its client")
+hang_up(h)
+h.ask(b"late.test", PORT)
+eventually(lambda: len(queries) >= 2, "A and AAAA are asked for")
+hang_up(h)
+for query, asker in queries:
+    server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
+check(h.answer(), 0)
+hang_up(h)
+finish(h)
+PY
+}
+
+@test "storm: SIGALRM and SIGUSR1 end it as they end every process, after a lookup too" {
+    storm <<'PY'
+server = Server({"one.test": ["127.0.0.1"]})
+for number in signal.SIGALRM, signal.SIGUSR1:
+    for host in "127.0.0.1", b"one.test":
+        h = Handler()
+        upstream = h.connected(host, LISTENING)
+        h.client.send(b"x")
+        check(upstream.recv(1), b"x")  # the relay runs
+        h.process.send_signal(number)
+        h.over(-number)
+PY
+}
+
+@test "storm: SIGTERM ends it, without its record, when there was no descriptor to hear it by" {
+    need strace
+    storm <<'PY'
+server = Server({"one.test": ["127.0.0.1"]})
+for host in "127.0.0.1", b"one.test":
+    h = Handler(before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=signalfd4:error=EMFILE"])
+    upstream = h.connected(host, LISTENING)
+    h.client.send(b"x")
+    check(upstream.recv(1), b"x")
+    os.kill(child(h), signal.SIGTERM)
+    h.client.end()
+    upstream.end()
+    h.process.wait(DEADLINE_S)
+    assert h.process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM), h.process.returncode
+PY
+}
+
+# What is inherited
+
+@test "storm: its deadlines and its end are heard whatever signals its parent blocks or ignores" {
+    storm <<'PY'
+server = Server({"one.test": ["127.0.0.1"]})
+
+def block():
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+def ignore():
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+def both():
+    block()
+    ignore()
+
+for before in block, ignore, both:
+    h = Handler("-o", "timeout handshake 500ms", preexec_fn=before, restore_signals=False)
+    check(h.connect(b"silent.test", 80), 4)
+    record = h.refused(REPLY="4", ERRNO="110")
+    assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 5000000, record
+    for host in "127.0.0.1", b"one.test":
+        h = Handler(preexec_fn=before, restore_signals=False)
+        upstream = h.connected(host, LISTENING)
+        for number in signal.SIGALRM, signal.SIGCHLD, signal.SIGPIPE:  # none of which does anything now
+            h.process.send_signal(number)
+        h.client.send(pattern(100000))
+        check(upstream.recv(100000), pattern(100000))
+        h.terminate()
+        check(h.client.end(), (b"", "reset"))
+        check(upstream.end(), (b"", "reset"))
+        h.ended(END="terminated")
+    h = Handler(preexec_fn=before, restore_signals=False)
+    upstream = h.connected("127.0.0.1", LISTENING)
+    h.client.close()
+    check(upstream.end(), (b"", "fin"))
+    upstream.send(b"answer")
+    assert upstream.reset_after_fin()
+    h.ended(END="reset", CLOSED_BY="client")
+PY
+}
+
+# Clocks
+
+# clocks OFFSET - everything that has a deadline, in a time namespace whose monotonic clock is that far away:
+# seconds from the real one, or "start", where it has just begun.
+clocks() {
+    unshare --time true 2>/dev/null || lacks 'time namespaces' || return
+    {
+        echo "OFFSET = '$1'"
+        cat <<'PY'
+offset = -int(time.monotonic()) if OFFSET == "start" else int(OFFSET)
+before = ["unshare", "--time", "--fork", "--kill-child", f"--monotonic={offset}"]
+server = Server({"one.test": ["127.0.0.1"]})
+
+def timed(h, how, span_s):
+    h.over()
+    took_s = int(h.record()["STDSOCKS_TOTAL_USEC"]) / 1e6
+    assert span_s <= took_s < span_s + 4, took_s
+    has(h.record(), END=how)
+
+timed(Handler("-o", "timeout handshake 300ms", before=before), "handshake-timeout", 0.3)
+h = Handler("-o", "timeout handshake 400ms", before=before)
+check(h.connect(b"silent.test", 80), 4)
+h.client.close()
+timed(h, "refused", 0.4)
+h = Handler("-o", "timeout idle 300ms", before=before)
+upstream = h.connected(b"one.test", LISTENING)
+h.client.send(pattern(300000))
+check(upstream.recv(300000), pattern(300000))
+timed(h, "idle-timeout", 0.3)
+h = Handler("-o", "timeout lifetime 300ms", "-o", "timeout idle none", before=before)
+upstream = h.connected("127.0.0.1", LISTENING)
+timed(h, "lifetime", 0.3)
+h = Handler(before=before)  # the usual timeouts
+check(h.connect("127.0.0.1", PORT), 0)
+finish(h)
+PY
+    } | storm
+}
+
+@test "storm: every deadline is kept when the clock has just begun" {
+    clocks start
+}
+
+@test "storm: every deadline is kept when the clock has run for ten years, or for a hundred" {
+    clocks 315360000
+    clocks 3153600000
+}
+
+# Patience
+
+@test "storm: the lifetime ends it when there is always something to move" {
+    storm <<'PY'
+def flood(end):
+    with contextlib.suppress(OSError):
+        while True:
+            end.sock.sendall(pattern(MIB))
+
+def drain(end):
+    with contextlib.suppress(OSError):
+        while end.sock.recv(MIB):
+            pass
+
+for _ in range(3):
+    h = Handler("-o", "timeout lifetime 500ms")
+    ends = h.client, h.connected("127.0.0.1", LISTENING)
+    for end in ends:
+        for function in flood, drain:
+            threading.Thread(target=function, args=(end,), daemon=True).start()
+    record = h.ended(END="lifetime", CLOSED_BY="stdsocks")
+    assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 1500000, record
+PY
+}
+
+@test "storm: a dribble in one direction keeps up a connection whose other one is stalled" {
+    storm <<'PY'
+for slow in "client", "upstream":
+    pattern(FILL_MAX)
+    h = Handler("-o", "timeout idle 2s")
+    ends = {"client": h.client, "upstream": h.connected("127.0.0.1", LISTENING)}
+    dribbles = ends.pop(slow)
+    (floods,) = ends.values()
+    sent = floods.fill()
+    for i in range(25):
+        dribbles.send(bytes([i]))
+        check(floods.recv(1), bytes([i]))
+        time.sleep(0.1)
+    with meanwhile(floods.fin):
+        check(dribbles.end(), (pattern(sent), "fin"))
+    dribbles.fin()
+    check(floods.end(), (b"", "fin"))
+    h.ended(END="closed")
+PY
+}
+
+@test "storm: every byte arrives, in its order, when each is a segment, both ways at once" {
+    storm <<'PY'
+SIZE = 5000
+h = Handler()
+upstream = h.connected("127.0.0.1", LISTENING)
+cuts = range(1, SIZE)
+with meanwhile(h.client.send, pattern(SIZE), cuts), meanwhile(upstream.send, pattern(SIZE)[::-1], cuts):
+    check(upstream.recv(SIZE), pattern(SIZE))
+    check(h.client.recv(SIZE), pattern(SIZE)[::-1])
+finish(h, upstream)
+PY
+}
+
+@test "storm: the handshake's deadline stays where it is when a login dribbles" {
+    storm <<'PY'
+write("/run/users", "alice:secret\n")
+os.chmod("/run/users", 0o600)
+h = Handler("-o", "timeout handshake 1s", "-o", "users /run/users")
+with contextlib.suppress(OSError):
+    for byte in b"\x05\x01\x02\x01\x05alice\xff" + bytes(255):
+        h.client.send(bytes([byte]))
+        time.sleep(0.05)
+record = h.ended(END="handshake-timeout", CLOSED_BY="stdsocks")
+assert 1000000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 5000000, record
+PY
+}
+
+@test "storm: two stalled ends take no CPU until the idle timeout, and are reset then" {
+    storm <<'PY'
+pattern(FILL_MAX)
+h = Handler("-o", "timeout idle 2s")
+upstream = h.connected("127.0.0.1", LISTENING)
+h.client.fill(), upstream.fill()
+before = ran_ns(h.pid)
+h.client.wait_broken()
+upstream.wait_broken()
+os.waitid(os.P_PID, h.pid, os.WEXITED | os.WNOWAIT)
+assert ran_ns(h.pid) - before < 20e6, ran_ns(h.pid) - before  # two ticks of a clock of 100 Hz
+for end in h.client, upstream:
+    check(end.end()[1], "reset")
+h.ended(END="idle-timeout", CLOSED_BY="stdsocks")
+PY
+}
+
+@test "storm: a stalled connection lives on, whole, when one end reads before the idle timeout" {
+    storm <<'PY'
+pattern(FILL_MAX)
+h = Handler("-o", "timeout idle 4s")
+upstream = h.connected("127.0.0.1", LISTENING)
+up, down = h.client.fill(), upstream.fill()
+SOME = down // 4
+time.sleep(2.2)
+check(h.client.recv(SOME), pattern(SOME))
+time.sleep(2.2)
+check(upstream.recv(up), pattern(up))
+check(h.client.recv(down - SOME), pattern(down)[SOME:])
+finish(h, upstream)
+PY
+}
