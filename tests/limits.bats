@@ -199,6 +199,19 @@ for trace in False, True:
 PY
 }
 
+@test "limits: the client is answered when the mistakes of the configuration cannot be said" {
+    limits <<'PY'
+read_end, write_end = os.pipe()
+os.close(read_end)
+for how in {"stderr": write_end}, {"preexec_fn": limited(resource.RLIMIT_FSIZE, 0)}:
+    h = Handler("-o", "nonsense", trace=False, **how)
+    check(h.connect("127.0.0.1", PORT), 1)
+    check(h.client.end(), (b"", "fin"))
+    h.client.close()
+    h.over(78)
+PY
+}
+
 @test "limits: upstream is reset, and told no whole stream, when standard output may grow no more" {
     limits <<'PY'
 with open("/run/output", "wb") as output:

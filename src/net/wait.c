@@ -31,6 +31,22 @@ void wait_stop_signals(sigset_t *ret_set)
 		sigaddset(ret_set, SIGHUP);
 }
 
+/* Those that a failing write(2) sends beside its error. */
+static void add_write_signals(sigset_t *set)
+{
+	sigaddset(set, SIGPIPE);
+	sigaddset(set, SIGXFSZ);
+}
+
+void wait_survive_writes(void)
+{
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	add_write_signals(&blocked);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+}
+
 void wait_prepare(void)
 {
 	sigset_t ours, blocked;
@@ -43,8 +59,7 @@ void wait_prepare(void)
 		blocked = ours;
 	else
 		sigemptyset(&blocked);
-	sigaddset(&blocked, SIGPIPE);
-	sigaddset(&blocked, SIGXFSZ);
+	add_write_signals(&blocked);
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 }
 

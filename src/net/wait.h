@@ -12,6 +12,10 @@
  * descriptor for the process's life. */
 void wait_prepare(void);
 
+/* A part of that: what cannot be written is an error of write(2) from now on, for who has something to
+ * say before wait_prepare(). */
+void wait_survive_writes(void);
+
 /* Those that end it: SIGTERM, SIGINT, and SIGHUP unless it was ignored from the start. */
 void wait_stop_signals(sigset_t *ret_set);
 

@@ -56,6 +56,7 @@ static void complain_to(const struct sink *sink, const struct writer *problem)
  * where there is one and nobody sits at a terminal. */
 static void complain(const struct writer *problem)
 {
+	wait_survive_writes();
 	struct sink mistakes = sink_open_for_mistakes();
 	struct sink log = sink_open(false);
 
@@ -169,8 +170,9 @@ static int serve(
 }
 
 static const char config_is_wrong[] = "the configuration is wrong; stdsocks --check tells where";
-static const char no_checker[] = "no process for the checkpassword program; more of them would do "
-				 "(TasksMax=, ulimit -u)";
+static const char no_checker[] =
+	"no process for the checkpassword program; a higher limit would do "
+	"(TasksMax=, LimitNOFILE=, ulimit -u, ulimit -n)";
 
 /* Nobody talks to strangers as root. Why nobody is served, or NULL. */
 static const char *leave_root(const struct config *config)
@@ -238,8 +240,11 @@ static int meet_client(const struct options *options, struct settings *settings,
 	input.trace = options->trace && sink.stderr_is_ours;
 	if (!sink.stderr_is_ours)
 		silence_standard_error();
-	if (!why_not && login_prepare(settings, &client, sink.stderr_is_ours, &login) < 0)
+	int error = why_not ? 0 : login_prepare(settings, &client, sink.stderr_is_ours, &login);
+	if (error < 0) {
 		input.why_not = no_checker;
+		input.error = -error;
+	}
 	wait_prepare();
 	lock_in(&input);
 	int status = serve(&input, options, &sink);
