@@ -38,7 +38,7 @@ CC = gcc
 our_LDFLAGS = -pie -Wl,-z,relro,-z,now
 endif
 
-our_LDFLAGS += -Wl,--sort-section=name # src/stdsocks/large.h
+our_LDFLAGS += -Wl,--sort-section=name # src/wire/large.h
 
 ifneq ($(SANITIZE),)
 our_CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -72,10 +72,10 @@ unit() {
     unit record
 }
 
-@test "unit: every program is run by this suite" {
+@test "unit: every program is run by a suite" {
     local source
     for source in "$ROOT"/tests/unit/*.c; do
         source=${source##*/}
-        grep -qE "^    unit ${source%.c}( |$)" "$BATS_TEST_FILENAME" || fail "${source%.c} is not run"
+        grep -qE "(^    unit |/unit}/)${source%.c}( |$)" "$ROOT"/tests/*.bats || fail "${source%.c} is not run"
     done
 }

@@ -27,8 +27,11 @@ int identity_leave_root(const char *user, bool net_admin)
 	if (getauxval(AT_UID) != 0 && getauxval(AT_EUID) != 0)
 		return 0; /* what the kernel said at the start costs no call */
 
-	errno = 0;
-	const struct passwd *to = getpwnam(user);
+	const struct passwd *to;
+	do { /* a signal may be in the way of its read(2) */
+		errno = 0;
+		to = getpwnam(user);
+	} while (!to && errno == EINTR);
 	if (!to)
 		return errno == 0 || errno == ENOENT ? -ESRCH : -errno;
 	if (to->pw_uid == 0)

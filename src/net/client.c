@@ -9,17 +9,18 @@
 
 #include "net/sockaddr.h"
 
-/* An option of descriptor fd, or -1 when it is no socket. */
+/* An option of descriptor fd, or -errno: ENOTSOCK and EBADF say what it is, others nothing. */
 static int option(int fd, int name)
 {
 	int value = 0;
 	socklen_t len = sizeof value;
-	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -1 : value;
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -errno : value;
 }
 
 static enum client_kind kind_of_socket(const union sockaddr_any *remote)
 {
-	if (option(STDIN_FILENO, SO_TYPE) != SOCK_STREAM)
+	int type = option(STDIN_FILENO, SO_TYPE);
+	if (type >= 0 && type != SOCK_STREAM)
 		return CLIENT_DATAGRAM;
 	switch (remote->sa.sa_family) {
 	case AF_INET:
@@ -46,13 +47,14 @@ static int64_t uid_of_peer(void)
 	return credentials.uid;
 }
 
-static enum client_kind kind_without_peer(int error)
+static enum client_kind kind_without_peer(void)
 {
-	if (error == EBADF)
+	int type = option(STDIN_FILENO, SO_TYPE);
+	if (type == -EBADF)
 		return CLIENT_CLOSED;
-	if (error == ENOTSOCK)
+	if (type == -ENOTSOCK)
 		return isatty(STDIN_FILENO) ? CLIENT_TERMINAL : CLIENT_STDIO;
-	if (option(STDIN_FILENO, SO_TYPE) != SOCK_STREAM)
+	if (type >= 0 && type != SOCK_STREAM)
 		return CLIENT_DATAGRAM;
 	return option(STDIN_FILENO, SO_ACCEPTCONN) == 1 ? CLIENT_LISTENING : CLIENT_GONE;
 }
@@ -64,7 +66,7 @@ struct client client_on_stdio(void)
 	socklen_t len = sizeof remote;
 
 	if (getpeername(STDIN_FILENO, &remote.sa, &len) < 0) {
-		client.kind = kind_without_peer(errno);
+		client.kind = kind_without_peer();
 	} else {
 		client.kind = kind_of_socket(&remote);
 		client.remote = sockaddr_read(&remote);
@@ -76,9 +78,9 @@ struct client client_on_stdio(void)
 		client.peer.in_socket = true;
 		peer_keep_urgent(STDIN_FILENO);
 	}
-	errno = 0;
-	client.peer.out_socket = option(STDOUT_FILENO, SO_TYPE) >= 0;
-	if (errno == EBADF)
+	int type = option(STDOUT_FILENO, SO_TYPE);
+	client.peer.out_socket = type != -ENOTSOCK;
+	if (type == -EBADF)
 		client.kind = CLIENT_CLOSED;
 	return client;
 }

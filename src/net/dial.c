@@ -54,14 +54,18 @@ static int distance(int error)
 	default:
 		return 1;
 	case ENETUNREACH:
+	case ENONET:
 		return 2;
 	case EACCES:
 	case EPERM:
 		return 3;
 	case EHOSTUNREACH:
+	case EHOSTDOWN:
 	case ETIMEDOUT:
 		return 4;
 	case ECONNREFUSED:
+	case ECONNRESET:
+	case ENOPROTOOPT:
 		return 5;
 	}
 }
@@ -109,10 +113,14 @@ static int head_for(int fd, const struct addr *to, const struct dial_source *sou
 		return -errno;
 	if (!bind_source(fd, to->kind, source))
 		return -EADDRNOTAVAIL;
-	if (connect(fd, &any.sa, len) == 0 || errno == EINPROGRESS)
+	int error;
+	do /* interrupted, it goes on all the same: asking again tells how far it is */
+		error = connect(fd, &any.sa, len) < 0 ? errno : 0;
+	while (error == EINTR);
+	if (error == 0 || error == EINPROGRESS || error == EALREADY || error == EISCONN)
 		return 0;
 	/* Without an IPv6 address of its own a host has no source to go from. */
-	return to->kind == ADDR_IPV6 && errno == EADDRNOTAVAIL ? -ENETUNREACH : -errno;
+	return to->kind == ADDR_IPV6 && error == EADDRNOTAVAIL ? -ENETUNREACH : -error;
 }
 
 /* A socket on its way to an address, or -errno. */
@@ -150,13 +158,13 @@ static bool start_next(struct race *race)
 	return true;
 }
 
-/* What has become of an attempt that poll(2) calls ready: 0 when it is connected, else -errno. */
 static bool is_from(const struct addr *local, const struct dial_source *source)
 {
 	const struct addr *from = local->kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
 	return !from || memcmp(local->bytes, from->bytes, from->len) == 0;
 }
 
+/* What has become of an attempt that poll(2) calls ready: 0 when it is connected, else -errno. */
 static int outcome(struct race *race, int fd)
 {
 	int error = 0;

@@ -98,6 +98,21 @@ int peer_send_by(struct peer *peer, const void *bytes, size_t len, int64_t deadl
 	return 0;
 }
 
+bool peer_error_is_ours(int error)
+{
+	switch (error) {
+	case EAGAIN: /* of fork(2) and connect(2) */
+	case EINTR:
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void peer_hung_up(struct peer *peer)
 {
 	int error = EPIPE; /* of a pipe without a reader */

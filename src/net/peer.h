@@ -44,6 +44,9 @@ int peer_read_by(struct peer *peer, struct buffer *to, int64_t deadline_us);
 /* Sends all of it by deadline_us: 0, or -errno as above. */
 int peer_send_by(struct peer *peer, const void *bytes, size_t len, int64_t deadline_us);
 
+/* Whether an errno tells of what this host lacks, and nothing of a peer or of the network. */
+bool peer_error_is_ours(int error);
+
 /* poll(2) reported POLLERR, POLLHUP or POLLNVAL for peer->out: sets peer->error or peer->deaf. */
 void peer_hung_up(struct peer *peer);
 

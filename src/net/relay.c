@@ -111,8 +111,9 @@ static int move_bytes(struct relay *r, int64_t lifetime_deadline_us)
 	return 0;
 }
 
-/* A broken peer's bytes have all been handed to the kernel: reset the other one when it has them. */
-static void pass_reset(
+/* A broken peer's bytes have all been handed to the kernel: waits until the other one has them, for the
+ * reset that follows. */
+static void await_delivery(
 	struct relay *r, struct peer *broken, struct peer *other, int64_t lifetime_deadline_us)
 {
 	if (!broken->error)
@@ -121,7 +122,6 @@ static void pass_reset(
 		r->first = broken;
 	int64_t deadline_us = clock_after(clock_now_us(), r->half_closed_us);
 	peer_flush(other, deadline_us < lifetime_deadline_us ? deadline_us : lifetime_deadline_us);
-	peer_reset(other);
 }
 
 enum relay_end relay_run(struct relay *r)
@@ -130,14 +130,18 @@ enum relay_end relay_run(struct relay *r)
 	int64_t lifetime_deadline_us = clock_after(clock_now_us(), r->lifetime_us);
 	int result = move_bytes(r, lifetime_deadline_us);
 
+	if (result == 0 && !client->error && !upstream->error)
+		return RELAY_CLOSED;
 	if (result == 0) {
-		pass_reset(r, client, upstream, lifetime_deadline_us);
-		pass_reset(r, upstream, client, lifetime_deadline_us);
-		return client->error || upstream->error ? RELAY_BROKEN : RELAY_CLOSED;
+		await_delivery(r, client, upstream, lifetime_deadline_us);
+		await_delivery(r, upstream, client, lifetime_deadline_us);
 	}
-	/* We end it, in the middle: nobody shall take that for a whole stream. */
+	/* It ends in the middle: nobody shall take that for a whole stream. Who broke may well be there
+	 * still, where it was the kernel that failed. */
 	peer_reset(client);
 	peer_reset(upstream);
+	if (result == 0)
+		return peer_error_is_ours(r->first->error) ? RELAY_FAILED : RELAY_BROKEN;
 	if (result == -ECANCELED)
 		return RELAY_STOPPED;
 	if (result != -ETIMEDOUT)

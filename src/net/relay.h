@@ -22,13 +22,13 @@ struct flow {
 
 enum relay_end {
 	RELAY_CLOSED, /* both sides ended their direction and all was delivered */
-	RELAY_BROKEN, /* a peer has an error: what it had sent was delivered, then the other side was
+	RELAY_BROKEN, /* a peer has an error: what it had sent was delivered, then both sides were
 			    * reset */
 	RELAY_IDLE,   /* a timer ran out: both sides were reset */
 	RELAY_HALF_CLOSED, /* the same */
 	RELAY_LIFETIME,    /* the same */
 	RELAY_STOPPED,     /* a signal: the same */
-	RELAY_FAILED       /* the kernel failed us in poll(2): the same */
+	RELAY_FAILED       /* the kernel failed us: the same */
 };
 
 struct relay {

@@ -90,7 +90,9 @@ static int lookup(const char *name, int64_t deadline_us, struct addrinfo **ret_f
 /* error is getaddrinfo(3)'s, system_error its errno. */
 static enum resolve_status failure(int error, int system_error, struct resolve_list *list)
 {
-	list->error = error == EAI_SYSTEM ? system_error : error == EAI_MEMORY ? ENOMEM : 0;
+	/* "Bad flags", which there are none of, is what musl says where it cannot open resolv.conf. */
+	bool is_system = error == EAI_SYSTEM || error == EAI_BADFLAGS;
+	list->error = is_system ? system_error : error == EAI_MEMORY ? ENOMEM : 0;
 	list->why = list->error ? strerror(list->error) : gai_strerror(error);
 	if (error == EAI_NONAME || error == EAI_NODATA)
 		return RESOLVE_NO_NAME;

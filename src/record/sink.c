@@ -13,19 +13,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "wire/large.h"
+
 #define FACILITY_DAEMON 3 /* RFC 5424 s6.2.1 */
 
 /* What is said in one datagram or write at most: a record's message and fields, and a few of ours. */
 #define SAY_MAX 65536
 
-/* Not on the stack, which may be limited to less than this; and behind all small variables, for
- * stdsocks/large.h's reason. */
-static char text[SAY_MAX] __attribute__((section(".bss.~large")));
+/* Not on the stack, which may be limited to less than this. */
+static char said[SAY_MAX] LARGE;
 
+/* What cannot be looked at may be the same: the client must get none of our lines. */
 static bool is_same_file(const struct stat *a, int fd)
 {
 	struct stat b;
-	return fstat(fd, &b) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
+	return fstat(fd, &b) < 0 || (a->st_dev == b.st_dev && a->st_ino == b.st_ino);
 }
 
 static bool is_ours(int fd)
@@ -40,7 +42,11 @@ static bool connect_path(int fd, const char *path)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	memcpy(to.sun_path, path, strlen(path) + 1);
-	return connect(fd, (const struct sockaddr *)&to, sizeof to) == 0;
+	int result;
+	do
+		result = connect(fd, (const struct sockaddr *)&to, sizeof to);
+	while (result < 0 && errno == EINTR);
+	return result == 0;
 }
 
 /* A socket, but not where standard input, output or error was closed: it would be taken for the client. */
@@ -124,22 +130,55 @@ static void put_stderr(struct writer *w, const struct writer *message, const str
 		writer_bytes(w, fields->bytes, fields->len);
 }
 
-/* One datagram; when the reader's queue is full, it has SINK_PATIENCE_S to make room. */
-static bool send_patiently(int fd, const struct writer *w)
+/* Whether a call that has failed may be made again: when a signal was in its way; or, once, when the reader
+ * makes room within SINK_PATIENCE_S. */
+static bool may_try_again(int fd, bool *has_waited)
 {
 	struct pollfd room = {.fd = fd, .events = POLLOUT};
 	const struct timespec patience = {.tv_sec = SINK_PATIENCE_S};
-	if (send(fd, w->bytes, w->len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+	int ready;
+
+	if (errno == EINTR)
 		return true;
-	if (errno != EAGAIN || ppoll(&room, 1, &patience, NULL) <= 0)
+	if (errno != EAGAIN || *has_waited)
 		return false;
-	return send(fd, w->bytes, w->len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+	*has_waited = true;
+	do
+		ready = ppoll(&room, 1, &patience, NULL);
+	while (ready < 0 && errno == EINTR);
+	return ready > 0;
+}
+
+/* One datagram. */
+static bool send_patiently(int fd, const struct writer *w)
+{
+	bool has_waited = false;
+	ssize_t sent;
+	do
+		sent = send(fd, w->bytes, w->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (sent < 0 && may_try_again(fd, &has_waited));
+	return sent >= 0;
+}
+
+void sink_write_stderr(const struct writer *text)
+{
+	bool has_waited = false;
+
+	for (size_t done = 0; done < text->len;) {
+		ssize_t n = write(STDERR_FILENO, text->bytes + done, text->len - done);
+		if (n > 0) {
+			done += (size_t)n;
+			has_waited = false;
+		} else if (n == 0 || !may_try_again(STDERR_FILENO, &has_waited)) {
+			return; /* there is nobody left to tell */
+		}
+	}
 }
 
 void sink_say(const struct sink *sink, enum sink_level level, const struct writer *message,
 	const struct writer *fields, bool with_fields)
 {
-	struct writer w = writer_on(text, sizeof text);
+	struct writer w = writer_on(said, sizeof said);
 
 	if (sink->kind == SINK_JOURNAL)
 		put_journal(&w, level, message, fields);
@@ -150,8 +189,7 @@ void sink_say(const struct sink *sink, enum sink_level level, const struct write
 	if (!sink->stderr_is_ours)
 		return;
 
-	w = writer_on(text, sizeof text);
+	w = writer_on(said, sizeof said);
 	put_stderr(&w, message, fields, with_fields);
-	ssize_t written = write(STDERR_FILENO, w.bytes, w.len);
-	(void)written; /* there is nobody left to tell */
+	sink_write_stderr(&w);
 }

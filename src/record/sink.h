@@ -36,3 +36,7 @@ struct sink sink_open_for_mistakes(void);
 #define SINK_PATIENCE_S 1
 void sink_say(const struct sink *sink, enum sink_level level, const struct writer *message,
 	const struct writer *fields, bool with_fields);
+
+/* All of it to standard error, in pieces where it takes no more; given up when one takes longer than
+ * SINK_PATIENCE_S, or fails. */
+void sink_write_stderr(const struct writer *text);

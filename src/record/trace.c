@@ -2,8 +2,7 @@
 /* What --trace shows: each message with its meaning. Knows: standard error's form of it. */
 #include "record/trace.h"
 
-#include <unistd.h>
-
+#include "record/sink.h"
 #include "wire/annotate.h"
 
 static const char *const names[] = {
@@ -25,6 +24,5 @@ void trace_message(const char *who, enum socks5_message message, const uint8_t *
 	writer_str(&w, names[message]);
 	writer_str(&w, ":\n");
 	annotate_message(&w, message, bytes, len);
-	ssize_t written = write(STDERR_FILENO, w.bytes, w.len);
-	(void)written; /* a trace that nobody can read must not end the connection */
+	sink_write_stderr(&w);
 }

@@ -10,8 +10,8 @@
 
 #include "net/clock.h"
 #include "net/resolve.h"
-#include "stdsocks/large.h"
 #include "stdsocks/options.h"
+#include "wire/large.h"
 #include "wire/socks5.h"
 
 #define LOOKUP_US  INT64_C(60000000) /* the resolver gives up long before */

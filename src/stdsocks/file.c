@@ -46,9 +46,9 @@ static int read_all(int fd, struct writer *to)
 			return to->len == 0 && lseek(fd, 0, SEEK_CUR) < 0 ? -ENODATA : 0;
 		if (n > 0)
 			to->len += (size_t)n;
-		else if (errno != EAGAIN)
+		else if (errno != EAGAIN && errno != EINTR)
 			return -errno;
-		else if (poll(&more, 1, FILE_PIPE_MS) <= 0)
+		else if (errno == EAGAIN && poll(&more, 1, FILE_PIPE_MS) == 0)
 			return -ETIMEDOUT;
 	}
 	return -EFBIG;

@@ -10,7 +10,7 @@
 
 #include "net/clock.h"
 #include "policy/users.h"
-#include "stdsocks/large.h"
+#include "wire/large.h"
 
 /* What the checkpassword program executes where the password is right; its exit status is the
  * answer then. */

@@ -14,9 +14,9 @@
 #include "record/sink.h"
 #include "stdsocks/explain.h"
 #include "stdsocks/hexmode.h"
-#include "stdsocks/large.h"
 #include "stdsocks/options.h"
 #include "stdsocks/session.h"
+#include "wire/large.h"
 
 /* Bytes of mistakes that are told: more than any file has that was meant as one. */
 #define PROBLEM_MAX ((size_t)1024 * 1024)

@@ -13,7 +13,7 @@
 #include "net/sockaddr.h"
 #include "policy/special.h"
 #include "record/trace.h"
-#include "stdsocks/large.h"
+#include "wire/large.h"
 
 /* Bytes that a trace shows of what is no message: as many as the longest one that could be. */
 #define SHOWN_MAX SOCKS5_LOGIN_MAX
@@ -40,8 +40,8 @@ static bool end(struct session *s, enum record_end how, enum record_who who, int
 	return false;
 }
 
-/* The end of a session whose client went, fell silent or was told to: error is peer_read_by()'s or
- * peer_send_by()'s. */
+/* The end of a session whose client went, fell silent or was told to; or which this host has failed:
+ * error is peer_read_by()'s or peer_send_by()'s. */
 static bool end_of_client(struct session *s, int error)
 {
 	switch (-error) {
@@ -52,7 +52,9 @@ static bool end_of_client(struct session *s, int error)
 	case ECANCELED:
 		return end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
 	default:
-		return end(s, RECORD_CLIENT_GONE, RECORD_CLIENT, -error);
+		return peer_error_is_ours(-error)
+			? end(s, RECORD_FAILED, RECORD_STDSOCKS, -error)
+			: end(s, RECORD_CLIENT_GONE, RECORD_CLIENT, -error);
 	}
 }
 
@@ -141,8 +143,7 @@ static bool refuse_method(struct session *s, enum record_end how)
 static bool refuse(struct session *s, enum socks5_reply reply, int error, const char *why)
 {
 	const struct addr none = {.kind = ADDR_NONE};
-	bool ours = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
-		error == EADDRNOTAVAIL || s->input->why_not;
+	bool ours = peer_error_is_ours(error) || error == EADDRNOTAVAIL || s->input->why_not;
 
 	s->record->why = why;
 	if (say_reply(s, reply, &none)) {
@@ -401,10 +402,14 @@ static enum socks5_reply reply_for(int error)
 {
 	switch (error) {
 	case ECONNREFUSED:
+	case ECONNRESET:  /* it was accepted, and reset before we looked */
+	case ENOPROTOOPT: /* RFC 1812 s5.2.7.1: protocol unreachable */
 		return SOCKS5_CONNECTION_REFUSED;
 	case ENETUNREACH:
+	case ENONET: /* the same: source host isolated */
 		return SOCKS5_NETWORK_UNREACHABLE;
 	case EHOSTUNREACH:
+	case EHOSTDOWN: /* the same: destination host unknown */
 	case ETIMEDOUT:
 		return SOCKS5_HOST_UNREACHABLE;
 	case EACCES:
@@ -486,7 +491,7 @@ static void relay(struct session *s)
 	enum relay_end how = relay_run(&r);
 
 	const struct peer *who = how == RELAY_CLOSED || how == RELAY_BROKEN ? r.first : NULL;
-	int error = how == RELAY_BROKEN && who ? who->error : 0;
+	int error = (how == RELAY_BROKEN || how == RELAY_FAILED) && r.first ? r.first->error : 0;
 	end(s, error == ETIMEDOUT ? RECORD_VANISHED : ends[how],
 		!who                        ? RECORD_STDSOCKS
 			: who == &s->client ? RECORD_CLIENT

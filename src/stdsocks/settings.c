@@ -11,7 +11,7 @@
 
 #include "policy/users.h"
 #include "stdsocks/file.h"
-#include "stdsocks/large.h"
+#include "wire/large.h"
 
 /* A mistake: a word that it quotes, escaped; what would do; and a place of PATH_MAX. */
 #define MISTAKE_MAX (4 * WORDS_QUOTED_MAX + 512 + 4096)

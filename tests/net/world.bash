@@ -23,7 +23,7 @@ need_wire() {
 }
 
 # world <SCRIPT - run the script as PID 1 of new network, mount and PID namespaces, with all of
-# socks.py and world.py at hand, and 60 seconds. When it ends, nothing of its world is left: no
+# socks.py and world.py at hand, and $WORLD_S seconds, 60 if that is not set. When it ends, nothing of its world is left: no
 # process, no network, no mount.
 world() {
     {
@@ -33,6 +33,6 @@ world() {
     } >"$BATS_TEST_TMPDIR/script.py"
     # Compiled once a run, outside the tree.
     PYTHONPATH=$TOOLS:$ROOT/tests/net PYTHONDONTWRITEBYTECODE='' PYTHONPYCACHEPREFIX=$BATS_RUN_TMPDIR/compiled \
-        STDSOCKS=$STDSOCKS WORLD=$BATS_TEST_TMPDIR timeout --kill-after=1 60 \
+        STDSOCKS=$STDSOCKS WORLD=$BATS_TEST_TMPDIR timeout --kill-after=1 "${WORLD_S:-60}" \
         unshare --net --mount --pid --fork --kill-child --mount-proc "$PYTHON" -S "$BATS_TEST_TMPDIR/script.py"
 }

@@ -1,0 +1,170 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# A session in which one system call fails: each of them in turn, with each of six errors. As a rule a
+# selection is run, in which each call of each session fails once, and each kind of call with each
+# error; INJECT=all runs every call with every error.
+
+load helper
+load net/world
+
+if [[ ${INJECT:-} == all ]]; then
+    export BATS_TEST_TIMEOUT=600 WORLD_S=590
+fi
+
+setup() {
+    need_world
+    need strace
+}
+
+# matrix SESSION - one of inject.py's.
+matrix() {
+    printf 'from inject import *\nmatrix("%s")\n' "$1" | world
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session with an IPv4 address" {
+    matrix literal
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session with a name of two addresses" {
+    matrix name
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session with a file of users" {
+    matrix login
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session with a checkpassword program" {
+    matrix program
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session on pipes" {
+    matrix pipes
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session on AF_UNIX with a journal" {
+    matrix journal
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session with the client as standard error" {
+    matrix inetd
+}
+
+@test "inject: no memory is used that is not there or was not written, in these sessions" {
+    need valgrind
+    ! grep -qa __asan_init "$STDSOCKS" || skip "the handler is built with a sanitizer, which sees that itself"
+    world <<'PY'
+from inject import *
+kinds = list(enumerate(kind for kind in SESSIONS if kind != "program"))  # valgrind 3.19 has no pidfd_open(2)
+for pair in kinds[0::2], kinds[1::2]:
+    side_by_side([(memcheck, *each) for each in pair])
+PY
+}
+
+# Short reads and writes: strace could only lie about them, so what bytes go through is small.
+
+SHORT_PY='
+from world import *
+up, down = pattern(300000), pattern(300000)[::-1]
+
+def tiny(*socks):
+    for sock in socks:
+        for name in socket.SO_SNDBUF, socket.SO_RCVBUF:
+            sock.setsockopt(socket.SOL_SOCKET, name, 1)
+
+def both_ways(h, upstream, size):
+    """All of it at once, and then both ends."""
+    with meanwhile(h.client.send, up[:size]), meanwhile(upstream.send, down[:size]):
+        with meanwhile(lambda: check(upstream.recv(size), up[:size])):
+            check(h.client.recv(size), down[:size])
+    h.client.fin()
+    check(upstream.end(), (b"", "fin"))
+    upstream.fin()
+    check(h.client.end(), (b"", "fin"))
+    h.ended(END="closed", BYTES_UP=str(size), BYTES_DOWN=str(size))
+
+def fill(sock):
+    """What the client has not read yet is in the way of the first answer; how much that is."""
+    sent = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sent += sock.send(bytes(65536), socket.MSG_DONTWAIT)
+    return sent
+
+def answered_late(h, size, listening):
+    """The handler has its answer ready, and the client reads only then."""
+    h.client.send(GREETING + request("127.0.0.1", port_of(listening)) + up[:1000])
+    eventually(lambda: "stdsocks sends method" in h.said() and h.state() == "S", "it waits for room")
+    check(h.client.recv(size), bytes(size))
+    check(h.client.recv(6), CHOSEN + b"\x05\x00\x00\x01")
+    h.client.recv(6)
+    upstream = Peer(listening.accept()[0])
+    check(upstream.recv(1000), up[:1000])
+    upstream.close()
+    check(h.client.end(), (b"", "fin"))
+    h.client.close()
+    h.ended(END="closed", BYTES_UP="1000")
+'
+
+short() {
+    {
+        echo "$SHORT_PY"
+        cat
+    } | world
+}
+
+@test "inject: all bytes arrive both ways when TCP's buffers are as small as they can be" {
+    short <<'PY'
+for name in "tcp_rmem", "tcp_wmem":
+    sysctl(f"ipv4/{name}", "4096 4096 4096")
+(listening,) = listeners("127.0.0.1")
+tiny(listening)
+ends = connection()
+tiny(*ends)
+h = Handler(ends=ends)
+both_ways(h, h.connected("127.0.0.1", listening), 30000)
+PY
+}
+
+@test "inject: all bytes arrive both ways when an AF_UNIX client's buffers are as small as they can be" {
+    short <<'PY'
+(listening,) = listeners("127.0.0.1")
+ends = socket.socketpair()
+tiny(*ends)
+h = Handler(ends=ends)
+both_ways(h, h.connected("127.0.0.1", listening), 300000)
+PY
+}
+
+@test "inject: all bytes arrive both ways when pipes hold a page and are read byte by byte" {
+    short <<'PY'
+F_SETPIPE_SZ = 1031
+(listening,) = listeners("127.0.0.1")
+piped = Piped([STDSOCKS, "-o", "allow to any"])
+for fd in piped.stdin, piped.stdout:
+    check(fcntl.fcntl(fd, F_SETPIPE_SZ, 1), 4096)
+upstream = piped.open()
+size = 20000
+
+def byte_by_byte(read, wanted):
+    check(b"".join(read(1) for _ in wanted), wanted)
+
+with meanwhile(piped.send, up[:size]), meanwhile(upstream.send, down[:size]):
+    with meanwhile(byte_by_byte, upstream.recv, up[:size]):
+        byte_by_byte(piped.recv, down[:size])
+piped.close_stdin()
+os.close(piped.its_stdin)
+check(upstream.end(), (b"", "fin"))
+upstream.close()
+check(piped.end(), b"")
+check(piped.status(), 0)
+PY
+}
+
+@test "inject: the handshake is answered whole when the client's window is closed at first" {
+    short <<'PY'
+(listening,) = listeners("127.0.0.1")
+for ends in connection(), socket.socketpair():
+    size = fill(ends[1])
+    answered_late(Handler(ends=ends), size, listening)
+PY
+}
