@@ -88,7 +88,7 @@ HOST_CC = gcc
 HOST_CFLAGS = -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra $(if $(CI),-Werror)
 tested = $(filter-out $(BUILD)/obj/stdsocks/main.o,$(objects))
 units := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
-replays := $(patsubst %,$(BUILD)/replay/%,messages config rules hex session)
+replays := $(patsubst %,$(BUILD)/replay/%,messages config rules hex session batch)
 bench = build/tests/bench/bench build/tests/bench/count build/tests/bench/floor
 
 deps:
@@ -154,10 +154,13 @@ $(fuzzers)/%: tests/fuzz/%.c $(wildcard src/*/*.[ch] tests/fuzz/*.h)
 	$(call say,CC) $(fuzz_cc) $(filter-out -MMD -MP -isystem $(BUILD)/include,$(our_CPPFLAGS)) -Itests/fuzz \
 		-std=c11 -O2 -g -o $@ $< $(fuzzed) $(fuzz_runtime)
 
+replay = tests/fuzz/replay.c
+%/batch: replay = # it has questions of its own
+
 $(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/world.h $(tested)
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/fuzz $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
-		$(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(patsubst src/%.c,$(BUILD)/obj/%.o,$(fuzzed))
+		$(LDFLAGS) -o $@ $< $(replay) $(patsubst src/%.c,$(BUILD)/obj/%.o,$(fuzzed))
 
 bench_sources = $(addprefix tests/bench/,bench.c client.c memory.c setup.c stream.c upstream.c util.c)
 build/tests/bench/bench: $(bench_sources) tests/bench/bench.h
