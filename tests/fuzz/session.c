@@ -3,7 +3,7 @@
  * client, an upstream and a clock that do what the input says, when it says so.
  * Knows: what each side must have got, and what the record must say of it. Does not know: how.
  *
- * Input: seven bytes of settings (see run()), the lengths of the script (one byte) and of what the
+ * Input: five bytes of settings (see take_settings()), the lengths of the script (one byte) and of what the
  * client says (two), then both, and what upstream says. A byte of the script is one act, in world.h.
  * When the script is over, both sides say what is left, end their direction, and take what comes. */
 #include <netinet/in.h>
@@ -96,7 +96,7 @@ enum resolve_status resolve_name(
 	ret_list->error = 0;
 	if (status > RESOLVE_DONE && status <= RESOLVE_FAILED)
 		return status;
-	ret_list->count = given.resolved / 8 + 1;
+	ret_list->count = (size_t)given.resolved / 8 * 2 + 1;
 	for (size_t i = 0; i < ret_list->count; i++)
 		ret_list->addrs[i] = status == 0 && i % 2 == 0
 			? addr_of(ADDR_IPV6, six, 16, name->port)
@@ -193,16 +193,17 @@ static size_t read_asked(const struct side *client, enum socks5_method method)
 	if (socks5_parse_methods(client->bytes, client->len, &used, &methods) != PARSE_DONE)
 		return 0;
 	at = used;
+	const bool is_login = socks5_parse_login(client->bytes + at, client->len - at, &used,
+				      &login) == PARSE_DONE;
+	if (is_login) /* asked for or not */
+		given.secret_counts = has_secret(login.password, login.password_len) &&
+			!has_secret(client->bytes, at) && !has_secret(login.name, login.name_len) &&
+			!has_secret(client->bytes + at + used, client->len - at - used) &&
+			!has_secret(world.upstream.bytes, world.upstream.len);
 	if (method == SOCKS5_USERNAME_PASSWORD) {
-		if (socks5_parse_login(client->bytes + at, client->len - at, &used, &login) !=
-			PARSE_DONE)
+		if (!is_login)
 			return 0;
 		at += used;
-		given.secret_counts = has_secret(login.password, login.password_len) &&
-			!has_secret(client->bytes, at - used) &&
-			!has_secret(client->bytes + at, client->len - at) &&
-			!has_secret(login.name, login.name_len) &&
-			!has_secret(world.upstream.bytes, world.upstream.len);
 		memcpy(user, login.name, login.name_len);
 		user[login.name_len] = '\0';
 		given.facts.user = user;
@@ -335,8 +336,8 @@ static void take_rules(unsigned choice)
 	}
 }
 
-/* Bits: who the client is (2), whether it comes from far away, auth (2), the rules (2); then what is
- * known of the kernel's part. */
+/* Bits of who: the kind of client (2), whether from far away, auth (2), the rules (2). Of odd: what is
+ * uncommon on this host, how much time lookup and dialling take (2), the timers (2). */
 static void take_settings(uint8_t who, uint8_t odd)
 {
 	static const char users[] = "alice:" SECRET "secret\nbob:x\n";
