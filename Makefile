@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-# stdsocks. The targets: all run check lint bench bench-plot install uninstall clean, and, as root,
-# deps and check-deps, which install what building and testing take on Debian.
+# stdsocks. The targets: all run check fuzz lint bench bench-plot install uninstall clean, and, as
+# root, deps and check-deps, which install what building and testing take on Debian.
 
 VERSION = 0.1.0
 
@@ -88,6 +88,7 @@ HOST_CC = gcc
 HOST_CFLAGS = -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra $(if $(CI),-Werror)
 tested = $(filter-out $(BUILD)/obj/stdsocks/main.o,$(objects))
 units := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
+replays := $(patsubst %,$(BUILD)/replay/%,messages config rules hex session batch)
 bench = build/tests/bench/bench build/tests/bench/count build/tests/bench/floor
 
 deps:
@@ -104,8 +105,9 @@ run:
 check-deps:
 	tests/deps
 
-check: all $(units) build/tests/launch build/tests/bench/count
-	STDSOCKS=$(BUILD)/stdsocks CHECKPASSWORD=$(BUILD)/stdsocks-checkpassword UNITS=$(BUILD)/unit bats $(BATSFLAGS) tests
+check: all $(units) $(replays) build/tests/launch build/tests/bench/count
+	STDSOCKS=$(BUILD)/stdsocks CHECKPASSWORD=$(BUILD)/stdsocks-checkpassword UNITS=$(BUILD)/unit REPLAYS=$(BUILD)/replay \
+		bats $(BATSFLAGS) tests
 
 lint: all
 	tests/lint $(BUILD)
@@ -121,6 +123,46 @@ $(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(tested)
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/unit $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
 		$(LDFLAGS) -o $@ $< $(tested)
+
+# -- Fuzzing. For FUZZ_S seconds each: FUZZ="messages session"; FUZZER=afl; FUZZ_FAST=1 without
+# AddressSanitizer and without the comparisons' operands, ten times as fast. FUZZFLAGS: tests/fuzz/run.
+
+FUZZ = messages config rules hex session
+FUZZ_S = 60
+FUZZ_JOBS = 1
+FUZZER = libfuzzer
+FUZZ_FAST =
+
+# What the harnesses are linked with. That of the session includes the rest, for calls of its own.
+fuzzed = $(wildcard src/wire/*.c src/policy/*.c)
+%/session: fuzzed += src/record/record.c src/net/checker.c $(addprefix src/stdsocks/,file.c login.c settings.c)
+trap = -fsanitize=undefined -fsanitize-trap=undefined
+ifeq ($(FUZZER),afl)
+fuzz_cc = AFL_QUIET=1 afl-clang-fast -fsanitize=fuzzer $(trap)
+else ifneq ($(FUZZ_FAST),)
+fuzz_cc = clang -fsanitize-coverage=inline-8bit-counters,pc-table $(trap)
+fuzz_runtime = $(shell clang -print-runtime-dir)/libclang_rt.fuzzer-$(shell uname -m).a -lstdc++ -lm -lpthread
+else
+fuzz_cc = clang -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+endif
+fuzzers = build/fuzz/programs/$(FUZZER)$(if $(FUZZ_FAST),-fast)
+
+fuzz: $(addprefix $(fuzzers)/,$(FUZZ))
+	tests/fuzz/run --programs $(fuzzers) --fuzzer $(FUZZER) --seconds $(FUZZ_S) --jobs $(FUZZ_JOBS) \
+		$(FUZZFLAGS) $(FUZZ)
+
+$(fuzzers)/%: tests/fuzz/%.c $(wildcard src/*/*.[ch] tests/fuzz/*.h)
+	@mkdir -p $(@D)
+	$(call say,CC) $(fuzz_cc) $(filter-out -MMD -MP -isystem $(BUILD)/include,$(our_CPPFLAGS)) -Itests/fuzz \
+		-std=c11 -O2 -g -o $@ $< $(fuzzed) $(fuzz_runtime)
+
+replay = tests/fuzz/replay.c
+%/batch: replay = # it has questions of its own
+
+$(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/world.h $(tested)
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/fuzz $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
+		$(LDFLAGS) -o $@ $< $(replay) $(patsubst src/%.c,$(BUILD)/obj/%.o,$(fuzzed))
 
 bench_sources = $(addprefix tests/bench/,bench.c client.c memory.c setup.c stream.c upstream.c util.c)
 build/tests/bench/bench: $(bench_sources) tests/bench/bench.h
@@ -190,4 +232,4 @@ endef
 
 -include $(objects:.o=.d)
 .SECONDARY: $(kernel_headers)
-.PHONY: all always bench bench-plot check check-deps clean deps install lint run uninstall
+.PHONY: all always bench bench-plot check check-deps clean deps fuzz install lint run uninstall

@@ -135,7 +135,8 @@ void judge_put_remedy(struct writer *w, const struct rule_facts *facts)
 	writer_str(w, " to ");
 	if (by_name) {
 		addr_put_host(w, &facts->asked);
-		if (rule_is_class((const char *)facts->asked.bytes)) /* a host may be called so */
+		/* A host may be called so. */
+		if (rule_is_like_class((const char *)facts->asked.bytes))
 			writer_u8(w, '.');
 	}
 	if (by_name && facts->reached.kind != ADDR_NONE && !is_public(&facts->reached)) {

@@ -87,7 +87,7 @@ static bool parse_prefix(const char *text, struct special_prefix *ret_prefix)
 	return true;
 }
 
-bool rule_is_class(const char *text)
+static bool is_class(const char *text)
 {
 	static const char *const classes[] = {"any", "link-local", "loopback", "private", "public"};
 	if (text[0] != 'a' && text[0] != 'l' && text[0] != 'p')
@@ -103,9 +103,9 @@ static enum item match_address(const char *text, const struct addr *a)
 {
 	struct special_prefix prefix;
 
-	if (rule_is_class(text) && text[0] == 'a')
+	if (is_class(text) && text[0] == 'a')
 		return ITEM_YES;
-	if (rule_is_class(text))
+	if (is_class(text))
 		return item_of(a->kind != ADDR_NONE &&
 			strcmp(text, special_class_text(special_class_of(a))) == 0);
 	if (!parse_prefix(text, &prefix))
@@ -124,7 +124,7 @@ static enum item match_reached(const char *text, const struct state *s)
 
 	const struct addr *inside = &s->facts->inside;
 	enum item item = match_address(text, inside);
-	if (item != ITEM_NO || rule_is_class(text))
+	if (item != ITEM_NO || is_class(text))
 		return item;
 	/* An IPv6 prefix around it: enough to be denied. Allowed is only what is public inside; what
 	 * is not has to be allowed as what it is, or 2000::/3 would be a door to 10.0.0.1. */
@@ -192,7 +192,7 @@ static bool match_name(const char *text, const struct addr *asked)
 }
 
 /* A class in capitals would be a name, which nobody asks for: a deny that denies nothing. */
-static bool is_almost_a_class(const char *text)
+bool rule_is_like_class(const char *text)
 {
 	char small[16];
 	size_t len = 0;
@@ -202,13 +202,13 @@ static bool is_almost_a_class(const char *text)
 	for (size_t i = 0; i < len; i++)
 		if (small[i] == '_')
 			small[i] = '-';
-	return text[len] == '\0' && (rule_is_class(small) || strcmp(small, "all") == 0);
+	return text[len] == '\0' && (is_class(small) || strcmp(small, "all") == 0);
 }
 
 static bool is_name_pattern(const char *text)
 {
 	size_t len = strlen(text);
-	if (is_almost_a_class(text))
+	if (rule_is_like_class(text))
 		return false;
 	if (len > ADDR_HOSTNAME_MAX + 2)
 		return false;

@@ -53,8 +53,9 @@ struct rule_match {
 bool rule_match(struct words *words, const struct rule_facts *facts, struct rule_match *ret_match,
 	struct writer *problem);
 
-/* Whether an item of a list is an address class, or "any", and no address or name. */
-bool rule_is_class(const char *text);
+/* Whether an item of "to" cannot be a name for being an address class, "any", or too much like one:
+ * "Public", "all". A host that is called so is written with the dot at its end. */
+bool rule_is_like_class(const char *text);
 
 /* "from", "user", ...: a static string. */
 const char *rule_clause_text(enum rule_clause clause);

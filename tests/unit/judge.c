@@ -957,7 +957,8 @@ static void an_isatap_address_is_also_what_it_is(void)
 /* A client chooses the name that it asks for: the line that would allow it must not open a class. */
 static void a_remedy_takes_no_name_for_a_class(void)
 {
-	static const char *const names[] = {"any", "loopback", "private", "link-local", "public"};
+	static const char *const names[] = {"any", "loopback", "private", "link-local", "public",
+		"all", "Any", "PRIVATE", "Link_Local"};
 	for (size_t i = 0; i < COUNT(names); i++) {
 		char bytes[RULE_TEXT_MAX];
 		struct writer w = writer_on(bytes, sizeof bytes);

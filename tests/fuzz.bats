@@ -1,0 +1,106 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# The fuzzers' inputs, replayed without a fuzzer; that a finding is told; and what python3-socksio,
+# written by others, says of the same messages.
+
+load helper
+
+REPLAYS=$(realpath -m "${REPLAYS:-$ROOT/build/replay}")
+
+# replay NAME - every input of the corpus, and not none.
+replay() {
+    local inputs
+    [[ -x $REPLAYS/$1 ]] || fail "missing: $REPLAYS/$1, which make check builds" || return
+    inputs=$(timeout 60 "$REPLAYS/$1" "$ROOT/tests/fuzz/corpus/$1.txt") || return
+    ((${inputs% inputs} >= 20)) || fail "$inputs"
+}
+
+@test "fuzz: messages, cut anywhere, are parsed, encoded and annotated as promised" {
+    replay messages
+}
+
+@test "fuzz: lines of configuration and of users are read as promised" {
+    replay config
+}
+
+@test "fuzz: a question to rules is answered as promised, and its remedy is one" {
+    replay rules
+}
+
+@test "fuzz: hex text in pieces is the same text, and any bytes come back from theirs" {
+    replay hex
+}
+
+@test "fuzz: in a session each side gets what the other one said, and the record tells it" {
+    replay session
+}
+
+@test "fuzz: every harness is replayed by this suite" {
+    local source
+    for source in "$ROOT"/tests/fuzz/corpus/*.txt; do
+        source=${source##*/}
+        [[ -f $ROOT/tests/fuzz/${source%.txt}.c ]] || fail "$source has no harness" || return
+        grep -qE "^    replay ${source%.txt}$" "$BATS_TEST_FILENAME" || fail "${source%.txt}"
+    done
+}
+
+# broken_harness FILE - a harness in which two bytes, the first of them '!', break something.
+broken_harness() {
+    cat >"$1" <<'END'
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size > 1 && data[0] == '!')
+		abort();
+	return 0;
+}
+END
+}
+
+@test "fuzz: a replay ends with the signal of what is broken" {
+    need gcc
+    broken_harness "$BATS_TEST_TMPDIR/broken.c"
+    gcc -D_GNU_SOURCE -I"$ROOT/src" -I"$ROOT/tests/fuzz" -o "$BATS_TEST_TMPDIR/broken" \
+        "$BATS_TEST_TMPDIR/broken.c" "$ROOT"/tests/fuzz/replay.c "$ROOT"/src/wire/{hex,writer}.c
+    printf '21\n' >"$BATS_TEST_TMPDIR/right.txt"
+    printf '# comment\n00\n2100\n' >"$BATS_TEST_TMPDIR/wrong.txt"
+    run "$BATS_TEST_TMPDIR/broken" "$BATS_TEST_TMPDIR/right.txt"
+    [[ $status == 0 && $output == "1 inputs" ]]
+    run "$BATS_TEST_TMPDIR/broken" "$BATS_TEST_TMPDIR/wrong.txt"
+    ((status == 134))
+}
+
+# find_it FUZZER COMPILER... - the fuzzer finds the mistake; tests/fuzz/run says where, and fails.
+find_it() {
+    local programs=$BATS_TEST_TMPDIR/programs path said failed=0
+    mkdir "$programs"
+    broken_harness "$BATS_TEST_TMPDIR/broken.c"
+    "${@:2}" -o "$programs/broken" "$BATS_TEST_TMPDIR/broken.c"
+    said=$(timeout 80 "$ROOT/tests/fuzz/run" --programs "$programs" \
+        --work "$BATS_TEST_TMPDIR/work" --fuzzer "$1" --seconds 40 broken) || failed=$?
+    ((failed == 1)) || fail "$said" || return
+    [[ $said =~ broken:\ [0-9,]+\ executions,\ [0-9,]+/s,\ a\ finding\;\ [0-9,]+\ in\ all ]] ||
+        fail "$said" || return
+    path=$(sed -n 's/^  to see it again: [^ ]* //p' <<<"$said")
+    [[ -f $path && $(head -c 1 "$path") == '!' ]] || fail "$said" || return
+    [[ -s $BATS_TEST_TMPDIR/work/broken/total ]]
+}
+
+@test "fuzz: a finding of libFuzzer ends the run with its path and status 1" {
+    need clang python3
+    find_it libfuzzer clang -fsanitize=fuzzer
+}
+
+@test "fuzz: a finding of AFL++ ends the run with its path and status 1" {
+    need afl-fuzz python3
+    find_it afl env AFL_QUIET=1 afl-clang-fast -fsanitize=fuzzer
+}
+
+@test "fuzz: python3-socksio and we read each other's messages, but for what is explained [RFC 1928, 1929]" {
+    "$PYTHON" -c 'import socksio' 2>/dev/null || need python3-socksio
+    timeout 60 "$PYTHON" "$ROOT/tests/fuzz/oracle.py" "$REPLAYS/batch" 5000
+    timeout 60 "$PYTHON" "$ROOT/tests/fuzz/oracle.py" "$REPLAYS/batch" 5000 "$SRANDOM"
+}

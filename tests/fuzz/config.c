@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: ISC */
+/* Fuzzes policy/config, policy/words and policy/users: lines that an operator might write.
+ * Knows: what their headers promise of every line. Does not know: which lines are right.
+ *
+ * Input: the lines of a configuration, which are also the lines of a file of users. */
+#include "policy/config.h"
+
+#include "fuzz.h"
+#include "policy/users.h"
+
+enum { LINES_MAX = 4, PROBLEM_MAX = 4 * WORDS_QUOTED_MAX + 512, TEXT_MAX = 1200 };
+
+/* Of the result of one line. */
+struct result {
+	enum config_kind kind;
+	struct config config;
+	struct writer problem;
+	char problem_bytes[PROBLEM_MAX];
+};
+
+static bool same_line(const struct words_line *a, const struct words_line *b)
+{
+	return (a->text == NULL) == (b->text == NULL) && a->number == b->number;
+}
+
+/* Member by member, for there may be anything between them. Where the lines lie does not count. */
+static bool same_config(const struct config *a, const struct config *b)
+{
+	return a->handshake_us == b->handshake_us && a->connect_us == b->connect_us &&
+		a->idle_us == b->idle_us && a->half_closed_us == b->half_closed_us &&
+		a->lifetime_us == b->lifetime_us && a->mark == b->mark &&
+		a->source_ipv4.kind == b->source_ipv4.kind &&
+		memcmp(a->source_ipv4.bytes, b->source_ipv4.bytes, 4) == 0 &&
+		a->source_ipv6.kind == b->source_ipv6.kind &&
+		memcmp(a->source_ipv6.bytes, b->source_ipv6.bytes, 16) == 0 &&
+		strcmp(a->device, b->device) == 0 && a->auth == b->auth &&
+		a->sandbox_best_effort == b->sandbox_best_effort && a->rate_up == b->rate_up &&
+		a->rate_down == b->rate_down && a->passwords == b->passwords &&
+		same_line(&a->passwords_line, &b->passwords_line) &&
+		same_line(&a->auth_line, &b->auth_line);
+}
+
+static bool is_duration(int64_t us)
+{
+	return us >= CONFIG_DURATION_MIN_US && us <= CONFIG_DURATION_MAX_US;
+}
+
+static bool is_timeout(int64_t us)
+{
+	return us == CONFIG_NEVER_US || is_duration(us);
+}
+
+static bool is_rate(uint64_t rate)
+{
+	return rate == 0 || (rate >= CONFIG_RATE_MIN && rate <= CONFIG_RATE_MAX);
+}
+
+static void check_ranges(const struct config *c)
+{
+	INVARIANT(is_duration(c->handshake_us) && is_duration(c->connect_us));
+	INVARIANT(is_timeout(c->idle_us) && is_timeout(c->half_closed_us));
+	INVARIANT(is_timeout(c->lifetime_us));
+	INVARIANT(is_rate(c->rate_up) && is_rate(c->rate_down));
+	INVARIANT(strnlen(c->device, sizeof c->device) <= CONFIG_DEVICE_MAX);
+	INVARIANT(c->source_ipv4.kind == ADDR_NONE || c->source_ipv4.kind == ADDR_IPV4);
+	INVARIANT(c->source_ipv6.kind == ADDR_NONE || c->source_ipv6.kind == ADDR_IPV6);
+	INVARIANT(c->auth <= (CONFIG_AUTH_NONE | CONFIG_AUTH_PASSWORD));
+	INVARIANT((c->passwords == CONFIG_NO_PASSWORDS) == (c->passwords_line.text == NULL));
+}
+
+/* A mistake says so in harmless words, and nothing else does. */
+static void check_problem(bool mistake, const struct writer *problem)
+{
+	INVARIANT(!problem->full && (problem->len > 0) == mistake);
+	INVARIANT(fuzz_is_harmless(problem->bytes, problem->len, false));
+}
+
+static void apply(const struct config *before, const struct words_line *line, struct result *r)
+{
+	r->config = *before;
+	r->problem = writer_on(r->problem_bytes, sizeof r->problem_bytes);
+	r->kind = config_line(&r->config, line, &r->problem);
+	check_problem(r->kind == CONFIG_MISTAKE, &r->problem);
+}
+
+/* What stands behind the last word does not count: blanks, a comment, the CR of another system. */
+static void check_tail(const struct config *before, const struct words_line *line, const char *tail,
+	const struct result *want)
+{
+	static char text[TEXT_MAX + 8];
+	static struct result r;
+	struct words_line longer = *line;
+	struct writer w = writer_on(text, sizeof text);
+
+	writer_bytes(&w, line->text, line->len);
+	writer_str(&w, tail);
+	longer.text = text;
+	longer.len = w.len;
+	if (w.full || w.len > WORDS_LINE_MAX ||
+		(line->len > 0 && line->text[line->len - 1] == '\r'))
+		return;
+	apply(before, &longer, &r);
+	INVARIANT(r.kind == want->kind && same_config(&r.config, &want->config));
+}
+
+static void check_line(struct config *config, const struct words_line *line)
+{
+	static const char *const tails[] = {" ", "\t ", " # \"a", "\r"};
+	static struct result first, again;
+
+	apply(config, line, &first);
+	if (first.kind != CONFIG_SETTING)
+		INVARIANT(same_config(&first.config, config));
+	INVARIANT(config_is_rule(line) || first.kind != CONFIG_RULE);
+	INVARIANT(!config_is_rule(line) || first.kind != CONFIG_SETTING);
+	check_ranges(&first.config);
+	apply(&first.config, line, &again);
+	INVARIANT(again.kind == first.kind && same_config(&again.config, &first.config));
+	if (first.kind != CONFIG_MISTAKE) /* an open quote takes a '#' in, and a '"' closes it */
+		check_tail(config, line, tails[line->len % 4], &first);
+	*config = first.config;
+}
+
+/* Words, each in quotes, are those words again. */
+static void check_words(const struct words_line *line)
+{
+	static struct words words, first, again;
+	char text[WORDS_LINE_MAX];
+	struct writer w = writer_on(text, sizeof text);
+
+	if (!words_split(line, &words, NULL))
+		return;
+	INVARIANT(words.count <= WORDS_MAX);
+	INVARIANT(words_split_first(line, 3, &first) == (words.count > 3));
+	for (size_t i = 0; i < words.count; i++) {
+		size_t len = strlen(words.at[i]);
+		INVARIANT(words.at[i] >= words.text);
+		INVARIANT(words.at[i] + len < words.text + sizeof words.text);
+		INVARIANT(i >= first.count || strcmp(first.at[i], words.at[i]) == 0);
+		writer_str(&w, "\"");
+		writer_bytes(&w, words.at[i], len);
+		writer_str(&w, "\" ");
+	}
+	const struct words_line quoted = {.text = text, .len = w.len};
+	if (w.full)
+		return;
+	INVARIANT(words_split(&quoted, &again, NULL) && again.count == words.count);
+	for (size_t i = 0; i < words.count; i++)
+		INVARIANT(strcmp(words.at[i], again.at[i]) == 0);
+}
+
+/* -- The same lines as users. */
+
+/* The logins that the lines let in. False when one of them is a mistake: then no file is read. */
+static bool take_logins(const struct words_line *lines, size_t count,
+	struct socks5_login *ret_logins, size_t *ret_users)
+{
+	char bytes[PROBLEM_MAX];
+	size_t users = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct words_line *line = &lines[i];
+		struct writer problem = writer_on(bytes, sizeof bytes);
+		size_t name_len = users_name_len(line), len = line->len;
+		bool is_user, right = users_check_line(line, &is_user, &problem);
+		check_problem(!right, &problem);
+		if (!right)
+			return false;
+		if (!is_user)
+			continue;
+		len -= line->text[len - 1] == '\r';
+		INVARIANT(name_len > 0 && name_len <= USERS_NAME_MAX && name_len < len);
+		INVARIANT(len - name_len - 1 > 0 && len - name_len - 1 <= USERS_SECRET_MAX);
+		ret_logins[users++] = (struct socks5_login){.name = (const uint8_t *)line->text,
+			.name_len = (uint8_t)name_len,
+			.password = (const uint8_t *)line->text + name_len + 1,
+			.password_len = (uint8_t)(len - name_len - 1)};
+	}
+	*ret_users = users;
+	return true;
+}
+
+/* Who stands once gets in with that secret and with no part of it; who stands twice does not. */
+static void check_users(const struct words_line *lines, size_t count)
+{
+	const struct words_line *last = &lines[count - 1];
+	const size_t len = (size_t)(last->text + last->len - lines[0].text);
+	struct socks5_login logins[LINES_MAX];
+	size_t users;
+
+	if (!take_logins(lines, count, logins, &users) || users == 0)
+		return;
+	char *text = malloc(len + USERS_PADDING);
+	if (!text)
+		abort();
+	memcpy(text, lines[0].text, len);
+	memset(text + len, 'x', USERS_PADDING);
+	for (size_t i = 0; i < users; i++) {
+		struct socks5_login *login = &logins[i];
+		size_t named = 0;
+		for (size_t k = 0; k < users; k++)
+			named += fuzz_same(
+				login->name, login->name_len, logins[k].name, logins[k].name_len);
+		INVARIANT(users_know(text, len, login) == (named == 1));
+		login->password_len--;
+		INVARIANT(!users_know(text, len, login));
+	}
+	free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct config config = config_default();
+	struct words_line lines[LINES_MAX];
+	const struct words_line *wrong;
+	size_t count = 0;
+	const char *text = (const char *)data, *end = text + size;
+
+	while (text < end && count < LINES_MAX) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		lines[count] = (struct words_line){.text = text,
+			.len = (size_t)((newline ? newline : end) - text),
+			.place = "input",
+			.number = count + 1};
+		check_line(&config, &lines[count]);
+		check_words(&lines[count]);
+		text += lines[count++].len + 1;
+	}
+	if (count > 0)
+		check_users(lines, count);
+	char bytes[PROBLEM_MAX];
+	struct writer problem = writer_on(bytes, sizeof bytes);
+	bool right = config_finish(&config, &wrong, &problem);
+	check_problem(!right, &problem);
+	INVARIANT(config.auth != 0 && (right || wrong == &config.auth_line));
+	INVARIANT(!right || !(config.auth & CONFIG_AUTH_PASSWORD) || config.passwords);
+	return 0;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC */
+/* Fuzzes wire/hex: hex text in pieces, and bytes that become hex text and bytes again.
+ * Knows: what hex.h promises. Does not know: the grammar.
+ *
+ * Input: the length of each piece but the last (two bytes), the text. Where both are alike, the text
+ * is also what bytes are made of, which takes far longer. */
+#include "wire/hex.h"
+
+#include "fuzz.h"
+#include "wire/annotate.h"
+
+enum { TEXT_MAX = 600, LINE_MAX_ = 128 };
+
+/* What came of a text. */
+struct result {
+	struct hex hex;
+	bool right;
+	size_t len;
+	char bytes[TEXT_MAX];
+};
+
+static void read_piece(struct result *r, const uint8_t *text, size_t len)
+{
+	uint8_t *copy = fuzz_copy(text, len);
+	struct writer w = writer_on(r->bytes + r->len, len); /* "at most len" */
+
+	r->right = hex_read(&r->hex, (const char *)copy, len, &w);
+	INVARIANT(!w.full);
+	INVARIANT(r->right == (r->hex.state != HEX_BAD));
+	INVARIANT(r->right || (r->hex.what && r->hex.what[0]));
+	r->len += w.len;
+	free(copy);
+}
+
+static struct result read_all(const uint8_t *text, size_t len, size_t first, size_t second)
+{
+	struct result r = {.hex = hex_start(), .right = true, .len = 0};
+	first %= len + 1;
+	second %= len - first + 1;
+
+	read_piece(&r, text, first);
+	if (r.right)
+		read_piece(&r, text + first, second);
+	if (r.right)
+		read_piece(&r, text + first + second, len - first - second);
+	return r;
+}
+
+static void is_same(const struct result *a, const struct result *b)
+{
+	INVARIANT(fuzz_same(a->bytes, a->len, b->bytes, b->len));
+	INVARIANT(a->right == b->right && a->hex.state == b->hex.state);
+	INVARIANT(a->hex.line == b->hex.line && a->hex.column == b->hex.column);
+	INVARIANT(a->hex.what == b->hex.what);
+}
+
+/* It is where the mistake is, and it stays: nothing is read behind it. */
+static void is_bad_for_good(struct result *r, const uint8_t *text, size_t len)
+{
+	size_t lines = 1;
+	struct hex before = r->hex;
+	struct writer w = writer_on(NULL, 0);
+
+	for (size_t i = 0; i < len; i++)
+		lines += text[i] == '\n';
+	INVARIANT(r->hex.line <= lines && r->hex.column <= len + 1);
+	INVARIANT(!hex_read(&r->hex, "00 \"", 4, &w) && !hex_end(&r->hex));
+	INVARIANT(!w.full && w.len == 0);
+	INVARIANT(r->hex.line == before.line && r->hex.column == before.column &&
+		r->hex.what == before.what);
+}
+
+static void gives_back(const struct writer *text, const uint8_t *bytes, size_t len)
+{
+	static char back[TEXT_MAX];
+	struct writer w = writer_on(back, sizeof back);
+	struct hex h = hex_start();
+
+	INVARIANT(!text->full && fuzz_is_harmless(text->bytes, text->len, true));
+	INVARIANT(hex_read(&h, text->bytes, text->len, &w) && hex_end(&h));
+	INVARIANT(fuzz_same(back, w.len, bytes, len));
+}
+
+/* The input itself, as bytes: in lines of hex digits, and as one text in quotes. */
+static void check_round_trip(const uint8_t *bytes, size_t len)
+{
+	static char text[(TEXT_MAX / 16 + 1) * LINE_MAX_];
+	struct writer w = writer_on(text, sizeof text);
+
+	annotate_data(&w, bytes, len);
+	gives_back(&w, bytes, len);
+	w = writer_on(text, sizeof text);
+	writer_u8(&w, '"');
+	writer_escaped(&w, bytes, len);
+	writer_u8(&w, '"');
+	gives_back(&w, bytes, len);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct reader in = reader_of(data, size);
+	const size_t first = reader_u8(&in), second = reader_u8(&in), len = in.len - in.at;
+	const uint8_t *text = data + in.at;
+
+	if (len > TEXT_MAX)
+		return 0;
+	struct result whole = read_all(text, len, len, 0),
+		      pieces = read_all(text, len, first, second);
+	is_same(&whole, &pieces);
+	if (!whole.right)
+		is_bad_for_good(&whole, text, len);
+	else if (!hex_end(&whole.hex))
+		INVARIANT(whole.hex.state == HEX_BAD && whole.hex.what && whole.hex.what[0]);
+	else
+		INVARIANT(hex_end(&whole.hex)); /* again: it has ended */
+	if (first == second)
+		check_round_trip(text, len);
+	return 0;
+}

@@ -1,0 +1,186 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""oracle.py BATCH [MESSAGES [SEED]]: python3-socksio, written by others from the same RFCs, and we.
+
+BATCH is batch.c's program. Client messages are built by socksio, half of them then damaged, and read
+by our parsers; what we say was in one is built again by socksio, and must be the bytes that we used.
+Our server messages are read by socksio. Where the two differ, EXPLAINED has the reason; a difference
+that is not there is a failure, and so is an explanation that nothing needed.
+"""
+
+import collections
+import ipaddress
+import random
+import subprocess
+import sys
+
+from socksio import ProtocolError
+from socksio.socks5 import (
+    SOCKS5AType, SOCKS5AuthMethod, SOCKS5AuthMethodsRequest, SOCKS5AuthReply, SOCKS5Command,
+    SOCKS5CommandRequest, SOCKS5Reply, SOCKS5ReplyCode, SOCKS5UsernamePasswordReply,
+    SOCKS5UsernamePasswordRequest)
+
+EXPLAINED = {
+    "method": "socksio knows 00, 01, 02 and ff only; RFC 1928 s3 leaves the others to IANA and to "
+              "private use, and we pass over what we cannot do",
+    "command": "socksio knows CONNECT, BIND and UDP ASSOCIATE only; we read any command, to answer "
+               "it with reply 07 (RFC 1928 s6)",
+    "version": "socksio never writes another version; we refuse it",
+    "RSV": "socksio always writes 00 there; RFC 1928 s4 demands that, and we refuse the rest",
+    "ATYP": "socksio writes 01, 03 and 04 only; another one has no known length, so it is refused",
+    "no method": "socksio reads methods that it knows only; we send no others",
+}
+ATYPES = {1: SOCKS5AType.IPV4_ADDRESS, 2: SOCKS5AType.IPV6_ADDRESS, 3: SOCKS5AType.DOMAIN_NAME}
+KINDS = {1: 4, 2: 16}  # enum addr_kind, and its bytes
+PADDING = b"\x05\x01\x00\x01" + bytes(800)  # makes any beginning a whole message
+
+needed = collections.Counter()
+
+
+def differs(reason):
+    if reason not in EXPLAINED:
+        raise AssertionError(f"no explanation of {reason}")
+    needed[reason] += 1
+
+
+def random_bytes(least, most):
+    return random.randbytes(random.choice([least, 1, 2, random.randint(least, most), most]))
+
+
+def build(what):
+    """A message as socksio writes it."""
+    if what == "methods":
+        return SOCKS5AuthMethodsRequest(
+            random.choices(list(SOCKS5AuthMethod), k=random.choice([1, 2, 3, 255]))).dumps()
+    if what == "login":
+        return SOCKS5UsernamePasswordRequest(random_bytes(0, 255), random_bytes(0, 255)).dumps()
+    command, port = random.choice(list(SOCKS5Command)), random.getrandbits(16)
+    host = random.choice([
+        str(ipaddress.IPv4Address(random.getrandbits(32))),
+        str(ipaddress.IPv6Address(random.getrandbits(128))),
+        "".join(random.choices("abcxyz0189-.", k=random.choice([1, 9, 40, 255])))])
+    return SOCKS5CommandRequest.from_address(command, (host, port)).dumps()
+
+
+def damage(message):
+    at = random.randrange(len(message)) if random.random() < 0.5 else random.randrange(4)
+    return random.choice([
+        lambda: message[:at],
+        lambda: message[:at] + random.randbytes(1) + message[at + 1:],
+        lambda: message[:at] + random.randbytes(1) + message[at:],
+        lambda: message[:at] + message[at + 1:],
+        lambda: message + random_bytes(1, 300),
+    ])()
+
+
+def ask(batch, lines):
+    answers = subprocess.run([batch], input="".join(f"{line}\n" for line in lines), text=True,
+                             stdout=subprocess.PIPE, check=True).stdout.splitlines()
+    assert len(answers) == len(lines)
+    return answers
+
+
+def from_hex(text):
+    return b"" if text == "-" else bytes.fromhex(text)
+
+
+def rebuild(what, values):
+    """What our parser has found, as socksio would have written it; None: it could not."""
+    if what == "methods":
+        methods = from_hex(values[0])
+        known = {method.value for method in SOCKS5AuthMethod}
+        if not all(bytes([method]) in known for method in methods):
+            return differs("method")
+        return SOCKS5AuthMethodsRequest([SOCKS5AuthMethod(bytes([m])) for m in methods]).dumps()
+    if what == "login":
+        return SOCKS5UsernamePasswordRequest(*map(from_hex, values)).dumps()
+    command, kind, port = int(values[0]), int(values[1]), int(values[3])
+    if command not in (1, 2, 3):
+        return differs("command")
+    return SOCKS5CommandRequest(
+        SOCKS5Command(bytes([command])), ATYPES[kind], from_hex(values[2]), port).dumps()
+
+
+def check_bad(what, data, reply):
+    version = 1 if what == "login" else 5
+    atypes = {atype.value for atype in SOCKS5AType}
+    if data[0] != version:
+        differs("version")
+        assert not reply or reply == ["1"]
+    elif what == "request" and data[2] != 0:
+        differs("RSV")
+        assert reply == ["1"]
+    else:
+        assert what == "request" and data[3:4] not in atypes and reply == ["8"]
+        differs("ATYP")
+
+
+def check_client(batch, count):
+    asked = []
+    for number in range(count):
+        what = random.choice(["methods", "login", "request"])
+        whole = build(what)
+        asked.append((what, damage(whole) if number % 2 else whole, number % 2 == 0))
+    unfinished = []
+    for (what, data, is_whole), answer in zip(
+            asked, ask(batch, [f"{what} {data.hex()}" for what, data, _ in asked])):
+        verdict, *values = answer.split()
+        try:
+            assert not is_whole or verdict == "DONE" and int(values[0]) == len(data)
+            if verdict == "DONE":
+                again = rebuild(what, values[1:])
+                assert again is None or again == data[:int(values[0])]
+            elif verdict == "BAD":
+                check_bad(what, data, values)
+            else:
+                unfinished.append((what, data))
+        except AssertionError:
+            sys.exit(f"{what} {data.hex()}: we say {answer}")
+    # A beginning is one of something: with enough behind it, it is a message.
+    padded = [(what, data + (PADDING[len(data):] if len(data) < 4 else PADDING[4:]))
+              for what, data in unfinished]
+    padded = [(what, b"\x01" + data[1:] if what == "login" else data) for what, data in padded]
+    for (what, data), answer in zip(
+            padded, ask(batch, [f"{what} {data.hex()}" for what, data in padded])):
+        verdict, *values = answer.split()
+        again = rebuild(what, values[1:]) if verdict == "DONE" else b""
+        if verdict != "DONE" or again is not None and again != data[:int(values[0])]:
+            sys.exit(f"{what} {data.hex()}: a beginning of nothing: we say {answer}")
+    return len(asked), len(unfinished)
+
+
+def check_server(batch):
+    codes = range(256)
+    for code, answer in zip(codes, ask(batch, [f"method {code}" for code in codes])):
+        try:
+            assert SOCKS5AuthReply.loads(bytes.fromhex(answer)).method.value == bytes([code])
+        except ProtocolError:
+            assert code not in (0, 2, 255)
+            differs("no method")
+    for code, answer in zip(codes, ask(batch, [f"status {code}" for code in codes])):
+        assert SOCKS5UsernamePasswordReply.loads(bytes.fromhex(answer)).success == (code == 0)
+    replies = [(code, kind, random.randbytes(size), random.getrandbits(16))
+               for code in range(9) for kind, size in KINDS.items() for _ in range(50)]
+    asked = [f"reply {code} {kind} {ip.hex()} {port}" for code, kind, ip, port in replies]
+    for (code, kind, ip, port), answer in zip(replies, ask(batch, asked)):
+        read = SOCKS5Reply.loads(bytes.fromhex(answer))
+        assert read.reply_code == SOCKS5ReplyCode(bytes([code])) and read.port == port
+        assert read.atype == ATYPES[kind] and ipaddress.ip_address(read.addr).packed == ip
+    return len(replies) + 2 * len(codes)
+
+
+def main():
+    batch, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5000
+    random.seed(int(sys.argv[3]) if len(sys.argv) > 3 else 1928)
+    asked, unfinished = check_client(batch, count)
+    answered = check_server(batch)
+    print(f"{asked} messages of clients, {unfinished} of them unfinished; {answered} of servers")
+    for reason, text in EXPLAINED.items():
+        print(f"{needed[reason]:6} x {reason}: {text}")
+    unused = EXPLAINED.keys() - needed.keys()
+    if unused:
+        sys.exit(f"nothing needed the explanation of {', '.join(sorted(unused))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/* Takes inputs that are known to a harness, without a fuzzer: built by any compiler for any C library.
+ * Usage: replay FILE..., each with an input a line, in hex text (wire/hex.h), or "-" for one input,
+ * as it is, on standard input. Knows: hex text. Does not know: the harness. */
+#include "fuzz.h"
+#include "wire/hex.h"
+
+enum { LINE_MAX_ = 16384 };
+
+/* An input that ends where its bytes do. */
+static void take(const void *bytes, size_t len)
+{
+	uint8_t *copy = fuzz_copy(bytes, len);
+	LLVMFuzzerTestOneInput(copy, len);
+	free(copy);
+}
+
+/* The inputs of a file: how many. */
+static unsigned replay(FILE *file)
+{
+	static char line[LINE_MAX_], bytes[LINE_MAX_];
+	unsigned inputs = 0;
+
+	while (fgets(line, sizeof line, file)) {
+		struct writer w = writer_on(bytes, sizeof bytes);
+		struct hex h = hex_start();
+		if (!hex_read(&h, line, strlen(line), &w) || !hex_end(&h)) {
+			fprintf(stderr, "input %u, column %zu: %s\n", inputs + 1, h.column, h.what);
+			exit(64);
+		}
+		if (line[0] == '#')
+			continue;
+		take(bytes, w.len);
+		inputs++;
+	}
+	return inputs;
+}
+
+int main(int argc, char **argv)
+{
+	static uint8_t bytes[LINE_MAX_];
+	unsigned inputs = 0;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "-") == 0) {
+			take(bytes, fread(bytes, 1, sizeof bytes, stdin));
+			inputs++;
+			continue;
+		}
+		FILE *file = fopen(argv[i], "r");
+		if (!file) {
+			perror(argv[i]);
+			return 71;
+		}
+		inputs += replay(file);
+		fclose(file);
+	}
+	printf("%u inputs\n", inputs);
+	return inputs == 0;
+}

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: ISC */
+/* Fuzzes a whole session: the real conversation and relay, over a socketpair or two pipes, with a
+ * client, an upstream and a clock that do what the input says, when it says so.
+ * Knows: what each side must have got, and what the record must say of it. Does not know: how.
+ *
+ * Input: five bytes of settings (see take_settings()), the lengths of the script (one byte) and of what the
+ * client says (two), then both, and what upstream says. A byte of the script is one act, in world.h.
+ * When the script is over, both sides say what is left, end their direction, and take what comes. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+
+#include "policy/users.h"
+#include "world.h"
+
+/* The sources that move bytes make their calls to the world. */
+#define clock_gettime(clock, now)               world_clock(now)
+#define close(fd)                               world_close(fd)
+#define connect(fd, to, len)                    ((void)(to), world_connect(fd))
+#define getsockopt(fd, level, name, value, len) world_getsockopt(fd, level, value, len)
+#define ioctl(fd, request, value)               world_ioctl(fd, value)
+#define ppoll(fds, count, left, mask)           world_ppoll(fds, count, left)
+#define read(fd, bytes, len)                    world_read(fd, bytes, len)
+#define recv(fd, bytes, len, flags)             world_read(fd, bytes, len)
+#define send(fd, bytes, len, flags)             world_write(fd, bytes, len)
+#define setsockopt(fd, level, name, value, len) ((void)(fd), (void)(value))
+#define shutdown(fd, how)                       world_shutdown(fd, how)
+#define write(fd, bytes, len)                   world_write(fd, bytes, len)
+#include "net/clock.c"
+#include "net/peer.c"
+#include "net/relay.c"
+#include "net/wait.c"
+#include "stdsocks/session.c"
+#include "wire/annotate.h"
+
+/* In every password that counts: it may be seen nowhere, nor may its bytes. */
+#define SECRET     "pw!!"
+#define SECRET_HEX "70 77 21 21"
+
+/* What the input says of this session. */
+static struct {
+	struct settings settings;
+	struct login login;
+	struct client client;
+	struct words_line rules[2];
+	char users[64 + USERS_PADDING];
+	uint8_t dialled, resolved, times;
+	bool is_own, fails_to_lock;
+	bool has_dialled, has_locked;
+	bool secret_counts; /* it stands in what the client says once, and there in a password */
+	struct rule_facts facts;
+} given;
+
+static bool has_secret(const void *bytes, size_t len)
+{
+	return memmem(bytes, len, SECRET, strlen(SECRET)) ||
+		memmem(bytes, len, SECRET_HEX, strlen(SECRET_HEX));
+}
+
+/* -- What the session calls beside the calls of the kernel. */
+
+void trace_message(const char *who, enum socks5_message message, const uint8_t *bytes, size_t len)
+{
+	static char text[ANNOTATE_MAX];
+	struct writer w = writer_on(text, sizeof text);
+	annotate_message(&w, message, bytes, len);
+	INVARIANT(!w.full && who[0]);
+	INVARIANT(!given.secret_counts || !has_secret(text, w.len));
+}
+
+int lock_enter(enum syscalls_stage stage, int checker_pid, const char **ret_part)
+{
+	INVARIANT(stage == SYSCALLS_RELAYING && checker_pid == 0 && given.has_dialled);
+	given.has_locked = true;
+	*ret_part = "lock";
+	return given.fails_to_lock ? -EPERM : 0;
+}
+
+bool sockaddr_is_own(const struct addr *a)
+{
+	return given.is_own && a->kind == ADDR_IPV4;
+}
+
+enum resolve_status resolve_name(
+	const struct addr *name, int64_t deadline_us, struct resolve_list *ret_list)
+{
+	static const uint8_t public[4] = {8, 8, 8, 8}, private[4] = {10, 0, 0, 1},
+			     six[16] = {0x26, 6};
+	const unsigned status = given.resolved % 8;
+
+	INVARIANT(addr_is_hostname(name) && deadline_us != INT64_MAX);
+	world.now_us += given.times & 0x10 ? 6000000 : 1;
+	ret_list->why = "said the input";
+	ret_list->error = 0;
+	if (status > RESOLVE_DONE && status <= RESOLVE_FAILED)
+		return status;
+	ret_list->count = (size_t)given.resolved / 8 * 2 + 1;
+	for (size_t i = 0; i < ret_list->count; i++)
+		ret_list->addrs[i] = status == 0 && i % 2 == 0
+			? addr_of(ADDR_IPV6, six, 16, name->port)
+			: addr_of(ADDR_IPV4, (i + status) % 3 ? public : private, 4, name->port);
+	return RESOLVE_DONE;
+}
+
+void dial_order(struct resolve_list *list)
+{
+	INVARIANT(list->count > 0 && list->count <= DIAL_MAX);
+}
+
+/* Nobody is dialled whom the rules do not allow, or who is this server. */
+int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
+	struct addr *ret_remote, struct addr *ret_local)
+{
+	static const int errors[] = {ECANCELED, ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT,
+		EACCES, EADDRNOTAVAIL, EMFILE};
+	struct rule_facts facts = given.facts;
+
+	INVARIANT(!given.has_dialled && source && deadline_us != INT64_MAX);
+	INVARIANT(!given.settings.users); /* forgotten by now */
+	given.has_dialled = true;
+	for (size_t i = 0; i < list->count; i++) {
+		facts.reached = list->addrs[i];
+		INVARIANT(judge(&given.settings.rules, &facts, NULL).allowed == RULE_YES);
+		INVARIANT(facts.reached.port != given.client.local_port ||
+			!sockaddr_is_own(&facts.reached));
+	}
+	world.now_us += given.times & 0x20 ? 6000000 : 1;
+	if (given.dialled >= 0xf8)
+		return -errors[given.dialled & 7];
+	side_open(&world.upstream, true);
+	*ret_remote = list->addrs[0];
+	*ret_local = given.dialled & 1 ? *ret_remote : addr_of(ADDR_IPV4, "\x7f\0\0\1", 4, 4711);
+	return world.upstream.in;
+}
+
+/* -- What came of it. */
+
+/* The client's messages, as far as the server has let it come; -1: it did not say that. */
+struct said {
+	int method, status, reply;
+	size_t behind; /* of the server's messages: where upstream's bytes begin */
+};
+
+/* A server says a method, perhaps a status, and one reply; behind a failure it says nothing. */
+static struct said read_said(const struct side *client)
+{
+	struct said said = {-1, -1, -1, 0};
+	struct reader r = reader_of(client->got, client->got_len);
+
+	INVARIANT(reader_u8(&r) == SOCKS5_VERSION || r.ended);
+	uint8_t method = reader_u8(&r);
+	if (r.ended)
+		return said;
+	said.method = method;
+	INVARIANT(method == SOCKS5_NO_ACCEPTABLE_METHODS ||
+		method == SOCKS5_NO_AUTHENTICATION_REQUIRED || method == SOCKS5_USERNAME_PASSWORD);
+	if (method == SOCKS5_USERNAME_PASSWORD) {
+		INVARIANT(reader_u8(&r) == SOCKS5_LOGIN_VERSION || r.ended);
+		uint8_t status = reader_u8(&r);
+		said.status = r.ended ? -1 : status;
+	}
+	if (method == SOCKS5_NO_ACCEPTABLE_METHODS || said.status > 0) {
+		INVARIANT(r.at == r.len);
+		return said;
+	}
+	INVARIANT(reader_u8(&r) == SOCKS5_VERSION || r.ended);
+	uint8_t reply = reader_u8(&r);
+	INVARIANT(reader_u8(&r) == 0 || r.ended);
+	uint8_t atyp = reader_u8(&r);
+	INVARIANT(r.ended || atyp == SOCKS5_IPV4 || atyp == SOCKS5_IPV6);
+	reader_bytes(&r, (atyp == SOCKS5_IPV6 ? 16 : 4) + 2);
+	if (r.ended)
+		return said;
+	INVARIANT(reply <= SOCKS5_ATYP_NOT_SUPPORTED && (reply == 0 || r.at == r.len));
+	said.reply = reply;
+	said.behind = r.at;
+	return said;
+}
+
+/* Where the client's request ends, of which the server has said that it was one; 0: nowhere. What it
+ * asks for goes into given.facts. */
+static size_t read_asked(const struct side *client, enum socks5_method method)
+{
+	struct socks5_methods methods;
+	struct socks5_login login = {0};
+	struct socks5_request request;
+	enum socks5_reply reply;
+	size_t used, at = 0;
+	static char user[UINT8_MAX + 1];
+
+	if (socks5_parse_methods(client->bytes, client->len, &used, &methods) != PARSE_DONE)
+		return 0;
+	at = used;
+	const bool is_login = socks5_parse_login(client->bytes + at, client->len - at, &used,
+				      &login) == PARSE_DONE;
+	if (is_login) /* asked for or not */
+		given.secret_counts = has_secret(login.password, login.password_len) &&
+			!has_secret(client->bytes, at) && !has_secret(login.name, login.name_len) &&
+			!has_secret(client->bytes + at + used, client->len - at - used) &&
+			!has_secret(world.upstream.bytes, world.upstream.len);
+	if (method == SOCKS5_USERNAME_PASSWORD) {
+		if (!is_login)
+			return 0;
+		at += used;
+		memcpy(user, login.name, login.name_len);
+		user[login.name_len] = '\0';
+		given.facts.user = user;
+	}
+	if (socks5_parse_request(client->bytes + at, client->len - at, &used, &request, &reply) !=
+		PARSE_DONE)
+		return 0;
+	given.facts.command = request.command;
+	given.facts.asked = addr_from_literal(&request.dst);
+	return at + used;
+}
+
+/* The method that the server has to choose, if any will do. Where nobody is served, a client may come
+ * as far as a request, which is answered more clearly. */
+static enum socks5_method method_of(const struct side *client, bool nobody_is_served)
+{
+	struct socks5_methods methods;
+	size_t used;
+	if (socks5_parse_methods(client->bytes, client->len, &used, &methods) != PARSE_DONE)
+		return SOCKS5_NO_ACCEPTABLE_METHODS;
+	bool password = socks5_offers(&methods, SOCKS5_USERNAME_PASSWORD),
+	     none = socks5_offers(&methods, SOCKS5_NO_AUTHENTICATION_REQUIRED);
+	if (nobody_is_served ? !none
+			     : password && given.settings.config.auth & CONFIG_AUTH_PASSWORD)
+		return SOCKS5_USERNAME_PASSWORD;
+	return SOCKS5_NO_AUTHENTICATION_REQUIRED;
+}
+
+/* The end that the record tells, and what was said. */
+static void check_end(const struct record *r, const struct said *said)
+{
+	switch (r->end) {
+	case RECORD_CLOSED:
+		INVARIANT(said->reply == 0);
+		/* Nobody looks at a side any more once there is none left to tell. */
+		INVARIANT(!world.client.broken || world.upstream.gone);
+		INVARIANT(!world.upstream.broken || world.client.gone);
+		INVARIANT(!world.client.was_reset && !world.upstream.was_reset);
+		break;
+	case RECORD_RESET:
+	case RECORD_VANISHED:
+		INVARIANT(said->reply == 0 && r->error != 0);
+		INVARIANT(world.client.was_reset || world.upstream.was_reset);
+		break;
+	case RECORD_IDLE_TIMEOUT:
+	case RECORD_HALF_CLOSED_TIMEOUT:
+	case RECORD_LIFETIME:
+		INVARIANT(said->reply == 0);
+		INVARIANT(world.client.was_reset && world.upstream.was_reset);
+		break;
+	case RECORD_TERMINATED:
+		INVARIANT(world.stopped || given.dialled == 0xf8 ||
+			given.resolved % 8 == RESOLVE_STOPPED);
+		break;
+	case RECORD_REFUSED:
+		INVARIANT(said->reply > 0);
+		break;
+	case RECORD_NOT_SOCKS5:
+		INVARIANT(said->method == SOCKS5_NO_ACCEPTABLE_METHODS);
+		break;
+	case RECORD_NO_METHOD:
+		INVARIANT(said->method == SOCKS5_NO_ACCEPTABLE_METHODS);
+		break;
+	case RECORD_LOGIN_FAILED:
+		INVARIANT(said->status > 0 && said->reply == -1);
+		break;
+	case RECORD_CLIENT_GONE:
+	case RECORD_HANDSHAKE_TIMEOUT:
+		INVARIANT(said->reply == -1 && r->reply == RECORD_NONE);
+		break;
+	case RECORD_FAILED:
+		INVARIANT(said->method >= 0 || world.has_failed);
+		break;
+	default:
+		INVARIANT(!"an end that nobody knows");
+	}
+}
+
+/* Each side got what the other one had said, from its first byte on; all of it, if the record says
+ * that the connection was closed in order. Who went away as a whole need not have got everything. */
+static void check_bytes(const struct record *r, const struct said *said, size_t asked_len)
+{
+	const struct side *client = &world.client, *upstream = &world.upstream;
+	const size_t relayed = said->reply == 0 ? client->got_len - said->behind : 0;
+
+	INVARIANT(upstream->got_len == 0 || said->reply == 0);
+	INVARIANT(r->up == upstream->got_len && r->down == relayed);
+	INVARIANT(relayed <= upstream->said);
+	INVARIANT(said->reply != 0 || (asked_len > 0 && r->up + asked_len <= client->said));
+	INVARIANT(upstream->got_len == 0 ||
+		memcmp(upstream->got, client->bytes + asked_len, upstream->got_len) == 0);
+	INVARIANT(
+		relayed == 0 || memcmp(client->got + said->behind, upstream->bytes, relayed) == 0);
+	if (r->end != RECORD_CLOSED)
+		return;
+	INVARIANT(upstream->gone || r->up + asked_len == client->said);
+	INVARIANT(client->gone || relayed == upstream->said);
+}
+
+static void check_record(const struct record *r, const struct said *said)
+{
+	static char text[RECORD_FIELDS_MAX];
+
+	INVARIANT(r->reply == said->reply);
+	INVARIANT(r->closed_by <= RECORD_STDSOCKS && r->total_us >= 0);
+	INVARIANT(r->reply != SOCKS5_SUCCEEDED || (given.has_dialled && given.has_locked));
+	for (int fields = 0; fields < 2; fields++) {
+		struct writer w = writer_on(text, sizeof text);
+		if (fields)
+			record_put_fields(&w, r);
+		else
+			record_put_message(&w, r);
+		INVARIANT(!w.full && fuzz_is_harmless(text, w.len, fields));
+		INVARIANT(!given.secret_counts || !has_secret(text, w.len));
+	}
+	check_end(r, said);
+}
+
+/* -- The input. */
+
+static void take_rules(unsigned choice)
+{
+	static const char *const texts[][2] = {{NULL, NULL}, {"allow to any", NULL},
+		{"deny to private", "allow user any to any"},
+		{"deny to 8.8.8.8", "allow to .example.com,public at any"}};
+	struct judge_rules *rules = &given.settings.rules;
+
+	rules->rules = given.rules;
+	for (size_t i = 0; i < 2 && texts[choice % 4][i]; i++) {
+		const char *text = texts[choice % 4][i];
+		given.rules[rules->count++] = (struct words_line){
+			.text = text, .len = strlen(text), .place = "input", .number = i + 1};
+	}
+}
+
+/* Bits of who: the kind of client (2), whether from far away, auth (2), the rules (2). Of odd: what is
+ * uncommon on this host, how much time lookup and dialling take (2), the timers (2). */
+static void take_settings(uint8_t who, uint8_t odd)
+{
+	static const char users[] = "alice:" SECRET "secret\nbob:x\n";
+	struct config *c = &given.settings.config;
+
+	*c = config_default();
+	c->auth = who >> 3 & 3 ? who >> 3 & 3 : CONFIG_AUTH_NONE;
+	c->passwords = CONFIG_USERS;
+	take_rules(who >> 5);
+	memcpy(given.users, users, sizeof users - 1);
+	given.settings.users = c->auth & CONFIG_AUTH_PASSWORD ? given.users : NULL;
+	given.settings.users_len = given.settings.users ? sizeof users - 1 : 0;
+	given.client = (struct client){.kind = CLIENT_INET, .uid = -1, .local_port = 1080};
+	given.client.remote =
+		addr_of(ADDR_IPV4, who & 4 ? "\x08\x08\x04\x04" : "\x0a\0\0\x07", 4, 9);
+	if (who & 3) {
+		given.client = (struct client){.kind = who & 2 ? CLIENT_UNIX : CLIENT_STDIO,
+			.uid = (who & 3) == 3 ? 1000 : -1};
+		given.facts.client_kind = who & 2 ? RULE_CLIENT_UNIX : RULE_CLIENT_STDIO;
+	} else {
+		given.facts.client_kind = RULE_CLIENT_IP;
+	}
+	given.facts.client = given.client.remote;
+	given.facts.uid = given.client.uid;
+	given.login = (struct login){
+		.settings = &given.settings, .system_user = given.client.uid >= 0 ? "www" : NULL};
+	given.facts.user = given.login.system_user;
+	given.is_own = odd & 1;
+	given.fails_to_lock = odd & 2;
+	c->sandbox_best_effort = odd & 4;
+	given.times = odd;
+	c->idle_us = odd & 0x40 ? CONFIG_NEVER_US : c->idle_us;
+	c->half_closed_us = odd & 0x40 ? CONFIG_NEVER_US : c->half_closed_us;
+	c->lifetime_us = odd & 0x80 ? 60000000 : CONFIG_NEVER_US;
+}
+
+/* What is static in the session's sources, as it is when a process starts. */
+static void forget(void)
+{
+	memset(&given, 0, sizeof given);
+	memset(&world, 0, sizeof world);
+	stopped = false;
+	up.start = up.end = down.start = down.end = 0;
+	memset(up.bytes, 0, WORLD_BYTES_MAX);
+	memset(down.bytes, 0, WORLD_BYTES_MAX);
+}
+
+static void run(const struct session_input *input)
+{
+	struct record record = {.client_kind = "input",
+		.client = given.client.remote,
+		.command = RECORD_NONE,
+		.reply = RECORD_NONE,
+		.resolve_us = RECORD_NONE,
+		.connect_us = RECORD_NONE};
+	const struct side *client = &world.client;
+	const enum socks5_method method = method_of(client, input->why_not);
+	const size_t asked_len = read_asked(client, method);
+
+	session_run(input, &record);
+	const struct said said = read_said(client);
+	INVARIANT(!asked_len || said.method < 0 || said.method == (int)method ||
+		said.method == SOCKS5_NO_ACCEPTABLE_METHODS);
+	check_record(&record, &said);
+	check_bytes(&record, &said, asked_len);
+	if (said.status >= 0 && given.secret_counts)
+		INVARIANT(!has_secret(up.bytes, WORLD_BYTES_MAX));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const size_t windows[] = {SIZE_MAX, 1, 5, 100};
+	struct reader in = reader_of(data, size);
+	struct session_input input = {
+		.settings = &given.settings, .login = &given.login, .client = &given.client};
+
+	if (size > WORLD_BYTES_MAX)
+		return 0;
+	forget();
+	const uint8_t who = reader_u8(&in), odd = reader_u8(&in);
+	take_settings(who, odd);
+	given.dialled = reader_u8(&in);
+	given.resolved = reader_u8(&in);
+	const uint8_t how = reader_u8(&in);
+	input.trace = how & 1;
+	input.why_not = (how & 6) == 6 ? "said the input" : NULL;
+	world.client.window = windows[how >> 4 & 3];
+	world.upstream.window = windows[how >> 6];
+	const size_t script_len = reader_u8(&in), client_len = reader_u16(&in);
+	const uint8_t *script = reader_bytes(&in, script_len);
+	if (!script)
+		return 0;
+	world.script = script;
+	world.script_end = script + script_len;
+	world.client.bytes = data + in.at;
+	world.client.len = client_len < in.len - in.at ? client_len : in.len - in.at;
+	world.upstream.bytes = world.client.bytes + world.client.len;
+	world.upstream.len = in.len - in.at - world.client.len;
+	world.now_us = input.start_us = 1000000;
+
+	side_open(&world.client, given.client.kind != CLIENT_STDIO);
+	given.client.peer = (struct peer){.in = world.client.in,
+		.out = world.client.out,
+		.in_socket = world.client.is_socket,
+		.out_socket = world.client.is_socket};
+	run(&input);
+	side_close(&world.client);
+	side_close(&world.upstream);
+	return 0;
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: ISC */
+/* The world of one session: a client, an upstream, the clock, and a script that says when each of them
+ * does what. Their descriptors are real; the calls of net/ are made through it, to be cut short, to
+ * fail, or to wait without time passing.
+ * Knows: what each side said and was handed. Does not know: SOCKS. */
+#pragma once
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+#define WORLD_BYTES_MAX 4096 /* what a side says; what it is handed is that and a handshake */
+
+enum fault { FAULT_NONE, FAULT_AGAIN, FAULT_INTR, FAULT_SHORT };
+
+/* One side. Its ends of two pipes, or of one socketpair: then in and out are the same descriptor. */
+struct side {
+	bool is_socket, is_open;
+	int in, out;          /* the handler's: it reads from in */
+	int mouth, ear;       /* ours: it says into mouth; -1 once closed */
+	const uint8_t *bytes; /* what it has to say */
+	size_t len, said;     /* of that: what it has said */
+	size_t taken, window; /* what it has read; what it lets lie unread at the most */
+	bool gone, was_reset; /* it closed as a whole; the handler reset it */
+	int broken, error;    /* the errno that broke it, and whether that is still to be told */
+	bool polled;          /* poll(2) has promised room */
+	enum fault fault;     /* of the next call */
+	size_t got_len;
+	uint8_t *got; /* 2 * WORLD_BYTES_MAX */
+};
+
+static struct world {
+	struct side client, upstream;
+	const uint8_t *script, *script_end;
+	int64_t now_us;
+	bool stopped;    /* SIGTERM came */
+	bool continued;  /* SIGCONT came, and was not heard yet */
+	int poll_error;  /* of the next ppoll(2) */
+	bool has_failed; /* the handler was told of one that is no interruption */
+	unsigned polls;
+} world;
+
+static void pair(int fds[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
+		abort();
+}
+
+/* A pipe is one way of a pair: net/peer treats it as a pipe all the same. */
+static void side_open(struct side *s, bool is_socket)
+{
+	static uint8_t got[2][2 * WORLD_BYTES_MAX];
+	int fds[2];
+	pair(fds);
+	s->is_socket = is_socket;
+	s->is_open = true;
+	s->got = got[s == &world.upstream];
+	s->in = s->out = fds[0];
+	s->mouth = s->ear = fds[1];
+	if (!is_socket) {
+		pair(fds);
+		s->out = fds[0];
+		s->ear = fds[1];
+	}
+}
+
+static void close_both(int *a, int *b)
+{
+	if (*a >= 0)
+		close(*a);
+	if (*b >= 0 && *b != *a)
+		close(*b);
+	*a = *b = -1;
+}
+
+static void side_close(struct side *s)
+{
+	if (!s->is_open)
+		return;
+	close_both(&s->in, &s->out);
+	close_both(&s->mouth, &s->ear);
+}
+
+/* -- What a side does. */
+
+static void side_say(struct side *s, size_t n)
+{
+	if (!s->is_open || s->mouth < 0 || n == 0)
+		return;
+	if (n > s->len - s->said)
+		n = s->len - s->said;
+	ssize_t sent = send(s->mouth, s->bytes + s->said, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent > 0)
+		s->said += (size_t)sent;
+}
+
+static void side_take(struct side *s, size_t n)
+{
+	static uint8_t bytes[2 * WORLD_BYTES_MAX];
+	if (!s->is_open || s->ear < 0)
+		return;
+	ssize_t some = recv(s->ear, bytes, n < sizeof bytes ? n : sizeof bytes, MSG_DONTWAIT);
+	if (some <= 0)
+		return;
+	INVARIANT(memcmp(bytes, s->got + s->taken, (size_t)some) == 0);
+	s->taken += (size_t)some;
+}
+
+static void side_end(struct side *s, bool whole)
+{
+	if (!s->is_open || s->mouth < 0)
+		return;
+	if (whole) {
+		s->gone = true;
+		close_both(&s->mouth, &s->ear);
+	} else {
+		shutdown(s->mouth, SHUT_WR);
+		s->len = s->said;
+	}
+}
+
+/* As TCP does it when a reset comes, or nothing at all any more: what was not read is lost. */
+static void side_break(struct side *s, int error)
+{
+	if (s->is_open && s->is_socket && !s->broken)
+		s->broken = s->error = error;
+}
+
+/* -- The script. */
+
+static void event(unsigned n)
+{
+	static const int errors[] = {ECONNRESET, ETIMEDOUT, EHOSTUNREACH, EPIPE};
+	switch (n / 4 % 4) {
+	case 0:
+		side_break(&world.client, errors[n % 4]);
+		break;
+	case 1:
+		side_break(&world.upstream, errors[n % 4]);
+		break;
+	case 2:
+		world.stopped = world.stopped || n % 4 == 0;
+		world.continued = world.continued || n % 4 == 3;
+		world.poll_error = n % 4 == 1 ? ENOMEM : n % 4 == 2 ? EINTR : 0;
+		break;
+	default:
+		world.now_us += n;
+	}
+}
+
+/* One byte: what happens in its low three bits, how much of it in the others. */
+static void act(uint8_t byte)
+{
+	static const int64_t pauses_us[] = {
+		1, 1000, 1000000, 9999999, 300000000, INT64_C(7200000000)};
+	const unsigned n = byte >> 3;
+	const size_t amount = n == 31 ? SIZE_MAX : n + 1;
+	struct side *side = n % 2 ? &world.upstream : &world.client;
+
+	switch (byte & 7) {
+	case 0:
+		side_say(&world.client, amount);
+		break;
+	case 1:
+		side_say(&world.upstream, amount);
+		break;
+	case 2:
+		side_take(&world.client, amount);
+		break;
+	case 3:
+		side_take(&world.upstream, amount);
+		break;
+	case 4:
+		side_end(side, n >= 16);
+		break;
+	case 5:
+		side->fault = n / 2 % 4;
+		break;
+	case 6:
+		event(n);
+		break;
+	default:
+		world.now_us += pauses_us[n % (sizeof pauses_us / sizeof pauses_us[0])];
+	}
+}
+
+/* Behind the script, every side is a good one. */
+static void finish(struct side *s)
+{
+	s->fault = FAULT_NONE;
+	s->window = SIZE_MAX;
+	side_say(s, SIZE_MAX);
+	side_end(s, false);
+	side_take(s, SIZE_MAX);
+}
+
+/* -- The calls of net/. */
+
+static struct side *side_of(int fd)
+{
+	struct side *s =
+		fd == world.client.in || fd == world.client.out ? &world.client : &world.upstream;
+	INVARIANT(s->is_open && (fd == s->in || fd == s->out));
+	return s;
+}
+
+/* The fault of a call that would move n bytes: true when it fails, with errno. */
+static bool takes_fault(struct side *s, size_t *n)
+{
+	enum fault fault = s->fault;
+	s->fault = FAULT_NONE;
+	if (fault == FAULT_SHORT)
+		*n = *n < 3 ? 1 : *n / 3;
+	errno = fault == FAULT_AGAIN && s->is_socket ? EAGAIN : EINTR;
+	return fault == FAULT_AGAIN || fault == FAULT_INTR;
+}
+
+static bool takes_error(struct side *s)
+{
+	errno = s->error;
+	s->error = 0;
+	return errno != 0;
+}
+
+/* signalfd(2), which there is none of: so it is -1. */
+static ssize_t take_signal(void *bytes, size_t n)
+{
+	const struct signalfd_siginfo heard = {.ssi_signo = world.stopped ? SIGTERM : SIGCONT};
+	INVARIANT(n == sizeof heard && (world.stopped || world.continued));
+	memcpy(bytes, &heard, n);
+	world.continued = false;
+	return (ssize_t)n;
+}
+
+static inline ssize_t world_read(int fd, void *bytes, size_t n)
+{
+	if (fd < 0)
+		return take_signal(bytes, n);
+	struct side *s = side_of(fd);
+	if (takes_fault(s, &n) || takes_error(s))
+		return -1;
+	return s->broken ? 0 : recv(fd, bytes, n, MSG_DONTWAIT);
+}
+
+static bool has_room(const struct side *s)
+{
+	return s->got_len - s->taken < s->window;
+}
+
+static inline ssize_t world_write(int fd, const void *bytes, size_t n)
+{
+	struct side *s = side_of(fd);
+	INVARIANT(n > 0);
+	INVARIANT(s->is_socket || s->polled); /* or it could block */
+	s->polled = false;
+	size_t some = n;
+	if (takes_fault(s, &some) || takes_error(s))
+		return -1;
+	if (s->is_socket) /* a pipe takes so little whole (PIPE_BUF) */
+		n = some;
+	errno = s->broken ? EPIPE : EAGAIN;
+	if (s->broken || !has_room(s))
+		return -1;
+	if (s->is_socket && n > s->window - (s->got_len - s->taken))
+		n = s->window - (s->got_len - s->taken);
+	ssize_t sent = send(fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent > 0) {
+		INVARIANT((size_t)sent <= 2 * WORLD_BYTES_MAX - s->got_len);
+		memcpy(s->got + s->got_len, bytes, (size_t)sent);
+		s->got_len += (size_t)sent;
+	}
+	return sent;
+}
+
+static inline int world_connect(int fd)
+{
+	struct side *s = side_of(fd);
+	s->was_reset = true;
+	errno = s->is_socket ? EINVAL : ENOTSOCK;
+	return -1;
+}
+
+static inline int world_shutdown(int fd, int how)
+{
+	struct side *s = side_of(fd);
+	errno = ENOTSOCK;
+	return s->is_socket ? shutdown(fd, how) : -1;
+}
+
+static inline int world_close(int fd)
+{
+	struct side *s = side_of(fd);
+	INVARIANT(!s->is_socket && fd == s->out); /* nothing else is closed before the end */
+	s->out = -1;
+	return close(fd);
+}
+
+static inline int world_getsockopt(int fd, int level, void *value, socklen_t *len)
+{
+	struct side *s = side_of(fd);
+	if (!s->is_socket || level != SOL_SOCKET)
+		return -1;
+	if (s->error == 0)
+		return getsockopt(fd, SOL_SOCKET, SO_ERROR, value, len);
+	*(int *)value = s->error;
+	s->error = 0;
+	return 0;
+}
+
+static inline int world_ioctl(int fd, int *ret_unsent)
+{
+	struct side *s = side_of(fd);
+	*ret_unsent = s->broken || s->gone ? 0 : (int)(s->got_len - s->taken);
+	return s->is_socket ? 0 : -1;
+}
+
+static inline int world_clock(struct timespec *ret_now)
+{
+	*ret_now = (struct timespec){
+		.tv_sec = world.now_us / 1000000, .tv_nsec = world.now_us % 1000000 * 1000};
+	return 0;
+}
+
+/* What poll(2) says now, and what a broken side and one that takes no more would make it say. */
+static int look(struct pollfd *fds, nfds_t count)
+{
+	int ready = 0;
+	while (poll(fds, count, 0) < 0) /* interrupted by the fuzzer's own clock */
+		INVARIANT(errno == EINTR);
+	for (nfds_t i = 0; i < count; i++) {
+		struct side *s = fds[i].fd >= 0 ? side_of(fds[i].fd) : NULL;
+		if (s && s->broken)
+			fds[i].revents = (short)((fds[i].events & (POLLIN | POLLOUT)) | POLLHUP |
+				(s->error ? POLLERR : 0));
+		else if (s && !has_room(s))
+			fds[i].revents &= (short)~POLLOUT;
+		if (s && fds[i].revents & (POLLOUT | POLLHUP | POLLERR))
+			s->polled = true;
+		ready += fds[i].revents != 0;
+	}
+	return ready;
+}
+
+/* The last entry is for the signals. Where it would sleep, the script goes on; where that is over,
+ * time does. */
+static inline int world_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *left)
+{
+	const int64_t deadline_us = left
+		? world.now_us + (int64_t)left->tv_sec * 1000000 + left->tv_nsec / 1000
+		: INT64_MAX;
+
+	INVARIANT(world.polls++ < 1000); /* each does something: a script has at most 255 acts */
+	fds[count - 1].revents = 0;
+	for (;;) {
+		const bool over = world.script == world.script_end;
+		if (!over)
+			act(*world.script++);
+		if (world.poll_error) {
+			errno = world.poll_error;
+			world.poll_error = 0;
+			world.has_failed = world.has_failed || errno != EINTR;
+			return -1;
+		}
+		if (over) {
+			finish(&world.client);
+			finish(&world.upstream);
+		}
+		int ready = look(fds, count - 1);
+		if (world.stopped || world.continued) {
+			fds[count - 1].revents = POLLIN;
+			ready++;
+		}
+		if (ready > 0)
+			return ready;
+		if (over && deadline_us > world.now_us) {
+			INVARIANT(deadline_us != INT64_MAX); /* or it waits for ever, for nobody */
+			world.now_us = deadline_us;
+		}
+		if (world.now_us >= deadline_us)
+			return 0;
+	}
+}
