@@ -29,6 +29,15 @@ static const uint64_t rights[] = {
 	0, 0x1fff, 0x3fff /* REFER */, 0x7fff /* TRUNCATE */, 0x7fff, 0xffff /* IOCTL_DEV */};
 #define VERSION_MAX (sizeof rights / sizeof rights[0] - 1)
 
+/* struct landlock_ruleset_attr as version 6 has it, for headers that are older. A longer one than the
+ * kernel knows is right while its end is zero. */
+struct ruleset {
+	uint64_t files, net, scoped;
+};
+#define SCOPES_VERSION 6
+#define SCOPE_ABSTRACT_SOCKET                                                                      \
+	1 /* none of AF_UNIX without a path, which no file's rights would bound */
+
 int files_landlock_version(void)
 {
 	long version = syscall(CREATE_RULESET, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -55,8 +64,10 @@ int files_limit(void)
 	int version = files_landlock_version();
 	if (version < 0)
 		return version;
-	const uint64_t handled = rights[version < (int)VERSION_MAX ? version : (int)VERSION_MAX];
-	int fd = (int)syscall(CREATE_RULESET, &handled, sizeof handled, 0);
+	const struct ruleset ruleset = {
+		.files = rights[version < (int)VERSION_MAX ? version : (int)VERSION_MAX],
+		.scoped = version >= SCOPES_VERSION ? SCOPE_ABSTRACT_SOCKET : 0};
+	int fd = (int)syscall(CREATE_RULESET, &ruleset, sizeof ruleset, 0);
 	if (fd < 0)
 		return -errno;
 	int error = 0;

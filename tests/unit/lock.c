@@ -19,13 +19,18 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "guard/files.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* What the process has open when the stage begins. */
-static int tcp = -1, udp = -1, listening = -1, pair[2] = {-1, -1};
+static int local = -1, tcp = -1, udp = -1, listening = -1, pair[2] = {-1, -1};
 static char file[] = "/tmp/stdsocks-lock-XXXXXX";
 static void *page;
+
+/* Where somebody listens, who was there before. */
+static struct sockaddr_un abstract = {.sun_family = AF_UNIX};
+static int landlock_version;
 
 static struct sockaddr_in loopback(uint16_t port)
 {
@@ -39,6 +44,12 @@ static void prepare(void)
 	struct sockaddr_in any = loopback(0);
 	tcp = socket(AF_INET, SOCK_STREAM, 0);
 	udp = socket(AF_INET, SOCK_DGRAM, 0);
+	landlock_version = files_landlock_version();
+	local = socket(AF_UNIX, SOCK_DGRAM, 0);
+	snprintf(abstract.sun_path + 1, sizeof abstract.sun_path - 1, "stdsocks-lock-%d",
+		(int)getpid());
+	CHECK(bind(socket(AF_UNIX, SOCK_DGRAM, 0), (struct sockaddr *)&abstract, sizeof abstract) ==
+		0);
 	listening = socket(AF_INET, SOCK_STREAM, 0);
 	CHECK(bind(listening, (struct sockaddr *)&any, sizeof any) == 0);
 	CHECK(listen(listening, 1) == 0);
@@ -171,6 +182,13 @@ static long try_send_to(void)
 {
 	struct sockaddr_in to = loopback(9);
 	return sendto(udp, "x", 1, 0, (struct sockaddr *)&to, sizeof to);
+}
+static long try_abstract(void)
+{
+	errno = EPERM; /* before version 6 of Landlock there is nothing against it */
+	return landlock_version < 6
+		? -1
+		: sendto(local, "x", 1, 0, (struct sockaddr *)&abstract, sizeof abstract);
 }
 static long try_fast_open(void)
 {
@@ -380,6 +398,7 @@ static const struct attempt {
 	{"connect", try_connect, 0, EPERM}, {"disconnect", try_disconnect, 0, 0},
 	{"bind", try_bind, 0, EPERM}, {"listen", try_listen, EPERM, EPERM},
 	{"accept", try_accept, EPERM, EPERM}, {"send to an address", try_send_to, 0, EPERM},
+	{"send to an abstract socket", try_abstract, EPERM, EPERM},
 	{"TCP fast open", try_fast_open, EPERM, EPERM}, {"sendmsg", try_sendmsg, EPERM, EPERM},
 	{"recvmsg", try_recvmsg, EPERM, EPERM}, {"send", try_send, 0, 0},
 	{"receive", try_receive, 0, 0}, {"setsockopt", try_set_option, 0, EPERM},
