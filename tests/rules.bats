@@ -1143,7 +1143,10 @@ PY
 
 @test "rules: a link to nothing in the place of the default file serves nobody" {
     world <<'PY'
+with open("/etc/passwd", encoding="utf-8") as file:
+    users = file.read()
 mount("tmpfs", "/etc", "tmpfs")
+write("/etc/passwd", users)  # for the user whom root becomes
 check(Handler().connect("127.0.0.1", CLOSED_PORT), 5)
 os.mkdir("/etc/stdsocks")
 check(Handler().connect("127.0.0.1", CLOSED_PORT), 5)
