@@ -140,6 +140,7 @@ class Session:
     record_call = "write"  # its last one in a whole session, the record_ordinal'th
 
     def __init__(self):
+        self.journal_calls = set()  # call and ordinal: its socket, and the way there
         self.listening = listener()
         self.listening.setblocking(False)
         self.port = self.listening.getsockname()[1]
@@ -448,8 +449,8 @@ def may_lose_record(session, call, ordinal):
     """Whether the call that failed was one that the record needs, and had nothing to fall back on."""
     if call in {"fstat", "newfstatat"}:  # whether standard error is the client's
         return True
-    if isinstance(session, Inetd) and call in {"socket", "connect"}:
-        return ordinal == 1
+    if isinstance(session, Inetd) and (call, ordinal) in session.journal_calls:
+        return True
     # One less where the relay had a turn less.
     return call == session.record_call and ordinal >= session.record_ordinal - 1
 
@@ -474,6 +475,8 @@ def ordinals(session):
             if match := re.match(r"(\d+) +(\w+)\(", line):
                 pid, call = match.groups()
                 counts[pid][call] += 1
+                if re.search(r"socket\(AF_UNIX, SOCK_DGRAM|journal/socket", line):
+                    session.journal_calls.add((call, counts[pid][call]))
                 if "RLIMIT_CORE" in line:  # the first call of main(); a sanitizer makes it before that, too
                     before = {pid: counts[pid] - collections.Counter({call: 1})}
     session.record_ordinal = counts[next(iter(before))][session.record_call]
