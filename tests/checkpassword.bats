@@ -270,12 +270,14 @@ witnessed() {
 @test "checkpassword: every proper prefix, extension and change of a password is refused" {
     local method
     # shellcheck disable=SC2016 # no variables
-    local password='pass wörd:$6$'
-    for method in yescrypt bcrypt sha512crypt; do
+    local password='pass wörd:$6$' methods=(yescrypt bcrypt sha512crypt)
+    # Slow, and for these none the wiser: the hash is the library's.
+    ! grep -qF __asan_init "$CHECKPASSWORD" || methods=(bcrypt)
+    for method in "${methods[@]}"; do
         user "$method" "$method" "$password"
         answer 0 "$method" "$password"
     done
-    python "$CHECKPASSWORD" "$password" yescrypt bcrypt sha512crypt <<'END'
+    python "$CHECKPASSWORD" "$password" "${methods[@]}" <<'END'
 import os, sys
 
 program, password, names = sys.argv[1], os.fsencode(sys.argv[2]), sys.argv[3:]
