@@ -86,7 +86,8 @@ PY
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
 with open("/etc/passwd", "a", encoding="ascii") as users:
-    users.write("toor:x:0:0::/:/bin/false\n")
+    users.write("toor:x:0:64999::/:/bin/false\nstays:x:4294967295:64999::/:/bin/false\n")
+    users.write("group-stays:x:64999:4294967295::/:/bin/false\ngroup-root:x:64999:0::/:/bin/false\n")
 
 def unserved(why, *options, **how):
     h = Handler(*options, **how)
@@ -98,12 +99,20 @@ def unserved(why, *options, **how):
     assert f'started as root, and cannot become {why}; "user NAME" takes another, "sandbox best-effort" stays root' in h.said(), h.said()
 
 unserved("no-such: no such user", "-o", "user no-such")
-unserved("toor: that is root, too", "-o", "user toor")
+for user in "toor", "stays", "group-stays", "group-root":
+    unserved(f"{user}: that is root, too", "-o", f"user {user}")
+    said = run(STDSOCKS, "--check", "-f", "/dev/null", "-o", f"user {user}")
+    assert f"user: {user}: that is root, too; a process that is started as root serves nobody" in said, said
+unserved("stdsocks: Operation not permitted", before=["unshare", "--user", "--map-root-user"])
 unserved("stdsocks: Operation not permitted", before=["setpriv", "--bounding-set=-setuid", "--inh-caps=-setuid"])
+unserved('stdsocks: no CAP_NET_ADMIN for "source mark"', "-o", "source mark 7",
+         before=["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"])
 assert not is_waiting(listening)
 h = Handler("-o", "user no-such", "-o", "sandbox best-effort")
 h.connected("127.0.0.1", listening)
 check(os.stat(f"/proc/{h.pid}").st_uid, 0)
+with open(f"/proc/{h.pid}/status", encoding="ascii") as status:  # but without what could be given up
+    assert "CapEff:\t0000000000000000\n" in status.read()
 PY
 }
 
@@ -171,8 +180,9 @@ h = Handler(pass_fds=spare)
 upstream = h.connected("127.0.0.1", listening)
 h.client.send(b"x")
 check(upstream.recv(1), b"x")
-kinds = sorted(os.readlink(f"/proc/{h.pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{h.pid}/fd"))
-check([kind for kind in kinds if not kind.startswith("/")], ["anon_inode", "socket", "socket", "socket"])
+found = h.descriptors()
+assert set(found) == {0, 1, 2, 3, 4} and found[0] == found[1] and found[2] == h.log, found
+check(sorted(found[fd].split(":")[0] for fd in (0, 3, 4)), ["anon_inode", "socket", "socket"])
 PY
 }
 
@@ -200,5 +210,76 @@ for death in "abort", "__stack_chk_fail":
         if relays:
             check(upstream.end()[0], b"")
             upstream.close()
+PY
+}
+
+@test "lock: nobody is asked for a password that lets nobody in, when a part of it cannot be had" {
+    need strace
+    world <<'PY'
+write("/run/program", "#!/bin/sh\necho asked >/run/asked\n")
+os.chmod("/run/program", 0o755)
+h = Handler("-o", "checkpassword /run/program", before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=seccomp:error=EPERM"])
+h.client.send(b"\x05\x01\x02\x01\x01a\x01b")
+check(h.client.end(), (b"\x05\x02\x01\x01", "fin"))
+h.client.close()
+h.over(71)
+assert not os.path.exists("/run/asked")
+PY
+}
+
+@test "lock: what was left open is closed where close_range is not to be had" {
+    need strace
+    world <<'PY'
+(listening,) = listeners("127.0.0.1")
+spare = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]
+h = Handler(pass_fds=spare, before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=close_range:error=ENOSYS"])
+upstream = h.connected("127.0.0.1", listening)
+h.client.send(b"x")
+check(upstream.recv(1), b"x")
+with open(f"/proc/{h.pid}/task/{h.pid}/children", encoding="ascii") as children:
+    (pid,) = children.read().split()
+check(sorted(os.listdir(f"/proc/{pid}/fd")), ["0", "1", "2", "3", "4"])
+PY
+}
+
+@test "lock: a client whose connection is standard error is not served where that cannot be silenced" {
+    world <<'PY'
+(listening,) = listeners("127.0.0.1")
+for mounted in b"/dev/null", b"/run/dev/null":
+    sys_call(libc.umount2, mounted, 0)
+os.unlink("/dev/null")
+h = Handler(trace=False, stderr=subprocess.STDOUT)
+check(h.connect("127.0.0.1", port_of(listening)), 1)
+check(h.client.end(), (b"", "fin"))
+h.client.close()
+h.over(71)
+PY
+}
+
+@test "lock: a file of the resolver's that cannot be found is no matter" {
+    world <<'PY'
+(listening,) = listeners("127.0.0.1")
+os.mkdir("/run/closed", 0o700)
+os.unlink("/etc/hosts")
+for there in "/run/closed/hosts", "hosts", "/dev/null/hosts":
+    os.symlink(there, "/etc/hosts")
+    h = Handler()
+    h.connected("127.0.0.1", listening).close()
+    h.client.close()
+    h.ended(END="closed")
+    os.unlink("/etc/hosts")
+PY
+}
+
+@test "lock: a name server is reached by a link-local address with the interface's name" {
+    world <<'PY'
+from dns import *
+ip("address add fe80::1/64 dev lo nodad")
+Server({"local.test": ["127.0.0.1"]}, address="fe80::1%lo")
+write("/etc/resolv.conf", "nameserver fe80::1%lo\n")
+(listening,) = listeners("127.0.0.1")
+h = Handler()
+h.connected(b"local.test", listening).close()
+h.gone()
 PY
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -44,15 +45,18 @@ int files_landlock_version(void)
 	return version < 0 ? -errno : (int)version;
 }
 
-/* A file that is not there cannot be opened later either. */
+/* A file that cannot be found cannot be opened later either. */
 static int allow_reading(int ruleset_fd, const char *path)
 {
 	struct landlock_path_beneath_attr rule = {
 		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
 		.parent_fd = open(path, O_PATH), /* nothing is executed before it is closed */
 	};
-	if (rule.parent_fd < 0)
-		return errno == ENOENT ? 0 : -errno;
+	if (rule.parent_fd < 0) {
+		bool is_nowhere =
+			errno == ENOENT || errno == EACCES || errno == ELOOP || errno == ENOTDIR;
+		return is_nowhere ? 0 : -errno;
+	}
 	long result = syscall(ADD_RULE, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 	int error = result < 0 ? -errno : 0;
 	close(rule.parent_fd);

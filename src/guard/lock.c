@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,7 +44,14 @@ int lock_enter(enum syscalls_stage stage, int checker_pid, const char **ret_part
 
 void lock_close_inherited(void)
 {
-	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+	struct rlimit limit;
+
+	if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0) == 0 ||
+		getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	/* A kernel before 5.9, or a container that does not know it. */
+	for (rlim_t fd = STDERR_FILENO + 1; fd < limit.rlim_cur; fd++)
+		close((int)fd);
 }
 
 void lock_put_kernel(struct writer *w)
@@ -58,8 +67,11 @@ void lock_put_kernel(struct writer *w)
 	if (version > 0) {
 		writer_str(w, "has version ");
 		writer_decimal(w, (uint64_t)version, 1);
-	} else {
+	} else if (version == -ENOSYS || version == -EOPNOTSUPP) {
 		writer_str(w, "is not there");
+	} else {
+		writer_str(w, "cannot be had: ");
+		writer_str(w, strerror(-version));
 	}
 }
 

@@ -8,7 +8,9 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,7 +58,7 @@ struct row {
 #define SOCKET(family, type, protocol)                                                             \
 	WHERE(socket, D, IS(0, family), IS_BUT_FOR(1, SOCK_CLOEXEC | SOCK_NONBLOCK, type),         \
 		IS(2, protocol))
-#define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
+#define UNWANTED (O_PATH | O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
 
 /* Alphabetical. A call that stands more than once may be made in each of these ways; what stands
  * nowhere, in none. The stages add up: what the second one allows, the first one has to allow. */
@@ -72,7 +74,9 @@ static const struct row table[] = {
 	ANYHOW(getpeername, D),   /* where the connection leads */
 	ANYHOW(getpid, DR),       /* a line to syslog has it */
 	ANYHOW(getsockname, D),   /* our end of it, for the reply */
-	ANYHOW(getsockopt, DR),   /* why a socket failed */
+	WHERE(getsockopt, DR, IS(1, SOL_SOCKET), IS(2, SO_ERROR)), /* why a socket failed */
+	WHERE(getsockopt, DR, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)), /* whether one is closed, before a reset */
+	WHERE(ioctl, D, IS(1, SIOCGIFINDEX)), /* a name server like fe80::1%eth0 */
 	WHERE(ioctl, DR, IS(1, TIOCOUTQ)), /* whether all was acknowledged, before a reset */
 	WHERE(mmap, D, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3) */
 #ifdef SYS_poll
@@ -88,7 +92,10 @@ static const struct row table[] = {
 	WHERE(sendto, D, HAS_NONE_OF(3, MSG_FASTOPEN)), /* which would be a connect(2) */
 	WHERE(sendto, R, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)), /* to nobody but the peer */
 	ANYHOW(setitimer, D),     /* the resolver's deadline */
-	ANYHOW(setsockopt, D),    /* keepalive and the like */
+	WHERE(setsockopt, D, IS(1, SOL_SOCKET)), /* keepalive, pace, mark, device */
+	WHERE(setsockopt, D, IS(1, IPPROTO_TCP)), /* no delay, keepalive */
+	WHERE(setsockopt, D, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)), /* the source address */
+	WHERE(setsockopt, D, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* no mapped addresses */
 	ANYHOW(shutdown, DR),     /* the end of one direction */
 	SOCKET(AF_INET, SOCK_STREAM, IPPROTO_TCP), /* upstream; not MPTCP, which is another protocol */
 	SOCKET(AF_INET6, SOCK_STREAM, IPPROTO_TCP), /* the same */
@@ -96,6 +103,7 @@ static const struct row table[] = {
 	SOCKET(AF_INET6, SOCK_STREAM, 0), /* the same */
 	SOCKET(AF_INET, SOCK_DGRAM, 0), /* DNS; whether an address is our own */
 	SOCKET(AF_INET6, SOCK_DGRAM, 0), /* the same */
+	SOCKET(AF_UNIX, SOCK_DGRAM, 0), /* what an interface's index is asked on */
 	ANYHOW(wait4, DR),        /* the checkpassword program; --hex and its translators */
 	ANYHOW(write, DR),        /* pipes; standard error */
 #ifdef __GLIBC__ /* What its resolver takes beside that. */
@@ -104,8 +112,10 @@ static const struct row table[] = {
 	WHERE(ioctl, D, IS(1, FIONREAD)), /* the size of an answer */
 	ANYHOW(lseek, D),         /* its files */
 	ANYHOW(newfstatat, D),    /* whether resolv.conf has changed */
-	WHERE(openat, D, HAS_NONE_OF(2, WRITING)), /* its files: guard/files.h */
-	ANYHOW(sendmmsg, D),      /* A and AAAA at once */
+	WHERE(openat, D, HAS_NONE_OF(2, UNWANTED)), /* its files: guard/files.h */
+	WHERE(sendmmsg, D, HAS_NONE_OF(3, MSG_FASTOPEN)), /* A and AAAA at once */
+	WHERE(setsockopt, D, IS(1, IPPROTO_IP), IS(2, IP_RECVERR)), /* that nobody listens there */
+	WHERE(setsockopt, D, IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVERR)), /* the same */
 	ANYHOW(uname, D),         /* this host's name */
 	ANYHOW(writev, D),        /* a query over TCP */
 #else /* And musl's. */
@@ -113,10 +123,12 @@ static const struct row table[] = {
 	WHERE(mprotect, D, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3), where brk(2) fails */
 	ANYHOW(munmap, D),        /* free(3) */
 #ifdef SYS_open
-	WHERE(open, D, HAS_NONE_OF(1, WRITING)), /* its files: guard/files.h */
+	WHERE(open, D, HAS_NONE_OF(1, UNWANTED)), /* its files: guard/files.h */
 #else
-	WHERE(openat, D, HAS_NONE_OF(2, WRITING)), /* the same */
+	WHERE(openat, D, HAS_NONE_OF(2, UNWANTED)), /* the same */
 #endif
+	ANYHOW(recvmsg, D),       /* an answer, since 1.2.4 */
+	WHERE(sendmsg, D, HAS_NONE_OF(2, MSG_FASTOPEN)), /* a query over TCP, since 1.2.4 */
 	SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_UDP), /* RFC 6724: which source an address would have */
 	SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP), /* the same */
 #endif

@@ -127,14 +127,15 @@ static void fill_standard_descriptors(void)
 }
 
 /* Standard error is what the client reads: whatever may yet be said there, by a C library that gives
- * up for one, goes nowhere. */
-static void silence_standard_error(void)
+ * up for one, goes nowhere. False when there is no such place. */
+static bool silence_standard_error(void)
 {
 	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
-		return;
-	dup2(fd, STDERR_FILENO);
+		return false;
+	bool right = dup2(fd, STDERR_FILENO) >= 0;
 	close(fd);
+	return right;
 }
 
 /* The connection, from who is there to its record. */
@@ -170,6 +171,9 @@ static int serve(
 }
 
 static const char config_is_wrong[] = "the configuration is wrong; stdsocks --check tells where";
+static const char no_null[] =
+	"standard error is the client's connection, and there is no /dev/null to "
+	"put in its place; StandardError=journal or 2>FILE would do";
 static const char no_checker[] =
 	"no process for the checkpassword program; a higher limit would do "
 	"(TasksMax=, LimitNOFILE=, ulimit -u, ulimit -n)";
@@ -179,17 +183,14 @@ static const char *leave_root(const struct config *config)
 {
 	static char why[256];
 	struct writer w = writer_on(why, sizeof why - 1);
-	int error = identity_leave_root(config->user, config->mark != 0);
+	const char *reason = identity_leave_root(config->user, config->mark != 0);
 
-	if (error == 0 || config->sandbox_best_effort)
+	if (!reason || config->sandbox_best_effort)
 		return NULL;
 	writer_str(&w, "started as root, and cannot become ");
 	writer_escaped(&w, config->user, strlen(config->user));
 	writer_str(&w, ": ");
-	writer_str(&w,
-		error == -ESRCH            ? "no such user"
-			: error == -EINVAL ? "that is root, too"
-					   : strerror(-error));
+	writer_str(&w, reason);
 	writer_str(&w, "; \"user NAME\" takes another, \"sandbox best-effort\" stays root");
 	return why;
 }
@@ -205,6 +206,7 @@ static void lock_in(struct session_input *input)
 
 	if (error == 0 || input->settings->config.sandbox_best_effort || input->why_not)
 		return;
+	login_over(input->login); /* nobody is asked for a password that lets nobody in */
 	writer_str(&w, "no sandbox, for want of ");
 	writer_str(&w, part);
 	writer_str(&w, ": ");
@@ -238,9 +240,12 @@ static int meet_client(const struct options *options, struct settings *settings,
 		return complain_of(not_a_client(client.kind), EXIT_USAGE);
 	struct sink sink = sink_open(options->trace || options->hex);
 	input.trace = options->trace && sink.stderr_is_ours;
-	if (!sink.stderr_is_ours)
-		silence_standard_error();
-	int error = why_not ? 0 : login_prepare(settings, &client, sink.stderr_is_ours, &login);
+	if (!sink.stderr_is_ours && !silence_standard_error() && !input.why_not) {
+		input.why_not = no_null;
+		input.error = errno;
+	}
+	int error =
+		input.why_not ? 0 : login_prepare(settings, &client, sink.stderr_is_ours, &login);
 	if (error < 0) {
 		input.why_not = no_checker;
 		input.error = -error;

@@ -482,7 +482,11 @@ static void relay(struct session *s)
 	const char *part;
 	int locked = lock_enter(SYSCALLS_RELAYING, 0, &part);
 	if (locked < 0 && !s->config->sandbox_best_effort) {
-		s->record->why = part;
+		static char why[80];
+		struct writer w = writer_on(why, sizeof why - 1);
+		writer_str(&w, "no second stage of the sandbox, for want of ");
+		writer_str(&w, part);
+		s->record->why = why;
 		peer_reset(&s->client);
 		peer_reset(&s->upstream);
 		end(s, RECORD_FAILED, RECORD_STDSOCKS, -locked);

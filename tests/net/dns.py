@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Name servers on 127.0.0.1:53 of a world: dnsmasq, and one that misbehaves as told."""
 
+import errno
 import ipaddress
 import re
 import socket
@@ -38,8 +39,8 @@ class Dnsmasq:
         with socket.socket(socket.AF_INET6 if ":" in self.address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
                 probe.bind((self.address, 53))
-            except OSError:
-                return True
+            except OSError as reason:
+                return reason.errno == errno.EADDRINUSE
         return False
 
     def asked(self):
@@ -55,12 +56,13 @@ class Server:
     of the asker). A name that is not in the table gets no answer. ASKED has every query.
     """
 
-    def __init__(self, table):
+    def __init__(self, table, address="127.0.0.1"):
         self.table = table
         self.asked = []
         self.seen = threading.Event()
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 53))
+        ((family, kind, _, _, where),) = socket.getaddrinfo(address, 53, type=socket.SOCK_DGRAM)
+        self.sock = socket.socket(family, kind)
+        self.sock.bind(where)
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):

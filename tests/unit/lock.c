@@ -204,7 +204,40 @@ static long try_sendmsg(void)
 static long try_recvmsg(void)
 {
 	struct msghdr message = {.msg_iovlen = 0};
-	return recvmsg(pair[0], &message, MSG_DONTWAIT);
+	long result = recvmsg(pair[0], &message, MSG_DONTWAIT);
+	return result < 0 && errno == EAGAIN ? 0 : result;
+}
+static long try_sendmmsg(void)
+{
+	struct sockaddr_in to = loopback(9);
+	struct iovec one = {.iov_base = "x", .iov_len = 1};
+	struct mmsghdr message = {.msg_hdr = {.msg_name = &to,
+					  .msg_namelen = sizeof to,
+					  .msg_iov = &one,
+					  .msg_iovlen = 1}};
+	return sendmmsg(tcp, &message, 1, MSG_FASTOPEN);
+}
+static long try_peer_pidfd(void)
+{
+	int fd;
+	socklen_t len = sizeof fd;
+	return getsockopt(pair[0], SOL_SOCKET, 77 /* SO_PEERPIDFD */, &fd, &len);
+}
+static long try_firewall(void)
+{
+	return setsockopt(tcp, IPPROTO_IP, 64 /* IPT_SO_SET_REPLACE */, "x", 1);
+}
+static long try_unix_datagram(void)
+{
+	return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+static long try_directory(void)
+{
+	return open("/etc", O_RDONLY | O_DIRECTORY);
+}
+static long try_path(void)
+{
+	return open("/etc/shadow", O_PATH);
 }
 static long try_send(void)
 {
@@ -374,6 +407,13 @@ static long try_int80(void)
 
 #define KILLED (-1)
 
+/* What only musl's resolver may do, while dialing. */
+#ifdef __GLIBC__
+#define OF_MUSL EPERM
+#else
+#define OF_MUSL 0
+#endif
+
 /* What comes of it: 0, it was done; an errno; -SIGSYS, the process was killed. */
 static const struct attempt {
 	const char *what;
@@ -399,8 +439,14 @@ static const struct attempt {
 	{"bind", try_bind, 0, EPERM}, {"listen", try_listen, EPERM, EPERM},
 	{"accept", try_accept, EPERM, EPERM}, {"send to an address", try_send_to, 0, EPERM},
 	{"send to an abstract socket", try_abstract, EPERM, EPERM},
-	{"TCP fast open", try_fast_open, EPERM, EPERM}, {"sendmsg", try_sendmsg, EPERM, EPERM},
-	{"recvmsg", try_recvmsg, EPERM, EPERM}, {"send", try_send, 0, 0},
+	{"TCP fast open", try_fast_open, EPERM, EPERM}, {"sendmsg", try_sendmsg, OF_MUSL, EPERM},
+	{"recvmsg", try_recvmsg, OF_MUSL, EPERM},
+	{"TCP fast open, of many", try_sendmmsg, EPERM, EPERM},
+	{"a peer's pidfd", try_peer_pidfd, EPERM, EPERM},
+	{"the firewall's rules", try_firewall, EPERM, EPERM},
+	{"a Unix datagram socket", try_unix_datagram, 0, EPERM},
+	{"open a directory", try_directory, EACCES, EPERM},
+	{"a path's descriptor", try_path, EPERM, EPERM}, {"send", try_send, 0, 0},
 	{"receive", try_receive, 0, 0}, {"setsockopt", try_set_option, 0, EPERM},
 	{"shutdown", try_shutdown, 0, 0}, {"ppoll", try_wait, 0, 0}, {"dup", try_dup, EPERM, EPERM},
 	{"F_DUPFD", try_dupfd, EPERM, EPERM}, {"pipe", try_pipe, EPERM, EPERM},
