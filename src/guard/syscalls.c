@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -143,6 +144,7 @@ static const struct row table[] = {
 /* -- As a program for the kernel. */
 
 #define PROGRAM_MAX 1024
+#define FEW_ROWS    4
 #define X32_BIT     0x40000000U
 
 struct program {
@@ -172,7 +174,8 @@ static void put_half(struct program *p, size_t offset, uint32_t mask, uint32_t v
 	if (mask == 0)
 		return;
 	put_load(p, offset);
-	put(p, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask));
+	if (mask != UINT32_MAX)
+		put(p, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask));
 	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, UINT8_MAX));
 }
 
@@ -199,6 +202,32 @@ static void put_row(struct program *p, const struct row *row)
 			p->at[i].jf = (uint8_t)(p->len - i - 1);
 }
 
+/* A search by halves: the kernel runs the program once for each number that there is, to know those that it
+ * need not ask about again, and row by row that was half of the lock's price. Rows are in the order of
+ * their numbers; the number is loaded. As deep as the rows' count has bits. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
+static void put_rows(struct program *p, const struct row *const *rows, size_t count)
+{
+	size_t middle = count / 2;
+	while (middle > 0 && rows[middle - 1]->number == rows[middle]->number)
+		middle--; /* the rows of a number stay together */
+
+	if (count <= FEW_ROWS || middle == 0) {
+		for (size_t i = 0; i < count; i++)
+			put_row(p, rows[i]);
+		put_return(p, SECCOMP_RET_ERRNO | EPERM);
+		return;
+	}
+	put(p,
+		(struct sock_filter)BPF_JUMP(
+			BPF_JMP | BPF_JGE | BPF_K, (uint32_t)rows[middle]->number, 0, 1));
+	unsigned short jump = p->len;
+	put(p, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+	put_rows(p, rows, middle);
+	p->at[jump].k = (uint32_t)(p->len - jump - 1);
+	put_rows(p, rows + middle, count - middle);
+}
+
 static void put_architecture(struct program *p)
 {
 	put_load(p, offsetof(struct seccomp_data, arch));
@@ -214,6 +243,11 @@ static void put_architecture(struct program *p)
 #endif
 }
 
+static int by_number(const void *a, const void *b)
+{
+	return (*(const struct row *const *)a)->number - (*(const struct row *const *)b)->number;
+}
+
 int syscalls_limit(enum syscalls_stage stage, int checker_pid)
 {
 	struct program p = {.len = 0};
@@ -223,13 +257,17 @@ int syscalls_limit(enum syscalls_stage stage, int checker_pid)
 		WHERE(kill, D, IS(0, (uint32_t)-checker_pid), IS(1, SIGKILL)),
 	};
 
-	put_architecture(&p);
+	const struct row *rows[sizeof table / sizeof table[0] + 2];
+	size_t count = 0;
+
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
 		if (table[i].stages & stage)
-			put_row(&p, &table[i]);
+			rows[count++] = &table[i];
 	for (size_t i = 0; checker_pid > 0 && stage == SYSCALLS_DIALING && i < 2; i++)
-		put_row(&p, &kill_checker[i]);
-	put_return(&p, SECCOMP_RET_ERRNO | EPERM);
+		rows[count++] = &kill_checker[i];
+	qsort(rows, count, sizeof(const struct row *), by_number);
+	put_architecture(&p);
+	put_rows(&p, rows, count);
 
 	const struct sock_fprog filter = {.len = p.len, .filter = p.at};
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0)
