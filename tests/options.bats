@@ -351,7 +351,7 @@ PY
     right -f /dev/null -o 'user nobody'
     [[ ${lines[1]} == 'user: nobody is there, for a process that is started as root' ]]
     right -f /dev/null -o 'user no-such'
-    [[ ${lines[1]} == 'user: no-such is not there; a process that is started as root serves nobody' ]]
+    [[ ${lines[1]} == 'user: no-such: no such user; a process that is started as root serves nobody' ]]
     right -f /dev/null
     right -f /dev/null -o 'timeout idle 2h' -o 'source 192.0.2.1' -o 'source device eth0' -o 'source mark 7' -o ''
 }

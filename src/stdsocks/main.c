@@ -127,15 +127,15 @@ static void fill_standard_descriptors(void)
 }
 
 /* Standard error is what the client reads: whatever may yet be said there, by a C library that gives
- * up for one, goes nowhere. False when there is no such place. */
-static bool silence_standard_error(void)
+ * up for one, goes nowhere. 0, or -errno. */
+static int silence_standard_error(void)
 {
 	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	bool right = dup2(fd, STDERR_FILENO) >= 0;
+		return -errno;
+	int error = dup2(fd, STDERR_FILENO) < 0 ? -errno : 0;
 	close(fd);
-	return right;
+	return error;
 }
 
 /* The connection, from who is there to its record. */
@@ -178,7 +178,7 @@ static const char no_checker[] =
 	"no process for the checkpassword program; a higher limit would do "
 	"(TasksMax=, LimitNOFILE=, ulimit -u, ulimit -n)";
 
-/* Nobody talks to strangers as root. Why nobody is served, or NULL. */
+/* Nobody is served as root. Why nobody is served, or NULL. */
 static const char *leave_root(const struct config *config)
 {
 	static char why[256];
@@ -193,6 +193,24 @@ static const char *leave_root(const struct config *config)
 	writer_str(&w, reason);
 	writer_str(&w, "; \"user NAME\" takes another, \"sandbox best-effort\" stays root");
 	return why;
+}
+
+/* What the session needs beside the client, as long as somebody is to be served. */
+static void make_ready(struct session_input *input, const struct sink *sink)
+{
+	int error = sink->stderr_is_ours ? 0 : silence_standard_error();
+	if (error < 0 && !input->why_not) {
+		input->why_not = no_null;
+		input->error = -error;
+	}
+	if (input->why_not)
+		return;
+	error = login_prepare(
+		input->login->settings, input->client, sink->stderr_is_ours, input->login);
+	if (error < 0) {
+		input->why_not = no_checker;
+		input->error = -error;
+	}
 }
 
 /* From here on the process can do no more than the first stage lets it; or nobody is served. */
@@ -240,16 +258,7 @@ static int meet_client(const struct options *options, struct settings *settings,
 		return complain_of(not_a_client(client.kind), EXIT_USAGE);
 	struct sink sink = sink_open(options->trace || options->hex);
 	input.trace = options->trace && sink.stderr_is_ours;
-	if (!sink.stderr_is_ours && !silence_standard_error() && !input.why_not) {
-		input.why_not = no_null;
-		input.error = errno;
-	}
-	int error =
-		input.why_not ? 0 : login_prepare(settings, &client, sink.stderr_is_ours, &login);
-	if (error < 0) {
-		input.why_not = no_checker;
-		input.error = -error;
-	}
+	make_ready(&input, &sink);
 	wait_prepare();
 	lock_in(&input);
 	int status = serve(&input, options, &sink);
@@ -280,12 +289,12 @@ int main(int argc, char **argv)
 		return show_check(&settings, &problem, right);
 	if (!right)
 		complain(&problem);
-	if (options.mode == MODE_EXPLAIN)
-		return right ? explain(&settings.rules, options.question) : EXIT_CONFIG;
-
 	const char *why_not = leave_root(&settings.config);
 	if (!right)
 		why_not = config_is_wrong;
+	if (options.mode == MODE_EXPLAIN)
+		return right ? explain(&settings.rules, options.question) : EXIT_CONFIG;
+
 	lock_close_inherited(); /* not before: the configuration may be one of them */
 	if (options.hex && !hexmode_enter())
 		return complain_of(strerror(errno), EXIT_SYSTEM);
