@@ -144,7 +144,8 @@ upstream = accept(listening)
 check(upstream.end()[1], "reset")
 h.process.wait(DEADLINE_S)
 check(h.process.returncode, 71)
-has(h.record(), END="failed", BYTES_UP="0", BYTES_DOWN="0")
+has(h.record(), END="failed", BYTES_UP="0", BYTES_DOWN="0", ERRNO="1")
+assert "(no second stage of the sandbox, for want of seccomp)" in h.said(), h.said()
 PY
 }
 

@@ -456,6 +456,24 @@ static bool reach(struct session *s)
 		connect_upstream(s, &list);
 }
 
+/* Down to moving bytes; or both sides are reset, for the client has its reply. */
+static bool lock_in(struct session *s)
+{
+	static char why[80] LARGE;
+	struct writer w = writer_on(why, sizeof why - 1);
+	const char *part;
+	int error = lock_enter(SYSCALLS_RELAYING, 0, &part);
+
+	if (error == 0 || s->config->sandbox_best_effort)
+		return true;
+	writer_str(&w, "no second stage of the sandbox, for want of ");
+	writer_str(&w, part);
+	s->record->why = why;
+	peer_reset(&s->client);
+	peer_reset(&s->upstream);
+	return end(s, RECORD_FAILED, RECORD_STDSOCKS, -error);
+}
+
 static void relay(struct session *s)
 {
 	struct relay r = {
@@ -479,19 +497,8 @@ static void relay(struct session *s)
 	peer_keep(&s->upstream);
 	peer_pace(&s->upstream, s->config->rate_up);
 	peer_pace(&s->client, s->config->rate_down);
-	const char *part;
-	int locked = lock_enter(SYSCALLS_RELAYING, 0, &part);
-	if (locked < 0 && !s->config->sandbox_best_effort) {
-		static char why[80];
-		struct writer w = writer_on(why, sizeof why - 1);
-		writer_str(&w, "no second stage of the sandbox, for want of ");
-		writer_str(&w, part);
-		s->record->why = why;
-		peer_reset(&s->client);
-		peer_reset(&s->upstream);
-		end(s, RECORD_FAILED, RECORD_STDSOCKS, -locked);
+	if (!lock_in(s))
 		return;
-	}
 	enum relay_end how = relay_run(&r);
 
 	const struct peer *who = how == RELAY_CLOSED || how == RELAY_BROKEN ? r.first : NULL;
