@@ -23,27 +23,16 @@ _Static_assert(CHECKER_QUESTION_MAX <= PIPE_BUF, "a question is written at once"
 
 enum { QUESTION_FD = 3, EXIT_NOT_FOUND = 127 };
 
-/* dup2(2), which a signal may interrupt. */
-static int duplicate(int fd, int as)
-{
-	int result;
-	do
-		result = dup2(fd, as);
-	while (result < 0 && errno == EINTR);
-	return result;
-}
-
 /* Every descriptor that the program gets, and no other: the client's must not be among them. */
 static bool arrange_descriptors(int question_fd, bool with_stderr)
 {
 	int null_fd = open("/dev/null", O_RDWR);
-	if (null_fd < 0 || duplicate(null_fd, STDIN_FILENO) < 0 ||
-		duplicate(null_fd, STDOUT_FILENO) < 0)
+	if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(null_fd, STDOUT_FILENO) < 0)
 		return false;
-	if (!with_stderr && duplicate(null_fd, STDERR_FILENO) < 0)
+	if (!with_stderr && dup2(null_fd, STDERR_FILENO) < 0)
 		return false;
 	int fd = question_fd == QUESTION_FD ? fcntl(QUESTION_FD, F_SETFD, 0)
-					    : duplicate(question_fd, QUESTION_FD);
+					    : dup2(question_fd, QUESTION_FD);
 	return fd >= 0 && syscall(SYS_close_range, QUESTION_FD + 1, ~0U, 0) == 0;
 }
 

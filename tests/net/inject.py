@@ -54,7 +54,7 @@ def left_out():
 
 # Calls that the kernel can interrupt (not open(2) of a file on a disk), or that may say "try again" of a
 # descriptor that does not block: then nothing at all may be different.
-INTERRUPTED = {"connect", "dup2", "dup3", "poll", "ppoll", "read", "recvfrom", "recvmsg", "sendmmsg", "sendto",
+INTERRUPTED = {"connect", "poll", "ppoll", "read", "recvfrom", "recvmsg", "sendmmsg", "sendto",
                "wait4", "write"}
 TRY_AGAIN = {"recvfrom", "sendto"}
 
