@@ -135,7 +135,7 @@ static const struct row table[] = {
 #endif
 #ifdef __SANITIZE_ADDRESS__ /* So does its own work, at siglongjmp(3) and at the end. */
 	WHERE(mmap, R, HAS_NONE_OF(2, PROT_EXEC)),
-	ANYHOW(munmap, R),
+	ANYHOW(munmap, DR),
 	ANYHOW(sigaltstack, DR),
 #endif
 };
