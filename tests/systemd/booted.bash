@@ -11,6 +11,7 @@ boot_file() {
     setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc \
         "$ROOT/tests/systemd/boot" "${STDSOCKS%/stdsocks}" >"$BOOTED.log" 2>&1 3>&- &
     echo $! >"$BOOTED.unshare"
+    disown # its end is no news
     eventually inside systemctl is-active --quiet booted.target || { cat "$BOOTED.log"; return 1; }
 }
 
