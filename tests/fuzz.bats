@@ -80,13 +80,13 @@ find_it() {
     broken_harness "$BATS_TEST_TMPDIR/broken.c"
     "${@:2}" -o "$programs/broken" "$BATS_TEST_TMPDIR/broken.c"
     said=$(timeout 80 "$ROOT/tests/fuzz/run" --programs "$programs" \
-        --work "$BATS_TEST_TMPDIR/work" --fuzzer "$1" --seconds 40 broken) || failed=$?
+        --work "$BATS_TEST_TMPDIR/fuzzed" --fuzzer "$1" --seconds 40 broken) || failed=$?
     ((failed == 1)) || fail "$said" || return
     [[ $said =~ broken:\ [0-9,]+\ executions,\ [0-9,]+/s,\ a\ finding\;\ [0-9,]+\ in\ all ]] ||
         fail "$said" || return
     path=$(sed -n 's/^  to see it again: [^ ]* //p' <<<"$said")
     [[ -f $path && $(head -c 1 "$path") == '!' ]] || fail "$said" || return
-    [[ -s $BATS_TEST_TMPDIR/work/broken/total ]]
+    [[ -s $BATS_TEST_TMPDIR/fuzzed/broken/total ]]
 }
 
 @test "fuzz: a finding of libFuzzer ends the run with its path and status 1" {

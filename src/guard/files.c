@@ -35,9 +35,9 @@ static const uint64_t rights[] = {
 struct ruleset {
 	uint64_t files, net, scoped;
 };
-#define SCOPES_VERSION 6
-#define SCOPE_ABSTRACT_SOCKET                                                                      \
-	1 /* none of AF_UNIX without a path, which no file's rights would bound */
+/* Of the scopes, which came with that version: no socket of AF_UNIX without a path, which no file's rights
+ * would bound. */
+enum { SCOPES_VERSION = 6, SCOPE_ABSTRACT_SOCKET = 1 };
 
 int files_landlock_version(void)
 {

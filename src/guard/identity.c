@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "guard/core.h"
+
 /* Sets the permitted and effective capabilities: those below 32, of which none above is wanted. */
 static int set_capabilities(uint32_t wanted)
 {
@@ -50,9 +52,7 @@ static const char *become(const struct passwd *to, bool net_admin)
 		setresgid(to->pw_gid, to->pw_gid, to->pw_gid) < 0 ||
 		setresuid(to->pw_uid, to->pw_uid, to->pw_uid) < 0)
 		return strerror(errno);
-	/* Another user has made it as dumpable as fs.suid_dumpable says. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return strerror(errno);
+	core_keep_secret(); /* again: another user is as dumpable as fs.suid_dumpable says */
 	if (net_admin && set_capabilities(CAP_TO_MASK(CAP_NET_ADMIN)) == 0)
 		return NULL;
 	if (set_capabilities(0) < 0)

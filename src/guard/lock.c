@@ -14,6 +14,12 @@
 #include "guard/files.h"
 #include "guard/identity.h"
 
+/* A kernel without Landlock has none; one that denies it to us is another matter. */
+static bool is_absent(int error)
+{
+	return error == -ENOSYS || error == -EOPNOTSUPP;
+}
+
 int lock_enter(enum syscalls_stage stage, int checker_pid, const char **ret_part)
 {
 	int error = 0;
@@ -24,8 +30,7 @@ int lock_enter(enum syscalls_stage stage, int checker_pid, const char **ret_part
 			*ret_part = "no new privileges";
 		}
 		int files = files_limit();
-		/* A kernel without Landlock has none; one that denies it to us is another matter. */
-		if (files < 0 && files != -ENOSYS && files != -EOPNOTSUPP && error == 0) {
+		if (files < 0 && !is_absent(files) && error == 0) {
 			error = files;
 			*ret_part = "Landlock";
 		}
@@ -67,7 +72,7 @@ void lock_put_kernel(struct writer *w)
 	if (version > 0) {
 		writer_str(w, "has version ");
 		writer_decimal(w, (uint64_t)version, 1);
-	} else if (version == -ENOSYS || version == -EOPNOTSUPP) {
+	} else if (is_absent(version)) {
 		writer_str(w, "is not there");
 	} else {
 		writer_str(w, "cannot be had: ");

@@ -213,6 +213,11 @@ class Handler:
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
             return stat.read().rpartition(")")[2].split()[0]
 
+    def status(self):
+        """Names and values of proc_pid_status(5)."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as lines:
+            return dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+
     def descriptors(self):
         """What it has open: number and link."""
         found = {}
