@@ -4,15 +4,14 @@
 #include "record/sink.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "record/datagram.h"
 #include "wire/large.h"
 
 #define FACILITY_DAEMON 3 /* RFC 5424 s6.2.1 */
@@ -37,29 +36,6 @@ static bool is_ours(int fd)
 		!is_same_file(&own, STDOUT_FILENO);
 }
 
-/* Connects to a datagram socket's path: now, for later the lock forbids it. */
-static bool connect_path(int fd, const char *path)
-{
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	memcpy(to.sun_path, path, strlen(path) + 1);
-	int result;
-	do
-		result = connect(fd, (const struct sockaddr *)&to, sizeof to);
-	while (result < 0 && errno == EINTR);
-	return result == 0;
-}
-
-/* A socket, but not where standard input, output or error was closed: it would be taken for the client. */
-static int datagram_socket(void)
-{
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || fd > STDERR_FILENO)
-		return fd;
-	int above = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	close(fd);
-	return above;
-}
-
 struct sink sink_open(bool want_stderr)
 {
 	bool is_terminal = isatty(STDERR_FILENO);
@@ -71,11 +47,11 @@ struct sink sink_open(bool want_stderr)
 
 	int fd = datagram_socket();
 	sink.fd = fd;
-	if (fd >= 0 && connect_path(fd, "/run/systemd/journal/socket")) {
+	if (fd >= 0 && datagram_connect(fd, "/run/systemd/journal/socket")) {
 		sink.kind = SINK_JOURNAL;
 		return sink;
 	}
-	if (fd >= 0 && connect_path(fd, "/dev/log")) {
+	if (fd >= 0 && datagram_connect(fd, "/dev/log")) {
 		sink.kind = SINK_SYSLOG;
 		return sink;
 	}
