@@ -135,7 +135,7 @@ FUZZ_FAST =
 
 # What the harnesses are linked with. That of the session includes the rest, for calls of its own.
 fuzzed = $(wildcard src/wire/*.c src/policy/*.c)
-%/session: fuzzed += src/record/record.c src/net/checker.c $(addprefix src/stdsocks/,file.c login.c settings.c)
+%/session: fuzzed += $(addprefix src/record/,datagram.c record.c) src/net/checker.c $(addprefix src/stdsocks/,file.c login.c settings.c)
 trap = -fsanitize=undefined -fsanitize-trap=undefined
 ifeq ($(FUZZER),afl)
 fuzz_cc = AFL_QUIET=1 afl-clang-fast -fsanitize=fuzzer $(trap)

@@ -17,6 +17,7 @@ load net/world
 from calls import *
 from dns import *
 from logs import *
+from notify import *
 
 handlers = []
 
@@ -33,11 +34,14 @@ def relayed(h, host, listening):
     check(h.client.recv(4), b"down")
     return upstream
 
+def traced(h):
+    with open(h.calls, encoding="utf-8", errors="replace") as log:
+        return log.read()
+
 def goes_on(h):
     """It is stopped in a wait, and waits again."""
     h.stops_and_goes_on()
-    with open(h.calls, encoding="utf-8", errors="replace") as log:
-        return " restart_syscall(" in log.read()
+    return " restart_syscall(" in traced(h)
 
 def closed(h, upstream):
     upstream.close()
@@ -76,6 +80,23 @@ for asks in True, False:
         h.client.close()
     h.over()
     reader.all()
+# Who wants to know the status: there is room for it, none, and nobody any more; or there never was anybody.
+manager = Manager()
+h = begin(env=told(manager.where))
+upstream = relayed(h, "127.0.0.1", four)
+settles(manager, ".*")
+manager.fill()
+for error in "EAGAIN", "ECONNREFUSED":
+    h.client.send(b"more")
+    check(upstream.recv(4), b"more")
+    eventually(lambda: re.search(rf"sendto\(.* {error} ", traced(h)), "it has tried to say more")
+    manager.sock.close()
+closed(h, upstream)
+for where in manager.where, "@nobody":
+    h = begin(env=told(where, SYSTEMD_EXEC_PID="1"))
+    closed(h, relayed(h, "127.0.0.1", four))
+h = begin(env=told(Manager().where, SYSTEMD_EXEC_PID="1"))
+closed(h, relayed(h, "127.0.0.1", four))
 # Names, over IPv4 and IPv6 to the name server, from the hosts' file, when the process was stopped meanwhile, and without an answer.
 h = begin()
 closed(h, relayed(h, b"both.test", six))

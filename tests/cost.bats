@@ -23,6 +23,21 @@ setup() {
     ((calls > 10 && calls <= 50))
 }
 
+@test "cost: two system calls more where somebody wants to know the status" {
+    local calls more manager=@$BATS_TEST_TMPDIR
+    start manager "$PYTHON" -c '
+import socket, sys, threading
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind("\0" + sys.argv[1][1:])
+print("bound", flush=True)
+threading.Event().wait()' "$manager"
+    wait_line "$(log manager)" bound
+    calls=$(count syscalls)
+    more=$(NOTIFY_SOCKET=$manager count syscalls)
+    echo "$calls and $more system calls"
+    ((more == calls + 2))
+}
+
 @test "cost: at most 45 minor faults from exec to the reply" {
     local faults
     faults=$(count minor_faults)

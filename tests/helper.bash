@@ -14,7 +14,7 @@ PATH=$PATH:/usr/sbin:/sbin
 for folder in "$PEERS"/*/usr/sbin "$PEERS"/*/usr/bin; do
     PATH=$PATH:$folder
 done
-unset folder LAUNCH http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
+unset folder LAUNCH NOTIFY_SOCKET SYSTEMD_EXEC_PID http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
 export PATH LC_ALL=C PYTHONPATH=$TOOLS PYTHONDONTWRITEBYTECODE=1
 export BATS_TEST_TIMEOUT=90
 

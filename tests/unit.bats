@@ -72,6 +72,10 @@ unit() {
     unit record
 }
 
+@test "record/status: every part of the line at its edges, and harmless whatever a client sent" {
+    unit status
+}
+
 @test "unit: every program is run by a suite" {
     local source
     for source in "$ROOT"/tests/unit/*.c; do

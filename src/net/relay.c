@@ -81,60 +81,64 @@ static bool note_first(struct relay *r)
 	return r->first != NULL;
 }
 
-/* The loop of the relay: 0 when both flows are closed, else what wait_poll() said. */
-static int move_bytes(struct relay *r, int64_t lifetime_deadline_us)
+/* The loop of the relay: 0 when both flows are closed, -EAGAIN for a tick, else what wait_poll() said. */
+static int move_bytes(struct relay *r)
 {
-	int64_t moved_us = clock_now_us();
-
 	while (r->up.state != FLOW_CLOSED || r->down.state != FLOW_CLOSED) {
+		/* While there is always something ready, wait_poll() never says that it is late. */
+		if (r->moved_us >= r->lifetime_deadline_us)
+			return -ETIMEDOUT;
+		if (r->moved_us >= r->tick_us && !r->tick_waits)
+			return -EAGAIN;
 		struct pollfd fds[5];
 		flow_want(&r->up, fds);
 		flow_want(&r->down, fds + 2);
-		int64_t idle_us = r->first ? r->half_closed_us : r->idle_us;
-		int64_t deadline_us = clock_after(moved_us, idle_us);
-		if (deadline_us > lifetime_deadline_us)
-			deadline_us = lifetime_deadline_us;
-		int ready = wait_poll(fds, 4, deadline_us);
+		int64_t end_us =
+			clock_after(r->moved_us, r->first ? r->half_closed_us : r->idle_us);
+		if (end_us > r->lifetime_deadline_us)
+			end_us = r->lifetime_deadline_us;
+		bool ticks = r->tick_us < end_us && !r->tick_waits;
+		int ready = wait_poll(fds, 4, ticks ? r->tick_us : end_us);
 		if (ready < 0)
-			return ready;
+			return ready == -ETIMEDOUT && ticks ? -EAGAIN : ready;
 
 		bool up_moved = flow_turn(&r->up, fds), down_moved = flow_turn(&r->down, fds + 2);
 		flow_settle(&r->up);
 		flow_settle(&r->down);
 		bool half_closes = !r->first && note_first(r);
-		if (up_moved || down_moved || half_closes)
-			moved_us = clock_now_us();
-		/* While there is always something ready, wait_poll() never says it. */
-		if (moved_us >= lifetime_deadline_us)
-			return -ETIMEDOUT;
+		if (up_moved || down_moved || half_closes) {
+			r->moved_us = clock_now_us();
+			r->tick_waits = false;
+		}
 	}
 	return 0;
 }
 
 /* A broken peer's bytes have all been handed to the kernel: waits until the other one has them, for the
  * reset that follows. */
-static void await_delivery(
-	struct relay *r, struct peer *broken, struct peer *other, int64_t lifetime_deadline_us)
+static void await_delivery(struct relay *r, struct peer *broken, struct peer *other)
 {
 	if (!broken->error)
 		return;
 	if (!r->first->error)
 		r->first = broken;
 	int64_t deadline_us = clock_after(clock_now_us(), r->half_closed_us);
-	peer_flush(other, deadline_us < lifetime_deadline_us ? deadline_us : lifetime_deadline_us);
+	peer_flush(other,
+		deadline_us < r->lifetime_deadline_us ? deadline_us : r->lifetime_deadline_us);
 }
 
 enum relay_end relay_run(struct relay *r)
 {
 	struct peer *client = r->up.from, *upstream = r->down.from;
-	int64_t lifetime_deadline_us = clock_after(clock_now_us(), r->lifetime_us);
-	int result = move_bytes(r, lifetime_deadline_us);
+	int result = move_bytes(r);
 
+	if (result == -EAGAIN)
+		return RELAY_TICK;
 	if (result == 0 && !client->error && !upstream->error)
 		return RELAY_CLOSED;
 	if (result == 0) {
-		await_delivery(r, client, upstream, lifetime_deadline_us);
-		await_delivery(r, upstream, client, lifetime_deadline_us);
+		await_delivery(r, client, upstream);
+		await_delivery(r, upstream, client);
 	}
 	/* It ends in the middle: nobody shall take that for a whole stream. Who broke may well be there
 	 * still, where it was the kernel that failed. */
@@ -146,7 +150,7 @@ enum relay_end relay_run(struct relay *r)
 		return RELAY_STOPPED;
 	if (result != -ETIMEDOUT)
 		return RELAY_FAILED;
-	if (clock_now_us() >= lifetime_deadline_us)
+	if (clock_now_us() >= r->lifetime_deadline_us)
 		return RELAY_LIFETIME;
 	return r->first ? RELAY_HALF_CLOSED : RELAY_IDLE;
 }

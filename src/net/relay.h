@@ -28,14 +28,20 @@ enum relay_end {
 	RELAY_HALF_CLOSED, /* the same */
 	RELAY_LIFETIME,    /* the same */
 	RELAY_STOPPED,     /* a signal: the same */
-	RELAY_FAILED       /* the kernel failed us: the same */
+	RELAY_FAILED,      /* the kernel failed us: the same */
+	RELAY_TICK         /* no end: tick_us is past, and relay_run() can be called again */
 };
 
 struct relay {
-	struct flow up, down; /* from client to upstream; from upstream to client */
-	int64_t idle_us, half_closed_us, lifetime_us; /* INT64_MAX: none */
+	struct flow up, down;            /* from client to upstream; from upstream to client */
+	int64_t idle_us, half_closed_us; /* INT64_MAX: none */
+	int64_t lifetime_deadline_us;    /* the same */
+	int64_t moved_us;                /* when something moved last; set to when it begins */
+	/* When the caller wants to look at it, INT64_MAX: never; if it waits, not before something has moved. */
+	int64_t tick_us;
+	bool tick_waits;
 	const struct peer *first; /* set by relay_run(): who ended first, or broke; NULL: neither */
 };
 
-/* Runs until the end. up.from and down.to are the client, up.to and down.from the upstream. */
+/* Runs until the end, or until a tick. up.from and down.to are the client, up.to and down.from the upstream. */
 enum relay_end relay_run(struct relay *relay);

@@ -259,10 +259,12 @@ static int meet_client(const struct options *options, struct settings *settings,
 	struct sink sink = sink_open(options->trace || options->hex);
 	input.trace = options->trace && sink.stderr_is_ours;
 	make_ready(&input, &sink);
+	struct status status = status_open();
+	input.status = &status;
 	wait_prepare();
 	lock_in(&input);
-	int status = serve(&input, options, &sink);
-	return right ? status : EXIT_CONFIG;
+	int exit_status = serve(&input, options, &sink);
+	return right ? exit_status : EXIT_CONFIG;
 }
 
 int main(int argc, char **argv)

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "net/client.h"
-#include "record/record.h"
+#include "record/status.h"
 #include "stdsocks/login.h"
 
 struct session_input {
@@ -15,6 +15,7 @@ struct session_input {
 	const struct client *client;
 	int64_t start_us; /* of the process: the handshake's deadline counts from here */
 	bool trace;       /* show each message on standard error */
+	struct status *status;
 };
 
 /* Serves the client on descriptors 0 and 1 until the connection is over and fills *ret_record, whose

@@ -31,6 +31,10 @@
 #include "net/relay.c"
 #include "net/wait.c"
 #include "stdsocks/session.c"
+#undef send
+#define send(fd, bytes, len, flags) hear_status(fd, bytes, len)
+static ssize_t hear_status(int fd, const char *bytes, size_t len);
+#include "record/status.c"
 #include "wire/annotate.h"
 
 /* In every password that counts: it may be seen nowhere, nor may its bytes. */
@@ -49,6 +53,10 @@ static struct {
 	bool has_dialled, has_locked;
 	bool secret_counts; /* it stands in what the client says once, and there in a password */
 	struct rule_facts facts;
+	struct status status;
+	int64_t told_us; /* when a status was told last; at first, when the relay began */
+	char told[STATUS_MAX];
+	size_t told_len; /* but for the age */
 } given;
 
 static bool has_secret(const void *bytes, size_t len)
@@ -72,6 +80,7 @@ int lock_enter(enum syscalls_stage stage, int checker_pid, const char **ret_part
 {
 	INVARIANT(stage == SYSCALLS_RELAYING && checker_pid == 0 && given.has_dialled);
 	given.has_locked = true;
+	given.told_us = world.now_us;
 	*ret_part = "lock";
 	return given.fails_to_lock ? -EPERM : 0;
 }
@@ -131,6 +140,31 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 	*ret_remote = list->addrs[0];
 	*ret_local = given.dialled & 1 ? *ret_remote : addr_of(ADDR_IPV4, "\x7f\0\0\1", 4, 4711);
 	return world.upstream.in;
+}
+
+#define STATUS_FD 1000
+
+/* Somebody who wants to know how it goes, and is told nothing that is not new, nor too often; at times there is
+ * no room, or nobody any more. */
+static ssize_t hear_status(int fd, const char *bytes, size_t len)
+{
+	static const char start[] = "STATUS=";
+
+	INVARIANT(fd == STATUS_FD && given.has_locked && len > strlen(start));
+	INVARIANT(memcmp(bytes, start, strlen(start)) == 0 && fuzz_is_harmless(bytes, len, false));
+	INVARIANT(!given.secret_counts || !has_secret(bytes, len));
+	INVARIANT(world.now_us - given.told_us >= STATUS_PAUSE_US);
+	given.told_us = world.now_us;
+	if (world.now_us / STATUS_PAUSE_US % 5 == 4) {
+		errno = world.now_us / STATUS_PAUSE_US % 2 ? EAGAIN : ECONNREFUSED;
+		return -1;
+	}
+	while (len > 0 && bytes[len - 1] != ' ')
+		len--;
+	INVARIANT(len != given.told_len || memcmp(bytes, given.told, len) != 0);
+	memcpy(given.told, bytes, len);
+	given.told_len = len;
+	return (ssize_t)len;
 }
 
 /* -- What came of it. */
@@ -412,8 +446,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const size_t windows[] = {SIZE_MAX, 1, 5, 100};
 	struct reader in = reader_of(data, size);
-	struct session_input input = {
-		.settings = &given.settings, .login = &given.login, .client = &given.client};
+	struct session_input input = {.settings = &given.settings,
+		.login = &given.login,
+		.client = &given.client,
+		.status = &given.status};
 
 	if (size > WORLD_BYTES_MAX)
 		return 0;
@@ -425,6 +461,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t how = reader_u8(&in);
 	input.trace = how & 1;
 	input.why_not = (how & 6) == 6 ? "said the input" : NULL;
+	given.status.fd = how & 8 ? STATUS_FD : -1;
 	world.client.window = windows[how >> 4 & 3];
 	world.upstream.window = windows[how >> 6];
 	const size_t script_len = reader_u8(&in), client_len = reader_u16(&in);
