@@ -1,0 +1,329 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# What an operator sees of connections, with the tools of a booted systemd: systemctl status and journalctl.
+
+load helper
+load net/world
+load systemd/booted
+
+setup_file() {
+    boot_file
+    # As the README has it.
+    inside systemd-sysusers
+    inside systemctl daemon-reload
+    inside journalctl --update-catalog
+    inside systemctl start stdsocks.socket
+    inside mkdir -p /etc/stdsocks
+}
+
+teardown_file() {
+    stop_file
+}
+
+setup() {
+    configure 'allow to any'
+}
+
+teardown() {
+    shown_when_failed
+}
+
+# configure LINE... - what the next connections find.
+configure() {
+    printf '%s\n' "$@" | inside tee /etc/stdsocks/stdsocks.conf >/dev/null
+}
+
+# login_users NAME:SECRET... - those whom "users /etc/stdsocks/users" lets in.
+login_users() {
+    printf '%s\n' "$@" | inside tee /etc/stdsocks/users >/dev/null
+    inside chown stdsocks /etc/stdsocks/users
+    inside chmod 600 /etc/stdsocks/users
+}
+
+# none_refused - systemd has got no status from somebody who was not to send one.
+none_refused() {
+    local said
+    said=$(inside journalctl -q _PID=1)
+    [[ $said == *stdsocks.socket* && $said != *'notification message'* ]] || fail "$said"
+}
+
+# python_operator <SCRIPT [ARGUMENT]... - python_inside, with what stands below at hand as well.
+python_operator() {
+    {
+        cat <<'END'
+import json
+
+
+def records(*matches, count=1):
+    """What journalctl finds, once it is so many records; they come when they come."""
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        said = say("journalctl", "-q", "-a", "-o", "json", *matches)
+        found = [json.loads(line) for line in said.splitlines()]
+        if len(found) >= count or time.monotonic() > deadline:
+            check((matches, len(found)), (matches, count))
+            return found
+        time.sleep(0.05)
+
+
+def asked(message, answer):
+    """A client that says all it has to say at once, and hears that answer and the end; its port."""
+    one = client()
+    port = one.sock.getsockname()[1]
+    one.send(message)
+    check(one.recv(len(answer)), answer)
+    one.end()
+    one.close()
+    return port
+
+
+def login(name, password=b"wrong"):
+    return b"\x05\x01\x02\x01" + bytes([len(name)]) + name + bytes([len(password)]) + password
+
+
+def named(name, port):
+    return b"\x05\x01\x00\x03" + bytes([len(name)]) + name + struct.pack(">H", port)
+
+
+def escaped(name):
+    """stdsocks(8), RECORD."""
+    short = {9: r"\t", 10: r"\n", 13: r"\r", 34: r"\"", 92: r"\\"}
+    return "".join(short.get(byte, chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}") for byte in name)
+END
+        cat
+    } | python_inside "$@"
+}
+
+@test "journal: systemctl status says what a connection is while it lives" {
+    python_operator <<'PY'
+def status_of(one):
+    ending = f":{one.sock.getsockname()[1]}.service"
+    (unit,) = (unit for unit in instances() if unit.endswith(ending))
+    return unit, say("systemctl", "show", "--property=StatusText", "--value", unit).strip()
+
+def becomes(one, pattern):
+    deadline = time.monotonic() + DEADLINE_S
+    while not re.fullmatch(pattern, status_of(one)[1]):
+        assert time.monotonic() < deadline, f"{status_of(one)} is not {pattern}"
+        time.sleep(0.05)
+
+one, upstream = served()
+other, its_upstream = served()
+where = upstream.sock.getsockname()[1]
+one.send(pattern(3412))
+upstream.recv(3412)
+upstream.send(pattern(121000))
+one.recv(121000)
+becomes(one, rf"127\.0\.0\.1 -> 127\.0\.0\.1:{where}, 3\.4K up, 121K down, \d+s")
+becomes(other, rf"127\.0\.0\.1 -> 127\.0\.0\.1:{its_upstream.sock.getsockname()[1]}, 0 up, 0 down, \d+s")
+unit, text = status_of(one)
+said = say("systemctl", "status", "stdsocks@*")
+assert f'Status: "{text}"' in said and f'Status: "{status_of(other)[1]}"' in said, said
+# It is said by a user without rights, from behind its lock.
+pid = say("systemctl", "show", "--property=MainPID", "--value", unit).strip()
+with open(f"/proc/{pid}/status", encoding="ascii") as lines:
+    words = dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+check([words["Seccomp"], words["CapEff"], words["Uid"].split()[1]], ["2", "0" * 16, say("id", "-u", "stdsocks").strip()])
+for end in one, upstream, other, its_upstream:
+    end.close()
+PY
+    none_refused
+}
+
+# inetd is such a service, and its children inherit what is meant for it alone.
+@test "journal: systemd has no message to refuse when the manager of another service started it" {
+    need socat
+    inside systemd-run --quiet --unit=superserver --property=NotifyAccess=main \
+        socat TCP-LISTEN:1081,fork,reuseaddr EXEC:/usr/local/bin/stdsocks,nofork
+    python_operator <<'PY'
+def reachable():
+    with contextlib.suppress(ConnectionRefusedError):
+        return Peer(socket.create_connection(("127.0.0.1", 1081), DEADLINE_S))
+
+deadline = time.monotonic() + DEADLINE_S
+while not (one := reachable()):
+    assert time.monotonic() < deadline, "socat does not listen"
+    time.sleep(0.02)
+with listener() as listening:
+    open_through(one, "127.0.0.1", listening.getsockname()[1])
+    upstream = accept(listening)
+time.sleep(1.5)  # beyond the time of a first message: an observation, not a synchronisation
+at = one.sock.getsockname()[1]
+one.close()
+upstream.close()
+(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
+assert int(record["STDSOCKS_TOTAL_USEC"]) > 1500000
+PY
+    inside systemctl stop superserver
+    none_refused
+}
+
+@test "journal: all fields of the manual arrive, of those who are served and of those who are not" {
+    local names
+    names=$(sed -n 's/^\.It Ev //p' "$ROOT/man/stdsocks.8" | tr -d ' ' | tr , '\n' | grep -E '^(STDSOCKS_|ERRNO|MESSAGE_ID)')
+    (($(wc -l <<<"$names") >= 20))
+    configure 'auth none password' 'users /etc/stdsocks/users' 'deny port 4712' 'allow to any at any'
+    login_users alice:secret
+    # shellcheck disable=SC2086 # one word each
+    python_operator $names <<'PY'
+with listener() as listening:
+    where = listening.getsockname()[1]
+    one = client()
+    at = one.sock.getsockname()[1]
+    one.send(login(b"alice", b"secret") + named(b"localhost", where))
+    check(one.recv(8)[:6], b"\x05\x02\x01\x00\x05\x00")
+    one.recv(6)
+    upstream = accept(listening)
+one.send(b"question")
+upstream.recv(8)
+upstream.send(b"the answer")
+upstream.fin()
+check(one.recv(10), b"the answer")
+one.close()
+upstream.close()
+(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
+wanted = {
+    "CLIENT": "127.0.0.1", "CLIENT_PORT": str(at), "USER": "alice", "COMMAND": "CONNECT", "DST": "localhost", "DST_PORT": str(where),
+    "REACHED": "127.0.0.1", "REACHED_PORT": str(where), "REPLY": "0", "BYTES_UP": "8", "BYTES_DOWN": "10", "END": "closed", "CLOSED_BY": "upstream"}
+check({name: record.get(f"STDSOCKS_{name}") for name in wanted}, wanted)
+check([record[name] for name in ("MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "_UID")],
+      ["676b8ea6ab824ca18b7b99a8399ac688", "5", "stdsocks", say("id", "-u", "stdsocks").strip()])
+assert record["MESSAGE"].startswith(f"127.0.0.1:{at} user alice CONNECT localhost:{where} at 127.0.0.1: closed by upstream, "), record
+seen = set(record)
+at = asked(GREETING + request("127.0.0.1", 4712), CHOSEN + b"\x05\x02")
+(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
+check([record.get(f"STDSOCKS_{name}") for name in ("END", "RULE", "REPLY")], ["refused", "/etc/stdsocks/stdsocks.conf:3", "2"])
+assert record["STDSOCKS_REMEDY"].startswith("allow from 127.0.0.1 "), record
+seen |= set(record)
+at = asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05")
+(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
+check([record.get(name) for name in ("STDSOCKS_END", "ERRNO")], ["refused", "111"])
+seen |= set(record)
+check({name for name in seen if name.startswith("STDSOCKS_") or name in ("ERRNO", "MESSAGE_ID")}, set(sys.argv[1:]))
+PY
+}
+
+@test "journal: the record of every connection arrives, once, when there are hundreds at a time" {
+    python_operator <<'PY'
+PORT = 4713  # nobody listens there
+clients = [client() for _ in range(300)]
+for one in clients:
+    one.send(GREETING + request("127.0.0.1", PORT))
+ports = {str(one.sock.getsockname()[1]) for one in clients}
+for one in clients:
+    one.sock.settimeout(50)  # a busy machine takes its time for hundreds of processes
+    check(one.recv(4), CHOSEN + b"\x05\x05")
+    one.end()
+    one.close()
+found = records(f"STDSOCKS_DST_PORT={PORT}", count=300)
+check({record["STDSOCKS_CLIENT_PORT"] for record in found}, ports)
+check(len({record["_PID"] for record in found}), 300)
+PY
+}
+
+@test "journal: records are found by one field, by several, and by one of several" {
+    configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any'
+    login_users carol:secret
+    python_operator <<'PY'
+offer = {"carol": login(b"carol", b"secret"), "nobody": GREETING, "wrong": login(b"carol")}
+reply = {"carol": b"\x05\x02\x01\x00\x05\x05", "nobody": b"\x05\x00\x05\x05", "wrong": b"\x05\x02\x01\x01"}
+at = {}
+for who in offer:
+    for port in 4720, 4721:
+        at[who, port] = str(asked(offer[who] + request("127.0.0.1", port), reply[who]))
+
+def find(*matches, those):
+    found = records(*matches, count=len(those))
+    check({record["STDSOCKS_CLIENT_PORT"] for record in found}, {at[one] for one in those})
+
+carol = [("carol", 4720), ("carol", 4721)]
+wrong = [("wrong", 4720), ("wrong", 4721)]
+find("STDSOCKS_USER=carol", "STDSOCKS_DST_PORT=4721", those=carol[1:])
+find("STDSOCKS_USER=carol", those=carol + wrong)
+find("STDSOCKS_USER=carol", "STDSOCKS_END=login-failed", those=wrong)
+find("STDSOCKS_DST_PORT=4720", those=[("carol", 4720), ("nobody", 4720)])
+find("STDSOCKS_DST_PORT=4720", "STDSOCKS_DST_PORT=4721", those=carol + [("nobody", 4720), ("nobody", 4721)])
+find("STDSOCKS_DST_PORT=4720", "+", "STDSOCKS_END=login-failed", those=[("carol", 4720), ("nobody", 4720), *wrong])
+find("-t", "stdsocks", "MESSAGE_ID=dabd9aa38022419e8b57bfe5028c7661", "ERRNO=111", "STDSOCKS_DST_PORT=4721", those=[("carol", 4721), ("nobody", 4721)])
+find("_UID=" + say("id", "-u", "stdsocks").strip(), "STDSOCKS_USER=carol", "STDSOCKS_REPLY=5", those=carol)
+check(say("journalctl", "-q", "STDSOCKS_USER=caro"), "")
+PY
+}
+
+@test "journal: journalctl -x explains each kind of record, and leaves no field open" {
+    local kinds=()
+    mapfile -t kinds < <(sed -n 's/^#define ID_[A-Z_]* *"\([0-9a-f]*\)"$/\1/p' "$ROOT/src/record/record.c")
+    ((${#kinds[@]} == 3))
+    inside mkdir -p /run/systemd/system/stdsocks@.service.d
+    python_operator "${kinds[@]}" <<'PY'
+def explained(at, *lines):
+    """What -x says of a client's record: these lines, and nothing that is still a field's name in capitals."""
+    (record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
+    said = say("journalctl", "-q", "-x", f"STDSOCKS_CLIENT_PORT={at}")
+    for line in ("Defined-By: stdsocks", "Documentation: man:stdsocks(8)", *lines):
+        assert f"-- {line}" in said, f"no {line!r} in {said}"
+    assert "@" not in said, said
+    open_fields = set(re.findall(r"(?<!\()\b(?:STDSOCKS_[A-Z_]+|ERRNO)\b(?!\))", said))
+    assert not open_fields, f"{open_fields} in {said}"
+    return record["MESSAGE_ID"]
+
+one, upstream = served()
+at, where = one.sock.getsockname()[1], upstream.sock.getsockname()[1]
+one.send(b"12345")
+upstream.recv(5)
+one.close()
+upstream.close()
+ids = [explained(at, "Subject: A SOCKS connection was served", "The client 127.0.0.1 asked for CONNECT to 127.0.0.1",
+                 f"port {where} and was connected to 127.0.0.1.", "5 bytes went up to the destination, 0 came down.",
+                 "The connection ended like this: closed (by: client).")]
+at = asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05")
+ids.append(explained(at, "Subject: A SOCKS client was not served", "The client 127.0.0.1 was not connected to anything.", "The reason in a word: refused."))
+at = asked(b"GET / HTTP/1.0\r\n\r\n", b"\x05\xff")  # little is known of this one
+check(explained(at, "The reason in a word: not-socks5."), ids[1])
+with open("/run/systemd/system/stdsocks@.service.d/few.conf", "w", encoding="ascii") as drop_in:
+    drop_in.write("[Service]\nLimitNOFILE=5\n")
+say("systemctl", "daemon-reload")
+at = asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x01")
+ids.append(explained(at, "Subject: A SOCKS connection failed for want of something on this host",
+                     "The system refused stdsocks what it needed to serve 127.0.0.1."))
+check(ids, sys.argv[1:])
+PY
+    inside rm -r /run/systemd/system/stdsocks@.service.d
+    inside systemctl daemon-reload
+}
+
+@test "journal: every byte in a user's name or in a destination is harmless, and can be searched for" {
+    configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any'
+    login_users alice:secret
+    python_operator <<'PY'
+every = bytes(range(256))
+names = [b" " + bytes([byte]) + b"-" for byte in range(256)]  # none is a host's: nothing is looked up
+names += [every[:255], every[1:], b"\xff" * 255, b"\n" * 255, b"\0", b" x\nMESSAGE=forged\nPRIORITY=0\n_PID=1",
+          b" @STDSOCKS_CLIENT@ %s%n", b" MESSAGE\n\x01\0\0\0\0\0\0\0x\n", "caf\u00e9 \u202e".encode(), b"\xc3\x28 \xed\xa0\x80"]
+PORT = 4730
+since = f"--since=@{time.time():.6f}"
+ports = {}
+for name in names:
+    ports["USER", name] = asked(login(name), b"\x05\x02\x01\x01")
+    ports["DST", name] = asked(GREETING + named(name, PORT), CHOSEN + b"\x05\x04")
+users = records("STDSOCKS_END=login-failed", since, count=len(names))
+hosts = records(f"STDSOCKS_DST_PORT={PORT}", count=len(names))
+for field, found in ("USER", users), ("DST", hosts):
+    for record in found:
+        for name, value in record.items():
+            assert isinstance(value, str) and value.isascii() and value.isprintable(), (name, value)
+        check(record["PRIORITY"], "5")
+    check({record["STDSOCKS_CLIENT_PORT"]: record[f"STDSOCKS_{field}"] for record in found},
+          {str(ports[field, name]): escaped(name) for name in names})
+# A name as it stands in the record finds it; every tenth, and all of the odd ones.
+for name in names[:256:10] + names[256:]:
+    for field in "USER", "DST":
+        found = records(f"STDSOCKS_{field}={escaped(name)}", *([f"STDSOCKS_DST_PORT={PORT}"] if field == "DST" else ["STDSOCKS_END=login-failed"]))
+        check(found[0]["STDSOCKS_CLIENT_PORT"], str(ports[field, name]))
+# A line each, for people, too.
+said = say("journalctl", "-q", "-a", f"STDSOCKS_DST_PORT={PORT}")
+assert said.isascii() and said.replace("\n", "").isprintable(), "a terminal would obey it"
+check(len(said.splitlines()), len(names))
+assert "@STDSOCKS_CLIENT@ %s%n" in say("journalctl", "-q", "-x", "STDSOCKS_DST= @STDSOCKS_CLIENT@ %s%n")
+PY
+}
