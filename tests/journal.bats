@@ -178,7 +178,7 @@ one.send(b"question")
 upstream.recv(8)
 upstream.send(b"the answer")
 upstream.fin()
-check(one.recv(10), b"the answer")
+check(one.end(), (b"the answer", "fin"))
 one.close()
 upstream.close()
 (record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
@@ -272,6 +272,7 @@ at, where = one.sock.getsockname()[1], upstream.sock.getsockname()[1]
 one.send(b"12345")
 upstream.recv(5)
 one.close()
+check(upstream.end(), (b"", "fin"))
 upstream.close()
 ids = [explained(at, "Subject: A SOCKS connection was served", "The client 127.0.0.1 asked for CONNECT to 127.0.0.1",
                  f"port {where} and was connected to 127.0.0.1.", "5 bytes went up to the destination, 0 came down.",
