@@ -20,6 +20,10 @@ unit() {
     unit writer
 }
 
+@test "wire/amount: where each unit begins, and that what is written is read" {
+    unit amount
+}
+
 @test "wire/addr: host names, literals and how they are written [RFC 1035 2.3.4, 1123 2.1, 5952 4]" {
     unit addr
 }
