@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy/rule.h"
+#include "wire/hex.h"
 #include "wire/socks5.h"
 
 /* The rule is one that denies: one that allows means public addresses where it says a name. */
@@ -51,11 +52,25 @@ static struct addr addr_of_text(const char *text, unsigned port)
 	return addr_from_literal(&name);
 }
 
-static struct rule_facts facts_of(const struct filter_parties *who)
+/* What was said, as it was before it was escaped; what is not of wire/writer's making stays. */
+static const char *unescaped(const char *text, char raw[static WORDS_LINE_MAX + 1])
+{
+	struct hex quoted = hex_start();
+	struct writer w = writer_on(raw, WORDS_LINE_MAX);
+
+	quoted.state = HEX_QUOTED;
+	if (!text || !hex_read(&quoted, text, strlen(text), &w) || w.full)
+		return text;
+	raw[w.len] = '\0';
+	return raw;
+}
+
+static struct rule_facts facts_of(
+	const struct filter_parties *who, char raw_user[static WORDS_LINE_MAX + 1])
 {
 	struct rule_facts facts = {.client_kind = RULE_CLIENT_OTHER,
-		.uid = -1,
-		.user = who->user,
+		.uid = who->uid ? (int64_t)*who->uid : -1,
+		.user = unescaped(who->user, raw_user),
 		.asked = addr_of_text(who->dst, who->port),
 		.reached = addr_of_text(who->reached, who->port)};
 
@@ -77,7 +92,8 @@ static struct rule_facts facts_of(const struct filter_parties *who)
 
 bool filter_passes(const struct filter *f, const struct filter_parties *who)
 {
-	const struct rule_facts facts = facts_of(who);
+	char raw_user[WORDS_LINE_MAX + 1];
+	const struct rule_facts facts = facts_of(who, raw_user);
 	struct rule_match found;
 
 	return f->text[0] == '\0' || (match(f, &facts, &found, NULL) && found.answer == RULE_YES);

@@ -7,7 +7,7 @@
 
 #include "policy/words.h"
 
-/* One connection, in the texts of its record or its status. NULL: not known. */
+/* One connection, in the texts of its record or its status, where they are escaped. NULL: not known. */
 struct filter_parties {
 	const char *client; /* an address without its port, "unix", "stdio", "other" or "unknown" */
 	const char *user;
@@ -15,6 +15,7 @@ struct filter_parties {
 	const char *dst;     /* a name or an address, without its port */
 	const char *reached; /* an address */
 	unsigned port;       /* of dst; 0: not known */
+	const uint32_t *uid; /* of "unix" */
 };
 
 /* All zero is the filter that all connections pass. */

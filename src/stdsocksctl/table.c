@@ -5,27 +5,20 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
-static void *or_end(void *memory)
-{
-	if (!memory) {
-		fputs("stdsocksctl: no memory for so many rows; a filter would do\n", stderr);
-		exit(EX_OSERR);
-	}
-	return memory;
-}
+#include "stdsocksctl/memory.h"
 
 void table_add(struct table *t, const char *const *cells)
 {
 	if (t->rows == t->cap) {
 		t->cap = t->cap ? 2 * t->cap : 64;
-		t->cells = or_end(reallocarray(t->cells, t->cap * t->count, sizeof t->cells[0]));
+		t->cells = memory_or_end(
+			reallocarray(t->cells, t->cap * t->count, sizeof t->cells[0]));
 	}
 	for (size_t i = 0; i < t->count; i++)
 		t->cells[t->rows * t->count + i] =
-			or_end(strdup(cells[i] && cells[i][0] ? cells[i] : "-"));
+			memory_or_end(strdup(cells[i] && cells[i][0] ? cells[i] : "-"));
 	t->rows++;
 }
 
