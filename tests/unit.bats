@@ -76,6 +76,10 @@ unit() {
     unit record
 }
 
+@test "stdsocksctl/instance: who called, by a unit's name, and what a handler says" {
+    unit instance
+}
+
 @test "unit: every program is run by a suite" {
     local source
     for source in "$ROOT"/tests/unit/*.c; do
