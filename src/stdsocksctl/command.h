@@ -12,3 +12,5 @@ struct command {
 	/* argv[0] is "stdsocksctl NAME", the rest is the command's own. Returns the exit status. */
 	int (*run)(int argc, char **argv);
 };
+
+extern const struct command list_command, top_command, stop_command;

@@ -7,7 +7,11 @@
 
 #include "stdsocksctl/command.h"
 
-static const struct command *const commands[] = {NULL};
+static const struct command *const commands[] = {
+	&list_command,
+	&top_command,
+	&stop_command,
+};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
