@@ -52,14 +52,19 @@ static struct addr addr_of_text(const char *text, unsigned port)
 	return addr_from_literal(&name);
 }
 
-/* What was said, as it was before it was escaped; what is not of wire/writer's making stays. */
+/* What was said, as it was before it was escaped; what wire/writer has not escaped stays as it is. */
 static const char *unescaped(const char *text, char raw[static WORDS_LINE_MAX + 1])
 {
+	char again[WORDS_LINE_MAX];
 	struct hex quoted = hex_start();
-	struct writer w = writer_on(raw, WORDS_LINE_MAX);
+	struct writer w = writer_on(raw, WORDS_LINE_MAX), check = writer_on(again, sizeof again);
+	size_t len = text ? strlen(text) : 0;
 
 	quoted.state = HEX_QUOTED;
-	if (!text || !hex_read(&quoted, text, strlen(text), &w) || w.full)
+	if (!text || !hex_read(&quoted, text, len, &w))
+		return text;
+	writer_escaped(&check, raw, w.len);
+	if (w.full || memchr(raw, '\0', w.len) || check.len != len || memcmp(again, text, len) != 0)
 		return text;
 	raw[w.len] = '\0';
 	return raw;

@@ -16,10 +16,11 @@
 
 #include "stdsocksctl/memory.h"
 
-/* DEC's: the other page of the terminal, a cursor or none; ECMA-48: reverse video, to the start, erase. */
+/* DEC's: the other page of the terminal, a cursor or none; ECMA-48: reverse video, to the start, erase the line,
+ * erase what is below. Erased is before a line is written: behind a full one its last character would go. */
 static const char take[] = "\033[?1049h\033[?25l", give_back[] = "\033[?25h\033[?1049l";
 static const char title_start[] = "\033[7m", title_end[] = "\033[0m";
-static const char home[] = "\033[H", line_end[] = "\033[K\r\n", erase_rest[] = "\033[K\033[J";
+static const char home[] = "\033[H\033[K", next_line[] = "\r\n\033[K", rest[] = "\r\n\033[J";
 
 static volatile sig_atomic_t taken;
 static bool has_keys;            /* standard input is a terminal */
@@ -199,13 +200,14 @@ bool screen_draw(const char *head, const char *lines)
 		size = (struct winsize){.ws_row = 24, .ws_col = 80};
 	fputs(home, to);
 	draw_line(to, &head, size.ws_col);
-	for (int row = 1; row < size.ws_row && *lines; row++) {
-		fputs(line_end, to);
+	int row = 1;
+	for (; row < size.ws_row && *lines; row++) {
+		fputs(next_line, to);
 		fputs(row == 1 ? title_start : "", to);
 		draw_line(to, &lines, size.ws_col);
 		fputs(row == 1 ? title_end : "", to);
 	}
-	fputs(erase_rest, to);
+	fputs(row < size.ws_row ? rest : "", to);
 	if (fclose(to) != 0)
 		memory_or_end(NULL);
 	bool drawn = write_all(frame, len);

@@ -228,11 +228,11 @@ void show_put_totals(struct writer *w, const struct live *live)
 	writer_decimal(w, live->count, 1);
 	writer_str(w, live->count == 1 ? " connection, " : " connections, ");
 	amount_put_bytes(w, all_rates);
-	writer_str(w, "/s, ");
-	if (all_memory)
-		amount_put_bytes(w, all_memory);
-	else
-		writer_str(w, "-");
+	writer_str(w, "/s");
+	if (all_memory == 0)
+		return; /* nobody counts it */
+	writer_str(w, ", ");
+	amount_put_bytes(w, all_memory);
 	writer_str(w, " memory");
 }
 

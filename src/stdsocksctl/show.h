@@ -27,7 +27,7 @@ void show_put_letters(struct writer *w);
 /* Numbers from the biggest one, texts from A to Z, what is not known last; the oldest first where they are equal. */
 void show_sort(struct live *live, const struct show_column *by);
 
-/* "612 connections, 3.4M/s, 81.2M memory" */
+/* "612 connections, 3.4M/s, 81.2M memory", or without the last where memory is not counted. */
 void show_put_totals(struct writer *w, const struct live *live);
 
 /* The titles and a line for each. */
