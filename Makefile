@@ -137,9 +137,9 @@ $(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(tested)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/unit $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
 		$(LDFLAGS) -o $@ $< $(tested)
 
-# The tool's own pure file.
-$(BUILD)/unit/instance: tested += $(BUILD)/obj/stdsocksctl/instance.o
-$(BUILD)/unit/instance: $(BUILD)/obj/stdsocksctl/instance.o
+# Of the tool what is pure.
+$(BUILD)/unit/instance $(BUILD)/unit/filter: $(BUILD)/unit/%: $(BUILD)/obj/stdsocksctl/%.o
+$(BUILD)/unit/instance $(BUILD)/unit/filter: tested += $(@:$(BUILD)/unit/%=$(BUILD)/obj/stdsocksctl/%.o)
 
 # -- Fuzzing. For FUZZ_S seconds each: FUZZ="messages session"; FUZZER=afl; FUZZ_FAST=1 without
 # AddressSanitizer and without the comparisons' operands, ten times as fast. FUZZFLAGS: tests/fuzz/run.
@@ -251,6 +251,6 @@ define newline
 
 endef
 
--include $(objects:.o=.d) $(ctl_objects:.o=.d) $(BUILD)/obj/stdsocksctl/instance.d
+-include $(objects:.o=.d) $(ctl_objects:.o=.d) $(wildcard $(BUILD)/obj/stdsocksctl/*.d)
 .SECONDARY: $(kernel_headers)
 .PHONY: all always bench bench-plot check check-deps clean deps fuzz install lint run uninstall

@@ -76,6 +76,10 @@ unit() {
     unit record
 }
 
+@test "stdsocksctl/filter: how a connection's texts become what a rule asks" {
+    unit filter
+}
+
 @test "stdsocksctl/instance: who called, by a unit's name, and what a handler says" {
     unit instance
 }
