@@ -204,6 +204,21 @@ PY
     [[ -z $(failed_units) ]] || fail "$(failed_units)"
 }
 
+@test "stop: waits until all of a connection has ended" {
+    printf '[Service]\nExecStopPost=+/bin/sh -c "sleep 0.5; echo over >/run/%%N.over"\n' |
+        inside tee /run/systemd/system/stdsocks@.service.d/slow.conf >/dev/null
+    inside systemctl daemon-reload
+    live <<'PY'
+connections = [Connection() for _ in range(3)]
+check(len(ctl("stop", "--all").splitlines()), 4)
+for one in connections:
+    with open(f"/run/{one.unit.removesuffix('.service')}.over", encoding="ascii") as over:
+        check(over.read(), "over\n")
+PY
+    inside rm /run/systemd/system/stdsocks@.service.d/slow.conf
+    inside systemctl daemon-reload
+}
+
 @test "stop: an ordinary user sees everything, ends nothing, and is told why" {
     live <<'PY'
 one = Connection(status=b"127.0.0.1 alice -> www.example.com:443, 1 up, 2 down, 1s")
@@ -227,7 +242,7 @@ PY
     live <<'PY'
 says = b"127.0.0.1 zoe -> b.example:1, 1.0K up, 2.0M down, 5/s, 1s", b"127.0.0.1 bob -> a.example:1, 999 up, 2.1M down, 2.0K/s, 1s"
 connections = [Connection(status=status) for status in says]
-t = Terminal(24, 100)
+t = Terminal(24, 140)
 before = t.modes()
 t.run("stdsocksctl top --interval 0.1", "2 connections, 2.0K/s")
 t.wait(true=lambda: "zoe" in t.screen.display[2] and "bob" in t.screen.display[3])
@@ -241,7 +256,14 @@ tell(connections[0].unit, b"127.0.0.1 zoe -> b.example:1, 1.1K up, 2.0M down, 1s
 t.wait(true=lambda: "1.1K" in t.screen.display[2] and "2 connections, 2.0K/s" in t.screen.display[0])
 connections[1].close()
 t.wait(true=lambda: "1 connection, 0/s" in t.text() and "bob" not in t.text())
+assert t.screen.display[2].rstrip().endswith(connections[0].unit), t.text()  # nothing of the longer line is left
+t.keys("q")
+t.back(0)
+check(t.modes(), before)
+# The window's size is heard at once, and so is the space bar.
+t.run("stdsocksctl top --interval 3600", "1 connection, 0/s")
 more = [Connection() for _ in range(12)]
+t.keys(" ")
 t.wait("13 connections")
 t.resize(8, 40)
 t.wait(true=lambda: t.screen.display[0].startswith("13 connections") and t.screen.display[7].startswith("127.0.0.1 "))
@@ -249,6 +271,8 @@ for line, start in zip(t.screen.display[1:], ("CLIENT ", *["127.0.0.1 "] * 6)):
     assert line.startswith(start) and not line.endswith(" "), t.text()  # the last column, too
 t.resize(30, 140)
 t.wait(true=lambda: t.screen.display[14].startswith("127.0.0.1") and more[-1].unit in t.screen.display[14])
+# Some terminals erase the last character of a full line when they are told to behind it.
+assert not re.search(rb"(?<!\n)(?<!\x1b\[H)\x1b\[[JK]", t.said), t.said
 check(t.screen.display[15].strip(), "")
 t.keys("q")
 t.back(0)
