@@ -171,6 +171,44 @@ for one in many:
 PY
 }
 
+@test "list: those that come and go meanwhile are there or not, and nothing else" {
+    live <<'PY'
+stays = Connection()
+others = set()
+
+
+def come_and_go():
+    for one in [socket.create_connection(("127.0.0.1", 1080), DEADLINE_S) for _ in range(20)]:
+        one.close()
+
+
+for _ in range(20):
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    done = subprocess.run(["stdsocksctl", "list", "--json"], capture_output=True, text=True, timeout=60)
+    thread.join()
+    check((done.returncode, done.stderr), (0, ""))
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    check(found[0]["unit"], stays.unit)  # the oldest
+    assert all(0 < one["age_usec"] < 80e6 and one["client"] == "127.0.0.1" for one in found), found
+    others |= {one["unit"] for one in found[1:]}
+assert others
+until(lambda: units() == [stays.unit], "the end of the storm")
+stays.close()
+PY
+}
+
+@test "list: root needs no dbus-daemon, and others are told that there is none" {
+    live <<'PY'
+one = Connection()
+hidden = "unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run/dbus && exec "$@"', "sh"
+assert one.unit in say(*hidden, "stdsocksctl", "list")
+said = say(*hidden, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "stdsocksctl", "list", status=69)
+check(said, "stdsocksctl: systemd cannot be asked: no system bus: No such file or directory\n")
+one.close()
+PY
+}
+
 @test "stop: ends those that are meant, says which, and no other" {
     live <<'PY'
 says = {"a": b"127.0.0.1 alice -> www.example.com:443, 1 up, 2 down, 1s", "b": b"127.0.0.1 bob -> www.example.com:80, 1 up, 2 down, 1s",
