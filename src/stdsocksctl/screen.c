@@ -37,7 +37,9 @@ static bool write_all(const char *bytes, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(STDOUT_FILENO, bytes, len);
-		if (n < 0 && errno != EINTR)
+		if (n < 0 && errno == EAGAIN) /* who shares the terminal has made it so */
+			poll(&(struct pollfd){.fd = STDOUT_FILENO, .events = POLLOUT}, 1, -1);
+		else if (n < 0 && errno != EINTR)
 			return false;
 		bytes += n > 0 ? n : 0;
 		len -= n > 0 ? (size_t)n : 0;
@@ -45,15 +47,16 @@ static bool write_all(const char *bytes, size_t len)
 	return true;
 }
 
-/* Also called by signal handlers: only what signal-safety(7) has. */
+/* Also called by signal handlers, perhaps in the middle of itself: only what signal-safety(7) has, and what may
+ * be done twice. */
 void screen_leave(void)
 {
 	if (!taken)
 		return;
-	taken = 0;
 	write_all(give_back, sizeof give_back - 1);
 	if (has_keys)
 		tcsetattr(STDIN_FILENO, TCSANOW, &as_it_was);
+	taken = 0;
 }
 
 static void take_it(void)
@@ -102,7 +105,6 @@ void screen_enter(void)
 {
 	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2,
 		SIGPIPE, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-
 	sigset_t outside; /* blocked everywhere but in screen_wait() */
 
 	has_keys = tcgetattr(STDIN_FILENO, &as_it_was) == 0;
