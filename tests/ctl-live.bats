@@ -382,11 +382,13 @@ for said in rounds:
     check((titles.split()[0], row.split()[-1]), ("CLIENT", one.unit))
 found = [json.loads(line)["unit"] for line in ctl("top", "--json", "--count", "3", "--interval", "0.1").splitlines()]
 check(found, [one.unit] * 3)
-# As on a terminal that knows no escape sequences.
-t = Terminal()
-t.run("TERM=dumb stdsocksctl top", "1 connection,")
-t.wait(true=lambda: t.said.rstrip().endswith(b"ready>"))
-assert b"\x1b[?" not in t.said
+# As on a terminal that knows no escape sequences, or where JSON is asked for.
+t = Terminal(24, 200)
+for line, sees in ("TERM=dumb stdsocksctl top", "1 connection,"), ("stdsocksctl top --json", f'"unit":"{one.unit}"'):
+    t.run(line, sees)
+    t.wait(true=lambda: t.said.rstrip().endswith(b"ready>"))
+    assert b"\x1b[?" not in t.said
+    t.screen.reset()
 t.end()
 one.close()
 PY
