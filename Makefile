@@ -61,7 +61,10 @@ objects = $(foreach room,$(rooms),$(call objects_of,$(room)))
 # One short line a command; the whole one with V=1.
 say = $(if $(V),,@echo '$(1) $@';)
 
-all: $(BUILD)/stdsocks $(BUILD)/stdsocks-checkpassword
+# The operator's tool: where its libraries are.
+ctl := $(if $(shell pkg-config --exists libsystemd jansson 2>/dev/null && echo yes),$(BUILD)/stdsocksctl)
+
+all: $(BUILD)/stdsocks $(BUILD)/stdsocks-checkpassword $(ctl)
 
 $(BUILD)/stdsocks: $(objects)
 	$(call say,LD) $(CC) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) $(LDFLAGS) -o $@ $(objects)
@@ -70,6 +73,16 @@ $(BUILD)/stdsocks: $(objects)
 $(BUILD)/stdsocks-checkpassword: src/checkpassword/main.c $(BUILD)/flags
 	$(call say,LD) $(SYSTEM_CC) $(filter-out -MMD -MP,$(our_CPPFLAGS)) $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) \
 		-pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $< -lcrypt
+
+# The system's C library, too, and the pure rooms once more.
+ctl_objects = $(patsubst src/%.c,$(BUILD)/ctl/%.o,$(wildcard src/stdsocksctl/*.c src/wire/*.c src/policy/*.c))
+$(BUILD)/stdsocksctl: $(ctl_objects)
+	$(call say,LD) $(SYSTEM_CC) $(our_CFLAGS) $(CFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $(ctl_objects) \
+		$(shell pkg-config --libs libsystemd jansson) -lm
+
+$(BUILD)/ctl/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC) $(SYSTEM_CC) $(filter-out -isystem $(BUILD)/include,$(our_CPPFLAGS)) $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags | $(kernel_headers)
 	@mkdir -p $(@D)
@@ -93,7 +106,7 @@ bench = build/tests/bench/bench build/tests/bench/count build/tests/bench/floor
 
 deps:
 	apt-get -q update
-	apt-get -q install -y --no-install-recommends gcc libc6-dev musl-tools systemd
+	apt-get -q install -y --no-install-recommends gcc libc6-dev libjansson-dev libsystemd-dev musl-tools pkg-config systemd
 
 # Builds in a make of its own: "make deps run" is read before deps has brought the compiler. Root's
 # handlers become nobody: the user stdsocks comes with the installation.
@@ -106,7 +119,7 @@ check-deps:
 	tests/deps
 
 check: all $(units) $(replays) build/tests/launch build/tests/bench/count
-	STDSOCKS=$(BUILD)/stdsocks CHECKPASSWORD=$(BUILD)/stdsocks-checkpassword UNITS=$(BUILD)/unit REPLAYS=$(BUILD)/replay \
+	STDSOCKS=$(BUILD)/stdsocks CHECKPASSWORD=$(BUILD)/stdsocks-checkpassword STDSOCKSCTL=$(BUILD)/stdsocksctl UNITS=$(BUILD)/unit REPLAYS=$(BUILD)/replay \
 		bats $(BATSFLAGS) tests
 
 lint: all
@@ -123,6 +136,10 @@ $(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(tested)
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/unit $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
 		$(LDFLAGS) -o $@ $< $(tested)
+
+# Of the tool what is pure.
+$(BUILD)/unit/instance $(BUILD)/unit/filter: $(BUILD)/unit/%: $(BUILD)/obj/stdsocksctl/%.o
+$(BUILD)/unit/instance $(BUILD)/unit/filter: tested += $(@:$(BUILD)/unit/%=$(BUILD)/obj/stdsocksctl/%.o)
 
 # -- Fuzzing. For FUZZ_S seconds each: FUZZ="messages session"; FUZZER=afl; FUZZ_FAST=1 without
 # AddressSanitizer and without the comparisons' operands, ten times as fast. FUZZFLAGS: tests/fuzz/run.
@@ -188,11 +205,15 @@ BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 DOCDIR = $(PREFIX)/share/doc/stdsocks
 LIBDIR = $(PREFIX)/lib
+DATADIR = $(PREFIX)/share
 
 # FROM TO MODE, TO below DESTDIR
 define installed
 $(BUILD)/stdsocks $(BINDIR)/stdsocks 755
 $(BUILD)/stdsocks-checkpassword $(BINDIR)/stdsocks-checkpassword 755
+$(if $(ctl),$(ctl) $(BINDIR)/stdsocksctl 755)
+$(if $(ctl),man/stdsocksctl.8 $(MANDIR)/man8/stdsocksctl.8 644)
+$(if $(ctl),src/stdsocksctl/completion.bash $(DATADIR)/bash-completion/completions/stdsocksctl 644)
 man/stdsocks.8 $(MANDIR)/man8/stdsocks.8 644
 man/stdsocks-checkpassword.8 $(MANDIR)/man8/stdsocks-checkpassword.8 644
 man/stdsocks.conf.5 $(MANDIR)/man5/stdsocks.conf.5 644
@@ -207,7 +228,7 @@ units/s6.run $(DOCDIR)/s6.run 755
 endef
 
 install: all
-	@echo '$(subst $(newline),;,$(installed))' | tr ';' '\n' | while read -r from to mode; do \
+	@echo '$(subst $(newline),;,$(installed))' | tr ';' '\n' | grep . | while read -r from to mode; do \
 		echo "$$to"; \
 		case $$from in \
 		units/*) mkdir -p "$(BUILD)"; sed 's|@BINDIR@|$(BINDIR)|g' "$$from" > "$(BUILD)/filled-in"; \
@@ -217,7 +238,7 @@ install: all
 	done
 
 uninstall:
-	@echo '$(subst $(newline),;,$(installed))' | tr ';' '\n' | while read -r from to mode; do \
+	@echo '$(subst $(newline),;,$(installed))' | tr ';' '\n' | grep . | while read -r from to mode; do \
 		rm -fv "$(DESTDIR)$$to"; \
 	done
 
@@ -230,6 +251,6 @@ define newline
 
 endef
 
--include $(objects:.o=.d)
+-include $(objects:.o=.d) $(ctl_objects:.o=.d) $(wildcard $(BUILD)/obj/stdsocksctl/*.d)
 .SECONDARY: $(kernel_headers)
 .PHONY: all always bench bench-plot check check-deps clean deps fuzz install lint run uninstall

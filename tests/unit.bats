@@ -20,6 +20,10 @@ unit() {
     unit writer
 }
 
+@test "wire/amount: where each unit begins, and that what is written is read" {
+    unit amount
+}
+
 @test "wire/addr: host names, literals and how they are written [RFC 1035 2.3.4, 1123 2.1, 5952 4]" {
     unit addr
 }
@@ -74,6 +78,14 @@ unit() {
 
 @test "record/status: every part of the line at its edges, and harmless whatever a client sent" {
     unit status
+}
+
+@test "stdsocksctl/filter: how a connection's texts become what a rule asks" {
+    unit filter
+}
+
+@test "stdsocksctl/instance: who called, by a unit's name, and what a handler says" {
+    unit instance
 }
 
 @test "unit: every program is run by a suite" {

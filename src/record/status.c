@@ -10,60 +10,7 @@
 #include <unistd.h>
 
 #include "record/datagram.h"
-
-/* K, M, G are those of "rate" in stdsocks.conf(5). */
-static const char units[] = "KMGT";
-
-/* How many bytes the unit has in which an amount is shown. */
-static uint64_t unit_of(uint64_t amount, size_t *ret_power)
-{
-	uint64_t unit = 1;
-
-	for (*ret_power = 0; amount / unit >= 1000 && *ret_power < sizeof units - 1; ++*ret_power)
-		unit *= 1000;
-	return unit;
-}
-
-/* "999", "1.0K", "99.9K", "100K": rounded down. */
-static void put_amount(struct writer *w, uint64_t amount)
-{
-	size_t power;
-	const uint64_t unit = unit_of(amount, &power);
-
-	writer_decimal(w, amount / unit, 1);
-	if (power == 0)
-		return;
-	if (amount / unit < 100) {
-		writer_u8(w, '.');
-		writer_decimal(w, amount % unit / (unit / 10), 1);
-	}
-	writer_u8(w, (uint8_t)units[power - 1]);
-}
-
-/* What is left of an amount there. */
-static uint64_t shown(uint64_t amount)
-{
-	size_t power;
-	const uint64_t unit = unit_of(amount, &power);
-
-	return amount - amount % (power > 0 && amount / unit < 100 ? unit / 10 : unit);
-}
-
-/* In the largest unit that there is one of: "59s", "1m". */
-static void put_age(struct writer *w, int64_t age_us)
-{
-	static const struct {
-		uint64_t seconds;
-		char letter;
-	} spans[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-	const uint64_t age_s = (uint64_t)age_us / 1000000;
-	size_t i = 0;
-
-	while (spans[i].letter != 's' && age_s < spans[i].seconds)
-		i++;
-	writer_decimal(w, age_s / spans[i].seconds, 1);
-	writer_u8(w, (uint8_t)spans[i].letter);
-}
+#include "wire/amount.h"
 
 void status_put(struct writer *w, const struct record *r, uint64_t rate)
 {
@@ -81,15 +28,15 @@ void status_put(struct writer *w, const struct record *r, uint64_t rate)
 	writer_str(w, " -> ");
 	addr_put(w, &dst);
 	writer_str(w, ", ");
-	put_amount(w, r->up);
+	amount_put_bytes(w, r->up);
 	writer_str(w, " up, ");
-	put_amount(w, r->down);
+	amount_put_bytes(w, r->down);
 	writer_str(w, " down, ");
 	if (rate > 0) {
-		put_amount(w, rate);
+		amount_put_bytes(w, rate);
 		writer_str(w, "/s, ");
 	}
-	put_age(w, r->total_us);
+	amount_put_span(w, r->total_us);
 }
 
 /* $NOTIFY_SOCKET is inherited, and a service such as inetd's has one of its own, for itself: what its children
@@ -142,7 +89,8 @@ bool status_say(struct status *s, const struct record *r)
 	char text[STATUS_MAX];
 	struct writer w = writer_on(text, sizeof text);
 	const uint64_t rate = rate_since(s, r);
-	const struct status_amounts now = {shown(r->up), shown(r->down), shown(rate)};
+	const struct status_amounts now = {
+		amount_shown(r->up), amount_shown(r->down), amount_shown(rate)};
 
 	if (s->fd < 0)
 		return true;

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+/* Which connections are meant: the clauses of an access rule, held against one connection after the
+ * other. Knows: how a connection's texts become what a rule asks. Does not know: the grammar. */
+#include "stdsocksctl/filter.h"
+
+#include <string.h>
+
+#include "policy/rule.h"
+#include "wire/hex.h"
+#include "wire/socks5.h"
+
+/* The rule is one that denies: one that allows means public addresses where it says a name. */
+static const char rule_word[] = "deny";
+
+bool filter_add(struct filter *f, const char *word)
+{
+	struct writer w = writer_on(f->text, sizeof f->text - 1);
+
+	w.len = strlen(f->text);
+	if (w.len == 0)
+		writer_str(&w, rule_word);
+	writer_u8(&w, ' ');
+	writer_str(&w, word);
+	f->text[w.len] = '\0';
+	return !w.full;
+}
+
+static bool match(const struct filter *f, const struct rule_facts *facts,
+	struct rule_match *ret_match, struct writer *problem)
+{
+	const struct words_line line = {.text = f->text, .len = strlen(f->text), .place = "filter"};
+	struct words words;
+
+	return words_split(&line, &words, problem) && rule_match(&words, facts, ret_match, problem);
+}
+
+bool filter_check(const struct filter *f, struct writer *problem)
+{
+	const struct rule_facts nobody = {.uid = -1};
+	struct rule_match ignored;
+
+	return f->text[0] == '\0' || match(f, &nobody, &ignored, problem);
+}
+
+static struct addr addr_of_text(const char *text, unsigned port)
+{
+	size_t len = text ? strlen(text) : 0;
+
+	if (len == 0 || len > ADDR_NAME_MAX)
+		return (struct addr){.kind = ADDR_NONE};
+	struct addr name = addr_of(ADDR_NAME, text, (uint8_t)len, (uint16_t)port);
+	return addr_from_literal(&name);
+}
+
+/* What was said, as it was before it was escaped; what wire/writer has not escaped stays as it is. */
+static const char *unescaped(const char *text, char raw[static WORDS_LINE_MAX + 1])
+{
+	char again[WORDS_LINE_MAX];
+	struct hex quoted = hex_start();
+	struct writer w = writer_on(raw, WORDS_LINE_MAX), check = writer_on(again, sizeof again);
+	size_t len = text ? strlen(text) : 0;
+
+	quoted.state = HEX_QUOTED;
+	if (!text || !hex_read(&quoted, text, len, &w))
+		return text;
+	writer_escaped(&check, raw, w.len);
+	if (w.full || memchr(raw, '\0', w.len) || check.len != len || memcmp(again, text, len) != 0)
+		return text;
+	raw[w.len] = '\0';
+	return raw;
+}
+
+static struct rule_facts facts_of(
+	const struct filter_parties *who, char raw_user[static WORDS_LINE_MAX + 1])
+{
+	struct rule_facts facts = {.client_kind = RULE_CLIENT_OTHER,
+		.uid = who->uid ? (int64_t)*who->uid : -1,
+		.user = unescaped(who->user, raw_user),
+		.asked = addr_of_text(who->dst, who->port),
+		.reached = addr_of_text(who->reached, who->port)};
+
+	facts.client = addr_of_text(who->client, 0);
+	if (facts.client.kind == ADDR_IPV4 || facts.client.kind == ADDR_IPV6)
+		facts.client_kind = RULE_CLIENT_IP;
+	else if (who->client && strcmp(who->client, "unix") == 0)
+		facts.client_kind = RULE_CLIENT_UNIX;
+	else if (who->client && strcmp(who->client, "stdio") == 0)
+		facts.client_kind = RULE_CLIENT_STDIO;
+	if (who->command && strcmp(who->command, "CONNECT") == 0)
+		facts.command = SOCKS5_CONNECT;
+	if (facts.reached.kind == ADDR_NONE && facts.asked.kind != ADDR_NAME)
+		facts.reached = facts.asked;
+	if (facts.reached.kind != ADDR_NONE)
+		facts.inside = special_inside(&facts.reached, 0);
+	return facts;
+}
+
+bool filter_passes(const struct filter *f, const struct filter_parties *who)
+{
+	char raw_user[WORDS_LINE_MAX + 1];
+	const struct rule_facts facts = facts_of(who, raw_user);
+	struct rule_match found;
+
+	return f->text[0] == '\0' || (match(f, &facts, &found, NULL) && found.answer == RULE_YES);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/* Which connections are meant: the clauses of an access rule, held against one connection after the
+ * other. Knows: how a connection's texts become what a rule asks. Does not know: the grammar. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "policy/words.h"
+
+/* One connection, in the texts of its record or its status, where they are escaped. NULL: not known. */
+struct filter_parties {
+	const char *client; /* an address without its port, "unix", "stdio", "other" or "unknown" */
+	const char *user;
+	const char *command; /* "CONNECT" */
+	const char *dst;     /* a name or an address, without its port */
+	const char *reached; /* an address */
+	unsigned port;       /* of dst; 0: not known */
+	const uint32_t *uid; /* of "unix" */
+};
+
+/* All zero is the filter that all connections pass. */
+struct filter {
+	char text[WORDS_LINE_MAX + 1]; /* "" or a rule */
+};
+
+/* Puts one more word behind those that are there. False when there is no room for it. */
+bool filter_add(struct filter *f, const char *word);
+
+/* Whether the words are clauses of a rule; else what is wrong was put into problem. */
+bool filter_check(const struct filter *f, struct writer *problem);
+
+/* Whether the connection is meant. What is not known is not matched. */
+bool filter_passes(const struct filter *f, const struct filter_parties *who);

@@ -1,0 +1,503 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# stdsocksctl list, top and stop, on a real systemd that was booted for it.
+
+bats_require_minimum_version 1.5.0
+load helper
+load net/world
+load systemd/booted
+
+setup_file() {
+    boot_file || return
+    inside systemd-sysusers
+    # A handler waits for its client's request as long as a test takes, and others may tell its status.
+    inside mkdir -p /etc/stdsocks /run/systemd/system/stdsocks@.service.d
+    printf 'allow to any\ntimeout handshake 1h\n' | inside tee /etc/stdsocks/stdsocks.conf >/dev/null
+    printf '[Service]\nNotifyAccess=all\n' | inside tee /run/systemd/system/stdsocks@.service.d/told.conf >/dev/null
+    inside systemctl daemon-reload
+    inside systemctl start stdsocks.socket
+}
+
+teardown_file() {
+    stop_file
+}
+
+teardown() {
+    shown_when_failed
+}
+
+# live <SCRIPT - with live.py at hand, there.
+live() {
+    need "$PYTHON"
+    inside "$PYTHON" -c 'import pyte' || lacks python3-pyte || return
+    { echo 'from live import *'; cat; } |
+        inside timeout 80 env PYTHONPATH=/opt/stdsocks-tests PATH="/usr/local/bin:/usr/bin:/bin" "$PYTHON" -
+}
+
+@test "list: client, port, age, memory and CPU are those that systemd has" {
+    live <<'PY'
+for host in "127.0.0.1", "::1":
+    one = Connection((host, 1080))
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    found = listed()[one.unit]
+    after = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    check((found["client"], found["client_port"]), (host, one.port))
+    since = int(properties(one.unit, "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"])
+    assert before <= since + found["age_usec"] <= after, (before, since, found, after)
+
+    def as_systemd_counts():
+        found = listed()[one.unit]
+        has = properties(one.unit, "MemoryCurrent", "CPUUsageNSec").items()
+        has = {name: None if value == "[not set]" else int(value) for name, value in has}
+        cpu = has["CPUUsageNSec"]
+        return [found.get("memory"), found.get("cpu_usec")] == [has["MemoryCurrent"], cpu if cpu is None else cpu // 1000]
+
+    until(as_systemd_counts, "the same memory and CPU")
+    assert abs(datetime.datetime.fromisoformat(found["time"][:-1] + "+00:00").timestamp() - time.time()) < 60
+    # What is not known is left out of the object, and is a dash in the table.
+    check([name for name in ("user", "dst", "dst_port", "bytes_up", "rate") if name in found], [])
+    titles, row = (line.split() for line in ctl("list").splitlines())
+    check(titles, "CLIENT USER DESTINATION UP DOWN RATE AGE MEMORY CPU UNIT".split())
+    check(row[:6], [host, "-", "-", "-", "-", "-"])
+    assert re.fullmatch("[0-9]+s", row[6]) and row[9] == one.unit, row
+    one.close()
+check(ctl("list").split(), titles)
+check(ctl("list", "--json"), "")
+PY
+}
+
+@test "list: a Unix socket's client is its number, in another unit too" {
+    printf '[Socket]\nListenStream=/run/other.socket\nAccept=yes\n' | inside tee /run/systemd/system/stdsocks-other.socket >/dev/null
+    inside cp /usr/local/lib/systemd/system/stdsocks@.service /run/systemd/system/stdsocks-other@.service
+    inside systemctl daemon-reload
+    inside systemctl start stdsocks-other.socket
+    live <<'PY'
+one = Connection("/run/other.socket")
+check(listed(), {})
+found = listed("--unit", "stdsocks-other@*.service")[one.unit]
+check((found["client"], found["client_uid"], found["client_pid"]), ("unix", 0, os.getpid()))
+check("client_port" in found, False)
+for clause, count in ("unix", 1), ("unix:0", 1), ("unix:1", 0), ("any", 1), ("127.0.0.1", 0), ("stdio", 0):
+    check(len(listed("--unit", "stdsocks*@*", "from", clause)), count)
+one.close()
+PY
+}
+
+@test "list: user, destination, bytes and rate are what the handler says" {
+    live <<'PY'
+one = Connection(status=b"127.0.0.1 alice -> example.com:443, 3.4K up, 12.1M down, 1.2M/s, 3m")
+found = listed()[one.unit]
+check([found[name] for name in ("user", "dst", "dst_port", "bytes_up", "bytes_down", "rate")],
+      ["alice", "example.com", 443, 3400, 12100000, 1200000])
+check(ctl("list").splitlines()[1].split()[:6], "127.0.0.1 alice example.com:443 3.4K 12.1M 1.2M/s".split())
+tell(one.unit, b"127.0.0.1 -> [2001:db8::1]:80, 0 up, 1 down, 4s")
+found = listed()[one.unit]
+check([found.get(name) for name in ("user", "dst", "dst_port", "bytes_up", "bytes_down", "rate")],
+      [None, "2001:db8::1", 80, 0, 1, 0])
+check(ctl("list").splitlines()[1].split()[:6], "127.0.0.1 - [2001:db8::1]:80 0 1 0/s".split())
+# Whom systemd has accepted is believed, and not what the process says of it.
+tell(one.unit, b"192.0.2.1 -> example.com:80, 0 up, 1 down, 4s")
+check(listed()[one.unit]["client"], "127.0.0.1")
+one.close()
+PY
+}
+
+@test "list: whatever a status is, what is written is lines of printable ASCII" {
+    live <<'PY'
+one = Connection()
+for status in (b"127.0.0.1 \x1b[2J\x1b]0;owned\x07 -> a:1, 1 up, 2 down, 3s", b"127.0.0.1 a\nb -> a:1, 1 up, 2 down, 3s",
+               "127.0.0.1 \u202e -> a:1, 1 up, 2 down, 3s".encode(), b"127.0.0.1 \x7f -> a:1, 1 up, 2 down, 3s",
+               b"127.0.0.1 a\\x1b[2J -> b:1, 1 up, 2 down, 3s", b'127.0.0.1 " -> b:1, 1 up, 2 down, 3s', b"x" * 4000):
+    try:
+        tell(one.unit, status)
+    except AssertionError:
+        pass  # systemd shows it in another way, or will not have it
+    for words in ("list",), ("list", "--json"), ("top",):
+        said = ctl(*words)
+        assert re.fullmatch("([ -~]*\n)*", said), said
+        check(len(said.splitlines()), 3 if words == ("top",) else 1 if words[1:] else 2)
+check(listed()[one.unit].get("user"), None)
+one.close()
+PY
+}
+
+@test "list: is sorted by a key, what is not known last" {
+    live <<'PY'
+says = {"a": b"127.0.0.1 zoe -> b.example:1, 1.0K up, 2.0M down, 5/s, 1s", "b": b"127.0.0.1 bob -> a.example:1, 999 up, 2.1M down, 1s",
+        "c": b"127.0.0.1 al -> c.example:1, 1.0M up, 2 down, 1.0K/s, 1s", "d": None}
+units = {Connection(("::1" if name == "c" else "127.0.0.1", 1080), status): name for name, status in says.items()}
+names = {connection.unit: name for connection, name in units.items()}
+for key, order in (("client", "abdc"), ("user", "cbad"), ("dst", "bacd"), ("up", "cabd"), ("down", "bacd"), ("rate", "cabd"), ("age", "abcd")):
+    check((key, "".join(names[unit] for unit in listed("--sort", key))), (key, order))
+check("".join(names[unit] for unit in listed()), "abcd")
+for key in "memory", "cpu":
+    numbers = [one.get("memory" if key == "memory" else "cpu_usec", -1) for one in listed("--sort", key).values()]
+    check(numbers, sorted(numbers, reverse=True))
+    check(len(numbers), 4)
+for one in units:
+    one.close()
+PY
+}
+
+# Between handler and tool systemd 252 takes one of two backslashes away; others may leave both.
+@test "list: shows those that the clauses of a rule match, and none of which that is not known" {
+    live <<'PY'
+says = {"a": b"127.0.0.1 alice -> www.example.com:443, 1 up, 2 down, 1s", "b": b"127.0.0.1 dom\\\\bob -> 10.1.2.3:22, 1 up, 2 down, 1s",
+        "c": b"127.0.0.1 -> [2001:db8::1]:443, 1 up, 2 down, 1s", "d": None, "e": b"127.0.0.1 dom\\\\\\\\bob -> [::1]:1, 1 up, 2 down, 1s"}
+connections = {name: Connection(("::1" if name == "d" else "127.0.0.1", 1080), status) for name, status in says.items()}
+names = {connection.unit: name for name, connection in connections.items()}
+for words, found in (("user alice", "a"), ("user any", "abe"), ("to .example.com", "a"), ("to 10.0.0.0/8", "b"), ("port 443", "ac"),
+                     ("port 1-1000", "abce"), ("to 2001:db8::/32", "c"), ("from ::1", "d"), ("from loopback", "abcde"),
+                     ("from 127.0.0.0/8 port 22", "b"), ("user dom\\bob", "be"), ("user ali", ""), ("to example.com", "")):
+    check((words, "".join(names[unit] for unit in listed(*words.split()))), (words, found))
+    check((words, "".join(names[unit] for unit in listed(words))), (words, found))
+for one in connections.values():
+    one.close()
+PY
+}
+
+@test "list: five hundred connections are there whole, for root and through the bus for others" {
+    live <<'PY'
+many = [socket.create_connection(("127.0.0.1", 1080), DEADLINE_S) for _ in range(500)]
+ports = {one.getsockname()[1] for one in many}
+until(lambda: len(units()) == 500, "all of them")
+nobody = "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"
+for who in (), nobody:
+    found = [json.loads(line) for line in say(*who, "stdsocksctl", "list", "--json").splitlines()]
+    check({one["client_port"] for one in found}, ports)
+    check(len(found), 500)
+    ages = [one["age_usec"] for one in found]
+    assert ages == sorted(ages, reverse=True) and ages[-1] > 0
+    check(len(say(*who, "stdsocksctl", "list").splitlines()), 501)
+check(len(ctl("stop", "--all").splitlines()), 501)
+check(units(), [])
+for one in many:
+    check(one.recv(1), b"")
+PY
+}
+
+@test "list: those that come and go meanwhile are there or not, and nothing else" {
+    live <<'PY'
+stays = Connection()
+others = set()
+
+
+def come_and_go():
+    for one in [socket.create_connection(("127.0.0.1", 1080), DEADLINE_S) for _ in range(20)]:
+        one.close()
+
+
+for _ in range(20):
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    done = subprocess.run(["stdsocksctl", "list", "--json"], capture_output=True, text=True, timeout=60)
+    thread.join()
+    check((done.returncode, done.stderr), (0, ""))
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    check(found[0]["unit"], stays.unit)  # the oldest
+    assert all(0 < one["age_usec"] < 80e6 and one["client"] == "127.0.0.1" for one in found), found
+    others |= {one["unit"] for one in found[1:]}
+assert others
+until(lambda: units() == [stays.unit], "the end of the storm")
+stays.close()
+PY
+}
+
+@test "list: root needs no dbus-daemon, and others are told that there is none" {
+    live <<'PY'
+one = Connection()
+hidden = "unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run/dbus && exec "$@"', "sh"
+assert one.unit in say(*hidden, "stdsocksctl", "list")
+said = say(*hidden, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "stdsocksctl", "list", status=69)
+check(said, "stdsocksctl: systemd cannot be asked: no system bus: No such file or directory\n")
+one.close()
+PY
+}
+
+@test "stop: ends those that are meant, says which, and no other" {
+    live <<'PY'
+says = {"a": b"127.0.0.1 alice -> www.example.com:443, 1 up, 2 down, 1s", "b": b"127.0.0.1 bob -> www.example.com:80, 1 up, 2 down, 1s",
+        "c": b"127.0.0.1 bob -> 10.1.2.3:22, 1 up, 2 down, 1s", "d": None, "e": None}
+live = {name: Connection(("::1" if name == "d" else "127.0.0.1", 1080), status) for name, status in says.items()}
+
+
+def stops(words, names, *more):
+    said = [json.loads(line) for line in ctl("stop", "--json", *more, *words.split()).splitlines()]
+    check([one["unit"] for one in said], [live[name].unit for name in names])
+    return said
+
+
+stops("user alice", "a", "--dry-run")
+check(len(units()), 5)
+for words, names in ("user alice", "a"), ("to 10.0.0.0/8", "c"), ("from ::1", "d"), (live["e"].unit, "e"):
+    stops(words, names)
+    for name in names:
+        ended = live.pop(name)
+        check(ended.peer.end()[0], b"")  # at once: stop has waited for it
+    check(sorted(units()), sorted(one.unit for one in live.values()))
+# What is not there, or is none of them, is not ended.
+for words in ("user", "alice"), (ended.unit,), ("dbus.service",), ("to", "10.0.0.0/8"):
+    check(ctl("stop", *words, status=1), "stdsocksctl: no such connection\n")
+say("systemctl", "is-active", "stdsocks.socket")
+row = ctl("stop", "--all").splitlines()[1].split()
+check((row[:3], row[-1]), (["127.0.0.1", "bob", "www.example.com:80"], live["b"].unit))
+check(live["b"].peer.end()[0], b"")
+ctl("stop", "--all", status=1)
+PY
+    [[ -z $(failed_units) ]] || fail "$(failed_units)"
+}
+
+@test "stop: waits until all of a connection has ended" {
+    printf '[Service]\nExecStopPost=+/bin/sh -c "sleep 0.5; echo over >/run/%%N.over"\n' |
+        inside tee /run/systemd/system/stdsocks@.service.d/slow.conf >/dev/null
+    inside systemctl daemon-reload
+    live <<'PY'
+connections = [Connection() for _ in range(3)]
+check(len(ctl("stop", "--all").splitlines()), 4)
+for one in connections:
+    with open(f"/run/{one.unit.removesuffix('.service')}.over", encoding="ascii") as over:
+        check(over.read(), "over\n")
+PY
+    inside rm /run/systemd/system/stdsocks@.service.d/slow.conf
+    inside systemctl daemon-reload
+}
+
+@test "stop: an ordinary user sees everything, ends nothing, and is told why" {
+    live <<'PY'
+one = Connection(status=b"127.0.0.1 alice -> www.example.com:443, 1 up, 2 down, 1s")
+nobody = "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "stdsocksctl"
+(row,) = (json.loads(line) for line in say(*nobody, "list", "--json").splitlines())
+(same,) = listed().values()
+for varies in "time", "age_usec", "cpu_usec", "memory":
+    row.pop(varies, None), same.pop(varies, None)
+check(row, same)
+assert "1 connection, 0/s" in say(*nobody, "top")
+said = say(*nobody, "stop", "user", "alice", status=77)
+assert re.fullmatch("stdsocksctl: not permitted: .*root.*polkit.*manage-units\n", said), said
+check(units(), [one.unit])
+one.peer.send(request("127.0.0.1", 9))  # it is still served: nothing listens there
+check(one.peer.recv(2), b"\x05\x05")
+one.close()
+PY
+}
+
+@test "top: is drawn again, sorted by a key, as large as the window, and quits with q" {
+    live <<'PY'
+says = b"127.0.0.1 zoe -> b.example:1, 1.0K up, 2.0M down, 5/s, 1s", b"127.0.0.1 bob -> a.example:1, 999 up, 2.1M down, 2.0K/s, 1s"
+connections = [Connection(status=status) for status in says]
+t = Terminal(24, 140)
+before = t.modes()
+t.run("stdsocksctl top --interval 0.1", "2 connections, 2.0K/s")
+t.wait(true=lambda: "zoe" in t.screen.display[2] and "bob" in t.screen.display[3])
+assert t.screen.cursor.hidden and t.screen.display[1].startswith("CLIENT "), t.text()
+check(t.modes()[3] & (termios.ECHO | termios.ICANON), 0)
+for key, name, first in ("r", "rate", "bob"), ("U", "up", "zoe"), ("d", "dst", "bob"), ("x", "dst", "bob"), ("a", "age", "zoe"):
+    t.keys(key)
+    t.wait(true=lambda: f"by {name} " in t.screen.display[0] and first in t.screen.display[2])
+# What has changed is seen, what has gone is gone.
+tell(connections[0].unit, b"127.0.0.1 zoe -> b.example:1, 1.1K up, 2.0M down, 1s")
+t.wait(true=lambda: "1.1K" in t.screen.display[2] and "2 connections, 2.0K/s" in t.screen.display[0])
+connections[1].close()
+t.wait(true=lambda: "1 connection, 0/s" in t.text() and "bob" not in t.text())
+assert t.screen.display[2].rstrip().endswith(connections[0].unit), t.text()  # nothing of the longer line is left
+t.keys("q")
+t.back(0)
+check(t.modes(), before)
+# The window's size is heard at once, and so is the space bar.
+t.run("stdsocksctl top --interval 3600", "1 connection, 0/s")
+more = [Connection() for _ in range(12)]
+t.keys(" ")
+t.wait("13 connections")
+t.resize(8, 40)
+t.wait(true=lambda: t.screen.display[0].startswith("13 connections") and t.screen.display[7].startswith("127.0.0.1 "))
+for line, start in zip(t.screen.display[1:], ("CLIENT ", *["127.0.0.1 "] * 6)):
+    assert line.startswith(start) and not line.endswith(" "), t.text()  # the last column, too
+t.resize(30, 140)
+t.wait(true=lambda: t.screen.display[14].startswith("127.0.0.1") and more[-1].unit in t.screen.display[14])
+# Some terminals erase the last character of a full line when they are told to behind it.
+assert not re.search(rb"(?<!\n)(?<!\x1b\[H)\x1b\[[JK]", t.said), t.said
+check(t.screen.display[15].strip(), "")
+t.keys("q")
+t.back(0)
+check(t.modes(), before)
+t.run("stdsocksctl top --interval 0.1 --count 2", "13 connections")
+t.back(0)
+check(t.modes(), before)
+t.end()
+for one in connections[:1] + more:
+    one.close()
+PY
+}
+
+@test "top: leaves the terminal as it was when a signal ends or stops it" {
+    live <<'PY'
+t = Terminal()
+before = t.modes()
+
+
+def shown():
+    t.run("stdsocksctl top --interval 3600", "0 connections")
+    t.wait(true=lambda: t.modes() != before)
+
+
+for name in "INT", "TERM", "HUP", "QUIT":
+    shown()
+    if name == "INT":
+        t.keys("\x03")
+    else:
+        os.kill(t.foreground(), getattr(signal, f"SIG{name}"))
+    t.back(128 + getattr(signal, f"SIG{name}"))
+    check(t.modes(), before)
+# Ctrl-Z, and on with it; then stopped by somebody who does not ask.
+shown()
+for stop in range(2):
+    if stop == 0:
+        t.keys("\x1a")
+    else:
+        os.kill(t.foreground(), signal.SIGSTOP)
+    t.wait(true=lambda: t.said.rstrip().endswith(b"ready>"))
+    assert b"Stopped" in t.said
+    check(t.modes(), before)
+    check(t.screen.cursor.hidden, stop == 1)
+    t.screen.reset()
+    t.run("fg", "0 connections")
+    t.wait(true=lambda: t.modes() != before and t.screen.cursor.hidden)
+t.keys("q")
+t.back(0)
+check(t.modes(), before)
+t.end()
+PY
+}
+
+@test "top: where there is no terminal it is rounds of a list" {
+    live <<'PY'
+one = Connection(status=b"127.0.0.1 alice -> www.example.com:443, 1 up, 2 down, 1.0K/s, 1s")
+check(len(ctl("top").splitlines()), 3)
+said = ctl("top", "--count", "3", "--interval", "0.1")
+rounds = said.split("\n\n")
+check(len(rounds), 3)
+for said in rounds:
+    head, titles, row = said.splitlines()
+    assert re.fullmatch(r"1 connection, 1\.0K/s(, [0-9.]+[KM] memory)?, by age", head), head
+    check((titles.split()[0], row.split()[-1]), ("CLIENT", one.unit))
+found = [json.loads(line)["unit"] for line in ctl("top", "--json", "--count", "3", "--interval", "0.1").splitlines()]
+check(found, [one.unit] * 3)
+# As on a terminal that knows no escape sequences, or where JSON is asked for.
+t = Terminal(24, 200)
+for line, sees in ("TERM=dumb stdsocksctl top", "1 connection,"), ("stdsocksctl top --json", f'"unit":"{one.unit}"'):
+    t.run(line, sees)
+    t.wait(true=lambda: t.said.rstrip().endswith(b"ready>"))
+    assert b"\x1b[?" not in t.said
+    t.screen.reset()
+t.end()
+one.close()
+PY
+}
+
+@test "list, top: output that cannot be written is told, and a reader who goes is no reason to go on" {
+    live <<'PY'
+one = Connection()
+for words in "list", "list --json", "top", "top --count 1000 --interval 0.1", "stop --dry-run --all":
+    said = say("sh", "-c", f"stdsocksctl {words} >/dev/full", status=74)
+    check(said, "stdsocksctl: standard output: No space left on device\n")
+    # With SIGPIPE as it is, and ignored.
+    for pipe, status in ("", 128 + signal.SIGPIPE), ("trap '' PIPE;", 74):
+        done = subprocess.run(["bash", "-c", f"{pipe} stdsocksctl {words} --sort age | true; exit ${{PIPESTATUS[0]}}"], stderr=subprocess.DEVNULL, timeout=60)
+        assert done.returncode in (status, 0), (words, done)
+done = subprocess.run(["bash", "-c", "stdsocksctl top --count 1000000 --interval 0.1 | head -n 1; exit ${PIPESTATUS[0]}"], stdout=subprocess.DEVNULL, timeout=60)
+check(done.returncode, 128 + signal.SIGPIPE)
+one.close()
+PY
+}
+
+@test "list, top, stop: a wrong command line is told, with status 64, and nothing is ended" {
+    local words
+    while read -r words; do
+        # shellcheck disable=SC2086 # words
+        run -64 "$STDSOCKSCTL" $words
+        [[ $output == "stdsocksctl "*": "* || $output == "stdsocksctl: "* ]] || fail "$words: $output"
+    done <<'END'
+lists
+list --no-such-option
+list --sort size
+list --sort
+list nonsense
+list user
+list user alice to
+list from nowhere/8
+top --interval 0
+top --interval nan
+top --interval 2x
+top --interval 86401
+top --count 0
+top --count -1
+top --count 4294967296
+stop
+stop --dry-run
+stop --all user alice
+stop --all stdsocks@1.service
+stop stdsocks@1.service user alice
+stop port 99999999
+END
+    run -64 "$STDSOCKSCTL"
+}
+
+@test "list, top, stop: where no systemd runs they say so, with status 69" {
+    need unshare
+    ((EUID == 0)) || lacks root || return
+    local words
+    for words in list top 'stop --all'; do
+        # shellcheck disable=SC2086 # words
+        run -69 timeout 60 unshare --mount sh -c 'mount -t tmpfs tmpfs /run && exec "$@"' sh "$STDSOCKSCTL" $words
+        [[ $output == 'stdsocksctl: there is no systemd here' ]]
+        # It was booted, and is silent.
+        # shellcheck disable=SC2086
+        run -69 timeout 60 unshare --mount sh -c 'mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system && exec "$@"' sh "$STDSOCKSCTL" $words
+        [[ $output == 'stdsocksctl: systemd cannot be asked: no system bus: '* ]]
+    done
+}
+
+@test "list, top, stop: every option is in the manual" {
+    need mandoc col
+    local manual command option options
+    manual=$(mandoc -T ascii "$ROOT/man/stdsocksctl.8" | col -b)
+    for command in list top stop; do
+        options=$("$STDSOCKSCTL" "$command" --help | grep -oE -- '--[a-z-]+' | grep -vxE -- '--(help|usage)' | sort -u)
+        [[ $options == *--json*--sort*--unit* ]]
+        for option in $options; do
+            grep -qF -- "$option" <<<"$manual" || fail "$command $option"
+        done
+    done
+}
+
+@test "completion: commands, options, their values, clauses and units, as bash asks for them" {
+    complete_line() {
+        bash -c 'load() { . "$0"; }; load; COMP_LINE=$1 COMP_POINT=${#1}; _stdsocksctl stdsocksctl "${1##*[ =]}"; echo "${COMPREPLY[*]}"' \
+            "$ROOT/src/stdsocksctl/completion.bash" "$1"
+    }
+    [[ " $(complete_line 'stdsocksctl ') " == *' list '* ]]
+    [[ $(complete_line 'stdsocksctl li') == list ]]
+    [[ $(complete_line 'stdsocksctl top --i') == --interval= ]]
+    [[ $(complete_line 'stdsocksctl list --i') == '' ]]
+    [[ $(complete_line 'stdsocksctl list --sort=m') == memory ]]
+    [[ $(complete_line 'stdsocksctl list --sort m') == memory ]]
+    [[ $(complete_line 'stdsocksctl stop user alice t') == to ]]
+    [[ $(complete_line 'stdsocksctl stop user alice to lo') == loopback ]]
+    live <<'PY'
+one = Connection()
+t = Terminal(24, 200, readline=True)
+t.run("source /usr/local/share/bash-completion/completions/stdsocksctl; echo is=there", "is=there")
+t.keys("stdsocksctl list --js\tfrom ::1\n")
+t.wait("stdsocksctl list --json from ::1")
+for so_far in "stdso", "stdsocks@", one.unit[:10], one.unit[:-9]:  # the shell cuts at "@" and ":"
+    t.screen.reset()
+    t.keys(f"stdsocksctl stop {so_far}\t--dry-run\n")
+    t.wait(f"stdsocksctl stop {one.unit} --dry-run")
+    t.wait(true=lambda: sum(one.unit in line for line in t.screen.display) >= 2)
+t.keys("stdsocksctl list --sort=da\x7f\x7fds\t--json\n")
+t.wait("stdsocksctl list --sort=dst --json")
+check(units(), [one.unit])
+t.end()
+one.close()
+PY
+}

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: ISC
+"""Connections of a booted systemd for the operator's tool, and a terminal to look at it.
+
+A connection here is one whose handshake has not gone on, so that its handler says nothing: what its
+unit's status is, is told in its place.
+"""
+
+import array
+import contextlib
+import datetime
+import json
+import pty
+
+import pyte
+
+from socks import *
+
+CGROUPS = "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"
+
+
+def say(*command, status=0):
+    """What a command says, which ends with this status."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == status, f"{command}: {done.returncode}, {done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def ctl(*words, status=0):
+    return say("stdsocksctl", *words, status=status)
+
+
+def listed(*words):
+    """Unit to object, in the order of the list."""
+    found = [json.loads(line) for line in ctl("list", "--json", *words).splitlines()]
+    return {one["unit"]: one for one in found}
+
+
+def properties(unit, *names):
+    lines = say("systemctl", "show", *(f"--property={name}" for name in names), unit).splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+def until(true, what):
+    deadline = time.monotonic() + DEADLINE_S
+    while not true():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.02)
+
+
+def tell(unit, status):
+    """Say for the unit's handler what its status is: systemd knows a process's unit by its cgroup."""
+    group = properties(unit, "ControlGroup")["ControlGroup"]
+    pid = os.fork()
+    if pid == 0:
+        for root in CGROUPS:
+            with contextlib.suppress(OSError), open(f"{root}{group}/cgroup.procs", "w") as procs:
+                procs.write(str(os.getpid()))
+        told, mine = socket.socketpair()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+            to.connect("/run/systemd/notify")
+            to.send(b"STATUS=" + status)
+            # systemd closes this one when it has read what came before it.
+            fds = array.array("i", [mine.fileno()])
+            to.sendmsg([b"BARRIER=1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+        mine.close()
+        told.settimeout(DEADLINE_S)
+        os._exit(told.recv(1) != b"")
+    check(os.waitpid(pid, 0)[1], 0)
+    # systemd 252 takes the backslashes for its own.
+    check(properties(unit, "StatusText")["StatusText"].replace("\\", ""), status.decode().replace("\\", ""))
+
+
+class Connection:
+    """A client whose greeting was answered, its unit, and perhaps a status."""
+
+    def __init__(self, where=("127.0.0.1", 1080), status=None):
+        if isinstance(where, str):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(where)
+        else:
+            sock = socket.create_connection(where, DEADLINE_S)
+        self.peer = Peer(sock)
+        self.peer.send(GREETING)
+        check(self.peer.recv(2), CHOSEN)
+        self.port = 0 if isinstance(where, str) else sock.getsockname()[1]
+        end = f"-{os.getpid()}-{os.getuid()}.service" if isinstance(where, str) else f":{self.port}.service"
+        (self.unit,) = (unit for unit in units() if unit.endswith(end))
+        if status is not None:
+            tell(self.unit, status)
+
+    def close(self):
+        self.peer.close()
+        until(lambda: self.unit not in units(), f"the end of {self.unit}")
+
+
+def units():
+    lines = say("systemctl", "list-units", "--state=active", "--plain", "--no-legend", "stdsocks*@*").splitlines()
+    return [line.split()[0] for line in lines]
+
+
+class Terminal:
+    """A shell on a terminal, and what is to be seen on it."""
+
+    def __init__(self, rows=24, columns=100, readline=False):
+        self.screen = pyte.Screen(columns, rows)
+        self.stream = pyte.ByteStream(self.screen)
+        self.said = b""
+        env = {"PATH": os.environ["PATH"], "TERM": "xterm", "PS1": "ready> ", "LC_ALL": "C"}
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            more = [] if readline else ["--noediting"]
+            os.execve("/bin/bash", ["bash", "--norc", "--noprofile", *more, "-i"], env)
+        self.resize(rows, columns)
+        self.wait("ready>")
+
+    def resize(self, rows, columns):
+        self.screen.resize(rows, columns)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def text(self):
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+
+    def read(self):
+        if select.select([self.fd], [], [], 0.05)[0]:
+            said = os.read(self.fd, 65536)
+            self.said += said
+            self.stream.feed(said)
+
+    def wait(self, text=None, true=None):
+        """Until the text is to be seen, or something is true of what is."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not (true() if true else text in self.text()):
+            assert time.monotonic() < deadline, f"never: {text}\n{self.text()}"
+            self.read()
+
+    def keys(self, text):
+        os.write(self.fd, text.encode())
+
+    def modes(self):
+        return termios.tcgetattr(self.fd)
+
+    def foreground(self):
+        """The process group that has the terminal."""
+        return struct.unpack("i", fcntl.ioctl(self.fd, termios.TIOCGPGRP, bytes(4)))[0]
+
+    def run(self, line, sees):
+        """Type a command line, and wait for what it shows."""
+        self.said = b""
+        self.keys(line + "\n")
+        self.wait(sees)
+
+    def back(self, status):
+        """Wait until the shell is back, with the terminal as it was; its command ended with this status."""
+        self.wait(true=lambda: self.said.rstrip().endswith(b"ready>"))
+        assert b"\x1b[?25h\x1b[?1049l" in self.said[-400:], self.said[-400:]
+        assert not self.screen.cursor.hidden
+        self.screen.reset()
+        self.run("echo status=$?", f"status={status}")
+
+    def end(self):
+        self.keys("exit\n")
+        os.waitpid(self.pid, 0)
+        os.close(self.fd)

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+/* stdsocksctl/instance: who called, by a unit's name, and what a handler says of itself. */
+#include "stdsocksctl/instance.h"
+
+#include "check.h"
+
+static void clients(void)
+{
+	static const struct {
+		const char *unit, *client;
+		unsigned port;
+	} rows[] = {
+		{"stdsocks@0-192.0.2.1:1080-192.0.2.7:40000.service", "192.0.2.7", 40000},
+		{"stdsocks@12-::1:1080-::1:35100.service", "::1", 35100},
+		{"stdsocks@12-2001:db8::1:1080-fe80::1:2:3:9.service", "fe80::1:2:3", 9},
+		{"stdsocks@12-2001:db8::1:1080-2001:db8:1111:2222:3333:4444:5555:6666:65535."
+		 "service",
+			"2001:db8:1111:2222:3333:4444:5555:6666", 65535},
+		/* a newer systemd has the socket's cookie behind the number */
+		{"stdsocks@7-4711-192.0.2.1:1080-192.0.2.7:40000.service", "192.0.2.7", 40000},
+		{"my-socks@0-192.0.2.1:1080-192.0.2.7:40000.service", "192.0.2.7", 40000},
+		{"a.service@0-192.0.2.1:1080-192.0.2.7:1.service", "192.0.2.7", 1},
+		/* AF_VSOCK */
+		{"stdsocks@3-2:1080-4294967295:4294967295.service", "other", 0},
+		{"stdsocks@3-2:1080-3:1024.service", "other", 0},
+		{"stdsocks@3-192.0.2.1:1080-127.1:1024.service", "other", 0},
+		{"stdsocks@3-192.0.2.1:1080-:1024.service", "other", 0},
+		{"stdsocks@4-unknown.service", "unix", 0},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct instance_client c;
+		check_about = rows[i].unit;
+		if (!CHECK(instance_client(rows[i].unit, &c)))
+			continue;
+		CHECK_STRING(c.text, rows[i].client);
+		CHECK_NUMBER(c.port, rows[i].port);
+		CHECK(!c.has_uid);
+	}
+}
+
+static void unix_clients(void)
+{
+	static const char *const units[] = {
+		"stdsocks@5-1353-1000.service", "stdsocks-unix@5-99-1353-1000.service"};
+
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		struct instance_client c;
+		check_about = units[i];
+		if (!CHECK(instance_client(units[i], &c)))
+			continue;
+		CHECK_STRING(c.text, "unix");
+		CHECK(c.has_uid);
+		CHECK_NUMBER(c.uid, 1000);
+		CHECK_NUMBER(c.pid, 1353);
+		CHECK_NUMBER(c.port, 0);
+	}
+}
+
+static void no_clients(void)
+{
+	static const char *const units[] = {"", ".service", "@", "@.service", "stdsocks.service",
+		"stdsocks@.service", "stdsocks@5.service", "stdsocks@-.service",
+		"stdsocks@5-.service", "stdsocks@5-6.service", "stdsocks@5--6.service",
+		"stdsocks@5-6-x.service", "stdsocks@5-x-6.service",
+		"stdsocks@5-6-4294967296.service", "stdsocks@0-192.0.2.1:1080-192.0.2.7:.service",
+		"stdsocks@0-192.0.2.1:1080-192.0.2.7:x.service",
+		"stdsocks@0-192.0.2.1:1080-192.0.2.7:4294967296.service",
+		"stdsocks@0-192.0.2.1:1080-192.0.2.7:1.socket", "a-1-2@b.service", "a-1-2.service"};
+
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		struct instance_client c = {.text = "untouched"};
+		check_about = units[i];
+		CHECK(!instance_client(units[i], &c));
+		CHECK_STRING(c.text, "untouched");
+	}
+}
+
+static void statuses(void)
+{
+	static const struct {
+		const char *text, *client, *user, *dst;
+		unsigned port;
+		uint64_t up, down, rate;
+	} rows[] = {
+		{"192.0.2.7 alice -> example.com:443, 3.4K up, 12.1M down, 1.2M/s, 3m", "192.0.2.7",
+			"alice", "example.com", 443, 3400, 12100000, 1200000},
+		{"192.0.2.7 -> example.com:443, 0 up, 999 down, 1s", "192.0.2.7", NULL,
+			"example.com", 443, 0, 999, 0},
+		{"2001:db8::7 -> [2001:db8::1]:80, 1 up, 2 down, 3/s, 2h", "2001:db8::7", NULL,
+			"2001:db8::1", 80, 1, 2, 3},
+		{"unix www-data -> 127.0.0.1:1, 1 up, 2 down, 5d", "unix", "www-data", "127.0.0.1",
+			1, 1, 2, 0},
+		/* who has logged in may be called so */
+		{"stdio a b -> c:1, 2 up, 3 down, 4s -> d:5, 6 up, 7 down, 8s", "stdio",
+			"a b -> c:1, 2 up, 3 down, 4s", "d", 5, 6, 7, 0},
+		{"stdio  ->  -> d:5, 6 up, 7 down, 8s", "stdio", " -> ", "d", 5, 6, 7, 0},
+		{"other \\x1b[2J\\\" -> d:5, 6 up, 7 down, 8s", "other", "\\x1b[2J\\\"", "d", 5, 6,
+			7, 0},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct instance_status s;
+		char text[256];
+		check_about = rows[i].text;
+		if (!CHECK(instance_status(strcpy(text, rows[i].text), &s)))
+			continue;
+		CHECK_STRING(s.client, rows[i].client);
+		CHECK_STRING(s.user ? s.user : "nobody", rows[i].user ? rows[i].user : "nobody");
+		CHECK_STRING(s.dst, rows[i].dst);
+		CHECK_NUMBER(s.dst_port, rows[i].port);
+		CHECK_NUMBER(s.bytes_up, rows[i].up);
+		CHECK_NUMBER(s.bytes_down, rows[i].down);
+		CHECK_NUMBER(s.rate, rows[i].rate);
+	}
+}
+
+static void no_statuses(void)
+{
+	static const char *const texts[] = {"", "Ready", " -> ", "a -> ", "a -> b", "a -> b:1",
+		"a -> b:1, 1 up", "a -> b:1, 1 up, 2 down", "a -> b:1, 1 up, 2 down, 3/s",
+		"a -> b:1, 1 up, 2 down, 3/s, 4s, 5", "a -> b:1, 1 up, 2 down, 3, 4",
+		"a -> b:1, up, 2 down, 3s", "a -> b:1, 1 down, 2 up, 3s",
+		"a -> b:1, -1 up, 2 down, 3s", "a -> b:65536, 1 up, 2 down, 3s",
+		"a -> b:, 1 up, 2 down, 3s", "a -> :1, 1 up, 2 down, 3s",
+		"a -> []:1, 1 up, 2 down, 3s", "a -> b, 1 up, 2 down, 3s",
+		"a > b:1, 1 up, 2 down, 3s", "\033[2J -> b:1, 1 up, 2 down, 3s",
+		"a -> b\n:1, 1 up, 2 down, 3s", "a \x7f -> b:1, 1 up, 2 down, 3s",
+		"a \xc3\xa9 -> b:1, 1 up, 2 down, 3s", "a -> b:1, 1 up, 2 down, 3s\n"};
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		struct instance_status s = {.client = "untouched"};
+		char text[256];
+		check_about = texts[i];
+		CHECK(!instance_status(strcpy(text, texts[i]), &s));
+		CHECK_STRING(s.client, "untouched");
+	}
+}
+
+int main(void)
+{
+	clients();
+	unix_clients();
+	no_clients();
+	statuses();
+	no_statuses();
+	return check_end();
+}
