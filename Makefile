@@ -200,6 +200,7 @@ units/stdsocks.socket $(UNITDIR)/stdsocks.socket 644
 units/stdsocks@.service $(UNITDIR)/stdsocks@.service 644
 units/stdsocks.sysusers $(LIBDIR)/sysusers.d/stdsocks.conf 644
 units/stdsocks.catalog $(LIBDIR)/systemd/catalog/stdsocks.catalog 644
+units/stdsocks-hardened.conf $(DOCDIR)/stdsocks-hardened.conf 644
 units/stdsocks.xinetd $(DOCDIR)/stdsocks.xinetd 644
 units/stdsocks.inetd $(DOCDIR)/stdsocks.inetd 644
 units/tcpserver.run $(DOCDIR)/tcpserver.run 755

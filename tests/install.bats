@@ -30,6 +30,7 @@ setup() {
 644 ./usr/local/lib/systemd/system/stdsocks@.service
 644 ./usr/local/lib/sysusers.d/stdsocks.conf
 755 ./usr/local/share/doc/stdsocks/s6.run
+644 ./usr/local/share/doc/stdsocks/stdsocks-hardened.conf
 644 ./usr/local/share/doc/stdsocks/stdsocks.inetd
 644 ./usr/local/share/doc/stdsocks/stdsocks.xinetd
 755 ./usr/local/share/doc/stdsocks/tcpserver.run
