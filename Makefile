@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # stdsocks. The targets: all run check fuzz lint bench bench-plot install uninstall clean, and, as
-# root, deps and check-deps, which install what building and testing take on Debian.
+# root, bench-systemd, and deps and check-deps, which install what building and testing take on Debian.
 
 VERSION = 0.1.0
 
@@ -119,6 +119,10 @@ bench: all $(bench)
 bench-plot: bench
 	tests/bench/plot
 
+# As root. BENCHFLAGS=--readme puts its table into README.md; see tests/bench/systemd --help.
+bench-systemd: all build/tests/bench/bench
+	tests/bench/systemd --build $(BUILD) $(BENCHFLAGS)
+
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(tested)
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/unit $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
@@ -233,4 +237,4 @@ endef
 
 -include $(objects:.o=.d)
 .SECONDARY: $(kernel_headers)
-.PHONY: all always bench bench-plot check check-deps clean deps fuzz install lint run uninstall
+.PHONY: all always bench bench-plot bench-systemd check check-deps clean deps fuzz install lint run uninstall
