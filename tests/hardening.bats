@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# What the units take away from a connection's process: on a real systemd that was booted for it, as installed, and with stdsocks-hardened.conf.
+# What systemd takes away from a connection's process, as installed and with stdsocks-hardened.conf: on one booted for it.
 
 bats_require_minimum_version 1.5.0
 load helper
@@ -76,9 +76,9 @@ score_of() {
 
 # exposed_by TENTHS - systemd-analyze finds the unit exposed by so much, and by no tenth less.
 exposed_by() {
-    local said
-    said=$(inside systemd-analyze security --offline=true --no-pager --threshold="$1" stdsocks@.service) || fail "more than $1: $said" || return
-    ! inside systemd-analyze security --offline=true --no-pager --threshold=$(($1 - 1)) stdsocks@.service || fail "less than $1"
+    local said analyze=(systemd-analyze security --offline=true --no-pager stdsocks@.service)
+    said=$(inside "${analyze[@]}" --threshold="$1") || fail "more than $1: $said" || return
+    ! inside "${analyze[@]}" --threshold=$(($1 - 1)) || fail "less than $1"
 }
 
 # need_its_systemd - the scores of another version are others.
