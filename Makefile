@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # stdsocks. The targets: all run check fuzz lint bench bench-plot install uninstall clean, and, as
-# root, deps and check-deps, which install what building and testing take on Debian.
+# root, bench-systemd, and deps and check-deps, which install what building and testing take on Debian.
 
 VERSION = 0.1.0
 
@@ -132,6 +132,10 @@ bench: all $(bench)
 bench-plot: bench
 	tests/bench/plot
 
+# As root. BENCHFLAGS=--readme puts its table into README.md; see tests/bench/systemd --help.
+bench-systemd: all build/tests/bench/bench
+	tests/bench/systemd --build $(BUILD) $(BENCHFLAGS)
+
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(tested)
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/unit $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
@@ -221,6 +225,7 @@ units/stdsocks.socket $(UNITDIR)/stdsocks.socket 644
 units/stdsocks@.service $(UNITDIR)/stdsocks@.service 644
 units/stdsocks.sysusers $(LIBDIR)/sysusers.d/stdsocks.conf 644
 units/stdsocks.catalog $(LIBDIR)/systemd/catalog/stdsocks.catalog 644
+units/stdsocks-hardened.conf $(DOCDIR)/stdsocks-hardened.conf 644
 units/stdsocks.xinetd $(DOCDIR)/stdsocks.xinetd 644
 units/stdsocks.inetd $(DOCDIR)/stdsocks.inetd 644
 units/tcpserver.run $(DOCDIR)/tcpserver.run 755
@@ -253,4 +258,4 @@ endef
 
 -include $(objects:.o=.d) $(ctl_objects:.o=.d) $(wildcard $(BUILD)/obj/stdsocksctl/*.d)
 .SECONDARY: $(kernel_headers)
-.PHONY: all always bench bench-plot check check-deps clean deps fuzz install lint run uninstall
+.PHONY: all always bench bench-plot bench-systemd check check-deps clean deps fuzz install lint run uninstall

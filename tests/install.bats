@@ -32,6 +32,7 @@ setup() {
 644 ./usr/local/lib/sysusers.d/stdsocks.conf
 644 ./usr/local/share/bash-completion/completions/stdsocksctl
 755 ./usr/local/share/doc/stdsocks/s6.run
+644 ./usr/local/share/doc/stdsocks/stdsocks-hardened.conf
 644 ./usr/local/share/doc/stdsocks/stdsocks.inetd
 644 ./usr/local/share/doc/stdsocks/stdsocks.xinetd
 755 ./usr/local/share/doc/stdsocks/tcpserver.run
@@ -70,13 +71,13 @@ END
     [[ -z $output ]]
 }
 
-@test "install: systemd-sysusers makes the user that the unit runs as" {
+@test "install: systemd-sysusers makes the user that the handler becomes" {
     need systemd-sysusers
     make_into "$PLACE" -o all install
     mkdir -p "$PLACE/etc"
     systemd-sysusers --root="$PLACE"
     grep -q '^stdsocks:' "$PLACE/etc/passwd"
-    grep -qxF 'User=stdsocks' "$PLACE/usr/local/lib/systemd/system/stdsocks@.service"
+    "$STDSOCKS" -f /dev/null --check | grep '^user: stdsocks '
 }
 
 @test "install: the catalog has one entry for each MESSAGE_ID of the source" {
