@@ -26,9 +26,15 @@ setup() {
 755 ./usr/local/bin/stdsocks
 755 ./usr/local/bin/stdsocks-checkpassword
 644 ./usr/local/lib/systemd/catalog/stdsocks.catalog
+644 ./usr/local/lib/systemd/system/stdsocks.slice
 644 ./usr/local/lib/systemd/system/stdsocks.socket
 644 ./usr/local/lib/systemd/system/stdsocks@.service
 644 ./usr/local/lib/sysusers.d/stdsocks.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/addresses.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/connections.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/credentials.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/unix.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/vsock.conf
 755 ./usr/local/share/doc/stdsocks/s6.run
 644 ./usr/local/share/doc/stdsocks/stdsocks.inetd
 644 ./usr/local/share/doc/stdsocks/stdsocks.xinetd
@@ -67,13 +73,14 @@ END
     [[ -z $output ]]
 }
 
-@test "install: systemd-sysusers makes the user that the unit runs as" {
+@test "install: systemd-sysusers makes the user that the handler becomes" {
     need systemd-sysusers
     make_into "$PLACE" -o all install
     mkdir -p "$PLACE/etc"
     systemd-sysusers --root="$PLACE"
     grep -q '^stdsocks:' "$PLACE/etc/passwd"
-    grep -qxF 'User=stdsocks' "$PLACE/usr/local/lib/systemd/system/stdsocks@.service"
+    run -0 "$STDSOCKS" --check
+    [[ $output == *'user: stdsocks is there'* ]]
 }
 
 @test "install: the catalog has one entry for each MESSAGE_ID of the source" {
