@@ -6,6 +6,9 @@ load helper
 load net/world
 load systemd/booted
 
+export BATS_TEST_TIMEOUT=300 # two thousand processes, on a busy machine
+
+# Without BPF: for the sake of it PID 1 forks at each accept, which takes twice the time.
 setup_file() {
     boot_file
     serve_there
@@ -94,6 +97,49 @@ for one in clients:
     one.close()
 PY
     all_well
+}
+
+@test "systemd: 2,000 connections at a time are served, one more is refused, and then the next is served" {
+    INSIDE_S=280 python_inside <<'PY'
+import resource
+import select
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (10000, 10000))
+COUNT = 2000
+LONG_S = 200
+with socket.create_server(("127.0.0.1", 0), backlog=COUNT) as listening:
+    listening.settimeout(LONG_S)
+    clients = []
+    for n in range(COUNT):
+        one = client()
+        one.sock.settimeout(LONG_S)
+        one.send(GREETING + request("127.0.0.1", listening.getsockname()[1]))
+        clients.append(one)
+    for one in clients:
+        check(one.recv(5), CHOSEN + b"\x05\x00\x00")
+        one.recv(7)
+    # Each one's number, and back what only its own upstream can know.
+    for n, one in enumerate(clients):
+        one.send(struct.pack(">I", n))
+    upstreams = {}
+    for _ in clients:
+        upstream = accept(listening)
+        (n,) = struct.unpack(">I", upstream.recv(4))
+        assert n not in upstreams
+        upstreams[n] = upstream
+        upstream.send(struct.pack(">I", n * 3))
+    for n, one in enumerate(clients):
+        check(one.recv(4), struct.pack(">I", n * 3))
+check(shown("stdsocks.socket", "NConnections"), str(COUNT))
+check(client().end(), (b"", "fin"))
+check(shown("stdsocks.socket", "NRefused"), "1")
+# One ends, and there is room.
+over((clients.pop(), upstreams.pop(COUNT - 1)))
+eventually(lambda: shown("stdsocks.socket", "NConnections") == str(COUNT - 1), "an end")
+works(served())
+works((clients[0], upstreams[0]))
+PY
+    WAIT_S=60 all_well
 }
 
 @test "systemd: a connection is one record in the journal, and PID 1 says nothing of it" {

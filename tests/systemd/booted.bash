@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: ISC
 # A booted systemd for a whole suite: boot_file in setup_file, stop_file in teardown_file, inside COMMAND in between.
 
-# boot_file - boot, and wait until all that was to start has started; or say why that cannot be.
+# boot_file [CALL]... - boot, where these system calls are possible, too, and wait until all that was to start has started; or say why that cannot be.
 boot_file() {
     need systemd-nspawn nsenter setpriv || return
     ((EUID == 0)) || lacks 'root' || return
     export BOOTED=$BATS_FILE_TMPDIR/booted
     # The end of bats, even a violent one, is the end of all that is booted.
-    setpriv --pdeathsig TERM "$ROOT/tests/systemd/boot" "${STDSOCKS%/stdsocks}" >"$BOOTED.log" 2>&1 3>&- &
+    setpriv --pdeathsig TERM "$ROOT/tests/systemd/boot" "${STDSOCKS%/stdsocks}" "$@" >"$BOOTED.log" 2>&1 3>&- &
     echo $! >"$BOOTED.boot"
     disown # its end is no news
     eventually booted || { cat "$BOOTED.log"; return 1; }
