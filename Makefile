@@ -211,7 +211,7 @@ DOCDIR = $(PREFIX)/share/doc/stdsocks
 LIBDIR = $(PREFIX)/lib
 DATADIR = $(PREFIX)/share
 
-# FROM TO MODE, TO below DESTDIR
+# FROM TO MODE, TO below DESTDIR. Each is there in one piece, for connections that come meanwhile.
 define installed
 $(BUILD)/stdsocks $(BINDIR)/stdsocks 755
 $(BUILD)/stdsocks-checkpassword $(BINDIR)/stdsocks-checkpassword 755
@@ -223,6 +223,7 @@ man/stdsocks-checkpassword.8 $(MANDIR)/man8/stdsocks-checkpassword.8 644
 man/stdsocks.conf.5 $(MANDIR)/man5/stdsocks.conf.5 644
 units/stdsocks.socket $(UNITDIR)/stdsocks.socket 644
 units/stdsocks@.service $(UNITDIR)/stdsocks@.service 644
+units/stdsocks.slice $(UNITDIR)/stdsocks.slice 644
 units/stdsocks.sysusers $(LIBDIR)/sysusers.d/stdsocks.conf 644
 units/stdsocks.catalog $(LIBDIR)/systemd/catalog/stdsocks.catalog 644
 units/stdsocks-hardened.conf $(DOCDIR)/stdsocks-hardened.conf 644
@@ -230,6 +231,11 @@ units/stdsocks.xinetd $(DOCDIR)/stdsocks.xinetd 644
 units/stdsocks.inetd $(DOCDIR)/stdsocks.inetd 644
 units/tcpserver.run $(DOCDIR)/tcpserver.run 755
 units/s6.run $(DOCDIR)/s6.run 755
+units/drop-ins/addresses.conf $(DOCDIR)/drop-ins/addresses.conf 644
+units/drop-ins/connections.conf $(DOCDIR)/drop-ins/connections.conf 644
+units/drop-ins/credentials.conf $(DOCDIR)/drop-ins/credentials.conf 644
+units/drop-ins/unix.conf $(DOCDIR)/drop-ins/unix.conf 644
+units/drop-ins/vsock.conf $(DOCDIR)/drop-ins/vsock.conf 644
 endef
 
 install: all
@@ -239,7 +245,8 @@ install: all
 		units/*) mkdir -p "$(BUILD)"; sed 's|@BINDIR@|$(BINDIR)|g' "$$from" > "$(BUILD)/filled-in"; \
 			from=$(BUILD)/filled-in;; \
 		esac; \
-		install -D -m "$$mode" "$$from" "$(DESTDIR)$$to" || exit 1; \
+		install -D -m "$$mode" "$$from" "$(DESTDIR)$$to.new" && mv -f "$(DESTDIR)$$to.new" "$(DESTDIR)$$to" || \
+			exit 1; \
 	done
 
 uninstall:

@@ -27,10 +27,16 @@ setup() {
 755 ./usr/local/bin/stdsocks-checkpassword
 755 ./usr/local/bin/stdsocksctl
 644 ./usr/local/lib/systemd/catalog/stdsocks.catalog
+644 ./usr/local/lib/systemd/system/stdsocks.slice
 644 ./usr/local/lib/systemd/system/stdsocks.socket
 644 ./usr/local/lib/systemd/system/stdsocks@.service
 644 ./usr/local/lib/sysusers.d/stdsocks.conf
 644 ./usr/local/share/bash-completion/completions/stdsocksctl
+644 ./usr/local/share/doc/stdsocks/drop-ins/addresses.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/connections.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/credentials.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/unix.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/vsock.conf
 755 ./usr/local/share/doc/stdsocks/s6.run
 644 ./usr/local/share/doc/stdsocks/stdsocks-hardened.conf
 644 ./usr/local/share/doc/stdsocks/stdsocks.inetd

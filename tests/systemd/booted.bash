@@ -2,28 +2,44 @@
 # SPDX-License-Identifier: ISC
 # A booted systemd for a whole suite: boot_file in setup_file, stop_file in teardown_file, inside COMMAND in between.
 
-# boot_file - boot, and wait until all that was to start has started; or say why that cannot be.
+# boot_file [CALL]... - boot, where these system calls are possible, too, and wait until all that was to start has started; or say why that cannot be.
 boot_file() {
     need systemd-nspawn nsenter setpriv || return
     ((EUID == 0)) || lacks 'root' || return
     export BOOTED=$BATS_FILE_TMPDIR/booted
     # The end of bats, even a violent one, is the end of all that is booted.
-    setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc \
-        "$ROOT/tests/systemd/boot" "${STDSOCKS%/stdsocks}" >"$BOOTED.log" 2>&1 3>&- &
-    echo $! >"$BOOTED.unshare"
+    setpriv --pdeathsig TERM "$ROOT/tests/systemd/boot" "${STDSOCKS%/stdsocks}" "$@" >"$BOOTED.log" 2>&1 3>&- &
+    echo $! >"$BOOTED.boot"
     disown # its end is no news
-    eventually inside systemctl is-active --quiet booted.target || { cat "$BOOTED.log"; return 1; }
+    eventually booted || { cat "$BOOTED.log"; return 1; }
+}
+
+booted() {
+    inside systemctl is-active --quiet booted.target 2>/dev/null
 }
 
 stop_file() {
-    [[ ! -s $BOOTED.unshare ]] || kill -KILL "$(cat "$BOOTED.unshare")" 2>/dev/null || true
+    [[ -s $BOOTED.boot ]] || return 0
+    kill -TERM "$(cat "$BOOTED.boot")" 2>/dev/null || true # it may have failed
+    eventually test ! -e "/proc/$(cat "$BOOTED.boot")"
 }
 
-# leader - the PID of the booted systemd, as seen from here: nspawn's child, and that is unshare's.
+# children PID
+children() {
+    cat "/proc/$1/task/"*/children 2>/dev/null
+}
+
+# leader - the PID of the booted systemd, as seen from here: boot's child is unshare, then come boot again,
+# which becomes nspawn, and its child.
 leader() {
-    local nspawn
-    nspawn=$(cat "/proc/$(cat "$BOOTED.unshare")/task/"*/children 2>/dev/null)
-    [[ $nspawn ]] && cut -d ' ' -f 1 "/proc/${nspawn%% *}/task/${nspawn%% *}/children" 2>/dev/null
+    local pid
+    pid=$(cat "$BOOTED.boot")
+    for _ in unshare nspawn systemd; do
+        pid=$(children "$pid")
+        pid=${pid%% *}
+        [[ $pid ]] || return
+    done
+    echo "$pid"
 }
 
 # inside COMMAND... - run it there.
@@ -34,35 +50,50 @@ inside() {
     nsenter --target "$pid" --all -- "$@"
 }
 
-# python_inside <SCRIPT - with socks.py and what stands below at hand, and 80 seconds, there.
+# serve_there - as the README has it: port 1080, and everybody may go everywhere.
+serve_there() {
+    inside systemd-sysusers
+    inside systemctl daemon-reload
+    inside journalctl --update-catalog
+    inside systemctl start stdsocks.socket
+    put_there /etc/stdsocks/stdsocks.conf <<<'allow to any'
+}
+
+# put_there PATH <TEXT - a file there, and the folders that it takes.
+put_there() {
+    inside mkdir -p "${1%/*}"
+    inside tee "$1" >/dev/null
+}
+
+# drop_in UNIT <TEXT - one drop-in of a unit, from now on; drop_in_none UNIT takes it away again.
+drop_in() {
+    put_there "/run/systemd/system/$1.d/test.conf"
+    inside systemctl daemon-reload
+}
+
+drop_in_none() {
+    inside rm -rf "/run/systemd/system/$1.d"
+    inside systemctl daemon-reload
+}
+
+# python_inside <SCRIPT - with socks.py and booted.py at hand, and $INSIDE_S seconds, 80 if that is not set, there.
 python_inside() {
     {
-        cat <<'END'
-from socks import *
-
-
-def say(*command):
-    """What a command says, which succeeds."""
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def instances():
-    return [line.split()[0] for line in say("systemctl", "list-units", "--plain", "--no-legend", "stdsocks@*").splitlines()]
-
-
-def client():
-    return Peer(socket.create_connection(("127.0.0.1", 1080), DEADLINE_S))
-
-
-def served():
-    """A client whose connection stands, and the upstream's end of it."""
-    with listener() as listening:
-        one = client()
-        open_through(one, "127.0.0.1", listening.getsockname()[1])
-        return one, accept(listening)
-END
+        echo 'from socks import *'
+        echo 'from booted import *'
         cat
-    } | inside timeout 80 env PYTHONPATH=/opt/stdsocks-tests "$PYTHON" - "$@"
+    } | inside timeout "${INSIDE_S:-80}" env PYTHONPATH=/opt/stdsocks-tests "$PYTHON" - "$@"
+}
+
+none_runs() {
+    [[ -z $(inside systemctl list-units --plain --no-legend 'stdsocks@*') ]]
+}
+
+# all_well - the socket listens, nobody is connected, and nothing has failed.
+all_well() {
+    eventually none_runs || return
+    inside systemctl is-active --quiet stdsocks.socket || fail 'the socket does not listen' || return
+    [[ -z $(failed_units) ]] || fail "failed: $(failed_units)"
 }
 
 # failed_units - none, is what is wanted.
@@ -70,7 +101,14 @@ failed_units() {
     inside systemctl --failed --no-legend --plain
 }
 
-# shown_when_failed - what the booted system has to say.
+# shown_when_failed - what the booted system has to say: the end of it is shown, all of it is kept.
 shown_when_failed() {
-    [[ -n ${BATS_TEST_COMPLETED:-} ]] || inside journalctl --no-pager -n 60 || cat "$BOOTED.log"
+    [[ -z ${BATS_TEST_COMPLETED:-} && -z ${BATS_TEST_SKIPPED:-} ]] || return 0
+    local kept=$BUILT/failed/${BATS_TEST_FILENAME##*/}.$BATS_TEST_NUMBER
+    mkdir -p "$kept"
+    cp "$BOOTED.log" "$kept/console"
+    inside journalctl --no-pager -o short-precise >"$kept/journal" || true
+    inside systemctl --no-pager --all list-units >"$kept/units" || true
+    printf -- '--- journal; all of it, the console and the units are in %s\n' "$kept"
+    tail -n 60 "$kept/journal"
 }

@@ -1,0 +1,289 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# What one connection may take, and all of them, and the drop-ins, on a real systemd that was booted for it.
+
+load helper
+load net/world
+load systemd/booted
+
+export BATS_TEST_TIMEOUT=180
+DROP_INS=/usr/local/share/doc/stdsocks/drop-ins
+
+setup_file() {
+    boot_file bpf
+    serve_there
+}
+
+teardown_file() {
+    stop_file
+}
+
+teardown() {
+    shown_when_failed
+    # What a test has left.
+    put_there /etc/stdsocks/stdsocks.conf <<<'allow to any'
+    inside rm -rf /run/systemd/system{,.control}/stdsocks{.socket,@.service}.d
+    inside systemctl daemon-reload
+    inside systemctl reset-failed
+    inside systemctl restart stdsocks.socket
+}
+
+# need_limits - skip the test where the booted system cannot limit memory and processes.
+need_limits() {
+    inside sh -c 'cd /sys/fs/cgroup && { test -w memory/memory.limit_in_bytes && test -w pids/tasks ||
+        grep -qw memory cgroup.controllers; }' 2>/dev/null || lacks 'cgroups of memory and pids that can be written to'
+}
+
+@test "systemd limits: MaxConnectionsPerSource= counts the live connections of one address" {
+    inside sed 's/^#\(MaxConnectionsPerSource\)=.*/\1=3/' $DROP_INS/connections.conf | drop_in stdsocks.socket
+    python_inside <<'PY'
+pairs = [served() for _ in range(3)]
+check(client().end(), (b"", "fin"))
+works(served("127.0.0.2"))
+# Over, and killed, are not counted.
+units = [unit_of(pair[0]) for pair in pairs]
+over(pairs[0])
+say("systemctl", "kill", "--signal=KILL", units[1])
+eventually(lambda: not {*units[:2]} & {*instances()}, "two ends")
+pairs = [pairs[2], served(), served()]
+for pair in pairs:
+    works(pair)
+check(client().end(), (b"", "fin"))
+PY
+    drop_in_none stdsocks.socket
+    all_well
+}
+
+@test "systemd limits: each connection has its limits, and all are in one slice that has some" {
+    python_inside <<'PY'
+pair = served()
+unit = unit_of(pair[0])
+check([shown(unit, name) for name in ("MemoryMax", "TasksMax", "OOMScoreAdjust", "Slice")], [str(64 << 20), "16", "500", "stdsocks.slice"])
+with open(f"/proc/{pid_of(pair[0])}/oom_score_adj", encoding="ascii") as score:
+    check(score.read(), "500\n")
+with open(f"/proc/{pid_of(pair[0])}/cgroup", encoding="ascii") as groups:
+    assert f"/stdsocks.slice/{unit}\n" in groups.read()
+for name in "MemoryHigh", "MemoryMax", "TasksMax":
+    assert shown("stdsocks.slice", name).isdigit(), name
+PY
+}
+
+# checker <SCRIPT - connections that come from now on ask this program who may log in.
+checker() {
+    put_there /etc/stdsocks/checker
+    inside chmod 755 /etc/stdsocks/checker
+}
+
+@test "systemd limits: a connection that runs out of memory ends, and no other" {
+    need_limits
+    checker <<'END'
+#!/usr/bin/python3
+enough = bytearray(200 << 20)
+END
+    python_inside <<'PY'
+others = [served() for _ in range(2)]
+configure("checkpassword /etc/stdsocks/checker")
+one = client()
+one.send(b"\5\1\2" + b"\1\7mallory\1x")
+assert one.end()[0] in (b"\5\2", b"\5\2\1\1")
+for pair in others:
+    works(pair)
+configure("")
+PY
+    # The handler itself, without the memory to begin with.
+    drop_in stdsocks@.service <<<$'[Service]\nMemoryMax=100K'
+    python_inside <<<'check(client().end()[0], b"")'
+    drop_in_none stdsocks@.service
+    python_inside <<<'works(served())'
+    all_well
+}
+
+@test "systemd limits: a connection gets sixteen processes, and none of them stays" {
+    need_limits
+    checker <<'END'
+#!/usr/bin/python3
+import os
+import time
+
+pids = []
+try:
+    while len(pids) < 100:
+        if not (pid := os.fork()):
+            os.setsid()
+            time.sleep(600)
+        pids.append(str(pid))
+except BlockingIOError:
+    pass
+print(*pids, file=open("/dev/shm/pids", "w", encoding="ascii"))
+os._exit(1)
+END
+    python_inside <<'PY'
+others = [served() for _ in range(2)]
+configure("checkpassword /etc/stdsocks/checker")
+one = client()
+one.send(b"\5\1\2" + b"\1\7mallory\1x")
+check(one.end()[0], b"\5\2\1\1")
+eventually(lambda: len(instances()) == 2, "its end")
+with open("/dev/shm/pids", encoding="ascii") as said:
+    pids = said.read().split()
+check(len(pids), 16 - 2)  # the handler, and the program itself
+check([pid for pid in pids if os.path.exists(f"/proc/{pid}")], [])
+for pair in others:
+    works(pair)
+PY
+    all_well
+}
+
+@test "systemd limits: a Unix socket is served beside the port, for the members of its group" {
+    inside cat $DROP_INS/unix.conf | drop_in stdsocks.socket
+    inside systemctl restart stdsocks.socket
+    put_there /etc/stdsocks/stdsocks.conf <<<$'allow user root from unix to any\nallow from loopback to any'
+    python_inside <<'PY'
+with listener() as listening:
+    one = dial("/run/stdsocks.socket")
+    check(open_through(one, "127.0.0.1", listening.getsockname()[1])[:2], b"\5\0")
+    works((one, accept(listening)))
+works(served())
+check(say("stat", "-c", "%a %U %G", "/run/stdsocks.socket"), "660 root stdsocks\n")
+PY
+    inside systemctl stop stdsocks.socket
+    inside test ! -e /run/stdsocks.socket
+    drop_in_none stdsocks.socket
+    inside systemctl start stdsocks.socket
+    all_well
+}
+
+@test "systemd limits: a client of AF_VSOCK is served, by rules that say nothing of clients" {
+    inside "$PYTHON" -c '
+import socket
+with socket.socket(socket.AF_VSOCK) as one, socket.socket(socket.AF_VSOCK) as two:
+    one.bind((1, socket.VMADDR_PORT_ANY)); one.listen(); two.connect(one.getsockname())' 2>/dev/null ||
+        skip 'missing: vsock_loopback in this kernel' # nothing that could be installed
+    # Only for this host.
+    inside sed 's/vsock::/vsock:1:/' $DROP_INS/vsock.conf | drop_in stdsocks.socket
+    inside systemctl restart stdsocks.socket
+    python_inside <<'PY'
+with listener() as listening:
+    one = Peer.__new__(Peer)
+    one.sock = socket.socket(socket.AF_VSOCK)
+    one.sock.settimeout(DEADLINE_S)
+    one.sock.connect((1, 1080))
+    check(open_through(one, "127.0.0.1", listening.getsockname()[1])[:2], b"\5\0")
+    works((one, accept(listening)))
+    over((one,))
+PY
+    arrived() { inside journalctl -q STDSOCKS_CLIENT=other STDSOCKS_END=closed | grep other; }
+    eventually arrived
+    drop_in_none stdsocks.socket
+    all_well
+}
+
+@test "systemd limits: every drop-in is clean for systemd-analyze verify" {
+    local name
+    inside mkdir -p /run/systemd/system/stdsocks.socket.d /run/systemd/system/stdsocks@.service.d
+    for name in connections unix vsock; do
+        inside cp $DROP_INS/$name.conf /run/systemd/system/stdsocks.socket.d/
+    done
+    for name in addresses credentials; do
+        inside cp $DROP_INS/$name.conf /run/systemd/system/stdsocks@.service.d/
+    done
+    for name in $(inside ls $DROP_INS); do
+        inside sh -c "ls /run/systemd/system/*/$name" >/dev/null || fail "$name is not tried" || return
+    done
+    run inside systemd-analyze verify --man=no stdsocks.socket
+    echo "$output"
+    ((status == 0)) && [[ -z $output ]]
+}
+
+# need_bpf - skip the test where units cannot count and filter addresses.
+need_bpf() {
+    inside systemd-run --quiet --wait --property=IPAccounting=yes --unit=counted sleep 0
+    inside systemd-run --quiet --property=IPAccounting=yes --unit=counted sleep 5
+    [[ $(inside systemctl show -p IPIngressBytes --value counted) =~ ^[0-9]+$ ]] || lacks 'BPF for cgroups'
+    inside systemctl stop counted
+}
+
+@test "systemd limits: IPAccounting= counts a connection's bytes to its destination, IPAddressAllow= says which" {
+    need_bpf
+    inside sed 's/^IPAddressAllow=.*/IPAddressAllow=127.0.0.1/' $DROP_INS/addresses.conf | drop_in stdsocks@.service
+    python_inside <<'PY'
+pair = served()
+unit = unit_of(pair[0])
+before = int(shown(unit, "IPEgressBytes")), int(shown(unit, "IPIngressBytes"))
+pair[0].send(pattern(1 << 20))
+check(pair[1].recv(1 << 20), pattern(1 << 20))
+pair[1].send(pattern(1 << 10))
+check(pair[0].recv(1 << 10), pattern(1 << 10))
+after = int(shown(unit, "IPEgressBytes")), int(shown(unit, "IPIngressBytes"))
+assert 1 << 20 <= after[0] - before[0] < 5 << 19, (before, after)
+assert 1 << 10 <= after[1] - before[1] < 1 << 20, (before, after)
+# Another one is not reached, though every rule allows it.
+with listener("127.0.0.2") as listening:
+    one = client()
+    one.send(GREETING + request(*listening.getsockname()))
+    check(one.recv(4)[:2], CHOSEN)
+    listening.settimeout(0.5)
+    try:
+        listening.accept()
+        raise AssertionError("it was reached")
+    except TimeoutError:
+        pass
+PY
+    drop_in_none stdsocks@.service
+    all_well
+}
+
+@test "systemd limits: the socket's IPAccounting= counts what clients send, its IPAddressAllow= says which clients" {
+    need_bpf
+    inside sed 's/^IPAddressAllow=.*/IPAddressAllow=127.0.0.1/; s/^\[Service]/[Socket]/' $DROP_INS/addresses.conf |
+        drop_in stdsocks.socket
+    inside systemctl restart stdsocks.socket
+    python_inside <<'PY'
+pair = served()
+before = int(shown("stdsocks.socket", "IPIngressBytes"))
+pair[0].send(pattern(1 << 20))
+check(pair[1].recv(1 << 20), pattern(1 << 20))
+after = int(shown("stdsocks.socket", "IPIngressBytes"))
+assert 1 << 20 <= after - before < 5 << 19, (before, after)
+try:
+    socket.create_connection(("127.0.0.1", 1080), 0.5, ("127.0.0.2", 0))
+    raise AssertionError("it may connect")
+except TimeoutError:
+    pass
+PY
+    drop_in_none stdsocks.socket
+    inside systemctl restart stdsocks.socket
+    all_well
+}
+
+@test "systemd limits: a login's secrets are credentials that nobody else can read, encrypted ones too" {
+    put_there /etc/stdsocks/users <<<'alice:secret'
+    inside chmod 600 /etc/stdsocks/users
+    put_there /etc/stdsocks/stdsocks.conf <<<$'users credential:users\nallow to any'
+    logs_in() {
+        python_inside <<'PY'
+with listener() as listening:
+    one = client()
+    one.send(b"\5\1\2" + b"\1\5alice\6secret" + request(*listening.getsockname()))
+    check(one.recv(6), b"\5\2\1\0\5\0")
+    upstream = accept(listening)
+folder = f"/run/credentials/{unit_of(one)}"
+check(os.listdir(folder), ["users"])
+for user in "nobody", "stdsocks":
+    assert subprocess.run(["setpriv", f"--reuid={user}", "--clear-groups", "cat", f"{folder}/users"], capture_output=True).returncode
+two = client()
+two.send(b"\5\1\2" + b"\1\5alice\5wrong")
+check(two.end()[0], b"\5\2\1\1")
+PY
+    }
+    inside cat $DROP_INS/credentials.conf | drop_in stdsocks@.service
+    logs_in
+    drop_in_none stdsocks@.service
+    inside systemd-creds encrypt --with-key=host --name=users /etc/stdsocks/users /etc/stdsocks/users.cred
+    inside rm /etc/stdsocks/users
+    inside sed '/^LoadCredential=/d; s/^#\(LoadCredentialEncrypted\)/\1/' $DROP_INS/credentials.conf |
+        drop_in stdsocks@.service
+    logs_in
+    drop_in_none stdsocks@.service
+    all_well
+}
