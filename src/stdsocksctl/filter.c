@@ -77,8 +77,10 @@ static struct rule_facts facts_of(const struct filter_parties *who)
 
 bool filter_passes(const struct filter *f, const struct filter_parties *who)
 {
-	const struct rule_facts facts = facts_of(who);
 	struct rule_match found;
 
-	return f->text[0] == '\0' || (match(f, &facts, &found, NULL) && found.answer == RULE_YES);
+	if (f->text[0] == '\0')
+		return true;
+	const struct rule_facts facts = facts_of(who);
+	return match(f, &facts, &found, NULL) && found.answer == RULE_YES;
 }
