@@ -4,6 +4,7 @@
 
 ROOT=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 STDSOCKS=$(realpath -m "${STDSOCKS:-$ROOT/build/stdsocks}")
+STDSOCKSCTL=$(realpath -m "${STDSOCKSCTL:-$ROOT/build/stdsocksctl}")
 PEERS=$(realpath -m "${PEERS:-$ROOT/build/peers}")
 BUILT=${BUILT:-$ROOT/build/tests}
 TOOLS=$ROOT/tests/tools
