@@ -137,6 +137,11 @@ $(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(tested)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/unit $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
 		$(LDFLAGS) -o $@ $< $(tested)
 
+# Of the tool what is pure, too.
+ctl_units = $(addprefix $(BUILD)/unit/,heavy histogram)
+$(ctl_units): $(BUILD)/unit/%: $(BUILD)/obj/stdsocksctl/%.o
+$(ctl_units): tested += $(@:$(BUILD)/unit/%=$(BUILD)/obj/stdsocksctl/%.o)
+
 # -- Fuzzing. For FUZZ_S seconds each: FUZZ="messages session"; FUZZER=afl; FUZZ_FAST=1 without
 # AddressSanitizer and without the comparisons' operands, ten times as fast. FUZZFLAGS: tests/fuzz/run.
 
