@@ -25,10 +25,12 @@ setup() {
     diff <(installed_files "$PLACE") - <<'END'
 755 ./usr/local/bin/stdsocks
 755 ./usr/local/bin/stdsocks-checkpassword
+755 ./usr/local/bin/stdsocksctl
 644 ./usr/local/lib/systemd/catalog/stdsocks.catalog
 644 ./usr/local/lib/systemd/system/stdsocks.socket
 644 ./usr/local/lib/systemd/system/stdsocks@.service
 644 ./usr/local/lib/sysusers.d/stdsocks.conf
+644 ./usr/local/share/bash-completion/completions/stdsocksctl
 755 ./usr/local/share/doc/stdsocks/s6.run
 644 ./usr/local/share/doc/stdsocks/stdsocks.inetd
 644 ./usr/local/share/doc/stdsocks/stdsocks.xinetd
@@ -36,6 +38,7 @@ setup() {
 644 ./usr/local/share/man/man5/stdsocks.conf.5
 644 ./usr/local/share/man/man8/stdsocks-checkpassword.8
 644 ./usr/local/share/man/man8/stdsocks.8
+644 ./usr/local/share/man/man8/stdsocksctl.8
 END
     cmp "$STDSOCKS" "$PLACE/usr/local/bin/stdsocks"
 }
