@@ -53,7 +53,7 @@ static const char head[] =
 	"tr.others td { color: var(--soft) }\n"
 	"@media (max-width: 640px) { .wide { display: none } .narrow { display: block } "
 	"table { font-size: .75rem } th { font-size: .65rem } th, td { padding: .25rem .15rem } "
-	"td:first-child { min-width: 4rem } .extra { display: none } }\n"
+	"td:first-child { min-width: 4.7rem } .extra { display: none } }\n"
 	"</style>\n";
 
 /* A text of a client's, or anybody's. */
