@@ -141,9 +141,10 @@ $(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(tested)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/unit $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
 		$(LDFLAGS) -o $@ $< $(tested)
 
-# Of the tool what is pure.
-$(BUILD)/unit/instance $(BUILD)/unit/filter: $(BUILD)/unit/%: $(BUILD)/obj/stdsocksctl/%.o
-$(BUILD)/unit/instance $(BUILD)/unit/filter: tested += $(@:$(BUILD)/unit/%=$(BUILD)/obj/stdsocksctl/%.o)
+# Of the tool what is pure, too.
+ctl_units = $(addprefix $(BUILD)/unit/,filter heavy histogram instance)
+$(ctl_units): $(BUILD)/unit/%: $(BUILD)/obj/stdsocksctl/%.o
+$(ctl_units): tested += $(@:$(BUILD)/unit/%=$(BUILD)/obj/stdsocksctl/%.o)
 
 # -- Fuzzing. For FUZZ_S seconds each: FUZZ="messages session"; FUZZER=afl; FUZZ_FAST=1 without
 # AddressSanitizer and without the comparisons' operands, ten times as fast. FUZZFLAGS: tests/fuzz/run.

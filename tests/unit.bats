@@ -95,3 +95,11 @@ unit() {
         grep -qE "(^    unit |/unit}/)${source%.c}( |$)" "$ROOT"/tests/*.bats || fail "${source%.c} is not run"
     done
 }
+
+@test "stdsocksctl/heavy: of a hundred thousand keys the heavy ones are kept, and the error has a bound" {
+    unit heavy
+}
+
+@test "stdsocksctl/histogram: each value is read to 1/128, and ranks fall where they should" {
+    unit histogram
+}

@@ -7,11 +7,17 @@ declare -gA _stdsocksctl_options=(
     [list]='--json --sort= --unit='
     [top]='--json --sort= --unit= --interval= --count='
     [stop]='--json --sort= --unit= --all --dry-run'
+    [log]='--json --since= --until= --reply= --end= --directory= --file= --lines= --follow'
+    [report]='--json --since= --until= --reply= --end= --directory= --file= --top= --html --prometheus --output='
 )
 
 _stdsocksctl_after() {
     case $1 in
     --sort) echo client user dst up down rate age memory cpu ;;
+    --since | --until) echo today yesterday now ;;
+    --reply) echo 0 1 2 3 4 5 6 7 8 ;;
+    --end) echo closed reset vanished idle-timeout half-closed-timeout lifetime terminated refused not-socks5 no-method login-failed client-gone handshake-timeout failed ;;
+    --directory | --file | --output) compgen -f -- "${word#*=}" ;;
     from) echo any loopback private link-local public unix stdio ;;
     to | at) echo any loopback private link-local public ;;
     command) echo connect ;;

@@ -97,9 +97,11 @@ static struct rule_facts facts_of(
 
 bool filter_passes(const struct filter *f, const struct filter_parties *who)
 {
-	char raw_user[WORDS_LINE_MAX + 1];
-	const struct rule_facts facts = facts_of(who, raw_user);
 	struct rule_match found;
 
-	return f->text[0] == '\0' || (match(f, &facts, &found, NULL) && found.answer == RULE_YES);
+	if (f->text[0] == '\0')
+		return true;
+	char raw_user[WORDS_LINE_MAX + 1];
+	const struct rule_facts facts = facts_of(who, raw_user);
+	return match(f, &facts, &found, NULL) && found.answer == RULE_YES;
 }

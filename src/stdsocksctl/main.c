@@ -11,6 +11,8 @@ static const struct command *const commands[] = {
 	&list_command,
 	&top_command,
 	&stop_command,
+	&log_command,
+	&report_command,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -30,8 +32,10 @@ static int show_help(FILE *to, int status)
 	      "FILTER is clauses of an access rule, and means the connections that it matches:\n"
 	      "'from 192.0.2.0/24', 'user alice', 'to .example.com port 443'.\n"
 	      "\n"
-	      "Exit status: 0 done; 1 nothing was found to act upon; 64 usage; 69 no systemd;\n"
-	      "71 the system failed; 74 what is written could not be; 77 not permitted.\n"
+	      "Exit status: 0 done; 1 nothing was found to act upon; 64 usage; 66 no such "
+	      "journal;\n"
+	      "69 no systemd; 71 the system failed; 74 what is written could not be; 77 not "
+	      "permitted.\n"
 	      "See stdsocksctl(8).\n",
 		to);
 	return status;

@@ -49,6 +49,19 @@ void amount_put_span(struct writer *w, int64_t span_us)
 	writer_u8(w, s < 60 ? 's' : s < 3600 ? 'm' : s < 86400 ? 'h' : 'd');
 }
 
+void amount_put_grouped(struct writer *w, uint64_t value)
+{
+	uint64_t scale = 1;
+
+	while (value / scale >= 1000)
+		scale *= 1000;
+	writer_decimal(w, value / scale, 1);
+	for (scale /= 1000; scale > 0; scale /= 1000) {
+		writer_u8(w, ',');
+		writer_decimal(w, value / scale % 1000, 3);
+	}
+}
+
 /* Digits at *text up to end, onto value. */
 static bool read_digits(const char **text, const char *end, uint64_t *value)
 {

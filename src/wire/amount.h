@@ -17,3 +17,6 @@ void amount_put_span(struct writer *w, int64_t span_us);
 
 /* What amount_put_bytes() wrote, len characters. False when it is nothing like it. */
 bool amount_bytes(const char *text, size_t len, uint64_t *ret_bytes);
+
+/* "1,234,567". */
+void amount_put_grouped(struct writer *w, uint64_t value);

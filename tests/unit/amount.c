@@ -69,8 +69,26 @@ static void spans(void)
 	}
 }
 
+static void grouped(void)
+{
+	static const struct {
+		uint64_t value;
+		const char *text;
+	} rows[] = {{0, "0"}, {999, "999"}, {1000, "1,000"}, {1000001, "1,000,001"},
+		{UINT64_MAX, "18,446,744,073,709,551,615"}};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char text[32];
+		struct writer w = writer_on(text, sizeof text);
+		check_about = rows[i].text;
+		amount_put_grouped(&w, rows[i].value);
+		CHECK_TEXT(w, rows[i].text);
+	}
+}
+
 int main(void)
 {
+	grouped();
 	bytes();
 	no_bytes();
 	spans();

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+/* One record, as it stands in the journal, as values.
+ * Knows: the record's fields (stdsocks(8), RECORD). Does not know: which records are read, and why. */
+#include "stdsocksctl/entry.h"
+
+#include <string.h>
+
+#include "policy/words.h"
+
+#define FIELD(name, word, member, is_text)                                                         \
+	{                                                                                          \
+		(name), sizeof(name) - 1, (word), offsetof(struct entry, member), (is_text)        \
+	}
+#define TEXT(name, word, member)   FIELD(name, word, member, 1)
+#define NUMBER(name, word, member) FIELD(name, word, member, 0)
+
+const struct entry_field entry_fields[] = {
+	TEXT("_HOSTNAME", "host", host),
+	TEXT("_SYSTEMD_UNIT", "unit", unit),
+	TEXT("STDSOCKS_CLIENT", "client", client),
+	NUMBER("STDSOCKS_CLIENT_PORT", "client_port", client_port),
+	TEXT("STDSOCKS_USER", "user", user),
+	TEXT("STDSOCKS_COMMAND", "command", command),
+	TEXT("STDSOCKS_DST", "dst", dst),
+	NUMBER("STDSOCKS_DST_PORT", "dst_port", dst_port),
+	TEXT("STDSOCKS_REACHED", "reached", reached),
+	NUMBER("STDSOCKS_REACHED_PORT", "reached_port", reached_port),
+	NUMBER("STDSOCKS_REPLY", "reply", reply),
+	TEXT("STDSOCKS_END", "end", end),
+	TEXT("STDSOCKS_CLOSED_BY", "closed_by", closed_by),
+	NUMBER("STDSOCKS_BYTES_UP", "bytes_up", up),
+	NUMBER("STDSOCKS_BYTES_DOWN", "bytes_down", down),
+	NUMBER("STDSOCKS_RESOLVE_USEC", "resolve_usec", resolve_us),
+	NUMBER("STDSOCKS_CONNECT_USEC", "connect_usec", connect_us),
+	NUMBER("STDSOCKS_TOTAL_USEC", "total_usec", total_us),
+	TEXT("STDSOCKS_RULE", "rule", rule),
+	TEXT("STDSOCKS_REMEDY", "remedy", remedy),
+	NUMBER("ERRNO", "errno", error),
+};
+
+const size_t entry_fields_count = sizeof entry_fields / sizeof entry_fields[0];
+
+static void *place_of(const struct entry *e, const struct entry_field *f)
+{
+	return (char *)e + f->offset;
+}
+
+const char *entry_text_of(const struct entry *e, const struct entry_field *f)
+{
+	return place_of(e, f);
+}
+
+int64_t entry_number_of(const struct entry *e, const struct entry_field *f)
+{
+	return *(int64_t *)place_of(e, f);
+}
+
+static void put_number(int64_t *number, const char *text, size_t len)
+{
+	uint64_t value;
+
+	*number = words_number(text, len, (uint64_t)ENTRY_NUMBER_MAX, &value) ? (int64_t)value
+									      : ENTRY_NONE;
+}
+
+static void put_text(char *text, const char *bytes, size_t n)
+{
+	struct writer w = writer_on(text, ENTRY_TEXT_MAX);
+
+	for (size_t i = 0; i < n && w.cap - w.len >= sizeof "\\xHH" - 1; i++) {
+		if (bytes[i] >= 0x20 && bytes[i] <= 0x7e) {
+			text[w.len++] = bytes[i];
+		} else {
+			writer_str(&w, "\\x");
+			writer_hex(&w, (uint8_t)bytes[i]);
+		}
+	}
+	text[w.len] = '\0';
+}
+
+void entry_clear(struct entry *e)
+{
+	for (size_t i = 0; i < entry_fields_count; i++) {
+		if (entry_fields[i].is_text)
+			*(char *)place_of(e, &entry_fields[i]) = '\0';
+		else
+			*(int64_t *)place_of(e, &entry_fields[i]) = ENTRY_NONE;
+	}
+}
+
+void entry_take(struct entry *e, const char *data, size_t len)
+{
+	const char *equals = memchr(data, '=', len);
+
+	/* Of the many fields that journald adds, two are wanted. */
+	if (!equals || (data[0] != 'S' && data[0] != '_' && data[0] != 'E'))
+		return;
+	size_t name_len = (size_t)(equals - data);
+	for (size_t i = 0; i < entry_fields_count; i++) {
+		const struct entry_field *f = &entry_fields[i];
+		if (f->name_len != name_len || memcmp(f->name, data, name_len) != 0)
+			continue;
+		if (f->is_text)
+			put_text(place_of(e, f), equals + 1, len - name_len - 1);
+		else
+			put_number(place_of(e, f), equals + 1, len - name_len - 1);
+		return;
+	}
+}

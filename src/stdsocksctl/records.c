@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: ISC */
+/* The records that a command line means, one after the other.
+ * Knows: the options that choose them, and how they are found in the journal. Does not know: what is
+ * made of them. */
+#include "stdsocksctl/records.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "stdsocksctl/command.h"
+#include "stdsocksctl/when.h"
+#include "wire/amount.h"
+
+enum {
+	KEY_SINCE = 0x2000,
+	KEY_UNTIL,
+	KEY_FILE,
+	KEY_REPLY,
+	KEY_END,
+	PROGRESS_EVERY = 256,       /* records between two looks at the clock */
+	PROGRESS_PERIOD_US = 250000 /* between two lines of progress */
+};
+
+/* One each kind of record: units/stdsocks.catalog. */
+static const char *const message_ids[] = {"MESSAGE_ID=676b8ea6ab824ca18b7b99a8399ac688",
+	"MESSAGE_ID=dabd9aa38022419e8b57bfe5028c7661",
+	"MESSAGE_ID=a66266082a8545b7938a1f45230389d4"};
+
+static const struct argp_option list[] = {
+	{"since", KEY_SINCE, "TIME", 0, "Only records from then on", 0},
+	{"until", KEY_UNTIL, "TIME", 0, "Only records up to then", 0},
+	{"reply", KEY_REPLY, "N,...", 0, "Only those that were answered so (RFC 1928: 0 to 8)", 0},
+	{"end", KEY_END, "WORD,...", 0, "Only those that ended so (stdsocks(8), RECORD)", 0},
+	{"directory", 'D', "DIR", 0, "The journal that is there, not this host's", 0},
+	{"file", KEY_FILE, "FILE", 0, "This file of a journal; may be repeated", 0}, {0}};
+
+static void read_time(struct argp_state *state, const char *name, const char *text, int64_t *ret_us)
+{
+	struct records_options *o = state->input;
+	bool moves;
+
+	if (!when_read(text, when_now_us(), ret_us, &moves))
+		argp_error(state, "%s \"%s\" is no time; these are: " WHEN_FORMS, name, text);
+	if (ret_us == &o->since_us)
+		o->since_moves = moves;
+}
+
+static bool is_word(const char *text, const char *allowed)
+{
+	return *text && strspn(text, allowed) == strlen(text);
+}
+
+/* Each of the words, which commas part, is one value that the field may have. */
+static void add_matches(struct argp_state *state, const char *field, char *words)
+{
+	struct records_options *o = state->input;
+	bool number = strcmp(field, "STDSOCKS_REPLY") == 0;
+	char *rest = words;
+
+	for (char *word = strsep(&rest, ","); word; word = strsep(&rest, ",")) {
+		if (!is_word(word, number ? "0123456789" : "abcdefghijklmnopqrstuvwxyz5-") ||
+			strlen(word) > (number ? 3 : 32))
+			argp_error(state, "\"%s\" is none of %s", word,
+				number ? "the replies 0 to 8"
+				       : "the words of STDSOCKS_END in stdsocks(8), RECORD");
+		if (o->matches_count == RECORDS_MATCHES_MAX)
+			argp_error(state, "more than %d replies and ends", RECORDS_MATCHES_MAX);
+		char *text = o->texts[o->matches_count];
+		snprintf(text, sizeof o->texts[0], "%s=%s", field, word);
+		o->matches[o->matches_count++] = text;
+	}
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct records_options *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->common;
+		return 0;
+	case KEY_SINCE:
+		read_time(state, "--since", arg, &o->since_us);
+		return 0;
+	case KEY_UNTIL:
+		read_time(state, "--until", arg, &o->until_us);
+		return 0;
+	case KEY_REPLY:
+		add_matches(state, "STDSOCKS_REPLY", arg);
+		return 0;
+	case KEY_END:
+		add_matches(state, "STDSOCKS_END", arg);
+		return 0;
+	case 'D':
+		o->place.directory = arg;
+		return 0;
+	case KEY_FILE:
+		if (o->place.files_count == JOURNAL_FILES_MAX)
+			argp_error(state, "more than %d files; see --directory", JOURNAL_FILES_MAX);
+		o->place.files[o->place.files_count++] = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (o->place.directory && o->place.files_count)
+			argp_error(state, "either --directory or --file");
+		if (o->until_us && o->since_us > o->until_us)
+			argp_error(state, "--since is later than --until");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {.options = list, .parser = parse, .children = options_children};
+
+const struct argp_child records_children[] = {{&argp, 0, NULL, 0}, {0}};
+
+static int add_all_matches(struct records *r)
+{
+	int failed = 0;
+
+	/* Values of one field are alternatives, and all fields have to match. */
+	for (size_t i = 0; i < sizeof message_ids / sizeof message_ids[0]; i++)
+		failed |= sd_journal_add_match(r->journal, message_ids[i], 0) < 0;
+	for (size_t i = 0; i < r->options->matches_count; i++)
+		failed |= sd_journal_add_match(r->journal, r->options->matches[i], 0) < 0;
+	return failed ? EX_OSERR : EX_OK;
+}
+
+int records_open(const struct records_options *options, struct records *ret_records)
+{
+	*ret_records = (struct records){.options = options};
+	int status = journal_open(&options->place, &ret_records->journal);
+	if (status != EX_OK)
+		return status;
+	/* Of a field that is compressed for its size, no more is unpacked than is shown. */
+	sd_journal_set_data_threshold(
+		ret_records->journal, ENTRY_TEXT_MAX + sizeof "STDSOCKS_CLIENT=");
+	status = add_all_matches(ret_records);
+	if (status == EX_OK && options->since_us)
+		status = sd_journal_seek_realtime_usec(
+				 ret_records->journal, (uint64_t)options->since_us) < 0
+			? EX_OSERR
+			: EX_OK;
+	if (status != EX_OK) {
+		fputs("stdsocksctl: the journal cannot be searched\n", stderr);
+		records_close(ret_records);
+	}
+	return status;
+}
+
+static void show_progress(struct records *r, int64_t time_us)
+{
+	int64_t now_us = when_now_us();
+	char text[WHEN_TEXT_MAX], count[32];
+	struct writer w = writer_on(count, sizeof count - 1);
+
+	if (now_us - r->shown_us < PROGRESS_PERIOD_US && now_us >= r->shown_us)
+		return;
+	if (r->shown_us > 0) {
+		when_local(time_us, text);
+		amount_put_grouped(&w, r->seen);
+		count[w.len] = '\0';
+		fprintf(stderr, "\r%s records, %s", count, text);
+	}
+	r->shown_us = now_us;
+}
+
+void records_close(struct records *r)
+{
+	if (r->shows_progress && r->shown_us > 0)
+		fputs("\r\033[K", stderr);
+	if (r->journal)
+		sd_journal_close(r->journal);
+	r->journal = NULL;
+}
+
+static int read_entry(struct records *r, struct entry *e)
+{
+	const void *data;
+	uint64_t time_us;
+	size_t len;
+	int error = sd_journal_get_realtime_usec(r->journal, &time_us);
+
+	entry_clear(e);
+	if (error < 0)
+		return error;
+	e->time_us = time_us < WHEN_MAX_US ? (int64_t)time_us : WHEN_MAX_US;
+	/* All fields in one go: asking for each of ours would look at all of them each time. */
+	sd_journal_restart_data(r->journal);
+	while ((error = sd_journal_enumerate_available_data(r->journal, &data, &len)) > 0)
+		entry_take(e, data, len);
+	return error;
+}
+
+static bool is_meant(const struct records *r, const struct entry *e)
+{
+	const struct records_options *o = r->options;
+	const struct filter_parties who = {.client = e->client,
+		.user = e->user[0] ? e->user : NULL,
+		.command = e->command,
+		.dst = e->dst,
+		.reached = e->reached,
+		.port = e->dst_port > 0 && e->dst_port <= UINT16_MAX ? (unsigned)e->dst_port : 0};
+
+	if (e->time_us < o->since_us || (o->until_us && e->time_us > o->until_us))
+		return false;
+	return filter_passes(&o->common.filter, &who);
+}
+
+int records_next(struct records *r, struct entry *e)
+{
+	int found;
+
+	while ((found = sd_journal_next(r->journal)) > 0) {
+		found = read_entry(r, e);
+		if (found < 0)
+			break;
+		if (r->shows_progress && ++r->seen % PROGRESS_EVERY == 0)
+			show_progress(r, e->time_us);
+		if (is_meant(r, e))
+			return 1;
+		if (r->options->until_us && e->time_us > r->options->until_us)
+			return 0;
+	}
+	return found;
+}
+
+int records_last(struct records *r, uint64_t count, struct entry *scratch)
+{
+	uint64_t meant = 0;
+	int found = sd_journal_seek_tail(r->journal);
+
+	if (found >= 0 && r->options->until_us)
+		found = sd_journal_seek_realtime_usec(
+			r->journal, (uint64_t)r->options->until_us + 1);
+	if (found < 0)
+		return found;
+	/* Up to the one before them: what comes next is behind it. */
+	while ((found = sd_journal_previous(r->journal)) > 0) {
+		found = read_entry(r, scratch);
+		if (found < 0)
+			return found;
+		if (meant == count || scratch->time_us < r->options->since_us)
+			return 0;
+		meant += is_meant(r, scratch);
+	}
+	return found < 0 ? found : sd_journal_seek_head(r->journal);
+}

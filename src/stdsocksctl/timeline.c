@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/* What happened when, in a fixed number of stretches of time that grow as they have to.
+ * Knows: local time. Does not know: what is counted. */
+#include "stdsocksctl/timeline.h"
+
+#include <string.h>
+
+#include "stdsocksctl/heavy.h"
+#include "stdsocksctl/when.h"
+
+#define DAY_S INT64_C(86400)
+
+/* Each is a multiple of the one before it, so that stretches can be put together. */
+static const int64_t widths_s[] = {1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200,
+	DAY_S, DAY_S * 7, DAY_S * 28, DAY_S * 364, DAY_S * 3640, DAY_S * 36400};
+
+static void widen(struct timeline *t)
+{
+	size_t i = 0;
+
+	while (widths_s[i] <= t->width_s)
+		i++;
+	struct timeline old = *t;
+	int64_t factor = widths_s[i] / old.width_s;
+	t->width_s = widths_s[i];
+	t->first = old.first / factor;
+	t->count = (size_t)((old.first + (int64_t)old.count - 1) / factor - t->first + 1);
+	memset(t->stretches, 0, sizeof t->stretches);
+	for (size_t from = 0; from < old.count; from++) {
+		struct timeline_stretch *to =
+			&t->stretches[(old.first + (int64_t)from) / factor - t->first];
+		for (size_t kind = 0; kind < TIMELINE_KINDS_MAX; kind++)
+			to->counts[kind] += old.stretches[from].counts[kind];
+		heavy_sum(&to->up, old.stretches[from].up);
+		heavy_sum(&to->down, old.stretches[from].down);
+	}
+}
+
+struct timeline_stretch *timeline_at(struct timeline *t, int64_t time_us)
+{
+	if (t->count == 0) {
+		t->width_s = widths_s[0];
+		t->offset_s = when_offset_s(time_us);
+		t->first = time_us / 1000000 + t->offset_s;
+		t->count = 1;
+	}
+	for (;;) {
+		int64_t number = (time_us / 1000000 + t->offset_s) / t->width_s;
+		int64_t before = number < t->first ? t->first - number : 0;
+		int64_t count = before > 0 || number - t->first < (int64_t)t->count
+			? (int64_t)t->count + before
+			: number - t->first + 1;
+		if (count > TIMELINE_STRETCHES_MAX) {
+			widen(t);
+			continue;
+		}
+		if (before > 0) { /* the journal is in order, but clocks are set */
+			memmove(t->stretches + before, t->stretches,
+				t->count * sizeof t->stretches[0]);
+			memset(t->stretches, 0, (size_t)before * sizeof t->stretches[0]);
+			t->first -= before;
+		}
+		t->count = (size_t)count;
+		return &t->stretches[number - t->first];
+	}
+}
+
+int64_t timeline_start_s(const struct timeline *t, size_t i)
+{
+	return (t->first + (int64_t)i) * t->width_s - t->offset_s;
+}

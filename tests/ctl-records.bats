@@ -1,0 +1,271 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# stdsocksctl log and report: on journals that were made for it, and on a real systemd that was booted for it.
+
+load helper
+load systemd/booted
+
+setup_file() {
+    export JOURNALS=$BATS_FILE_TMPDIR/journals
+    need /lib/systemd/systemd-journal-remote journalctl
+    mkdir "$JOURNALS"
+    journal some 2000
+    journal one 1
+    journal hostile 20 --hostile
+    boot_file
+    inside systemd-sysusers
+    inside systemctl daemon-reload
+    inside systemctl start stdsocks.socket
+}
+
+teardown_file() {
+    stop_file
+}
+
+# journal NAME COUNT [OPTION]... - $JOURNALS/NAME, a directory with that many records.
+journal() {
+    mkdir "$JOURNALS/$1"
+    "$PYTHON" "$TOOLS/records.py" "${@:2}" |
+        /lib/systemd/systemd-journal-remote -o "$JOURNALS/$1/$1.journal" - 2>"$JOURNALS/$1.log"
+}
+
+# ctl COMMAND NAME [ARGUMENT]... - of that journal.
+ctl() {
+    timeout 60 "$STDSOCKSCTL" "$1" -D "$JOURNALS/$2" "${@:3}"
+}
+
+# gives STATUS COMMAND... - it ends so, and what it says, both ways, is $said.
+gives() {
+    local status=0
+    said=$("${@:2}" 2>&1 </dev/null) || status=$?
+    [[ $status == "$1" ]] || fail "status $status, not $1: ${*:2}: $said"
+}
+
+@test "log: a line a record, in columns that awk cuts" {
+    ctl log some >"$BATS_TEST_TMPDIR/lines"
+    [[ $(wc -l <"$BATS_TEST_TMPDIR/lines") == 2000 ]]
+    [[ $(TZ=UTC ctl log some -n 2000 | head -n 1 | tr -s ' ') == "2025-11-20T09:00:00 192.0.2.1 - host504.example.com:22 0 closed 6.5K 3.2K 1.435 -" ]]
+    [[ -z $(awk 'NF != 10 { print }' "$BATS_TEST_TMPDIR/lines") ]]
+}
+
+@test "log --json: the fields of the record, as journalctl has them" {
+    ctl log some --json >"$BATS_TEST_TMPDIR/ours"
+    journalctl -q -D "$JOURNALS/some" -o json >"$BATS_TEST_TMPDIR/theirs"
+    python "$BATS_TEST_TMPDIR/ours" "$BATS_TEST_TMPDIR/theirs" <<'PY'
+import datetime, json
+names = {"_HOSTNAME": "host", "_SYSTEMD_UNIT": "unit", "ERRNO": "errno"}
+ours, theirs = ([json.loads(line) for line in open(path)] for path in sys.argv[1:])
+check(len(ours), len(theirs))
+for one, other in zip(ours, theirs):
+    want = {names.get(name, name.removeprefix("STDSOCKS_").lower()): value for name, value in other.items() if name in names or name.startswith("STDSOCKS_")}
+    want = {name: value if type(one.get(name)) is str else int(value) for name, value in want.items()}
+    when = datetime.datetime.fromisoformat(one.pop("time").replace("Z", "+00:00"))
+    check(round(when.timestamp() * 1e6), int(other["__REALTIME_TIMESTAMP"]))
+    check(one, want)
+PY
+}
+
+@test "log: filters, replies, ends, times and numbers choose" {
+    local all=$BATS_TEST_TMPDIR/all
+    ctl log some --json >"$all"
+    chosen() { # COUNTED-LINES ARGUMENT...
+        local want
+        want=$(grep -cE "$1" "$all")
+        [[ $want -gt 0 && $(ctl log some "${@:2}" | wc -l) == "$want" ]] || fail "not $want: ${*:2}"
+    }
+    chosen '"user":"user1"' user user1
+    chosen '"user":"user[12]".*"dst_port":443' user user1,user2 port 443
+    chosen '"dst":"host1[.]example' to host1.example.com
+    chosen '"dst":".*example.com"' to .example.com
+    chosen '"client":"192.0.2.[45]"' from 192.0.2.4/31
+    chosen '"reply":[25],' --reply 2,5
+    chosen '"end":"(reset|failed)"' --end reset,failed
+    chosen '"reply":5.*"end":"refused"' --end refused --reply 5
+    [[ $(ctl log some --since @1763629300 | wc -l) == 1900 ]]
+    [[ $(ctl log some --until @1763629300 | wc -l) == 101 ]]
+    [[ $(ctl log some --since 2025-11-20T09:01:00Z --until "2025-11-20T09:01:59Z" | wc -l) == 60 ]]
+    [[ $(TZ=Europe/Berlin ctl log some --since '2025-11-20 10:33' --until '2025-11-21' | wc -l) == 20 ]]
+    [[ $(ctl log some --since -1h | wc -l) == 0 ]]
+    cmp <(ctl log some user user1 | tail -n 7) <(ctl log some -n 7 user user1)
+    cmp <(ctl log some) <(ctl log some -n 5000)
+    [[ $(ctl log some -n 0 | wc -l) == 0 ]]
+}
+
+@test "log, report: a wrong command line is told, and what would do" {
+    gives 64 ctl log some --since tomorrowish
+    [[ $said == *'--since "tomorrowish" is no time; these are: 2026-11-20'* ]]
+    gives 64 ctl log some --since 2025-02-31
+    gives 64 ctl log some --since 2025-11-20 --until 2025-11-19
+    gives 64 ctl log some --reply x
+    gives 64 ctl log some --end 'a b'
+    gives 64 ctl log some -n -1
+    gives 64 ctl log some -f --until now
+    gives 64 ctl log some too example.com
+    gives 64 ctl log some --file x
+    gives 64 ctl report some --top 0
+    gives 64 ctl report some --html --json
+    gives 64 ctl report some --prometheus --since -1h
+    [[ $said == *'a time that stays'* ]]
+    gives 66 "$STDSOCKSCTL" log --file "$BATS_TEST_TMPDIR/none"
+    gives 66 "$STDSOCKSCTL" log -D "$BATS_TEST_TMPDIR/none"
+}
+
+@test "log, report: what cannot be written is told, and a reader that goes is not" {
+    local form
+    for form in log 'log --json' report 'report --json' 'report --prometheus'; do
+        gives 74 bash -c "\"\$0\" $form -D '$JOURNALS/some' >/dev/full" "$STDSOCKSCTL"
+    done
+    gives 74 ctl report some --output "$BATS_TEST_TMPDIR/none/report"
+    [[ -z $(ctl log some 2>&1 >/dev/null | head -n 0) ]]
+    { ctl log some 2>"$BATS_TEST_TMPDIR/said"; } | head -n 1 >/dev/null
+    [[ ! -s $BATS_TEST_TMPDIR/said ]]
+}
+
+@test "log, report: nothing that anybody wrote into the journal is more than a text" {
+    local form words
+    for form in log 'log --json' report 'report --json' 'report --prometheus --since 2025-11-20' 'report --html'; do
+        read -ra words <<<"$form"
+        ctl "${words[0]}" hostile "${words[@]:1}" >"$BATS_TEST_TMPDIR/said" || fail "$form: $?"
+        ! grep -qaP '[^\x20-\x7e\n\t]' "$BATS_TEST_TMPDIR/said" || fail "raw bytes: $form"
+    done
+    [[ $(ctl log hostile | wc -l) == 20 ]]
+    [[ $(ctl log hostile --json | "$PYTHON" -c 'import json, sys; print({(one["user"][:8], "total_usec" in one, "bytes_down" in one) for one in map(json.loads, sys.stdin)})') == "{('<img src', False, False)}" ]]
+}
+
+@test "report --json: its figures are those of the records" {
+    ctl log some --json >"$BATS_TEST_TMPDIR/log"
+    ctl report some --json --top 3 >"$BATS_TEST_TMPDIR/report"
+    python "$BATS_TEST_TMPDIR/log" "$BATS_TEST_TMPDIR/report" <<'PY'
+import collections, json
+records = [json.loads(line) for line in open(sys.argv[1])]
+report = json.load(open(sys.argv[2]))
+check(report["connections"], len(records))
+check(sum(report["outcomes"].values()), len(records))
+check(report["outcomes"]["served"], sum(one.get("reply") == 0 for one in records))
+check(report["outcomes"]["host"], sum(one["end"] == "failed" for one in records))
+for name in "bytes_up", "bytes_down":
+    check(report[name], sum(one[name] for one in records))
+    check(sum(stretch[name] for stretch in report["timeline"]), report[name])
+check({name: n for name, n in report["ends"].items() if n}, dict(collections.Counter(one["end"] for one in records)))
+for reply in report["replies"][:-1]:
+    check(reply["connections"], sum(one.get("reply") == reply["reply"] for one in records))
+check(len(report["timeline"]) <= 120, True)
+check(sum(sum(stretch[outcome] for outcome in report["outcomes"]) for stretch in report["timeline"]), len(records))
+for party, word in ("users", "user"), ("destinations", "dst"), ("clients", "client"):
+    most = collections.Counter(one[word] for one in records if word in one)
+    shown = report[party]["by_connections"]
+    check(shown["exact"], True)
+    check([one["connections"] for one in shown["top"]], [n for _, n in most.most_common(3)])
+    check(all(one["connections"] == most[one["name"]] for one in shown["top"]), True)
+    check(shown["others"]["connections"], most.total() - sum(one["connections"] for one in shown["top"]))
+    by_bytes = collections.Counter()
+    for one in records:
+        by_bytes[one.get(word)] += one["bytes_up"] + one["bytes_down"]
+    del by_bytes[None]
+    check([one["name"] for one in report[party]["by_bytes"]["top"]], [name for name, _ in by_bytes.most_common(3)])
+check(sum(one["connections"] for one in report["rules"]["top"] + [report["rules"]["others"]]), sum("rule" in one for one in records))
+for span in "resolve", "connect", "total":
+    values = sorted(one[span + "_usec"] for one in records if span + "_usec" in one)
+    check((report[span]["connections"], report[span]["sum_usec"], report[span]["max_usec"]), (len(values), sum(values), values[-1]))
+    for percent in 50, 90, 99:
+        exact = values[-(-len(values) * percent // 100) - 1]
+        assert abs(report[span][f"p{percent}_usec"] - exact) <= exact / 128 + 1, (span, percent, exact)
+PY
+}
+
+@test "report: tables for people, and --output replaces the file" {
+    ctl report some --output "$BATS_TEST_TMPDIR/report"
+    cmp "$BATS_TEST_TMPDIR/report" <(ctl report some)
+    grep -qE '^2,000 connections that ended from 2025-11-20T' "$BATS_TEST_TMPDIR/report"
+    grep -qE '^served  ' "$BATS_TEST_TMPDIR/report"
+    [[ $(stat -c %a "$BATS_TEST_TMPDIR/report") == 644 ]]
+    [[ $(echo "$BATS_TEST_TMPDIR"/report*) == "$BATS_TEST_TMPDIR/report" ]]
+    [[ $(ctl report some --since now) == "0 connections; 0 bytes up, 0 down" ]]
+}
+
+@test "report --prometheus: promtool finds nothing wrong" {
+    local name
+    need promtool
+    for name in some one hostile; do
+        ctl report "$name" --prometheus --since 2025-11-20 >"$BATS_TEST_TMPDIR/metrics"
+        promtool check metrics <"$BATS_TEST_TMPDIR/metrics" || fail "$name"
+    done
+    ctl report some --prometheus --since 2025-11-20 >"$BATS_TEST_TMPDIR/metrics"
+    [[ $(awk '/^stdsocks_connections_total/ { sum += $2 } END { print sum }' "$BATS_TEST_TMPDIR/metrics") == 2000 ]]
+    [[ $(sed -n 's/^stdsocks_connect_seconds_bucket{le="0.01"} //p' "$BATS_TEST_TMPDIR/metrics") == \
+        $(ctl log some --json | grep -oP '"connect_usec":\K\d+' | awk '$1 <= 10000' | wc -l) ]]
+    # By default from today on.
+    [[ $(ctl report some --prometheus | awk '/^stdsocks_connections_total/ { sum += $2 } END { print sum }') == 0 ]]
+}
+
+@test "report --html: a browser finds a page that fits, with plots, that loads and runs nothing" {
+    local name page plots
+    need chromium gnuplot
+    for name in some one hostile none; do
+        if [[ $name == none ]]; then
+            ctl report some --html --since now >"$BATS_TEST_TMPDIR/page.html"
+        else
+            ctl report "$name" --html >"$BATS_TEST_TMPDIR/page.html"
+        fi
+        page=$(timeout 60 "$PYTHON" "$TOOLS/page.py" "$BATS_TEST_TMPDIR/page.html" 1280 360)
+        plots=3
+        [[ $name != none ]] || plots=0
+        [[ $page != *wrong* ]] || fail "$name: $page"
+        [[ $page == *"plots at 1280: $plots"*"plots at 360: $plots"*"title: stdsocks: connections"* ]] || fail "$name: $page"
+        [[ $name != hostile || $page == *"<img src=x onerror="* ]] || fail "$page"
+    done
+}
+
+@test "report --html: without gnuplot, the package is named" {
+    need gnuplot
+    gives 69 env PATH=/nowhere "$STDSOCKSCTL" report --html -D "$JOURNALS/some"
+    [[ $said == *'gnuplot-nox'* ]]
+}
+
+@test "report: its own memory does not grow with the records" {
+    # Pages of the journal are the kernel's to keep or drop; what counts is what it could write to.
+    ! grep -qa __asan_init "$STDSOCKSCTL" || skip "a sanitizer's memory is in the way"
+    journal many 30000 --destinations 20000
+    (ulimit -d 24576 && ctl report many --json >"$BATS_TEST_TMPDIR/report")
+    python "$BATS_TEST_TMPDIR/report" <<'PY'
+import json
+destinations = json.load(open(sys.argv[1]))["destinations"]["by_connections"]
+check(destinations["exact"], False)
+assert destinations["short_by_at_most"] <= 30000 / 4096, destinations["short_by_at_most"]
+check(destinations["others"]["connections"] > 20000, True)
+PY
+}
+
+@test "log --follow: records as they are made, through rotation and vacuuming, until the reader goes" {
+    ask() { # PORT
+        inside bash -c "exec 3<>/dev/tcp/127.0.0.1/1080; printf '\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x$(printf %02x "$1")' >&3; cat <&3 >/dev/null"
+    }
+    start follow nsenter --target "$(leader)" --all -- /usr/local/bin/stdsocksctl log --follow --json -n 0
+    # It says nothing before there is a record: ask until one is seen.
+    shown() { ask 9; grep -q '"dst_port":9,' "$(log follow)"; }
+    eventually shown
+    inside journalctl -q --rotate
+    inside journalctl -q --vacuum-size=1
+    ask 10
+    wait_line "$(log follow)" '"dst_port":10,'
+    # A reader that goes away is noticed without another record.
+    inside bash -c '/usr/local/bin/stdsocksctl log -f -n 1 | head -n 1' | grep -q .
+    inside timeout 20 bash -c '/usr/local/bin/stdsocksctl log -f -n 1 2>&1 > >(head -n 1 >/dev/null); :'
+}
+
+@test "log: who may not read the journal is told which group would help" {
+    inside journalctl -q --sync
+    gives 77 inside setpriv --reuid 65534 --regid 65534 --clear-groups /usr/local/bin/stdsocksctl log
+    [[ $said == *systemd-journal* ]] || fail "$said"
+    gives 0 inside setpriv --reuid 65534 --regid 65534 --groups "$(inside getent group systemd-journal | cut -d : -f 3)" \
+        /usr/local/bin/stdsocksctl report
+    [[ $said == *connections* && $said != *systemd-journal* ]] || fail "$said"
+}
+
+@test "log, report: without systemd that is said, with status 69" {
+    local command
+    for command in log report; do
+        gives 69 unshare --mount bash -c "mount -t tmpfs none /run && mount -t tmpfs none /var/log && \"\$0\" $command" "$STDSOCKSCTL"
+        [[ $said == *'is there no systemd here?'* ]] || fail "$said"
+    done
+}

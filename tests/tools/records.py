@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: ISC
+"""records.py COUNT [--destinations N] [--start EPOCH] [--step SECONDS] - that many records, the same
+ones each time, in the journal's export format, for systemd-journal-remote: what the handler leaves
+and what journald adds to it. With --hostile, what anybody could write there.
+"""
+
+import argparse
+import random
+import sys
+
+SERVED, NOT_SERVED, FAILED = (
+    "676b8ea6ab824ca18b7b99a8399ac688",
+    "dabd9aa38022419e8b57bfe5028c7661",
+    "a66266082a8545b7938a1f45230389d4",
+)
+ANY_BYTES = b"\x1b]0;owned\x07\x1b[31m<script>document.title='owned'</script>\"'&\\n\r\xff\xc3\x28\x00"
+HOSTILE = b"<img src=x onerror=\"document.title='owned'\"> %d{}$(id)`id`" + ANY_BYTES
+
+
+def served(rng, number, destinations):
+    name = f"host{min(rng.randrange(destinations), rng.randrange(destinations))}.example.com"
+    return {
+        "MESSAGE_ID": SERVED,
+        "STDSOCKS_COMMAND": "CONNECT",
+        "STDSOCKS_DST": name,
+        "STDSOCKS_DST_PORT": rng.choice((443, 443, 443, 80, 22)),
+        "STDSOCKS_REACHED": f"203.0.113.{number % 254 + 1}",
+        "STDSOCKS_REACHED_PORT": 443,
+        "STDSOCKS_REPLY": 0,
+        "STDSOCKS_BYTES_UP": int(rng.lognormvariate(7, 2)),
+        "STDSOCKS_BYTES_DOWN": int(rng.lognormvariate(10, 2.5)),
+        "STDSOCKS_RESOLVE_USEC": int(rng.lognormvariate(8, 1)),
+        "STDSOCKS_CONNECT_USEC": int(rng.lognormvariate(9.5, 0.7)),
+        "STDSOCKS_TOTAL_USEC": int(rng.lognormvariate(14, 2)),
+        "STDSOCKS_END": rng.choice(("closed",) * 8 + ("reset", "idle-timeout")),
+        "STDSOCKS_CLOSED_BY": rng.choice(("client", "upstream")),
+    }
+
+
+def refused(rng):
+    reply, end = rng.choice(((2, "refused"), (4, "refused"), (5, "refused"), (None, "login-failed"), (None, "not-socks5")))
+    fields = {
+        "MESSAGE_ID": NOT_SERVED,
+        "STDSOCKS_BYTES_UP": 0,
+        "STDSOCKS_BYTES_DOWN": 0,
+        "STDSOCKS_TOTAL_USEC": int(rng.lognormvariate(8, 1)),
+        "STDSOCKS_END": end,
+        "STDSOCKS_CLOSED_BY": "stdsocks",
+    }
+    if reply:
+        fields |= {"STDSOCKS_COMMAND": "CONNECT", "STDSOCKS_REPLY": reply, "STDSOCKS_DST": "10.0.0.7", "STDSOCKS_DST_PORT": 25}
+    if reply == 2:
+        fields |= {
+            "STDSOCKS_RULE": f"/etc/stdsocks/stdsocks.conf:{rng.randrange(1, 9)}",
+            "STDSOCKS_REMEDY": "allow from 192.0.2.7 to 10.0.0.7 port 25",
+        }
+    if reply == 4:
+        fields["STDSOCKS_RESOLVE_USEC"] = int(rng.lognormvariate(11, 1))
+    if reply == 5:
+        fields |= {"STDSOCKS_CONNECT_USEC": int(rng.lognormvariate(9, 1)), "ERRNO": 111}
+    return fields
+
+
+def record(rng, number, destinations):
+    if number % 1000 == 999:
+        fields = refused(rng) | {"MESSAGE_ID": FAILED, "STDSOCKS_END": "failed", "ERRNO": 24, "PRIORITY": 3}
+    else:
+        fields = refused(rng) if number % 10 == 3 else served(rng, number, destinations)
+    port = 1024 + number % 64000
+    client = f"192.0.2.{number % 50 + 1}"
+    unit = f"stdsocks@{number}-198.51.100.1:1080-{client}:{port}.service"
+    if number % 3:
+        fields["STDSOCKS_USER"] = f"user{int(rng.paretovariate(1)) % 30}"
+    return {
+        "PRIORITY": 5,
+        "MESSAGE": f"{client}:{port} {fields.get('STDSOCKS_COMMAND', '')} {fields.get('STDSOCKS_DST', '')}: {fields['STDSOCKS_END']}",
+        "SYSLOG_IDENTIFIER": "stdsocks",
+        "STDSOCKS_CLIENT": client,
+        "STDSOCKS_CLIENT_PORT": port,
+        **fields,
+        "_PID": 1000 + number % 30000,
+        "_UID": 990,
+        "_GID": 990,
+        "_COMM": "stdsocks",
+        "_EXE": "/usr/local/bin/stdsocks",
+        "_CMDLINE": "/usr/local/bin/stdsocks",
+        "_CAP_EFFECTIVE": "0",
+        "_SYSTEMD_UNIT": unit,
+        "_SYSTEMD_CGROUP": f"/system.slice/system-stdsocks.slice/{unit}",
+        "_SYSTEMD_SLICE": "system-stdsocks.slice",
+        "_SYSTEMD_INVOCATION_ID": f"{rng.getrandbits(128):032x}",
+        "_HOSTNAME": "proxy",
+        "_MACHINE_ID": "0123456789abcdef0123456789abcdef",
+        "_TRANSPORT": "journal",
+    }
+
+
+def hostile(number):
+    """Every text is what a terminal, a browser or a parser should never get as it is."""
+    texts = "CLIENT CLIENT_PORT USER COMMAND DST DST_PORT REACHED REACHED_PORT REPLY RULE REMEDY BYTES_UP RESOLVE_USEC CLOSED_BY END".split()
+    fields = {"STDSOCKS_" + name: HOSTILE + name.encode() * 100 for name in texts}
+    fields |= {"MESSAGE_ID": SERVED, "STDSOCKS_TOTAL_USEC": "-5", "STDSOCKS_CONNECT_USEC": "99999999999999999999"}
+    fields |= {"STDSOCKS_BYTES_DOWN": 2**64 - 1 - number, "STDSOCKS_END": HOSTILE, "_SYSTEMD_UNIT": HOSTILE}
+    return fields
+
+
+def write(fields, time_us, out):
+    out.write(f"__REALTIME_TIMESTAMP={time_us}\n__MONOTONIC_TIMESTAMP={time_us}\n_BOOT_ID={'ab' * 16}\n".encode())
+    for name, value in fields.items():
+        if isinstance(value, bytes):
+            out.write(name.encode() + b"\n" + len(value).to_bytes(8, "little") + value + b"\n")
+        else:
+            out.write(f"{name}={value}\n".encode())
+    out.write(b"\n")
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("count", type=int)
+    options.add_argument("--destinations", type=int, default=1000)
+    options.add_argument("--start", type=float, default=1763629200)  # 2025-11-20 09:00 UTC
+    options.add_argument("--step", type=float, default=1)
+    options.add_argument("--hostile", action="store_true")
+    asked = options.parse_args()
+    rng = random.Random(1080)
+    for number in range(asked.count):
+        fields = hostile(number) if asked.hostile else record(rng, number, asked.destinations)
+        write(fields, int((asked.start + number * asked.step) * 1e6), sys.stdout.buffer)
+
+
+main()
