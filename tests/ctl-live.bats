@@ -102,6 +102,52 @@ one.close()
 PY
 }
 
+@test "list, stop: a connection that was logged in and moves bytes is what its handler says it is" {
+    printf 'alice:secret\n' | inside tee /etc/stdsocks/users >/dev/null
+    inside chmod 600 /etc/stdsocks/users
+    printf 'allow to any\nusers /etc/stdsocks/users\nauth none password\n' | inside tee /etc/stdsocks/stdsocks.conf >/dev/null
+    live <<'PY'
+def served(name=None):
+    """A client whose connection stands, and its upstream's end."""
+    with listener() as listening:
+        peer = Peer(socket.create_connection(("127.0.0.1", 1080), DEADLINE_S))
+        if name:
+            peer.send(b"\5\1\2" + b"\1" + bytes([len(name)]) + name + b"\6secret")
+            check(peer.recv(4), b"\5\2\1\0")
+        else:
+            peer.send(GREETING)
+            check(peer.recv(2), CHOSEN)
+        where = listening.getsockname()[1]
+        peer.send(request("127.0.0.1", where))
+        check(peer.recv(10)[:2], b"\5\0")
+        return peer, accept(listening), where
+
+(one, upstream, where), (other, elsewhere, _) = served(b"alice"), served()
+one.send(b"x" * 1500)
+check(upstream.recv(1500), b"x" * 1500)
+upstream.send(b"y" * 123456)
+check(one.recv(123456), b"y" * 123456)
+
+def told():
+    found = [c for c in listed().values() if c.get("dst_port") == where]
+    return found and found[0].get("rate") == 0 and found
+
+until(told, "what the handler says, when nothing moves any more")
+(found,) = told()
+check([found[name] for name in ("client", "user", "dst", "bytes_up", "bytes_down")], ["127.0.0.1", "alice", "127.0.0.1", 1500, 123000])
+check(found["client_port"], one.sock.getsockname()[1])
+check(list(listed("user", "alice", "to", "127.0.0.0/8", "port", str(where))), [found["unit"]])
+assert ctl("stop", "user", "alice", "port", str(where)).count(found["unit"]) == 1
+check([end.end() for end in (one, upstream)], [(b"", "reset")] * 2)
+elsewhere.send(b"still there")
+check(other.recv(11), b"still there")
+other.close()
+elsewhere.close()
+until(lambda: not units(), "their end")
+PY
+    printf 'allow to any\ntimeout handshake 1h\n' | inside tee /etc/stdsocks/stdsocks.conf >/dev/null
+}
+
 @test "list: whatever a status is, what is written is lines of printable ASCII" {
     live <<'PY'
 one = Connection()
@@ -182,15 +228,25 @@ stays = Connection()
 others = set()
 
 
-def come_and_go():
-    for one in [socket.create_connection(("127.0.0.1", 1080), DEADLINE_S) for _ in range(20)]:
+def come_and_go(enough):
+    """Ten at a time, no faster than they are served."""
+    alive = []
+    while not enough.is_set():
+        alive.append(Peer(socket.create_connection(("127.0.0.1", 1080), DEADLINE_S)))
+        alive[-1].send(GREETING)
+        check(alive[-1].recv(2), CHOSEN)
+        if len(alive) > 10:
+            alive.pop(0).close()
+    for one in alive:
         one.close()
 
 
 for _ in range(20):
-    thread = threading.Thread(target=come_and_go)
+    enough = threading.Event()
+    thread = threading.Thread(target=come_and_go, args=(enough,))
     thread.start()
     done = subprocess.run(["stdsocksctl", "list", "--json"], capture_output=True, text=True, timeout=60)
+    enough.set()
     thread.join()
     check((done.returncode, done.stderr), (0, ""))
     found = [json.loads(line) for line in done.stdout.splitlines()]
