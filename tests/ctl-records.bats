@@ -183,6 +183,22 @@ PY
     [[ $(ctl report some --since now) == "0 connections; 0 bytes up, 0 down" ]]
 }
 
+@test "report: --output writes into what is no file, and behind a symbolic link" {
+    local place=$BATS_TEST_TMPDIR/place
+    mkdir "$place"
+    mkfifo "$place/fifo"
+    cat "$place/fifo" >"$place/read" 3>&- &
+    ctl report some --output "$place/fifo"
+    wait $!
+    [[ -p $place/fifo ]]
+    ln -s file "$place/link"
+    echo old >"$place/file"
+    ctl report some --output "$place/link"
+    [[ -L $place/link ]]
+    ctl report some | tee >(cmp - "$place/read") | cmp - "$place/file"
+    [[ $(cd "$place" && echo *) == 'fifo file link read' ]]
+}
+
 @test "report --prometheus: promtool finds nothing wrong" {
     local name
     need promtool

@@ -4,6 +4,7 @@
 #include "stdsocksctl/report.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -137,36 +138,57 @@ static int count_all(const struct report_options *o, struct figures *f)
 	return EX_OK;
 }
 
-/* Readers of the file see the old report or the new one, whole. */
-static int write_file(const struct report_options *o, const struct report *r)
+static int failed_to_write(const char *path)
 {
-	char temporary[4096];
+	fprintf(stderr, "stdsocksctl: %s: %s\n", path, strerror(errno));
+	return EX_IOERR;
+}
+
+/* A device or a FIFO, which must not be replaced. */
+static int write_into(const struct report_options *o, const struct report *r)
+{
+	FILE *to = fopen(o->output, "we");
+	if (!to)
+		return failed_to_write(o->output);
+	int made = o->form(r, to);
+	bool written = !ferror(to);
+	written = fclose(to) == 0 && written;
+	return made == EX_OK && !written ? failed_to_write(o->output) : made;
+}
+
+/* Readers of the file see the old report or the new one, whole. */
+static int replace(const char *path, const struct report_options *o, const struct report *r)
+{
+	char temporary[PATH_MAX + 8];
 	mode_t mask = umask(0);
-	int status = EX_IOERR;
 
 	umask(mask);
-	if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", o->output) >=
-		(int)sizeof temporary) {
-		fputs("stdsocksctl: the name of --output is too long\n", stderr);
-		return EX_USAGE;
-	}
-	int fd = mkstemp(temporary);
+	bool fits =
+		snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) < (int)sizeof temporary;
+	errno = ENAMETOOLONG;
+	int fd = fits ? mkstemp(temporary) : -1;
 	FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!to) {
-		fprintf(stderr, "stdsocksctl: %s: %s\n", o->output, strerror(errno));
-		return EX_IOERR;
-	}
-	int made = o->form(r, to);
+	if (!to)
+		return failed_to_write(path);
+	int status = o->form(r, to);
 	bool written = fchmod(fd, 0666 & ~mask) == 0 && !ferror(to);
 	written = fclose(to) == 0 && written;
-	if (made == EX_OK && written && rename(temporary, o->output) == 0)
-		return EX_OK;
-	if (made != EX_OK)
-		status = made;
-	else
-		fprintf(stderr, "stdsocksctl: %s: %s\n", o->output, strerror(errno));
-	unlink(temporary);
+	if (status == EX_OK && (!written || rename(temporary, path) < 0))
+		status = failed_to_write(path);
+	if (status != EX_OK)
+		unlink(temporary);
 	return status;
+}
+
+static int write_file(const struct report_options *o, const struct report *r)
+{
+	char real[PATH_MAX]; /* behind a symbolic link */
+	struct stat old;
+	bool exists = stat(o->output, &old) == 0;
+
+	if (exists && !S_ISREG(old.st_mode))
+		return write_into(o, r);
+	return replace(exists && realpath(o->output, real) ? real : o->output, o, r);
 }
 
 static int run(int argc, char **argv)
