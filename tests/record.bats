@@ -299,7 +299,7 @@ check(h.said(), "")
 PY
 }
 
-@test "record: standard error gets it, after a second at the most, when the journal stays full" {
+@test "record: standard error gets it, after ten seconds, when the journal stays full" {
     world <<'PY'
 from logs import *
 journal = Reader(JOURNAL)
@@ -313,7 +313,7 @@ for h in handlers:
     h.client.close()
 for h in handlers:
     h.over()
-assert 0.9 < time.monotonic() - since_s < 4
+assert 9.9 < time.monotonic() - since_s < 14
 assert re.fullmatch(r"stdsocks: .* refused, .* s\n", handlers[0].said()), handlers[0].said()
 check({fields(datagram).get("FULL") for datagram in journal.all()}, {"1"})
 PY

@@ -121,6 +121,18 @@ over((clients.pop(), upstreams.pop(COUNT - 1)))
 eventually(lambda: shown("stdsocks.socket", "NConnections") == str(COUNT - 1), "an end")
 works(served())
 works((clients[0], upstreams[0]))
+# All at once: the journal gets all records, and no field is missing, as where it is said in another way.
+where = upstreams[0].sock.getsockname()[1]
+for one in clients + list(upstreams.values()):
+    one.close()
+say("systemctl", "stop", "stdsocks@*")
+deadline = time.monotonic() + LONG_S
+while instances():
+    assert time.monotonic() < deadline, "they do not end"
+    time.sleep(0.1)
+say("journalctl", "--sync")
+records = say("journalctl", "--quiet", "--output=cat", "--output-fields=STDSOCKS_END", f"STDSOCKS_DST_PORT={where}", "STDSOCKS_REPLY=0")
+check(len(records.splitlines()), COUNT)
 PY
     WAIT_S=60 all_well
 }

@@ -97,6 +97,7 @@ static const struct row table[] = {
 	WHERE(setsockopt, D, IS(1, IPPROTO_TCP)), /* no delay, keepalive */
 	WHERE(setsockopt, D, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)), /* the source address */
 	WHERE(setsockopt, D, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* no mapped addresses */
+	WHERE(setsockopt, R, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)), /* how long the journal is waited for */
 	ANYHOW(shutdown, DR),     /* the end of one direction */
 	SOCKET(AF_INET, SOCK_STREAM, IPPROTO_TCP), /* upstream; not MPTCP, which is another protocol */
 	SOCKET(AF_INET6, SOCK_STREAM, IPPROTO_TCP), /* the same */

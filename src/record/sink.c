@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,12 +107,12 @@ static void put_stderr(struct writer *w, const struct writer *message, const str
 		writer_bytes(w, fields->bytes, fields->len);
 }
 
-/* Whether a call that has failed may be made again: when a signal was in its way; or, once, when the reader
- * makes room within SINK_PATIENCE_S. */
-static bool may_try_again(int fd, bool *has_waited)
+/* Whether a write to standard error that has failed may be made again: when a signal was in its way; or,
+ * once, when the reader makes room within SINK_STDERR_PATIENCE_S. */
+static bool may_try_again(bool *has_waited)
 {
-	struct pollfd room = {.fd = fd, .events = POLLOUT};
-	const struct timespec patience = {.tv_sec = SINK_PATIENCE_S};
+	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+	const struct timespec patience = {.tv_sec = SINK_STDERR_PATIENCE_S};
 	int ready;
 
 	if (errno == EINTR)
@@ -125,15 +126,27 @@ static bool may_try_again(int fd, bool *has_waited)
 	return ready > 0;
 }
 
-/* One datagram. */
-static bool send_patiently(int fd, const struct writer *w)
+static ssize_t send_all(int fd, const struct writer *w, int flags)
 {
-	bool has_waited = false;
 	ssize_t sent;
 	do
-		sent = send(fd, w->bytes, w->len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (sent < 0 && may_try_again(fd, &has_waited));
-	return sent >= 0;
+		sent = send(fd, w->bytes, w->len, flags | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent;
+}
+
+/* One datagram. Where thousands end at a time the reader has no room for all of them: those that wait in
+ * the call get it one after the other; those that wait in poll(2) are woken all for the one of them that
+ * gets it. */
+static bool send_patiently(int fd, const struct writer *w)
+{
+	const struct timeval patience = {.tv_sec = SINK_PATIENCE_S};
+
+	if (send_all(fd, w, MSG_DONTWAIT) >= 0)
+		return true;
+	return errno == EAGAIN &&
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
+		send_all(fd, w, 0) >= 0;
 }
 
 void sink_write_stderr(const struct writer *text)
@@ -145,7 +158,7 @@ void sink_write_stderr(const struct writer *text)
 		if (n > 0) {
 			done += (size_t)n;
 			has_waited = false;
-		} else if (n == 0 || !may_try_again(STDERR_FILENO, &has_waited)) {
+		} else if (n == 0 || !may_try_again(&has_waited)) {
 			return; /* there is nobody left to tell */
 		}
 	}

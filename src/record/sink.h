@@ -33,10 +33,11 @@ struct sink sink_open_for_mistakes(void);
 /* One line, whole: message without a newline; fields as the journal wants them, "NAME=value\n" each,
  * perhaps none. Standard error gets the fields too when with_fields. A sink that does not take it
  * within SINK_PATIENCE_S is given up for standard error. */
-#define SINK_PATIENCE_S 1
+#define SINK_PATIENCE_S 10
 void sink_say(const struct sink *sink, enum sink_level level, const struct writer *message,
 	const struct writer *fields, bool with_fields);
 
 /* All of it to standard error, in pieces where it takes no more; given up when one takes longer than
- * SINK_PATIENCE_S, or fails. */
+ * SINK_STDERR_PATIENCE_S, or fails. */
+#define SINK_STDERR_PATIENCE_S 1
 void sink_write_stderr(const struct writer *text);
