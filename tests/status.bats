@@ -193,17 +193,16 @@ os.chmod("/run/anybody", 0o755)
 behind = f" -> 127.0.0.1:{port_of(listening)}, 0 up, 0 down, "
 names = {
     b"alice": "alice",
-    b"a -> b:1, 5 up": "a -> b:1, 5 up",
-    b"x\nSTATUS=y\nREADY=1\nMAINPID=1": r"x\nSTATUS=y\nREADY=1\nMAINPID=1",
-    "caf\u00e9\u202e".encode(): r"caf\xc3\xa9\xe2\x80\xae",
-    b"\x1b]0;t\x07\x9b31m%n%s": r"\x1b]0;t\x07\x9b31m%n%s",
-    b"\\\"'": r"\\" + r"\"'",
-    b"\xff" * 255: r"\xff" * 255,
-    b"\n" * 255: r"\n" * 255,
+    b"a -> b:1, 5 up": "a%20->%20b:1,%205%20up",
+    b"x\nSTATUS=y\nREADY=1\nMAINPID=1": "x%0aSTATUS=y%0aREADY=1%0aMAINPID=1",
+    "caf\u00e9\u202e".encode(): "caf%c3%a9%e2%80%ae",
+    b"\x1b]0;t\x07\x9b31m%n%s": "%1b]0;t%07%9b31m%25n%25s",
+    b"\\\"'": "%5c%22'",
+    b"\xff" * 255: "%ff" * 255,
+    b"\n" * 255: "%0a" * 255,
 }
 every = bytes(range(1, 256))
-names[every] = "".join(
-    {9: r"\t", 10: r"\n", 13: r"\r", 34: r"\"", 92: r"\\"}.get(b, chr(b) if 32 <= b < 127 else f"\\x{b:02x}") for b in every)
+names[every] = "".join(chr(b) if 32 < b < 127 and chr(b) not in '%"\\' else f"%{b:02x}" for b in every)
 handlers, wanted = [], []
 for name, shown in names.items():
     h = manager.handler("-o", "checkpassword /run/anybody", "-o", "auth password")

@@ -12,6 +12,21 @@
 #include "record/datagram.h"
 #include "wire/amount.h"
 
+/* As RFC 3986 s2.1 has it, blanks too, so that a name is one word. Not with backslashes, as everywhere else:
+ * of those systemd 252 takes one level for its own. */
+static void put_percent(struct writer *w, const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		uint8_t byte = (uint8_t)name[i];
+		if (byte > ' ' && byte < 0x7f && !strchr("%\\\"", byte)) {
+			writer_u8(w, byte);
+		} else {
+			writer_u8(w, '%');
+			writer_hex(w, byte);
+		}
+	}
+}
+
 void status_put(struct writer *w, const struct record *r, uint64_t rate)
 {
 	/* As it was dialled: an IPv6 address that was sent as a name has its brackets here. */
@@ -23,7 +38,7 @@ void status_put(struct writer *w, const struct record *r, uint64_t rate)
 		addr_put_host(w, &r->client);
 	if (r->user_len > 0) {
 		writer_u8(w, ' ');
-		writer_escaped(w, r->user, r->user_len);
+		put_percent(w, r->user, r->user_len);
 	}
 	writer_str(w, " -> ");
 	addr_put(w, &dst);

@@ -32,7 +32,7 @@ bool status_begin(struct status *status, int64_t now_us);
  * be called again: a rate will be another one, or there was no room for a message. */
 bool status_say(struct status *status, const struct record *record);
 
-/* A user's name, all escaped (1020), a destination likewise and its port (1026), an address (45), three
+/* A user's name, all escaped (765), a destination likewise and its port (1026), an address (45), three
  * amounts (9 each), an age (14), and what stands between them. */
 #define STATUS_MAX 2304
 

@@ -74,6 +74,30 @@ bool instance_client(const char *unit, struct instance_client *ret_client)
 	return true;
 }
 
+static int hex_value(char digit)
+{
+	const char *digits = "0123456789abcdef", *found = digit ? strchr(digits, digit) : NULL;
+
+	return found ? (int)(found - digits) : -1;
+}
+
+bool instance_put_status(struct writer *w, const char *text)
+{
+	for (; *text; text++) {
+		if (*text != '%') {
+			writer_u8(w, (uint8_t)*text);
+			continue;
+		}
+		int high = hex_value(text[1]), low = high < 0 ? -1 : hex_value(text[2]);
+		if (low < 0)
+			return false;
+		const uint8_t byte = (uint8_t)(high << 4 | low);
+		writer_escaped(w, &byte, 1);
+		text += 2;
+	}
+	return !w->full;
+}
+
 static char *last_arrow(char *text)
 {
 	char *found = NULL;

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "wire/writer.h"
+
 #define INSTANCE_CLIENT_MAX 45 /* characters: INET6_ADDRSTRLEN less the NUL */
 
 /* Who called. */
@@ -20,6 +22,10 @@ struct instance_client {
  * PREFIX@...-LOCAL:PORT-ADDRESS:PORT.service, PREFIX@...-PID-UID.service, PREFIX@...-unknown.service.
  * False when it is none of them. */
 bool instance_client(const char *unit, struct instance_client *ret_client);
+
+/* A status as systemd has it, with "%20" and the like as wire/writer's writer_escaped() writes that byte. Room
+ * for twice the text is enough. False when it is nothing that a handler sends. */
+bool instance_put_status(struct writer *w, const char *text);
 
 /* What the handler says: texts as harmless as wire/writer's writer_escaped() makes them, and amounts
  * that were cut off after three digits. */

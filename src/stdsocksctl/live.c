@@ -78,8 +78,14 @@ static int read_status(sd_bus_message *answer, struct live_connection *c)
 	const char *text;
 	int r = sd_bus_message_read(answer, "v", "s", &text);
 
-	if (r >= 0)
-		c->status = memory_or_end(strdup(text));
+	if (r < 0)
+		return r;
+	size_t cap = 2 * strlen(text);
+	c->status = memory_or_end(calloc(1, cap + 1));
+	struct writer w = writer_on(c->status, cap);
+	if (!instance_put_status(&w, text))
+		w.len = 0;
+	c->status[w.len] = '\0';
 	return r;
 }
 

@@ -137,8 +137,30 @@ static void no_statuses(void)
 	}
 }
 
+static void percents(void)
+{
+	static const char *const rows[][2] = {{"", ""}, {"a", "a"}, {"caf%c3%a9", "caf\\xc3\\xa9"},
+		{"a%20b", "a b"}, {"%25%22%5c", "%\\\"\\\\"}, {"%00%0a", "\\x00\\n"}};
+	static const char *const wrong[] = {"%", "%2", "%2g", "%g2", "a%"};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char text[64];
+		struct writer w = writer_on(text, 2 * strlen(rows[i][0]));
+		check_about = rows[i][0];
+		CHECK(instance_put_status(&w, rows[i][0]));
+		CHECK_TEXT(w, rows[i][1]);
+	}
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		char text[64];
+		struct writer w = writer_on(text, sizeof text);
+		check_about = wrong[i];
+		CHECK(!instance_put_status(&w, wrong[i]));
+	}
+}
+
 int main(void)
 {
+	percents();
 	clients();
 	unix_clients();
 	no_clients();
