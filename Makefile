@@ -254,6 +254,7 @@ uninstall:
 	@echo '$(subst $(newline),;,$(installed))' | tr ';' '\n' | grep . | while read -r from to mode; do \
 		rm -fv "$(DESTDIR)$$to"; \
 	done
+	-@rmdir $(DESTDIR)$(DOCDIR)/drop-ins $(DESTDIR)$(DOCDIR) 2>/dev/null || :
 
 # What check-deps has unpacked stays.
 clean:

@@ -98,7 +98,7 @@ for user in "toor", "stays", "group-stays", "group-root":
     assert f"user: {user}: that is root, too; a process that is started as root serves nobody" in said, said
 unserved("stdsocks: Operation not permitted", before=["unshare", "--user", "--map-root-user"])
 unserved("stdsocks: Operation not permitted", before=["setpriv", "--bounding-set=-setuid", "--inh-caps=-setuid"])
-unserved('stdsocks: no CAP_NET_ADMIN for "source mark"', "-o", "source mark 7",
+unserved('stdsocks: no CAP_NET_ADMIN for "source mark" (systemd: CapabilityBoundingSet=)', "-o", "source mark 7",
          before=["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"])
 assert not is_waiting(listening)
 h = Handler("-o", "user no-such", "-o", "sandbox best-effort")
