@@ -292,8 +292,10 @@ for words, names in ("user alice", "a"), ("to 10.0.0.0/8", "c"), ("from ::1", "d
         check(ended.peer.end()[0], b"")  # at once: stop has waited for it
     check(sorted(units()), sorted(one.unit for one in live.values()))
 # What is not there, or is none of them, is not ended.
-for words in ("user", "alice"), (ended.unit,), ("dbus.service",), ("to", "10.0.0.0/8"):
+for words in ("user", "alice"), ("to", "10.0.0.0/8"):
     check(ctl("stop", *words, status=1), "stdsocksctl: no such connection\n")
+for words in (ended.unit,), ("dbus.service",), (ended.unit, "dbus.service"):
+    check(ctl("stop", *words, status=1), "".join(f"stdsocksctl: {word}: no such connection\n" for word in words))
 say("systemctl", "is-active", "stdsocks.socket")
 row = ctl("stop", "--all").splitlines()[1].split()
 check((row[:3], row[-1]), (["127.0.0.1", "bob", "www.example.com:80"], live["b"].unit))
@@ -301,6 +303,77 @@ check(live["b"].peer.end()[0], b"")
 ctl("stop", "--all", status=1)
 PY
     [[ -z $(failed_units) ]] || fail "$(failed_units)"
+}
+
+# The order of standard output and standard error is not held against it.
+@test "stop: of several units, those that are there end, and the others are told" {
+    live <<'PY'
+one, other, third = Connection(), Connection(), Connection()
+said = sorted(ctl("stop", "--json", "--dry-run", one.unit, "stdsocks@none", status=1).splitlines())
+check([json.loads(line)["unit"] for line in said if line[0] == "{"], [one.unit])
+assert "stdsocksctl: stdsocks@none.service: no such connection" in said, said
+check(len(units()), 3)
+said = sorted(ctl("stop", "--json", one.unit, "stdsocks@none.service", other.unit.removesuffix(".service"), status=1).splitlines())
+check(sorted(json.loads(line)["unit"] for line in said if line[0] == "{"), sorted([one.unit, other.unit]))
+assert "stdsocksctl: stdsocks@none.service: no such connection" in said, said
+check(units(), [third.unit])
+third.close()
+PY
+}
+
+@test "stop: a unit that is named is meant, whatever the pattern is by default" {
+    printf '[Socket]\nListenStream=/run/named.socket\nAccept=yes\n' | inside tee /run/systemd/system/stdsocks-named.socket >/dev/null
+    inside cp /usr/local/lib/systemd/system/stdsocks@.service /run/systemd/system/stdsocks-named@.service
+    inside systemctl daemon-reload
+    inside systemctl start stdsocks-named.socket
+    live <<'PY'
+one = Connection("/run/named.socket")
+check(listed(), {})
+assert one.unit in ctl("stop", one.unit.removesuffix(".service"))
+check(one.peer.end()[0], b"")
+PY
+    inside systemctl stop stdsocks-named.socket
+}
+
+@test "list, top, stop: nothing but a connection is one, whatever the pattern" {
+    live <<'PY'
+one = Connection()
+for pattern in "*", "stdsocks*", "*.s*":
+    check(list(listed("--unit", pattern)), [one.unit])
+    assert ctl("top", "--unit", pattern).startswith("1 connection, "), pattern
+ctl("stop", "--unit", "stdsocks*", "--all")
+check(units(), [])
+for unit in "stdsocks.socket", "stdsocks.slice":
+    say("systemctl", "is-active", unit)
+PY
+}
+
+@test "list, stop: what stands behind a clause is one word, as it is or as it is shown" {
+    live <<'PY'
+one = Connection(status=b"127.0.0.1 a b -> a.example:1, 1 up, 2 down, 1s")
+other = Connection(status=b"127.0.0.1 alice -> a.example:1, 1 up, 2 down, 1s")
+for words in ("user", "a b"), ("user", r"a\x20b"), ('user "a b"',), ("to a.example user", "a b"):
+    check((words, list(listed(*words))), (words, [one.unit]))
+check(list(listed("user", "alice to any")), [])
+for words in ("",), (" ",), ("#x",), ("\r",), ("user", ""), ("user", " "), ("user", "alice", ""), ("user", "alice", "#x"), ("user", '"alice"'):
+    said = ctl("stop", *words, status=64)
+    assert said.startswith("stdsocksctl stop: "), said
+    check(len(units()), 2)
+check(list(json.loads(line)["unit"] for line in ctl("stop", "--json", "user", "a b").splitlines()), [one.unit])
+check(units(), [other.unit])
+other.close()
+PY
+}
+
+@test "list, report: no line of a table ends in a blank" {
+    live <<'PY'
+gone, one = Connection(), Connection()
+gone.close()
+until(lambda: subprocess.run(["stdsocksctl", "report"], stdout=subprocess.DEVNULL, timeout=60).returncode == 0, "a record")
+for words in "list", "report":  # a report's last title is empty
+    check([line for line in ctl(words).splitlines() if line.endswith(" ")], [])
+one.close()
+PY
 }
 
 @test "stop: waits until all of a connection has ended" {
@@ -359,6 +432,15 @@ assert t.screen.display[2].rstrip().endswith(connections[0].unit), t.text()  # n
 t.keys("q")
 t.back(0)
 check(t.modes(), before)
+# What an arrow, a function key or the Linux console's F4 sends is no key, but what follows is.
+t.run("stdsocksctl top --interval 3600 --sort up", "1 connection, 0/s")
+for sequence in "\x1b[D", "\x1bOD", "\x1b[1;5D", "\x1b[[D", "\x1b[3~":
+    t.said = b""
+    t.keys(sequence + " ")
+    t.wait(true=lambda: b"by " in t.said)
+    assert b"by up " in t.said and b"by down" not in t.said, (sequence, t.said)
+t.keys("\x1bq")
+t.back(0)
 # The window's size is heard at once, and so is the space bar.
 t.run("stdsocksctl top --interval 3600", "1 connection, 0/s")
 more = [Connection() for _ in range(12)]
@@ -445,6 +527,11 @@ for line, sees in ("TERM=dumb stdsocksctl top", "1 connection,"), ("stdsocksctl 
     t.wait(true=lambda: t.said.rstrip().endswith(b"ready>"))
     assert b"\x1b[?" not in t.said
     t.screen.reset()
+for term, bold in ("dumb", False), ("xterm", True):
+    t.said = b""
+    t.run(f"TERM={term} stdsocksctl list; TERM={term} stdsocksctl top --count 1 | cat", "by age")
+    t.wait(true=lambda: t.said.rstrip().endswith(b"ready>"))
+    check((term, b"\x1b[1m" in t.said), (term, bold))
 t.end()
 one.close()
 PY
@@ -488,6 +575,7 @@ top --interval 86401
 top --count 0
 top --count -1
 top --count 4294967296
+list at any
 stop
 stop --dry-run
 stop --all user alice
@@ -496,6 +584,31 @@ stop stdsocks@1.service user alice
 stop port 99999999
 END
     run -64 "$STDSOCKSCTL"
+    while IFS=: read -r words says; do
+        # shellcheck disable=SC2086 # words
+        run -64 "$STDSOCKSCTL" stop $words
+        [[ $output == *": $says"* ]] || fail "$words: $output"
+    done <<'END'
+--all user alice:either --all or a filter
+--all stdsocks@1.service:either --all or units
+user alice stdsocks@1.service:either units or a filter
+stdsocks@1.service user alice:either units or a filter
+user alice stdsocks@1:either units or a filter
+--dry-run:which connections?
+END
+    # A filter that says nothing is not one that all pass.
+    for words in '' ' ' '#x' '#' $'\r' '""'; do
+        run -64 "$STDSOCKSCTL" stop "$words"
+        run -64 "$STDSOCKSCTL" stop user alice "$words"
+        run -64 "$STDSOCKSCTL" list "$words"
+    done
+}
+
+@test "list, top, stop, log, report: --help says the same of a filter" {
+    local command
+    for command in list top stop log report; do
+        [[ $("$STDSOCKSCTL" "$command" --help) == *$'\nFILTER is clauses of an access rule. See stdsocksctl(8).'* ]] || fail "$command"
+    done
 }
 
 @test "list, top, stop: where no systemd runs they say so, with status 69" {
@@ -539,6 +652,25 @@ END
     [[ $(complete_line 'stdsocksctl list --sort m') == memory ]]
     [[ $(complete_line 'stdsocksctl stop user alice t') == to ]]
     [[ $(complete_line 'stdsocksctl stop user alice to lo') == loopback ]]
+    [[ $(complete_line 'stdsocksctl stop --dry-run u') == user ]]
+    [[ $(complete_line 'stdsocksctl log --json ') == 'from user command to at port' ]]
+    [[ $(complete_line 'stdsocksctl log -f t') == to ]]
+    [[ $(complete_line 'stdsocksctl log -n ') == '' ]]
+    [[ $(complete_line 'stdsocksctl log -n 5 t') == to ]]
+    [[ $(complete_line 'stdsocksctl log --reply 2 t') == to ]]
+    [[ $(complete_line 'stdsocksctl log user --json an') == any ]]
+    [[ $(complete_line 'stdsocksctl log user --reply 2 an') == any ]]
+    [[ $(complete_line 'stdsocksctl log port ') == '' ]]
+    [[ $(complete_line 'stdsocksctl log user from t') == to ]]
+    [[ $(complete_line 'stdsocksctl log --end refused,re') == 'refused,reset refused,refused' ]]
+    [[ $(complete_line 'stdsocksctl log --end=refused,res') == refused,reset ]]
+    [[ $(complete_line 'stdsocksctl log --reply 2,') == '2,0 2,1 2,2 2,3 2,4 2,5 2,6 2,7 2,8' ]]
+    [[ $(complete_line 'stdsocksctl list from unix,lo') == unix,loopback ]]
+    mkdir "$BATS_TEST_TMPDIR/a dir"
+    touch "$BATS_TEST_TMPDIR/a file"
+    [[ $(complete_line "stdsocksctl log -D $BATS_TEST_TMPDIR/a") == "$BATS_TEST_TMPDIR/a dir" ]]
+    [[ $(complete_line "stdsocksctl log --directory=$BATS_TEST_TMPDIR/a") == "$BATS_TEST_TMPDIR/a dir" ]]
+    [[ $(complete_line "stdsocksctl report --output $BATS_TEST_TMPDIR/a") == *"$BATS_TEST_TMPDIR/a file"* ]]
     live <<'PY'
 one = Connection()
 t = Terminal(24, 200, readline=True)
@@ -552,6 +684,9 @@ for so_far in "stdso", "stdsocks@", one.unit[:10], one.unit[:-9]:  # the shell c
     t.wait(true=lambda: sum(one.unit in line for line in t.screen.display) >= 2)
 t.keys("stdsocksctl list --sort=da\x7f\x7fds\t--json\n")
 t.wait("stdsocksctl list --sort=dst --json")
+t.screen.reset()
+t.keys("stdsocksctl log --directory /va\tlib\n")  # a name that goes on, not a word that has ended
+t.wait("stdsocksctl log --directory /var/lib")
 check(units(), [one.unit])
 t.end()
 one.close()

@@ -42,12 +42,13 @@ const struct argp_child ask_children[] = {{&argp, 0, NULL, 0}, {0}};
 
 struct ask ask_default(void)
 {
-	return (struct ask){.pattern = LIVE_PATTERN, .sort = show_column_of_key("age")};
+	return (struct ask){.sort = show_column_of_key("age")};
 }
 
 int ask_live(sd_bus *bus, const struct ask *ask, struct live *ret_live)
 {
-	int r = live_gather(bus, ask->pattern, &ask->common.filter, ret_live);
+	int r = live_gather(
+		bus, ask->pattern ? ask->pattern : LIVE_PATTERN, &ask->common.filter, ret_live);
 
 	if (r >= 0)
 		show_sort(ret_live, ask->sort);

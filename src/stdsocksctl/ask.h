@@ -8,11 +8,11 @@
 
 struct ask {
 	struct options common;
-	const char *pattern;
+	const char *pattern; /* NULL: what there is */
 	const struct show_column *sort;
 };
 
-/* As the input of ask_children: the pattern that there is, the oldest first. */
+/* As the input of ask_children: the oldest first. */
 struct ask ask_default(void);
 
 /* As options_children, for struct ask. */

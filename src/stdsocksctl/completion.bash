@@ -11,19 +11,17 @@ declare -gA _stdsocksctl_options=(
     [report]='--json --since= --until= --reply= --end= --directory= --file= --top= --html --prometheus --output='
 )
 
+# What may be the argument of an option or the value of a clause: $1 of the line. Files are asked for apart.
 _stdsocksctl_after() {
     case $1 in
     --sort) echo client user dst up down rate age memory cpu ;;
     --since | --until) echo today yesterday now ;;
     --reply) echo 0 1 2 3 4 5 6 7 8 ;;
     --end) echo closed reset vanished idle-timeout half-closed-timeout lifetime terminated refused not-socks5 no-method login-failed client-gone handshake-timeout failed ;;
-    --directory | --file | --output) compgen -f -- "${word#*=}" ;;
     from) echo any loopback private link-local public unix stdio ;;
     to | at) echo any loopback private link-local public ;;
     command) echo connect ;;
     user) echo any ;;
-    --* | port) ;; # whatever it is
-    *) echo from user command to at port ;;
     esac
 }
 
@@ -31,25 +29,65 @@ _stdsocksctl_units() {
     systemctl list-units --state=active --plain --no-legend 'stdsocks@*.service' 2>/dev/null | cut -d ' ' -f 1
 }
 
+# What the last of the words is: of an option or clause that wants it, its name, else nothing. Sets `wants`,
+# and `clauses`, whether there is a filter before it.
+_stdsocksctl_read() {
+    local before was=''
+    wants='' clauses=''
+    while (($# > 1)); do
+        before=$1
+        shift
+        case $wants:$before in
+        -*:*) wants=$was ;;                  # the option's argument: on with what was before
+        *:-[Dn]) was=$wants wants=$before ;; # two that have no long name here
+        *:--*=*) ;;
+        *:--*) [[ " $options " != *" $before= "* ]] || was=$wants wants=$before ;;
+        *:-*) ;;
+        :from | :user | :command | :to | :at | :port) wants=$before clauses=yes ;;
+        *) wants='' ;;
+        esac
+    done
+}
+
+# The choices for a word in $2 of option or clause $1: of a list, the last item.
+_stdsocksctl_choose() {
+    local choices items=''
+    case $1 in
+    --directory | -D) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
+    --file | --output) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
+    *)
+        choices=$(_stdsocksctl_after "$1")
+        [[ $1 == --sort ]] || items=${2%"${2##*,}"}
+        # shellcheck disable=SC2086 # one word each
+        mapfile -t COMPREPLY < <(compgen -P "$items" -W "$choices" -- "${2#"$items"}")
+        return
+        ;;
+    esac
+    compopt -o filenames 2>/dev/null
+}
+
 _stdsocksctl() {
-    local line=${COMP_LINE:0:COMP_POINT} words=() word before choices
+    local line=${COMP_LINE:0:COMP_POINT} words=() word choices options wants clauses
     read -ra words <<<"$line"
     [[ $line != *[[:blank:]] ]] || words+=('')
-    word=${words[-1]} before=${words[-2]}
+    word=${words[-1]} options=${_stdsocksctl_options[${words[1]:-none}]-}
     COMPREPLY=()
+    _stdsocksctl_read "${words[@]:2}"
     if ((${#words[@]} == 2)); then
         choices="${!_stdsocksctl_options[*]} --help --version"
+    elif [[ $wants ]]; then
+        _stdsocksctl_choose "$wants" "$word"
     elif [[ $word == --*=* ]]; then
-        choices=$(_stdsocksctl_after "${word%%=*}")
+        _stdsocksctl_choose "${word%%=*}" "${word#*=}"
         word=${word#*=}
     elif [[ $word == -* ]]; then
-        choices="${_stdsocksctl_options[${words[1]}]-} --help"
+        choices="$options --help"
     else
-        choices=$(_stdsocksctl_after "$before")
-        [[ ${words[1]} != stop || $before != stop && $before != *.service ]] || choices+=" $(_stdsocksctl_units)"
+        choices="from user command to at port"
+        [[ ${words[1]} != stop || $clauses ]] || choices+=" $(_stdsocksctl_units)"
     fi
     # shellcheck disable=SC2207,SC2086 # one word each
-    COMPREPLY=($(compgen -W "$choices" -- "$word"))
+    [[ ! ${choices-} ]] || COMPREPLY=($(compgen -W "$choices" -- "$word"))
     # The shell replaces $2, the end of the word, which it also cuts at "=", ":" and "@".
     COMPREPLY=("${COMPREPLY[@]#"${word%"$2"}"}")
     [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null

@@ -12,17 +12,65 @@
 /* The rule is one that denies: one that allows means public addresses where it says a name. */
 static const char rule_word[] = "deny";
 
-bool filter_add(struct filter *f, const char *word)
+/* Where something begins that a line of configuration would pass over. */
+static bool has_comment(const char *text)
 {
-	struct writer w = writer_on(f->text, sizeof f->text - 1);
+	bool quoted = false, at_start = true;
 
+	for (; *text; text++) {
+		if (at_start && !quoted && *text == '#')
+			return true;
+		if (*text == '"')
+			quoted = !quoted;
+		at_start = *text == ' ' || *text == '\t';
+	}
+	return false;
+}
+
+static bool is_read(const char *argument, bool is_value, struct writer *problem)
+{
+	if (argument[strspn(argument, " \t\r\n")] == '\0')
+		return words_mistake(problem, "an argument is empty", NULL, "it would say nothing");
+	if (is_value && strchr(argument, '"'))
+		return words_mistake(problem, "a quote cannot be in", argument,
+			"what the shell makes one argument is one");
+	if (!is_value && has_comment(argument))
+		return words_mistake(
+			problem, "there are no comments here:", argument, "quote the word");
+	if (strchr(argument, '\r'))
+		return words_mistake(problem, "a carriage return is in", argument, "leave it out");
+	return true;
+}
+
+bool filter_wants_value(const struct filter *f)
+{
+	return f->words % 2 == 1;
+}
+
+bool filter_add(struct filter *f, const char *argument, struct writer *problem)
+{
+	const char *quote = filter_wants_value(f) ? "\"" : "";
+	struct writer w = writer_on(f->text, sizeof f->text - 1);
+	struct words words;
+
+	if (!is_read(argument, *quote, problem))
+		return false;
 	w.len = strlen(f->text);
 	if (w.len == 0)
 		writer_str(&w, rule_word);
 	writer_u8(&w, ' ');
-	writer_str(&w, word);
+	writer_str(&w, quote);
+	writer_str(&w, argument);
+	writer_str(&w, quote);
 	f->text[w.len] = '\0';
-	return !w.full;
+	if (w.full)
+		return words_mistake(
+			problem, "the filter is too long", NULL, "at most 1024 bytes are read");
+	const struct words_line line = {.text = f->text, .len = w.len, .place = "filter"};
+	if (!words_split(&line, &words, problem))
+		return false;
+	f->words = words.count - 1;
+	return true;
 }
 
 static bool match(const struct filter *f, const struct rule_facts *facts,
@@ -39,7 +87,11 @@ bool filter_check(const struct filter *f, struct writer *problem)
 	const struct rule_facts nobody = {.uid = -1};
 	struct rule_match ignored;
 
-	return f->text[0] == '\0' || match(f, &nobody, &ignored, problem);
+	if (f->text[0] == '\0')
+		return true;
+	if (f->words == 0) /* a rule without clauses is everybody's */
+		return words_mistake(problem, "no clause", NULL, "say one, or no filter");
+	return match(f, &nobody, &ignored, problem);
 }
 
 static struct addr addr_of_text(const char *text, unsigned port)
@@ -70,12 +122,26 @@ static const char *unescaped(const char *text, char raw[static WORDS_LINE_MAX + 
 	return raw;
 }
 
-static struct rule_facts facts_of(
-	const struct filter_parties *who, char raw_user[static WORDS_LINE_MAX + 1])
+/* As a column shows it whose texts have no blanks. */
+static const char *without_blanks(const char *text, char shown[static WORDS_LINE_MAX + 1])
+{
+	struct writer w = writer_on(shown, WORDS_LINE_MAX);
+
+	for (; *text; text++) {
+		if (*text == ' ')
+			writer_str(&w, "\\x20");
+		else
+			writer_u8(&w, (uint8_t)*text);
+	}
+	shown[w.len] = '\0';
+	return w.full ? "" : shown;
+}
+
+static struct rule_facts facts_of(const struct filter_parties *who)
 {
 	struct rule_facts facts = {.client_kind = RULE_CLIENT_OTHER,
 		.uid = who->uid ? (int64_t)*who->uid : -1,
-		.user = unescaped(who->user, raw_user),
+		.user = who->user,
 		.asked = addr_of_text(who->dst, who->port),
 		.reached = addr_of_text(who->reached, who->port)};
 
@@ -95,13 +161,27 @@ static struct rule_facts facts_of(
 	return facts;
 }
 
-bool filter_passes(const struct filter *f, const struct filter_parties *who)
+static bool matches(const struct filter *f, const struct rule_facts *facts)
 {
 	struct rule_match found;
 
+	return match(f, facts, &found, NULL) && found.answer == RULE_YES;
+}
+
+bool filter_passes(const struct filter *f, const struct filter_parties *who)
+{
+	char raw[WORDS_LINE_MAX + 1], shown[WORDS_LINE_MAX + 1];
+
 	if (f->text[0] == '\0')
 		return true;
-	char raw_user[WORDS_LINE_MAX + 1];
-	const struct rule_facts facts = facts_of(who, raw_user);
-	return match(f, &facts, &found, NULL) && found.answer == RULE_YES;
+	struct rule_facts facts = facts_of(who);
+	if (matches(f, &facts))
+		return true;
+	if (!who->user)
+		return false;
+	facts.user = unescaped(who->user, raw);
+	if (facts.user != who->user && matches(f, &facts))
+		return true;
+	facts.user = without_blanks(who->user, shown);
+	return strchr(who->user, ' ') && matches(f, &facts);
 }

@@ -21,12 +21,19 @@ struct filter_parties {
 /* All zero is the filter that all connections pass. */
 struct filter {
 	char text[WORDS_LINE_MAX + 1]; /* "" or a rule */
+	size_t words;                  /* of its clauses, two each */
 };
 
-/* Puts one more word behind those that are there. False when there is no room for it. */
-bool filter_add(struct filter *f, const char *word);
+/* Puts one more argument of a command line behind those that are there. In a clause's place it may be
+ * several words; in its value's place it is the value, whatever blanks are in it. False when it says
+ * nothing, or cannot be read: then why was put into problem. */
+bool filter_add(struct filter *f, const char *argument, struct writer *problem);
 
-/* Whether the words are clauses of a rule; else what is wrong was put into problem. */
+/* Whether the next argument is a clause's value. */
+bool filter_wants_value(const struct filter *f);
+
+/* Whether there is no filter, or the words are one or more clauses of a rule; else what is wrong was put
+ * into problem. */
 bool filter_check(const struct filter *f, struct writer *problem);
 
 /* Whether the connection is meant. What is not known is not matched. */

@@ -16,7 +16,7 @@ static int run(int argc, char **argv)
 {
 	static const struct argp argp = {.parser = parse,
 		.args_doc = "[FILTER]",
-		.doc = "Shows the connections that live.",
+		.doc = "Shows the connections that live." OPTIONS_FILTER_DOC,
 		.children = ask_children};
 	struct ask ask = ask_default();
 	struct live live;

@@ -165,14 +165,20 @@ static int ask_everything(sd_bus *bus, struct live *live)
 	return 0;
 }
 
+/* What is no service of a connection is left out, whatever the pattern is: a socket, a slice, init. */
 static void add(struct live *live, const char *unit, const char *path)
 {
+	struct instance_client client;
+
+	if (!instance_client(unit, &client))
+		return;
 	if ((live->count & (live->count - 1)) == 0) /* room for the next power of two */
 		live->connections = memory_or_end(reallocarray(live->connections,
 			live->count ? 2 * live->count : 1, sizeof live->connections[0]));
 	struct live_connection *c = &live->connections[live->count++];
 	*c = (struct live_connection){.unit = memory_or_end(strdup(unit)),
 		.path = memory_or_end(strdup(path)),
+		.client = client,
 		.memory = LIVE_UNKNOWN,
 		.cpu_ns = LIVE_UNKNOWN};
 }
@@ -245,7 +251,6 @@ static void understand(struct live *live)
 	for (size_t i = 0; i < live->count; i++) {
 		struct live_connection *c = &live->connections[i];
 		c->age_us = now_us > c->since_us ? now_us - c->since_us : 0;
-		instance_client(c->unit, &c->client);
 		if (c->status)
 			instance_status(c->status, &c->said);
 	}

@@ -37,7 +37,7 @@ struct live {
 /* The bus on which systemd is. Returns 0, or -errno. */
 int live_bus(sd_bus **ret_bus);
 
-/* The active units that match the pattern and pass the filter. Returns 0, or -errno; the list is then
+/* The active units that match the pattern, are instances that instance_client() reads, and pass the filter. Returns 0, or -errno; the list is then
  * empty. The process ends where memory does. */
 int live_gather(
 	sd_bus *bus, const char *pattern, const struct filter *filter, struct live *ret_live);

@@ -19,8 +19,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->json = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (!filter_add(&o->filter, arg))
-			argp_error(state, "the filter has more than %d bytes", WORDS_LINE_MAX);
+		if (!filter_add(&o->filter, arg, &problem))
+			argp_error(state, "%.*s", (int)problem.len, problem.bytes);
 		return 0;
 	case ARGP_KEY_END:
 		if (!filter_check(&o->filter, &problem))

@@ -8,6 +8,9 @@
 
 #include "stdsocksctl/filter.h"
 
+/* Below the options of --help. */
+#define OPTIONS_FILTER_DOC "\vFILTER is clauses of an access rule. See stdsocksctl(8)."
+
 struct options {
 	bool json;
 	struct filter filter;

@@ -26,11 +26,16 @@ static volatile sig_atomic_t taken;
 static bool has_keys;            /* standard input is a terminal */
 static struct termios as_it_was; /* where it is */
 
-bool screen_possible(void)
+bool screen_is_one(int fd)
 {
 	const char *term = getenv("TERM");
 
-	return isatty(STDOUT_FILENO) && term && term[0] && strcmp(term, "dumb") != 0;
+	return isatty(fd) && term && term[0] && strcmp(term, "dumb") != 0;
+}
+
+bool screen_possible(void)
+{
+	return screen_is_one(STDOUT_FILENO);
 }
 
 static bool write_all(const char *bytes, size_t len)
@@ -157,11 +162,35 @@ int64_t screen_now_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* What a byte is as a key; ESC, which is nobody's, inside the sequences that arrows and function keys send:
+ * ESC [ parameters final (ECMA-48 s5.4), ESC O final, and Linux' ESC [ [ final. Any other byte behind ESC is a
+ * key, so that no ESC swallows the next one, however much later that is. */
+static int key_of(unsigned char byte)
+{
+	static enum { PLAIN, ESCAPE, CONTROL_FIRST, CONTROL, ONE_MORE } state = PLAIN;
+	enum { ESC = 0x1b };
+	bool is_final = byte >= 0x40 && byte <= 0x7e;
+
+	if (byte == ESC) {
+		state = ESCAPE;
+	} else if (state == ESCAPE && (byte == '[' || byte == 'O')) {
+		state = byte == '[' ? CONTROL_FIRST : ONE_MORE;
+	} else if (state == PLAIN || state == ESCAPE) {
+		state = PLAIN;
+		return byte;
+	} else if (state == CONTROL_FIRST && byte == '[') {
+		state = ONE_MORE;
+	} else {
+		state = state == ONE_MORE || is_final ? PLAIN : CONTROL;
+	}
+	return ESC;
+}
+
 int screen_wait(int64_t deadline_us)
 {
 	struct pollfd keys = {.fd = has_keys ? STDIN_FILENO : -1, .events = POLLIN};
 	int64_t left_us = deadline_us - screen_now_us();
-	char key;
+	unsigned char key;
 	sigset_t inside;
 
 	left_us = left_us > 0 ? left_us : 0;
@@ -178,7 +207,7 @@ int screen_wait(int64_t deadline_us)
 		return SCREEN_GONE;
 	if (n == 0)
 		return SCREEN_TIME;
-	return read(STDIN_FILENO, &key, 1) == 1 ? (unsigned char)key : SCREEN_GONE;
+	return read(STDIN_FILENO, &key, 1) == 1 ? key_of(key) : SCREEN_GONE;
 }
 
 /* At most that many columns of the line at *text, which then is the next one. */

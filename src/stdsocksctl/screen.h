@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whether standard output is a terminal that knows the escape sequences. */
+/* Whether a descriptor is a terminal that knows escape sequences. */
+bool screen_is_one(int fd);
+
+/* Whether standard output is. */
 bool screen_possible(void);
 
 /* Takes the terminal: another page without a cursor, and keys one by one without echo. It is given back by
@@ -23,7 +26,7 @@ bool screen_draw(const char *head, const char *lines);
 enum { SCREEN_TIME = 0, SCREEN_CHANGED = -1, SCREEN_GONE = -2 };
 
 /* Waits for a key until the deadline of CLOCK_MONOTONIC. Also ends when the window has another size or the
- * process was stopped: what is there has to be drawn again. */
+ * process was stopped: what is there has to be drawn again. What a key sends behind ESC is no key. */
 int screen_wait(int64_t deadline_us);
 
 /* CLOCK_MONOTONIC. */

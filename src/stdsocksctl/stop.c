@@ -18,26 +18,56 @@ struct stop {
 	size_t unit_count;
 };
 
+static const char service[] = ".service";
+
+static bool is_service(const char *word)
+{
+	size_t len = strlen(word), end_len = sizeof service - 1;
+
+	return len > end_len && strcmp(word + len - end_len, service) == 0;
+}
+
+/* No clause has an "@". */
 static bool is_unit(const char *word)
 {
-	size_t len = strlen(word), end_len = strlen(".service");
+	return is_service(word) || (strchr(word, '@') && !word[strcspn(word, " \t\"")]);
+}
 
-	return len > end_len && strcmp(word + len - end_len, ".service") == 0;
+/* As systemctl(1) completes it. */
+static char *unit_of(const char *word)
+{
+	size_t cap = strlen(word) + sizeof service;
+	char *unit = memory_or_end(malloc(cap));
+
+	snprintf(unit, cap, "%s%s", word, is_service(word) ? "" : service);
+	return unit;
 }
 
 static error_t parse_word(struct stop *stop, char *word, struct argp_state *state)
 {
-	bool has_filter = stop->ask.common.filter.text[0];
+	const struct filter *f = &stop->ask.common.filter;
+	bool is_one = !filter_wants_value(f) && is_unit(word);
 
-	if (has_filter || !is_unit(word)) {
-		if (stop->unit_count > 0)
-			argp_error(state, "either units or a filter");
+	if (is_one ? f->words > 0 : stop->unit_count > 0)
+		argp_error(state, "either units or a filter");
+	if (!is_one)
 		return ARGP_ERR_UNKNOWN; /* the filter's */
-	}
 	stop->units = memory_or_end(
 		reallocarray(stop->units, stop->unit_count + 1, sizeof stop->units[0]));
-	stop->units[stop->unit_count++] = word;
+	stop->units[stop->unit_count++] = unit_of(word);
 	return 0;
+}
+
+static void check_chosen(const struct stop *stop, struct argp_state *state)
+{
+	bool has_clause = stop->ask.common.filter.words > 0;
+
+	if (stop->all && has_clause)
+		argp_error(state, "either --all or a filter");
+	if (stop->all && stop->unit_count > 0)
+		argp_error(state, "either --all or units");
+	if (!stop->all && !has_clause && stop->unit_count == 0)
+		argp_error(state, "which connections? a filter, units, or --all");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -57,8 +87,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		return parse_word(stop, arg, state);
 	case ARGP_KEY_END:
-		if (stop->all == (stop->unit_count > 0 || stop->ask.common.filter.text[0]))
-			argp_error(state, "which connections? a filter, units, or --all");
+		check_chosen(stop, state);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -73,6 +102,23 @@ static bool is_named(const struct live_connection *c, const void *input)
 		if (strcmp(stop->units[i], c->unit) == 0)
 			return true;
 	return stop->unit_count == 0;
+}
+
+/* Says which units are none. Returns EX_NOTHING, or EX_OK when there is no such one. */
+static int find_named(const struct stop *stop, const struct live *live)
+{
+	int status = EX_OK;
+
+	for (size_t i = 0; i < stop->unit_count; i++) {
+		size_t at = 0;
+		while (at < live->count && strcmp(live->connections[at].unit, stop->units[i]) != 0)
+			at++;
+		if (at < live->count)
+			continue;
+		fprintf(stderr, "stdsocksctl: %s: no such connection\n", stop->units[i]);
+		status = EX_NOTHING;
+	}
+	return status;
 }
 
 static bool is_stopped(const struct live_connection *c, const void *input)
@@ -179,14 +225,15 @@ static int act(sd_bus *bus, const struct stop *stop)
 	if (r < 0)
 		return live_failed(r);
 	live_keep(&live, is_named, stop);
+	int missed = find_named(stop, &live);
 	if (!stop->dry_run)
 		status = stop_all(bus, &live);
 	if (live.count > 0)
 		ask_show(&stop->ask, &live, stdout);
-	else if (status == EX_OK)
+	else if (status == EX_OK && !missed)
 		fputs("stdsocksctl: no such connection\n", stderr);
-	if (live.count == 0 && status == EX_OK)
-		status = EX_NOTHING;
+	if (status == EX_OK)
+		status = live.count == 0 ? EX_NOTHING : missed;
 	live_free(&live);
 	return status;
 }
@@ -199,15 +246,20 @@ static int run(int argc, char **argv)
 	static const struct argp argp = {.options = options,
 		.parser = parse,
 		.args_doc = "FILTER\nUNIT...\n--all",
-		.doc = "Ends connections that live, and shows them as they were.",
+		.doc = "Ends connections that live, and shows them as they "
+		       "were." OPTIONS_FILTER_DOC,
 		.children = ask_children};
 	struct stop stop = {.ask = ask_default()};
 	sd_bus *bus = NULL;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &stop);
+	if (stop.unit_count > 0 && !stop.ask.pattern)
+		stop.ask.pattern = "*@*.service"; /* a unit that is named stands for itself */
 	int r = live_bus(&bus);
 	int status = r < 0 ? live_failed(r) : act(bus, &stop);
 	sd_bus_flush_close_unref(bus);
+	for (size_t i = 0; i < stop.unit_count; i++)
+		free(stop.units[i]);
 	free(stop.units);
 	return status;
 }

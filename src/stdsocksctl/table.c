@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "stdsocksctl/memory.h"
+#include "stdsocksctl/screen.h"
 
 void table_add(struct table *t, const char *const *cells)
 {
@@ -24,17 +24,22 @@ void table_add(struct table *t, const char *const *cells)
 
 static void print_row(const struct table *t, const int *widths, char *const *cells, FILE *to)
 {
+	int gap = 0; /* blanks that are due before the next text: none are at the end of a line */
+
 	for (size_t i = 0; i < t->count; i++) {
-		int width = t->columns[i].right ? widths[i] : -widths[i];
-		if (i + 1 == t->count && width < 0)
-			width = 0;
-		fprintf(to, "%*s%s", width, cells[i], i + 1 < t->count ? "  " : "");
+		int len = (int)strlen(cells[i]), rest = widths[i] - len;
+		gap += t->columns[i].right ? rest : 0;
+		if (len > 0) {
+			fprintf(to, "%*s%s", gap, "", cells[i]);
+			gap = 0;
+		}
+		gap += (t->columns[i].right ? 0 : rest) + 2;
 	}
 }
 
 void table_print(const struct table *t, FILE *to)
 {
-	bool bold = isatty(fileno(to));
+	bool bold = screen_is_one(fileno(to));
 	int widths[TABLE_COLUMNS_MAX];
 	char *titles[TABLE_COLUMNS_MAX];
 

@@ -25,8 +25,8 @@ struct table {
 /* Cells are count texts; NULL or "" is shown as "-". The process ends where memory does. */
 void table_add(struct table *t, const char *const *cells);
 
-/* The titles and all rows, one a line; the titles are bold on a terminal. The last column is not
- * padded. */
+/* The titles and all rows, one a line; the titles are bold on a terminal. No blanks are
+ * at the end of a line. */
 void table_print(const struct table *t, FILE *to);
 
 /* Without rows again. */

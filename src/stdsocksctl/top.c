@@ -169,7 +169,7 @@ static int run(int argc, char **argv)
 	static const struct argp argp = {.options = options,
 		.parser = parse,
 		.args_doc = "[FILTER]",
-		.doc = "Shows the connections that live, again and again.",
+		.doc = "Shows the connections that live, again and again." OPTIONS_FILTER_DOC,
 		.children = ask_children};
 	struct top top = {.ask = ask_default(), .interval_us = 2000000};
 
