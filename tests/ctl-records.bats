@@ -280,12 +280,12 @@ PY
     mkdir "$place"
     cp "$JOURNALS/one/one.journal" "$place"
     chmod 0 "$place/one.journal"
-    nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$STDSOCKSCTL" "$@"; }
-    [[ $UID == 0 ]] || nobody() { "$STDSOCKSCTL" "$@"; }
+    local become=()
+    [[ $UID != 0 ]] || become=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+    nobody() { "${become[@]}" "$BATS_FILE_TMPDIR/ctl" "$@"; }
     cp "$STDSOCKSCTL" "$BATS_FILE_TMPDIR/ctl"
     chmod -R a+rX "$BATS_RUN_TMPDIR"
     chmod 0 "$place/one.journal"
-    local STDSOCKSCTL=$BATS_FILE_TMPDIR/ctl
     gives 66 nobody log --file "$place/one.journal"
     [[ $said == *"$place/one.journal: Permission denied"* && $said != *systemd-journal* ]] || fail "$said"
     gives 66 nobody log -D "$place"
@@ -340,7 +340,7 @@ PY
     ctl report rules >"$BATS_TEST_TMPDIR/report"
     grep -q 'approximate: .*up to 1 too small' "$BATS_TEST_TMPDIR/report"
     grep -q 'approximate: there are more than 4096)' "$BATS_TEST_TMPDIR/report"
-    ! grep -q 'up to 0' "$BATS_TEST_TMPDIR/report"
+    [[ $(grep -c 'up to 0' "$BATS_TEST_TMPDIR/report") == 0 ]]
     # Prometheus gets all of them that are counted, whatever --top is, and the sum of the rest.
     ctl report rules --prometheus --since @0 --top 1 >"$BATS_TEST_TMPDIR/metrics"
     [[ $(grep -c '^stdsocks_denied_by_rule_total{rule="a:' "$BATS_TEST_TMPDIR/metrics") == 4096 ]]
