@@ -29,6 +29,16 @@ journal() {
         /lib/systemd/systemd-journal-remote -o "$JOURNALS/$1/$1.journal" - 2>"$JOURNALS/$1.log"
 }
 
+# forged NAME - $JOURNALS/NAME of records that are on standard input, a line each: fields, parted by blanks.
+forged() {
+    local time=1763629200000000 fields
+    mkdir "$JOURNALS/$1"
+    while read -ra fields; do
+        printf '%s\n' "__REALTIME_TIMESTAMP=$((time += 1000000))" "__MONOTONIC_TIMESTAMP=$time" \
+            _BOOT_ID=abababababababababababababababab MESSAGE_ID=676b8ea6ab824ca18b7b99a8399ac688 "${fields[@]}" ''
+    done | /lib/systemd/systemd-journal-remote -o "$JOURNALS/$1/$1.journal" - 2>"$JOURNALS/$1.log"
+}
+
 # ctl COMMAND NAME [ARGUMENT]... - of that journal.
 ctl() {
     timeout 60 "$STDSOCKSCTL" "$1" -D "$JOURNALS/$2" "${@:3}"
@@ -86,6 +96,8 @@ PY
     [[ $(ctl log some --since 2025-11-20T09:01:00Z --until "2025-11-20T09:01:59Z" | wc -l) == 60 ]]
     [[ $(TZ=Europe/Berlin ctl log some --since '2025-11-20 10:33' --until '2025-11-21' | wc -l) == 20 ]]
     [[ $(ctl log some --since -1h | wc -l) == 0 ]]
+    [[ $(ctl log some --since @0 | wc -l) == 2000 ]]
+    [[ $(ctl log some --until @0 | wc -l) == 0 ]]
     cmp <(ctl log some user user1 | tail -n 7) <(ctl log some -n 7 user user1)
     cmp <(ctl log some) <(ctl log some -n 5000)
     [[ $(ctl log some -n 0 | wc -l) == 0 ]]
@@ -97,6 +109,10 @@ PY
     gives 64 ctl log some --since 2025-02-31
     gives 64 ctl log some --since 2025-11-20 --until 2025-11-19
     gives 64 ctl log some --reply x
+    gives 64 ctl log some --reply 0,9
+    gives 64 ctl log some --reply 99
+    gives 64 ctl log some --end blah
+    [[ $said == *'none of closed, reset,'*', failed'* ]]
     gives 64 ctl log some --end 'a b'
     gives 64 ctl log some -n -1
     gives 64 ctl log some -f --until now
@@ -106,7 +122,14 @@ PY
     gives 64 ctl report some --html --json
     gives 64 ctl report some --prometheus --since -1h
     [[ $said == *'a time that stays'* ]]
-    gives 66 "$STDSOCKSCTL" log --file "$BATS_TEST_TMPDIR/none"
+    gives 64 ctl report some --prometheus --since yesterday
+    gives 64 ctl log some -f --until @0
+    gives 64 ctl log some --since @1 --until @0
+    gives 66 "$STDSOCKSCTL" log --file "$JOURNALS/some/some.journal" --file "$BATS_TEST_TMPDIR/none"
+    [[ $said == *"$BATS_TEST_TMPDIR/none: No such file"* ]]
+    echo text >"$BATS_TEST_TMPDIR/text"
+    gives 66 "$STDSOCKSCTL" log --file "$JOURNALS/some/some.journal" --file "$BATS_TEST_TMPDIR/text"
+    [[ $said == *"$BATS_TEST_TMPDIR/text: "* ]]
     gives 66 "$STDSOCKSCTL" log -D "$BATS_TEST_TMPDIR/none"
 }
 
@@ -250,6 +273,153 @@ check(destinations["exact"], False)
 assert destinations["short_by_at_most"] <= 30000 / 4096, destinations["short_by_at_most"]
 check(destinations["others"]["connections"] > 20000, True)
 PY
+}
+
+@test "log: a named journal that may not be read is named, with 66" {
+    local place=$BATS_TEST_TMPDIR/place
+    mkdir "$place"
+    cp "$JOURNALS/one/one.journal" "$place"
+    chmod 0 "$place/one.journal"
+    local become=()
+    [[ $UID != 0 ]] || become=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+    nobody() { "${become[@]}" "$BATS_FILE_TMPDIR/ctl" "$@"; }
+    cp "$STDSOCKSCTL" "$BATS_FILE_TMPDIR/ctl"
+    chmod -R a+rX "$BATS_RUN_TMPDIR"
+    chmod 0 "$place/one.journal"
+    gives 66 nobody log --file "$place/one.journal"
+    [[ $said == *"$place/one.journal: Permission denied"* && $said != *systemd-journal* ]] || fail "$said"
+    gives 66 nobody log -D "$place"
+    [[ $said == *"$place"* && $said != *systemd-journal* ]] || fail "$said"
+}
+
+@test "log: progress on a terminal is no wider than that" {
+    # The records do not fit into a pipe: while it is full, the time for a line of progress comes.
+    python "$STDSOCKSCTL" "$JOURNALS/some" <<'PY'
+import fcntl, os, pty, struct, subprocess, termios, time
+controller, terminal = pty.openpty()
+fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 20, 0, 0))
+log = subprocess.Popen([sys.argv[1], "log", "-D", sys.argv[2], "--json"], stdout=subprocess.PIPE, stderr=terminal)
+os.close(terminal)
+log.stdout.read(150000)  # it has looked at the clock
+time.sleep(0.5)  # which is to pass on the clock
+log.stdout.read()
+check(log.wait(), 0)
+said = os.read(controller, 65536).decode()
+assert "records" in said, said
+assert all(len(line) < 20 for line in said.replace("\x1b[K", "").split("\r")), said
+PY
+}
+
+@test "report: names that differ late are two" {
+    local long
+    long=$(printf 'x%.0s' {1..300})
+    printf 'STDSOCKS_REPLY=0 STDSOCKS_DST=%s\n' "${long}1" "${long}2" "${long}2" "$long$long$long$long" | forged long
+    ctl report long --json >"$BATS_TEST_TMPDIR/report"
+    python "$BATS_TEST_TMPDIR/report" <<'PY'
+import json
+shown = json.load(open(sys.argv[1]))["destinations"]["by_connections"]
+check((shown["exact"], [(len(one["name"]), one["connections"]) for one in shown["top"]]), (True, [(301, 2), (301, 1), (1023, 1)]))
+PY
+}
+
+@test "report: forged numbers, rules of what was served, and times of nothing are left out" {
+    printf '%s\n' 'STDSOCKS_REPLY=256 STDSOCKS_DST_PORT=65536 STDSOCKS_END=closed' \
+        'STDSOCKS_REPLY=255 STDSOCKS_DST_PORT=65535' 'STDSOCKS_REPLY=0 STDSOCKS_RULE=a:1' 'STDSOCKS_REPLY=2 STDSOCKS_RULE=a:2' | forged forged
+    [[ $(ctl log forged --json | grep -o '"\(reply\|dst_port\)":[0-9]*' | xargs) == 'dst_port:65535 reply:255 reply:0 reply:2' ]]
+    ctl report forged --json >"$BATS_TEST_TMPDIR/report"
+    python "$BATS_TEST_TMPDIR/report" <<'PY'
+import json
+report = json.load(open(sys.argv[1]))
+check([one["name"] for one in report["rules"]["top"]], ["a:2"])
+check(report["connect"], {"connections": 0})
+PY
+}
+
+@test "report: what is approximate is too small by a number, or that is not said" {
+    seq 5000 | sed 's/.*/STDSOCKS_REPLY=2 STDSOCKS_RULE=a:& STDSOCKS_DST=host&/' | forged rules
+    ctl report rules >"$BATS_TEST_TMPDIR/report"
+    grep -q 'approximate: .*up to 1 too small' "$BATS_TEST_TMPDIR/report"
+    grep -q 'approximate: there are more than 4096)' "$BATS_TEST_TMPDIR/report"
+    [[ $(grep -c 'up to 0' "$BATS_TEST_TMPDIR/report") == 0 ]]
+    # Prometheus gets all of them that are counted, whatever --top is, and the sum of the rest.
+    ctl report rules --prometheus --since @0 --top 1 >"$BATS_TEST_TMPDIR/metrics"
+    [[ $(grep -c '^stdsocks_denied_by_rule_total{rule="a:' "$BATS_TEST_TMPDIR/metrics") == 4096 ]]
+    [[ $(awk '/^stdsocks_denied_by_rule_total/ { sum += $2 } END { print sum }' "$BATS_TEST_TMPDIR/metrics") == 5000 ]]
+    grep -qx 'stdsocks_denied_by_rule_total{rule="other"} 904' "$BATS_TEST_TMPDIR/metrics"
+}
+
+@test "report --html: the plot of latencies rises where the values are" {
+    need gnuplot
+    printf 'STDSOCKS_REPLY=0 STDSOCKS_CONNECT_USEC=%s\n' 1000 10000000 | forged two
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    # shellcheck disable=SC2016 # its shell's
+    printf '#!/bin/sh\n[ "$1" = --version ] || tee "%s" | %s "$@"\n' "$BATS_TEST_TMPDIR/script" "$(command -v gnuplot)" >"$BATS_TEST_TMPDIR/bin/gnuplot"
+    chmod +x "$BATS_TEST_TMPDIR/bin/gnuplot"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH ctl report two --html >"$BATS_TEST_TMPDIR/page"
+    python "$BATS_TEST_TMPDIR/page" "$BATS_TEST_TMPDIR/script" <<'PY'
+import re
+page, script = (open(path).read() for path in sys.argv[1:])
+# Of the wide plot: down the page is a greater y. It is as long at 50 % as from 1 ms to 10 s.
+path = re.findall(r"<path stroke='#3b8fd1' +d='M([^']*)'", page.replace("rgb( 59, 143, 209)", "#3b8fd1").replace('"', "'"))[0]
+points = [tuple(map(float, point.split(","))) for point in re.findall(r"-?[\d.]+,-?[\d.]+", path)]
+bottom, top = max(y for _, y in points), min(y for _, y in points)
+level = [x for x, y in points if abs((bottom - y) / (bottom - top) - 0.5) < 0.02]
+whole = max(x for x, _ in points) - min(x for x, _ in points)
+assert max(level) - min(level) > 0.7 * whole, points
+check(points[0][1], bottom)
+# No bytes: no axis of one byte.
+check(script.count("'1 B'"), 0)
+PY
+}
+
+@test "report --output: mode and owner stay, and a signal leaves nothing behind" {
+    local place=$BATS_TEST_TMPDIR/place
+    need gnuplot
+    mkdir "$place" "$BATS_TEST_TMPDIR/bin"
+    echo old >"$place/report"
+    chmod 600 "$place/report"
+    [[ $UID != 0 ]] || chown 65534:65534 "$place/report"
+    ctl report some --output "$place/report"
+    [[ $(stat -c %a "$place/report") == 600 ]]
+    [[ $UID != 0 || $(stat -c %u:%g "$place/report") == 65534:65534 ]]
+    echo old >"$place/report"
+    # shellcheck disable=SC2016 # its shell's
+    printf '#!/bin/sh\n[ "$1" = --version ] || kill -TERM $PPID\n' >"$BATS_TEST_TMPDIR/bin/gnuplot"
+    chmod +x "$BATS_TEST_TMPDIR/bin/gnuplot"
+    gives 143 env PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$STDSOCKSCTL" report -D "$JOURNALS/some" --html --output "$place/report"
+    [[ $(cd "$place" && echo *) == report && $(<"$place/report") == old ]]
+}
+
+@test "report: what would fail in the end is told before the pass, and what gnuplot says is shown" {
+    local bin=$BATS_TEST_TMPDIR/bin
+    need gnuplot
+    # A journal that is not there would be told first, if it were looked at first.
+    gives 74 "$STDSOCKSCTL" report -D "$BATS_TEST_TMPDIR/none" --output "$BATS_TEST_TMPDIR/none/report"
+    gives 69 env PATH=/nowhere "$STDSOCKSCTL" report --html -D "$BATS_TEST_TMPDIR/none"
+    mkdir "$bin"
+    # shellcheck disable=SC2016 # its shell's
+    printf '#!/bin/sh\n[ "$1" = --version ] || { echo "no such terminal" >&2; exit 1; }\n' >"$bin/gnuplot"
+    chmod +x "$bin/gnuplot"
+    gives 71 env PATH="$bin:$PATH" "$STDSOCKSCTL" report -D "$JOURNALS/some" --html
+    [[ $said == *'no such terminal'* ]]
+}
+
+@test "report --json: without memory, 71 and not a part of an object" {
+    local memory status whole=0 short=0
+    ! grep -qa __asan_init "$STDSOCKSCTL" || skip "a sanitizer's memory is in the way"
+    for memory in {1000..20000..250}; do
+        status=0
+        (ulimit -d "$memory" && ctl report some --json --top 1000) >"$BATS_TEST_TMPDIR/report" 2>/dev/null || status=$?
+        case $status in
+        0)
+            "$PYTHON" -m json.tool "$BATS_TEST_TMPDIR/report" >/dev/null
+            whole=1
+            ;;
+        *) [[ ! -s $BATS_TEST_TMPDIR/report ]] || fail "$memory: $status" ;;
+        esac
+        ((status != 71)) || short=1
+    done
+    ((whole && short))
 }
 
 @test "log --follow: records as they are made, through rotation and vacuuming, until the reader goes" {

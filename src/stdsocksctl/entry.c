@@ -3,29 +3,32 @@
  * Knows: the record's fields (stdsocks(8), RECORD). Does not know: which records are read, and why. */
 #include "stdsocksctl/entry.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "policy/words.h"
 
-#define FIELD(name, word, member, is_text)                                                         \
+#define FIELD(name, word, member, is_text, most)                                                   \
 	{                                                                                          \
-		(name), sizeof(name) - 1, (word), offsetof(struct entry, member), (is_text)        \
+		(name), sizeof(name) - 1, (word), offsetof(struct entry, member), (is_text),       \
+			(most)                                                                     \
 	}
-#define TEXT(name, word, member)   FIELD(name, word, member, 1)
-#define NUMBER(name, word, member) FIELD(name, word, member, 0)
+#define TEXT(name, word, member)        FIELD(name, word, member, 1, 0)
+#define NUMBER(name, word, member)      FIELD(name, word, member, 0, ENTRY_NUMBER_MAX)
+#define SMALL(name, word, member, most) FIELD(name, word, member, 0, most)
 
 const struct entry_field entry_fields[] = {
 	TEXT("_HOSTNAME", "host", host),
 	TEXT("_SYSTEMD_UNIT", "unit", unit),
 	TEXT("STDSOCKS_CLIENT", "client", client),
-	NUMBER("STDSOCKS_CLIENT_PORT", "client_port", client_port),
+	SMALL("STDSOCKS_CLIENT_PORT", "client_port", client_port, UINT16_MAX),
 	TEXT("STDSOCKS_USER", "user", user),
 	TEXT("STDSOCKS_COMMAND", "command", command),
 	TEXT("STDSOCKS_DST", "dst", dst),
-	NUMBER("STDSOCKS_DST_PORT", "dst_port", dst_port),
+	SMALL("STDSOCKS_DST_PORT", "dst_port", dst_port, UINT16_MAX),
 	TEXT("STDSOCKS_REACHED", "reached", reached),
-	NUMBER("STDSOCKS_REACHED_PORT", "reached_port", reached_port),
-	NUMBER("STDSOCKS_REPLY", "reply", reply),
+	SMALL("STDSOCKS_REACHED_PORT", "reached_port", reached_port, UINT16_MAX),
+	SMALL("STDSOCKS_REPLY", "reply", reply, UINT8_MAX),
 	TEXT("STDSOCKS_END", "end", end),
 	TEXT("STDSOCKS_CLOSED_BY", "closed_by", closed_by),
 	NUMBER("STDSOCKS_BYTES_UP", "bytes_up", up),
@@ -55,21 +58,23 @@ int64_t entry_number_of(const struct entry *e, const struct entry_field *f)
 	return *(int64_t *)place_of(e, f);
 }
 
-static void put_number(int64_t *number, const char *text, size_t len)
+static void put_number(int64_t *number, int64_t most, const char *text, size_t len)
 {
 	uint64_t value;
 
-	*number = words_number(text, len, (uint64_t)ENTRY_NUMBER_MAX, &value) ? (int64_t)value
-									      : ENTRY_NONE;
+	*number = words_number(text, len, (uint64_t)most, &value) ? (int64_t)value : ENTRY_NONE;
 }
 
 static void put_text(char *text, const char *bytes, size_t n)
 {
 	struct writer w = writer_on(text, ENTRY_TEXT_MAX);
 
-	for (size_t i = 0; i < n && w.cap - w.len >= sizeof "\\xHH" - 1; i++) {
-		if (bytes[i] >= 0x20 && bytes[i] <= 0x7e) {
-			text[w.len++] = bytes[i];
+	for (size_t i = 0; i < n; i++) {
+		bool plain = bytes[i] >= 0x20 && bytes[i] <= 0x7e;
+		if (w.cap - w.len < (plain ? 1 : sizeof "\\xHH" - 1))
+			break; /* none is cut within */
+		if (plain) {
+			writer_u8(&w, (uint8_t)bytes[i]);
 		} else {
 			writer_str(&w, "\\x");
 			writer_hex(&w, (uint8_t)bytes[i]);
@@ -103,7 +108,7 @@ void entry_take(struct entry *e, const char *data, size_t len)
 		if (f->is_text)
 			put_text(place_of(e, f), equals + 1, len - name_len - 1);
 		else
-			put_number(place_of(e, f), equals + 1, len - name_len - 1);
+			put_number(place_of(e, f), f->most, equals + 1, len - name_len - 1);
 		return;
 	}
 }

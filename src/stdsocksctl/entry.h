@@ -32,6 +32,7 @@ struct entry_field {
 	const char *word; /* in JSON */
 	size_t offset;
 	int is_text;
+	int64_t most; /* of a number */
 };
 
 extern const struct entry_field entry_fields[];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* What a report tells, counted record by record in a fixed amount of memory.
+/* What a report tells, counted record by record in bounded memory.
  * Knows: what a record means. Does not know: how a report looks. */
 #include "stdsocksctl/figures.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "wire/socks5.h"
@@ -77,21 +78,24 @@ static void add_spans(struct figures *f, const struct entry *e)
 	}
 }
 
-static void add_parties(struct figures *f, const struct entry *e, const struct heavy_counts *counts)
+static int add_parties(struct figures *f, const struct entry *e, const struct heavy_counts *counts)
 {
 	const char *const keys[FIGURES_PARTIES] = {e->user, e->dst, e->client};
+	int failed = 0;
 
 	for (size_t party = 0; party < FIGURES_PARTIES; party++) {
 		if (!keys[party][0])
 			continue;
-		heavy_add(&f->by_connections[party], keys[party], 1, counts);
-		heavy_add(&f->by_bytes[party], keys[party], counts->up + counts->down, counts);
+		failed |= heavy_add(&f->by_connections[party], keys[party], 1, counts);
+		failed |= heavy_add(
+			&f->by_bytes[party], keys[party], counts->up + counts->down, counts);
 	}
-	if (e->rule[0])
-		heavy_add(&f->rules, e->rule, 1, counts);
+	if (e->reply == SOCKS5_NOT_ALLOWED && e->rule[0])
+		failed |= heavy_add(&f->rules, e->rule, 1, counts);
+	return failed ? -ENOMEM : 0;
 }
 
-void figures_add(struct figures *f, const struct entry *e)
+int figures_add(struct figures *f, const struct entry *e)
 {
 	enum figures_outcome outcome = outcome_of(e);
 	const struct heavy_counts counts = {.connections = 1,
@@ -117,5 +121,5 @@ void figures_add(struct figures *f, const struct entry *e)
 		f->replies[e->reply < FIGURES_REPLIES - 1 ? e->reply : FIGURES_REPLIES - 1]++;
 	add_end(f, e->end);
 	add_spans(f, e);
-	add_parties(f, e, &counts);
+	return add_parties(f, e, &counts);
 }

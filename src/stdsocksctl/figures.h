@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a report tells, counted record by record in a fixed amount of memory.
+/* What a report tells, counted record by record in bounded memory.
  * Knows: what a record means. Does not know: how a report looks. */
 #pragma once
 
@@ -58,8 +58,8 @@ struct figures {
 	struct heavy rules;
 };
 
-/* All zero has counted nothing. */
-void figures_add(struct figures *f, const struct entry *e);
+/* All zero has counted nothing. 0 or -ENOMEM. */
+int figures_add(struct figures *f, const struct entry *e);
 
 /* "2 connection not allowed by ruleset"; the last one is "other". */
 const char *figures_reply_text(unsigned reply);

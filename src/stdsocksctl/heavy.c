@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Which keys weigh most, among any number of them, in a fixed amount of memory.
+/* Which keys weigh most, among any number of them, in bounded memory.
  * Knows: texts and weights. Does not know: what they are. */
 #include "stdsocksctl/heavy.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -15,7 +16,7 @@ void heavy_sum(uint64_t *sum, uint64_t value)
 
 /* Strangers choose the keys, and shall not know which ones meet in a bucket: each process multiplies
  * by another number. */
-static uint32_t bucket_of(const char *key, size_t len)
+static uint32_t bucket_of(const char *key)
 {
 	static uint64_t random[2];
 	uint64_t h;
@@ -23,8 +24,8 @@ static uint32_t bucket_of(const char *key, size_t len)
 	if (random[0] == 0)
 		(void)!getrandom(random, sizeof random, GRND_NONBLOCK);
 	h = random[1];
-	for (size_t i = 0; i < len; i++) {
-		h = (h ^ (uint8_t)key[i]) * (random[0] | 1);
+	for (; *key; key++) {
+		h = (h ^ (uint8_t)*key) * (random[0] | 1);
 		h ^= h >> 32;
 	}
 	return (uint32_t)(h % HEAVY_BUCKETS);
@@ -89,26 +90,31 @@ static struct heavy_item *place(struct heavy *t)
 	return item;
 }
 
-/* NULL where a key of no weight would take the place of another. */
-static struct heavy_item *find_or_place(struct heavy *t, const char *key, uint64_t weight)
+/* *ret_item is NULL where a key of no weight would take the place of another. 0 or -ENOMEM. */
+static int find_or_place(
+	struct heavy *t, const char *key, uint64_t weight, struct heavy_item **ret_item)
 {
-	size_t len = strnlen(key, HEAVY_KEY_MAX);
-	uint32_t bucket = bucket_of(key, len);
+	uint32_t bucket = bucket_of(key);
 
 	for (uint32_t next = t->buckets[bucket]; next; next = t->items[next - 1].next) {
-		struct heavy_item *item = &t->items[next - 1];
-		if (strncmp(item->key, key, HEAVY_KEY_MAX) == 0)
-			return item;
+		*ret_item = &t->items[next - 1];
+		if (strcmp((*ret_item)->key, key) == 0)
+			return 0;
 	}
+	*ret_item = NULL;
 	if (t->count == HEAVY_KEYS && weight == 0)
-		return NULL;
+		return 0;
+	char *copy = strdup(key);
+	if (!copy)
+		return -ENOMEM;
 	struct heavy_item *item = place(t);
-	memcpy(item->key, key, len);
-	item->key[len] = '\0';
+	free(item->key);
+	item->key = copy;
 	item->bucket = bucket;
 	item->next = t->buckets[bucket];
 	t->buckets[bucket] = (uint32_t)(item - t->items) + 1;
-	return item;
+	*ret_item = item;
+	return 0;
 }
 
 static void add_counts(struct heavy_counts *to, const struct heavy_counts *counts)
@@ -119,19 +125,29 @@ static void add_counts(struct heavy_counts *to, const struct heavy_counts *count
 	heavy_sum(&to->down, counts->down);
 }
 
-void heavy_add(struct heavy *t, const char *key, uint64_t weight, const struct heavy_counts *counts)
+void heavy_clear(struct heavy *t)
 {
-	struct heavy_item *item = find_or_place(t, key, weight);
+	for (uint32_t i = 0; i < t->count; i++)
+		free(t->items[i].key);
+	memset(t, 0, sizeof *t);
+}
 
+int heavy_add(struct heavy *t, const char *key, uint64_t weight, const struct heavy_counts *counts)
+{
+	struct heavy_item *item;
+
+	if (find_or_place(t, key, weight, &item) < 0)
+		return -ENOMEM;
 	add_counts(&t->all, counts);
 	if (!item) {
 		t->dropped = true;
-		return;
+		return 0;
 	}
 	heavy_sum(&item->weight, weight);
 	add_counts(&item->counts, counts);
 	if (t->is_heap)
 		sink(t, item->at_heap);
+	return 0;
 }
 
 static int compare(const void *a, const void *b)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Which keys weigh most, among any number of them, in a fixed amount of memory.
+/* Which keys weigh most, among any number of them, in bounded memory.
  * Knows: texts and weights. Does not know: what they are. */
 #pragma once
 
@@ -14,14 +14,13 @@
  * most 1/HEAVY_KEYS of all weight. */
 #define HEAVY_KEYS    4096
 #define HEAVY_BUCKETS 8192
-#define HEAVY_KEY_MAX 255 /* a longer key is cut */
 
 struct heavy_counts {
 	uint64_t connections, failed, up, down;
 };
 
 struct heavy_item {
-	char key[HEAVY_KEY_MAX + 1];
+	char *key;
 	uint32_t bucket, next, at_heap;
 	uint64_t weight;            /* with what was inherited */
 	uint64_t inherited;         /* of it: what somebody else had */
@@ -39,9 +38,12 @@ struct heavy {
 	bool dropped; /* more keys than fit: it is not exact */
 };
 
-/* Weighs a key; counts go to what is known of it. */
-void heavy_add(
-	struct heavy *t, const char *key, uint64_t weight, const struct heavy_counts *counts);
+/* Frees what it keeps, and is empty again. */
+void heavy_clear(struct heavy *t);
+
+/* Weighs a key, of which it keeps a copy as long as it counts it; counts go to what is known of it. 0 or
+ * -ENOMEM. */
+int heavy_add(struct heavy *t, const char *key, uint64_t weight, const struct heavy_counts *counts);
 
 /* Up to n items with the greatest certain weight, the greatest first: how many. */
 size_t heavy_heaviest(const struct heavy *t, const struct heavy_item **ret_items, size_t n);

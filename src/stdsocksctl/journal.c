@@ -49,16 +49,36 @@ static bool system_hides_something(void)
 	return false;
 }
 
+/* Which one of the files cannot be opened: it alone cannot, either. */
+static const char *wrong_file(const struct journal_place *place, int *error)
+{
+	for (size_t i = 0; i < place->files_count; i++) {
+		const char *file[] = {place->files[i], NULL};
+		sd_journal *journal;
+		int r = sd_journal_open_files(&journal, file, 0);
+		if (r < 0) {
+			*error = -r;
+			return file[0];
+		}
+		sd_journal_close(journal);
+	}
+	return "the named files";
+}
+
 static int cannot_open(const struct journal_place *place, int error)
 {
+	bool named = place->directory || place->files_count > 0;
 	const char *what = place->directory ? place->directory
-		: place->files_count        ? "the named files"
+		: place->files_count        ? wrong_file(place, &error)
 					    : "the journal";
 
-	fprintf(stderr, "stdsocksctl: %s: %s\n", what, strerror(error));
-	if (error == EACCES || error == EPERM)
-		return EX_NOPERM;
-	return place->directory || place->files_count ? EX_NOINPUT : EX_OSERR;
+	if (error == EBADMSG || error == ENODATA)
+		fprintf(stderr, "stdsocksctl: %s: this is no journal\n", what);
+	else
+		fprintf(stderr, "stdsocksctl: %s: %s\n", what, strerror(error));
+	if (named)
+		return EX_NOINPUT;
+	return error == EACCES || error == EPERM ? EX_NOPERM : EX_OSERR;
 }
 
 /* What has been opened may be less than there is. */
@@ -71,12 +91,14 @@ static int check_access(const struct journal_place *place, sd_journal *journal)
 				      : system_hides_something();
 
 	if (hides)
-		fprintf(stderr,
-			"stdsocksctl: %s; members of the groups systemd-journal and adm may read "
-			"it\n",
-			some ? "not all of the journal can be read" : "the journal cannot be read");
+		fprintf(stderr, "stdsocksctl: %s%s%s%s\n", place->directory ? place->directory : "",
+			place->directory ? ": " : "",
+			some ? "not all of the journal can be read" : "the journal cannot be read",
+			place->directory
+				? ""
+				: "; members of the groups systemd-journal and adm may read it");
 	if (hides && !some)
-		return EX_NOPERM;
+		return place->directory ? EX_NOINPUT : EX_NOPERM;
 	if (some || place->files_count)
 		return EX_OK;
 	if (place->directory) {

@@ -44,9 +44,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->has_count = true;
 		return 0;
 	case ARGP_KEY_END:
-		if (o->follow && o->records.until_us)
+		if (o->follow && o->records.until_us != INT64_MAX)
 			argp_error(state, "--follow has no end: not with --until");
-		if (o->follow && !o->has_count && !o->records.since_us) {
+		if (o->follow && !o->has_count && o->records.since_us == INT64_MIN) {
 			o->has_count = true;
 			o->count = FOLLOW_LAST;
 		}
@@ -234,7 +234,8 @@ static int run(int argc, char **argv)
 	int status = records_open(&o.records, &r);
 	if (status != EX_OK)
 		return status;
-	r.shows_progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && !o.follow;
+	r.shows_progress = isatty(STDERR_FILENO) && !o.follow;
+	r.shares_terminal = isatty(STDOUT_FILENO);
 	if (o.has_count)
 		error = records_last(&r, o.count, &e);
 	if (!o.records.common.json && isatty(STDOUT_FILENO))

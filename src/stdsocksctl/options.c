@@ -5,8 +5,7 @@
 
 enum { KEY_JSON = 0x1000 };
 
-static const struct argp_option list[] = {
-	{"json", KEY_JSON, NULL, 0, "Write JSON, one object a line", 0}, {0}};
+static const struct argp_option list[] = {{"json", KEY_JSON, NULL, 0, "Write JSON", 0}, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {

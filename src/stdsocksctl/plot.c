@@ -25,6 +25,17 @@ static const struct {
 	int width, height, tics;
 } sizes[PLOT_SIZES] = {{960, 280, 9}, {400, 260, 4}};
 
+/* The right end of the plot of latencies: of the last bin that is not empty, a millisecond at least. */
+static double longest_us(const struct figures *f)
+{
+	unsigned bin = HISTOGRAM_BINS - 2;
+
+	while (bin > 0 && f->spans[FIGURES_RESOLVE].bins[bin] == 0 &&
+		f->spans[FIGURES_CONNECT].bins[bin] == 0)
+		bin--;
+	return fmax(1000, (double)histogram_bin_start(bin + 1));
+}
+
 static void put_data(FILE *to, const struct figures *f)
 {
 	fputs("$time << EOD\n", to);
@@ -42,14 +53,15 @@ static void put_data(FILE *to, const struct figures *f)
 	for (size_t span = 0; span < FIGURES_TOTAL; span++) {
 		const struct histogram *h = &f->spans[span];
 		uint64_t up_to = 0;
-		fprintf(to, "$%s << EOD\n", figures_span_words[span]);
+		fprintf(to, "$%s << EOD\n1 0\n", figures_span_words[span]);
 		for (unsigned bin = 0; bin + 1 < HISTOGRAM_BINS; bin++) {
 			up_to += h->bins[bin];
 			if (h->bins[bin] > 0)
 				fprintf(to, "%lld %.3f\n", (long long)histogram_bin_start(bin + 1),
 					100.0 * (double)up_to / (double)h->count);
 		}
-		fputs("EOD\n", to);
+		/* All took at most that: on to the right end. */
+		fprintf(to, "%.0f 100\nEOD\n", longest_us(f));
 	}
 }
 
@@ -80,10 +92,11 @@ static void put_time_axis(FILE *to, const struct timeline *t, int tics)
 		step, format, 0.9 * (double)t->width_s);
 }
 
-/* Ticks at round numbers from 0 to `most`, and their labels: "1.5k", where gnuplot would write "2k". */
+/* Ticks at round numbers from 0 to `most`, and their labels: "1.5k", where gnuplot would write "2k"; up to
+ * "T", as everywhere. */
 static void put_amount_axis(FILE *to, uint64_t most, const char *unit)
 {
-	static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
+	static const char *const prefixes[] = {"", "k", "M", "G", "T"};
 	double step = 1, scale = 1;
 	size_t prefix = 0;
 
@@ -93,10 +106,10 @@ static void put_amount_axis(FILE *to, uint64_t most, const char *unit)
 			: step < 3 * decade ? 5 * decade
 					    : 10 * decade;
 	}
-	for (; step * 4 >= scale * 1000 && prefix < 6; prefix++)
+	for (; step * 4 >= scale * 1000 && prefix < 4; prefix++)
 		scale *= 1000;
 	fputs("set xdata time\nset ytics ('0' 0", to);
-	for (int i = 1; i <= 4; i++)
+	for (int i = 1; i <= 4 && most > 0; i++)
 		fprintf(to, ", '%g%s%s%s' %.0f", step * i / scale, *unit ? " " : "",
 			prefixes[prefix], unit, step * i);
 	fprintf(to, ")\nset yrange [0:%.0f]\n", most > 0 ? fmax((double)most * 1.05, step) : 4.0);
@@ -115,29 +128,38 @@ static void put_stack(FILE *to, size_t first, size_t count, const char *const *c
 	fputc('\n', to);
 }
 
-static void put_latency(FILE *to, const struct figures *f, enum plot_size size)
+/* "0.1 ms", "1 ms", "10 ms", "0.1 s", ...: every so many powers of ten that there is room for them. */
+static void put_latency_axis(FILE *to, double end_us, int tics)
+{
+	int powers = 1;
+
+	while ((log10(end_us) - 2) / powers > tics)
+		powers++;
+	fprintf(to, "set xrange [100:%.0f]\nset xtics format '%%g' (", end_us);
+	for (int power = 2; pow(10, power) <= end_us; power += powers)
+		fprintf(to, power < 5 ? "%s'%.10g ms' 1e%d" : "%s'%.10g s' 1e%d",
+			power == 2 ? "" : ", ", pow(10, power - (power < 5 ? 3 : 6)), power);
+	fputs(")\n", to);
+}
+
+static void put_latency(FILE *to, const struct figures *f, int tics)
 {
 	const char *before = "plot ";
 
-	fputs("set xdata\nset bmargin 2\nset logscale x\nset xrange [100:*]\nset yrange [0:102]\n"
+	fputs("set xdata\nset bmargin 2\nset logscale x\nset yrange [0:102]\n"
 	      "set ytics ('0%%' 0, '25%%' 25, '50%%' 50, '75%%' 75, '100%%' 100)\n",
 		to);
-	fputs(size == PLOT_WIDE ? "set xtics format '%g' ('0.1 ms' 100, '1 ms' 1e3, '10 ms' 1e4, "
-				  "'0.1 s' 1e5,"
-				  " '1 s' 1e6, '10 s' 1e7, '100 s' 1e8, '1000 s' 1e9)\n"
-				: "set xtics format '%g' ('1 ms' 1e3, '0.1 s' 1e5, '10 s' 1e7, "
-				  "'1000 s' 1e9)\n",
-		to);
+	put_latency_axis(to, longest_us(f), tics);
 	for (size_t span = 0; span < FIGURES_TOTAL; span++) {
 		if (f->spans[span].count == 0)
 			continue;
-		/* The steps go on to the right end: all of them took at most that. */
-		fprintf(to, "%s$%s using 1:2 with fsteps lw 2.5 lc rgb '%s'", before,
+		/* A point is the end of a bin, and how many took at most that: first to it, then up. */
+		fprintf(to, "%s$%s using 1:2 with steps lw 2.5 lc rgb '%s'", before,
 			figures_span_words[span], plot_span_colours[span]);
 		before = ", ";
 	}
 	if (before[0] == 'p')
-		fputs("set xrange [100:1e6]\nplot 1/0 notitle", to);
+		fputs("plot 1/0 notitle", to);
 	fputc('\n', to);
 }
 
@@ -175,22 +197,20 @@ static void put_script(FILE *to, const struct figures *f)
 		put_stack(to, 2, FIGURES_OUTCOMES_COUNT, plot_outcome_colours);
 		put_amount_axis(to, bytes, "B");
 		put_stack(to, 2 + FIGURES_OUTCOMES_COUNT, 2, plot_bytes_colours);
-		put_latency(to, f, size);
+		put_latency(to, f, sizes[size].tics);
 	}
 }
 
-static int run_gnuplot(int script, int output)
+/* Runs it with these as standard input, output and error. */
+static int run_gnuplot(char **argv, const int fds[3])
 {
-	static char *argv[] = {"gnuplot", "--default-settings", "-", NULL};
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
 	int status;
 
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, script, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	/* It warns of labels that it has no room for; whether it failed is in its status. */
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	for (int fd = 0; fd < 3; fd++)
+		posix_spawn_file_actions_adddup2(&actions, fds[fd], fd);
 	int error = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (error == ENOENT)
@@ -239,34 +259,65 @@ static char *read_all(int fd)
 	return text;
 }
 
+int plot_check(void)
+{
+	static char *argv[] = {"gnuplot", "--version", NULL};
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int status = null < 0 ? EX_OSERR : run_gnuplot(argv, (const int[]){null, null, null});
+
+	if (null >= 0)
+		close(null);
+	if (status == EX_OSERR)
+		fputs("stdsocksctl: gnuplot does not run\n", stderr);
+	return status;
+}
+
+/* What gnuplot said. It also warns of labels that it has no room for: so only when it failed. */
+static void show_errors(int fd)
+{
+	char *said = read_all(fd);
+
+	for (const char *c = said; c && *c; c++)
+		fputc((*c >= 0x20 && *c <= 0x7e) || *c == '\n' ? *c : '?', stderr);
+	free(said);
+}
+
+/* The script is the first of the files; the others are what gnuplot writes, and what it says. */
+static int draw(const struct report *r, FILE *script, const int fds[3], struct plots *ret_plots)
+{
+	static char *argv[] = {"gnuplot", "--default-settings", "-", NULL};
+
+	put_script(script, r->figures);
+	if (fflush(script) != 0 || lseek(fds[0], 0, SEEK_SET) != 0)
+		return EX_OSERR;
+	int status = run_gnuplot(argv, fds);
+	if (status == EX_OK)
+		ret_plots->memory = read_all(fds[1]);
+	else
+		show_errors(fds[2]);
+	if (status == EX_OK && (!ret_plots->memory || !cut(ret_plots))) {
+		free(ret_plots->memory);
+		return EX_OSERR;
+	}
+	return status;
+}
+
 int plot_draw(const struct report *r, struct plots *ret_plots)
 {
-	int script_fd = memfd_create("script", MFD_CLOEXEC);
-	int output_fd = memfd_create("plots", MFD_CLOEXEC);
-	FILE *script = script_fd < 0 ? NULL : fdopen(script_fd, "w");
+	const int fds[3] = {memfd_create("script", MFD_CLOEXEC), memfd_create("plots", MFD_CLOEXEC),
+		memfd_create("errors", MFD_CLOEXEC)};
+	FILE *script = fds[0] < 0 ? NULL : fdopen(fds[0], "w");
 	int status = EX_OSERR;
 
 	ret_plots->memory = NULL;
-	if (!script || output_fd < 0)
-		goto out;
-	put_script(script, r->figures);
-	if (fflush(script) != 0 || lseek(script_fd, 0, SEEK_SET) != 0)
-		goto out;
-	status = run_gnuplot(script_fd, output_fd);
-	if (status == EX_OK)
-		ret_plots->memory = read_all(output_fd);
-	if (status == EX_OK && (!ret_plots->memory || !cut(ret_plots))) {
-		free(ret_plots->memory);
-		status = EX_OSERR;
-	}
-out:
+	if (script && fds[1] >= 0 && fds[2] >= 0)
+		status = draw(r, script, fds, ret_plots);
 	if (status == EX_OSERR)
 		fputs("stdsocksctl: the plots could not be drawn\n", stderr);
+	for (size_t i = script ? 1 : 0; i < 3; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 	if (script)
 		fclose(script);
-	else if (script_fd >= 0)
-		close(script_fd);
-	if (output_fd >= 0)
-		close(output_fd);
 	return status;
 }

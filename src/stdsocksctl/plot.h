@@ -23,6 +23,9 @@ struct plots {
 	size_t len[PLOT_SIZES][PLOTS];
 };
 
+/* Whether gnuplot is there: an exit status; what is wrong has been said. */
+int plot_check(void);
+
 /* Draws all of them, of a report that is not empty. gnuplot is told numbers and our own words, and never
  * a byte of a client's. Returns an exit status; what is wrong has been said. */
 int plot_draw(const struct report *r, struct plots *ret_plots);

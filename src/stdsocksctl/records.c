@@ -6,9 +6,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "stdsocksctl/command.h"
+#include "stdsocksctl/figures.h"
 #include "stdsocksctl/when.h"
 #include "wire/amount.h"
 
@@ -18,8 +20,9 @@ enum {
 	KEY_FILE,
 	KEY_REPLY,
 	KEY_END,
-	PROGRESS_EVERY = 256,       /* records between two looks at the clock */
-	PROGRESS_PERIOD_US = 250000 /* between two lines of progress */
+	PROGRESS_EVERY = 256,        /* records between two looks at the clock */
+	PROGRESS_PERIOD_US = 250000, /* between two lines of progress */
+	PROGRESS_QUIET_US = 1000000  /* ... and after a record that is printed there */
 };
 
 /* One each kind of record: units/stdsocks.catalog. */
@@ -46,9 +49,31 @@ static void read_time(struct argp_state *state, const char *name, const char *te
 		o->since_moves = moves;
 }
 
-static bool is_word(const char *text, const char *allowed)
+static bool is_reply(const char *word)
 {
-	return *text && strspn(text, allowed) == strlen(text);
+	return word[0] >= '0' && word[0] <= '8' && !word[1];
+}
+
+/* The last one of the words is not in any record. */
+static bool is_end(const char *word)
+{
+	size_t i = 0;
+
+	while (i < FIGURES_ENDS - 1 && strcmp(word, figures_end_words[i]) != 0)
+		i++;
+	return i < FIGURES_ENDS - 1;
+}
+
+static void no_such_end(const struct argp_state *state, const char *word)
+{
+	char text[512];
+	struct writer w = writer_on(text, sizeof text);
+
+	for (size_t i = 0; i < FIGURES_ENDS - 1; i++) {
+		writer_str(&w, i == 0 ? "" : ", ");
+		writer_str(&w, figures_end_words[i]);
+	}
+	argp_error(state, "\"%s\" is none of %.*s", word, (int)w.len, text);
 }
 
 /* Each of the words, which commas part, is one value that the field may have. */
@@ -59,11 +84,10 @@ static void add_matches(struct argp_state *state, const char *field, char *words
 	char *rest = words;
 
 	for (char *word = strsep(&rest, ","); word; word = strsep(&rest, ",")) {
-		if (!is_word(word, number ? "0123456789" : "abcdefghijklmnopqrstuvwxyz5-") ||
-			strlen(word) > (number ? 3 : 32))
-			argp_error(state, "\"%s\" is none of %s", word,
-				number ? "the replies 0 to 8"
-				       : "the words of STDSOCKS_END in stdsocks(8), RECORD");
+		if (number && !is_reply(word))
+			argp_error(state, "\"%s\" is none of the replies 0 to 8", word);
+		if (!number && !is_end(word))
+			no_such_end(state, word);
 		if (o->matches_count == RECORDS_MATCHES_MAX)
 			argp_error(state, "more than %d replies and ends", RECORDS_MATCHES_MAX);
 		char *text = o->texts[o->matches_count];
@@ -78,6 +102,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
+		o->since_us = INT64_MIN;
+		o->until_us = INT64_MAX;
 		state->child_inputs[0] = &o->common;
 		return 0;
 	case KEY_SINCE:
@@ -103,7 +129,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (o->place.directory && o->place.files_count)
 			argp_error(state, "either --directory or --file");
-		if (o->until_us && o->since_us > o->until_us)
+		if (o->since_us > o->until_us)
 			argp_error(state, "--since is later than --until");
 		return 0;
 	default:
@@ -135,9 +161,9 @@ int records_open(const struct records_options *options, struct records *ret_reco
 		return status;
 	/* Of a field that is compressed for its size, no more is unpacked than is shown. */
 	sd_journal_set_data_threshold(
-		ret_records->journal, ENTRY_TEXT_MAX + sizeof "STDSOCKS_CLIENT=");
+		ret_records->journal, ENTRY_TEXT_MAX + sizeof "STDSOCKS_CLOSED_BY=");
 	status = add_all_matches(ret_records);
-	if (status == EX_OK && options->since_us)
+	if (status == EX_OK && options->since_us != INT64_MIN)
 		status = sd_journal_seek_realtime_usec(
 				 ret_records->journal, (uint64_t)options->since_us) < 0
 			? EX_OSERR
@@ -149,27 +175,53 @@ int records_open(const struct records_options *options, struct records *ret_reco
 	return status;
 }
 
+/* A line that is longer would wrap, and stay. */
+static int stderr_columns(void)
+{
+	struct winsize size;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
 static void show_progress(struct records *r, int64_t time_us)
 {
 	int64_t now_us = when_now_us();
-	char text[WHEN_TEXT_MAX], count[32];
+	char text[WHEN_TEXT_MAX], count[32], line[96];
 	struct writer w = writer_on(count, sizeof count - 1);
 
-	if (now_us - r->shown_us < PROGRESS_PERIOD_US && now_us >= r->shown_us)
+	/* The clock may be set back. */
+	if (now_us < r->next_us && r->next_us - now_us <= PROGRESS_QUIET_US)
 		return;
-	if (r->shown_us > 0) {
+	if (r->next_us > 0) {
 		when_local(time_us, text);
 		amount_put_grouped(&w, r->seen);
 		count[w.len] = '\0';
-		fprintf(stderr, "\r%s records, %s", count, text);
+		snprintf(line, sizeof line, "%s records, %s", count, text);
+		fprintf(stderr, "\r%.*s", stderr_columns() - 1, line);
+		r->is_shown = true;
 	}
-	r->shown_us = now_us;
+	r->next_us = now_us +
+		(r->next_us == 0 && r->shares_terminal ? PROGRESS_QUIET_US : PROGRESS_PERIOD_US);
+}
+
+static void clear_progress(struct records *r)
+{
+	if (r->is_shown)
+		fputs("\r\033[K", stderr);
+	r->is_shown = false;
+}
+
+/* The caller is about to print. */
+static void make_room(struct records *r)
+{
+	clear_progress(r);
+	if (r->shows_progress && r->shares_terminal)
+		r->next_us = when_now_us() + PROGRESS_QUIET_US;
 }
 
 void records_close(struct records *r)
 {
-	if (r->shows_progress && r->shown_us > 0)
-		fputs("\r\033[K", stderr);
+	clear_progress(r);
 	if (r->journal)
 		sd_journal_close(r->journal);
 	r->journal = NULL;
@@ -193,6 +245,15 @@ static int read_entry(struct records *r, struct entry *e)
 	return error;
 }
 
+static int see_entry(struct records *r, struct entry *e)
+{
+	int error = read_entry(r, e);
+
+	if (error >= 0 && r->shows_progress && ++r->seen % PROGRESS_EVERY == 0)
+		show_progress(r, e->time_us);
+	return error;
+}
+
 static bool is_meant(const struct records *r, const struct entry *e)
 {
 	const struct records_options *o = r->options;
@@ -203,7 +264,7 @@ static bool is_meant(const struct records *r, const struct entry *e)
 		.reached = e->reached,
 		.port = e->dst_port > 0 && e->dst_port <= UINT16_MAX ? (unsigned)e->dst_port : 0};
 
-	if (e->time_us < o->since_us || (o->until_us && e->time_us > o->until_us))
+	if (e->time_us < o->since_us || e->time_us > o->until_us)
 		return false;
 	return filter_passes(&o->common.filter, &who);
 }
@@ -213,14 +274,15 @@ int records_next(struct records *r, struct entry *e)
 	int found;
 
 	while ((found = sd_journal_next(r->journal)) > 0) {
-		found = read_entry(r, e);
+		found = see_entry(r, e);
 		if (found < 0)
 			break;
-		if (r->shows_progress && ++r->seen % PROGRESS_EVERY == 0)
-			show_progress(r, e->time_us);
-		if (is_meant(r, e))
+		if (is_meant(r, e)) {
+			if (r->shares_terminal)
+				make_room(r);
 			return 1;
-		if (r->options->until_us && e->time_us > r->options->until_us)
+		}
+		if (e->time_us > r->options->until_us)
 			return 0;
 	}
 	return found;
@@ -231,14 +293,14 @@ int records_last(struct records *r, uint64_t count, struct entry *scratch)
 	uint64_t meant = 0;
 	int found = sd_journal_seek_tail(r->journal);
 
-	if (found >= 0 && r->options->until_us)
+	if (found >= 0 && r->options->until_us != INT64_MAX)
 		found = sd_journal_seek_realtime_usec(
 			r->journal, (uint64_t)r->options->until_us + 1);
 	if (found < 0)
 		return found;
 	/* Up to the one before them: what comes next is behind it. */
 	while ((found = sd_journal_previous(r->journal)) > 0) {
-		found = read_entry(r, scratch);
+		found = see_entry(r, scratch);
 		if (found < 0)
 			return found;
 		if (meant == count || scratch->time_us < r->options->since_us)

@@ -16,7 +16,7 @@
 struct records_options {
 	struct options common;
 	struct journal_place place;
-	int64_t since_us, until_us;               /* 0: not said */
+	int64_t since_us, until_us;               /* INT64_MIN, INT64_MAX: not said */
 	bool since_moves;                         /* --since is another time with every run */
 	const char *matches[RECORDS_MATCHES_MAX]; /* "FIELD=VALUE" */
 	size_t matches_count;
@@ -30,9 +30,11 @@ extern const struct argp_child records_children[];
 struct records {
 	const struct records_options *options;
 	sd_journal *journal;
-	bool shows_progress; /* on standard error, while records_next() is called */
+	bool shows_progress;  /* on standard error, while records are looked for */
+	bool shares_terminal; /* ... on which the caller prints what is found */
+	bool is_shown;        /* a line of progress stands there */
 	uint64_t seen;
-	int64_t shown_us; /* when progress was shown last */
+	int64_t next_us; /* not before that; 0: not begun */
 };
 
 /* 0, or an exit status when what is wrong has been said. The options have to outlive it. */

@@ -11,7 +11,7 @@
 
 struct report {
 	const struct figures *figures;
-	int64_t since_us, until_us; /* what was asked for; 0: nothing */
+	int64_t since_us, until_us; /* what was asked for; INT64_MIN, INT64_MAX: nothing */
 	size_t top;                 /* how many users, destinations, ... are told by name */
 };
 

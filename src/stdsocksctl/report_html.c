@@ -50,6 +50,7 @@ static const char head[] =
 	"td { text-align: right; white-space: nowrap } td:first-child, td.text { white-space: "
 	"normal } th:first-child, td:first-child, .text { text-align: left }\n"
 	"td:first-child { overflow-wrap: anywhere; min-width: 6rem }\n"
+	"td.word:first-child { white-space: nowrap }\n"
 	"tr.others td { color: var(--soft) }\n"
 	"@media (max-width: 640px) { .wide { display: none } .narrow { display: block } "
 	"table { font-size: .75rem } th { font-size: .65rem } th, td { padding: .25rem .15rem } "
@@ -193,18 +194,19 @@ static void put_plots(const struct figures *f, const struct plots *p, FILE *to)
 }
 
 /* A cell with a bar behind the text, so many percent long. */
-static void put_bar(FILE *to, double percents)
+static void put_bar(FILE *to, const char *kind, double percents)
 {
 	fprintf(to,
-		"<td style=\"background:linear-gradient(90deg,var(--bar) %.1f%%,transparent "
+		"<td class=\"%s\" style=\"background:linear-gradient(90deg,var(--bar) "
+		"%.1f%%,transparent "
 		"%.1f%%)\">",
-		percents, percents);
+		kind, percents, percents);
 }
 
 static void put_row(FILE *to, const char *name, uint64_t count, uint64_t all, const char *note)
 {
 	fputs("<tr>", to);
-	put_bar(to, percent(count, all));
+	put_bar(to, "word", percent(count, all));
 	put_text(to, name);
 	fputs("</td><td>", to);
 	put_count(to, count);
@@ -294,7 +296,7 @@ static void put_top(const struct report *r, const struct heavy *t, const char *t
 	for (size_t i = 0; i < shown.count; i++) {
 		const struct heavy_item *item = shown.items[i];
 		fputs("<tr>", to);
-		put_bar(to, percent(item->weight - item->inherited, most));
+		put_bar(to, "name", percent(item->weight - item->inherited, most));
 		put_text(to, item->key);
 		put_counts(to, &item->counts);
 	}
@@ -304,10 +306,13 @@ static void put_top(const struct report *r, const struct heavy *t, const char *t
 	}
 	fputs("</table>\n", to);
 	if (t->dropped) {
-		fprintf(to, "<p>Approximate: there are more than %d. What ranks them may be up to ",
-			HEAVY_KEYS);
-		put_count(to, heavy_short_by(t));
-		fputs(" too small.</p>\n", to);
+		fprintf(to, "<p>Approximate: there are more than %d.", HEAVY_KEYS);
+		if (heavy_short_by(t) > 0) {
+			fputs(" What ranks them may be up to ", to);
+			put_count(to, heavy_short_by(t));
+			fputs(" too small.", to);
+		}
+		fputs("</p>\n", to);
 	}
 }
 

@@ -2,6 +2,8 @@
 /* A report as counters in Prometheus' text format.
  * Knows: that format (https://prometheus.io/docs/instrumenting/exposition_formats/). Does not know: how
  * it was counted. */
+#include <string.h>
+
 #include "stdsocksctl/command.h"
 #include "stdsocksctl/report.h"
 
@@ -45,18 +47,22 @@ static void put_replies(const struct figures *f, FILE *to)
 	}
 }
 
-static void put_rules(const struct report *r, FILE *to)
+/* All rules that have been counted, and for the rest "other", as a forged record could call one, too. */
+static void put_rules(const struct heavy *rules, FILE *to)
 {
-	static struct report_top shown;
+	static const struct heavy_item *items[HEAVY_KEYS];
 	const char *name = "stdsocks_denied_by_rule_total";
+	size_t count = heavy_heaviest(rules, items, HEAVY_KEYS);
+	uint64_t other = rules->all.connections;
 
-	report_top(r, &r->figures->rules, &shown);
-	if (shown.count == 0)
-		return;
 	put_head(to, name, "counter", "Connections that an access rule did not allow.");
-	for (size_t i = 0; i < shown.count; i++)
-		put_value(
-			to, name, "rule", shown.items[i]->key, shown.items[i]->counts.connections);
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(items[i]->key, "other") == 0)
+			continue;
+		other -= items[i]->counts.connections;
+		put_value(to, name, "rule", items[i]->key, items[i]->counts.connections);
+	}
+	put_value(to, name, "rule", "other", other);
 }
 
 static void put_histogram(const struct figures *f, enum figures_span span, FILE *to)
@@ -96,7 +102,7 @@ int report_prometheus(const struct report *r, FILE *to)
 	for (size_t i = 0; i < FIGURES_ENDS; i++)
 		put_value(to, "stdsocks_ends_total", "end", figures_end_words[i], f->ends[i]);
 	put_replies(f, to);
-	put_rules(r, to);
+	put_rules(&f->rules, to);
 	put_head(to, "stdsocks_bytes_total", "counter",
 		"Bytes relayed to destinations (up) and to clients (down).");
 	put_value(to, "stdsocks_bytes_total", "direction", "up", f->up);

@@ -159,10 +159,11 @@ static void print_top(const struct report *r, const struct heavy *top, const cha
 		add_party(&t, "(others)", &shown.others);
 	if (t.rows > 0 && top->dropped) {
 		table_print(&t, to);
-		fprintf(to,
-			"(approximate: there are more than %d; what ranks them may be up to %s too "
-			"small)\n\n",
-			HEAVY_KEYS, grouped(number, heavy_short_by(top)));
+		fprintf(to, "(approximate: there are more than %d", HEAVY_KEYS);
+		if (heavy_short_by(top) > 0)
+			fprintf(to, "; what ranks them may be up to %s too small",
+				grouped(number, heavy_short_by(top)));
+		fputs(")\n\n", to);
 		table_clear(&t);
 	}
 	print_table(&t, to);

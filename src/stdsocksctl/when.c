@@ -97,7 +97,8 @@ bool when_read(const char *text, int64_t now_us, int64_t *ret_us, bool *ret_move
 
 	*ret_moves = false;
 	if (strcmp(text, "today") == 0 || strcmp(text, "yesterday") == 0) {
-		*ret_us = midnight_us(now_us, text[0] == 'y' ? -1 : 0);
+		*ret_moves = text[0] == 'y';
+		*ret_us = midnight_us(now_us, *ret_moves ? -1 : 0);
 		return true;
 	}
 	if (text[0] == '@') {

@@ -15,7 +15,8 @@
 #define WHEN_MAX_US   (INT64_C(253402214400) * 1000000) /* the last day of the year 9999 */
 
 /* Reads one of WHEN_FORMS, in local time unless it ends in Z; now_us is since the epoch, and so is what
- * is returned. "Moves": what is meant is another time in a minute. False when it is none of these. */
+ * is returned. "Moves": it passes over what has happened, as
+ * time goes on; "today" does not, for it begins anew. False when it is none of these. */
 bool when_read(const char *text, int64_t now_us, int64_t *ret_us, bool *ret_moves);
 
 /* Microseconds since the epoch. */
