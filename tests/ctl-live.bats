@@ -103,7 +103,7 @@ PY
 }
 
 @test "list, stop: a connection that was logged in and moves bytes is what its handler says it is" {
-    printf 'alice:secret\n' | inside tee /etc/stdsocks/users >/dev/null
+    printf 'caf\303\251 b:secret\n' | inside tee /etc/stdsocks/users >/dev/null
     inside chmod 600 /etc/stdsocks/users
     printf 'allow to any\nusers /etc/stdsocks/users\nauth none password\n' | inside tee /etc/stdsocks/stdsocks.conf >/dev/null
     live <<'PY'
@@ -122,7 +122,7 @@ def served(name=None):
         check(peer.recv(10)[:2], b"\5\0")
         return peer, accept(listening), where
 
-(one, upstream, where), (other, elsewhere, _) = served(b"alice"), served()
+(one, upstream, where), (other, elsewhere, _) = served("caf\u00e9 b".encode()), served()
 one.send(b"x" * 1500)
 check(upstream.recv(1500), b"x" * 1500)
 upstream.send(b"y" * 123456)
@@ -134,10 +134,13 @@ def told():
 
 until(told, "what the handler says, when nothing moves any more")
 (found,) = told()
-check([found[name] for name in ("client", "user", "dst", "bytes_up", "bytes_down")], ["127.0.0.1", "alice", "127.0.0.1", 1500, 123000])
+check([found[name] for name in ("client", "user", "dst", "bytes_up", "bytes_down")], ["127.0.0.1", r"caf\xc3\xa9 b", "127.0.0.1", 1500, 123000])
 check(found["client_port"], one.sock.getsockname()[1])
-check(list(listed("user", "alice", "to", "127.0.0.0/8", "port", str(where))), [found["unit"]])
-assert ctl("stop", "user", "alice", "port", str(where)).count(found["unit"]) == 1
+for name in "caf\u00e9 b", found["user"]:
+    check(list(listed("user", name, "to", "127.0.0.0/8", "port", str(where))), [found["unit"]])
+for name in "cafxc3xa9 b", "caf\u00e9":
+    check(listed("user", name), {})
+assert ctl("stop", "user", "caf\u00e9 b", "port", str(where)).count(found["unit"]) == 1
 check([end.end() for end in (one, upstream)], [(b"", "reset")] * 2)
 elsewhere.send(b"still there")
 check(other.recv(11), b"still there")

@@ -113,6 +113,7 @@ manager.says(r".*, 1 up, 0 down, \d+s", pid=h.pid, within_s=PAUSE_S * 5)
 upstream.send(pattern(5000000))
 h.client.recv(5000000)
 settles(manager, r".*, 1 up, 5\.0M down, \d+s")
+assert manager.silent(1.5 * PAUSE_S)  # in which one byte is less than one a second
 upstream.send(b"y")
 h.client.recv(1)
 assert manager.silent()
