@@ -57,7 +57,8 @@ static const char *become(const struct passwd *to, bool net_admin)
 		return NULL;
 	if (set_capabilities(0) < 0)
 		return strerror(errno);
-	return net_admin ? "no CAP_NET_ADMIN for \"source mark\" (systemd: CapabilityBoundingSet=)" : NULL;
+	return net_admin ? "no CAP_NET_ADMIN for \"source mark\" (systemd: CapabilityBoundingSet=)"
+			 : NULL;
 }
 
 const char *identity_leave_root(const char *user, bool net_admin)
