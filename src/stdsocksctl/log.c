@@ -12,6 +12,7 @@
 
 #include "stdsocksctl/command.h"
 #include "stdsocksctl/records.h"
+#include "stdsocksctl/screen.h"
 #include "stdsocksctl/when.h"
 #include "wire/amount.h"
 
@@ -61,8 +62,7 @@ static const struct argp argp = {.options = list,
 	.args_doc = "[FILTER]",
 	.doc = "Records of connections that have ended, one a line, the oldest first: time, "
 	       "client, user, "
-	       "destination, reply, end, bytes up, bytes down, seconds, rule.\v"
-	       "FILTER is clauses of an access rule. See stdsocksctl(8).",
+	       "destination, reply, end, bytes up, bytes down, seconds, rule." OPTIONS_FILTER_DOC,
 	.children = records_children};
 
 /* A text as one column: without blanks, "-" where there is none. */
@@ -153,8 +153,11 @@ static void print_line(const struct entry *e)
 
 static void print_titles(void)
 {
-	printf("\033[1m%-19s %-15s %-8s %-28s %-5s %-12s %6s %6s %9s %s\033[0m\n", "TIME", "CLIENT",
-		"USER", "DESTINATION", "REPLY", "END", "UP", "DOWN", "SECONDS", "RULE");
+	const bool bold = screen_is_one(STDOUT_FILENO);
+	fputs(bold ? "\033[1m" : "", stdout);
+	printf("%-19s %-15s %-8s %-28s %-5s %-12s %6s %6s %9s %s%s\n", "TIME", "CLIENT", "USER",
+		"DESTINATION", "REPLY", "END", "UP", "DOWN", "SECONDS", "RULE",
+		bold ? "\033[0m" : "");
 }
 
 static int print_json(const struct entry *e)

@@ -103,8 +103,7 @@ static const struct argp argp = {.options = list,
 	.parser = parse,
 	.args_doc = "[FILTER]",
 	.doc = "Connections that have ended, counted: users, destinations, bytes, failures, "
-	       "latencies.\v"
-	       "FILTER is clauses of an access rule. See stdsocksctl(8).",
+	       "latencies." OPTIONS_FILTER_DOC,
 	.children = records_children};
 
 void report_top(const struct report *r, const struct heavy *t, struct report_top *ret_top)
