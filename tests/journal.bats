@@ -53,12 +53,14 @@ python_operator() {
         cat <<'END'
 import json
 
+BEGAN = f"--since=@{time.time():.6f}"  # a port may have been another test's
+
 
 def records(*matches, count=1):
-    """What journalctl finds, once it is so many records; they come when they come."""
+    """What journalctl finds since the script began, once it is so many records; they come when they come."""
     deadline = time.monotonic() + DEADLINE_S
     while True:
-        said = say("journalctl", "-q", "-a", "-o", "json", *matches)
+        said = say("journalctl", "-q", "-a", "-o", "json", BEGAN, *matches)
         found = [json.loads(line) for line in said.splitlines()]
         if len(found) >= count or time.monotonic() > deadline:
             check((matches, len(found)), (matches, count))
@@ -259,7 +261,7 @@ PY
 def explained(at, *lines):
     """What -x says of a client's record: these lines, and nothing that is still a field's name in capitals."""
     (record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
-    said = say("journalctl", "-q", "-x", f"STDSOCKS_CLIENT_PORT={at}")
+    said = say("journalctl", "-q", "-x", BEGAN, f"STDSOCKS_CLIENT_PORT={at}")
     for line in ("Defined-By: stdsocks", "Documentation: man:stdsocks(8)", *lines):
         assert f"-- {line}" in said, f"no {line!r} in {said}"
     assert "@" not in said, said
