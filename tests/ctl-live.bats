@@ -26,6 +26,14 @@ teardown() {
     shown_when_failed
 }
 
+# unix_socket NAME - /run/NAME.socket, whose connections are instances of a template of its own, stdsocks-NAME@.
+unix_socket() {
+    printf '[Socket]\nListenStream=/run/%s.socket\nAccept=yes\n' "$1" | put_there "/run/systemd/system/stdsocks-$1.socket"
+    inside cp /usr/local/lib/systemd/system/stdsocks@.service "/run/systemd/system/stdsocks-$1@.service"
+    inside systemctl daemon-reload
+    inside systemctl start "stdsocks-$1.socket"
+}
+
 # live <SCRIPT - with live.py at hand, there.
 live() {
     need "$PYTHON"
@@ -52,7 +60,7 @@ for host in "127.0.0.1", "::1":
         cpu = has["CPUUsageNSec"]
         return [found.get("memory"), found.get("cpu_usec")] == [has["MemoryCurrent"], cpu if cpu is None else cpu // 1000]
 
-    until(as_systemd_counts, "the same memory and CPU")
+    eventually(as_systemd_counts, "the same memory and CPU")
     assert abs(datetime.datetime.fromisoformat(found["time"][:-1] + "+00:00").timestamp() - time.time()) < 60
     # What is not known is left out of the object, and is a dash in the table.
     check([name for name in ("user", "dst", "dst_port", "bytes_up", "rate") if name in found], [])
@@ -67,10 +75,7 @@ PY
 }
 
 @test "list: a Unix socket's client is its number, in another unit too" {
-    printf '[Socket]\nListenStream=/run/other.socket\nAccept=yes\n' | inside tee /run/systemd/system/stdsocks-other.socket >/dev/null
-    inside cp /usr/local/lib/systemd/system/stdsocks@.service /run/systemd/system/stdsocks-other@.service
-    inside systemctl daemon-reload
-    inside systemctl start stdsocks-other.socket
+    unix_socket other
     live <<'PY'
 one = Connection("/run/other.socket")
 check(listed(), {})
@@ -132,7 +137,7 @@ def told():
     found = [c for c in listed().values() if c.get("dst_port") == where]
     return found and found[0].get("rate") == 0 and found
 
-until(told, "what the handler says, when nothing moves any more")
+eventually(told, "what the handler says, when nothing moves any more")
 (found,) = told()
 check([found[name] for name in ("client", "user", "dst", "bytes_up", "bytes_down")], ["127.0.0.1", r"caf\xc3\xa9 b", "127.0.0.1", 1500, 123000])
 check(found["client_port"], one.sock.getsockname()[1])
@@ -146,7 +151,7 @@ elsewhere.send(b"still there")
 check(other.recv(11), b"still there")
 other.close()
 elsewhere.close()
-until(lambda: not units(), "their end")
+eventually(lambda: not units(), "their end")
 PY
     printf 'allow to any\ntimeout handshake 1h\n' | inside tee /etc/stdsocks/stdsocks.conf >/dev/null
 }
@@ -209,7 +214,7 @@ PY
     live <<'PY'
 many = [socket.create_connection(("127.0.0.1", 1080), DEADLINE_S) for _ in range(500)]
 ports = {one.getsockname()[1] for one in many}
-until(lambda: len(units()) == 500, "all of them")
+eventually(lambda: len(units()) == 500, "all of them")
 nobody = "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"
 for who in (), nobody:
     found = [json.loads(line) for line in say(*who, "stdsocksctl", "list", "--json").splitlines()]
@@ -257,7 +262,7 @@ for _ in range(20):
     assert all(0 < one["age_usec"] < 80e6 and one["client"] == "127.0.0.1" for one in found), found
     others |= {one["unit"] for one in found[1:]}
 assert others
-until(lambda: units() == [stays.unit], "the end of the storm")
+eventually(lambda: units() == [stays.unit], "the end of the storm")
 stays.close()
 PY
 }
@@ -325,10 +330,7 @@ PY
 }
 
 @test "stop: a unit that is named is meant, whatever the pattern is by default" {
-    printf '[Socket]\nListenStream=/run/named.socket\nAccept=yes\n' | inside tee /run/systemd/system/stdsocks-named.socket >/dev/null
-    inside cp /usr/local/lib/systemd/system/stdsocks@.service /run/systemd/system/stdsocks-named@.service
-    inside systemctl daemon-reload
-    inside systemctl start stdsocks-named.socket
+    unix_socket named
     live <<'PY'
 one = Connection("/run/named.socket")
 check(listed(), {})
@@ -372,7 +374,7 @@ PY
     live <<'PY'
 gone, one = Connection(), Connection()
 gone.close()
-until(lambda: subprocess.run(["stdsocksctl", "report"], stdout=subprocess.DEVNULL, timeout=60).returncode == 0, "a record")
+eventually(lambda: subprocess.run(["stdsocksctl", "report"], stdout=subprocess.DEVNULL, timeout=60).returncode == 0, "a record")
 for words in "list", "report":  # a report's last title is empty
     check([line for line in ctl(words).splitlines() if line.endswith(" ")], [])
 one.close()

@@ -123,10 +123,7 @@ need_its_systemd() {
 one, upstream = served()
 one.send(b"x")
 check(upstream.recv(1), b"x")
-(unit,) = instances()
-pid = say("systemctl", "show", "--property=MainPID", "--value", unit).strip()
-with open(f"/proc/{pid}/status", encoding="ascii") as lines:
-    words = dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+words = status_of(pid_of(one))
 check(int(words["CapBnd"], 16), 1 << 2 | 1 << 6 | 1 << 7)
 check((words["CapPrm"], words["Groups"].split()), ("0" * 16, []))
 check(words["Uid"].split(), [say("id", "-u", "stdsocks").strip()] * 4)
@@ -162,16 +159,12 @@ PY
 one, upstream = served()
 one.send(b"x")
 check(upstream.recv(1), b"x")
-(unit,) = instances()
-pid = say("systemctl", "show", "--property=MainPID", "--value", unit).strip()
-with open(f"/proc/{pid}/status", encoding="ascii") as lines:
-    words = dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+pid = pid_of(one)
+words = status_of(pid)
 check([words[name] for name in ("NoNewPrivs", "Seccomp", "CapBnd", "CapPrm")], ["1", "2", "0" * 16, "0" * 16])
 check(words["Uid"].split(), [say("id", "-u", "stdsocks").strip()] * 4)
 # Two stages of its own, and those of systemd.
-with open("/proc/1/status", encoding="ascii") as lines:
-    before = int(dict(line.rstrip("\n").split(":\t", 1) for line in lines)["Seccomp_filters"])
-assert int(words["Seccomp_filters"]) > before + 2, words["Seccomp_filters"]
+assert int(words["Seccomp_filters"]) > int(status_of(1)["Seccomp_filters"]) + 2, words["Seccomp_filters"]
 with open(f"/proc/{pid}/mountinfo", encoding="ascii") as lines:
     mounts = {line.split()[4]: line.split(" - ")[0].split()[5] for line in lines}
 assert mounts["/"].startswith("ro,"), mounts["/"]

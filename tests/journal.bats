@@ -98,15 +98,13 @@ END
 
 @test "journal: systemctl status says what a connection is while it lives" {
     python_operator <<'PY'
-def status_of(one):
-    ending = f":{one.sock.getsockname()[1]}.service"
-    (unit,) = (unit for unit in instances() if unit.endswith(ending))
-    return unit, say("systemctl", "show", "--property=StatusText", "--value", unit).strip()
+def line_of(one):
+    return shown(unit_of(one), "StatusText")
 
 def becomes(one, pattern):
     deadline = time.monotonic() + DEADLINE_S
-    while not re.fullmatch(pattern, status_of(one)[1]):
-        assert time.monotonic() < deadline, f"{status_of(one)} is not {pattern}"
+    while not re.fullmatch(pattern, line_of(one)):
+        assert time.monotonic() < deadline, f"{line_of(one)} is not {pattern}"
         time.sleep(0.05)
 
 one, upstream = served()
@@ -118,13 +116,10 @@ upstream.send(pattern(121000))
 one.recv(121000)
 becomes(one, rf"127\.0\.0\.1 -> 127\.0\.0\.1:{where}, 3\.4K up, 121K down, \d+s")
 becomes(other, rf"127\.0\.0\.1 -> 127\.0\.0\.1:{its_upstream.sock.getsockname()[1]}, 0 up, 0 down, \d+s")
-unit, text = status_of(one)
 said = say("systemctl", "status", "stdsocks@*")
-assert f'Status: "{text}"' in said and f'Status: "{status_of(other)[1]}"' in said, said
+assert f'Status: "{line_of(one)}"' in said and f'Status: "{line_of(other)}"' in said, said
 # It is said by a user without rights, from behind its lock.
-pid = say("systemctl", "show", "--property=MainPID", "--value", unit).strip()
-with open(f"/proc/{pid}/status", encoding="ascii") as lines:
-    words = dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+words = status_of(pid_of(one))
 check([words["Seccomp"], words["CapEff"], words["Uid"].split()[1]], ["2", "0" * 16, say("id", "-u", "stdsocks").strip()])
 for end in one, upstream, other, its_upstream:
     end.close()

@@ -96,10 +96,7 @@ PY
 @test "status: nothing is said, and nobody wakes, as long as nothing moves" {
     world <<'PY'
 from notify import *
-manager = Manager()
-(listening,) = listeners("127.0.0.1")
-h = manager.handler()
-upstream = h.connected("127.0.0.1", listening)
+manager, h, upstream = watched()
 manager.says(r".*, 0 up, 0 down, \d+s", pid=h.pid)
 eventually(lambda: h.state() == "S", "it sleeps")
 slept = h.status()["voluntary_ctxt_switches"]
@@ -132,10 +129,7 @@ PY
 @test "status: the last message of a transfer that stopped is final" {
     world <<'PY'
 from notify import *
-manager = Manager()
-(listening,) = listeners("127.0.0.1")
-h = manager.handler()
-upstream = h.connected("127.0.0.1", listening)
+manager, h, upstream = watched()
 sent = 0
 for total, shown in (700, "700"), (1000, r"1\.0K"), (250000, "250K"), (99999999, r"99\.9M"):
     with meanwhile(h.client.send, pattern(total)[sent:]):
@@ -311,10 +305,7 @@ PY
 @test "status: the connection goes on when who listened has gone" {
     world <<'PY'
 from notify import *
-manager = Manager()
-(listening,) = listeners("127.0.0.1")
-h = manager.handler()
-upstream = h.connected("127.0.0.1", listening)
+manager, h, upstream = watched()
 manager.says(r".*, 0 up, 0 down, \d+s", pid=h.pid)
 manager.sock.close()
 until_s = time.monotonic() + 2.5 * PAUSE_S

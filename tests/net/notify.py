@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 
-from world import DEADLINE_S, Handler
+from world import DEADLINE_S, Handler, listeners
 
 PAUSE_S = 1  # before the first message, and between two
 
@@ -65,6 +65,14 @@ class Manager:
                     sender.send(b"STATUS=full")
                     count += 1
         return count
+
+
+def watched():
+    """A manager, a handler that knows of it, and the upstream's end of its connection."""
+    manager = Manager()
+    (listening,) = listeners("127.0.0.1")
+    h = manager.handler()
+    return manager, h, h.connected("127.0.0.1", listening)
 
 
 def told(where, **more):

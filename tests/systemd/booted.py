@@ -44,6 +44,12 @@ def pid_of(one):
     return int(shown(unit_of(one), "MainPID"))
 
 
+def status_of(pid):
+    """What the kernel says of a process in /proc/PID/status."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as lines:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+
+
 def works(pair):
     """Both directions of this connection move."""
     for here, there in pair, pair[::-1]:

@@ -13,6 +13,7 @@ import pty
 
 import pyte
 
+from booted import eventually
 from socks import *
 
 CGROUPS = "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"
@@ -38,13 +39,6 @@ def listed(*words):
 def properties(unit, *names):
     lines = say("systemctl", "show", *(f"--property={name}" for name in names), unit).splitlines()
     return dict(line.split("=", 1) for line in lines)
-
-
-def until(true, what):
-    deadline = time.monotonic() + DEADLINE_S
-    while not true():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.02)
 
 
 def tell(unit, status):
@@ -90,7 +84,7 @@ class Connection:
 
     def close(self):
         self.peer.close()
-        until(lambda: self.unit not in units(), f"the end of {self.unit}")
+        eventually(lambda: self.unit not in units(), f"the end of {self.unit}")
 
 
 def units():
