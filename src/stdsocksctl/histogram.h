@@ -23,5 +23,5 @@ void histogram_add(struct histogram *h, int64_t value);
 /* The smallest value that per_mille of 1000 values do not exceed, to 1/128; 0 when it is empty. */
 int64_t histogram_quantile(const struct histogram *h, unsigned per_mille);
 
-/* How many values are in a bin, and the first value of that bin. */
+/* The smallest value of a bin. */
 int64_t histogram_bin_start(unsigned bin);

@@ -19,7 +19,7 @@
 /* They differ in brightness, too, and are seen on white and on black. */
 const char *const plot_outcome_colours[] = {"#3b8fd1", "#cc79a7", "#e69f00", "#98a2ad", "#d5471e"};
 const char *const plot_bytes_colours[] = {"#12a07a", "#3b8fd1"};
-const char *const plot_span_colours[] = {"#e69f00", "#3b8fd1", "#98a2ad"};
+const char *const plot_span_colours[] = {"#e69f00", "#3b8fd1"};
 
 static const struct {
 	int width, height, tics;
