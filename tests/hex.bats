@@ -91,7 +91,7 @@ END
 05 $PAD # VER 5
 ff $PAD # METHOD no acceptable methods
 END
-    grep -qF 'not SOCKS version 5' "$ERR"
+    grep -qF 'no version of SOCKS that is spoken here' "$ERR"
 }
 
 @test "hex: the same bytes are the same however they are written" {

@@ -28,8 +28,8 @@ unit() {
     unit addr
 }
 
-@test "wire/socks5: each message, cut anywhere and with anything behind it [RFC 1928, 1929]" {
-    unit socks5 tests/vectors/messages.txt
+@test "wire/socks5, wire/socks4: each message, cut anywhere and with anything behind it [RFC 1928, 1929]" {
+    unit messages tests/vectors/messages.txt
 }
 
 @test "wire/annotate: each message as hex text, and never a password" {

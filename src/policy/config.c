@@ -19,6 +19,7 @@ struct config config_default(void)
 		.half_closed_us = INT64_C(5) * 60 * 1000000,
 		.lifetime_us = CONFIG_NEVER_US,
 		.user = "stdsocks",
+		.versions = CONFIG_VERSION_5,
 	};
 }
 
@@ -264,13 +265,24 @@ static bool command_keyword(struct config *c, const struct words *w, struct writ
 		problem, "no such command:", w->at[w->count - 1], "say \"command connect\"");
 }
 
-/* version 5 */
+/* version 4|5... */
 static bool version_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
-	(void)c;
-	if (w->count == 2 && strcmp(w->at[1], "5") == 0)
-		return true;
-	return words_mistake(problem, "no such version:", w->at[w->count - 1], "say \"version 5\"");
+	unsigned versions = 0;
+	for (size_t i = 1; i < w->count; i++) {
+		if (strcmp(w->at[i], "4") == 0)
+			versions |= CONFIG_VERSION_4;
+		else if (strcmp(w->at[i], "5") == 0)
+			versions |= CONFIG_VERSION_5;
+		else
+			return words_mistake(problem, "no such version:", w->at[i],
+				"there are 4, which knows 4A and no password, and 5, or both");
+	}
+	if (versions == 0)
+		return words_mistake(problem, "version takes a number", NULL,
+			"say \"version 5\", or \"version 4 5\"");
+	c->versions = versions;
+	return true;
 }
 
 static const struct keyword {

@@ -25,6 +25,9 @@
 /* What a client may do to be heard: bits. */
 enum config_auth { CONFIG_AUTH_NONE = 1, CONFIG_AUTH_PASSWORD = 2 };
 
+/* Which versions of the protocol are spoken: bits. */
+enum config_version { CONFIG_VERSION_4 = 1, CONFIG_VERSION_5 = 2 };
+
 /* How "users" names a systemd credential instead of a file. */
 #define CONFIG_CREDENTIAL "credential:"
 
@@ -48,7 +51,8 @@ struct config {
 
 	uint64_t rate_up, rate_down; /* bytes a second; 0: as fast as it goes */
 
-	unsigned auth; /* enum config_auth; 0: as config_finish() decides */
+	unsigned versions; /* enum config_version */
+	unsigned auth;     /* enum config_auth; 0: as config_finish() decides */
 	enum config_passwords passwords;
 	/* The line that says who knows them, "users ..." or "checkpassword ...", and the one of
 	 * "auth"; what they point to belongs to who called config_line(). */

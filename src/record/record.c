@@ -167,6 +167,11 @@ void record_put_fields(struct writer *w, const struct record *r)
 		writer_escaped(w, r->user, r->user_len);
 		writer_u8(w, '\n');
 	}
+	if (r->userid) {
+		writer_str(w, "STDSOCKS_USERID=");
+		writer_escaped(w, r->userid, r->userid_len);
+		writer_u8(w, '\n');
+	}
 	if (r->rule) {
 		writer_str(w, "STDSOCKS_RULE=");
 		put_rule(w, r);

@@ -15,7 +15,7 @@
 	X(LIFETIME, "lifetime", "older than its lifetime, ended")                                  \
 	X(TERMINATED, "terminated", "told to stop, ended")                                         \
 	X(REFUSED, "refused", "refused")                                                           \
-	X(NOT_SOCKS5, "not-socks5", "not SOCKS version 5")                                         \
+	X(NOT_SOCKS5, "not-socks5", "no version of SOCKS that is spoken here")                     \
 	X(LOGIN_FAILED, "login-failed", "login failed")                                            \
 	X(NO_METHOD, "no-method", "no acceptable method was offered")                              \
 	X(CLIENT_GONE, "client-gone", "gone before it was served")                                 \
@@ -39,6 +39,9 @@ struct record {
 	struct addr client;
 	const char *user; /* who logged in, tried to, or is known to the kernel; NULL: nobody */
 	size_t user_len;
+	const char
+		*userid; /* what a client of version 4 calls itself, whoever it is; NULL: nothing */
+	size_t userid_len;
 	int command;                              /* of RFC 1928 s4, or RECORD_NONE */
 	struct addr dst;                          /* as the client asked for it */
 	struct addr reached;                      /* the address connected to */

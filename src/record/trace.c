@@ -12,6 +12,8 @@ static const char *const names[] = {
 	[SOCKS5_LOGIN_STATUS] = "login status",
 	[SOCKS5_REQUEST] = "request",
 	[SOCKS5_REPLY] = "reply",
+	[SOCKS4_REQUEST] = "SOCKS 4 request",
+	[SOCKS4_REPLY] = "SOCKS 4 reply",
 };
 
 void trace_message(const char *who, enum socks5_message message, const uint8_t *bytes, size_t len)

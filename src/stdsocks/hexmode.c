@@ -13,6 +13,7 @@
 #include "stdsocks/options.h"
 #include "wire/annotate.h"
 #include "wire/hex.h"
+#include "wire/socks4.h"
 
 enum { CHUNK = 4096 }; /* bytes read at a time; more than any message of a server has */
 
@@ -64,6 +65,8 @@ static int decode(int to)
 /* How long the next message of a server is; 0 while too little of it is there to tell. */
 static size_t message_len(enum socks5_message message, const uint8_t *bytes, size_t len)
 {
+	if (message == SOCKS4_REPLY)
+		return SOCKS4_REPLY_LEN;
 	if (message != SOCKS5_REPLY)
 		return 2;
 	if (len < 5)
@@ -84,14 +87,18 @@ static size_t message_len(enum socks5_message message, const uint8_t *bytes, siz
 static bool show_message(struct writer *w, struct reader *r, enum socks5_message *message)
 {
 	const uint8_t *bytes = r->bytes + r->at;
+	/* The first byte tells: an answer of version 4 begins with 0. */
+	if (*message == SOCKS5_METHOD && r->len > r->at && bytes[0] == 0)
+		*message = SOCKS4_REPLY;
 	size_t len = message_len(*message, bytes, r->len - r->at);
 	if (len == 0 || len > r->len - r->at)
 		return false;
 	annotate_message(w, *message, bytes, len);
 	reader_bytes(r, len);
-	*message = *message == SOCKS5_METHOD && bytes[1] == SOCKS5_USERNAME_PASSWORD
-		? SOCKS5_LOGIN_STATUS
-		: SOCKS5_REPLY;
+	if (*message == SOCKS5_METHOD && bytes[1] == SOCKS5_USERNAME_PASSWORD)
+		*message = SOCKS5_LOGIN_STATUS;
+	else if (*message != SOCKS4_REPLY)
+		*message = SOCKS5_REPLY;
 	return true;
 }
 
@@ -111,7 +118,7 @@ static void annotate(int from)
 			bool was_reply = message == SOCKS5_REPLY;
 			if (!show_message(&w, &r, &message))
 				break;
-			relaying = was_reply;
+			relaying = was_reply || message == SOCKS4_REPLY;
 		}
 		if (relaying || n == 0) {
 			annotate_data(&w, bytes + r.at, len - r.at);

@@ -14,9 +14,10 @@
 #include "policy/special.h"
 #include "record/trace.h"
 #include "wire/large.h"
+#include "wire/socks4.h"
 
 /* Bytes that a trace shows of what is no message: as many as the longest one that could be. */
-#define SHOWN_MAX SOCKS5_LOGIN_MAX
+#define SHOWN_MAX SOCKS4_REQUEST_MAX
 
 struct session {
 	const struct session_input *input;
@@ -26,7 +27,9 @@ struct session {
 	int64_t deadline_us; /* of the handshake */
 	struct peer client, upstream;
 	struct socks5_request request;
-	struct addr bound; /* RFC 1928 s6: BND, our end of the connection to upstream */
+	bool is_version_4;
+	bool is_other_user; /* than the one that it says, of version 4 */
+	struct addr bound;  /* RFC 1928 s6: BND, our end of the connection to upstream */
 };
 
 /* What was read and not yet delivered, in each direction. */
@@ -114,12 +117,23 @@ static bool say_method(struct session *s, enum socks5_method method)
 	return say(s, SOCKS5_METHOD, &w);
 }
 
+/* Version 4 has one word for all that can go wrong, and the record keeps the one of version 5. */
+static enum socks4_reply reply4(const struct session *s, enum socks5_reply reply)
+{
+	return reply == SOCKS5_SUCCEEDED ? SOCKS4_GRANTED
+		: s->is_other_user       ? SOCKS4_OTHER_USER
+					 : SOCKS4_REJECTED;
+}
+
 static bool say_reply(struct session *s, enum socks5_reply reply, const struct addr *bnd)
 {
 	char bytes[SOCKS5_REPLY_MAX];
 	struct writer w = writer_on(bytes, sizeof bytes);
-	socks5_put_reply(&w, reply, bnd);
-	if (!say(s, SOCKS5_REPLY, &w))
+	if (s->is_version_4)
+		socks4_put_reply(&w, reply4(s, reply), bnd);
+	else
+		socks5_put_reply(&w, reply, bnd);
+	if (!say(s, s->is_version_4 ? SOCKS4_REPLY : SOCKS5_REPLY, &w))
 		return false;
 	s->record->reply = (int)reply;
 	return true;
@@ -181,7 +195,7 @@ static bool negotiate(struct session *s, enum socks5_method *ret_method)
 		PARSE_MORE)
 		if (!hear(s, SOCKS5_METHODS))
 			return false;
-	if (verdict == PARSE_BAD) {
+	if (verdict == PARSE_BAD || !(s->config->versions & CONFIG_VERSION_5)) {
 		show_rest(s, SOCKS5_METHODS);
 		return refuse_method(s, RECORD_NOT_SOCKS5);
 	}
@@ -263,14 +277,19 @@ static bool hear_login(struct session *s)
 }
 
 /* What the kernel knows of the client holds until it has logged in as somebody else. */
-static bool identify(struct session *s, enum socks5_method method)
+static void take_system_user(struct session *s)
 {
-	if (method == SOCKS5_USERNAME_PASSWORD)
-		return hear_login(s);
 	login_over(s->input->login);
 	s->facts.user = s->input->login->system_user;
 	if (s->facts.user)
 		note_user(s, s->facts.user, strnlen(s->facts.user, UINT8_MAX));
+}
+
+static bool identify(struct session *s, enum socks5_method method)
+{
+	if (method == SOCKS5_USERNAME_PASSWORD)
+		return hear_login(s);
+	take_system_user(s);
 	return true;
 }
 
@@ -295,6 +314,67 @@ static bool hear_request(struct session *s)
 	if (s->input->why_not)
 		return refuse(s, SOCKS5_GENERAL_FAILURE, s->input->error, s->input->why_not);
 	return true;
+}
+
+/* What a client of version 4 says that it is. Nobody is let in for it; but where the kernel knows better,
+ * it is wrong. */
+static bool check_userid(struct session *s, const struct socks4_request *request)
+{
+	static char userid[SOCKS4_USERID_MAX] LARGE;
+
+	memcpy(userid, request->userid, request->userid_len);
+	s->record->userid = userid;
+	s->record->userid_len = request->userid_len;
+	s->is_other_user = s->facts.user && request->userid_len > 0 &&
+		(s->record->user_len != request->userid_len ||
+			memcmp(s->facts.user, userid, request->userid_len) != 0);
+	return !s->is_other_user;
+}
+
+/* SOCKS 4 and 4A: greeting, user and request are one message. It has no password, so it is no way
+ * round one. */
+static bool hear_request4(struct session *s)
+{
+	struct socks4_request request;
+	enum parse verdict;
+	size_t used;
+
+	s->is_version_4 = true;
+	while ((verdict = socks4_parse_request(unread(), unread_len(), &used, &request)) ==
+		PARSE_MORE)
+		if (!hear(s, SOCKS4_REQUEST))
+			return false;
+	take_system_user(s);
+	if (verdict == PARSE_BAD) {
+		show_rest(s, SOCKS4_REQUEST);
+		return refuse(s, SOCKS5_GENERAL_FAILURE, 0, "not a request of SOCKS 4");
+	}
+	s->request = (struct socks5_request){.command = request.command, .dst = request.dst};
+	s->record->command = request.command;
+	s->record->dst = request.dst;
+	bool is_right = check_userid(s, &request);
+	use(s, SOCKS4_REQUEST, used);
+	if (s->input->why_not)
+		return refuse(s, SOCKS5_GENERAL_FAILURE, s->input->error, s->input->why_not);
+	if (!(s->config->auth & CONFIG_AUTH_NONE) && s->input->client->uid < 0)
+		return refuse(
+			s, SOCKS5_NOT_ALLOWED, 0, "a password is required, and version 4 has none");
+	if (!is_right)
+		return refuse(
+			s, SOCKS5_NOT_ALLOWED, 0, "the system says that the user is another one");
+	return true;
+}
+
+/* Everything up to a request, in the version that the first byte tells. */
+static bool hear_client(struct session *s)
+{
+	enum socks5_method method = SOCKS5_NO_ACCEPTABLE_METHODS;
+
+	if (!hear(s, SOCKS5_METHODS))
+		return false;
+	if (unread()[0] == SOCKS4_VERSION && s->config->versions & CONFIG_VERSION_4)
+		return hear_request4(s);
+	return negotiate(s, &method) && identify(s, method) && hear_request(s);
 }
 
 /* Whether it can be wanted at all, before anything is looked up. */
@@ -564,10 +644,9 @@ void session_run(const struct session_input *input, struct record *ret_record)
 		.deadline_us = clock_after(input->start_us, input->settings->config.handshake_us),
 		.client = input->client->peer,
 	};
-	enum socks5_method method = SOCKS5_NO_ACCEPTABLE_METHODS;
 
-	if (negotiate(&s, &method) && identify(&s, method) && hear_request(&s) &&
-		check_request(&s) && reach(&s) && say_reply(&s, SOCKS5_SUCCEEDED, &s.bound))
+	if (hear_client(&s) && check_request(&s) && reach(&s) &&
+		say_reply(&s, SOCKS5_SUCCEEDED, &s.bound))
 		relay(&s);
 	else
 		peer_shutdown(&s.client);

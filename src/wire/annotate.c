@@ -3,6 +3,10 @@
  * Knows: the names that the RFCs give to fields. Does not know: where the text goes. */
 #include "wire/annotate.h"
 
+#include <string.h>
+
+#include "wire/socks4.h"
+
 enum { BYTES_PER_LINE = 16 };
 
 static void put_hex(struct writer *w, const uint8_t *bytes, size_t n, bool hidden)
@@ -143,6 +147,42 @@ static void put_request_or_reply(struct writer *w, struct reader *r, bool is_req
 	put_port(w, r, is_request ? "DST.PORT " : "BND.PORT ");
 }
 
+/* The next bytes as text up to a NUL, and it. */
+static void put_text4(struct writer *w, struct reader *r, const char *name)
+{
+	const uint8_t *text = r->bytes + r->at;
+	size_t left = r->ended ? 0 : r->len - r->at;
+	const uint8_t *nul = left > 0 ? memchr(text, '\0', left) : NULL;
+
+	put_text(w, r, nul ? (size_t)(nul - text) : left, name, false);
+	const uint8_t *end = reader_bytes(r, 1);
+	if (end) {
+		put_hex(w, end, 1, false);
+		writer_str(w, "NUL\n");
+	}
+}
+
+static void put_request4(struct writer *w, struct reader *r)
+{
+	put_number(w, r, "VN");
+	put_code(w, r, "CD", socks5_command_text);
+	put_port(w, r, "DSTPORT ");
+	size_t ip_at = r->at;
+	put_ip(w, r, ADDR_IPV4, 4, "DSTIP ");
+	bool ip_is_whole = r->at == ip_at + 4;
+	put_text4(w, r, "USERID ");
+	if (ip_is_whole && socks4_has_name(r->bytes + ip_at))
+		put_text4(w, r, "DOMAIN ");
+}
+
+static void put_reply4(struct writer *w, struct reader *r)
+{
+	put_number(w, r, "VN");
+	put_code(w, r, "CD", socks4_reply_text);
+	put_port(w, r, "DSTPORT ");
+	put_ip(w, r, ADDR_IPV4, 4, "DSTIP ");
+}
+
 void annotate_data(struct writer *w, const uint8_t *bytes, size_t len)
 {
 	struct reader r = reader_of(bytes, len);
@@ -172,6 +212,12 @@ void annotate_message(
 	case SOCKS5_REQUEST:
 	case SOCKS5_REPLY:
 		put_request_or_reply(w, &r, message == SOCKS5_REQUEST);
+		break;
+	case SOCKS4_REQUEST:
+		put_request4(w, &r);
+		break;
+	case SOCKS4_REPLY:
+		put_reply4(w, &r);
 		break;
 	}
 	annotate_data(w, bytes + r.at, len - r.at);

@@ -47,7 +47,9 @@ enum socks5_message {
 	SOCKS5_LOGIN,        /* client: RFC 1929, name and password */
 	SOCKS5_LOGIN_STATUS, /* server: RFC 1929, 0 when they are right */
 	SOCKS5_REQUEST,      /* client: command and destination */
-	SOCKS5_REPLY         /* server: how it went, and an address of its own */
+	SOCKS5_REPLY,        /* server: how it went, and an address of its own */
+	SOCKS4_REQUEST,      /* client: the same in version 4 and 4A (wire/socks4.h) */
+	SOCKS4_REPLY         /* server: the same */
 };
 
 /* The longest of each: 1 + 1 + 255; 1 + 1 + 255 + 1 + 255; 4 + 1 + 255 + 2. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* The parsers and the encoders of wire/socks5 for another program: a question a line on standard
+/* The parsers and the encoders of wire/socks5 and wire/socks4 for another program: a question a line on standard
  * input, its answer on standard output.
  * Knows: how values are written. Does not know: what is right.
  *
  *	methods HEX, login HEX, request HEX     MORE, BAD, BAD REPLY, or DONE and the bytes used, then
  *	                                        the values: bytes as hex, "-" for none
- *	method N, status N, reply N ADDRESS     the server's message, as hex; ADDRESS is that of a
+ *	request4 HEX                            the same
+ *	method N, status N, reply N ADDRESS,
+ *	reply4 N ADDRESS                        the server's message, as hex; ADDRESS is that of a
  *	                                        request, as it is answered: KIND HEX PORT */
-#include "wire/socks5.h"
+#include "wire/socks4.h"
 
 #include "fuzz.h"
 #include "wire/hex.h"
@@ -35,6 +37,7 @@ static enum parse put_parsed(
 	struct socks5_methods methods;
 	struct socks5_login login;
 	struct socks5_request request;
+	struct socks4_request request4;
 	enum socks5_reply reply;
 	enum parse verdict;
 
@@ -49,6 +52,17 @@ static enum parse put_parsed(
 		if (verdict == PARSE_DONE) {
 			put_bytes(w, login.name, login.name_len);
 			put_bytes(w, login.password, login.password_len);
+		}
+		return verdict;
+	}
+	if (strcmp(what, "request4") == 0) {
+		verdict = socks4_parse_request(bytes, len, ret_used, &request4);
+		if (verdict == PARSE_DONE) {
+			put_number(w, request4.command);
+			put_number(w, request4.dst.kind);
+			put_bytes(w, request4.dst.bytes, request4.dst.len);
+			put_number(w, request4.dst.port);
+			put_bytes(w, request4.userid, request4.userid_len);
 		}
 		return verdict;
 	}
@@ -95,6 +109,8 @@ static void answer_server(const char *what, const char *line)
 		socks5_put_method(&w, (enum socks5_method)code);
 	else if (strcmp(what, "status") == 0)
 		socks5_put_login_status(&w, (uint8_t)code);
+	else if (strcmp(what, "reply4") == 0)
+		socks4_put_reply(&w, (enum socks4_reply)code, &a);
 	else
 		socks5_put_reply(&w, (enum socks5_reply)code, &a);
 	put_bytes(&t, message, w.len);
@@ -111,7 +127,7 @@ int main(void)
 			return 64;
 		*rest++ = '\0';
 		if (strcmp(line, "method") == 0 || strcmp(line, "status") == 0 ||
-			strcmp(line, "reply") == 0) {
+			strcmp(line, "reply") == 0 || strcmp(line, "reply4") == 0) {
 			answer_server(line, rest);
 			continue;
 		}

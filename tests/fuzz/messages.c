@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Fuzzes wire/socks5, wire/annotate and wire/addr: a message, cut where the input says.
+/* Fuzzes wire/socks5, wire/socks4, wire/annotate and wire/addr: a message, cut where the input says.
  * Knows: what socks5.h promises of every parser. Does not know: which message is a good one.
  *
  * Input: which message and whether it is annotated, where it is cut (two bytes), the message. */
-#include "wire/socks5.h"
+#include "wire/socks4.h"
 
 #include <arpa/inet.h>
 
@@ -21,7 +21,7 @@ struct outcome {
 	enum socks5_reply reply; /* of a request that is BAD */
 	struct addr dst;         /* of a request that is DONE */
 	size_t encoded_len;
-	char encoded[SOCKS5_LOGIN_MAX];
+	char encoded[SOCKS4_REQUEST_MAX];
 };
 
 static bool is_untouched(const void *output, size_t size)
@@ -91,6 +91,31 @@ static enum parse parse_request(
 	return verdict;
 }
 
+static enum parse parse_request4(
+	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
+{
+	struct socks4_request request;
+	memset(&request, UNTOUCHED, sizeof request);
+	enum parse verdict = socks4_parse_request(bytes, len, &o->used, &request);
+	if (verdict != PARSE_DONE) {
+		INVARIANT(is_untouched(&request, sizeof request));
+		return verdict;
+	}
+	bool is_name = request.dst.kind == ADDR_NAME;
+	INVARIANT(is_name || request.dst.kind == ADDR_IPV4);
+	INVARIANT(is_name == socks4_has_name(bytes + 4));
+	writer_u8(w, SOCKS4_VERSION);
+	writer_u8(w, request.command);
+	writer_u16(w, request.dst.port);
+	writer_bytes(w, is_name ? bytes + 4 : request.dst.bytes, 4);
+	writer_bytes(w, request.userid, request.userid_len);
+	writer_u8(w, 0);
+	if (is_name)
+		writer_bytes(w, request.dst.bytes, (size_t)request.dst.len + 1);
+	o->dst = request.dst;
+	return verdict;
+}
+
 /* What is true of every answer, whatever came before it. */
 static void check_alone(enum socks5_message message, const struct outcome *o, const uint8_t *bytes)
 {
@@ -118,6 +143,8 @@ static struct outcome parse(enum socks5_message message, const uint8_t *bytes, s
 		o.verdict = parse_methods(copy, len, &o, &w);
 	else if (message == SOCKS5_LOGIN)
 		o.verdict = parse_login(copy, len, &o, &w);
+	else if (message == SOCKS4_REQUEST)
+		o.verdict = parse_request4(copy, len, &o, &w);
 	else
 		o.verdict = parse_request(copy, len, &o, &w);
 	INVARIANT(!w.full);
@@ -171,7 +198,7 @@ static void check_addr(const struct addr *dst)
 static void check_annotated(enum socks5_message message, const uint8_t *bytes, size_t len)
 {
 	static char text[ANNOTATE_MAX];
-	char back[SOCKS5_LOGIN_MAX];
+	char back[SOCKS4_REQUEST_MAX];
 	struct writer w = writer_on(text, sizeof text), b = writer_on(back, sizeof back);
 	struct hex h = hex_start();
 	uint8_t *copy = fuzz_copy(bytes, len);
@@ -192,11 +219,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader in = reader_of(data, size);
 	const unsigned choice = reader_u8(&in);
-	const enum socks5_message message = choice % (SOCKS5_REPLY + 1);
+	const enum socks5_message message = choice % (SOCKS4_REPLY + 1);
 	const size_t cut = reader_u16(&in), len = in.len - in.at;
 	const uint8_t *bytes = data + in.at;
 
-	if (message == SOCKS5_METHODS || message == SOCKS5_LOGIN || message == SOCKS5_REQUEST) {
+	if (message == SOCKS5_METHODS || message == SOCKS5_LOGIN || message == SOCKS5_REQUEST ||
+		message == SOCKS4_REQUEST) {
 		struct outcome whole = parse(message, bytes, len);
 		check_prefix(message, &whole, bytes, cut % (len + 1));
 		if (whole.verdict == PARSE_DONE) {
@@ -206,7 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (whole.dst.kind != ADDR_NONE)
 			check_addr(&whole.dst);
 	}
-	if (choice >= ANNOTATED && len <= SOCKS5_LOGIN_MAX)
+	if (choice >= ANNOTATED && len <= SOCKS4_REQUEST_MAX)
 		check_annotated(message, bytes, choice % 2 ? len : cut % (len + 1));
 	return 0;
 }

@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 from socksio import ProtocolError
+from socksio.socks4 import SOCKS4ARequest, SOCKS4Command, SOCKS4Reply, SOCKS4ReplyCode, SOCKS4Request
 from socksio.socks5 import (
     SOCKS5AType, SOCKS5AuthMethod, SOCKS5AuthMethodsRequest, SOCKS5AuthReply, SOCKS5Command,
     SOCKS5CommandRequest, SOCKS5Reply, SOCKS5ReplyCode, SOCKS5UsernamePasswordReply,
@@ -28,10 +29,14 @@ EXPLAINED = {
     "version": "socksio never writes another version; we refuse it",
     "RSV": "socksio always writes 00 there; RFC 1928 s4 demands that, and we refuse the rest",
     "ATYP": "socksio writes 01, 03 and 04 only; another one has no known length, so it is refused",
+    "4A": "socksio writes 0.0.0.255 before a name, which is changed here; we read 0.0.0.x, x not 0",
+    "user id": "socksio writes no empty user id; we read it",
+    "long text": "socksio writes texts of any length; we read 255 bytes of each",
     "no method": "socksio reads methods that it knows only; we send no others",
 }
 ATYPES = {1: SOCKS5AType.IPV4_ADDRESS, 2: SOCKS5AType.IPV6_ADDRESS, 3: SOCKS5AType.DOMAIN_NAME}
 KINDS = {1: 4, 2: 16}  # enum addr_kind, and its bytes
+FIRST = {"methods": b"\x05", "login": b"\x01", "request": b"\x05", "request4": b"\x04"}
 PADDING = b"\x05\x01\x00\x01" + bytes(800)  # makes any beginning a whole message
 
 needed = collections.Counter()
@@ -47,6 +52,10 @@ def random_bytes(least, most):
     return random.randbytes(random.choice([least, 1, 2, random.randint(least, most), most]))
 
 
+def text4():
+    return bytes(random.choices(range(1, 256), k=random.choice([1, 9, 254, 255])))
+
+
 def build(what):
     """A message as socksio writes it."""
     if what == "methods":
@@ -54,6 +63,12 @@ def build(what):
             random.choices(list(SOCKS5AuthMethod), k=random.choice([1, 2, 3, 255]))).dumps()
     if what == "login":
         return SOCKS5UsernamePasswordRequest(random_bytes(0, 255), random_bytes(0, 255)).dumps()
+    if what == "request4":
+        command, port, userid = random.choice(list(SOCKS4Command)), random.getrandbits(16), text4()
+        if random.random() < 0.5:
+            written = SOCKS4ARequest(command, port, text4(), userid).dumps()
+            return written[:7] + bytes([random.randint(1, 255)]) + written[8:]
+        return SOCKS4Request(command, port, b"\x01" + random.randbytes(3), userid).dumps()
     command, port = random.choice(list(SOCKS5Command)), random.getrandbits(16)
     host = random.choice([
         str(ipaddress.IPv4Address(random.getrandbits(32))),
@@ -84,8 +99,23 @@ def from_hex(text):
     return b"" if text == "-" else bytes.fromhex(text)
 
 
-def rebuild(what, values):
+def rebuild4(values, data):
+    command, port, host, userid = int(values[0]), int(values[3]), from_hex(values[2]), from_hex(values[4])
+    if command not in (1, 2):
+        return differs("command")
+    if not userid:
+        return differs("user id")
+    kind = SOCKS4ARequest if values[1] == "3" else SOCKS4Request
+    again = kind(SOCKS4Command(bytes([command])), port, host, userid).dumps()
+    if again[4:8] == b"\0\0\0\xff" != data[4:8]:
+        differs("4A")
+    return again[:4] + data[4:8] + again[8:] if kind is SOCKS4ARequest else again
+
+
+def rebuild(what, values, data):
     """What our parser has found, as socksio would have written it; None: it could not."""
+    if what == "request4":
+        return rebuild4(values, data)
     if what == "methods":
         methods = from_hex(values[0])
         known = {method.value for method in SOCKS5AuthMethod}
@@ -102,11 +132,13 @@ def rebuild(what, values):
 
 
 def check_bad(what, data, reply):
-    version = 1 if what == "login" else 5
     atypes = {atype.value for atype in SOCKS5AType}
-    if data[0] != version:
+    if data[:1] != FIRST[what]:
         differs("version")
         assert not reply or reply == ["1"]
+    elif what == "request4":
+        assert max(map(len, data[8:].split(b"\0")[:2])) > 255
+        differs("long text")
     elif what == "request" and data[2] != 0:
         differs("RSV")
         assert reply == ["1"]
@@ -118,7 +150,7 @@ def check_bad(what, data, reply):
 def check_client(batch, count):
     asked = []
     for number in range(count):
-        what = random.choice(["methods", "login", "request"])
+        what = random.choice(["methods", "login", "request", "request4"])
         whole = build(what)
         asked.append((what, damage(whole) if number % 2 else whole, number % 2 == 0))
     unfinished = []
@@ -128,7 +160,7 @@ def check_client(batch, count):
         try:
             assert not is_whole or verdict == "DONE" and int(values[0]) == len(data)
             if verdict == "DONE":
-                again = rebuild(what, values[1:])
+                again = rebuild(what, values[1:], data)
                 assert again is None or again == data[:int(values[0])]
             elif verdict == "BAD":
                 check_bad(what, data, values)
@@ -139,11 +171,11 @@ def check_client(batch, count):
     # A beginning is one of something: with enough behind it, it is a message.
     padded = [(what, data + (PADDING[len(data):] if len(data) < 4 else PADDING[4:]))
               for what, data in unfinished]
-    padded = [(what, b"\x01" + data[1:] if what == "login" else data) for what, data in padded]
+    padded = [(what, FIRST[what] + data[1:]) for what, data in padded]
     for (what, data), answer in zip(
             padded, ask(batch, [f"{what} {data.hex()}" for what, data in padded])):
         verdict, *values = answer.split()
-        again = rebuild(what, values[1:]) if verdict == "DONE" else b""
+        again = rebuild(what, values[1:], data) if verdict == "DONE" else b""
         if verdict != "DONE" or again is not None and again != data[:int(values[0])]:
             sys.exit(f"{what} {data.hex()}: a beginning of nothing: we say {answer}")
     return len(asked), len(unfinished)
@@ -166,7 +198,12 @@ def check_server(batch):
         read = SOCKS5Reply.loads(bytes.fromhex(answer))
         assert read.reply_code == SOCKS5ReplyCode(bytes([code])) and read.port == port
         assert read.atype == ATYPES[kind] and ipaddress.ip_address(read.addr).packed == ip
-    return len(replies) + 2 * len(codes)
+    for code in SOCKS4ReplyCode:
+        ip, port = random.randbytes(4), random.getrandbits(16)
+        (answer,) = ask(batch, [f"reply4 {code.value[0]} 1 {ip.hex()} {port}"])
+        read = SOCKS4Reply.loads(bytes.fromhex(answer))
+        assert (read.reply_code, read.port, ipaddress.ip_address(read.addr).packed) == (code, port, ip)
+    return len(replies) + 2 * len(codes) + len(SOCKS4ReplyCode)
 
 
 def main():

@@ -36,6 +36,7 @@
 static ssize_t hear_status(int fd, const char *bytes, size_t len);
 #include "record/status.c"
 #include "wire/annotate.h"
+#include "wire/socks4.h"
 
 /* In every password that counts: it may be seen nowhere, nor may its bytes. */
 #define SECRET     "pw!!"
@@ -172,10 +173,37 @@ static ssize_t hear_status(int fd, const char *bytes, size_t len)
 /* -- What came of it. */
 
 /* The client's messages, as far as the server has let it come; -1: it did not say that. */
+enum { SAID_NO = 0x100 }; /* a reply of version 4 other than 5A */
 struct said {
 	int method, status, reply;
 	size_t behind; /* of the server's messages: where upstream's bytes begin */
 };
+
+/* Whether the conversation is one of version 4: the first byte tells. */
+static bool is_version_4(const struct side *client)
+{
+	return given.settings.config.versions & CONFIG_VERSION_4 && client->len > 0 &&
+		client->bytes[0] == SOCKS4_VERSION;
+}
+
+/* A server of version 4 says one reply; of all that can go wrong, the number of version 5 is unknown. */
+static struct said read_said4(const struct side *client)
+{
+	struct said said = {-1, -1, -1, 0};
+	struct reader r = reader_of(client->got, client->got_len);
+
+	INVARIANT(reader_u8(&r) == 0);
+	uint8_t code = reader_u8(&r);
+	const uint8_t *bound = reader_bytes(&r, 6);
+	if (r.ended)
+		return said;
+	INVARIANT(code == SOCKS4_GRANTED || code == SOCKS4_REJECTED ||
+		(code == SOCKS4_OTHER_USER && given.login.system_user));
+	INVARIANT(bound && (code == SOCKS4_GRANTED || r.at == r.len));
+	said.reply = code == SOCKS4_GRANTED ? 0 : SAID_NO;
+	said.behind = r.at;
+	return said;
+}
 
 /* A server says a method, perhaps a status, and one reply; behind a failure it says nothing. */
 static struct said read_said(const struct side *client)
@@ -183,6 +211,8 @@ static struct said read_said(const struct side *client)
 	struct said said = {-1, -1, -1, 0};
 	struct reader r = reader_of(client->got, client->got_len);
 
+	if (is_version_4(client))
+		return read_said4(client);
 	INVARIANT(reader_u8(&r) == SOCKS5_VERSION || r.ended);
 	uint8_t method = reader_u8(&r);
 	if (r.ended)
@@ -213,6 +243,18 @@ static struct said read_said(const struct side *client)
 	return said;
 }
 
+static size_t read_asked4(const struct side *client)
+{
+	struct socks4_request request;
+	size_t used;
+
+	if (socks4_parse_request(client->bytes, client->len, &used, &request) != PARSE_DONE)
+		return 0;
+	given.facts.command = request.command;
+	given.facts.asked = addr_from_literal(&request.dst);
+	return used;
+}
+
 /* Where the client's request ends, of which the server has said that it was one; 0: nowhere. What it
  * asks for goes into given.facts. */
 static size_t read_asked(const struct side *client, enum socks5_method method)
@@ -224,6 +266,8 @@ static size_t read_asked(const struct side *client, enum socks5_method method)
 	size_t used, at = 0;
 	static char user[UINT8_MAX + 1];
 
+	if (is_version_4(client))
+		return read_asked4(client);
 	if (socks5_parse_methods(client->bytes, client->len, &used, &methods) != PARSE_DONE)
 		return 0;
 	at = used;
@@ -309,7 +353,7 @@ static void check_end(const struct record *r, const struct said *said)
 		INVARIANT(said->reply == -1 && r->reply == RECORD_NONE);
 		break;
 	case RECORD_FAILED:
-		INVARIANT(said->method >= 0 || world.has_failed);
+		INVARIANT(said->method >= 0 || said->reply > 0 || world.has_failed);
 		break;
 	default:
 		INVARIANT(!"an end that nobody knows");
@@ -341,7 +385,7 @@ static void check_record(const struct record *r, const struct said *said)
 {
 	static char text[RECORD_FIELDS_MAX];
 
-	INVARIANT(r->reply == said->reply);
+	INVARIANT(said->reply == SAID_NO ? r->reply > 0 : r->reply == said->reply);
 	INVARIANT(r->closed_by <= RECORD_STDSOCKS && r->total_us >= 0);
 	INVARIANT(r->reply != SOCKS5_SUCCEEDED || (given.has_dialled && given.has_locked));
 	for (int fields = 0; fields < 2; fields++) {
@@ -462,6 +506,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	given.resolved = reader_u8(&in);
 	const uint8_t how = reader_u8(&in);
 	input.trace = how & 1;
+	given.settings.config.versions |= how & 8 ? CONFIG_VERSION_4 : 0;
 	input.why_not = (how & 6) == 6 ? "said the input" : NULL;
 	given.status.fd = how & 8 ? STATUS_FD : -1;
 	world.client.window = windows[how >> 4 & 3];

@@ -87,6 +87,30 @@ static void shows_the_reply(void)
 		"01 bb                                            # BND.PORT 443\n");
 }
 
+static void shows_version_4(void)
+{
+	is_shown_as(SOCKS4_REQUEST, "\4\1\0\x50\xc0\0\2\1bob\0", 12,
+		"04 " PAD " # VN 4\n"
+		"01 " PAD " # CD CONNECT\n"
+		"00 50                                            # DSTPORT 80\n"
+		"c0 00 02 01                                      # DSTIP 192.0.2.1\n"
+		"62 6f 62                                         # USERID \"bob\"\n"
+		"00 " PAD " # NUL\n");
+	is_shown_as(SOCKS4_REQUEST, "\4\2\0\x50\0\0\0\1\0example.com\0", 21,
+		"04 " PAD " # VN 4\n"
+		"02 " PAD " # CD BIND\n"
+		"00 50                                            # DSTPORT 80\n"
+		"00 00 00 01                                      # DSTIP 0.0.0.1\n"
+		"00 " PAD " # NUL\n"
+		"65 78 61 6d 70 6c 65 2e 63 6f 6d                 # DOMAIN \"example.com\"\n"
+		"00 " PAD " # NUL\n");
+	is_shown_as(SOCKS4_REPLY, "\0\x5b\0\0\0\0\0\0", 8,
+		"00 " PAD " # VN 0\n"
+		"5b " PAD " # CD request rejected or failed\n"
+		"00 00                                            # DSTPORT 0\n"
+		"00 00 00 00                                      # DSTIP 0.0.0.0\n");
+}
+
 static void shows_data_sixteen_bytes_a_line(void)
 {
 	struct writer w = writer_on(text_bytes, sizeof text_bytes);
@@ -127,6 +151,8 @@ static void fill(uint8_t *bytes, size_t len, enum socks5_message message, unsign
 		[SOCKS5_LOGIN_STATUS] = {1, 0},
 		[SOCKS5_REQUEST] = {5, 1, 0, 3, 255},
 		[SOCKS5_REPLY] = {5, 0, 0, 4},
+		[SOCKS4_REQUEST] = {4, 1, 8, 80, 0, 0},
+		[SOCKS4_REPLY] = {0, 0x5a, 0, 80, 192, 0},
 	};
 	for (size_t i = 0; i < len; i++)
 		bytes[i] = i < 5 ? starts[message][i] : (uint8_t)(i * 37 + seed);
@@ -189,6 +215,7 @@ int main(void)
 	shows_the_login_without_the_password();
 	shows_the_request();
 	shows_the_reply();
+	shows_version_4();
 	shows_data_sixteen_bytes_a_line();
 	gives_no_meaning_to_what_has_none();
 	is_hex_text_again(SOCKS5_METHODS);
@@ -196,6 +223,8 @@ int main(void)
 	is_hex_text_again(SOCKS5_LOGIN_STATUS);
 	is_hex_text_again(SOCKS5_REQUEST);
 	is_hex_text_again(SOCKS5_REPLY);
+	is_hex_text_again(SOCKS4_REQUEST);
+	is_hex_text_again(SOCKS4_REPLY);
 	never_shows_a_password();
 	return check_end();
 }

@@ -287,6 +287,19 @@ static void may_do_without(void)
 	check_about = NULL;
 }
 
+static void reads_the_versions(void)
+{
+	struct config config = config_default();
+	CHECK_NUMBER(config.versions, CONFIG_VERSION_5);
+	CHECK(apply_text(&config, "version 4"));
+	CHECK_NUMBER(config.versions, CONFIG_VERSION_4);
+	CHECK(apply_text(&config, "version 4 5"));
+	CHECK_NUMBER(config.versions, CONFIG_VERSION_4 | CONFIG_VERSION_5);
+	CHECK(apply_text(&config, "version 5"));
+	CHECK_NUMBER(config.versions, CONFIG_VERSION_5);
+	check_about = NULL;
+}
+
 /* What there is only one of may be said, and changes nothing. */
 static void takes_what_there_is(void)
 {
@@ -392,9 +405,9 @@ static void names_each_mistake(void)
 		{"command", "no such command: \"command\"; say"},
 		{"command bind", "no such command: \"bind\""},
 		{"command connect bind", "no such command: \"bind\""},
-		{"version", "no such version: \"version\"; say"},
-		{"version 4", "no such version: \"4\""},
-		{"version 5 4", "no such version: \"4\""},
+		{"version", "version takes a number; say"},
+		{"version 6", "no such version: \"6\""},
+		{"version 5 4a", "no such version: \"4a\""},
 		{"source 0.0.0.0", "not an address: \"0.0.0.0\""},
 		{"source 224.0.0.1", "not an address"},
 		{"source 255.255.255.255", "not an address"},
@@ -507,6 +520,7 @@ int main(void)
 	knows_who_knows_passwords();
 	names_a_user();
 	may_do_without();
+	reads_the_versions();
 	takes_what_there_is();
 	knows_a_rule();
 	later_lines_win();

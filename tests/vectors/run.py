@@ -7,7 +7,7 @@ byte, each segment only when the handler has read the one before; the result is 
 time. "fin" and "reset" end the client's side after every part of the handshake. The group
 "messages" is made from messages.txt.
 
-$STDSOCKS is the handler. It is started as inetd does it: the accepted socket is its standard
+$STDSOCKS is the handler, $VERSIONS its line of configuration that says the versions. It is started as inetd does it: the accepted socket is its standard
 input and output, SIGPIPE is not ignored. Its standard error, with --trace, is ours to read.
 """
 
@@ -28,6 +28,7 @@ from socks import DEADLINE_S, Peer, check
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 HANDLER = os.environ["STDSOCKS"]
+VERSIONS = os.environ.get("VERSIONS", "version 5")
 WORKERS = 4
 WRONG_MAX = 2  # of a worker: then it stops
 SIZE_MAX = 96  # a longer conversation, which has a long name in it, is cut at every seventh byte
@@ -96,7 +97,7 @@ class Session:
         got, size = b"", 0
         for messages, answers in self.turns:
             size += len(fill(messages, values))
-            if sent >= size and "$BND" not in answers:
+            if sent >= size and not {"$BND", "$BOUND"} & set(filter(lambda part: isinstance(part, str), answers)):
                 got += fill(answers, values)
         return got
 
@@ -202,7 +203,7 @@ class Run:
         actions = [(os.POSIX_SPAWN_DUP2, self.theirs.fileno(), fd) for fd in (0, 1)]
         actions.append((os.POSIX_SPAWN_DUP2, self.stderr, 2))
         self.pid = os.posix_spawn(
-            HANDLER, [HANDLER, "-f", "/dev/null", "-o", "allow to any", "--trace"], os.environ,
+            HANDLER, [HANDLER, "-f", "/dev/null", "-o", "allow to any", "-o", VERSIONS, "--trace"], os.environ,
             file_actions=actions, setsigdef=[signal.SIGPIPE],
         )
         self.pidfd = os.pidfd_open(self.pid)
@@ -255,6 +256,7 @@ class Run:
         """Both ends of a connection that is there: payload up, answer down, and both close."""
         payload, answer = (fill(part, self.values) for part in (self.session.payload, self.session.answer))
         self.values["$BND"] = bound(upstream.sock)
+        self.values["$BOUND"] = bound_ipv4(upstream.sock)
         if payload:
             check(upstream.recv(1), payload[:1])
             # It was not sent on before the client was told.
@@ -313,6 +315,12 @@ def bound(sock):
     host, port = sock.getpeername()[:2]
     kind = b"\x04" if sock.family == socket.AF_INET6 else b"\x01"
     return kind + socket.inet_pton(sock.family, host) + struct.pack(">H", port)
+
+
+def bound_ipv4(sock):
+    """The same as SOCKS 4 writes it, which has no room for IPv6."""
+    host, port = sock.getpeername()[:2]
+    return struct.pack(">H", port) + (bytes(4) if sock.family == socket.AF_INET6 else socket.inet_aton(host))
 
 
 def ways(way, session, values):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* wire/socks5: each message, cut anywhere and with anything behind it. Usage: socks5 MESSAGES, the
+/* wire/socks5, wire/socks4: each message, cut anywhere and with anything behind it. Usage: messages MESSAGES, the
  * path of tests/vectors/messages.txt. */
-#include "wire/socks5.h"
+#include "wire/socks4.h"
 
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@
 
 enum { JUNK = 300, LINE_MAX_ = 2048, UNTOUCHED = 0x5a };
 
-/* What a parser says, in one shape for all three. */
+/* What a parser says, in one shape for all of them. */
 struct outcome {
 	enum parse verdict;
 	size_t used;
@@ -85,6 +85,24 @@ static enum parse parse_request(
 	return verdict;
 }
 
+static enum parse parse_request4(
+	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *text)
+{
+	struct socks4_request request;
+	memset(&request, UNTOUCHED, sizeof request);
+	enum parse verdict = socks4_parse_request(bytes, len, &o->used, &request);
+	if (verdict != PARSE_DONE) {
+		CHECK(is_untouched(&request, sizeof request));
+		return verdict;
+	}
+	writer_hex(text, request.command);
+	writer_u8(text, ' ');
+	addr_put(text, &request.dst);
+	writer_u8(text, ' ');
+	put_quoted(text, request.userid, request.userid_len);
+	return verdict;
+}
+
 /* The bytes lie at the end of their memory, where a sanitizer sees one read too many. */
 static struct outcome parse(enum socks5_message message, const void *bytes, size_t len)
 {
@@ -101,6 +119,8 @@ static struct outcome parse(enum socks5_message message, const void *bytes, size
 		o.verdict = parse_methods(copy + 1, len, &o, &text);
 	else if (message == SOCKS5_LOGIN)
 		o.verdict = parse_login(copy + 1, len, &o, &text);
+	else if (message == SOCKS4_REQUEST)
+		o.verdict = parse_request4(copy + 1, len, &o, &text);
 	else
 		o.verdict = parse_request(copy + 1, len, &o, &text);
 	o.text_len = text.len;
@@ -123,7 +143,7 @@ static void is_more(enum socks5_message message, const uint8_t *bytes, size_t le
 static void is_done(enum socks5_message message, const uint8_t *bytes, size_t len, const char *text)
 {
 	static const uint8_t junk_bytes[] = {0x00, 0x01, 0x05, 0xff};
-	uint8_t with_junk[SOCKS5_LOGIN_MAX + JUNK];
+	uint8_t with_junk[SOCKS4_REQUEST_MAX + JUNK];
 
 	is_more(message, bytes, len - 1);
 	struct outcome o = parse(message, bytes, len);
@@ -213,6 +233,8 @@ static void check_line(char *line)
 		check_vector(SOCKS5_LOGIN, verdict, line);
 	else if (strcmp(kind, "request") == 0)
 		check_vector(SOCKS5_REQUEST, verdict, line);
+	else if (strcmp(kind, "request4") == 0)
+		check_vector(SOCKS4_REQUEST, verdict, line);
 	else
 		CHECK(!"a kind of message");
 }
@@ -235,6 +257,27 @@ static void agrees_with_the_table(const char *path)
 	fclose(file);
 }
 
+/* A text of version 4 has 255 bytes at most, as those of version 5 have. */
+static void ends_every_text(void)
+{
+	static const uint8_t to_name[8] = {4, 1, 0, 80, 0, 0, 0, 1};
+
+	for (size_t userid_len = 254; userid_len <= 257; userid_len++) {
+		for (size_t name_len = 254; name_len <= 257; name_len++) {
+			uint8_t bytes[8 + 257 + 1 + 257 + 1];
+			struct writer w = writer_on(bytes, sizeof bytes);
+			writer_bytes(&w, to_name, sizeof to_name);
+			memset(bytes + w.len, 'u', userid_len + 1 + name_len + 1);
+			bytes[8 + userid_len] = bytes[8 + userid_len + 1 + name_len] = 0;
+			w.len += userid_len + 1 + name_len + 1;
+			if (userid_len <= 255 && name_len <= 255)
+				is_done(SOCKS4_REQUEST, bytes, w.len, NULL);
+			else
+				is_bad(SOCKS4_REQUEST, bytes, w.len, -1);
+		}
+	}
+}
+
 /* RFC 1928 s3, RFC 1929 s2, RFC 1928 s4: the first byte. */
 static void knows_every_version(void)
 {
@@ -244,6 +287,8 @@ static void knows_every_version(void)
 			parse(SOCKS5_METHODS, version, 1).verdict, i == 5 ? PARSE_MORE : PARSE_BAD);
 		CHECK_NUMBER(
 			parse(SOCKS5_LOGIN, version, 1).verdict, i == 1 ? PARSE_MORE : PARSE_BAD);
+		CHECK_NUMBER(
+			parse(SOCKS4_REQUEST, version, 1).verdict, i == 4 ? PARSE_MORE : PARSE_BAD);
 		if (i == 5)
 			is_more(SOCKS5_REQUEST, version, 1);
 		else
@@ -379,6 +424,15 @@ static void writes_what_the_server_says(void)
 		socks5_put_login_status(&w, (uint8_t)i);
 		CHECK_BYTES(w.bytes, w.len, status, 2);
 	}
+	struct writer w4 = writer_on(bytes, sizeof bytes);
+	socks4_put_reply(&w4, SOCKS4_GRANTED, &ipv4);
+	CHECK_BYTES(w4.bytes, w4.len, "\0\x5a\x12\x34\xc0\0\2\1", SOCKS4_REPLY_LEN);
+	w4 = writer_on(bytes, sizeof bytes);
+	socks4_put_reply(&w4, SOCKS4_OTHER_USER, &none);
+	CHECK_BYTES(w4.bytes, w4.len, "\0\x5d\0\0\0\0\0\0", SOCKS4_REPLY_LEN);
+	w4 = writer_on(bytes, sizeof bytes);
+	socks4_put_reply(&w4, SOCKS4_GRANTED, &ipv6);
+	CHECK_BYTES(w4.bytes, w4.len, "\0\x5a\1\xbb\0\0\0\0", SOCKS4_REPLY_LEN);
 	for (unsigned i = 0; i <= 8; i++) {
 		struct writer w = writer_on(bytes, sizeof bytes);
 		bytes[1] = 0xee;
@@ -425,6 +479,7 @@ int main(int argc, char **argv)
 {
 	agrees_with_the_table(argc == 2 ? argv[1] : NULL);
 	knows_every_version();
+	ends_every_text();
 	knows_every_count_of_methods();
 	knows_which_methods_are_offered();
 	knows_every_length_of_a_login();

@@ -1,0 +1,186 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# SOCKS 4 and 4A, where they are asked for, and that they are no way round a password.
+
+load helper
+load net/world
+
+export VERSIONS='version 4 5'
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 # conversation.bats tells why
+
+# sessions WAY GROUP... - lead these conversations of vectors/sessions.txt.
+sessions() {
+    STDSOCKS=$STDSOCKS timeout 80 "$PYTHON" "$ROOT/tests/vectors/run.py" "$@"
+}
+
+@test "socks4: a client is served, by address and by name, however its bytes are cut" {
+    sessions split served4
+}
+
+@test "socks4: status is 0 and the record tells when the client ends or resets at any byte" {
+    sessions fin served4
+    sessions reset served4
+}
+
+@test "socks4: 5B for whatever cannot be" {
+    sessions split refused4
+}
+
+# logins4 <SCRIPT - world, with all of logins.py at hand, and what follows.
+logins4() {
+    need_world
+    {
+        cat <<'PY'
+from logins import *
+
+BOTH = "-o", "version 4 5"
+REJECTED, OTHER_USER = (bytes([0, code]) + bytes(6) for code in (0x5B, 0x5D))
+
+
+def request4(userid=b"", host="127.0.0.1", port=port_of(UPSTREAM), command=1):
+    """The request of SOCKS 4, or of 4A for a name."""
+    try:
+        where, name = socket.inet_aton(host), b""
+    except OSError:
+        where, name = b"\0\0\0\1", host.encode() + b"\0"
+    return struct.pack(">BBH", 4, command, port) + where + userid + b"\0" + name
+
+
+def served4(h):
+    check(h.client.recv(2), b"\x00\x5a")
+    h.client.recv(6)
+    upstream = accept(UPSTREAM)
+    upstream.fin()
+    check(h.client.end(), (b"", "fin"))
+    h.client.close()
+    upstream.close()
+
+
+def refused4(h, answer=REJECTED, **fields):
+    check(h.client.end(), (answer, "fin"))
+    h.client.close()
+    h.ended(**{"END": "refused", "CLOSED_BY": "stdsocks", "REPLY": "2", **fields})
+    assert not is_waiting(UPSTREAM), "there was a connection to upstream"
+PY
+        cat
+    } | world
+}
+
+@test "socks4: 05 FF where version 4 is not configured, and where only it is for version 5" {
+    logins4 <<'PY'
+for options, sent in (("-o", "version 5"), request4()), ((), request4()), (("-o", "version 4"), GREETING + REQUEST):
+    h = Handler(*options)
+    h.client.send(sent)
+    check(h.client.end(), (NOT_SERVED, "fin"))
+    h.client.close()
+    h.ended(END="not-socks5")
+    assert not is_waiting(UPSTREAM)
+h = Handler("-o", "version 4")
+h.client.send(request4())
+served4(h)
+h.ended(END="closed", REPLY="0")
+PY
+}
+
+@test "socks4: it is never a way round a password" {
+    logins4 <<'PY'
+for options in (*users(b"alice:secret\n"), *BOTH), (*program("#!/bin/sh\nexit 0\n"), *BOTH), \
+        (*users(b"alice:secret\n"), *BOTH, "-o", "auth password", "-o", "allow user alice to any"):
+    for userid in b"", b"alice", b"alice:secret", b"alice\nsecret", b"u" * 255:
+        for sent in request4(userid), request4(userid, "localhost"), request4(userid) + login(b"alice", b"secret") + REQUEST:
+            h = Handler(*options)
+            h.client.send(sent)
+            refused4(h, USER=None, USERID=shown(userid))
+    nothing_runs()
+# Where a client may choose, it is nobody: a user id is no login.
+options = *users(b"alice:secret\n"), "-o", "auth none password", *BOTH
+h = Handler(*options)
+h.client.send(request4(b"alice"))
+served4(h)
+h.ended(END="closed", USER=None, USERID="alice")
+h = Handler(*options, "-o", "allow user alice to any", before=NO_RULE)
+h.client.send(request4(b"alice"))
+refused4(h, RULE="end of the rules")
+PY
+}
+
+@test "socks4: 5D where the kernel knows that the user is another one" {
+    logins4 <<'PY'
+accounts()
+listening = bound()
+options = *BOTH, "-o", "allow user ada to any", "-o", "auth password", *users(b"bob:secret\n")
+for userid, uid, answer in (b"", ADA, None), (b"ada", ADA, None), (b"bab", ADA, OTHER_USER), (b"adam", ADA, OTHER_USER), \
+        (b"ad", ADA, OTHER_USER), (b"ada", BAB, OTHER_USER), (b"bab", BAB, REJECTED), (b"ada", NAMELESS, REJECTED):
+    h = Handler(*options, ends=called(listening, uid), before=NO_RULE)
+    h.client.send(request4(userid))
+    if answer:
+        refused4(h, answer)
+    else:
+        served4(h)
+        h.ended(END="closed", USER="ada")
+PY
+}
+
+@test "socks4: a text of 255 bytes is read, one of 256 is 5B, and bytes of a client stay harmless" {
+    logins4 <<'PY'
+for userid in b"u" * 255, bytes(range(1, 256)):
+    h = Handler(*BOTH)
+    h.client.send(request4(userid))
+    served4(h)
+    h.ended(USERID=shown(userid))
+for sent in request4(b"u" * 256), request4(b"", "n" * 256), b"\x04" + b"A" * 600:
+    h = Handler(*BOTH)
+    h.client.send(sent)
+    refused4(h, REPLY="1", DST=None)
+h = Handler(*BOTH)
+h.client.send(request4(b"", "n" * 255))
+refused4(h, REPLY="4", DST="n" * 255)
+PY
+}
+
+@test "socks4: rules see the name of 4A, and the record has the reply of version 5 that it means" {
+    logins4 <<'PY'
+rules = *BOTH, "-o", "allow to localhost at any", "-o", "deny"
+for host, reply in ("localhost", None), ("127.0.0.1", "2"), ("other.test", "2"):
+    h = Handler(*rules, before=NO_RULE)
+    h.client.send(request4(b"", host))
+    if reply:
+        refused4(h, REPLY=reply)
+    else:
+        served4(h)
+PY
+}
+
+@test "socks4: nobody is served, and the reply is 5B, where nobody can be" {
+    logins4 <<'PY'
+h = Handler("-o", "version 4 5", "-o", "user no-such-user")
+h.client.send(request4())
+check(h.client.end(), (REJECTED, "fin"))
+h.client.close()
+h.ended(71, END="failed", REPLY="1", USERID="")
+assert not is_waiting(UPSTREAM)
+PY
+}
+
+@test "socks4: --hex and --trace show its messages field by field" {
+    local out=$BATS_TEST_TMPDIR/out err=$BATS_TEST_TMPDIR/err
+    printf '04 01 00 50 00 00 00 01 "bob" 00 "127.1" 00' |
+        "$STDSOCKS" -o "$VERSIONS" --hex --trace >"$out" 2>"$err"
+    grep -qE '^5b +# CD request rejected or failed$' "$out"
+    grep -qE '# USERID "bob"$' "$err"
+    grep -qE '# DOMAIN "127.1"$' "$err"
+    grep -qx 'client sends SOCKS 4 request:' "$err"
+    grep -qx 'stdsocks sends SOCKS 4 reply:' "$err"
+}
+
+@test "socks4: curl is served by 4 and by 4A" {
+    need curl
+    web
+    HANDLER+=(-o "$VERSIONS")
+    launch
+    local kind address=${PROXY/ /:}
+    for kind in socks4 socks4a; do
+        curl -sS --max-time "$WAIT_S" --proxy "$kind://bob@$address" -o "$BATS_TEST_TMPDIR/page" "http://localhost:$WEB/100000"
+        wait_line "$(log web)" "^GET bytes=100000 sha256=$(sha256sum <"$BATS_TEST_TMPDIR/page" | cut -c 1-64)\$"
+    done
+}
