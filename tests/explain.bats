@@ -415,6 +415,8 @@ to 127.0.0.1 port 1'
     run -64 "$STDSOCKS" -f /dev/null --explain to 8.8.8.8 port 80
     explain 'port 80 command connect to 8.8.8.8 user alice from 9.9.9.9'
     [[ ${lines[-1]} == allow ]]
+    explain 'command resolve to 8.8.8.8'
+    [[ ${lines[-1]} == allow ]]
 }
 
 @test "explain: what a question says is not sent to a terminal as it is" {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* From a name to addresses. Knows: getaddrinfo(3), which nothing else calls. */
+/* From a name to addresses, and from an address to its name.
+ * Knows: getaddrinfo(3) and getnameinfo(3), which nothing else calls. */
 #include "net/resolve.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include "net/clock.h"
 #include "net/sockaddr.h"
 #include "net/wait.h"
+#include "wire/large.h"
 
 /* getaddrinfo(3) takes no deadline and goes on after EINTR. So a signal jumps out of it. What it
  * leaves behind ends with the process, which after that has only an answer to send. */
@@ -69,10 +71,29 @@ static void listen_no_more(void)
 			sigaction(signals[i], &jumping.actions[i], NULL);
 }
 
-/* getaddrinfo(3), or EAI_SYSTEM with errno ETIMEDOUT or ECANCELED when a signal ended it. */
-static int lookup(const char *name, int64_t deadline_us, struct addrinfo **ret_found)
+/* What is looked up, a name or an address, and what is found. */
+static struct lookup {
+	const char *name; /* or NULL */
+	struct addrinfo *found;
+	const union sockaddr_any *address;
+	socklen_t address_len;
+} sought;
+
+static char host[NI_MAXHOST] LARGE;
+
+static int ask(void)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
+
+	if (sought.name)
+		return getaddrinfo(sought.name, NULL, &hints, &sought.found);
+	return getnameinfo(
+		&sought.address->sa, sought.address_len, host, sizeof host, NULL, 0, NI_NAMEREQD);
+}
+
+/* The resolver's answer, or EAI_SYSTEM with errno ETIMEDOUT or ECANCELED when a signal ended it. */
+static int ask_before(int64_t deadline_us)
+{
 
 	int signal_number = sigsetjmp(escape, 1); /* 1: jumping out restores the mask, too */
 	if (signal_number != 0) {
@@ -82,12 +103,12 @@ static int lookup(const char *name, int64_t deadline_us, struct addrinfo **ret_f
 	}
 	listen_for_signals();
 	alarm_at(deadline_us);
-	int error = getaddrinfo(name, NULL, &hints, ret_found);
+	int error = ask();
 	listen_no_more(); /* which keeps errno: none of it fails */
 	return error;
 }
 
-/* error is getaddrinfo(3)'s, system_error its errno. */
+/* error is the resolver's, system_error its errno. */
 static enum resolve_status failure(int error, int system_error, struct resolve_list *list)
 {
 	/* "Bad flags", which there are none of, is what musl says where it cannot open resolv.conf. */
@@ -104,14 +125,15 @@ static enum resolve_status failure(int error, int system_error, struct resolve_l
 enum resolve_status resolve_name(
 	const struct addr *name, int64_t deadline_us, struct resolve_list *ret_list)
 {
-	struct addrinfo *found = NULL;
-	int error = lookup((const char *)name->bytes, deadline_us, &found);
+	sought = (struct lookup){.name = (const char *)name->bytes};
+	int error = ask_before(deadline_us);
 	int system_error = errno;
 
 	ret_list->count = 0;
 	if (error != 0)
 		return failure(error, system_error, ret_list);
-	for (struct addrinfo *a = found; a && ret_list->count < RESOLVE_MAX; a = a->ai_next) {
+	for (struct addrinfo *a = sought.found; a && ret_list->count < RESOLVE_MAX;
+		a = a->ai_next) {
 		union sockaddr_any any = {.sa.sa_family = AF_UNSPEC};
 		if (a->ai_addrlen > sizeof any)
 			continue;
@@ -121,6 +143,25 @@ enum resolve_status resolve_name(
 		to->port = name->port;
 		ret_list->count += to->kind != ADDR_NONE;
 	}
-	freeaddrinfo(found);
+	freeaddrinfo(sought.found);
 	return ret_list->count > 0 ? RESOLVE_DONE : failure(EAI_NODATA, 0, ret_list);
+}
+
+enum resolve_status resolve_address(
+	const struct addr *a, int64_t deadline_us, struct resolve_list *ret_list)
+{
+	union sockaddr_any any;
+
+	sought = (struct lookup){.address = &any, .address_len = sockaddr_write(&any, a)};
+	int error = ask_before(deadline_us);
+	int system_error = errno;
+
+	ret_list->count = 0;
+	if (error != 0)
+		return failure(error, system_error, ret_list);
+	size_t len = strlen(host);
+	if (len == 0 || len > ADDR_NAME_MAX)
+		return failure(EAI_NODATA, 0, ret_list);
+	ret_list->addrs[ret_list->count++] = addr_of(ADDR_NAME, host, (uint8_t)len, 0);
+	return RESOLVE_DONE;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* From a name to addresses. Knows: getaddrinfo(3), which nothing else calls. */
+/* From a name to addresses, and from an address to its name.
+ * Knows: getaddrinfo(3) and getnameinfo(3), which nothing else calls. */
 #pragma once
 
 #include <stddef.h>
@@ -31,3 +32,8 @@ enum resolve_status {
  * of its work, with its descriptors and its locks, and must not be called again. */
 enum resolve_status resolve_name(
 	const struct addr *name, int64_t deadline_us, struct resolve_list *ret_list);
+
+/* Looks up the name of the IPv4 or IPv6 address in `a`, in the same way. The name is the one in the list,
+ * of at most 255 bytes; whether it is a host name, its owner decides. */
+enum resolve_status resolve_address(
+	const struct addr *a, int64_t deadline_us, struct resolve_list *ret_list);

@@ -19,6 +19,7 @@ struct config config_default(void)
 		.half_closed_us = INT64_C(5) * 60 * 1000000,
 		.lifetime_us = CONFIG_NEVER_US,
 		.user = "stdsocks",
+		.commands = CONFIG_CONNECT,
 		.versions = CONFIG_VERSION_5,
 	};
 }
@@ -255,14 +256,24 @@ static bool sandbox_keyword(struct config *c, const struct words *w, struct writ
 	return true;
 }
 
-/* command connect */
+/* command connect|resolve... */
 static bool command_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
-	(void)c; /* there is no choice yet */
-	if (w->count == 2 && strcmp(w->at[1], "connect") == 0)
-		return true;
-	return words_mistake(
-		problem, "no such command:", w->at[w->count - 1], "say \"command connect\"");
+	unsigned commands = 0;
+	for (size_t i = 1; i < w->count; i++) {
+		if (strcmp(w->at[i], "connect") == 0)
+			commands |= CONFIG_CONNECT;
+		else if (strcmp(w->at[i], "resolve") == 0)
+			commands |= CONFIG_RESOLVE;
+		else
+			return words_mistake(problem, "no such command:", w->at[i],
+				"there are connect and resolve, or both");
+	}
+	if (commands == 0)
+		return words_mistake(problem, "command takes a command", NULL,
+			"say \"command connect\", or \"command connect resolve\"");
+	c->commands = commands;
+	return true;
 }
 
 /* version 4|5... */

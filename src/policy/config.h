@@ -28,6 +28,9 @@ enum config_auth { CONFIG_AUTH_NONE = 1, CONFIG_AUTH_PASSWORD = 2 };
 /* Which versions of the protocol are spoken: bits. */
 enum config_version { CONFIG_VERSION_4 = 1, CONFIG_VERSION_5 = 2 };
 
+/* Which commands are served: bits. */
+enum config_command { CONFIG_CONNECT = 1, CONFIG_RESOLVE = 2 };
+
 /* How "users" names a systemd credential instead of a file. */
 #define CONFIG_CREDENTIAL "credential:"
 
@@ -51,6 +54,7 @@ struct config {
 
 	uint64_t rate_up, rate_down; /* bytes a second; 0: as fast as it goes */
 
+	unsigned commands; /* enum config_command */
 	unsigned versions; /* enum config_version */
 	unsigned auth;     /* enum config_auth; 0: as config_finish() decides */
 	enum config_passwords passwords;

@@ -162,9 +162,13 @@ static enum item match_user(const char *text, struct state *s)
 
 static enum item match_command(const char *text, struct state *s)
 {
-	if (strcmp(text, "connect") != 0)
-		return ITEM_WRONG;
-	return item_of(s->facts->command == SOCKS5_CONNECT);
+	uint8_t command = s->facts->command;
+
+	if (strcmp(text, "connect") == 0)
+		return item_of(command == SOCKS5_CONNECT);
+	if (strcmp(text, "resolve") == 0)
+		return item_of(command == SOCKS5_RESOLVE || command == SOCKS5_RESOLVE_PTR);
+	return ITEM_WRONG;
 }
 
 static uint8_t lower(uint8_t c)
@@ -260,7 +264,7 @@ static const struct {
 		"an address, a prefix such as 10.0.0.0/8, loopback, private, "
 		"link-local, public, any, unix, unix:UID or stdio would do"},
 	[RULE_USER] = {match_user, "a user's name would do, or any for whoever has logged in"},
-	[RULE_COMMAND] = {match_command, "there is connect"},
+	[RULE_COMMAND] = {match_command, "there are connect and resolve"},
 	[RULE_TO] = {match_to,
 		"an address, a prefix such as 10.0.0.0/8, loopback, private, "
 		"link-local, public, any, a host name or .suffix would do"},

@@ -72,6 +72,13 @@ static bool parse_host(const char *text, struct rule_facts *facts)
 	return facts->asked.kind != ADDR_NAME || addr_is_hostname(&facts->asked);
 }
 
+static bool parse_command(const char *text, struct rule_facts *facts)
+{
+	if (strcmp(text, "resolve") == 0)
+		facts->command = SOCKS5_RESOLVE;
+	return strcmp(text, "connect") == 0 || strcmp(text, "resolve") == 0;
+}
+
 /* One clause of a question. */
 static bool parse_clause(const char *clause, const char *text, struct rule_facts *facts)
 {
@@ -84,7 +91,7 @@ static bool parse_clause(const char *clause, const char *text, struct rule_facts
 		return text[0] != '\0';
 	}
 	if (strcmp(clause, "command") == 0)
-		return strcmp(text, "connect") == 0;
+		return parse_command(text, facts);
 	if (strcmp(clause, "to") == 0)
 		return parse_host(text, facts);
 	if (strcmp(clause, "port") != 0 || !words_number(text, strlen(text), UINT16_MAX, &port) ||
@@ -113,7 +120,8 @@ static bool parse_question(const struct words_line *line, struct question *q)
 		if (i + 1 == q->words.count ||
 			!parse_clause(q->words.at[i], q->words.at[i + 1], &q->facts))
 			wrong = q->words.at[i];
-	if (right && (wrong || q->facts.asked.kind == ADDR_NONE || q->facts.asked.port == 0)) {
+	bool lacks_port = q->facts.command == SOCKS5_CONNECT && q->facts.asked.port == 0;
+	if (right && (wrong || q->facts.asked.kind == ADDR_NONE || lacks_port)) {
 		right = words_mistake(&problem,
 			wrong ? "not understood, with what follows it:"
 			      : "no destination or no port",

@@ -377,17 +377,33 @@ static bool hear_client(struct session *s)
 	return negotiate(s, &method) && identify(s, method) && hear_request(s);
 }
 
+/* Whether the command is one of those that are configured. */
+static bool is_served(const struct session *s)
+{
+	switch (s->request.command) {
+	case SOCKS5_CONNECT:
+		return s->config->commands & CONFIG_CONNECT;
+	case SOCKS5_RESOLVE:
+	case SOCKS5_RESOLVE_PTR:
+		return s->config->commands & CONFIG_RESOLVE;
+	default:
+		return false;
+	}
+}
+
 /* Whether it can be wanted at all, before anything is looked up. */
 static bool check_request(struct session *s)
 {
 	struct addr *dst = &s->request.dst;
 
-	if (s->request.command != SOCKS5_CONNECT)
+	if (!is_served(s))
 		return refuse(s, SOCKS5_COMMAND_NOT_SUPPORTED, 0, NULL);
 	*dst = addr_from_literal(dst);
+	if (s->request.command == SOCKS5_RESOLVE_PTR && dst->kind == ADDR_NAME)
+		return refuse(s, SOCKS5_ATYP_NOT_SUPPORTED, 0, "only an address has a PTR");
 	if (dst->kind == ADDR_NAME && !addr_is_hostname(dst))
 		return refuse(s, SOCKS5_HOST_UNREACHABLE, 0, "no host name");
-	if (dst->port == 0)
+	if (s->request.command == SOCKS5_CONNECT && dst->port == 0)
 		return refuse(s, SOCKS5_CONNECTION_REFUSED, 0, "port 0");
 	return true;
 }
@@ -437,7 +453,7 @@ static bool judge_addresses(struct session *s, struct resolve_list *list)
 		if (verdict.allowed != RULE_YES) {
 			denied = verdict;
 			last_denied = i;
-		} else if (!is_loop(s, &list->addrs[i])) {
+		} else if (s->request.command != SOCKS5_CONNECT || !is_loop(s, &list->addrs[i])) {
 			list->addrs[kept++] = list->addrs[i];
 		}
 	}
@@ -451,17 +467,14 @@ static bool judge_addresses(struct session *s, struct resolve_list *list)
 	return refuse(s, SOCKS5_NOT_ALLOWED, 0, "this server itself listens there");
 }
 
-/* The addresses of the destination. */
-static bool resolve(struct session *s, struct resolve_list *ret_list)
+/* The addresses of a name, or the name of an address. */
+static bool look_up(struct session *s, struct resolve_list *ret_list)
 {
-	if (s->request.dst.kind != ADDR_NAME) {
-		ret_list->addrs[0] = s->request.dst;
-		ret_list->count = 1;
-		return true;
-	}
-
+	const struct addr *dst = &s->request.dst;
 	int64_t start_us = clock_now_us();
-	enum resolve_status status = resolve_name(&s->request.dst, s->deadline_us, ret_list);
+	enum resolve_status status = dst->kind == ADDR_NAME
+		? resolve_name(dst, s->deadline_us, ret_list)
+		: resolve_address(dst, s->deadline_us, ret_list);
 	s->record->resolve_us = clock_now_us() - start_us;
 	switch (status) {
 	case RESOLVE_DONE:
@@ -475,6 +488,16 @@ static bool resolve(struct session *s, struct resolve_list *ret_list)
 		break;
 	}
 	return end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+}
+
+/* The addresses of the destination. */
+static bool resolve(struct session *s, struct resolve_list *ret_list)
+{
+	if (s->request.dst.kind == ADDR_NAME)
+		return look_up(s, ret_list);
+	ret_list->addrs[0] = s->request.dst;
+	ret_list->count = 1;
+	return true;
 }
 
 /* RFC 1928 s6: the reply that tells the truth about a connect that failed. */
@@ -529,11 +552,10 @@ static bool connect_upstream(struct session *s, struct resolve_list *list)
 	return true;
 }
 
-static bool reach(struct session *s)
+/* Where the request may go. */
+static bool locate(struct session *s, struct resolve_list *ret_list)
 {
-	static struct resolve_list list LARGE;
-	return judge_request(s) && resolve(s, &list) && judge_addresses(s, &list) &&
-		connect_upstream(s, &list);
+	return judge_request(s) && resolve(s, ret_list) && judge_addresses(s, ret_list);
 }
 
 /* Down to moving bytes; or both sides are reset, for the client has its reply. */
@@ -622,6 +644,50 @@ static void relay(struct session *s)
 	end_of_relay(s, &r, relay_and_tell(s, &r));
 }
 
+/* RFC 1928 s4: a connection, and what goes over it. False when the client is still there, and is to
+ * hear the end. */
+static bool serve_connect(struct session *s, struct resolve_list *list)
+{
+	if (!locate(s, list) || !connect_upstream(s, list) ||
+		!say_reply(s, SOCKS5_SUCCEEDED, &s->bound))
+		return false;
+	relay(s);
+	return true;
+}
+
+/* Tor's RESOLVE and RESOLVE_PTR: the answer is the address of the reply. Of several, the resolver's first one
+ * that the rules allow; of version 4, that has room for IPv4 only, of those. Always false. */
+static bool serve_resolve(struct session *s, struct resolve_list *list)
+{
+	bool is_reverse = s->request.command == SOCKS5_RESOLVE_PTR;
+	size_t i = 0;
+
+	if (!locate(s, list) || (is_reverse && !look_up(s, list)))
+		return false;
+	while (s->is_version_4 && i < list->count && list->addrs[i].kind != ADDR_IPV4)
+		i++;
+	if (i == list->count)
+		return refuse(s, SOCKS5_ATYP_NOT_SUPPORTED, 0,
+			"nothing but what version 4 has no room for");
+	s->bound = list->addrs[i];
+	s->bound.port = 0;
+	if (!is_reverse)
+		s->record->reached = list->addrs[i];
+	if (say_reply(s, SOCKS5_SUCCEEDED, &s->bound)) {
+		end(s, RECORD_CLOSED, RECORD_STDSOCKS, 0);
+		peer_linger(&s->client, &up);
+	}
+	return false;
+}
+
+static bool serve(struct session *s)
+{
+	static struct resolve_list list LARGE;
+
+	return s->request.command == SOCKS5_CONNECT ? serve_connect(s, &list)
+						    : serve_resolve(s, &list);
+}
+
 static struct rule_facts facts_of(const struct client *client)
 {
 	static const enum rule_client kinds[] = {
@@ -645,10 +711,7 @@ void session_run(const struct session_input *input, struct record *ret_record)
 		.client = input->client->peer,
 	};
 
-	if (hear_client(&s) && check_request(&s) && reach(&s) &&
-		say_reply(&s, SOCKS5_SUCCEEDED, &s.bound))
-		relay(&s);
-	else
+	if (!hear_client(&s) || !check_request(&s) || !serve(&s))
 		peer_shutdown(&s.client);
 	ret_record->total_us = clock_now_us() - input->start_us;
 }

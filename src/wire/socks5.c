@@ -124,7 +124,12 @@ void socks5_put_reply(struct writer *w, enum socks5_reply reply, const struct ad
 	writer_u8(w, SOCKS5_VERSION);
 	writer_u8(w, (uint8_t)reply);
 	writer_u8(w, 0); /* RSV */
-	writer_u8(w, a->kind == ADDR_IPV6 ? SOCKS5_IPV6 : SOCKS5_IPV4);
+	if (a->kind == ADDR_NAME) {
+		writer_u8(w, SOCKS5_DOMAINNAME);
+		writer_u8(w, a->len);
+	} else {
+		writer_u8(w, a->kind == ADDR_IPV6 ? SOCKS5_IPV6 : SOCKS5_IPV4);
+	}
 	writer_bytes(w, a->bytes, a->len);
 	writer_u16(w, a->port);
 }
@@ -180,6 +185,10 @@ const char *socks5_command_text(uint8_t command)
 		return "BIND";
 	case SOCKS5_UDP_ASSOCIATE:
 		return "UDP ASSOCIATE";
+	case SOCKS5_RESOLVE:
+		return "RESOLVE";
+	case SOCKS5_RESOLVE_PTR:
+		return "RESOLVE_PTR";
 	default:
 		return "unassigned";
 	}

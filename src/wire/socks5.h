@@ -24,7 +24,13 @@ enum socks5_method { /* RFC 1928 s3 */
 	SOCKS5_NO_ACCEPTABLE_METHODS = 0xff
 };
 
-enum socks5_command { SOCKS5_CONNECT = 1, SOCKS5_BIND = 2, SOCKS5_UDP_ASSOCIATE = 3 }; /* s4 */
+enum socks5_command { /* s4 */
+	SOCKS5_CONNECT = 1,
+	SOCKS5_BIND = 2,
+	SOCKS5_UDP_ASSOCIATE = 3,
+	SOCKS5_RESOLVE = 0xf0,    /* Tor's, of its socks-extensions: the address of DST */
+	SOCKS5_RESOLVE_PTR = 0xf1 /* the name of DST */
+};
 
 enum socks5_atyp { SOCKS5_IPV4 = 1, SOCKS5_DOMAINNAME = 3, SOCKS5_IPV6 = 4 }; /* s4, s5 */
 
@@ -92,7 +98,7 @@ struct socks5_request {
 enum parse socks5_parse_request(const uint8_t *bytes, size_t len, size_t *ret_used,
 	struct socks5_request *ret_request, enum socks5_reply *ret_reply);
 
-/* What the server says. bnd is an IPv4 or IPv6 address; ADDR_NONE stands for 0.0.0.0 port 0. */
+/* What the server says. bnd is an IPv4 or IPv6 address, or a name, to RESOLVE_PTR; ADDR_NONE stands for 0.0.0.0 port 0. */
 void socks5_put_method(struct writer *w, enum socks5_method method);
 void socks5_put_login_status(struct writer *w, uint8_t status);
 void socks5_put_reply(struct writer *w, enum socks5_reply reply, const struct addr *bnd);

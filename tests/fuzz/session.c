@@ -113,6 +113,24 @@ enum resolve_status resolve_name(
 	return RESOLVE_DONE;
 }
 
+/* Nobody's name is looked up whose address the rules do not allow. */
+enum resolve_status resolve_address(
+	const struct addr *a, int64_t deadline_us, struct resolve_list *ret_list)
+{
+	struct rule_facts facts = given.facts;
+	const unsigned status = given.resolved % 8;
+
+	facts.reached = *a;
+	INVARIANT(a->kind != ADDR_NAME && deadline_us != INT64_MAX);
+	INVARIANT(judge(&given.settings.rules, &facts, NULL).allowed == RULE_YES);
+	world.now_us += given.times & 0x10 ? 6000000 : 1;
+	ret_list->why = "said the input";
+	ret_list->error = 0;
+	ret_list->count = 1;
+	ret_list->addrs[0] = addr_of(ADDR_NAME, "a\nb", 3, 0);
+	return status > RESOLVE_DONE && status <= RESOLVE_FAILED ? status : RESOLVE_DONE;
+}
+
 void dial_order(struct resolve_list *list)
 {
 	INVARIANT(list->count > 0 && list->count <= DIAL_MAX);
@@ -179,6 +197,14 @@ struct said {
 	size_t behind; /* of the server's messages: where upstream's bytes begin */
 };
 
+/* Whether the client asks for nothing but an answer. */
+static bool is_resolve(void)
+{
+	return given.settings.config.commands & CONFIG_RESOLVE &&
+		(given.facts.command == SOCKS5_RESOLVE ||
+			given.facts.command == SOCKS5_RESOLVE_PTR);
+}
+
 /* Whether the conversation is one of version 4: the first byte tells. */
 static bool is_version_4(const struct side *client)
 {
@@ -233,8 +259,9 @@ static struct said read_said(const struct side *client)
 	uint8_t reply = reader_u8(&r);
 	INVARIANT(reader_u8(&r) == 0 || r.ended);
 	uint8_t atyp = reader_u8(&r);
-	INVARIANT(r.ended || atyp == SOCKS5_IPV4 || atyp == SOCKS5_IPV6);
-	reader_bytes(&r, (atyp == SOCKS5_IPV6 ? 16 : 4) + 2);
+	bool is_name = atyp == SOCKS5_DOMAINNAME && is_resolve();
+	INVARIANT(r.ended || atyp == SOCKS5_IPV4 || atyp == SOCKS5_IPV6 || is_name);
+	reader_bytes(&r, (is_name ? reader_u8(&r) : atyp == SOCKS5_IPV6 ? 16 : 4) + 2);
 	if (r.ended)
 		return said;
 	INVARIANT(reply <= SOCKS5_ATYP_NOT_SUPPORTED && (reply == 0 || r.at == r.len));
@@ -353,7 +380,7 @@ static void check_end(const struct record *r, const struct said *said)
 		INVARIANT(said->reply == -1 && r->reply == RECORD_NONE);
 		break;
 	case RECORD_FAILED:
-		INVARIANT(said->method >= 0 || said->reply > 0 || world.has_failed);
+		INVARIANT(said->method >= 0 || said->reply >= 0 || world.has_failed);
 		break;
 	default:
 		INVARIANT(!"an end that nobody knows");
@@ -375,7 +402,8 @@ static void check_bytes(const struct record *r, const struct said *said, size_t 
 		memcmp(upstream->got, client->bytes + asked_len, upstream->got_len) == 0);
 	INVARIANT(
 		relayed == 0 || memcmp(client->got + said->behind, upstream->bytes, relayed) == 0);
-	if (r->end != RECORD_CLOSED)
+	INVARIANT(!is_resolve() || relayed == 0);
+	if (r->end != RECORD_CLOSED || is_resolve())
 		return;
 	INVARIANT(upstream->gone || r->up + asked_len == client->said);
 	INVARIANT(client->gone || relayed == upstream->said);
@@ -387,7 +415,9 @@ static void check_record(const struct record *r, const struct said *said)
 
 	INVARIANT(said->reply == SAID_NO ? r->reply > 0 : r->reply == said->reply);
 	INVARIANT(r->closed_by <= RECORD_STDSOCKS && r->total_us >= 0);
-	INVARIANT(r->reply != SOCKS5_SUCCEEDED || (given.has_dialled && given.has_locked));
+	INVARIANT(!is_resolve() || !given.has_dialled);
+	INVARIANT(r->reply != SOCKS5_SUCCEEDED || is_resolve() ||
+		(given.has_dialled && given.has_locked));
 	for (int fields = 0; fields < 2; fields++) {
 		struct writer w = writer_on(text, sizeof text);
 		if (fields)
@@ -417,7 +447,8 @@ static void take_rules(unsigned choice)
 	}
 }
 
-/* Bits of who: the kind of client (2), whether from far away, auth (2), the rules (2). Of odd: what is
+/* Bits of who: the kind of client (2), whether from far away, auth (2), the rules (2),
+ * whether RESOLVE is served. Of odd: what is
  * uncommon on this host, how much time lookup and dialling take (2), the timers (2). */
 static void take_settings(uint8_t who, uint8_t odd)
 {
@@ -446,6 +477,7 @@ static void take_settings(uint8_t who, uint8_t odd)
 	given.login = (struct login){
 		.settings = &given.settings, .system_user = given.client.uid >= 0 ? "www" : NULL};
 	given.facts.user = given.login.system_user;
+	c->commands |= who & 0x80 ? CONFIG_RESOLVE : 0;
 	given.is_own = odd & 1;
 	given.fails_to_lock = odd & 2;
 	c->sandbox_best_effort = odd & 4;

@@ -287,6 +287,17 @@ static void may_do_without(void)
 	check_about = NULL;
 }
 
+static void reads_the_commands(void)
+{
+	struct config config = config_default();
+	CHECK_NUMBER(config.commands, CONFIG_CONNECT);
+	CHECK(apply_text(&config, "command resolve"));
+	CHECK_NUMBER(config.commands, CONFIG_RESOLVE);
+	CHECK(apply_text(&config, "command resolve connect"));
+	CHECK_NUMBER(config.commands, CONFIG_RESOLVE | CONFIG_CONNECT);
+	check_about = NULL;
+}
+
 static void reads_the_versions(void)
 {
 	struct config config = config_default();
@@ -402,7 +413,7 @@ static void names_each_mistake(void)
 		{"users credential:../passwd", "not a credential: \"credential:../passwd\""},
 		{"checkpassword", "checkpassword takes a program's whole path; say"},
 		{"checkpassword true", "checkpassword takes a program's whole path"},
-		{"command", "no such command: \"command\"; say"},
+		{"command", "command takes a command; say"},
 		{"command bind", "no such command: \"bind\""},
 		{"command connect bind", "no such command: \"bind\""},
 		{"version", "version takes a number; say"},
@@ -520,6 +531,7 @@ int main(void)
 	knows_who_knows_passwords();
 	names_a_user();
 	may_do_without();
+	reads_the_commands();
 	reads_the_versions();
 	takes_what_there_is();
 	knows_a_rule();

@@ -433,6 +433,10 @@ static void writes_what_the_server_says(void)
 	w4 = writer_on(bytes, sizeof bytes);
 	socks4_put_reply(&w4, SOCKS4_GRANTED, &ipv6);
 	CHECK_BYTES(w4.bytes, w4.len, "\0\x5a\1\xbb\0\0\0\0", SOCKS4_REPLY_LEN);
+	w4 = writer_on(bytes, sizeof bytes);
+	struct addr name = addr_of(ADDR_NAME, "a.test", 6, 0);
+	socks5_put_reply(&w4, SOCKS5_SUCCEEDED, &name);
+	CHECK_BYTES(w4.bytes, w4.len, "\5\0\0\3\6a.test\0\0", 13);
 	for (unsigned i = 0; i <= 8; i++) {
 		struct writer w = writer_on(bytes, sizeof bytes);
 		bytes[1] = 0xee;
@@ -465,7 +469,11 @@ static void has_words_for_every_code(void)
 	for (unsigned i = 0; i < 256; i++) {
 		uint8_t code = (uint8_t)i;
 		CHECK_STRING(socks5_reply_text(code), i < 9 ? replies[i] : "unassigned");
-		CHECK_STRING(socks5_command_text(code), i < 4 ? commands[i] : "unassigned");
+		CHECK_STRING(socks5_command_text(code),
+			i < 4               ? commands[i]
+				: i == 0xf0 ? "RESOLVE"
+				: i == 0xf1 ? "RESOLVE_PTR"
+					    : "unassigned");
 		CHECK_STRING(socks5_atyp_text(code), i < 5 ? atyps[i] : "unassigned");
 		CHECK_STRING(socks5_method_text(code),
 			i < 3              ? methods[i]

@@ -199,12 +199,14 @@ static void user_holds_for_a_name_that_is_the_same(void)
 	}
 }
 
-static void command_holds_for_connect(void)
+static void command_holds_for_what_it_says(void)
 {
 	for (unsigned command = 0; command < 256; command++) {
 		struct rule_facts facts = facts_of("stdio", "8.8.8.8", NULL);
 		facts.command = (uint8_t)command;
 		answers("allow command connect", &facts, command == 1 ? RULE_YES : RULE_NO);
+		answers("allow command resolve", &facts,
+			command == 0xf0 || command == 0xf1 ? RULE_YES : RULE_NO);
 		answers("allow", &facts, RULE_YES);
 	}
 }
@@ -556,7 +558,7 @@ static void names_a_mistake_of_form(void)
 	static const char *const rows[][2] = {
 		{"allow from", "nothing follows \"from\"; " FROM_WOULD},
 		{"allow user", "nothing follows \"user\"; " USER_WOULD},
-		{"allow command", "nothing follows \"command\"; there is connect"},
+		{"allow command", "nothing follows \"command\"; there are connect and resolve"},
 		{"allow to", "nothing follows \"to\"; " TO_WOULD},
 		{"deny to any at", "nothing follows \"at\"; " AT_WOULD},
 		{"deny to any port", "nothing follows \"port\"; " PORT_WOULD},
@@ -628,7 +630,8 @@ static void names_each_item_that_is_wrong(void)
 		"1-65536", "2-1", "443-80", "1-2-3", "1--2", "+1", "1 ", " 1", "http", "any",
 		"0x50", "80:90", "18446744073709551617", "1-18446744073709551617", NULL};
 	names_a_mistake_in_a_list("from", "any,stdio", FROM_WOULD, wrong_from);
-	names_a_mistake_in_a_list("command", "connect", "there is connect", wrong_command);
+	names_a_mistake_in_a_list(
+		"command", "connect", "there are connect and resolve", wrong_command);
 	names_a_mistake_in_a_list("to", "any,a.example,10.0.0.1", TO_WOULD, wrong_to);
 	names_a_mistake_in_a_list("to any at", "any,10.0.0.1", AT_WOULD, wrong_at);
 	names_a_mistake_in_a_list("port", "1-65535,443", PORT_WOULD, wrong_port);
@@ -704,7 +707,7 @@ int main(void)
 	a_client_is_never_looked_inside();
 	a_client_is_only_what_its_kind_says();
 	user_holds_for_a_name_that_is_the_same();
-	command_holds_for_connect();
+	command_holds_for_what_it_says();
 	port_holds_within_its_ranges();
 	names_compare_by_labels();
 	names_have_253_bytes();

@@ -1,0 +1,114 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# RESOLVE and RESOLVE_PTR, Tor's extensions: names and addresses without a connection, through the rules.
+
+load helper
+load net/world
+
+# resolving <SCRIPT - world, with dns.py and what follows.
+resolving() {
+    need_world
+    need dnsmasq
+    {
+        cat <<'PY'
+from dns import *
+
+RESOLVE, RESOLVE_PTR = 0xF0, 0xF1
+SERVED = "-o", "command connect resolve"
+
+
+def ask(host, *options, command=RESOLVE, served=SERVED, **fields):
+    """The reply to a request, and its address or name; what the record has to say."""
+    h = Handler(*served, *options, rules=())
+    wanted = request_name(host, 0) if isinstance(host, bytes) else request(host, 0)
+    h.client.send(GREETING + wanted[:1] + bytes([command]) + wanted[2:])
+    check(h.client.recv(2), CHOSEN)
+    reply = h.client.recv(4)
+    size = {1: 4, 4: 16}.get(reply[3]) or h.client.recv(1)[0]
+    found = h.client.recv(size)
+    check(h.client.recv(2), b"\0\0")  # the port
+    check(h.client.end(), (b"", "fin"))
+    h.client.close()
+    record = h.ended(**{"REPLY": str(reply[1]), "CLOSED_BY": "stdsocks", "BYTES_DOWN": "0", **fields})
+    check(record["STDSOCKS_COMMAND"], {RESOLVE: "RESOLVE", RESOLVE_PTR: "RESOLVE_PTR"}[command])
+    if reply[1]:
+        return reply[1]
+    return found.decode() if reply[3] == 3 else socket.inet_ntop({1: socket.AF_INET, 4: socket.AF_INET6}[reply[3]], found)
+PY
+        cat
+    } | world
+}
+
+@test "resolve: the address of a name, of either family, and the one that an address is already" {
+    resolving <<'PY'
+server = Dnsmasq(hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"])
+anywhere = "-o", "allow to any"
+check(ask(b"four.test", *anywhere, END="closed", REACHED="10.1.2.3"), "10.1.2.3")
+check(ask(b"six.test", *anywhere, END="closed", REACHED="2001:db8::7"), "2001:db8::7")
+check(server.asked(), sorted(f"{kind} {name}.test" for kind in ("A", "AAAA") for name in ("four", "six")))
+check(ask("192.0.2.1", *anywhere), "192.0.2.1")
+check(ask(b"192.0.2.1", *anywhere), "192.0.2.1")
+check(ask("2001:db8::1", *anywhere), "2001:db8::1")
+check(len(server.asked()), 4)
+PY
+}
+
+@test "resolve: the name of an address, and 04 where there is none" {
+    resolving <<'PY'
+Dnsmasq("--bogus-priv", hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"])
+anywhere = "-o", "allow to any"
+check(ask("10.1.2.3", *anywhere, command=RESOLVE_PTR, END="closed", REACHED=None), "four.test")
+check(ask("2001:db8::7", *anywhere, command=RESOLVE_PTR), "six.test")
+check(ask("10.9.9.9", *anywhere, command=RESOLVE_PTR, END="refused"), 4)
+check(ask(b"four.test", *anywhere, command=RESOLVE_PTR, END="refused"), 8)
+check(ask(b"no.test", *anywhere, END="refused"), 4)
+check(ask(b"127.1", *anywhere, END="refused"), 4)
+PY
+}
+
+@test "resolve: through the rules: what may not be reached is not told" {
+    resolving <<'PY'
+server = Dnsmasq(hosts=["10.1.2.3 four.test", "8.8.8.8 public.test", "10.1.2.3 both.test", "8.8.4.4 both.test"])
+check(ask(b"four.test", END="refused"), 2)  # the built-in rules: public addresses only
+check(ask(b"public.test"), "8.8.8.8")
+check(ask(b"both.test"), "8.8.4.4")
+check(ask("10.1.2.3", END="refused"), 2)
+check(ask("10.1.2.3", command=RESOLVE_PTR, END="refused"), 2)
+asked = len(server.asked())
+check(ask(b"four.test", "-o", "allow command connect to any", END="refused", RULE="end of the rules"), 2)
+check(len(server.asked()), asked)  # no name is asked for that no address could make allowed
+check(ask(b"four.test", "-o", "allow command resolve to any"), "10.1.2.3")
+check(ask("10.1.2.3", "-o", "allow command resolve to any", command=RESOLVE_PTR), "four.test")
+PY
+}
+
+@test "resolve: 07 unless it is configured, and then CONNECT only if it is, too" {
+    resolving <<'PY'
+Dnsmasq(hosts=["10.1.2.3 four.test"])
+for served in (), ("-o", "command connect"):
+    for command in RESOLVE, RESOLVE_PTR:
+        check(ask("10.1.2.3", "-o", "allow to any", command=command, served=served, END="refused"), 7)
+(listening,) = listeners("127.0.0.1")
+h = Handler("-o", "command resolve")
+check(h.connect("127.0.0.1", port_of(listening)), 7)
+h.refused(COMMAND="CONNECT")
+PY
+}
+
+@test "resolve: a silent name server is 04 when the handshake's time is over" {
+    resolving <<'PY'
+Server({})
+check(ask(b"four.test", "-o", "timeout handshake 300ms", "-o", "allow to any", END="refused"), 4)
+check(ask("10.1.2.3", "-o", "timeout handshake 300ms", "-o", "allow to any", command=RESOLVE_PTR, END="refused"), 4)
+PY
+}
+
+@test "resolve: tor-resolve finds name and address, by version 4A and by version 5" {
+    need tor-resolve
+    HANDLER+=(-o 'command connect resolve' -o 'version 4 5')
+    launch
+    local address=${PROXY/ /:}
+    [[ $(timeout 20 tor-resolve -5 localhost "$address") =~ ^(127.0.0.1|::1)$ ]]
+    [[ $(timeout 20 tor-resolve -4 localhost "$address") == 127.0.0.1 ]]
+    [[ $(timeout 20 tor-resolve -x 127.0.0.1 "$address") == localhost ]]
+}
