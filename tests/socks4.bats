@@ -26,6 +26,10 @@ sessions() {
     sessions split refused4
 }
 
+@test "socks4: every message of messages.txt gets its answer" {
+    sessions split messages4
+}
+
 # logins4 <SCRIPT - world, with all of logins.py at hand, and what follows.
 logins4() {
     need_world

@@ -23,6 +23,7 @@ const struct entry_field entry_fields[] = {
 	TEXT("STDSOCKS_CLIENT", "client", client),
 	SMALL("STDSOCKS_CLIENT_PORT", "client_port", client_port, UINT16_MAX),
 	TEXT("STDSOCKS_USER", "user", user),
+	TEXT("STDSOCKS_USERID", "userid", userid),
 	TEXT("STDSOCKS_COMMAND", "command", command),
 	TEXT("STDSOCKS_DST", "dst", dst),
 	SMALL("STDSOCKS_DST_PORT", "dst_port", dst_port, UINT16_MAX),

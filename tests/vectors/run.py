@@ -5,10 +5,10 @@
 The ways: "split" sends the same bytes in one segment, one byte a segment, and cut in two at every
 byte, each segment only when the handler has read the one before; the result is the same each
 time. "fin" and "reset" end the client's side after every part of the handshake. The group
-"messages" is made from messages.txt.
+"messages" is made from messages.txt, "messages4" is what it has of version 4.
 
-$STDSOCKS is the handler, $VERSIONS its line of configuration that says the versions. It is started as inetd does it: the accepted socket is its standard
-input and output, SIGPIPE is not ignored. Its standard error, with --trace, is ours to read.
+$STDSOCKS is the handler, $VERSIONS its line of configuration that says the versions. It is started as
+inetd does it: the accepted socket is its standard input and output, SIGPIPE is not ignored. Its standard error, with --trace, is ours to read.
 """
 
 import concurrent.futures
@@ -121,7 +121,9 @@ def read_messages():
         rows = [line.split("|", 2) for line in file if line[0] not in "#\n"]
     for kind, verdict, text in rows:
         kind, (verdict, *values) = kind.strip(), verdict.split()
-        session = Session("messages", f"{kind} {text.strip()}")
+        if kind == "request4" and not text.lstrip().startswith("04"):
+            continue  # another version's
+        session = Session("messages4" if kind == "request4" else "messages", f"{kind} {text.strip()}")
         if kind == "request":
             session.add("client", "05 01 00")
             session.add("server", "05 00")
@@ -135,6 +137,9 @@ def read_messages():
             session.end = "client-gone" if offered else "no-method"
         elif kind == "request" and verdict == "BAD":
             session.add("server", f"05 {values[0]} {REFUSAL}")
+            session.end = "refused"
+        elif kind == "request4" and (verdict == "BAD" or verdict == "DONE" and values[0] != "01"):
+            session.add("server", "00 5b 00 00 00 00 00 00")
             session.end = "refused"
         elif kind == "request" and verdict == "DONE" and values[0] != "01":
             session.add("server", f"05 07 {REFUSAL}")
