@@ -408,7 +408,7 @@ to 127.0.0.1 port 1'
         'from "" to 8.8.8.8 port 80' \
         'from unix: to 8.8.8.8 port 80' 'from unix:root to 8.8.8.8 port 80' 'from unix:4294967296 to 8.8.8.8 port 80' \
         'from unixx to 8.8.8.8 port 80' 'from fe80::1%lo to 8.8.8.8 port 80' 'from 127.1 to 8.8.8.8 port 80' \
-        'command bind to 8.8.8.8 port 80' 'command 1 to 8.8.8.8 port 80' 'to 8.8.8.8 at 8.8.8.8 port 80'; do
+        'command binds to 8.8.8.8 port 80' 'command 1 to 8.8.8.8 port 80' 'to 8.8.8.8 at 8.8.8.8 port 80'; do
         no_question "$question" 'not understood, with what follows it: ".*"; ask, for example: '
     done
     run -64 "$STDSOCKS" -f /dev/null --explain

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The lock that the process puts itself behind, in two stages.
+/* The lock that the process puts itself behind, in stages.
  * Knows: their parts and order. Does not know: what is served, or whether it may be without. */
 #include "guard/lock.h"
 
@@ -20,31 +20,42 @@ static bool is_absent(int error)
 	return error == -ENOSYS || error == -EOPNOTSUPP;
 }
 
-int lock_enter(enum syscalls_stage stage, int checker_pid, const char **ret_part)
+/* The part that all stages have, after another that came to error. */
+static int limit_calls(int error, unsigned stages, int checker_pid, const char **ret_part)
 {
-	int error = 0;
-
-	if (stage == SYSCALLS_DIALING) {
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-			error = -errno;
-			*ret_part = "no new privileges";
-		}
-		int files = files_limit();
-		if (files < 0 && !is_absent(files) && error == 0) {
-			error = files;
-			*ret_part = "Landlock";
-		}
-	}
-	if (stage == SYSCALLS_RELAYING) {
-		error = identity_drop_capabilities();
-		*ret_part = "a process without capabilities";
-	}
-	int calls = syscalls_limit(stage, checker_pid);
+	int calls = syscalls_limit(stages, checker_pid);
 	if (calls < 0 && error == 0) {
 		error = calls;
 		*ret_part = "seccomp";
 	}
 	return error;
+}
+
+int lock_enter(unsigned stages, int checker_pid, const char **ret_part)
+{
+	int error = 0;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+		error = -errno;
+		*ret_part = "no new privileges";
+	}
+	int files = files_limit();
+	if (files < 0 && !is_absent(files) && error == 0) {
+		error = files;
+		*ret_part = "Landlock";
+	}
+	return limit_calls(error, stages, checker_pid, ret_part);
+}
+
+int lock_tighten(unsigned stages, const char **ret_part)
+{
+	const unsigned handshakes =
+		SYSCALLS_CONNECT | SYSCALLS_RESOLVE | SYSCALLS_BIND | SYSCALLS_ASSOCIATE;
+	int error = stages & handshakes ? 0 : identity_drop_capabilities();
+
+	if (error < 0)
+		*ret_part = "a process without capabilities";
+	return limit_calls(error, stages, 0, ret_part);
 }
 
 void lock_close_inherited(void)

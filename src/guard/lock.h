@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* The lock that the process puts itself behind, in two stages.
+/* The lock that the process puts itself behind, in stages.
  * Knows: their parts and order. Does not know: what is served, or whether it may be without. */
 #pragma once
 
 #include "guard/syscalls.h"
 #include "wire/writer.h"
 
-/* Enters a stage, dialing before any byte of the client's is read, relaying once nothing but bytes is
- * to be moved; there is no way back. checker_pid as in guard/syscalls.h. 0; or -errno and in *ret_part, a
- * static text, which part could not be taken: then those that could be are in force. */
-int lock_enter(enum syscalls_stage stage, int checker_pid, const char **ret_part);
+/* Enters the first stage, or several that may be the first one, before any byte of the client's is read; there is
+ * no way back. stages and checker_pid as in guard/syscalls.h. 0; or -errno and in *ret_part, a static text, which
+ * part could not be taken: then those that could be are in force. */
+int lock_enter(unsigned stages, int checker_pid, const char **ret_part);
+
+/* Goes on to fewer calls; without a handshake's stage among them without capabilities, too. In the same way. */
+int lock_tighten(unsigned stages, const char **ret_part);
 
 /* Closes every descriptor above standard error: whoever started us may have left some open. */
 void lock_close_inherited(void);

@@ -45,9 +45,18 @@ struct row {
 	struct check checks[CHECKS_MAX]; /* a mask of 0 asks for nothing */
 };
 
-#define D  SYSCALLS_DIALING
-#define R  SYSCALLS_RELAYING
-#define DR (SYSCALLS_DIALING | SYSCALLS_RELAYING)
+/* The letters of the table's second column. */
+#define C SYSCALLS_CONNECT
+#define V SYSCALLS_RESOLVE
+#define B SYSCALLS_BIND
+#define A SYSCALLS_ASSOCIATE
+#define R SYSCALLS_RELAYING
+#define U SYSCALLS_DATAGRAMS
+#define L SYSCALLS_LOOKUPS
+#define H (C | V | B | A) /* every handshake */
+#define N                                                                                          \
+	(C | V | B | A |                                                                           \
+		L) /* whoever looks names up; the association before its process for that is there */
 
 /* clang-format off */
 #define ANYHOW(name, stages)         {SYS_##name, stages, {{0, 0, 0}}}
@@ -56,88 +65,88 @@ struct row {
 #define IS_BUT_FOR(arg, bits, value) {arg, ~(uint64_t)(bits), (uint64_t)(value)}
 #define HAS_NONE_OF(arg, bits)       {arg, (uint64_t)(bits), 0}
 
-#define SOCKET(family, type, protocol)                                                             \
-	WHERE(socket, D, IS(0, family), IS_BUT_FOR(1, SOCK_CLOEXEC | SOCK_NONBLOCK, type),         \
+#define SOCKET(stages, family, type, protocol)                                                     \
+	WHERE(socket, stages, IS(0, family), IS_BUT_FOR(1, SOCK_CLOEXEC | SOCK_NONBLOCK, type),         \
 		IS(2, protocol))
 #define UNWANTED (O_PATH | O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
 
 /* Alphabetical. A call that stands more than once may be made in each of these ways; what stands
  * nowhere, in none. The stages add up: what the second one allows, the first one has to allow. */
 static const struct row table[] = {
-	ANYHOW(bind, D),          /* the source address; the resolver's UDP socket */
-	ANYHOW(brk, D),           /* malloc(3), for the resolver */
-	ANYHOW(capset, D),        /* the next stage has none */
-	ANYHOW(clock_gettime, DR), /* where the vDSO has no clock */
-	ANYHOW(close, DR),        /* losers of the race; a pipe's end */
-	ANYHOW(connect, D),       /* upstream; the resolver's sockets */
+	ANYHOW(bind, N),                     /* the source address; the resolver's UDP socket */
+	ANYHOW(brk, N),                      /* malloc(3), for the resolver */
+	ANYHOW(capset, H),                   /* the next stage has none */
+	ANYHOW(clock_gettime, H | R | L),    /* where the vDSO has no clock */
+	ANYHOW(close, H | R | L),            /* losers of the race; a pipe's end */
+	ANYHOW(connect, N),                  /* upstream; the resolver's sockets */
 	WHERE(connect, R, IS(2, sizeof(sa_family_t))), /* only AF_UNSPEC is that short: a reset */
-	ANYHOW(exit_group, DR),   /* the end */
-	ANYHOW(getpeername, D),   /* where the connection leads */
-	ANYHOW(getpid, DR),       /* a line to syslog has it */
-	ANYHOW(getsockname, D),   /* our end of it, for the reply */
-	WHERE(getsockopt, DR, IS(1, SOL_SOCKET), IS(2, SO_ERROR)), /* why a socket failed */
-	WHERE(getsockopt, DR, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)), /* whether one is closed, before a reset */
-	WHERE(ioctl, D, IS(1, SIOCGIFINDEX)), /* a name server like fe80::1%eth0 */
-	WHERE(ioctl, DR, IS(1, TIOCOUTQ)), /* whether all was acknowledged, before a reset */
-	WHERE(mmap, D, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3) */
+	ANYHOW(exit_group, H | R | L),       /* the end */
+	ANYHOW(getpeername, C),              /* where the connection leads */
+	ANYHOW(getpid, H | R),               /* a line to syslog has it */
+	ANYHOW(getsockname, N),              /* our end of it, for the reply */
+	WHERE(getsockopt, H | R, IS(1, SOL_SOCKET), IS(2, SO_ERROR)), /* why a socket failed */
+	WHERE(getsockopt, H | R, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)), /* whether one is closed, before a reset */
+	WHERE(ioctl, N, IS(1, SIOCGIFINDEX)), /* a name server like fe80::1%eth0 */
+	WHERE(ioctl, H | R, IS(1, TIOCOUTQ)), /* whether all was acknowledged, before a reset */
+	WHERE(mmap, N, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3) */
 #ifdef SYS_poll
-	ANYHOW(poll, D),          /* the resolver and the checker wait */
+	ANYHOW(poll, N),                     /* the resolver and the checker wait */
 #endif
-	ANYHOW(ppoll, DR),        /* everything else waits */
-	ANYHOW(read, DR),         /* pipes; the resolver's files */
-	ANYHOW(recvfrom, DR),     /* sockets */
-	ANYHOW(restart_syscall, D), /* poll(2) after SIGSTOP and SIGCONT */
-	ANYHOW(rt_sigaction, D),  /* the resolver's deadline is an alarm */
-	ANYHOW(rt_sigprocmask, D), /* the same */
-	WHERE(seccomp, D, IS(0, SECCOMP_SET_MODE_FILTER)), /* the next stage */
-	WHERE(sendto, D, HAS_NONE_OF(3, MSG_FASTOPEN)), /* which would be a connect(2) */
+	ANYHOW(ppoll, H | R),                /* everything else waits */
+	ANYHOW(read, H | R | L),             /* pipes; the resolver's files */
+	ANYHOW(recvfrom, H | R | L),         /* sockets */
+	ANYHOW(restart_syscall, N),          /* poll(2) after SIGSTOP and SIGCONT */
+	ANYHOW(rt_sigaction, N),             /* the resolver's deadline is an alarm */
+	ANYHOW(rt_sigprocmask, N),           /* the same */
+	WHERE(seccomp, H, IS(0, SECCOMP_SET_MODE_FILTER)), /* the next stage */
+	WHERE(sendto, N, HAS_NONE_OF(3, MSG_FASTOPEN)), /* which would be a connect(2) */
 	WHERE(sendto, R, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)), /* to nobody but the peer */
-	ANYHOW(setitimer, D),     /* the resolver's deadline */
-	WHERE(setsockopt, D, IS(1, SOL_SOCKET)), /* keepalive, pace, mark, device */
-	WHERE(setsockopt, D, IS(1, IPPROTO_TCP)), /* no delay, keepalive */
-	WHERE(setsockopt, D, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)), /* the source address */
-	WHERE(setsockopt, D, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* no mapped addresses */
-	WHERE(setsockopt, R, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)), /* how long the journal is waited for */
-	ANYHOW(shutdown, DR),     /* the end of one direction */
-	SOCKET(AF_INET, SOCK_STREAM, IPPROTO_TCP), /* upstream; not MPTCP, which is another protocol */
-	SOCKET(AF_INET6, SOCK_STREAM, IPPROTO_TCP), /* the same */
-	SOCKET(AF_INET, SOCK_STREAM, 0), /* DNS, for a long answer */
-	SOCKET(AF_INET6, SOCK_STREAM, 0), /* the same */
-	SOCKET(AF_INET, SOCK_DGRAM, 0), /* DNS; whether an address is our own */
-	SOCKET(AF_INET6, SOCK_DGRAM, 0), /* the same */
-	SOCKET(AF_UNIX, SOCK_DGRAM, 0), /* what an interface's index is asked on */
-	ANYHOW(wait4, DR),        /* the checkpassword program; --hex and its translators */
-	ANYHOW(write, DR),        /* pipes; standard error */
+	ANYHOW(setitimer, N),                /* the resolver's deadline */
+	WHERE(setsockopt, C, IS(1, SOL_SOCKET)), /* keepalive, pace, mark, device */
+	WHERE(setsockopt, C, IS(1, IPPROTO_TCP)), /* no delay, keepalive */
+	WHERE(setsockopt, C, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)), /* the source address */
+	WHERE(setsockopt, N, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* no mapped addresses */
+	WHERE(setsockopt, H | R, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)), /* how long the journal is waited for */
+	ANYHOW(shutdown, H | R),             /* the end of one direction */
+	SOCKET(C, AF_INET, SOCK_STREAM, IPPROTO_TCP), /* upstream; not MPTCP, which is another protocol */
+	SOCKET(C, AF_INET6, SOCK_STREAM, IPPROTO_TCP), /* the same */
+	SOCKET(N, AF_INET, SOCK_STREAM, 0), /* DNS, for a long answer */
+	SOCKET(N, AF_INET6, SOCK_STREAM, 0), /* the same */
+	SOCKET(N, AF_INET, SOCK_DGRAM, 0), /* DNS; whether an address is our own */
+	SOCKET(N, AF_INET6, SOCK_DGRAM, 0), /* the same */
+	SOCKET(N, AF_UNIX, SOCK_DGRAM, 0), /* what an interface's index is asked on */
+	ANYHOW(wait4, H | R),                /* the checkpassword program; --hex and its translators */
+	ANYHOW(write, H | R | L),            /* pipes; standard error */
 #ifdef __GLIBC__ /* What its resolver takes beside that. */
-	ANYHOW(futex, D),         /* its locks */
-	ANYHOW(getrandom, D),     /* the numbers of its queries */
-	WHERE(ioctl, D, IS(1, FIONREAD)), /* the size of an answer */
-	ANYHOW(lseek, D),         /* its files */
-	ANYHOW(newfstatat, D),    /* whether resolv.conf has changed */
-	WHERE(openat, D, HAS_NONE_OF(2, UNWANTED)), /* its files: guard/files.h */
-	WHERE(sendmmsg, D, HAS_NONE_OF(3, MSG_FASTOPEN)), /* A and AAAA at once */
-	WHERE(setsockopt, D, IS(1, IPPROTO_IP), IS(2, IP_RECVERR)), /* that nobody listens there */
-	WHERE(setsockopt, D, IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVERR)), /* the same */
-	ANYHOW(uname, D),         /* this host's name */
-	ANYHOW(writev, D),        /* a query over TCP */
+	ANYHOW(futex, N),                    /* its locks */
+	ANYHOW(getrandom, N),                /* the numbers of its queries */
+	WHERE(ioctl, N, IS(1, FIONREAD)), /* the size of an answer */
+	ANYHOW(lseek, N),                    /* its files */
+	ANYHOW(newfstatat, N),               /* whether resolv.conf has changed */
+	WHERE(openat, N, HAS_NONE_OF(2, UNWANTED)), /* its files: guard/files.h */
+	WHERE(sendmmsg, N, HAS_NONE_OF(3, MSG_FASTOPEN)), /* A and AAAA at once */
+	WHERE(setsockopt, N, IS(1, IPPROTO_IP), IS(2, IP_RECVERR)), /* that nobody listens there */
+	WHERE(setsockopt, N, IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVERR)), /* the same */
+	ANYHOW(uname, N),                    /* this host's name */
+	ANYHOW(writev, N),                   /* a query over TCP */
 #else /* And musl's. */
-	WHERE(fcntl, D, IS(1, F_SETFD)), /* what its open(3) does with O_CLOEXEC */
-	WHERE(mprotect, D, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3), where brk(2) fails */
-	ANYHOW(munmap, D),        /* free(3) */
+	WHERE(fcntl, N, IS(1, F_SETFD)), /* what its open(3) does with O_CLOEXEC */
+	WHERE(mprotect, N, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3), where brk(2) fails */
+	ANYHOW(munmap, N),                   /* free(3) */
 #ifdef SYS_open
-	WHERE(open, D, HAS_NONE_OF(1, UNWANTED)), /* its files: guard/files.h */
+	WHERE(open, N, HAS_NONE_OF(1, UNWANTED)), /* its files: guard/files.h */
 #else
-	WHERE(openat, D, HAS_NONE_OF(2, UNWANTED)), /* the same */
+	WHERE(openat, N, HAS_NONE_OF(2, UNWANTED)), /* the same */
 #endif
-	ANYHOW(recvmsg, D),       /* an answer, since 1.2.4 */
-	WHERE(sendmsg, D, HAS_NONE_OF(2, MSG_FASTOPEN)), /* a query over TCP, since 1.2.4 */
-	SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_UDP), /* RFC 6724: which source an address would have */
-	SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP), /* the same */
+	ANYHOW(recvmsg, N),                  /* an answer, since 1.2.4 */
+	WHERE(sendmsg, N, HAS_NONE_OF(2, MSG_FASTOPEN)), /* a query over TCP, since 1.2.4 */
+	SOCKET(N, AF_INET, SOCK_DGRAM, IPPROTO_UDP), /* RFC 6724: which source an address would have */
+	SOCKET(N, AF_INET6, SOCK_DGRAM, IPPROTO_UDP), /* the same */
 #endif
 #ifdef __SANITIZE_ADDRESS__ /* So does its own work, at siglongjmp(3) and at the end. */
 	WHERE(mmap, R, HAS_NONE_OF(2, PROT_EXEC)),
-	ANYHOW(munmap, DR),
-	ANYHOW(sigaltstack, DR),
+	ANYHOW(munmap, H | R | L),
+	ANYHOW(sigaltstack, H | R | L),
 #endif
 };
 /* clang-format on */
@@ -249,22 +258,22 @@ static int by_number(const void *a, const void *b)
 	return (*(const struct row *const *)a)->number - (*(const struct row *const *)b)->number;
 }
 
-int syscalls_limit(enum syscalls_stage stage, int checker_pid)
+int syscalls_limit(unsigned stages, int checker_pid)
 {
 	struct program p = {.len = 0};
 	/* An int in a register of 64 bits: musl extends its sign, the GNU C library leaves zeros. */
 	const struct row kill_checker[] = {
-		WHERE(kill, D, IS(0, -(int64_t)checker_pid), IS(1, SIGKILL)),
-		WHERE(kill, D, IS(0, (uint32_t)-checker_pid), IS(1, SIGKILL)),
+		WHERE(kill, H, IS(0, -(int64_t)checker_pid), IS(1, SIGKILL)),
+		WHERE(kill, H, IS(0, (uint32_t)-checker_pid), IS(1, SIGKILL)),
 	};
 
 	const struct row *rows[sizeof table / sizeof table[0] + 2];
 	size_t count = 0;
 
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-		if (table[i].stages & stage)
+		if (table[i].stages & stages)
 			rows[count++] = &table[i];
-	for (size_t i = 0; checker_pid > 0 && stage == SYSCALLS_DIALING && i < 2; i++)
+	for (size_t i = 0; checker_pid > 0 && i < 2; i++)
 		rows[count++] = &kill_checker[i];
 	qsort(rows, count, sizeof(const struct row *), by_number);
 	put_architecture(&p);

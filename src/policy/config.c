@@ -15,11 +15,12 @@ struct config config_default(void)
 	return (struct config){
 		.handshake_us = INT64_C(10) * 1000000,
 		.connect_us = INT64_C(10) * 1000000,
+		.bind_us = INT64_C(2) * 60 * 1000000,
 		.idle_us = INT64_C(2) * 3600 * 1000000,
 		.half_closed_us = INT64_C(5) * 60 * 1000000,
 		.lifetime_us = CONFIG_NEVER_US,
 		.user = "stdsocks",
-		.commands = CONFIG_CONNECT,
+		.commands = COMMAND_CONNECT,
 		.versions = CONFIG_VERSION_5,
 	};
 }
@@ -74,7 +75,7 @@ static bool parse_rate(const char *text, uint64_t *ret_rate)
 	return false;
 }
 
-/* timeout handshake|connect|idle|half-closed|lifetime DURATION */
+/* timeout handshake|connect|bind|idle|half-closed|lifetime DURATION */
 static bool timeout_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
 	const struct {
@@ -84,6 +85,7 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 	} timeouts[] = {
 		{"handshake", &c->handshake_us, false},
 		{"connect", &c->connect_us, false},
+		{"bind", &c->bind_us, false},
 		{"idle", &c->idle_us, true},
 		{"half-closed", &c->half_closed_us, true},
 		{"lifetime", &c->lifetime_us, true},
@@ -107,7 +109,7 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 				: "1ms to 365d, with the unit ms, s, m, h or d");
 	}
 	return words_mistake(problem, "no such timeout:", w->at[1],
-		"there are handshake, connect, idle, half-closed and lifetime");
+		"there are handshake, connect, bind, idle, half-closed and lifetime");
 }
 
 static bool source_device(struct config *c, const char *name, struct writer *problem)
@@ -256,18 +258,16 @@ static bool sandbox_keyword(struct config *c, const struct words *w, struct writ
 	return true;
 }
 
-/* command connect|resolve... */
+/* command connect|bind|udp|resolve... */
 static bool command_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
 	unsigned commands = 0;
+
 	for (size_t i = 1; i < w->count; i++) {
-		if (strcmp(w->at[i], "connect") == 0)
-			commands |= CONFIG_CONNECT;
-		else if (strcmp(w->at[i], "resolve") == 0)
-			commands |= CONFIG_RESOLVE;
-		else
-			return words_mistake(problem, "no such command:", w->at[i],
-				"there are connect and resolve, or both");
+		unsigned command = command_of_word(w->at[i]);
+		if (command == 0)
+			return words_mistake(problem, "no such command:", w->at[i], COMMAND_WORDS);
+		commands |= command;
 	}
 	if (commands == 0)
 		return words_mistake(problem, "command takes a command", NULL,

@@ -4,6 +4,7 @@
  * Does not know: files, sockets, the clock. */
 #pragma once
 
+#include "policy/command.h"
 #include "policy/words.h"
 #include "wire/addr.h"
 
@@ -28,9 +29,6 @@ enum config_auth { CONFIG_AUTH_NONE = 1, CONFIG_AUTH_PASSWORD = 2 };
 /* Which versions of the protocol are spoken: bits. */
 enum config_version { CONFIG_VERSION_4 = 1, CONFIG_VERSION_5 = 2 };
 
-/* Which commands are served: bits. */
-enum config_command { CONFIG_CONNECT = 1, CONFIG_RESOLVE = 2 };
-
 /* How "users" names a systemd credential instead of a file. */
 #define CONFIG_CREDENTIAL "credential:"
 
@@ -40,6 +38,7 @@ enum config_passwords { CONFIG_NO_PASSWORDS, CONFIG_USERS, CONFIG_CHECKPASSWORD 
 struct config {
 	int64_t handshake_us;   /* from the start until the reply has been sent */
 	int64_t connect_us;     /* for all addresses of the destination together */
+	int64_t bind_us;        /* for the peer's call, after the first reply to BIND */
 	int64_t idle_us;        /* with no byte moved while both directions are open */
 	int64_t half_closed_us; /* the same once one direction has ended */
 	int64_t lifetime_us;    /* of the relay, whatever moves */
@@ -54,7 +53,7 @@ struct config {
 
 	uint64_t rate_up, rate_down; /* bytes a second; 0: as fast as it goes */
 
-	unsigned commands; /* enum config_command */
+	unsigned commands; /* enum command, which are served */
 	unsigned versions; /* enum config_version */
 	unsigned auth;     /* enum config_auth; 0: as config_finish() decides */
 	enum config_passwords passwords;

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+#include "policy/command.h"
+#include "wire/socks5.h"
+
 #define RULE(where, what)                                                                          \
 	{                                                                                          \
 		.text = (what), .len = sizeof(what) - 1, .place = (where)                          \
@@ -132,6 +135,10 @@ void judge_put_remedy(struct writer *w, const struct rule_facts *facts)
 
 	writer_str(w, "allow from ");
 	put_from(w, facts);
+	if (facts->command != SOCKS5_CONNECT) {
+		writer_str(w, " command ");
+		writer_str(w, command_word(facts->command));
+	}
 	writer_str(w, " to ");
 	if (by_name) {
 		addr_put_host(w, &facts->asked);
@@ -145,6 +152,8 @@ void judge_put_remedy(struct writer *w, const struct rule_facts *facts)
 	}
 	if (!by_name && facts->reached.kind != ADDR_NONE)
 		put_insides(w, &facts->reached);
+	if (facts->asked.port == 0)
+		return; /* what needs none */
 	writer_str(w, " port ");
 	writer_decimal(w, facts->asked.port, 1);
 }

@@ -7,7 +7,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "wire/socks5.h"
+#include "policy/command.h"
 
 /* What one item of a list, such as 10.0.0.0/8, is for the facts. */
 enum item { ITEM_NO, ITEM_MAYBE, ITEM_YES, ITEM_WRONG };
@@ -162,13 +162,9 @@ static enum item match_user(const char *text, struct state *s)
 
 static enum item match_command(const char *text, struct state *s)
 {
-	uint8_t command = s->facts->command;
+	unsigned command = command_of_word(text);
 
-	if (strcmp(text, "connect") == 0)
-		return item_of(command == SOCKS5_CONNECT);
-	if (strcmp(text, "resolve") == 0)
-		return item_of(command == SOCKS5_RESOLVE || command == SOCKS5_RESOLVE_PTR);
-	return ITEM_WRONG;
+	return command == 0 ? ITEM_WRONG : item_of(command == command_of_number(s->facts->command));
 }
 
 static uint8_t lower(uint8_t c)
@@ -264,7 +260,7 @@ static const struct {
 		"an address, a prefix such as 10.0.0.0/8, loopback, private, "
 		"link-local, public, any, unix, unix:UID or stdio would do"},
 	[RULE_USER] = {match_user, "a user's name would do, or any for whoever has logged in"},
-	[RULE_COMMAND] = {match_command, "there are connect and resolve"},
+	[RULE_COMMAND] = {match_command, COMMAND_WORDS},
 	[RULE_TO] = {match_to,
 		"an address, a prefix such as 10.0.0.0/8, loopback, private, "
 		"link-local, public, any, a host name or .suffix would do"},

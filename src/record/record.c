@@ -154,6 +154,7 @@ void record_put_fields(struct writer *w, const struct record *r)
 		put_text(w, "STDSOCKS_COMMAND", socks5_command_text((uint8_t)r->command));
 	put_addr(w, "STDSOCKS_DST", "STDSOCKS_DST_PORT", &r->dst);
 	put_addr(w, "STDSOCKS_REACHED", "STDSOCKS_REACHED_PORT", &r->reached);
+	put_addr(w, "STDSOCKS_BOUND", "STDSOCKS_BOUND_PORT", &r->bound);
 	put_if_any(w, "STDSOCKS_REPLY", r->reply);
 	put_number(w, "STDSOCKS_BYTES_UP", r->up);
 	put_number(w, "STDSOCKS_BYTES_DOWN", r->down);

@@ -42,11 +42,12 @@ struct record {
 	const char
 		*userid; /* what a client of version 4 calls itself, whoever it is; NULL: nothing */
 	size_t userid_len;
-	int command;                              /* of RFC 1928 s4, or RECORD_NONE */
-	struct addr dst;                          /* as the client asked for it */
-	struct addr reached;                      /* the address connected to */
-	int reply;                                /* of RFC 1928 s6, or RECORD_NONE */
-	uint64_t up, down;                        /* bytes delivered to upstream; to the client */
+	int command;         /* of RFC 1928 s4, or RECORD_NONE */
+	struct addr dst;     /* as the client asked for it */
+	struct addr reached; /* the address connected to */
+	struct addr bound;   /* where others may come to, with BIND and UDP ASSOCIATE */
+	int reply;           /* of RFC 1928 s6, or RECORD_NONE */
+	uint64_t up, down;   /* bytes delivered to upstream; to the client */
 	int64_t resolve_us, connect_us, total_us; /* or RECORD_NONE */
 	enum record_who closed_by;
 	enum record_end end;

@@ -10,6 +10,7 @@
 
 #include "net/clock.h"
 #include "net/resolve.h"
+#include "policy/command.h"
 #include "stdsocks/options.h"
 #include "wire/large.h"
 #include "wire/socks5.h"
@@ -74,9 +75,13 @@ static bool parse_host(const char *text, struct rule_facts *facts)
 
 static bool parse_command(const char *text, struct rule_facts *facts)
 {
-	if (strcmp(text, "resolve") == 0)
-		facts->command = SOCKS5_RESOLVE;
-	return strcmp(text, "connect") == 0 || strcmp(text, "resolve") == 0;
+	static const uint8_t numbers[] = {
+		SOCKS5_CONNECT, SOCKS5_BIND, SOCKS5_UDP_ASSOCIATE, SOCKS5_RESOLVE};
+
+	for (size_t i = 0; i < sizeof numbers; i++)
+		if (command_of_number(numbers[i]) == command_of_word(text))
+			facts->command = numbers[i];
+	return command_of_word(text) != 0;
 }
 
 /* One clause of a question. */
@@ -120,7 +125,9 @@ static bool parse_question(const struct words_line *line, struct question *q)
 		if (i + 1 == q->words.count ||
 			!parse_clause(q->words.at[i], q->words.at[i + 1], &q->facts))
 			wrong = q->words.at[i];
-	bool lacks_port = q->facts.command == SOCKS5_CONNECT && q->facts.asked.port == 0;
+	bool takes_port =
+		q->facts.command == SOCKS5_CONNECT || q->facts.command == SOCKS5_UDP_ASSOCIATE;
+	bool lacks_port = takes_port && q->facts.asked.port == 0;
 	if (right && (wrong || q->facts.asked.kind == ADDR_NONE || lacks_port)) {
 		right = words_mistake(&problem,
 			wrong ? "not understood, with what follows it:"

@@ -30,7 +30,13 @@
 #include "net/peer.c"
 #include "net/relay.c"
 #include "net/wait.c"
+#include "stdsocks/destination.c"
+#include "stdsocks/request.c"
+#include "stdsocks/serve_connect.c"
+#include "stdsocks/serve_relay.c"
+#include "stdsocks/serve_resolve.c"
 #include "stdsocks/session.c"
+#include "stdsocks/talk.c"
 #undef send
 #define send(fd, bytes, len, flags) hear_status(fd, bytes, len)
 static ssize_t hear_status(int fd, const char *bytes, size_t len);
@@ -78,9 +84,13 @@ void trace_message(const char *who, enum socks5_message message, const uint8_t *
 	INVARIANT(!given.secret_counts || !has_secret(text, w.len));
 }
 
-int lock_enter(enum syscalls_stage stage, int checker_pid, const char **ret_part)
+int lock_tighten(unsigned stages, const char **ret_part)
 {
-	INVARIANT(stage == SYSCALLS_RELAYING && checker_pid == 0 && given.has_dialled);
+	if (stages != SYSCALLS_RELAYING) { /* more than one command is configured: this one's */
+		INVARIANT(!given.has_dialled && (stages & (stages - 1)) == 0);
+		return 0;
+	}
+	INVARIANT(given.has_dialled);
 	given.has_locked = true;
 	given.told_us = world.now_us;
 	*ret_part = "lock";
@@ -200,7 +210,7 @@ struct said {
 /* Whether the client asks for nothing but an answer. */
 static bool is_resolve(void)
 {
-	return given.settings.config.commands & CONFIG_RESOLVE &&
+	return given.settings.config.commands & COMMAND_RESOLVE &&
 		(given.facts.command == SOCKS5_RESOLVE ||
 			given.facts.command == SOCKS5_RESOLVE_PTR);
 }
@@ -477,7 +487,7 @@ static void take_settings(uint8_t who, uint8_t odd)
 	given.login = (struct login){
 		.settings = &given.settings, .system_user = given.client.uid >= 0 ? "www" : NULL};
 	given.facts.user = given.login.system_user;
-	c->commands |= who & 0x80 ? CONFIG_RESOLVE : 0;
+	c->commands |= who & 0x80 ? COMMAND_RESOLVE : 0;
 	given.is_own = odd & 1;
 	given.fails_to_lock = odd & 2;
 	c->sandbox_best_effort = odd & 4;

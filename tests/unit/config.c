@@ -290,11 +290,13 @@ static void may_do_without(void)
 static void reads_the_commands(void)
 {
 	struct config config = config_default();
-	CHECK_NUMBER(config.commands, CONFIG_CONNECT);
+	CHECK_NUMBER(config.commands, COMMAND_CONNECT);
 	CHECK(apply_text(&config, "command resolve"));
-	CHECK_NUMBER(config.commands, CONFIG_RESOLVE);
+	CHECK_NUMBER(config.commands, COMMAND_RESOLVE);
 	CHECK(apply_text(&config, "command resolve connect"));
-	CHECK_NUMBER(config.commands, CONFIG_RESOLVE | CONFIG_CONNECT);
+	CHECK_NUMBER(config.commands, COMMAND_RESOLVE | COMMAND_CONNECT);
+	CHECK(apply_text(&config, "command bind udp"));
+	CHECK_NUMBER(config.commands, COMMAND_BIND | COMMAND_UDP);
 	check_about = NULL;
 }
 
@@ -414,8 +416,8 @@ static void names_each_mistake(void)
 		{"checkpassword", "checkpassword takes a program's whole path; say"},
 		{"checkpassword true", "checkpassword takes a program's whole path"},
 		{"command", "command takes a command; say"},
-		{"command bind", "no such command: \"bind\""},
-		{"command connect bind", "no such command: \"bind\""},
+		{"command associate", "no such command: \"associate\""},
+		{"command connect resolv", "no such command: \"resolv\""},
 		{"version", "version takes a number; say"},
 		{"version 6", "no such version: \"6\""},
 		{"version 5 4a", "no such version: \"4a\""},

@@ -481,9 +481,9 @@ static int outcome(const struct attempt *attempt, enum syscalls_stage stage)
 	const char *part;
 	pid_t pid = fork();
 	if (pid == 0) {
-		if (lock_enter(SYSCALLS_DIALING, 0, &part) < 0)
+		if (lock_enter(SYSCALLS_CONNECT, 0, &part) < 0)
 			_exit(NOT_LOCKED);
-		if (stage == SYSCALLS_RELAYING && lock_enter(stage, 0, &part) < 0)
+		if (stage != SYSCALLS_CONNECT && lock_tighten(stage, &part) < 0)
 			_exit(NOT_LOCKED);
 		_exit(attempt->make() < 0 ? errno : 0);
 	}
@@ -503,7 +503,7 @@ static void forbids_what_it_says(void)
 {
 	for (size_t i = 0; i < COUNT(attempts); i++) {
 		check_about = attempts[i].what;
-		comes_to(outcome(&attempts[i], SYSCALLS_DIALING), attempts[i].dialing);
+		comes_to(outcome(&attempts[i], SYSCALLS_CONNECT), attempts[i].dialing);
 		comes_to(outcome(&attempts[i], SYSCALLS_RELAYING), attempts[i].relaying);
 	}
 	check_about = NULL;

@@ -205,6 +205,8 @@ static void command_holds_for_what_it_says(void)
 		struct rule_facts facts = facts_of("stdio", "8.8.8.8", NULL);
 		facts.command = (uint8_t)command;
 		answers("allow command connect", &facts, command == 1 ? RULE_YES : RULE_NO);
+		answers("allow command bind", &facts, command == 2 ? RULE_YES : RULE_NO);
+		answers("allow command udp", &facts, command == 3 ? RULE_YES : RULE_NO);
 		answers("allow command resolve", &facts,
 			command == 0xf0 || command == 0xf1 ? RULE_YES : RULE_NO);
 		answers("allow", &facts, RULE_YES);
@@ -558,7 +560,8 @@ static void names_a_mistake_of_form(void)
 	static const char *const rows[][2] = {
 		{"allow from", "nothing follows \"from\"; " FROM_WOULD},
 		{"allow user", "nothing follows \"user\"; " USER_WOULD},
-		{"allow command", "nothing follows \"command\"; there are connect and resolve"},
+		{"allow command",
+			"nothing follows \"command\"; there are connect, bind, udp and resolve"},
 		{"allow to", "nothing follows \"to\"; " TO_WOULD},
 		{"deny to any at", "nothing follows \"at\"; " AT_WOULD},
 		{"deny to any port", "nothing follows \"port\"; " PORT_WOULD},
@@ -620,7 +623,7 @@ static void names_each_item_that_is_wrong(void)
 		"unix:", "unix:-1", "unix:root", "unix:4294967296", "unix:1000 ", "Unix", "unixx",
 		"stdin", "a.example", ".example", "localhost", NULL};
 	static const char *const wrong_command[] = {
-		"", "Connect", "connec", "bind", "udp", "any", "1", NULL};
+		"", "Connect", "connec", "associate", "ud", "any", "1", NULL};
 	static const char *const wrong_to[] = {"", ".", "..", "a..b", ".a..b", "..a", "a..", "-.1",
 		"a b", "a.example:443", "a/b", "a.1", "1", "1.2.3.4.5", "unix:1", "@",
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL};
@@ -631,7 +634,7 @@ static void names_each_item_that_is_wrong(void)
 		"0x50", "80:90", "18446744073709551617", "1-18446744073709551617", NULL};
 	names_a_mistake_in_a_list("from", "any,stdio", FROM_WOULD, wrong_from);
 	names_a_mistake_in_a_list(
-		"command", "connect", "there are connect and resolve", wrong_command);
+		"command", "connect", "there are connect, bind, udp and resolve", wrong_command);
 	names_a_mistake_in_a_list("to", "any,a.example,10.0.0.1", TO_WOULD, wrong_to);
 	names_a_mistake_in_a_list("to any at", "any,10.0.0.1", AT_WOULD, wrong_at);
 	names_a_mistake_in_a_list("port", "1-65535,443", PORT_WOULD, wrong_port);

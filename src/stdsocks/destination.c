@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: ISC */
+/* Where a request may go: its name, the addresses of that, and what the rules say of them.
+ * Knows: that rules are asked before and after a lookup. Does not know: what is done there. */
+#include "stdsocks/destination.h"
+
+#include <errno.h>
+
+#include "net/clock.h"
+#include "net/dial.h"
+#include "net/sockaddr.h"
+#include "policy/special.h"
+#include "wire/large.h"
+
+bool destination_refuse_by(struct session *s, const struct judge_verdict *verdict)
+{
+	static char remedy_bytes[RECORD_REMEDY_MAX] LARGE;
+
+	s->record->rule = verdict->rule->place;
+	s->record->rule_line = verdict->rule->number;
+	s->record->remedy = writer_on(remedy_bytes, sizeof remedy_bytes);
+	judge_put_remedy(&s->record->remedy, &s->facts);
+	return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0, NULL);
+}
+
+/* Judges the request by all that is known before a lookup. A name that no address could make
+ * allowed is not looked up: nothing leaves this host for it. */
+static bool judge_request(struct session *s)
+{
+	s->facts.command = s->request.command;
+	s->facts.asked = s->request.dst;
+	if (s->request.dst.kind != ADDR_NAME)
+		return true; /* judged as the one address of its list */
+	struct judge_verdict verdict = judge(&s->input->settings->rules, &s->facts, NULL);
+	return verdict.allowed != RULE_NO || destination_refuse_by(s, &verdict);
+}
+
+/* Whether a connection there would come back here, and go on until nothing is left to connect with. */
+static bool is_loop(const struct session *s, const struct addr *to)
+{
+	const struct addr inside = special_inside(to, 0);
+	return to->port == s->input->client->local_port &&
+		(sockaddr_is_own(to) || sockaddr_is_own(&inside));
+}
+
+/* Judges the addresses of the list one by one, and keeps those that may be connected to, DIAL_MAX at the
+ * most. */
+static bool judge_addresses(struct session *s, struct resolve_list *list)
+{
+	struct judge_verdict verdict, denied = {0};
+	size_t kept = 0, last_denied = 0;
+
+	for (size_t i = 0; i < list->count && kept < DIAL_MAX; i++) {
+		s->facts.reached = list->addrs[i];
+		verdict = judge(&s->input->settings->rules, &s->facts, NULL);
+		if (verdict.allowed != RULE_YES) {
+			denied = verdict;
+			last_denied = i;
+		} else if (s->request.command != SOCKS5_CONNECT || !is_loop(s, &list->addrs[i])) {
+			list->addrs[kept++] = list->addrs[i];
+		}
+	}
+	list->count = kept;
+	if (kept > 0)
+		return true;
+	if (denied.rule) {
+		s->facts.reached = list->addrs[last_denied];
+		return destination_refuse_by(s, &denied);
+	}
+	return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0, "this server itself listens there");
+}
+
+bool destination_look_up(struct session *s, struct resolve_list *ret_list)
+{
+	const struct addr *dst = &s->request.dst;
+	int64_t start_us = clock_now_us();
+	enum resolve_status status = dst->kind == ADDR_NAME
+		? resolve_name(dst, s->deadline_us, ret_list)
+		: resolve_address(dst, s->deadline_us, ret_list);
+	s->record->resolve_us = clock_now_us() - start_us;
+	switch (status) {
+	case RESOLVE_DONE:
+		return true;
+	case RESOLVE_NO_NAME:
+	case RESOLVE_NO_ANSWER:
+		return talk_refuse(s, SOCKS5_HOST_UNREACHABLE, ret_list->error, ret_list->why);
+	case RESOLVE_FAILED:
+		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, ret_list->error, ret_list->why);
+	case RESOLVE_STOPPED:
+		break;
+	}
+	return talk_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+}
+
+/* The addresses of the destination. */
+static bool resolve(struct session *s, struct resolve_list *ret_list)
+{
+	if (s->request.dst.kind == ADDR_NAME)
+		return destination_look_up(s, ret_list);
+	ret_list->addrs[0] = s->request.dst;
+	ret_list->count = 1;
+	return true;
+}
+
+bool destination_locate(struct session *s, struct resolve_list *ret_list)
+{
+	return judge_request(s) && resolve(s, ret_list) && judge_addresses(s, ret_list);
+}
+
+enum socks5_reply destination_reply_for(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+	case ECONNRESET:  /* it was accepted, and reset before we looked */
+	case ENOPROTOOPT: /* RFC 1812 s5.2.7.1: protocol unreachable */
+		return SOCKS5_CONNECTION_REFUSED;
+	case ENETUNREACH:
+	case ENONET: /* the same: source host isolated */
+		return SOCKS5_NETWORK_UNREACHABLE;
+	case EHOSTUNREACH:
+	case EHOSTDOWN: /* the same: destination host unknown */
+	case ETIMEDOUT:
+		return SOCKS5_HOST_UNREACHABLE;
+	case EACCES:
+	case EPERM:
+		return SOCKS5_NOT_ALLOWED;
+	default:
+		return SOCKS5_GENERAL_FAILURE;
+	}
+}

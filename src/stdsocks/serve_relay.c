@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+/* The bytes of a connection that is there, from the last lock to the record.
+ * Knows: the relay, and what is told of it meanwhile. Does not know: who has called whom. */
+#include <errno.h>
+
+#include "guard/lock.h"
+#include "net/clock.h"
+#include "net/relay.h"
+#include "stdsocks/serve.h"
+
+/* Down to moving bytes; or both sides are reset, for the client has its reply. */
+static bool tighten(struct session *s)
+{
+	const char *part;
+	int error = lock_tighten(SYSCALLS_RELAYING, &part);
+
+	if (error == 0 || s->config->sandbox_best_effort)
+		return true;
+	s->record->why = talk_no_stage(part);
+	peer_reset(&s->client);
+	peer_reset(&s->upstream);
+	return talk_end(s, RECORD_FAILED, RECORD_STDSOCKS, -error);
+}
+
+/* What can be told of the connection so far. */
+static void note_moved(struct session *s, const struct relay *r, int64_t now_us)
+{
+	s->record->up = r->up.delivered;
+	s->record->down = r->down.delivered;
+	s->record->total_us = now_us - s->input->start_us;
+}
+
+/* The relay to its end; from time to time a line says how it goes. */
+static enum relay_end relay_and_tell(struct session *s, struct relay *r)
+{
+	enum relay_end how;
+
+	if (status_begin(s->input->status, r->moved_us - s->input->start_us))
+		r->tick_us = r->moved_us + STATUS_PAUSE_US;
+	while ((how = relay_run(r)) == RELAY_TICK) {
+		int64_t now_us = clock_now_us();
+		note_moved(s, r, now_us);
+		r->tick_waits = status_say(s->input->status, s->record);
+		r->tick_us = now_us + STATUS_PAUSE_US;
+	}
+	note_moved(s, r, clock_now_us());
+	return how;
+}
+
+static void end_of_relay(struct session *s, const struct relay *r, enum relay_end how)
+{
+	static const enum record_end ends[] = {
+		[RELAY_CLOSED] = RECORD_CLOSED,
+		[RELAY_BROKEN] = RECORD_RESET,
+		[RELAY_IDLE] = RECORD_IDLE_TIMEOUT,
+		[RELAY_HALF_CLOSED] = RECORD_HALF_CLOSED_TIMEOUT,
+		[RELAY_LIFETIME] = RECORD_LIFETIME,
+		[RELAY_STOPPED] = RECORD_TERMINATED,
+		[RELAY_FAILED] = RECORD_FAILED,
+	};
+	const struct peer *who = how == RELAY_CLOSED || how == RELAY_BROKEN ? r->first : NULL;
+	int error = (how == RELAY_BROKEN || how == RELAY_FAILED) && r->first ? r->first->error : 0;
+
+	talk_end(s, error == ETIMEDOUT ? RECORD_VANISHED : ends[how],
+		!who                        ? RECORD_STDSOCKS
+			: who == &s->client ? RECORD_CLIENT
+					    : RECORD_UPSTREAM,
+		error);
+}
+
+void serve_relay(struct session *s)
+{
+	peer_keep(&s->client);
+	peer_keep(&s->upstream);
+	peer_pace(&s->upstream, s->config->rate_up);
+	peer_pace(&s->client, s->config->rate_down);
+	if (!tighten(s))
+		return;
+
+	int64_t start_us = clock_now_us();
+	struct relay r = {
+		.up = {.from = &s->client, .to = &s->upstream, .buffer = s->up},
+		.down = {.from = &s->upstream, .to = &s->client, .buffer = s->down},
+		.idle_us = s->config->idle_us,
+		.half_closed_us = s->config->half_closed_us,
+		.lifetime_deadline_us = clock_after(start_us, s->config->lifetime_us),
+		.moved_us = start_us,
+		.tick_us = INT64_MAX,
+	};
+	end_of_relay(s, &r, relay_and_tell(s, &r));
+}
