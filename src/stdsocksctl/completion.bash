@@ -20,7 +20,7 @@ _stdsocksctl_after() {
     --end) echo closed reset vanished idle-timeout half-closed-timeout lifetime terminated refused not-socks5 no-method login-failed client-gone handshake-timeout failed ;;
     from) echo any loopback private link-local public unix stdio ;;
     to | at) echo any loopback private link-local public ;;
-    command) echo connect resolve ;;
+    command) echo connect bind udp resolve ;;
     user) echo any ;;
     esac
 }

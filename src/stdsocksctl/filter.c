@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "policy/command.h"
 #include "policy/rule.h"
 #include "wire/hex.h"
 #include "wire/socks5.h"
@@ -137,11 +138,22 @@ static const char *without_blanks(const char *text, char shown[static WORDS_LINE
 	return w.full ? "" : shown;
 }
 
+/* The number of the command that a record names; 0 where there is none. */
+static uint8_t command_of(const char *name)
+{
+	for (unsigned number = 1; name && number <= UINT8_MAX; number++)
+		if (command_of_number((uint8_t)number) != 0 &&
+			strcmp(socks5_command_text((uint8_t)number), name) == 0)
+			return (uint8_t)number;
+	return 0;
+}
+
 static struct rule_facts facts_of(const struct filter_parties *who)
 {
 	struct rule_facts facts = {.client_kind = RULE_CLIENT_OTHER,
 		.uid = who->uid ? (int64_t)*who->uid : -1,
 		.user = who->user,
+		.command = command_of(who->command),
 		.asked = addr_of_text(who->dst, who->port),
 		.reached = addr_of_text(who->reached, who->port)};
 
@@ -152,8 +164,6 @@ static struct rule_facts facts_of(const struct filter_parties *who)
 		facts.client_kind = RULE_CLIENT_UNIX;
 	else if (who->client && strcmp(who->client, "stdio") == 0)
 		facts.client_kind = RULE_CLIENT_STDIO;
-	if (who->command && strcmp(who->command, "CONNECT") == 0)
-		facts.command = SOCKS5_CONNECT;
 	if (facts.reached.kind == ADDR_NONE && facts.asked.kind != ADDR_NAME)
 		facts.reached = facts.asked;
 	if (facts.reached.kind != ADDR_NONE)

@@ -11,7 +11,7 @@
 struct filter_parties {
 	const char *client; /* an address without its port, "unix", "stdio", "other" or "unknown" */
 	const char *user;
-	const char *command; /* "CONNECT" */
+	const char *command; /* "CONNECT", "UDP ASSOCIATE", ... */
 	const char *dst;     /* a name or an address, without its port */
 	const char *reached; /* an address */
 	unsigned port;       /* of dst; 0: not known */

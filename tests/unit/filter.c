@@ -137,6 +137,29 @@ static void values(void)
 	}
 }
 
+/* A record's command, by the word that a rule has for it. */
+static void commands(void)
+{
+	static const struct {
+		const char *filter, *command;
+		bool passes;
+	} rows[] = {{"command connect", "CONNECT", true}, {"command connect", "BIND", false},
+		{"command bind", "BIND", true}, {"command udp", "UDP ASSOCIATE", true},
+		{"command udp", "BIND", false}, {"command resolve", "RESOLVE", true},
+		{"command resolve", "RESOLVE_PTR", true}, {"command resolve", "CONNECT", false},
+		{"command bind,udp", "UDP ASSOCIATE", true},
+		{"command connect", "unassigned", false}, {"command connect", "connect", false}};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct filter f = {0};
+		check_about = rows[i].filter;
+		CHECK(filter_add(&f, rows[i].filter, NULL));
+		CHECK(filter_check(&f, NULL));
+		const struct filter_parties who = {.command = rows[i].command};
+		CHECK_NUMBER(filter_passes(&f, &who), rows[i].passes);
+	}
+}
+
 /* "any" is also what is not known, and no other item is. */
 static void unknown(void)
 {
@@ -163,5 +186,6 @@ int main(void)
 	nothing();
 	values();
 	unknown();
+	commands();
 	return check_end();
 }
