@@ -3,6 +3,7 @@
 # Real clients to real servers, through the handler under launch.
 
 load helper
+load tools/clients
 
 GB=1000000000
 ZERO=00000000000000000000000000000000
@@ -11,58 +12,6 @@ GB_DIGEST=e61756bbcbfe5f6f70ffcdf933e41ef55db7ba2923ab85feeb50eef860520f9f # of 
 setup() {
     launch
     read -r PROXY_HOST PROXY_PORT <<<"$PROXY"
-}
-
-# nginx serves $BATS_TEST_TMPDIR/www on $NGINX, on both loopback addresses, and $LISTENS elsewhere.
-serve_files() {
-    need nginx
-    NGINX=$(free_port)
-    mkdir -p "$BATS_TEST_TMPDIR/www"
-    cat >"$BATS_TEST_TMPDIR/nginx.conf" <<CONF
-daemon off;
-master_process off;
-pid $BATS_TEST_TMPDIR/nginx.pid;
-error_log stderr;
-events {}
-http {
-    log_format line '\$server_protocol \$status \$request_uri \$http_host';
-    access_log $(log access) line;
-    types { text/html html; application/javascript js; image/svg+xml svg; }
-    client_body_temp_path $BATS_TEST_TMPDIR/body;
-    proxy_temp_path $BATS_TEST_TMPDIR/proxy;
-    fastcgi_temp_path $BATS_TEST_TMPDIR/fastcgi;
-    uwsgi_temp_path $BATS_TEST_TMPDIR/uwsgi;
-    scgi_temp_path $BATS_TEST_TMPDIR/scgi;
-    server {
-        listen 127.0.0.1:$NGINX $1;
-        listen [::1]:$NGINX $1;
-        root $BATS_TEST_TMPDIR/www;
-        ${2:-}
-    }
-}
-CONF
-    : >"$(log access)"
-    start nginx nginx -c "$BATS_TEST_TMPDIR/nginx.conf" -p "$BATS_TEST_TMPDIR" -e stderr
-    wait_listening "$NGINX"
-}
-
-# asked REGEX - the only destination in all records so far, as the handler understood it.
-asked() {
-    ended
-    [[ $(sed -nE 's/^STDSOCKS_DST=//p' "$LOG" | sort -u) == "$1" ]]
-}
-
-# served METHOD BYTES DIGEST - web.py says so.
-served() {
-    wait_line "$(log web)" "^$1 bytes=$2 sha256=$3\$"
-}
-
-# logged COUNT REGEX - nginx has so many such lines in its access log.
-logged() {
-    counted() {
-        (($(grep -cE -- "$2" "$(log access)") == $1))
-    }
-    eventually counted "$@"
 }
 
 fetch() {
@@ -159,21 +108,6 @@ question_through() {
     question_through nc.openbsd -N -X 5 -x "$PROXY_HOST:$PROXY_PORT"
 }
 
-@test "clients: proxychains4 takes an unknowing curl to a name" {
-    need proxychains4 curl
-    web
-    cat >"$BATS_TEST_TMPDIR/proxychains.conf" <<CONF
-strict_chain
-proxy_dns
-[ProxyList]
-socks5 $PROXY
-CONF
-    digest=$(proxychains4 -q -f "$BATS_TEST_TMPDIR/proxychains.conf" \
-        curl -sS --max-time 20 "http://localhost:$WEB/100000" | sha256sum)
-    served GET 100000 "${digest%% *}"
-    ended
-}
-
 @test "clients: git clones over HTTP from a name" {
     need git
     serve_files ''
@@ -186,29 +120,5 @@ CONF
     git -c http.proxy="socks5h://$PROXY_HOST:$PROXY_PORT" clone -q "http://localhost:$NGINX/repository/.git" "$BATS_TEST_TMPDIR/clone"
     git -C "$BATS_TEST_TMPDIR/clone" fsck --strict
     cmp "$repository/file" "$BATS_TEST_TMPDIR/clone/file"
-    asked localhost
-}
-
-# Fifty parts, half of them images and half scripts; each that arrives counts in the title. Chromium's
-# own errands pass the proxy by, to names that do not resolve.
-@test "clients: headless Chromium loads a page with fifty parts" {
-    need chromium
-    serve_files ''
-    {
-        echo '<!doctype html><title>0</title><script>loaded = 0; function arrived() { document.title = ++loaded }</script>'
-        for part in {1..25}; do
-            echo "<img src=$part.svg onload=arrived()><script src=$part.js onload=arrived()></script>"
-            echo '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>' >"$BATS_TEST_TMPDIR/www/$part.svg"
-            echo "/* $part */" >"$BATS_TEST_TMPDIR/www/$part.js"
-        done
-    } >"$BATS_TEST_TMPDIR/www/index.html"
-    page=$(chromium --headless --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage \
-        --no-first-run --disable-background-networking --disable-component-update --disable-sync \
-        --user-data-dir="$BATS_TEST_TMPDIR/profile" \
-        --proxy-server="socks5://$PROXY_HOST:$PROXY_PORT" --proxy-bypass-list='<-loopback>;*.com' \
-        --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1' \
-        --dump-dom "http://localhost:$NGINX/index.html" 2>>"$(log chromium)")
-    [[ $page == *'<title>50</title>'* ]]
-    logged 50 '^HTTP/1.1 200 /[0-9]+\.(js|svg) '
     asked localhost
 }
