@@ -10,7 +10,7 @@ setup() {
     read -r PROXY_HOST PROXY_PORT <<<"$PROXY"
 }
 
-@test "clients: proxychains4 takes an unknowing curl to a name" {
+@test "clients: proxychains4: 5 connect: takes an unknowing curl to a name" {
     need proxychains4 curl
     web
     cat >"$BATS_TEST_TMPDIR/proxychains.conf" <<CONF
@@ -27,7 +27,7 @@ CONF
 
 # Fifty parts, half of them images and half scripts; each that arrives counts in the title. Chromium's
 # own errands pass the proxy by, to names that do not resolve.
-@test "clients: headless Chromium loads a page with fifty parts" {
+@test "clients: chromium: 5 connect: a page with fifty parts, without a window" {
     need chromium
     serve_files ''
     {

@@ -18,7 +18,7 @@ fetch() {
     curl -sS --max-time 60 "$@"
 }
 
-@test "clients: curl --socks5 fetches from an IPv4 literal" {
+@test "clients: curl: 5 connect: from an IPv4 literal" {
     need curl
     web
     digest=$(fetch --socks5 "$PROXY_HOST:$PROXY_PORT" "http://127.0.0.1:$WEB/100000" | sha256sum)
@@ -26,7 +26,7 @@ fetch() {
     asked 127.0.0.1
 }
 
-@test "clients: curl --socks5 fetches from an IPv6 literal" {
+@test "clients: curl: 5 connect: from an IPv6 literal" {
     need curl
     web ::1
     digest=$(fetch --socks5 "$PROXY_HOST:$PROXY_PORT" "http://[::1]:$WEB/100000" | sha256sum)
@@ -34,7 +34,7 @@ fetch() {
     asked ::1
 }
 
-@test "clients: curl --socks5-hostname fetches from a name" {
+@test "clients: curl: 5 connect: from a name" {
     need curl
     web
     digest=$(fetch --socks5-hostname "$PROXY_HOST:$PROXY_PORT" "http://localhost:$WEB/100000" | sha256sum)
@@ -42,7 +42,7 @@ fetch() {
     asked localhost
 }
 
-@test "clients: curl fetches over HTTP/2 without TLS" {
+@test "clients: curl: 5 connect: HTTP/2 without TLS" {
     need curl
     serve_files http2
     head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/www/file"
@@ -52,7 +52,7 @@ fetch() {
     asked 127.0.0.1
 }
 
-@test "clients: curl fetches three files over one HTTP/2 connection with TLS, from a name" {
+@test "clients: curl: 5 connect: three files over one HTTP/2 connection with TLS, from a name" {
     need curl openssl
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
         -addext subjectAltName=DNS:localhost \
@@ -68,7 +68,7 @@ fetch() {
     asked localhost
 }
 
-@test "clients: curl downloads 1 GB unchanged" {
+@test "clients: curl: 5 connect: 1 GB down" {
     need curl openssl
     web
     digest=$(fetch --socks5 "$PROXY_HOST:$PROXY_PORT" "http://127.0.0.1:$WEB/$GB" | openssl dgst -sha256 -r)
@@ -77,7 +77,7 @@ fetch() {
     (($(sed -n 's/^STDSOCKS_BYTES_DOWN=//p' "$LOG") > GB))
 }
 
-@test "clients: curl uploads 1 GB unchanged" {
+@test "clients: curl: 5 connect: 1 GB up" {
     need curl openssl
     web
     # A stream cipher's output is as good as random, quickly made, and always the same.
@@ -98,17 +98,17 @@ question_through() {
     ended DST=127.0.0.1 DST_PORT="$UPSTREAM" CLOSED_BY=client END=closed
 }
 
-@test "clients: ncat half-closes and gets the answer" {
+@test "clients: ncat: 5 connect: half-closes and gets the answer" {
     need ncat
     question_through ncat --proxy-type socks5 --proxy "$PROXY_HOST:$PROXY_PORT"
 }
 
-@test "clients: OpenBSD's nc half-closes and gets the answer" {
+@test "clients: nc (netcat-openbsd): 5 connect: half-closes and gets the answer" {
     need nc.openbsd
     question_through nc.openbsd -N -X 5 -x "$PROXY_HOST:$PROXY_PORT"
 }
 
-@test "clients: git clones over HTTP from a name" {
+@test "clients: git: 5 connect: a clone over HTTP, from a name" {
     need git
     serve_files ''
     repository=$BATS_TEST_TMPDIR/www/repository
