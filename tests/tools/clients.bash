@@ -48,6 +48,7 @@ served() {
 
 # logged COUNT REGEX - nginx has so many such lines in its access log.
 logged() {
+    # shellcheck disable=SC2317 # eventually calls it
     counted() {
         (($(grep -cE -- "$2" "$(log access)") == $1))
     }
