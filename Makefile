@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-# stdsocks. The targets: all run check fuzz lint bench bench-plot install uninstall clean, and, as
+# stdsocks. The targets: all run check clients fuzz lint bench bench-plot install uninstall clean, and, as
 # root, bench-systemd, and deps and check-deps, which install what building and testing take on Debian.
 
 VERSION = 0.1.0
@@ -118,9 +118,15 @@ run:
 check-deps:
 	tests/deps
 
+tested_with = STDSOCKS=$(BUILD)/stdsocks CHECKPASSWORD=$(BUILD)/stdsocks-checkpassword STDSOCKSCTL=$(BUILD)/stdsocksctl \
+	UNITS=$(BUILD)/unit REPLAYS=$(BUILD)/replay
+
 check: all $(units) $(replays) build/tests/launch build/tests/bench/count
-	STDSOCKS=$(BUILD)/stdsocks CHECKPASSWORD=$(BUILD)/stdsocks-checkpassword STDSOCKSCTL=$(BUILD)/stdsocksctl UNITS=$(BUILD)/unit REPLAYS=$(BUILD)/replay \
-		bats $(BATSFLAGS) tests
+	$(tested_with) bats $(BATSFLAGS) tests
+
+# Writes the README's table of clients.
+clients: all build/tests/launch
+	$(tested_with) bats --formatter tap tests/clients.bats $(wildcard tests/clients-*.bats) | tests/clients-table README.md
 
 lint: all
 	tests/lint $(BUILD)
@@ -267,4 +273,4 @@ endef
 
 -include $(objects:.o=.d) $(ctl_objects:.o=.d) $(wildcard $(BUILD)/obj/stdsocksctl/*.d)
 .SECONDARY: $(kernel_headers)
-.PHONY: all always bench bench-plot bench-systemd check check-deps clean deps fuzz install lint run uninstall
+.PHONY: all always bench bench-plot bench-systemd check check-deps clean clients deps fuzz install lint run uninstall

@@ -102,13 +102,3 @@ check(ask(b"four.test", "-o", "timeout handshake 300ms", "-o", "allow to any", E
 check(ask("10.1.2.3", "-o", "timeout handshake 300ms", "-o", "allow to any", command=RESOLVE_PTR, END="refused"), 4)
 PY
 }
-
-@test "resolve: tor-resolve finds name and address, by version 4A and by version 5" {
-    need tor-resolve
-    HANDLER+=(-o 'command connect resolve' -o 'version 4 5')
-    launch
-    local address=${PROXY/ /:}
-    [[ $(timeout 20 tor-resolve -5 localhost "$address") =~ ^(127.0.0.1|::1)$ ]]
-    [[ $(timeout 20 tor-resolve -4 localhost "$address") == 127.0.0.1 ]]
-    [[ $(timeout 20 tor-resolve -x 127.0.0.1 "$address") == localhost ]]
-}

@@ -58,6 +58,12 @@ def echo(connection):
         connection.sock.sendall(piece)
 
 
+def echo_then_answer(connection):
+    """send back whatever comes, and after EOF count and digest"""
+    echo(connection)
+    connection.sock.sendall(connection.report().encode() + b"\n")
+
+
 def sink(connection):
     """read until EOF, then close"""
     connection.read_all()
@@ -131,7 +137,7 @@ def urgent(connection):
 BEHAVIOURS = {
     function.__name__.replace("_", "-"): function
     for function in (
-        echo, sink, source, answer_after_eof, close_at_once, reset_at_once, data_then_reset,
+        echo, echo_then_answer, sink, source, answer_after_eof, close_at_once, reset_at_once, data_then_reset,
         half_close_then_read, flood, never_read, never_answer, urgent,
     )
 }
