@@ -14,20 +14,6 @@ setup() {
     serve -o 'version 4 5' -o 'command connect resolve'
 }
 
-# serve [OPTION]... - the handler, with these options more, at $PROXY_HOST and $PROXY_PORT.
-serve() {
-    HANDLER+=("$@")
-    launch
-    read -r PROXY_HOST PROXY_PORT <<<"$PROXY"
-    export PROXY_HOST PROXY_PORT
-}
-
-# config NAME <TEXT - a file for a client; $CONFIG is its path.
-config() {
-    CONFIG=$BATS_TEST_TMPDIR/$1
-    cat >"$CONFIG"
-}
-
 # carries VERSION HOST DESTINATION COMMAND... - COMMAND takes an unknowing curl and an unknowing nc to HOST, which the
 # handler is asked for as DESTINATION: 300 KB come, go, and do both at a time.
 carries() {

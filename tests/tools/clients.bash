@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: ISC
-# What the suites of real clients share: servers, what they and the records were told, and a machine with
+# What the suites of real clients share: the handler, servers, what they and the records were told, and a machine with
 # addresses that no client takes for its own.
 
 SERVER=10.9.8.7
@@ -54,6 +54,20 @@ machine() {
     # shellcheck disable=SC2034 # start reads it
     WITHIN=(nsenter --net --mount --target "${RUNNING[machine]}")
     CLIENT=(nsenter --net --target "${RUNNING[machine]}")
+}
+
+# serve [OPTION]... - the handler, with these options more, at $PROXY_HOST and $PROXY_PORT.
+serve() {
+    HANDLER+=("$@")
+    launch
+    read -r PROXY_HOST PROXY_PORT <<<"$PROXY"
+    export PROXY_HOST PROXY_PORT
+}
+
+# config NAME <TEXT - a file for a client; $CONFIG is its path.
+config() {
+    CONFIG=$BATS_TEST_TMPDIR/$1
+    cat >"$CONFIG"
 }
 
 # asked REGEX - the only destination in all records so far, as the handler understood it.
