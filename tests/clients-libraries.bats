@@ -46,7 +46,7 @@ CONF
     carries 4 "$SERVER" "$SERVER" proxychains4 -q -f "$CONFIG"
 }
 
-@test "clients: proxychains4: 4A connect: an unknowing curl and nc, to a name, 300 KB each way" {
+@test "clients: proxychains4: 4a connect: an unknowing curl and nc, to a name, 300 KB each way" {
     proxychains socks4
     carries 4 web.test web.test proxychains4 -q -f "$CONFIG"
 }
@@ -83,14 +83,14 @@ CONF
     export TORSOCKS_CONF_FILE=$CONFIG
 }
 
-@test "clients: torsocks: 5 connect and resolve: an unknowing curl and nc, to a name, 300 KB each way" {
+@test "clients: torsocks: 5 connect: an unknowing curl and nc, to a name, 300 KB each way" {
     torsocks_conf
     # The name is asked for by itself, and the connection by the address that was told.
     carries 5 web.test "$SERVER" torsocks
     (($(grep -cx STDSOCKS_COMMAND=RESOLVE "$LOG") == 3))
 }
 
-@test "clients: torsocks: 5 resolve and resolve_ptr: an unknowing python finds an address and a name" {
+@test "clients: torsocks: 5 resolve: an unknowing python finds an address and a name" {
     need torsocks
     torsocks_conf
     [[ $("${CLIENT[@]}" torsocks "$PYTHON" -c "from socket import *
@@ -116,17 +116,17 @@ CONF
 }
 
 # Of version 4 it knows no names.
-@test "clients: socksify: 4 connect: an unknowing curl and nc, 300 KB each way" {
+@test "clients: socksify (dante-client): 4 connect: an unknowing curl and nc, 300 KB each way" {
     socks_conf socks_v4
     carries 4 "$SERVER" "$SERVER" socksify
 }
 
-@test "clients: socksify: 5 connect: an unknowing curl and nc, to a name, 300 KB each way" {
+@test "clients: socksify (dante-client): 5 connect: an unknowing curl and nc, to a name, 300 KB each way" {
     socks_conf socks_v5 "resolveprotocol: fake"
     carries 5 web.test web.test socksify
 }
 
-@test "clients: socksify: 5 connect: without a configuration, the proxy from the environment" {
+@test "clients: socksify (dante-client): 5 connect: without a configuration, the proxy from the environment" {
     export SOCKS_CONF=/dev/null SOCKS5_SERVER=$PROXY_HOST:$PROXY_PORT
     carries 5 "$SERVER" "$SERVER" socksify
 }
@@ -168,7 +168,7 @@ PY
     pysocks 4 "$SERVER" "$SERVER" SOCKS4 False
 }
 
-@test "clients: python3-socks: 4A connect: to a name, 300 KB each way" {
+@test "clients: python3-socks: 4a connect: to a name, 300 KB each way" {
     pysocks 4 web.test web.test SOCKS4 True
 }
 
@@ -247,7 +247,7 @@ PY
     python_socks_sync 4 "$SERVER"
 }
 
-@test "clients: python3-python-socks: 4A connect: with asyncio, to a name, 300 KB each way" {
+@test "clients: python3-python-socks: 4a connect: with asyncio, to a name, 300 KB each way" {
     python_socks_async 4 web.test
 }
 
@@ -273,15 +273,15 @@ SocksClient.createConnection({
 JS
 }
 
-@test "clients: npm socks: 4 connect: 300 KB each way" {
+@test "clients: socks (npm socks): 4 connect: 300 KB each way" {
     npm_socks 4 "$SERVER"
 }
 
-@test "clients: npm socks: 4A connect: to a name, 300 KB each way" {
+@test "clients: socks (npm socks): 4a connect: to a name, 300 KB each way" {
     npm_socks 4 web.test
 }
 
-@test "clients: npm socks: 5 connect: to a name, 300 KB each way" {
+@test "clients: socks (npm socks): 5 connect: to a name, 300 KB each way" {
     npm_socks 5 web.test
 }
 
@@ -300,11 +300,11 @@ JS
     spoke "$2" web.test 1
 }
 
-@test "clients: npm socks-proxy-agent: 4A connect: http.get of 300 KB from a name" {
+@test "clients: socks-proxy-agent (npm socks-proxy-agent): 4a connect: http.get of 300 KB from a name" {
     agent socks4a 4
 }
 
-@test "clients: npm socks-proxy-agent: 5 connect: http.get of 300 KB from a name" {
+@test "clients: socks-proxy-agent (npm socks-proxy-agent): 5 connect: http.get of 300 KB from a name" {
     agent socks5h 5
 }
 

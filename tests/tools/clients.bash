@@ -81,12 +81,12 @@ served() {
     wait_line "$(log web)" "^$1 bytes=$2 sha256=$3\$"
 }
 
-counted() {
-    (($(grep -cE -- "$2" "$(log access)") == $1))
-}
-
 # logged COUNT REGEX - nginx has so many such lines in its access log.
 logged() {
+    # shellcheck disable=SC2317 # eventually calls it
+    counted() {
+        (($(grep -cE -- "$2" "$(log access)") == $1))
+    }
     eventually counted "$@"
 }
 
