@@ -30,6 +30,7 @@ HANDLER=("$STDSOCKS" --trace -o "allow to any")
 }
 
 declare -gA RUNNING=() # -g: bats loads this file in a function
+declare -ga WITHIN=()  # what start puts before a command: where it is to run
 
 fail() {
     printf '%s\n' "$*" >&2
@@ -59,7 +60,7 @@ start() {
     shift
     stop "$name"
     : >"$(log "$name")"
-    STDSOCKS_TEST=$BATS_TEST_TMPDIR setsid "$@" </dev/null >>"$(log "$name")" 2>&1 3>&- &
+    STDSOCKS_TEST=$BATS_TEST_TMPDIR setsid "${WITHIN[@]}" "$@" </dev/null >>"$(log "$name")" 2>&1 3>&- &
     RUNNING[$name]=$!
 }
 
@@ -93,7 +94,7 @@ wait_line() {
 
 # wait_listening PORT - until something listens on this TCP port; seen without connecting to it.
 wait_listening() {
-    eventually grep -qsE "$(printf ':%04X [0-9A-F]+:0000 0A ' "$1")" /proc/net/tcp /proc/net/tcp6
+    eventually "${WITHIN[@]}" grep -qsE "$(printf ':%04X [0-9A-F]+:0000 0A ' "$1")" /proc/net/tcp /proc/net/tcp6
 }
 
 # wait_path PATH - until something listens on this AF_UNIX socket.

@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: ISC
-# What the suites of real clients share: a web server, and what it and the records were told.
+# What the suites of real clients share: the handler, servers, what they and the records were told, and a machine with
+# addresses that no client takes for its own.
+
+SERVER=10.9.8.7
 
 # nginx serves $BATS_TEST_TMPDIR/www on $NGINX, on both loopback addresses, and $LISTENS elsewhere.
 serve_files() {
@@ -35,6 +38,38 @@ CONF
     wait_listening "$NGINX"
 }
 
+# machine - from here on what is started runs in a network of the test's own that leads nowhere, and so does
+# "${CLIENT[@]}" COMMAND. $SERVER is there, and is no interface's: to those many clients go directly. Its name,
+# web.test, is known to what is started, the handler, and to no client.
+machine() {
+    need_world
+    printf '127.0.0.1 localhost\n%s web.test\n' "$SERVER" >"$BATS_TEST_TMPDIR/hosts"
+    start machine unshare --net --mount sh -ec "
+        ip link set lo up
+        ip route add local $SERVER dev lo src 127.0.0.1
+        mount --bind '$BATS_TEST_TMPDIR/hosts' /etc/hosts
+        echo ready
+        exec sleep 120"
+    wait_line "$(log machine)" '^ready$'
+    # shellcheck disable=SC2034 # start reads it
+    WITHIN=(nsenter --net --mount --target "${RUNNING[machine]}")
+    CLIENT=(nsenter --net --target "${RUNNING[machine]}")
+}
+
+# serve [OPTION]... - the handler, with these options more, at $PROXY_HOST and $PROXY_PORT.
+serve() {
+    HANDLER+=("$@")
+    launch
+    read -r PROXY_HOST PROXY_PORT <<<"$PROXY"
+    export PROXY_HOST PROXY_PORT
+}
+
+# config NAME <TEXT - a file for a client; $CONFIG is its path.
+config() {
+    CONFIG=$BATS_TEST_TMPDIR/$1
+    cat >"$CONFIG"
+}
+
 # asked REGEX - the only destination in all records so far, as the handler understood it.
 asked() {
     ended
@@ -53,4 +88,28 @@ logged() {
         (($(grep -cE -- "$2" "$(log access)") == $1))
     }
     eventually counted "$@"
+}
+
+all_over() {
+    (($(grep -cx STDSOCKS_COMMAND=CONNECT "$LOG") == $1 && $(grep -c '^exit ' "$LOG") == $(grep -c '^start ' "$LOG")))
+}
+
+# spoke VERSION DESTINATION COUNT - so many CONNECTs have ended well; all were asked for in this version, and for
+# this destination.
+spoke() {
+    eventually all_over "$3"
+    if grep -E '^(signal .*|exit [0-9]+ [^0]+|STDSOCKS_REPLY=[^0].*|STDSOCKS_END=[^c].*)$' "$LOG" >&2; then
+        return 1
+    fi
+    local requests
+    requests=$(sed -nE 's/^client sends (SOCKS 4 |)request:$/\1/p' "$LOG" | sort -u)
+    [[ $requests == "$([[ $1 == 5 ]] || echo 'SOCKS 4 ')" ]]
+    [[ $(sed -n '/^STDSOCKS_COMMAND=CONNECT$/{n;s/STDSOCKS_DST=//p}' "$LOG" | sort -u) == "$2" ]]
+}
+
+# talks COMMAND... - what it is given comes back from a server that returns whatever comes.
+talks() {
+    head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/data"
+    "${CLIENT[@]}" timeout 30 "$@" <"$BATS_TEST_TMPDIR/data" >"$BATS_TEST_TMPDIR/answer"
+    cmp "$BATS_TEST_TMPDIR/data" "$BATS_TEST_TMPDIR/answer" >&2
 }
