@@ -159,7 +159,7 @@ PY
     local names
     names=$(sed -n 's/^\.It Ev //p' "$ROOT/man/stdsocks.8" | tr -d ' ' | tr , '\n' | grep -E '^(STDSOCKS_|ERRNO|MESSAGE_ID)')
     (($(wc -l <<<"$names") >= 20))
-    configure 'auth none password' 'version 4 5' 'users /etc/stdsocks/users' 'deny port 4712' 'allow to any at any'
+    configure 'auth none password' 'version 4 5' 'command connect bind' 'timeout bind 1ms' 'users /etc/stdsocks/users' 'deny port 4712' 'allow to any at any'
     login_users alice:secret
     # shellcheck disable=SC2086 # one word each
     python_operator $names <<'PY'
@@ -189,7 +189,7 @@ assert record["MESSAGE"].startswith(f"127.0.0.1:{at} user alice CONNECT localhos
 seen = set(record)
 at = asked(GREETING + request("127.0.0.1", 4712), CHOSEN + b"\x05\x02")
 (record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
-check([record.get(f"STDSOCKS_{name}") for name in ("END", "RULE", "REPLY")], ["refused", "/etc/stdsocks/stdsocks.conf:4", "2"])
+check([record.get(f"STDSOCKS_{name}") for name in ("END", "RULE", "REPLY")], ["refused", "/etc/stdsocks/stdsocks.conf:6", "2"])
 assert record["STDSOCKS_REMEDY"].startswith("allow from 127.0.0.1 "), record
 seen |= set(record)
 at = asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05")
@@ -199,6 +199,10 @@ seen |= set(record)
 at = asked(bytes.fromhex("04010009 7f000001") + b"bob\0", b"\0\x5b")
 (record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
 check([record.get(f"STDSOCKS_{name}") for name in ("USERID", "REPLY")], ["bob", "5"])
+seen |= set(record)
+at = asked(GREETING + request("127.0.0.1", 21, 2), CHOSEN + b"\x05\0\0\x01\x7f\0\0\x01")
+(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
+check([record.get(f"STDSOCKS_{name}") for name in ("COMMAND", "BOUND", "END", "REPLY")], ["BIND", "127.0.0.1", "refused", "4"])
 seen |= set(record)
 check({name for name in seen if name.startswith("STDSOCKS_") or name in ("ERRNO", "MESSAGE_ID")}, set(sys.argv[1:]))
 PY

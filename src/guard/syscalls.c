@@ -73,6 +73,7 @@ struct row {
 /* Alphabetical. A call that stands more than once may be made in each of these ways; what stands
  * nowhere, in none. The stages add up: what the second one allows, the first one has to allow. */
 static const struct row table[] = {
+	ANYHOW(accept4, B),                  /* the peer's call */
 	ANYHOW(bind, N),                     /* the source address; the resolver's UDP socket */
 	ANYHOW(brk, N),                      /* malloc(3), for the resolver */
 	ANYHOW(capset, H),                   /* the next stage has none */
@@ -88,6 +89,7 @@ static const struct row table[] = {
 	WHERE(getsockopt, H | R, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)), /* whether one is closed, before a reset */
 	WHERE(ioctl, N, IS(1, SIOCGIFINDEX)), /* a name server like fe80::1%eth0 */
 	WHERE(ioctl, H | R, IS(1, TIOCOUTQ)), /* whether all was acknowledged, before a reset */
+	ANYHOW(listen, B),                   /* for that call */
 	WHERE(mmap, N, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3) */
 #ifdef SYS_poll
 	ANYHOW(poll, N),                     /* the resolver and the checker wait */
@@ -102,17 +104,17 @@ static const struct row table[] = {
 	WHERE(sendto, N, HAS_NONE_OF(3, MSG_FASTOPEN)), /* which would be a connect(2) */
 	WHERE(sendto, R, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)), /* to nobody but the peer */
 	ANYHOW(setitimer, N),                /* the resolver's deadline */
-	WHERE(setsockopt, C, IS(1, SOL_SOCKET)), /* keepalive, pace, mark, device */
-	WHERE(setsockopt, C, IS(1, IPPROTO_TCP)), /* no delay, keepalive */
-	WHERE(setsockopt, C, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)), /* the source address */
+	WHERE(setsockopt, C | B, IS(1, SOL_SOCKET)), /* keepalive, pace, mark, device; a stranger's reset */
+	WHERE(setsockopt, C | B, IS(1, IPPROTO_TCP)), /* no delay, keepalive */
+	WHERE(setsockopt, C | B, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)), /* the source address */
 	WHERE(setsockopt, N, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* no mapped addresses */
 	WHERE(setsockopt, H | R, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)), /* how long the journal is waited for */
 	ANYHOW(shutdown, H | R),             /* the end of one direction */
-	SOCKET(C, AF_INET, SOCK_STREAM, IPPROTO_TCP), /* upstream; not MPTCP, which is another protocol */
-	SOCKET(C, AF_INET6, SOCK_STREAM, IPPROTO_TCP), /* the same */
+	SOCKET(C | B, AF_INET, SOCK_STREAM, IPPROTO_TCP), /* upstream; not MPTCP, which is another protocol */
+	SOCKET(C | B, AF_INET6, SOCK_STREAM, IPPROTO_TCP), /* the same */
 	SOCKET(N, AF_INET, SOCK_STREAM, 0), /* DNS, for a long answer */
 	SOCKET(N, AF_INET6, SOCK_STREAM, 0), /* the same */
-	SOCKET(N, AF_INET, SOCK_DGRAM, 0), /* DNS; whether an address is our own */
+	SOCKET(N, AF_INET, SOCK_DGRAM, 0), /* DNS; whether an address is our own, or faces another */
 	SOCKET(N, AF_INET6, SOCK_DGRAM, 0), /* the same */
 	SOCKET(N, AF_UNIX, SOCK_DGRAM, 0), /* what an interface's index is asked on */
 	ANYHOW(wait4, H | R),                /* the checkpassword program; --hex and its translators */

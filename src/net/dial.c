@@ -81,8 +81,7 @@ static bool set(int fd, int level, int name, const void *value, size_t len)
 	return setsockopt(fd, level, name, value, (socklen_t)len) == 0;
 }
 
-/* Gives a new socket its source. False when that cannot be had. */
-static bool bind_source(int fd, enum addr_kind kind, const struct dial_source *source)
+bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source)
 {
 	const struct addr *from = kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
 	const int on = 1;
@@ -96,7 +95,8 @@ static bool bind_source(int fd, enum addr_kind kind, const struct dial_source *s
 		return true;
 	union sockaddr_any any;
 	socklen_t len = sockaddr_write(&any, from);
-	/* The port is chosen at connect(), by the pair: 28,000 a destination, not 28,000 in all. */
+	/* The port is chosen at connect(), by the pair: 28,000 a destination, not 28,000 in all; or at
+	 * listen(). */
 	return set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) &&
 		bind(fd, &any.sa, len) == 0;
 }
@@ -111,7 +111,7 @@ static int head_for(int fd, const struct addr *to, const struct dial_source *sou
 	/* An IPv4-mapped address is no IPv6 destination: with V6ONLY it is unreachable. */
 	if (to->kind == ADDR_IPV6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on))
 		return -errno;
-	if (!bind_source(fd, to->kind, source))
+	if (!dial_from(fd, to->kind, source))
 		return -EADDRNOTAVAIL;
 	int error;
 	do /* interrupted, it goes on all the same: asking again tells how far it is */
@@ -124,14 +124,14 @@ static int head_for(int fd, const struct addr *to, const struct dial_source *sou
 }
 
 /* A socket on its way to an address, or -errno. */
-static int start(const struct addr *to, const struct dial_source *source)
+static int start(const struct addr *to, const struct dial_source *source, int type, int protocol)
 {
 	const struct addr *from = to->kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
 	if (!from && (source->ipv4 || source->ipv6))
 		return -ENETUNREACH; /* the source that there is reaches the other family */
 
 	int fd = socket(to->kind == ADDR_IPV4 ? AF_INET : AF_INET6,
-		SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+		type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	if (fd < 0) /* a kernel without IPv6 has no way there */
 		return errno == EAFNOSUPPORT ? -ENETUNREACH : -errno;
 	int error = head_for(fd, to, source);
@@ -144,7 +144,7 @@ static int start(const struct addr *to, const struct dial_source *source)
 /* False when it failed at once. */
 static bool start_next(struct race *race)
 {
-	int fd = start(&race->list->addrs[race->started], race->source);
+	int fd = start(&race->list->addrs[race->started], race->source, SOCK_STREAM, IPPROTO_TCP);
 	if (fd == -EMFILE || fd == -ENFILE) {
 		race->starved = fd;
 		return false;
@@ -263,4 +263,30 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 		*ret_local = race.local;
 	}
 	return fd;
+}
+
+/* The address from which one is reached: 0, or -errno. */
+static int face(const struct addr *to, const struct dial_source *source, struct addr *ret_here)
+{
+	int fd = start(to, source, SOCK_DGRAM, 0); /* which sends nothing */
+	if (fd < 0)
+		return fd;
+	*ret_here = sockaddr_local(fd);
+	close(fd);
+	return is_from(ret_here, source) ? 0 : -EADDRNOTAVAIL;
+}
+
+int dial_face(
+	const struct resolve_list *list, const struct dial_source *source, struct addr *ret_here)
+{
+	struct race race = {.list = list, .source = source};
+	int error = -ENETUNREACH;
+
+	for (size_t i = 0; i < list->count && error < 0; i++) {
+		error = face(&list->addrs[i], source, ret_here);
+		note_failure(&race, error);
+	}
+	if (error == 0)
+		ret_here->port = 0;
+	return error == 0 ? 0 : verdict(&race);
 }

@@ -30,3 +30,11 @@ void dial_order(struct resolve_list *list);
  * simultaneous open, when the kernel picks the destination as the source) is refused. */
 int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
 	struct addr *ret_remote, struct addr *ret_local);
+
+/* Gives a new socket of that family its source. False when that cannot be had. */
+bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source);
+
+/* The address of this host from which the first address of the list is reached to which there is a
+ * way, without a packet; its port is 0. 0, or -errno as dial()'s when there is none. */
+int dial_face(
+	const struct resolve_list *list, const struct dial_source *source, struct addr *ret_here);

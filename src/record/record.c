@@ -44,6 +44,17 @@ static void put_who(struct writer *w, const struct record *r)
 		writer_str(w, " at ");
 		addr_put_host(w, &r->reached);
 	}
+	if (r->bound.kind != ADDR_NONE) {
+		writer_str(w, " on ");
+		addr_put(w, &r->bound);
+	}
+}
+
+/* The first reply to BIND says where to call; it is served when somebody has called. */
+static bool was_served(const struct record *r)
+{
+	return r->reply == SOCKS5_SUCCEEDED &&
+		(r->command != SOCKS5_BIND || r->reached.kind != ADDR_NONE);
 }
 
 static void put_rule(struct writer *w, const struct record *r)
@@ -67,7 +78,7 @@ static const char *reason(const struct record *r)
 
 void record_put_message(struct writer *w, const struct record *r)
 {
-	bool served = r->reply == SOCKS5_SUCCEEDED;
+	bool served = was_served(r);
 
 	put_who(w, r);
 	writer_str(w, ": ");
@@ -76,7 +87,7 @@ void record_put_message(struct writer *w, const struct record *r)
 		writer_str(w, " by ");
 		writer_str(w, who_values[r->closed_by]);
 	}
-	if (!served && r->reply != RECORD_NONE) {
+	if (!served && r->reply > SOCKS5_SUCCEEDED) {
 		writer_str(w, ", ");
 		writer_str(w, socks5_reply_text((uint8_t)r->reply));
 	}
@@ -144,9 +155,9 @@ static void put_addr(struct writer *w, const char *host, const char *port, const
 void record_put_fields(struct writer *w, const struct record *r)
 {
 	put_text(w, "MESSAGE_ID",
-		r->end == RECORD_FAILED                ? ID_FAILED
-			: r->reply == SOCKS5_SUCCEEDED ? ID_SERVED
-						       : ID_NOT_SERVED);
+		r->end == RECORD_FAILED ? ID_FAILED
+			: was_served(r) ? ID_SERVED
+					: ID_NOT_SERVED);
 	if (r->client.kind == ADDR_NONE)
 		put_text(w, "STDSOCKS_CLIENT", r->client_kind);
 	put_addr(w, "STDSOCKS_CLIENT", "STDSOCKS_CLIENT_PORT", &r->client);

@@ -127,3 +127,23 @@ enum socks5_reply destination_reply_for(int error)
 		return SOCKS5_GENERAL_FAILURE;
 	}
 }
+
+struct dial_source destination_source(const struct config *c)
+{
+	return (struct dial_source){
+		.ipv4 = c->source_ipv4.kind ? &c->source_ipv4 : NULL,
+		.ipv6 = c->source_ipv6.kind ? &c->source_ipv6 : NULL,
+		.device = c->device[0] ? c->device : NULL,
+		.mark = c->mark,
+	};
+}
+
+bool destination_failed(struct session *s, int error, const char *why)
+{
+	if (error == ECANCELED)
+		return talk_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+	if (error == EADDRNOTAVAIL)
+		why = "no such source: it must be an address or device of this host, or a mark "
+		      "with CAP_NET_ADMIN; or all its ports are taken";
+	return talk_refuse(s, destination_reply_for(error), error, why);
+}

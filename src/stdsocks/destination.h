@@ -3,7 +3,7 @@
  * Knows: that rules are asked before and after a lookup. Does not know: what is done there. */
 #pragma once
 
-#include "net/resolve.h"
+#include "net/dial.h"
 #include "stdsocks/talk.h"
 
 /* The addresses of DST that the rules allow, DIAL_MAX at the most and one at the least; or the client is
@@ -19,3 +19,10 @@ bool destination_refuse_by(struct session *s, const struct judge_verdict *verdic
 
 /* RFC 1928 s6: the reply that tells the truth about a connect that failed with this errno. */
 enum socks5_reply destination_reply_for(int error);
+
+/* Where connections come from. It points into the configuration. */
+struct dial_source destination_source(const struct config *config);
+
+/* There is no connection, for this errno; why is a text that stays, or NULL. The client is told, unless the
+ * process is to stop (ECANCELED). Always false. */
+bool destination_failed(struct session *s, int error, const char *why);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,14 @@
 #include "wire/socks4.h"
 
 enum { CHUNK = 4096 }; /* bytes read at a time; more than any message of a server has */
+
+/* Memory that the server shares with its translators; NULL without them. */
+static bool *two_replies;
+
+bool *hexmode_two_replies(void)
+{
+	return two_replies;
+}
 
 static bool write_all(int fd, const char *bytes, size_t len)
 {
@@ -109,6 +118,7 @@ static void annotate(int from)
 	char text[CHUNK * 16]; /* 16 bytes make a line of at most 120 */
 	enum socks5_message message = SOCKS5_METHOD;
 	bool relaying = false;
+	unsigned replies = 0;
 	size_t len = 0;
 
 	for (ssize_t n; (n = read(from, bytes + len, sizeof bytes - len)) >= 0;) {
@@ -118,7 +128,8 @@ static void annotate(int from)
 			bool was_reply = message == SOCKS5_REPLY;
 			if (!show_message(&w, &r, &message))
 				break;
-			relaying = was_reply || message == SOCKS4_REPLY;
+			replies += was_reply || message == SOCKS4_REPLY;
+			relaying = replies == (*two_replies ? 2 : 1);
 		}
 		if (relaying || n == 0) {
 			annotate_data(&w, bytes + r.at, len - r.at);
@@ -169,8 +180,11 @@ static pid_t start_annotator(const int up[2], const int down[2])
 bool hexmode_enter(void)
 {
 	int up[2], down[2];
-	if (pipe2(up, O_CLOEXEC) < 0 || pipe2(down, O_CLOEXEC) < 0)
+	void *shared = mmap(NULL, sizeof *two_replies, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED || pipe2(up, O_CLOEXEC) < 0 || pipe2(down, O_CLOEXEC) < 0)
 		return false;
+	two_replies = shared;
 	decoder = start_decoder(up, down);
 	if (decoder < 0)
 		return false;

@@ -10,5 +10,9 @@
  * they could not be started. */
 bool hexmode_enter(void);
 
+/* Where to say, before the first of two replies is sent, that it is not the last message (BIND). NULL without
+ * --hex. */
+bool *hexmode_two_replies(void);
+
 /* Waits until all was translated. The exit status: the given one, or EXIT_USAGE for bad hex text. */
 int hexmode_leave(int status);

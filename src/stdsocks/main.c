@@ -246,7 +246,8 @@ static int meet_client(const struct options *options, struct settings *settings,
 		.why_not = why_not,
 		.login = &login,
 		.client = &client,
-		.start_us = start_us};
+		.start_us = start_us,
+		.two_replies = hexmode_two_replies()};
 
 	if (client.kind == CLIENT_TERMINAL && right)
 		return show(STDERR_FILENO, options_on_a_terminal, strlen(options_on_a_terminal),

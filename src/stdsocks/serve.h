@@ -8,6 +8,9 @@
 /* RFC 1928 s4, CONNECT: a connection, and what goes over it. */
 bool serve_connect(struct session *s, struct resolve_list *list);
 
+/* RFC 1928 s4, BIND: the one call of a peer that was named, and what goes over that. */
+bool serve_bind(struct session *s, struct resolve_list *list);
+
 /* Tor's RESOLVE and RESOLVE_PTR. Always false. */
 bool serve_resolve(struct session *s, struct resolve_list *list);
 

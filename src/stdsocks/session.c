@@ -15,6 +15,7 @@ static const struct service {
 	bool (*serve)(struct session *s, struct resolve_list *list);
 } services[] = {
 	{COMMAND_CONNECT, SYSCALLS_CONNECT, serve_connect},
+	{COMMAND_BIND, SYSCALLS_BIND, serve_bind},
 	{COMMAND_RESOLVE, SYSCALLS_RESOLVE, serve_resolve},
 };
 #define SERVICES_COUNT (sizeof services / sizeof services[0])

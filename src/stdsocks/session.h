@@ -16,6 +16,7 @@ struct session_input {
 	int64_t start_us; /* of the process: the handshake's deadline counts from here */
 	bool trace;       /* show each message on standard error */
 	struct status *status;
+	bool *two_replies; /* NULL, or what becomes true before the first of two replies is sent */
 };
 
 /* The stages of guard/syscalls.h that one of the configured commands may begin with. */

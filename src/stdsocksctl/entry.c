@@ -29,6 +29,8 @@ const struct entry_field entry_fields[] = {
 	SMALL("STDSOCKS_DST_PORT", "dst_port", dst_port, UINT16_MAX),
 	TEXT("STDSOCKS_REACHED", "reached", reached),
 	SMALL("STDSOCKS_REACHED_PORT", "reached_port", reached_port, UINT16_MAX),
+	TEXT("STDSOCKS_BOUND", "bound", bound),
+	SMALL("STDSOCKS_BOUND_PORT", "bound_port", bound_port, UINT16_MAX),
 	SMALL("STDSOCKS_REPLY", "reply", reply, UINT8_MAX),
 	TEXT("STDSOCKS_END", "end", end),
 	TEXT("STDSOCKS_CLOSED_BY", "closed_by", closed_by),

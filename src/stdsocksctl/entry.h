@@ -16,12 +16,13 @@
 struct entry {
 	int64_t time_us; /* since the epoch: when journald got it */
 	/* Microseconds, bytes, or ENTRY_NONE. */
-	int64_t client_port, dst_port, reached_port, reply, up, down;
+	int64_t client_port, dst_port, reached_port, bound_port, reply, up, down;
 	int64_t resolve_us, connect_us, total_us, error;
 	/* "" when there is none. */
 	char client[ENTRY_TEXT_MAX + 1], user[ENTRY_TEXT_MAX + 1], userid[ENTRY_TEXT_MAX + 1];
 	char command[ENTRY_TEXT_MAX + 1];
-	char dst[ENTRY_TEXT_MAX + 1], reached[ENTRY_TEXT_MAX + 1], end[ENTRY_TEXT_MAX + 1];
+	char dst[ENTRY_TEXT_MAX + 1], reached[ENTRY_TEXT_MAX + 1], bound[ENTRY_TEXT_MAX + 1];
+	char end[ENTRY_TEXT_MAX + 1];
 	char closed_by[ENTRY_TEXT_MAX + 1], rule[ENTRY_TEXT_MAX + 1], remedy[ENTRY_TEXT_MAX + 1];
 	char unit[ENTRY_TEXT_MAX + 1], host[ENTRY_TEXT_MAX + 1];
 };

@@ -40,6 +40,8 @@ static enum figures_outcome outcome_of(const struct entry *e)
 {
 	if (strcmp(e->end, "failed") == 0)
 		return FIGURES_HOST;
+	if (strcmp(e->end, "client-gone") == 0) /* after the first reply to BIND, too */
+		return FIGURES_CLIENT;
 	switch (e->reply) {
 	case SOCKS5_SUCCEEDED:
 		return FIGURES_SERVED;

@@ -32,6 +32,7 @@
 #include "net/wait.c"
 #include "stdsocks/destination.c"
 #include "stdsocks/request.c"
+#include "stdsocks/serve_bind.c"
 #include "stdsocks/serve_connect.c"
 #include "stdsocks/serve_relay.c"
 #include "stdsocks/serve_resolve.c"
@@ -172,6 +173,53 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 	return world.upstream.in;
 }
 
+/* Nobody is let in whom the rules do not let be dialled, or whom nobody has named. */
+static void check_peers(const struct resolve_list *peers)
+{
+	static const uint8_t anybody[16];
+	struct rule_facts facts = given.facts;
+
+	INVARIANT(peers->count > 0 && peers->count <= DIAL_MAX);
+	INVARIANT(!given.has_dialled && !given.settings.users);
+	for (size_t i = 0; i < peers->count; i++) {
+		facts.reached = peers->addrs[i];
+		INVARIANT(judge(&given.settings.rules, &facts, NULL).allowed == RULE_YES);
+		INVARIANT(memcmp(facts.reached.bytes, anybody, facts.reached.len) != 0);
+	}
+}
+
+int listen_facing(
+	const struct resolve_list *peers, const struct dial_source *source, struct addr *ret_here)
+{
+	check_peers(peers);
+	INVARIANT(source && !world.is_listening);
+	if (given.dialled > 0xf8)
+		return -(given.dialled & 1 ? EADDRNOTAVAIL : ENETUNREACH);
+	world.is_listening = true;
+	world.never_called = given.dialled == 0xf8;
+	world.call = CALL_NONE;
+	*ret_here = peers->addrs[0];
+	ret_here->port = 4711;
+	return WORLD_LISTENING;
+}
+
+int listen_accept(int fd, const struct resolve_list *peers, struct addr *ret_caller)
+{
+	check_peers(peers);
+	INVARIANT(fd == WORLD_LISTENING && world.is_listening && world.call);
+	const bool is_peer = world.call == CALL_PEER;
+	world.call = CALL_NONE;
+	if (!is_peer)
+		return -ECONNREFUSED;
+	if (given.dialled == 0xf7)
+		return -EMFILE;
+	given.has_dialled = true;
+	side_open(&world.upstream, true);
+	*ret_caller = peers->addrs[given.dialled % peers->count];
+	ret_caller->port = 20;
+	return world.upstream.in;
+}
+
 #define STATUS_FD 1000
 
 /* Somebody who wants to know how it goes, and is told nothing that is not new, nor too often; at times there is
@@ -203,9 +251,22 @@ static ssize_t hear_status(int fd, const char *bytes, size_t len)
 /* The client's messages, as far as the server has let it come; -1: it did not say that. */
 enum { SAID_NO = 0x100 }; /* a reply of version 4 other than 5A */
 struct said {
-	int method, status, reply;
+	int method, status, reply; /* the last one */
+	unsigned replies;
 	size_t behind; /* of the server's messages: where upstream's bytes begin */
 };
+
+/* Whether there are two replies, the second one when somebody has called. */
+static bool is_bind(void)
+{
+	return given.settings.config.commands & COMMAND_BIND && given.facts.command == SOCKS5_BIND;
+}
+
+/* Whether there is a connection, as far as the client knows. */
+static bool is_served(const struct said *said)
+{
+	return said->reply == 0 && said->replies == (is_bind() ? 2 : 1);
+}
 
 /* Whether the client asks for nothing but an answer. */
 static bool is_resolve(void)
@@ -225,26 +286,49 @@ static bool is_version_4(const struct side *client)
 /* A server of version 4 says one reply; of all that can go wrong, the number of version 5 is unknown. */
 static struct said read_said4(const struct side *client)
 {
-	struct said said = {-1, -1, -1, 0};
+	struct said said = {-1, -1, -1, 0, 0};
 	struct reader r = reader_of(client->got, client->got_len);
 
-	INVARIANT(reader_u8(&r) == 0);
-	uint8_t code = reader_u8(&r);
-	const uint8_t *bound = reader_bytes(&r, 6);
-	if (r.ended)
-		return said;
-	INVARIANT(code == SOCKS4_GRANTED || code == SOCKS4_REJECTED ||
-		(code == SOCKS4_OTHER_USER && given.login.system_user));
-	INVARIANT(bound && (code == SOCKS4_GRANTED || r.at == r.len));
-	said.reply = code == SOCKS4_GRANTED ? 0 : SAID_NO;
-	said.behind = r.at;
+	do {
+		INVARIANT(reader_u8(&r) == 0);
+		uint8_t code = reader_u8(&r);
+		const uint8_t *bound = reader_bytes(&r, 6);
+		if (r.ended)
+			break;
+		INVARIANT(code == SOCKS4_GRANTED || code == SOCKS4_REJECTED ||
+			(code == SOCKS4_OTHER_USER && given.login.system_user));
+		INVARIANT(bound && (code == SOCKS4_GRANTED || r.at == r.len));
+		said.reply = code == SOCKS4_GRANTED ? 0 : SAID_NO;
+		said.replies++;
+		said.behind = r.at;
+	} while (is_bind() && said.reply == 0 && said.replies < 2);
 	return said;
+}
+
+/* A reply of version 5, or two. */
+static void read_replies(struct reader *r, struct said *said)
+{
+	do {
+		INVARIANT(reader_u8(r) == SOCKS5_VERSION || r->ended);
+		uint8_t reply = reader_u8(r);
+		INVARIANT(reader_u8(r) == 0 || r->ended);
+		uint8_t atyp = reader_u8(r);
+		bool is_name = atyp == SOCKS5_DOMAINNAME && is_resolve();
+		INVARIANT(r->ended || atyp == SOCKS5_IPV4 || atyp == SOCKS5_IPV6 || is_name);
+		reader_bytes(r, (is_name ? reader_u8(r) : atyp == SOCKS5_IPV6 ? 16 : 4) + 2);
+		if (r->ended)
+			return;
+		INVARIANT(reply <= SOCKS5_ATYP_NOT_SUPPORTED && (reply == 0 || r->at == r->len));
+		said->reply = reply;
+		said->replies++;
+		said->behind = r->at;
+	} while (is_bind() && said->reply == 0 && said->replies < 2);
 }
 
 /* A server says a method, perhaps a status, and one reply; behind a failure it says nothing. */
 static struct said read_said(const struct side *client)
 {
-	struct said said = {-1, -1, -1, 0};
+	struct said said = {-1, -1, -1, 0, 0};
 	struct reader r = reader_of(client->got, client->got_len);
 
 	if (is_version_4(client))
@@ -265,18 +349,7 @@ static struct said read_said(const struct side *client)
 		INVARIANT(r.at == r.len);
 		return said;
 	}
-	INVARIANT(reader_u8(&r) == SOCKS5_VERSION || r.ended);
-	uint8_t reply = reader_u8(&r);
-	INVARIANT(reader_u8(&r) == 0 || r.ended);
-	uint8_t atyp = reader_u8(&r);
-	bool is_name = atyp == SOCKS5_DOMAINNAME && is_resolve();
-	INVARIANT(r.ended || atyp == SOCKS5_IPV4 || atyp == SOCKS5_IPV6 || is_name);
-	reader_bytes(&r, (is_name ? reader_u8(&r) : atyp == SOCKS5_IPV6 ? 16 : 4) + 2);
-	if (r.ended)
-		return said;
-	INVARIANT(reply <= SOCKS5_ATYP_NOT_SUPPORTED && (reply == 0 || r.at == r.len));
-	said.reply = reply;
-	said.behind = r.at;
+	read_replies(&r, &said);
 	return said;
 }
 
@@ -352,7 +425,7 @@ static void check_end(const struct record *r, const struct said *said)
 {
 	switch (r->end) {
 	case RECORD_CLOSED:
-		INVARIANT(said->reply == 0);
+		INVARIANT(is_served(said));
 		/* Nobody looks at a side any more once there is none left to tell. */
 		INVARIANT(!world.client.broken || world.upstream.gone);
 		INVARIANT(!world.upstream.broken || world.client.gone);
@@ -360,13 +433,13 @@ static void check_end(const struct record *r, const struct said *said)
 		break;
 	case RECORD_RESET:
 	case RECORD_VANISHED:
-		INVARIANT(said->reply == 0 && r->error != 0);
+		INVARIANT(is_served(said) && r->error != 0);
 		INVARIANT(world.client.was_reset || world.upstream.was_reset);
 		break;
 	case RECORD_IDLE_TIMEOUT:
 	case RECORD_HALF_CLOSED_TIMEOUT:
 	case RECORD_LIFETIME:
-		INVARIANT(said->reply == 0);
+		INVARIANT(is_served(said));
 		INVARIANT(world.client.was_reset && world.upstream.was_reset);
 		break;
 	case RECORD_TERMINATED:
@@ -387,7 +460,8 @@ static void check_end(const struct record *r, const struct said *said)
 		break;
 	case RECORD_CLIENT_GONE:
 	case RECORD_HANDSHAKE_TIMEOUT:
-		INVARIANT(said->reply == -1 && r->reply == RECORD_NONE);
+		INVARIANT((said->reply == -1 && r->reply == RECORD_NONE) ||
+			(is_bind() && said->reply == 0 && said->replies == 1));
 		break;
 	case RECORD_FAILED:
 		INVARIANT(said->method >= 0 || said->reply >= 0 || world.has_failed);
@@ -402,9 +476,9 @@ static void check_end(const struct record *r, const struct said *said)
 static void check_bytes(const struct record *r, const struct said *said, size_t asked_len)
 {
 	const struct side *client = &world.client, *upstream = &world.upstream;
-	const size_t relayed = said->reply == 0 ? client->got_len - said->behind : 0;
+	const size_t relayed = is_served(said) ? client->got_len - said->behind : 0;
 
-	INVARIANT(upstream->got_len == 0 || said->reply == 0);
+	INVARIANT(upstream->got_len == 0 || is_served(said));
 	INVARIANT(r->up == upstream->got_len && r->down == relayed);
 	INVARIANT(relayed <= upstream->said);
 	INVARIANT(said->reply != 0 || (asked_len > 0 && r->up + asked_len <= client->said));
@@ -426,8 +500,9 @@ static void check_record(const struct record *r, const struct said *said)
 	INVARIANT(said->reply == SAID_NO ? r->reply > 0 : r->reply == said->reply);
 	INVARIANT(r->closed_by <= RECORD_STDSOCKS && r->total_us >= 0);
 	INVARIANT(!is_resolve() || !given.has_dialled);
-	INVARIANT(r->reply != SOCKS5_SUCCEEDED || is_resolve() ||
-		(given.has_dialled && given.has_locked));
+	INVARIANT(
+		!world.is_listening || !given.has_dialled); /* who was called is not called again */
+	INVARIANT(!is_served(said) || is_resolve() || (given.has_dialled && given.has_locked));
 	for (int fields = 0; fields < 2; fields++) {
 		struct writer w = writer_on(text, sizeof text);
 		if (fields)
@@ -459,7 +534,7 @@ static void take_rules(unsigned choice)
 
 /* Bits of who: the kind of client (2), whether from far away, auth (2), the rules (2),
  * whether RESOLVE is served. Of odd: what is
- * uncommon on this host, how much time lookup and dialling take (2), the timers (2). */
+ * uncommon on this host, whether BIND is served, how much time lookup and dialling take (2), the timers (2). */
 static void take_settings(uint8_t who, uint8_t odd)
 {
 	static const char users[] = "alice:" SECRET "secret\nbob:x\n";
@@ -488,6 +563,7 @@ static void take_settings(uint8_t who, uint8_t odd)
 		.settings = &given.settings, .system_user = given.client.uid >= 0 ? "www" : NULL};
 	given.facts.user = given.login.system_user;
 	c->commands |= who & 0x80 ? COMMAND_RESOLVE : 0;
+	c->commands |= odd & 8 ? COMMAND_BIND : 0;
 	given.is_own = odd & 1;
 	given.fails_to_lock = odd & 2;
 	c->sandbox_best_effort = odd & 4;

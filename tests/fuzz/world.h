@@ -17,6 +17,10 @@
 
 #define WORLD_BYTES_MAX 4096 /* what a side says; what it is handed is that and a handshake */
 
+/* A listening socket, which is nothing but a number: whose call has come. */
+#define WORLD_LISTENING 1001
+enum call { CALL_NONE, CALL_PEER, CALL_STRANGER };
+
 enum fault { FAULT_NONE, FAULT_AGAIN, FAULT_INTR, FAULT_SHORT };
 
 /* One side. Its ends of two pipes, or of one socketpair: then in and out are the same descriptor. */
@@ -39,9 +43,11 @@ static struct world {
 	struct side client, upstream;
 	const uint8_t *script, *script_end;
 	int64_t now_us;
-	bool stopped;    /* SIGTERM came */
-	bool continued;  /* SIGCONT came, and was not heard yet */
-	int poll_error;  /* of the next ppoll(2) */
+	bool stopped;   /* SIGTERM came */
+	bool continued; /* SIGCONT came, and was not heard yet */
+	int poll_error; /* of the next ppoll(2) */
+	bool is_listening, never_called;
+	enum call call;
 	bool has_failed; /* the handler was told of one that is no interruption */
 	unsigned polls;
 } world;
@@ -150,7 +156,10 @@ static void event(unsigned n)
 		world.poll_error = n % 4 == 1 ? ENOMEM : n % 4 == 2 ? EINTR : 0;
 		break;
 	default:
-		world.now_us += n;
+		if (n % 4 == 1)
+			world.call = n < 16 ? CALL_PEER : CALL_STRANGER;
+		else
+			world.now_us += n;
 	}
 }
 
@@ -295,6 +304,11 @@ static inline int world_shutdown(int fd, int how)
 
 static inline int world_close(int fd)
 {
+	if (fd == WORLD_LISTENING) {
+		INVARIANT(world.is_listening);
+		world.is_listening = false;
+		return 0;
+	}
 	struct side *s = side_of(fd);
 	INVARIANT(!s->is_socket && fd == s->out); /* nothing else is closed before the end */
 	s->out = -1;
@@ -331,9 +345,19 @@ static inline int world_clock(struct timespec *ret_now)
 static int look(struct pollfd *fds, nfds_t count)
 {
 	int ready = 0;
+	for (nfds_t i = 0; i < count; i++)
+		if (fds[i].fd == WORLD_LISTENING)
+			fds[i].fd = -WORLD_LISTENING;
 	while (poll(fds, count, 0) < 0) /* interrupted by the fuzzer's own clock */
 		INVARIANT(errno == EINTR);
 	for (nfds_t i = 0; i < count; i++) {
+		if (fds[i].fd == -WORLD_LISTENING) {
+			INVARIANT(world.is_listening && fds[i].events == POLLIN);
+			fds[i].fd = WORLD_LISTENING;
+			fds[i].revents = world.call ? POLLIN : 0;
+			ready += world.call != CALL_NONE;
+			continue;
+		}
 		struct side *s = fds[i].fd >= 0 ? side_of(fds[i].fd) : NULL;
 		if (s && s->broken)
 			fds[i].revents = (short)((fds[i].events & (POLLIN | POLLOUT)) | POLLHUP |
@@ -370,6 +394,7 @@ static inline int world_ppoll(struct pollfd *fds, nfds_t count, const struct tim
 		if (over) {
 			finish(&world.client);
 			finish(&world.upstream);
+			world.call = world.never_called ? CALL_NONE : CALL_PEER;
 		}
 		int ready = look(fds, count - 1);
 		if (world.stopped || world.continued) {

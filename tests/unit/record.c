@@ -108,6 +108,26 @@ static void leaves_out_what_is_not_known(void)
 	CHECK(!strstr(fields, "COMMAND") && !strstr(fields, "RESOLVE") && !strstr(fields, "ERRNO"));
 }
 
+/* The first reply to BIND is no service yet. */
+static void tells_where_a_call_was_waited_for(void)
+{
+	struct record record = served();
+	record.command = SOCKS5_BIND;
+	record.bound = addr_of(ADDR_IPV4, "\x0a\0\0\1", 4, 40000);
+	CHECK(strstr(message_of(&record),
+		" BIND example.com:443 at 192.0.2.1 on 10.0.0.1:40000: closed by upstream, 184"));
+	CHECK(has(fields_of(&record), "STDSOCKS_BOUND=10.0.0.1"));
+	CHECK(has(fields_of(&record), "STDSOCKS_BOUND_PORT=40000"));
+	CHECK(strstr(fields_of(&record), "MESSAGE_ID=676b8ea6"));
+
+	record.reached.kind = ADDR_NONE;
+	record.end = RECORD_CLIENT_GONE;
+	CHECK_STRING(message_of(&record),
+		"127.0.0.1:51234 BIND example.com:443 on 10.0.0.1:40000: "
+		"gone before it was served, 61.002 s");
+	CHECK(strstr(fields_of(&record), "MESSAGE_ID=dabd9aa3"));
+}
+
 static void tells_why_it_was_refused(void)
 {
 	struct record record = served();
@@ -191,6 +211,7 @@ int main(void)
 {
 	tells_of_a_connection_that_was_served();
 	leaves_out_what_is_not_known();
+	tells_where_a_call_was_waited_for();
 	tells_why_it_was_refused();
 	keeps_a_name_in_its_field();
 	has_an_id_for_each_kind();

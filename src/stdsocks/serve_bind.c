@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC */
+/* BIND (RFC 1928 s4): the client names a peer and is told where that may call; and when it has, from where.
+ * Knows: that nobody else may call, and only once. Does not know: what the bytes mean. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/clock.h"
+#include "net/listen.h"
+#include "net/wait.h"
+#include "stdsocks/serve.h"
+
+/* Whether it is 0.0.0.0 or ::, by which clients mean whoever calls. */
+static bool is_anybody(const struct addr *a)
+{
+	static const uint8_t zeros[16];
+	return a->kind != ADDR_NAME && memcmp(a->bytes, zeros, a->len) == 0;
+}
+
+/* Of the addresses, those that can be told to the client, and that name somebody. */
+static bool choose_peers(struct session *s, struct resolve_list *list)
+{
+	bool anybody = false;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (is_anybody(&list->addrs[i]))
+			anybody = true;
+		else if (!s->is_version_4 || list->addrs[i].kind == ADDR_IPV4)
+			list->addrs[kept++] = list->addrs[i];
+	}
+	list->count = kept;
+	if (kept > 0)
+		return true;
+	if (anybody)
+		return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0,
+			"only a peer may call whose address or name the client has said");
+	return talk_refuse(
+		s, SOCKS5_ATYP_NOT_SUPPORTED, 0, "nothing but what version 4 has no room for");
+}
+
+/* Who may call: looked up and judged as if it were called. */
+static bool find_peers(struct session *s, struct resolve_list *list)
+{
+	if (is_anybody(&s->request.dst)) { /* no rule would help */
+		list->addrs[0] = s->request.dst;
+		list->count = 1;
+		return choose_peers(s, list);
+	}
+	return destination_locate(s, list) && choose_peers(s, list);
+}
+
+/* What the client says and does meanwhile. False when nothing can be told to it any more. */
+static bool hear_client(struct session *s, const struct pollfd fds[2], bool *ended)
+{
+	if (fds[1].revents)
+		peer_hung_up(&s->client);
+	if (fds[0].revents && peer_read(&s->client, s->up) == 0)
+		*ended = true; /* the relay will meet it again, and pass it on */
+	return !s->client.error && !s->client.deaf;
+}
+
+/* Waits for the call of one of the peers: its descriptor; or -errno, which is -EPIPE when the client has gone. */
+static int await_call(struct session *s, int listening, const struct resolve_list *peers,
+	struct addr *ret_caller, bool *ret_strangers)
+{
+	bool ended = false;
+
+	do {
+		bool wants_bytes = !ended && s->up->end < sizeof s->up->bytes;
+		struct pollfd fds[4] = {{.fd = listening, .events = POLLIN},
+			{.fd = wants_bytes ? s->client.in : -1, .events = POLLIN},
+			{.fd = s->client.out}};
+		int ready = wait_poll(fds, 3, s->deadline_us);
+		if (ready < 0)
+			return ready;
+		if (!hear_client(s, fds + 1, &ended))
+			return -EPIPE;
+		int fd = fds[0].revents ? listen_accept(listening, peers, ret_caller) : -EAGAIN;
+		if (fd != -EAGAIN && fd != -ECONNREFUSED)
+			return fd;
+		*ret_strangers |= fd == -ECONNREFUSED;
+	} while (clock_now_us() < s->deadline_us); /* whoever calls, and however often */
+	return -ETIMEDOUT;
+}
+
+/* There was no call, for this errno. Always false. */
+static bool nobody_called(struct session *s, int error, bool strangers)
+{
+	if (s->client.error || s->client.deaf) {
+		bool ours = peer_error_is_ours(s->client.error);
+		return talk_end(s, ours ? RECORD_FAILED : RECORD_CLIENT_GONE,
+			ours ? RECORD_STDSOCKS : RECORD_CLIENT, s->client.error);
+	}
+	const char *why =
+		strangers ? "nobody but strangers has called in time" : "nobody has called in time";
+	return destination_failed(s, error, error == ETIMEDOUT ? why : NULL);
+}
+
+/* From the first reply on, the client waits for the peer and no longer for us: with a time of its own. */
+static bool take_call(struct session *s, int listening, const struct resolve_list *peers)
+{
+	int64_t start_us = clock_now_us();
+	struct addr caller;
+	bool strangers = false;
+
+	s->deadline_us = clock_after(start_us, s->config->bind_us);
+	int fd = await_call(s, listening, peers, &caller, &strangers);
+	s->record->connect_us = clock_now_us() - start_us;
+	close(listening); /* who calls now is refused */
+	if (fd < 0)
+		return nobody_called(s, -fd, strangers);
+	s->upstream = (struct peer){.in = fd, .out = fd, .in_socket = true, .out_socket = true};
+	if (!talk_reply(s, SOCKS5_SUCCEEDED, &caller))
+		return false;
+	s->record->reached = caller;
+	return true;
+}
+
+bool serve_bind(struct session *s, struct resolve_list *list)
+{
+	if (!find_peers(s, list))
+		return false;
+	const struct dial_source source = destination_source(s->config);
+	int listening = listen_facing(list, &source, &s->bound);
+	if (listening < 0)
+		return destination_failed(s, -listening, NULL);
+	s->record->bound = s->bound;
+	if (s->input->two_replies)
+		*s->input->two_replies = true;
+	if (!talk_reply(s, SOCKS5_SUCCEEDED, &s->bound) || !take_call(s, listening, list))
+		return false;
+	serve_relay(s);
+	return true;
+}

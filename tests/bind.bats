@@ -1,0 +1,551 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# BIND, where it is configured: who may call, where, for how long, and only once; in both versions.
+
+load helper
+load net/world
+
+# Of a sanitized build: conversation.bats tells why.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+
+setup() {
+    need_world
+}
+
+# binding <SCRIPT - world, with all of bind.py at hand.
+binding() {
+    {
+        echo 'from bind import *'
+        cat
+    } | world
+}
+
+# -- Who is served.
+
+@test "bind: two replies, where to call and who has called, and then the bytes, in both versions [RFC 1928 6]" {
+    binding <<'PY'
+for version, host in (5, "127.0.0.1"), (5, "::1"), (4, "127.0.0.1"), (5, b"127.0.0.1"), (4, b"127.0.0.1"):
+    h = Binding(version=version)
+    where = h.binds(host)
+    check(where[0], host if isinstance(host, str) else host.decode())
+    check(h.listening(), where)
+    h.waits()
+    exchange(h, h.called(where), 100)
+    h.ended(END="closed", CLOSED_BY="client", REPLY="0", BYTES_UP="100", BYTES_DOWN="100")
+PY
+}
+
+@test "bind: by name, each of its addresses of the first one's family may call" {
+    binding <<'PY'
+from dns import *
+ip("address add 2001:db8::1/128 dev lo nodad", "address add 2001:db8::2/128 dev lo nodad")
+Server({"four.test": ["127.0.0.4", "127.0.0.5"], "six.test": ["2001:db8::1", "2001:db8::2"], "both.test": ["::1", "127.0.0.1"]})
+for name, callers in (b"four.test", ("127.0.0.4", "127.0.0.5")), (b"six.test", ("2001:db8::1", "2001:db8::2")), (b"both.test", ("::1",)):
+    for caller in callers:
+        h = Binding()
+        where = h.binds(name)
+        exchange(h, h.called(where, caller))
+        h.ended(END="closed", DST=name.decode(), REACHED=caller)
+# Version 4 has room for IPv4 only.
+h = Binding(version=4)
+where = h.binds(b"both.test")
+exchange(h, h.called(where, "127.0.0.1"))
+h = Binding(version=4)
+h.ask(b"six.test")
+h.turned_down(8)
+PY
+}
+
+@test "bind: the other family is faced when there is no way to the first one's" {
+    binding <<'PY'
+write("/etc/hosts", "192.0.2.1 both.test\n::1 both.test\n")
+h = Binding()
+where = h.binds(b"both.test")
+check(where[0], "::1")
+exchange(h, h.called(where))
+PY
+}
+
+@test "bind: many megabytes go both ways at once after it" {
+    binding <<'PY'
+for version in 4, 5:
+    h = Binding(version=version)
+    exchange(h, h.called(h.binds("127.0.0.1")), 24 * MIB)
+    h.ended(END="closed", BYTES_UP=str(24 * MIB), BYTES_DOWN=str(24 * MIB))
+PY
+}
+
+@test "bind: a client on a Unix socket, and one on pipes, are served" {
+    binding <<'PY'
+for ends in socket.socketpair(), None:
+    h = Binding(ends=ends)
+    exchange(h, h.called(h.binds("127.0.0.1")), 1000)
+    h.ended(END="closed")
+with Piped([STDSOCKS, "-o", "allow to any", "-o", "command bind"]) as piped:
+    piped.send(GREETING + request("127.0.0.1", FTP, BIND) + b"up")
+    check(piped.recv(6), CHOSEN + b"\x05\0\0\x01")
+    where = piped.recv(6)
+    caller = call(("127.0.0.1", int.from_bytes(where[4:], "big")))
+    check(piped.recv(10), b"\x05\0\0" + request(*caller.sock.getsockname())[3:])
+    check(caller.recv(2), b"up")
+    caller.send(b"down")
+    check(piped.recv(4), b"down")
+    piped.close_stdin()
+    check(caller.end(), (b"", "fin"))
+    caller.fin()
+    check(piped.end(), b"")
+    check(piped.status(), 0)
+PY
+}
+
+# -- Where.
+
+@test "bind: where to call is the address that faces the peer when the host has several" {
+    need_wire
+    binding <<'PY'
+from wire import *
+wires = Wire(), Wire("other", "198.51.100", "2001:db8:1:")
+for wire, four, six in zip(wires, ("192.0.2", "198.51.100"), ("2001:db8:", "2001:db8:1:")):
+    for peer, here in (f"{four}.1", f"{four}.200"), (f"{six}:1", f"{six}:8000"):
+        h = Binding()
+        where = h.binds(peer)
+        check(where[0], here)
+        with wire.far:
+            caller = call(where, peer)
+        h.hears(*caller.sock.getsockname()[:2])
+        exchange(h, caller, 1000)
+        h.ended(END="closed", BOUND=here, BOUND_PORT=str(where[1]), REACHED=peer)
+    check(wire.syns, [])  # and nobody was called to learn that
+PY
+}
+
+@test "bind: where to call is the source when there is one, and by its device and mark alone" {
+    need_wire
+    binding <<'PY'
+from wire import *
+wire, other = Wire(), Wire("other", "198.51.100", "2001:db8:1:")
+ip("address add 192.0.2.201/24 dev wire", "route add 192.0.2.0/24 dev other metric 500", "rule add fwmark 7 table 77",
+   "route add 192.0.2.0/24 dev other table 77")
+with other.far:
+    ip("address add 192.0.2.1/32 dev other", "route add 198.51.100.200/32 dev other src 192.0.2.1")
+for source, here, way in ("192.0.2.201", "192.0.2.201", wire), ("device other", "198.51.100.200", other), \
+        ("mark 7", "198.51.100.200", other):
+    h = Binding("-o", f"source {source}")
+    where = h.binds("192.0.2.1")
+    check(where[0], here)
+    with way.far:
+        caller = call(where, "192.0.2.1")
+    h.hears(*caller.sock.getsockname())
+    exchange(h, caller)
+    h.ended(END="closed", BOUND=here)
+h = Binding("-o", "source device other")
+where = h.binds("192.0.2.1")
+with wire.far:
+    ip("route add 198.51.100.200/32 dev wire src 192.0.2.1")
+    assert is_refused(where, "192.0.2.1"), "called by another device"
+h = Binding("-o", "source 192.0.2.201")
+h.ask("2001:db8::1")
+h.turned_down(3, ERRNO="101", BOUND=None)
+PY
+}
+
+@test "bind: the reply is 01 and the operator is told when the source cannot be had" {
+    binding <<'PY'
+for version in 4, 5:
+    for source in "192.0.2.1", "device nowhere0":
+        h = Binding("-o", f"source {source}", version=version)
+        h.ask("127.0.0.1")
+        h.turned_down(1, 71, END="failed", ERRNO="99", BOUND=None)
+sysctl("ipv4/ip_local_port_range", "40000 40000")
+ends = socket.socketpair()
+taken = socket.create_server(("127.0.0.1", 40000))
+h = Binding(ends=ends)
+h.ask("127.0.0.1")
+h.turned_down(1, 71, END="failed", ERRNO="99")
+taken.close()
+PY
+}
+
+@test "bind: the reply tells why nobody there could call: 03, 04, 02 [RFC 1928 6]" {
+    binding <<'PY'
+ip("route add unreachable 192.0.2.4", "route add prohibit 192.0.2.2")
+for host, reply in ("192.0.2.3", 3), ("2001:db8::3", 3), ("::ffff:127.0.0.1", 3), ("192.0.2.4", 4), ("192.0.2.2", 2):
+    h = Binding()
+    h.ask(host)
+    h.turned_down(reply, BOUND=None, CONNECT_USEC=None)
+PY
+}
+
+# -- Who may call.
+
+@test "bind: a stranger is reset, and the peer is still waited for" {
+    binding <<'PY'
+for version, peer, strangers in (5, "127.0.0.1", ("127.0.0.2", "127.1.0.1")), (4, "127.0.0.9", ("127.0.0.1",)), \
+        (5, "::1", ("2001:db8::7",)):
+    if ":" in peer:
+        ip("address add 2001:db8::7/128 dev lo nodad")
+    h = Binding(version=version)
+    where = h.binds(peer)
+    for host in strangers * 3:
+        assert is_reset(where, host), host
+    h.waits()
+    exchange(h, h.called(where, peer))
+    h.ended(END="closed", REACHED=peer)
+PY
+}
+
+@test "bind: who calls again is refused, and so is who has called meanwhile" {
+    binding <<'PY'
+h = Binding()
+where = h.binds("127.0.0.1")
+os.kill(h.pid, signal.SIGSTOP)
+callers = [call(where, host) for host in ("127.0.0.2", "127.0.0.1", "127.0.0.1", "127.0.0.2")]
+os.kill(h.pid, signal.SIGCONT)
+h.hears(*callers[1].sock.getsockname())
+for other in callers[0], callers[2], callers[3]:
+    check(other.end(), (b"", "reset"))
+assert is_refused(where)
+assert len(h.descriptors()) == 5, h.descriptors()  # three standard ones, the signals', the connection
+exchange(h, callers[1])
+h.ended(END="closed")
+PY
+}
+
+@test "bind: whose call was over before anybody looked has called all the same" {
+    binding <<'PY'
+h = Binding()
+where = h.binds("127.0.0.1")
+os.kill(h.pid, signal.SIGSTOP)
+caller = call(where)
+caller.send(b"a whole file")
+caller.close()
+os.kill(h.pid, signal.SIGCONT)
+h.client.recv(10)
+check(h.client.end(), (b"a whole file", "fin"))
+h.gone()
+h.ended(BYTES_DOWN="12")
+PY
+}
+
+@test "bind: nobody may be meant by 0.0.0.0 or ::, by address, by name, in both versions" {
+    binding <<'PY'
+from dns import *
+Server({"any.test": ["0.0.0.0", "::"], "some.test": ["0.0.0.0", "127.0.0.1"]})
+for version, host in (5, "0.0.0.0"), (5, "::"), (5, b"0.0.0.0"), (5, b"any.test"), (4, "0.0.0.0"), (4, b"any.test"):
+    h = Binding(version=version)
+    h.ask(host)
+    record = h.turned_down(2, BOUND=None, RULE=None)
+    assert "(only a peer may call whose address or name the client has said)" in h.said()
+h = Binding()
+exchange(h, h.called(h.binds(b"some.test"), "127.0.0.1"))
+PY
+}
+
+# -- For how long.
+
+@test "bind: 04 when nobody has called in time, which begins with the first reply" {
+    binding <<'PY'
+for version in 4, 5:
+    h = Binding("-o", "timeout bind 400ms", version=version)
+    h.binds("127.0.0.1")
+    record = h.turned_down(4, ERRNO="110")
+    assert 400000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 5000000, record
+    assert "refused, host unreachable (nobody has called in time), " in h.said()
+h = Binding("-o", "timeout handshake 300ms")
+where = h.binds("127.0.0.1")
+h.client.open_and_silent(0.6)  # the handshake's time has nothing to do with it
+exchange(h, h.called(where))
+h.ended(END="closed")
+PY
+}
+
+@test "bind: a call that came in time is taken though the handler looks late, and one that came late is not" {
+    binding <<'PY'
+h = Binding("-o", "timeout bind 1s")
+where = h.binds("127.0.0.1")
+os.kill(h.pid, signal.SIGSTOP)
+caller = call(where)
+time.sleep(1.1)  # what the test is about, not a synchronisation
+os.kill(h.pid, signal.SIGCONT)
+h.hears(*caller.sock.getsockname())
+exchange(h, caller)
+h.ended(END="closed")
+h = Binding("-o", "timeout bind 500ms")
+where = h.binds("127.0.0.1")
+h.client.recv(10)
+assert is_refused(where)
+PY
+}
+
+@test "bind: strangers that keep calling do not make it longer" {
+    binding <<'PY'
+h = Binding("-o", "timeout bind 1s")
+where = h.binds("127.0.0.1")
+over = threading.Event()
+
+
+def strangers():
+    while not over.is_set():
+        with contextlib.suppress(OSError):
+            call(where, "127.0.0.2").close()
+
+
+with meanwhile(strangers), meanwhile(strangers):
+    record = h.turned_down(4, ERRNO="110")
+    over.set()
+assert int(record["STDSOCKS_CONNECT_USEC"]) < 5000000, record
+assert "(nobody but strangers has called in time)" in h.said()
+PY
+}
+
+@test "bind: it ends at once when it is told to stop" {
+    binding <<'PY'
+for number in signal.SIGTERM, signal.SIGINT:
+    h = Binding()
+    where = h.binds("127.0.0.1")
+    h.process.send_signal(number)
+    check(h.client.end(), (b"", "fin"))
+    h.client.close()
+    h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY="0", REACHED=None, MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
+    assert re.search(r" BIND 127\.0\.0\.1:21 on 127\.0\.0\.1:\d+: told to stop, ended, \d", h.said()), h.said()
+    assert is_refused(where)
+PY
+}
+
+# -- What the client does meanwhile.
+
+@test "bind: bytes that the client sends before the call are the peer's first ones" {
+    binding <<'PY'
+for version in 4, 5:
+    for size in 1, 1000, 300000:  # more than is kept; the rest waits in the kernel
+        h = Binding(version=version)
+        where = h.binds("127.0.0.1", payload=b"<")
+        with meanwhile(h.client.send, pattern(size)):
+            h.waits()
+            if size > 262144:
+                assert rests(h.pid), "it spins with a full buffer"
+            caller = h.called(where)
+            check(caller.recv(1 + size), b"<" + pattern(size))
+        exchange(h, caller)
+PY
+}
+
+@test "bind: a client that has ended its direction gets what the peer sends, and nothing spins meanwhile" {
+    binding <<'PY'
+for ends in None, socket.socketpair():
+    h = Binding(ends=ends)
+    where = h.binds("127.0.0.1", payload=b"last")
+    h.client.fin()
+    h.waits()
+    assert rests(h.pid), "it spins"
+    caller = h.called(where)
+    check(caller.end(), (b"last", "fin"))
+    caller.send(pattern(MIB))
+    caller.fin()
+    check(h.client.end(), (pattern(MIB), "fin"))
+    h.gone()
+    h.ended(END="closed", CLOSED_BY="client", BYTES_UP="4", BYTES_DOWN=str(MIB))
+PY
+}
+
+@test "bind: it ends at once when the client resets, or nobody is left to hear" {
+    binding <<'PY'
+def reset(h):
+    h.client.reset()
+
+
+def close(h):
+    h.client.close()
+
+
+for how, ends, error in (reset, None, "104"), (close, socket.socketpair(), None):
+    for payload in b"", b"pipelined":
+        if payload and ends:
+            ends = socket.socketpair()
+        h = Binding(ends=ends)
+        where = h.binds("127.0.0.1", payload=payload)
+        if payload and not ends:
+            h.client.acknowledged()
+        how(h)
+        h.ended(END="client-gone", CLOSED_BY="client", REPLY="0", ERRNO=error, REACHED=None,
+                MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
+        assert re.search(r": gone before it was served(, \d| \()", h.said()), h.said()
+        assert is_refused(where)
+with Piped([STDSOCKS, "-o", "allow to any", "-o", "command bind"]) as piped:
+    piped.send(GREETING + request("127.0.0.1", FTP, BIND))
+    piped.recv(12)
+    assert rests(piped.process.pid)
+    piped.close_stdout()
+    check(piped.status(), 0)
+PY
+}
+
+# -- Rules, and what is not configured.
+
+@test "bind: 07, or 5B, unless it is configured, and then CONNECT only if it is, too" {
+    binding <<'PY'
+for version in 4, 5:
+    for served in "command connect", "command connect resolve":
+        h = Binding(version=version, served=served)
+        h.ask("127.0.0.1")
+        h.turned_down(7, COMMAND="BIND", BOUND=None)
+(listening,) = listeners("127.0.0.1")
+h = Binding()
+h.client.send(GREETING + request("127.0.0.1", port_of(listening)))
+check(h.client.recv(2), CHOSEN)
+h.turned_down(7, COMMAND="CONNECT")
+for command in "bind", "connect":
+    h = Binding(served="command connect bind resolve")
+    if command == "bind":
+        exchange(h, h.called(h.binds("127.0.0.1")))
+    else:
+        h.client.send(GREETING + request("127.0.0.1", port_of(listening)))
+        check(h.client.recv(6), CHOSEN + b"\x05\0\0\x01")
+        h.client.recv(6)
+        exchange(h, accept(listening))
+    h.ended(END="closed")
+PY
+}
+
+@test "bind: the rules judge the peer; a refusal names the line that opens it" {
+    binding <<'PY'
+from dns import *
+ip("address add 8.8.8.8 dev lo")
+Server({"one.test": ["127.0.0.7"], "in.test": ["10.0.0.1", "127.0.0.7"]})
+
+
+def denied(host, port, rule, remedy, *rules, version=5):
+    h = Binding(*(word for line in rules for word in ("-o", line)), rules=(), version=version)
+    h.ask(host, port)
+    h.turned_down(2, RULE=rule, REMEDY=remedy, BOUND=None)
+    h = Binding("-o", remedy, rules=(), version=version)  # as it was told
+    exchange(h, h.called(h.binds(host, port), "127.0.0.7" if host == b"one.test" else None))
+
+
+end = "end of the rules"
+denied("127.0.0.1", 21, "built-in 4", "allow from 127.0.0.1 command bind to 127.0.0.1 port 21")
+denied("127.0.0.1", 21, "built-in 4", "allow from 127.0.0.1 command bind to 127.0.0.1 port 21", version=4)
+denied("127.0.0.1", 0, "built-in 4", "allow from 127.0.0.1 command bind to 127.0.0.1")
+denied("::1", 21, end, "allow from 127.0.0.1 command bind to ::1 port 21", "allow command connect to any")
+denied("127.0.0.1", 21, end, "allow from 127.0.0.1 command bind to 127.0.0.1 port 21", "allow command bind to 127.0.0.2")
+denied("127.0.0.1", 21, "-o", "allow from 127.0.0.1 command bind to 127.0.0.1 port 21", "deny command bind", "allow to any")
+denied(b"one.test", 21, end, "allow from 127.0.0.1 command bind to one.test at 127.0.0.7 port 21", "allow to one.test")
+# Public peers are within reach of a local client, as they are for CONNECT.
+h = Binding(rules=())
+exchange(h, h.called(h.binds("8.8.8.8"), "8.8.8.8"))
+# Who is allowed is one of the name's addresses, and the other one is a stranger.
+h = Binding("-o", "allow to in.test at 127.0.0.7", rules=())
+where = h.binds(b"in.test")
+ip("address add 10.0.0.1 dev lo")
+assert is_reset(where, "10.0.0.1")
+exchange(h, h.called(where, "127.0.0.7"))
+h = Binding("-o", "allow command bind to any at any port 20-21", rules=())
+h.ask("127.0.0.1", 0)
+h.turned_down(2, RULE=end)
+PY
+}
+
+@test "bind: version 4 is no way round a password" {
+    binding <<'PY'
+write("/run/users", "alice:secret\n")
+os.chmod("/run/users", 0o600)
+for userid in b"", b"alice":
+    h = Binding("-o", "users /run/users", version=4)
+    h.client.send(request4("127.0.0.1", userid=userid))
+    h.turned_down(2, BOUND=None, USERID=userid.decode())
+h = Binding("-o", "users /run/users")
+h.client.send(b"\x05\x01\x02" + b"\x01\x05alice\x06secret" + request("127.0.0.1", FTP, BIND))
+check(h.client.recv(4), b"\x05\x02\x01\x00")
+check(h.client.recv(4), b"\x05\0\0\x01")
+where = socket.inet_ntoa(h.client.recv(4)), int.from_bytes(h.client.recv(2), "big")
+exchange(h, h.called(where))
+h.ended(USER="alice", END="closed")
+PY
+}
+
+# -- What is told of it.
+
+@test "bind: the record has who was asked for, where it could call, from where it did, and how long that took" {
+    binding <<'PY'
+from logs import *
+journal = Reader(JOURNAL)
+write("/etc/hosts", "127.0.0.5 ftp.test\n")
+h = Binding(trace=False)
+where = h.binds(b"ftp.test")
+h.client.open_and_silent(0.3)
+caller = h.called(where, "127.0.0.5")
+port, client_port = port_of(caller.sock), port_of(h.client.sock)
+exchange(h, caller, 10)
+h.over()
+(datagram,) = journal.all()
+record = fields(datagram)
+took = {name: int(record.pop(f"STDSOCKS_{name}_USEC")) for name in ("RESOLVE", "CONNECT", "TOTAL")}
+assert 200000 <= took["CONNECT"] <= took["TOTAL"], took
+message = record.pop("MESSAGE")
+wanted = (rf"127\.0\.0\.1:{client_port} BIND ftp\.test:21 at 127\.0\.0\.5 on {where[0]}:{where[1]}: closed by client, "
+          r"10 bytes up, 10 down, \d+\.\d{3} s")
+assert re.fullmatch(wanted, message), message
+check(record, unnamed({
+    "PRIORITY": "5", "SYSLOG_FACILITY": "3", "SYSLOG_IDENTIFIER": "stdsocks",
+    "MESSAGE_ID": "676b8ea6ab824ca18b7b99a8399ac688", "CLIENT": "127.0.0.1", "CLIENT_PORT": str(client_port),
+    "COMMAND": "BIND", "DST": "ftp.test", "DST_PORT": "21", "BOUND": where[0], "BOUND_PORT": str(where[1]),
+    "REACHED": "127.0.0.5", "REACHED_PORT": str(port), "REPLY": "0", "BYTES_UP": "10", "BYTES_DOWN": "10",
+    "END": "closed", "CLOSED_BY": "client",
+}))
+PY
+}
+
+@test "bind: --hex shows both replies field by field, in both versions, and then the peer's bytes" {
+    binding <<'PY'
+for version, typed, reply in (5, b"05 01 00  05 02 00 01 7f000001 0015", "BND"), (4, b"04 02 0015 7f000001 00", "DST"):
+    with subprocess.Popen([STDSOCKS, "-o", "allow to any", "-o", "command bind", "-o", "version 4 5", "--hex", "--trace"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as h:
+        h.stdin.write(typed + b"\n")
+        h.stdin.close()
+        lines = []
+        while not lines or not re.search("BND.PORT" if version == 5 else "DSTIP", lines[-1]):
+            lines.append(h.stdout.readline().decode())
+        (port,) = (int(line.split()[-1]) for line in lines if "PORT " in line)
+        caller = call(("127.0.0.1", port))
+        caller.send(b"\x05\0\0\x01 no reply\n" + b"\x00\x5a")
+        caller.close()
+        rest = h.stdout.read().decode().splitlines()
+        said = h.stderr.read().decode()
+    check(h.returncode, 0)
+    ports = [int(line.split()[-1]) for line in rest if "PORT " in line]
+    check(len(ports), 1)
+    both = re.findall(r"PORT (\d+)", said)
+    check([int(number) for number in both], [21, port, *ports])  # the request, both replies
+    names = [line.split("# ")[1].split()[0] for line in rest]
+    check(names, (["VER", "REP", "RSV", "ATYP", "BND.ADDR", "BND.PORT"] if version == 5 else ["VN", "CD", "DSTPORT", "DSTIP"]) +
+          [r'"\x05\x00\x00\x01'])
+    check(rest[-1], "05 00 00 01 20 6e 6f 20 72 65 70 6c 79 0a 00 5a  # " + r'"\x05\x00\x00\x01 no reply\n\x00Z"')
+PY
+}
+
+@test "bind: a client is served, or told 01, whatever number of descriptors there may be" {
+    binding <<'PY'
+import resource
+from logs import *
+journal = Reader(JOURNAL)
+outcomes = []
+for count in range(5, 9):
+    h = Binding(trace=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count)))
+    h.ask("127.0.0.1")
+    reply = h.client.recv(10)
+    if not reply[1]:  # it could listen
+        caller = call(("127.0.0.1", int.from_bytes(reply[8:], "big")))
+        reply = h.client.recv(10)
+    outcomes.append(reply[1])
+    if not reply[1]:
+        exchange(h, caller)
+        h.over()
+    else:
+        check(h.client.end(), (b"", "fin"))
+        h.client.close()
+        h.over(71)
+    (datagram,) = journal.all()
+    has(fields(datagram), END="failed" if reply[1] else "closed", REPLY=str(reply[1]), ERRNO="24" if reply[1] else None)
+check(outcomes, [1, 1, 0, 0])  # stdsocks(8), FILES: 7
+PY
+}
