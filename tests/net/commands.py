@@ -7,6 +7,7 @@ command.
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -44,8 +45,8 @@ class Command:
         h.client.send(GREETING + self.request(host))
         check(h.client.recv(2), CHOSEN)
 
-    def finish(self, h):
-        """From the reply, which is a success, to the end."""
+    def finish(self, h, meanwhile=None):
+        """From the reply, which is a success, to the end, before which MEANWHILE is done."""
         raise NotImplementedError
 
     def serve(self, host, *options, **popen):
@@ -79,8 +80,8 @@ class Connect(Command):
         check(h.client.recv(4), b"down")
         return upstream
 
-    def finish(self, h):
-        closed(h, self.relayed(h))
+    def finish(self, h, meanwhile=None):
+        closed(h, self.relayed(h), meanwhile)
 
     def connected(self, host, *options, **popen):
         """A handler that has it, and the upstream's end."""
@@ -95,15 +96,17 @@ class Resolve(Command):
     def __init__(self, *options, number=0xF0, stages=("V",)):
         super().__init__(number, *(options or ("-o", "command resolve")), stages=stages)
 
-    def finish(self, h):
+    def finish(self, h, meanwhile=None):
         check(h.client.recv(2), b"\x05\x00")
         check(h.client.end()[1], "fin")
-        h.gone()
+        closed(h, h.client, meanwhile)
 
 
-def closed(h, upstream):
+def closed(h, upstream, meanwhile=None):
     upstream.close()
     h.client.close()
+    if meanwhile:
+        meanwhile()
     h.over()
 
 
@@ -119,14 +122,21 @@ def goes_on(h):
 
 
 def records(command):
-    """Where the record goes: standard error, syslog, the journal, and the journal when it is full, whose reader is answered."""
+    """Where the record goes: standard error, syslog, the journal, and the journal when it is full; the journal's reader."""
     for log in None, SYSLOG, JOURNAL:
         reader = log and Reader(log)
         command.serve("127.0.0.1", trace=False)
     reader.fill()
-    command.serve("127.0.0.1", trace=False)
-    reader.all()
+    h = command.begin(trace=False)
+    command.ask(h, "127.0.0.1")
+    command.finish(h, lambda: waits_for(reader, h))
     return reader
+
+
+def waits_for(reader, h):
+    """It waits for a journal that is full, and then has room."""
+    eventually(lambda: re.search(r" setsockopt\(\w+, 0x1, 0x15,", traced(h)), "it waits for the journal: SO_SNDTIMEO")
+    reader.all()
 
 
 def names(command):
@@ -208,6 +218,7 @@ def passwords(command):
     for word in "right", "late":
         h = command.begin("-o", f"checkpassword /run/program {word}", "-o", "timeout handshake 2s")
         h.client.send(b"\x05\x01\x02" + b"\x01\x01a\x01b")
+        h.client.fin()
         h.client.end()
         h.client.close()
         h.over()
