@@ -5,85 +5,66 @@
 load helper
 load net/world
 
-# Every way that the handler has to make a call of the table: what is not called here, the table is not to have.
-@test "calls: the table of each stage is what was called there, nothing more and nothing less" {
+# traced STAGES <SCRIPT - world, with all of calls.py and commands.py: the table of these stages is what the script's sessions
+# call. Ends with what the sessions have to prove; `commands` has them.
+traced() {
     need_world
     need strace dnsmasq gcc
     ! sanitized || skip "a sanitizer makes calls of its own"
-    SYSCALLS=${UNITS:-$ROOT/build/unit}/syscalls
+    STAGES=$1 SYSCALLS=${UNITS:-$ROOT/build/unit}/syscalls
     [[ $(file -b "$STDSOCKS") == *static* ]] && LIBC=musl || LIBC=gnu
-    export SYSCALLS LIBC
-    world <<'PY'
+    export STAGES SYSCALLS LIBC
+    {
+        cat <<'PY'
 from calls import *
-from dns import *
-from logs import *
+from commands import *
+
+PY
+        cat
+        cat <<'PY'
+
+STAGES = os.environ["STAGES"]
+denied, calls, rows = against_the_table([h for command in commands for h in command.handlers], STAGES)
+first = {stages[0] for stages in (command.stages for command in commands)}
+# Of guard/syscalls.h, beside the table; in the stage in which passwords are asked for.
+kills = [call for call in calls if call.startswith("kill ")]
+check({re.sub("f+[0-9a-f]{2,4} ", "GROUP ", call) for call in kills}, {f"kill in {stage}: GROUP 9 0" for stage in first if len(stage) == 1})
+calls = [call for call in calls if call not in kills]
+if os.environ["LIBC"] == "musl":
+    check((calls, denied), ([], []))
+    of_1_2_4 = "socket in {}, way 3", "socket in {}, way 4", "recvmsg in {}, way 1", "sendmsg in {}, way 1"
+    assert set(rows) <= {row.format(stage) for row in of_1_2_4 for stage in STAGES}, rows
+else:
+    # What nscd, and the host's addresses, are asked on.
+    check(set(calls), {f"socket in {stage}: {what} 0" for stage in first for what in ("1 80801", "10 80003")})
+    check((set(denied), rows), ({"socket"}, []))
+PY
+    } | world
+}
+
+@test "calls: the table is what is called for CONNECT and in its relay, nothing more and nothing less" {
+    traced CR <<'PY'
 from notify import *
 
-handlers = []
+command = Connect()
+shared = Connect("-o", "command connect resolve", stages=("CV", "C", "R"))
+commands = command, shared
+shared.serve("127.0.0.1")
+shared.serve(b"localhost")
 
-def begin(*options, how=Traced, **popen):
-    h = how(*options, **popen)
-    handlers.append(h)
-    return h
-
-def relayed(h, host, listening):
-    upstream = h.connected(host, listening)
-    h.client.send(b"up")
-    check(upstream.recv(2), b"up")
-    upstream.send(b"down")
-    check(h.client.recv(4), b"down")
-    return upstream
-
-def traced(h):
-    with open(h.calls, encoding="utf-8", errors="replace") as log:
-        return log.read()
-
-def goes_on(h):
-    """It is stopped in a wait, and waits again."""
-    h.stops_and_goes_on()
-    return " restart_syscall(" in traced(h)
-
-def closed(h, upstream):
-    upstream.close()
-    h.client.close()
-    h.over()
-
-def late(server, query, asker):
-    """Answer when the handler has been stopped and goes on."""
-    asked.set()
-    def send():
-        go_on.wait()
-        server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
-    threading.Thread(target=send, daemon=True).start()
-
-asked, go_on = threading.Event(), threading.Event()
-server = Server({"both.test": ["127.0.0.1", "::1"], "late.test": late, "many.test": [f"127.0.1.{n}" for n in range(1, 30)]})
-four, six = listeners("127.0.0.1", "::1")
-
-# Where the record goes: standard error, syslog, the journal, and the journal when it is full; before a relay and after it.
-for log in None, SYSLOG, JOURNAL:
-    reader = log and Reader(log)
-    h = begin(trace=False)
-    closed(h, relayed(h, "127.0.0.1", four))
-    h = begin(trace=False)
+def fails(**popen):
+    h = command.begin(**popen)
     h.connect("127.0.0.1", CLOSED_PORT)
     h.gone()
-for asks in True, False:
-    reader.fill()
-    h = begin(trace=False)
-    if asks:
-        h.connect("127.0.0.1", CLOSED_PORT)
-        h.client.close()
-    else:
-        upstream = relayed(h, "127.0.0.1", four)
-        upstream.close()
-        h.client.close()
-    h.over()
-    reader.all()
+
+reader = records(command)
+fails(trace=False)
+h, upstream = command.connected("127.0.0.1", trace=False)
+reader.fill()
+closed(h, upstream, lambda: waits_for(reader, h))
 # Who wants to know the status: there is room for it, none, and nobody any more; or there never was anybody.
 manager = Manager()
-h = begin(env=told(manager.where))
-upstream = relayed(h, "127.0.0.1", four)
+h, upstream = command.connected("127.0.0.1", env=told(manager.where))
 settles(manager, ".*")
 manager.fill()
 for error in "EAGAIN", "ECONNREFUSED":
@@ -93,87 +74,22 @@ for error in "EAGAIN", "ECONNREFUSED":
     manager.sock.close()
 closed(h, upstream)
 for where in manager.where, "@nobody":
-    h = begin(env=told(where, SYSTEMD_EXEC_PID="1"))
-    closed(h, relayed(h, "127.0.0.1", four))
-h = begin(env=told(Manager().where, SYSTEMD_EXEC_PID="1"))
-closed(h, relayed(h, "127.0.0.1", four))
-# Names, over IPv4 and IPv6 to the name server, from the hosts' file, when the process was stopped meanwhile, and without an answer.
-h = begin()
-closed(h, relayed(h, b"both.test", six))
-h = begin()
-h.connect(b"many.test", CLOSED_PORT)
-h.gone()
-h = begin()
-closed(h, relayed(h, b"localhost", six))
-h = begin()
-h.ask(b"late.test", port_of(four))
-asked.wait(DEADLINE_S)
-eventually(lambda: goes_on(h), "it waits again for what it was waiting for")
-go_on.set()
-check(h.answer(), 0)
-closed(h, accept(four))
-h = begin("-o", "timeout handshake 500ms")
-h.connect(b"silent.test", 80)
-h.gone()
-h = begin()
-h.ask(b"silent.test", 80)
-server.seen.clear()
-server.seen.wait(DEADLINE_S)
-os.kill(h.handler_pid(), signal.SIGTERM)
-h.over()
-for address in "127.0.0.2", "::1":  # a long answer, which is asked for again over TCP
-    Dnsmasq(address=address, hosts=[f"127.0.2.{n} long.test" for n in range(1, 60)])
-    write("/etc/resolv.conf", f"nameserver {address}\n")
-    h = begin()
-    h.connect(b"long.test", CLOSED_PORT)
-    h.gone()
-ip("address add fe80::1/64 dev lo nodad")
-Server({"local.test": ["127.0.0.1"]}, address="fe80::1%lo")
-write("/etc/resolv.conf", "nameserver fe80::1%lo\n")
-h = begin()
-closed(h, relayed(h, b"local.test", four))
-write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
-h = begin()
-closed(h, relayed(h, b"both.test", six))
-# Nobody's, who had no user to look up before.
-for host, listening in (b"both.test", six), ("127.0.0.1", four):
-    h = begin(as_user="nobody")
-    closed(h, relayed(h, host, listening))
-h = begin(inject="brk:error=ENOMEM", as_user="nobody")
-closed(h, relayed(h, b"both.test", six))
-# Sources; what the kernel calls our own; IPv6.
-h = begin("-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo", "-o", "rate up 10K", "-o", "rate down 10K")
-closed(h, relayed(h, "127.0.0.1", four))
-h = begin()
-closed(h, relayed(h, "::1", six))
+    command.serve("127.0.0.1", env=told(where, SYSTEMD_EXEC_PID="1"))
+command.serve("127.0.0.1", env=told(Manager().where, SYSTEMD_EXEC_PID="1"))
+names(command)
+# Sources; what the kernel calls our own; IPv6; nobody there.
+command.serve("127.0.0.1", "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo", "-o", "rate up 10K", "-o", "rate down 10K")
+command.serve("::1")
 for host in "127.0.0.1", "::1":
-    h = begin()
+    h = command.begin()
     h.connect(host, h.client.sock.getpeername()[1])
     h.gone()
-# Pipes; hex text, which is translated by two more processes.
-its_stdin, stdin = os.pipe()
-stdout, its_stdout = os.pipe()
-h = begin(stdin=its_stdin, stdout=its_stdout)
-os.close(its_stdin), os.close(its_stdout)
-os.write(stdin, GREETING + request("127.0.0.1", port_of(four)) + b"up")
-upstream = accept(four)
-check(upstream.recv(2), b"up")
-os.close(stdin)
-upstream.close()
-h.over()
-for port in port_of(four), CLOSED_PORT:
-    text = GREETING + request("127.0.0.1", port)
-    with open(f"{WORLD}/text", "w", encoding="ascii") as file:
-        file.write(text.hex())
-    with open(f"{WORLD}/text", encoding="ascii") as file:
-        h = begin("--hex", stdin=file, stdout=subprocess.DEVNULL)
-    if port != CLOSED_PORT:
-        accept(four).close()
-    h.over()
+fails()
+pipes(command)
 # Resets, of either side, after bytes that wait; and of us, when the second stage cannot be had.
 for first, other in (0, 1), (1, 0):
-    h = begin()
-    ends = h.client, relayed(h, "127.0.0.1", four)
+    h, upstream = command.connected("127.0.0.1")
+    ends = h.client, upstream
     ends[other].sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     ends[first].send(pattern(300000))
     ends[first].reset()
@@ -184,38 +100,42 @@ for first, other in (0, 1), (1, 0):
             pass
     ends[other].close()
     h.over()
-h = begin(inject="seccomp:error=EPERM:when=2")
-h.ask("127.0.0.1", port_of(four))
-accept(four).close()
+h = command.begin(inject="seccomp:error=EPERM:when=2")
+command.ask(h, "127.0.0.1")
+command.accept().close()
 h.over(71)
-# The checkpassword program: right, asked in vain, never asked.
-write("/run/program", "#!/bin/sh\nread -r x <&3\ntest \"$1\" = right || exec sleep 60\n")
-os.chmod("/run/program", 0o755)
-offer, login = b"\x05\x01\x02", b"\x01\x01a\x01b"
-for word in "right", "late":
-    h = begin("-o", f"checkpassword /run/program {word}", "-o", "timeout handshake 2s")
-    h.client.send(offer + login)
-    h.client.end()
-    h.client.close()
-    h.over()
-h = begin("-o", "checkpassword /run/program right", "-o", "auth none password")
-closed(h, relayed(h, "127.0.0.1", four))
-# A kernel without a clock in the vDSO.
-h = begin(how=Clockless)
-closed(h, relayed(h, "127.0.0.1", four))
+passwords(command)
+clockless(command)
+PY
+}
 
-denied, calls, rows = against_the_table([h.calls for h in handlers])
-in_vain = {"AF_UNIX": "socket stage 1 1 80801 0", "AF_NETLINK": "socket stage 1 10 80003 0"}  # of nscd, and of the host's addresses
-later = ["socket stage 1 way 3", "socket stage 1 way 4", "recvmsg stage 1 way 1", "sendmsg stage 1 way 1"]  # of musl since 1.2.4
-(kill,) = (call for call in calls if call.startswith("kill "))  # of guard/syscalls.h, beside the table
-assert re.fullmatch("kill stage 1 f+[0-9a-f]{2,4} 9 0", kill), kill
-calls.remove(kill)
-if os.environ["LIBC"] == "musl":
-    check((calls, denied), ([], []))
-    assert set(rows) <= set(later), rows
-else:
-    check(set(calls), set(in_vain.values()))
-    check(set(denied), {"socket"})
-    check(rows, [])
+@test "calls: the table is what is called for RESOLVE, nothing more and nothing less" {
+    traced V <<'PY'
+command = Resolve()
+reverse = Resolve(number=0xF1)
+shared = Resolve("-o", "command connect resolve", stages=("CV", "V"))
+commands = command, reverse, shared
+shared.serve("127.0.0.1")
+shared.serve(b"localhost")
+records(command)
+names(command)
+Dnsmasq(hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"], address="127.0.0.3")
+write("/etc/resolv.conf", "nameserver 127.0.0.3\n")
+for host in "127.0.0.1", "10.1.2.3", "2001:db8::7":
+    reverse.serve(host)
+pipes(command)
+passwords(command)
+clockless(command)
+PY
+}
+
+@test "calls: every stage that a session can be in is one of these" {
+    local proved
+    proved=$(sed -n 's/^ *traced \([A-Z]*\) <<.*/\1/p' "$BATS_TEST_FILENAME")
+    "$PYTHON" - "$proved" "$("${UNITS:-$ROOT/build/unit}/syscalls")" <<'PY'
+import sys
+proved = set("".join(sys.argv[1].split()))
+possible = {letter for bit, letter in enumerate("CVBARUL") if int(sys.argv[2]) >> bit & 1}
+assert proved == possible, (proved, possible)
 PY
 }

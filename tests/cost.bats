@@ -4,9 +4,9 @@
 
 load helper
 
-# count NAME - of what build/tests/bench/count prints for an IPv4 request.
+# count NAME [OPTION]... - of what build/tests/bench/count prints for an IPv4 request.
 count() {
-    "$BUILT/bench/count" "$STDSOCKS" -o 'allow to any' | sed -n "s/^$1 //p"
+    "$BUILT/bench/count" "$STDSOCKS" -o 'allow to any' "${@:2}" | sed -n "s/^$1 //p"
 }
 
 setup() {
@@ -36,6 +36,14 @@ threading.Event().wait()' "$manager"
     more=$(NOTIFY_SOCKET=$manager count syscalls)
     echo "$calls and $more system calls"
     ((more == calls + 2))
+}
+
+@test "cost: one system call more where several commands are configured" {
+    local calls more
+    calls=$(count syscalls)
+    more=$(count syscalls -o 'command connect resolve')
+    echo "$calls and $more system calls"
+    ((calls > 10 && more == calls + 1))
 }
 
 @test "cost: at most 45 minor faults from exec to the reply" {

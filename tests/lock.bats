@@ -9,6 +9,78 @@ setup() {
     need_world
 }
 
+@test "lock: where several commands are configured, there is a stage more: that of the one that was asked for" {
+    world <<'PY'
+from dns import *
+
+def filters(h):
+    return int(h.status()["Seccomp_filters"])
+
+server = Server({})
+(listening,) = listeners("127.0.0.1")
+RESOLVE = 0xF0
+connect, resolve, both = (("-o", f"command {words}") for words in ("connect", "resolve", "connect resolve"))
+for options, command, known in (connect, 1, 1), (both, 1, 2), (resolve, RESOLVE, 1), (both, RESOLVE, 2):
+    h = Handler(*options)
+    h.client.send(GREETING)
+    check(h.client.recv(2), CHOSEN)
+    check(filters(h), 1)
+    server.seen.clear()
+    h.client.send(request_name(b"silent.test", 80, command))
+    assert server.seen.wait(DEADLINE_S), "the name is not looked up"
+    check(filters(h), known)
+    h.terminate()
+    h.ended(END="terminated")
+for options, relaying in (connect, 2), (both, 3):
+    h = Handler(*options)
+    upstream = h.connected("127.0.0.1", listening)
+    h.client.send(b"x")
+    check(upstream.recv(1), b"x")
+    check(filters(h), relaying)
+    upstream.close()
+    h.gone()
+PY
+}
+
+@test "lock: nobody is served when the stage of the command that was asked for cannot be had" {
+    need strace
+    world <<'PY'
+(listening,) = listeners("127.0.0.1")
+SHARED = "-o", "command connect resolve"
+before = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=seccomp:error=EPERM:when=2"]
+
+h = Handler(*SHARED, before=before)
+check(h.connect("127.0.0.1", port_of(listening)), 1)
+check(h.client.end(), (b"", "fin"))
+h.client.close()
+h.over(71)
+has(h.record(), END="failed", REPLY="1", ERRNO="1", COMMAND="CONNECT", REACHED=None)
+assert "(no further stage of the sandbox, for want of seccomp)" in h.said(), h.said()
+assert not is_waiting(listening)
+
+def resolved(*options):
+    h = Handler(*SHARED, *options, before=before)
+    h.client.send(GREETING + request("127.0.0.1", 0, 0xF0))
+    check(h.client.recv(2), CHOSEN)
+    reply = h.client.recv(10)[1]
+    check(h.client.end(), (b"", "fin"))
+    h.client.close()
+    return h, reply
+
+h, reply = resolved()
+h.over(71)
+has(h.record(), END="failed", REPLY="1", ERRNO="1", COMMAND="RESOLVE")
+check(reply, 1)
+h, reply = resolved("-o", "sandbox best-effort")
+check(reply, 0)
+h.ended(END="closed")
+h = Handler(*SHARED, "-o", "sandbox best-effort", before=before)
+h.connected("127.0.0.1", listening).close()
+h.client.close()
+h.ended(END="closed")
+PY
+}
+
 @test "lock: both stages are in force while a connection is relayed, the first one before the first byte" {
     world <<'PY'
 def status(h):
@@ -74,6 +146,26 @@ for before, kept in ([], {NET_ADMIN, 0}), (ambient, {NET_ADMIN}):
 PY
 }
 
+@test "lock: a mark's capability is not kept for a lookup" {
+    need setpriv
+    world <<'PY'
+from dns import *
+NET_ADMIN = 1 << 12
+
+server = Server({})
+ambient = ["setpriv", "--reuid=nobody", "--clear-groups", "--inh-caps=+net_admin", "--ambient-caps=+net_admin"]
+for words, command, before, kept in (("connect resolve", 1, [], NET_ADMIN), ("connect resolve", 0xF0, [], 0), ("resolve", 0xF0, [], 0),
+                                     ("connect resolve", 0xF0, ambient, 0), ("resolve", 0xF0, ambient, 0)):
+    server.seen.clear()
+    h = Handler("-o", "source mark 7", "-o", f"command {words}", before=before)
+    h.client.send(GREETING + request_name(b"silent.test", 80, command))
+    assert server.seen.wait(DEADLINE_S), "the name is not looked up"
+    check(int(h.status()["CapPrm"], 16), kept)
+    h.terminate()
+    h.over()
+PY
+}
+
 @test "lock: nobody is served as root, and the record says why, when there is no other user to be" {
     need setpriv
     world <<'PY'
@@ -126,18 +218,18 @@ assert not is_waiting(listening)
 PY
 }
 
-@test "lock: a connection is not relayed when the second stage cannot be had" {
+@test "lock: a connection is not relayed when the last stage cannot be had" {
     need strace
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
-h = Handler(before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=seccomp:error=EPERM:when=2"])
-h.ask("127.0.0.1", port_of(listening))
-upstream = accept(listening)
-check(upstream.end()[1], "reset")
-h.process.wait(DEADLINE_S)
-check(h.process.returncode, 71)
-has(h.record(), END="failed", BYTES_UP="0", BYTES_DOWN="0", ERRNO="1")
-assert "(no second stage of the sandbox, for want of seccomp)" in h.said(), h.said()
+for words, last in ("connect", 2), ("connect resolve", 3):
+    h = Handler("-o", f"command {words}", before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=seccomp:error=EPERM:when={last}"])
+    h.ask("127.0.0.1", port_of(listening))
+    upstream = accept(listening)
+    check(upstream.end()[1], "reset")
+    h.over(71)
+    has(h.record(), END="failed", BYTES_UP="0", BYTES_DOWN="0", ERRNO="1")
+    assert "(no further stage of the sandbox, for want of seccomp)" in h.said(), h.said()
 PY
 }
 

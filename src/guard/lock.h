@@ -11,7 +11,7 @@
  * part could not be taken: then those that could be are in force. */
 int lock_enter(unsigned stages, int checker_pid, const char **ret_part);
 
-/* Goes on to fewer calls; without a handshake's stage among them without capabilities, too. In the same way. */
+/* Goes on to fewer calls; and without capabilities, but to a stage that makes sockets for a client. In the same way. */
 int lock_tighten(unsigned stages, const char **ret_part);
 
 /* Closes every descriptor above standard error: whoever started us may have left some open. */

@@ -53,10 +53,9 @@ struct row {
 #define R SYSCALLS_RELAYING
 #define U SYSCALLS_DATAGRAMS
 #define L SYSCALLS_LOOKUPS
-#define H (C | V | B | A) /* every handshake */
-#define N                                                                                          \
-	(C | V | B | A |                                                                           \
-		L) /* whoever looks names up; the association before its process for that is there */
+#define T (C | B | A) /* a handshake that another stage follows */
+#define H (T | V)     /* every handshake */
+#define N (H | L)     /* whoever looks names up */
 
 /* clang-format off */
 #define ANYHOW(name, stages)         {SYS_##name, stages, {{0, 0, 0}}}
@@ -74,9 +73,9 @@ struct row {
  * nowhere, in none. The stages add up: what the second one allows, the first one has to allow. */
 static const struct row table[] = {
 	ANYHOW(accept4, B),                  /* the peer's call */
-	ANYHOW(bind, N),                     /* the source address; the resolver's UDP socket */
+	ANYHOW(bind, T),                     /* the source address */
 	ANYHOW(brk, N),                      /* malloc(3), for the resolver */
-	ANYHOW(capset, H),                   /* the next stage has none */
+	ANYHOW(capset, T),                   /* the next stage has none */
 	ANYHOW(clock_gettime, H | R | L),    /* where the vDSO has no clock */
 	ANYHOW(close, H | R | L),            /* losers of the race; a pipe's end */
 	ANYHOW(connect, N),                  /* upstream; the resolver's sockets */
@@ -84,11 +83,11 @@ static const struct row table[] = {
 	ANYHOW(exit_group, H | R | L),       /* the end */
 	ANYHOW(getpeername, C),              /* where the connection leads */
 	ANYHOW(getpid, H | R),               /* a line to syslog has it */
-	ANYHOW(getsockname, N),              /* our end of it, for the reply */
-	WHERE(getsockopt, H | R, IS(1, SOL_SOCKET), IS(2, SO_ERROR)), /* why a socket failed */
-	WHERE(getsockopt, H | R, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)), /* whether one is closed, before a reset */
+	ANYHOW(getsockname, N),              /* our end of it, for the reply; RFC 6724: the source */
+	WHERE(getsockopt, T | R, IS(1, SOL_SOCKET), IS(2, SO_ERROR)), /* why a socket failed */
+	WHERE(getsockopt, T | R, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)), /* whether one is closed, before a reset */
 	WHERE(ioctl, N, IS(1, SIOCGIFINDEX)), /* a name server like fe80::1%eth0 */
-	WHERE(ioctl, H | R, IS(1, TIOCOUTQ)), /* whether all was acknowledged, before a reset */
+	WHERE(ioctl, T | R, IS(1, TIOCOUTQ)), /* whether all was acknowledged, before a reset */
 	ANYHOW(listen, B),                   /* for that call */
 	WHERE(mmap, N, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3) */
 #ifdef SYS_poll
@@ -100,14 +99,13 @@ static const struct row table[] = {
 	ANYHOW(restart_syscall, N),          /* poll(2) after SIGSTOP and SIGCONT */
 	ANYHOW(rt_sigaction, N),             /* the resolver's deadline is an alarm */
 	ANYHOW(rt_sigprocmask, N),           /* the same */
-	WHERE(seccomp, H, IS(0, SECCOMP_SET_MODE_FILTER)), /* the next stage */
-	WHERE(sendto, N, HAS_NONE_OF(3, MSG_FASTOPEN)), /* which would be a connect(2) */
+	WHERE(seccomp, T, IS(0, SECCOMP_SET_MODE_FILTER), IS(1, 0)), /* the next stage; no descriptor of it */
 	WHERE(sendto, R, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)), /* to nobody but the peer */
 	ANYHOW(setitimer, N),                /* the resolver's deadline */
 	WHERE(setsockopt, C | B, IS(1, SOL_SOCKET)), /* keepalive, pace, mark, device; a stranger's reset */
 	WHERE(setsockopt, C | B, IS(1, IPPROTO_TCP)), /* no delay, keepalive */
 	WHERE(setsockopt, C | B, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)), /* the source address */
-	WHERE(setsockopt, N, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* no mapped addresses */
+	WHERE(setsockopt, T, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* no mapped addresses */
 	WHERE(setsockopt, H | R, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)), /* how long the journal is waited for */
 	ANYHOW(shutdown, H | R),             /* the end of one direction */
 	SOCKET(C | B, AF_INET, SOCK_STREAM, IPPROTO_TCP), /* upstream; not MPTCP, which is another protocol */
@@ -127,11 +125,13 @@ static const struct row table[] = {
 	ANYHOW(newfstatat, N),               /* whether resolv.conf has changed */
 	WHERE(openat, N, HAS_NONE_OF(2, UNWANTED)), /* its files: guard/files.h */
 	WHERE(sendmmsg, N, HAS_NONE_OF(3, MSG_FASTOPEN)), /* A and AAAA at once */
+	WHERE(sendto, N, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)), /* as in R: its sockets are connected */
 	WHERE(setsockopt, N, IS(1, IPPROTO_IP), IS(2, IP_RECVERR)), /* that nobody listens there */
 	WHERE(setsockopt, N, IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVERR)), /* the same */
 	ANYHOW(uname, N),                    /* this host's name */
 	ANYHOW(writev, N),                   /* a query over TCP */
 #else /* And musl's. */
+	ANYHOW(bind, V | L),                 /* its UDP socket */
 	WHERE(fcntl, N, IS(1, F_SETFD)), /* what its open(3) does with O_CLOEXEC */
 	WHERE(mprotect, N, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3), where brk(2) fails */
 	ANYHOW(munmap, N),                   /* free(3) */
@@ -142,6 +142,8 @@ static const struct row table[] = {
 #endif
 	ANYHOW(recvmsg, N),                  /* an answer, since 1.2.4 */
 	WHERE(sendmsg, N, HAS_NONE_OF(2, MSG_FASTOPEN)), /* a query over TCP, since 1.2.4 */
+	WHERE(sendto, N, HAS_NONE_OF(3, MSG_FASTOPEN)), /* a query; with that it would connect(2), too */
+	WHERE(setsockopt, V | L, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* its socket for both families */
 	SOCKET(N, AF_INET, SOCK_DGRAM, IPPROTO_UDP), /* RFC 6724: which source an address would have */
 	SOCKET(N, AF_INET6, SOCK_DGRAM, IPPROTO_UDP), /* the same */
 #endif

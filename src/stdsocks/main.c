@@ -183,7 +183,8 @@ static const char *leave_root(const struct config *config)
 {
 	static char why[256];
 	struct writer w = writer_on(why, sizeof why - 1);
-	const char *reason = identity_leave_root(config->user, config->mark != 0);
+	const bool marks = config->mark != 0 && config->commands != COMMAND_RESOLVE;
+	const char *reason = identity_leave_root(config->user, marks);
 
 	if (!reason || config->sandbox_best_effort)
 		return NULL;

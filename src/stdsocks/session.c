@@ -67,7 +67,7 @@ static bool lock_in(struct session *s, const struct service *service)
 	int error = lock_tighten(service->stage, &part);
 	if (error == 0 || s->config->sandbox_best_effort)
 		return true;
-	return talk_refuse(s, SOCKS5_GENERAL_FAILURE, -error, talk_no_stage(part));
+	return talk_fail(s, -error, talk_no_stage(part));
 }
 
 static bool serve(struct session *s)

@@ -101,17 +101,30 @@ bool talk_reply(struct session *s, enum socks5_reply reply, const struct addr *b
 	return true;
 }
 
-bool talk_refuse(struct session *s, enum socks5_reply reply, int error, const char *why)
+static bool answer_and_end(
+	struct session *s, enum socks5_reply reply, enum record_end how, int error)
 {
 	const struct addr none = {.kind = ADDR_NONE};
-	bool ours = peer_error_is_ours(error) || error == EADDRNOTAVAIL || s->input->why_not;
 
-	s->record->why = why;
 	if (talk_reply(s, reply, &none)) {
-		talk_end(s, ours ? RECORD_FAILED : RECORD_REFUSED, RECORD_STDSOCKS, error);
+		talk_end(s, how, RECORD_STDSOCKS, error);
 		peer_linger(&s->client, s->up);
 	}
 	return false;
+}
+
+bool talk_refuse(struct session *s, enum socks5_reply reply, int error, const char *why)
+{
+	bool ours = peer_error_is_ours(error) || error == EADDRNOTAVAIL || s->input->why_not;
+
+	s->record->why = why;
+	return answer_and_end(s, reply, ours ? RECORD_FAILED : RECORD_REFUSED, error);
+}
+
+bool talk_fail(struct session *s, int error, const char *why)
+{
+	s->record->why = why;
+	return answer_and_end(s, SOCKS5_GENERAL_FAILURE, RECORD_FAILED, error);
 }
 
 const char *talk_no_stage(const char *part)
@@ -119,7 +132,7 @@ const char *talk_no_stage(const char *part)
 	static char why[80] LARGE;
 	struct writer w = writer_on(why, sizeof why - 1);
 
-	writer_str(&w, "no second stage of the sandbox, for want of ");
+	writer_str(&w, "no further stage of the sandbox, for want of ");
 	writer_str(&w, part);
 	return why;
 }

@@ -55,5 +55,8 @@ bool talk_reply(struct session *s, enum socks5_reply reply, const struct addr *b
  * stays, or NULL. Always false. */
 bool talk_refuse(struct session *s, enum socks5_reply reply, int error, const char *why);
 
+/* The same where it is this process that cannot: 01, and a failure in the record. */
+bool talk_fail(struct session *s, int error, const char *why);
+
 /* Why nobody is served when the process cannot be locked as it goes on: a text that stays. */
 const char *talk_no_stage(const char *part);

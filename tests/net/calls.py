@@ -6,7 +6,9 @@ import re
 import signal
 import subprocess
 
+from socks import check
 from world import DEADLINE_S, WORLD, Handler, eventually, libc, run, sys_call
+
 
 AT_IGNORE, AT_SYSINFO_EHDR = 1, 33
 PTRACE_TRACEME, PTRACE_DETACH = 0, 17
@@ -16,6 +18,8 @@ names = dict(
     (int(number), name)
     for name, number in re.findall(r"#define __NR_(\w+) (\d+)", run("gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", "/dev/null"))
 )
+STAGES = "CVBARUL"  # the bits of guard/syscalls.h: connect, resolve, bind, associate, relaying, datagrams, lookups
+CLONES = "clone", "clone3", "fork", "vfork"
 
 
 class Traced(Handler):
@@ -84,9 +88,9 @@ def hide_vdso(pid):
         memory.write(AT_IGNORE.to_bytes(8, "little"))
 
 
-def made(path):
-    """Of the handlers in a log of strace: stage, number, arguments, and whether the lock denied it."""
-    stages = {}
+def events(path):
+    """The calls in a log of strace in the order in which they began: process, number, name, arguments, result."""
+    found, unfinished = [], {}
     with open(path, encoding="utf-8", errors="replace") as log:
         for line in log:
             # "PID [NUMBER] NAME(ARGUMENTS) = RESULT"; where another process came between, "PID [NUMBER] NAME(ARGUMENTS
@@ -95,22 +99,60 @@ def made(path):
             if not match:
                 continue
             pid, number, is_resumed, name, arguments, result = match.groups()
-            stage = stages.setdefault(pid, 0)
+            if is_resumed:
+                if pid in unfinished:
+                    unfinished.pop(pid)[-1] = result
+                continue
             words = [int(word, 16) for word in re.findall(r"0x[0-9a-f]+|\d+", arguments)]
-            was_denied = " EPERM " in result and "INJECTED" not in result
-            if stage and (was_denied or not is_resumed):
-                yield stage, int(number), None if is_resumed else (words + [0] * 6)[:6], was_denied
-            if name == "seccomp" and re.search(r"= 0( |$)", result):
-                stages[pid] = 16 if stages[pid] else 1
+            found.append([int(pid), int(number), name, (words + [0] * 6)[:6], result])
+            if "<unfinished" in result:
+                unfinished[pid] = found[-1]
+    return found
 
 
-def against_the_table(paths):
-    """What was called and stands in no row, and the rows that nothing has used: "NAME stage N way N"."""
-    all_made = [one for path in paths for one in made(path)]
-    denied = [names[number] for _, number, _, was_denied in all_made if was_denied]
-    lines = [" ".join([str(stage), str(number), *(f"{word:x}" for word in words)]) for stage, number, words, _ in all_made if words]
-    said = run(os.environ["SYSCALLS"], text="\n".join(lines) + "\n")
+def bits(stages):
+    return sum(1 << STAGES.index(letter) for letter in stages)
+
+
+def letters(mask):
+    return "".join(letter for bit, letter in enumerate(STAGES) if mask >> bit & 1)
+
+
+def made(h):
+    """The calls of a handler that is over: the stages that it was in, those that are its own, number, arguments, and
+    whether the lock denied it. h.stages are the stages that it enters, one after the other, with a letter for each bit; and
+    h.branch those of a process that it starts in one of them, from the first one on. Its own are those of one
+    letter: of several commands that may be asked for, the one that is."""
+    entered, plans = {}, {}
+    for pid, number, name, words, result in events(h.calls):
+        stages, plan = entered.setdefault(pid, []), plans.setdefault(pid, h.stages)
+        if stages:
+            own = "".join(stage for stage in plan if len(stage) == 1)
+            yield stages[:], own, number, words, " EPERM " in result and "INJECTED" not in result
+        answer = re.search(r"= (0x[0-9a-f]+|0)( |$)", result)
+        if not answer:
+            continue
+        if name in CLONES:
+            child = int(answer[1], 16)
+            entered[child], plans[child] = stages[:], h.branch if stages else h.stages
+        elif name == "seccomp":
+            check(tuple(plan[: len(stages)]), tuple(stages))
+            assert len(stages) < len(plan), f"{h.calls}: a stage after {plan}"
+            stages.append(plan[len(stages)])
+
+
+def against_the_table(handlers, wanted):
+    """What the lock denied; what was called and stands in no row; and of the wanted stages the rows that nothing has used:
+    "NAME in STAGES: ARGUMENTS", "NAME in STAGE, way N"."""
+    denied, lines = [], []
+    for h in handlers:
+        for stages, own, number, words, was_denied in made(h):
+            denied += [names[number]] if was_denied else []
+            asked = " ".join(f"{word:x}" for word in words)
+            lines += [f"{bits(stage)} {bits(own)} {number} {asked}\n" for stage in stages]  # every filter is asked
+    said = run(os.environ["SYSCALLS"], str(bits(wanted)), text="".join(lines))
     calls, rows = [], []
-    for kind, number, rest in re.findall(r"^(call|row) (\d+) (.*)$", said, re.MULTILINE):
-        (calls if kind == "call" else rows).append(f"{names[int(number)]} {rest}")
+    for kind, number, stages, rest in re.findall(r"^(call|row) (\d+) stages (\d+) (.*)$", said, re.MULTILINE):
+        between = ": " if kind == "call" else ", "
+        (calls if kind == "call" else rows).append(f"{names[int(number)]} in {letters(int(stages))}{between}{rest}")
     return denied, calls, rows

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* guard/syscalls: the table against what was really called.
- * Standard input has a call a line: the stage, 1 or 16, the number and six arguments in hex. Prints the calls that no row allows, as they
- * came, and the rows that no call has used: number, stage, and which of the rows of that number it is. */
+ * With a set of stages (bits) as its argument: standard input has a call a line, once for each filter that was asked: the
+ * stages of that one, those of them for which the process has it, the number and six arguments in hex. Prints the calls
+ * that no row allows, as they came, and of the argument's stages the rows that no call has used: number, stage, and which of the
+ * rows of that number it is. Without an argument it prints the stages that a session can be in. */
 #define syscalls_limit in_another_object
 #include "../../src/guard/syscalls.c"
 
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+
+#include "stdsocks/session.h"
 
 #define COUNT (sizeof table / sizeof table[0])
 
@@ -23,12 +27,12 @@ static bool matches(const struct row *row, int number, const uint64_t args[6])
 	return true;
 }
 
-static bool use(unsigned stage, int number, const uint64_t args[6])
+static bool use(unsigned stages, unsigned own, int number, const uint64_t args[6])
 {
 	bool found = false;
 	for (size_t i = 0; i < COUNT; i++)
-		if (table[i].stages & stage && matches(&table[i], number, args)) {
-			used[i] |= stage | C; /* both filters are asked then */
+		if (table[i].stages & stages && matches(&table[i], number, args)) {
+			used[i] |= stages & own;
 			found = true;
 		}
 	return found;
@@ -42,21 +46,44 @@ static unsigned ordinal(size_t row)
 	return before + 1;
 }
 
-int main(void)
+static void print_unused(unsigned wanted)
 {
-	unsigned stage;
+	for (size_t i = 0; i < COUNT; i++)
+		for (unsigned stage = 1; stage <= wanted; stage *= 2)
+			if (table[i].stages & wanted & stage & ~used[i])
+				printf("row %d stages %u way %u\n", table[i].number, stage,
+					ordinal(i));
+}
+
+/* Of every command that is served, with what comes after it. */
+static unsigned stages_of_sessions(void)
+{
+	const struct config all = {.commands = ~0U};
+	unsigned stages = session_stages(&all);
+
+	if (stages & (C | B))
+		stages |= R;
+	if (stages & A)
+		stages |= U | L;
+	return stages;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned stages, own;
 	int number;
 	uint64_t a[6];
 
-	while (scanf("%u %d %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64,
-		       &stage, &number, &a[0], &a[1], &a[2], &a[3], &a[4], &a[5]) == 8)
-		if (!use(stage, number, a))
-			printf("call %d stage %u %" PRIx64 " %" PRIx64 " %" PRIx64 "\n", number,
-				stage, a[0], a[1], a[2]);
-	for (size_t i = 0; i < COUNT; i++)
-		for (stage = C; stage <= R; stage += R - C)
-			if (table[i].stages & stage & ~used[i])
-				printf("row %d stage %u way %u\n", table[i].number, stage,
-					ordinal(i));
+	if (argc < 2) {
+		printf("%u\n", stages_of_sessions());
+		return 0;
+	}
+	while (scanf("%u %u %d %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
+		     " %" SCNx64,
+		       &stages, &own, &number, &a[0], &a[1], &a[2], &a[3], &a[4], &a[5]) == 9)
+		if (!use(stages, own, number, a))
+			printf("call %d stages %u %" PRIx64 " %" PRIx64 " %" PRIx64 "\n", number,
+				stages, a[0], a[1], a[2]);
+	print_unused((unsigned)atoi(argv[1]));
 	return 0;
 }

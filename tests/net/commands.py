@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: ISC
+"""Sessions of each command, under strace: what all of them do in the same way is done with each of them.
+
+Every way that a handler has to make a call of guard/syscalls.c is to be here, or in tests/calls.bats where it is the way of one
+command.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+
+from calls import Clockless, Traced
+from dns import Dnsmasq, Server, answer
+from logs import JOURNAL, SYSLOG, Reader
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, request
+from world import WORLD, eventually, ip, request_name, write
+
+NAME_SERVER = "nameserver 127.0.0.1\n"
+
+
+class Command:
+    """A command, as handlers serve it: their STAGES, and those of the process that they start, as calls.py has them."""
+
+    branch = ()
+
+    def __init__(self, number, *options, stages):
+        self.number, self.options, self.stages = number, options, stages
+        self.handlers = []
+
+    def begin(self, *options, how=Traced, **popen):
+        h = how(*self.options, *options, **popen)
+        h.stages, h.branch = self.stages, self.branch
+        self.handlers.append(h)
+        return h
+
+    def request(self, host, port=0):
+        wanted = request_name(host, port) if isinstance(host, bytes) else request(host, port)
+        return wanted[:1] + bytes([self.number]) + wanted[2:]
+
+    def ask(self, h, host):
+        h.client.send(GREETING + self.request(host))
+        check(h.client.recv(2), CHOSEN)
+
+    def finish(self, h, meanwhile=None):
+        """From the reply, which is a success, to the end, before which MEANWHILE is done."""
+        raise NotImplementedError
+
+    def serve(self, host, *options, **popen):
+        h = self.begin(*options, **popen)
+        self.ask(h, host)
+        self.finish(h)
+
+
+class Connect(Command):
+    """To a listener of both families. A connection has a few bytes in each direction."""
+
+    def __init__(self, *options, stages=("C", "R")):
+        super().__init__(1, *options, stages=stages)
+        self.listening = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+        self.listening.settimeout(DEADLINE_S)
+
+    def request(self, host, port=None):
+        return super().request(host, self.listening.getsockname()[1] if port is None else port)
+
+    def accept(self):
+        return Peer(self.listening.accept()[0])
+
+    def relayed(self, h):
+        """The upstream's end, when bytes have gone both ways."""
+        check(h.client.recv(2), b"\x05\x00")
+        h.client.recv({1: 4, 4: 16}[h.client.recv(2)[1]] + 2)
+        upstream = self.accept()
+        h.client.send(b"up")
+        check(upstream.recv(2), b"up")
+        upstream.send(b"down")
+        check(h.client.recv(4), b"down")
+        return upstream
+
+    def finish(self, h, meanwhile=None):
+        closed(h, self.relayed(h), meanwhile)
+
+    def connected(self, host, *options, **popen):
+        """A handler that has it, and the upstream's end."""
+        h = self.begin(*options, **popen)
+        self.ask(h, host)
+        return h, self.relayed(h)
+
+
+class Resolve(Command):
+    """RESOLVE, or with its number RESOLVE_PTR."""
+
+    def __init__(self, *options, number=0xF0, stages=("V",)):
+        super().__init__(number, *(options or ("-o", "command resolve")), stages=stages)
+
+    def finish(self, h, meanwhile=None):
+        check(h.client.recv(2), b"\x05\x00")
+        check(h.client.end()[1], "fin")
+        closed(h, h.client, meanwhile)
+
+
+def closed(h, upstream, meanwhile=None):
+    upstream.close()
+    h.client.close()
+    if meanwhile:
+        meanwhile()
+    h.over()
+
+
+def traced(h):
+    with open(h.calls, encoding="utf-8", errors="replace") as log:
+        return log.read()
+
+
+def goes_on(h):
+    """It is stopped in a wait, and waits again."""
+    h.stops_and_goes_on()
+    return " restart_syscall(" in traced(h)
+
+
+def records(command):
+    """Where the record goes: standard error, syslog, the journal, and the journal when it is full; the journal's reader."""
+    for log in None, SYSLOG, JOURNAL:
+        reader = log and Reader(log)
+        command.serve("127.0.0.1", trace=False)
+    reader.fill()
+    h = command.begin(trace=False)
+    command.ask(h, "127.0.0.1")
+    command.finish(h, lambda: waits_for(reader, h))
+    return reader
+
+
+def waits_for(reader, h):
+    """It waits for a journal that is full, and then has room."""
+    eventually(lambda: re.search(r" setsockopt\(\w+, 0x1, 0x15,", traced(h)), "it waits for the journal: SO_SNDTIMEO")
+    reader.all()
+
+
+def names(command):
+    """Over IPv4 and IPv6 to the name server, from the hosts' file, when the process was stopped meanwhile, without an answer."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def late(server, query, asker):
+        def send():
+            go_on.wait()
+            server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
+
+        asked.set()
+        threading.Thread(target=send, daemon=True).start()
+
+    many = [f"127.0.1.{n}" for n in range(1, 30)]
+    server = Server({"both.test": ["127.0.0.1", "::1"], "late.test": late, "many.test": many})
+    for host in b"both.test", b"many.test", b"localhost":
+        command.serve(host)
+    h = command.begin()
+    command.ask(h, b"late.test")
+    asked.wait(DEADLINE_S)
+    eventually(lambda: goes_on(h), "it waits again for what it was waiting for")
+    go_on.set()
+    command.finish(h)
+    h = command.begin("-o", "timeout handshake 500ms")
+    command.ask(h, b"silent.test")
+    h.client.end()
+    h.gone()
+    h = command.begin()
+    server.seen.clear()
+    command.ask(h, b"silent.test")
+    server.seen.wait(DEADLINE_S)
+    os.kill(h.handler_pid(), signal.SIGTERM)
+    h.over()
+    for address in "127.0.0.2", "::1":  # a long answer, which is asked for again over TCP
+        Dnsmasq(address=address, hosts=[f"127.0.2.{n} long.test" for n in range(1, 60)])
+        write("/etc/resolv.conf", f"nameserver {address}\n")
+        command.serve(b"long.test")
+    ip("address add fe80::1/64 dev lo nodad")
+    Server({"local.test": ["127.0.0.1"]}, address="fe80::1%lo")
+    write("/etc/resolv.conf", "nameserver fe80::1%lo\n")
+    command.serve(b"local.test")
+    write("/etc/resolv.conf", NAME_SERVER)
+    command.serve(b"both.test")
+    # Nobody's, who had no user to look up before.
+    for host in b"both.test", "127.0.0.1":
+        command.serve(host, as_user="nobody")
+    command.serve(b"both.test", inject="brk:error=ENOMEM", as_user="nobody")
+
+
+def pipes(command):
+    """Pipes; hex text, which is translated by two more processes."""
+    its_stdin, stdin = os.pipe()
+    stdout, its_stdout = os.pipe()
+    h = command.begin(stdin=its_stdin, stdout=its_stdout)
+    os.close(its_stdin)
+    os.close(its_stdout)
+    os.write(stdin, GREETING + command.request("127.0.0.1") + b"up")
+    if isinstance(command, Connect):
+        upstream = command.accept()
+        check(upstream.recv(2), b"up")
+        upstream.close()
+    os.close(stdin)
+    h.over()
+    os.close(stdout)
+    text = f"{WORLD}/text"
+    write(text, (GREETING + command.request("127.0.0.1")).hex())
+    with open(text, encoding="ascii") as file:
+        h = command.begin("--hex", stdin=file, stdout=subprocess.DEVNULL)
+    if isinstance(command, Connect):
+        command.accept().close()
+    h.over()
+
+
+def passwords(command):
+    """The checkpassword program: right, asked in vain, never asked."""
+    write("/run/program", "#!/bin/sh\nread -r x <&3\ntest \"$1\" = right || exec sleep 60\n")
+    os.chmod("/run/program", 0o755)
+    for word in "right", "late":
+        h = command.begin("-o", f"checkpassword /run/program {word}", "-o", "timeout handshake 2s")
+        h.client.send(b"\x05\x01\x02" + b"\x01\x01a\x01b")
+        h.client.fin()
+        h.client.end()
+        h.client.close()
+        h.over()
+    command.serve("127.0.0.1", "-o", "checkpassword /run/program right", "-o", "auth none password")
+
+
+def clockless(command):
+    """A kernel without a clock in the vDSO."""
+    command.serve("127.0.0.1", how=Clockless)
