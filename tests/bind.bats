@@ -58,11 +58,12 @@ PY
 
 @test "bind: the other family is faced when there is no way to the first one's" {
     binding <<'PY'
-write("/etc/hosts", "192.0.2.1 both.test\n::1 both.test\n")
-h = Binding()
-where = h.binds(b"both.test")
-check(where[0], "::1")
-exchange(h, h.called(where))
+write("/etc/hosts", "127.0.0.1 both.test\n::1 both.test\n")
+for source in "127.0.0.1", "::1":  # which has no way to the other family
+    h = Binding("-o", f"source {source}")
+    where = h.binds(b"both.test")
+    check(where[0], source)
+    exchange(h, h.called(where))
 PY
 }
 
@@ -236,6 +237,9 @@ for version, host in (5, "0.0.0.0"), (5, "::"), (5, b"0.0.0.0"), (5, b"any.test"
     h.ask(host)
     record = h.turned_down(2, BOUND=None, RULE=None)
     assert "(only a peer may call whose address or name the client has said)" in h.said()
+h = Binding(rules=())
+h.ask("0.0.0.0")
+h.turned_down(2, RULE=None)  # no rule would help
 h = Binding()
 exchange(h, h.called(h.binds(b"some.test"), "127.0.0.1"))
 PY
