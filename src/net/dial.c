@@ -81,8 +81,12 @@ static bool set(int fd, int level, int name, const void *value, size_t len)
 	return setsockopt(fd, level, name, value, (socklen_t)len) == 0;
 }
 
-/* Gives a new socket its source. False when that cannot be had. */
-static bool bind_source(int fd, enum addr_kind kind, const struct dial_source *source)
+bool dial_reaches(const struct dial_source *source, enum addr_kind kind)
+{
+	return (kind == ADDR_IPV4 ? source->ipv4 : source->ipv6) || !(source->ipv4 || source->ipv6);
+}
+
+bool dial_bind(int fd, enum addr_kind kind, const struct dial_source *source)
 {
 	const struct addr *from = kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
 	const int on = 1;
@@ -111,7 +115,7 @@ static int head_for(int fd, const struct addr *to, const struct dial_source *sou
 	/* An IPv4-mapped address is no IPv6 destination: with V6ONLY it is unreachable. */
 	if (to->kind == ADDR_IPV6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on))
 		return -errno;
-	if (!bind_source(fd, to->kind, source))
+	if (!dial_bind(fd, to->kind, source))
 		return -EADDRNOTAVAIL;
 	int error;
 	do /* interrupted, it goes on all the same: asking again tells how far it is */
@@ -126,9 +130,8 @@ static int head_for(int fd, const struct addr *to, const struct dial_source *sou
 /* A socket on its way to an address, or -errno. */
 static int start(const struct addr *to, const struct dial_source *source)
 {
-	const struct addr *from = to->kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
-	if (!from && (source->ipv4 || source->ipv6))
-		return -ENETUNREACH; /* the source that there is reaches the other family */
+	if (!dial_reaches(source, to->kind))
+		return -ENETUNREACH;
 
 	int fd = socket(to->kind == ADDR_IPV4 ? AF_INET : AF_INET6,
 		SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);

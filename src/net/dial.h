@@ -3,6 +3,8 @@
  * Knows: racing connects, and where they come from. Does not know: names, who asked, and why. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "net/resolve.h"
 
 /* RFC 8305 s8: Connection Attempt Delay, the recommended value. */
@@ -17,6 +19,12 @@ struct dial_source {
 	const char *device;             /* SO_BINDTODEVICE; NULL: any */
 	uint32_t mark;                  /* SO_MARK; 0: none */
 };
+
+/* Whether a source reaches a family at all: the address of one excludes the other. */
+bool dial_reaches(const struct dial_source *source, enum addr_kind kind);
+
+/* Gives a new socket, of TCP or UDP, its source. False when that cannot be had. */
+bool dial_bind(int fd, enum addr_kind kind, const struct dial_source *source);
 
 /* Puts the addresses, at most DIAL_MAX, in the order of RFC 8305 s4: families take turns, beginning with the first
  * one's; within a family the order stays. */

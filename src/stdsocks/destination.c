@@ -6,12 +6,11 @@
 #include <errno.h>
 
 #include "net/clock.h"
-#include "net/dial.h"
 #include "net/sockaddr.h"
 #include "policy/special.h"
 #include "wire/large.h"
 
-bool destination_refuse_by(struct session *s, const struct judge_verdict *verdict)
+void destination_note_denial(struct session *s, const struct judge_verdict *verdict)
 {
 	static char remedy_bytes[RECORD_REMEDY_MAX] LARGE;
 
@@ -19,6 +18,11 @@ bool destination_refuse_by(struct session *s, const struct judge_verdict *verdic
 	s->record->rule_line = verdict->rule->number;
 	s->record->remedy = writer_on(remedy_bytes, sizeof remedy_bytes);
 	judge_put_remedy(&s->record->remedy, &s->facts);
+}
+
+bool destination_refuse_by(struct session *s, const struct judge_verdict *verdict)
+{
+	destination_note_denial(s, verdict);
 	return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0, NULL);
 }
 
@@ -104,6 +108,20 @@ static bool resolve(struct session *s, struct resolve_list *ret_list)
 bool destination_locate(struct session *s, struct resolve_list *ret_list)
 {
 	return judge_request(s) && resolve(s, ret_list) && judge_addresses(s, ret_list);
+}
+
+const char destination_no_source[] =
+	"no such source: it must be an address or device of this host, or a mark "
+	"with CAP_NET_ADMIN; or all its ports are taken";
+
+struct dial_source destination_source(const struct config *c)
+{
+	return (struct dial_source){
+		.ipv4 = c->source_ipv4.kind ? &c->source_ipv4 : NULL,
+		.ipv6 = c->source_ipv6.kind ? &c->source_ipv6 : NULL,
+		.device = c->device[0] ? c->device : NULL,
+		.mark = c->mark,
+	};
 }
 
 enum socks5_reply destination_reply_for(int error)

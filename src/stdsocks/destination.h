@@ -3,7 +3,7 @@
  * Knows: that rules are asked before and after a lookup. Does not know: what is done there. */
 #pragma once
 
-#include "net/resolve.h"
+#include "net/dial.h"
 #include "stdsocks/talk.h"
 
 /* The addresses of DST that the rules allow, DIAL_MAX at the most and one at the least; or the client is
@@ -13,6 +13,15 @@ bool destination_locate(struct session *s, struct resolve_list *ret_list);
 /* The addresses of a name in DST, or the name of an address there, whatever the rules say; or the client is
  * refused. */
 bool destination_look_up(struct session *s, struct resolve_list *ret_list);
+
+/* Where connections and datagrams of the configuration come from. */
+struct dial_source destination_source(const struct config *config);
+
+/* Why nobody is served where that cannot be had. */
+extern const char destination_no_source[];
+
+/* What a rule has denied, by s->facts, for the record: which one, and the line that would have allowed it. */
+void destination_note_denial(struct session *s, const struct judge_verdict *verdict);
 
 /* The refusal of a rule, which the record names, with the line that would have allowed it. Always false. */
 bool destination_refuse_by(struct session *s, const struct judge_verdict *verdict);
