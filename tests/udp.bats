@@ -474,8 +474,10 @@ def children():
 check(len(children()), 1)
 eventually(lambda: not children(), "the lookup is over")
 assert 4 < time.monotonic() - began_s < 8
+a.send((b"silent-too.test", 53))  # waits as long as the association lasts
+eventually(lambda: "A silent-too.test" in names.asked, "it is asked for")
 a.echo(server)
-a.over_with(drops="unresolved 1")
+a.over_with(drops="unresolved 2")
 PY
 }
 

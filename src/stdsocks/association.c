@@ -416,7 +416,7 @@ static bool turn(struct association *a, const struct pollfd fds[PLACES])
 	return !has_ended(a, &fds[IN], &fds[OUT]);
 }
 
-int association_run(struct association *a)
+static int run(struct association *a)
 {
 	const struct peer *client = &a->session->client;
 
@@ -447,4 +447,14 @@ int association_run(struct association *a)
 		if (!turn(a, fds))
 			return 0;
 	}
+}
+
+int association_run(struct association *a)
+{
+	int how = run(a);
+
+	for (unsigned i = 0; how != -EAGAIN && i < ASSOCIATION_LOOKUPS_MAX; i++)
+		if (lookups[i].id) /* what waits now is not passed on */
+			a->counts.dropped[RECORD_DROP_UNRESOLVED] += lookups[i].count;
+	return how;
 }
