@@ -159,7 +159,7 @@ PY
     local names
     names=$(sed -n 's/^\.It Ev //p' "$ROOT/man/stdsocks.8" | tr -d ' ' | tr , '\n' | grep -E '^(STDSOCKS_|ERRNO|MESSAGE_ID)')
     (($(wc -l <<<"$names") >= 20))
-    configure 'auth none password' 'version 4 5' 'command connect bind' 'timeout bind 1ms' 'users /etc/stdsocks/users' 'deny port 4712' 'allow to any at any'
+    configure 'auth none password' 'version 4 5' 'command connect bind udp' 'timeout bind 1ms' 'users /etc/stdsocks/users' 'deny port 4712' 'allow to any at any'
     login_users alice:secret
     # shellcheck disable=SC2086 # one word each
     python_operator $names <<'PY'
@@ -203,6 +203,25 @@ seen |= set(record)
 at = asked(GREETING + request("127.0.0.1", 21, 2), CHOSEN + b"\x05\0\0\x01\x7f\0\0\x01")
 (record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
 check([record.get(f"STDSOCKS_{name}") for name in ("COMMAND", "BOUND", "END", "REPLY")], ["BIND", "127.0.0.1", "refused", "4"])
+one = client()
+at = one.sock.getsockname()[1]
+one.send(GREETING + request("0.0.0.0", 0, 3))
+check(one.recv(6), CHOSEN + b"\x05\0\0\x01")
+relay = ("127.0.0.1", struct.unpack(">4xH", one.recv(6))[0])
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    server.bind(("127.0.0.1", 0))
+    for end in server, sock:
+        end.settimeout(DEADLINE_S)
+    sock.sendto(b"no header", relay)
+    sock.sendto(b"\0\0\0" + request(*server.getsockname())[3:] + b"question", relay)
+    server.sendto(b"the answer", server.recvfrom(100)[1])
+    check(sock.recv(100)[-10:], b"the answer")
+one.close()
+(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
+wanted = {
+    "COMMAND": "UDP ASSOCIATE", "BOUND": "127.0.0.1", "BOUND_PORT": str(relay[1]), "BYTES_UP": "8", "BYTES_DOWN": "10", "DATAGRAMS_UP": "1",
+    "DATAGRAMS_DOWN": "1", "DROPPED": "1", "DROPPED_FOR": "malformed 1", "END": "closed", "CLOSED_BY": "client"}
+check({name: record.get(f"STDSOCKS_{name}") for name in wanted}, wanted)
 seen |= set(record)
 check({name for name in seen if name.startswith("STDSOCKS_") or name in ("ERRNO", "MESSAGE_ID")}, set(sys.argv[1:]))
 PY

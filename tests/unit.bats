@@ -24,6 +24,14 @@ unit() {
     unit amount
 }
 
+@test "wire/socks5: the header of datagrams, cut anywhere, read and written [RFC 1928 7]" {
+    unit datagram
+}
+
+@test "stdsocks/target: destinations are found again, and of too many the one unused for longest goes" {
+    unit target
+}
+
 @test "wire/addr: host names, literals and how they are written [RFC 1035 2.3.4, 1123 2.1, 5952 4]" {
     unit addr
 }

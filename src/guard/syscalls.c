@@ -11,12 +11,14 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -76,13 +78,21 @@ static const struct row table[] = {
 	ANYHOW(bind, T),                     /* the source address */
 	ANYHOW(brk, N),                      /* malloc(3), for the resolver */
 	ANYHOW(capset, T),                   /* the next stage has none */
-	ANYHOW(clock_gettime, H | R | L),    /* where the vDSO has no clock */
-	ANYHOW(close, H | R | L),            /* losers of the race; a pipe's end */
+	ANYHOW(clock_gettime, H | R | U | L), /* where the vDSO has no clock */
+#if defined __GLIBC__ || !defined SYS_fork
+	WHERE(clone, A | L, IS_BUT_FOR(0, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID, SIGCHLD)), /* fork(3): a process that looks names up, and one for each of them */
+#endif
+	ANYHOW(close, H | R | U | L),        /* losers of the race; a pipe's end */
+	ANYHOW(close_range, A),              /* what the process for names does not need */
 	ANYHOW(connect, N),                  /* upstream; the resolver's sockets */
 	WHERE(connect, R, IS(2, sizeof(sa_family_t))), /* only AF_UNSPEC is that short: a reset */
-	ANYHOW(exit_group, H | R | L),       /* the end */
+	ANYHOW(dup, A),                      /* the way to it becomes its descriptor 0 */
+	ANYHOW(exit_group, H | R | U | L),   /* the end */
+#if !defined __GLIBC__ && defined SYS_fork
+	ANYHOW(fork, A | L),                 /* a process that looks names up, and one for each of them */
+#endif
 	ANYHOW(getpeername, C),              /* where the connection leads */
-	ANYHOW(getpid, H | R),               /* a line to syslog has it */
+	ANYHOW(getpid, H | R | U),           /* a line to syslog has it */
 	ANYHOW(getsockname, N),              /* our end of it, for the reply; RFC 6724: the source */
 	WHERE(getsockopt, T | R, IS(1, SOL_SOCKET), IS(2, SO_ERROR)), /* why a socket failed */
 	WHERE(getsockopt, T | R, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)), /* whether one is closed, before a reset */
@@ -93,21 +103,24 @@ static const struct row table[] = {
 #ifdef SYS_poll
 	ANYHOW(poll, N),                     /* the resolver and the checker wait */
 #endif
-	ANYHOW(ppoll, H | R),                /* everything else waits */
-	ANYHOW(read, H | R | L),             /* pipes; the resolver's files */
-	ANYHOW(recvfrom, H | R | L),         /* sockets */
+	ANYHOW(ppoll, H | R | U),            /* everything else waits */
+	WHERE(prctl, A | L, IS(0, PR_SET_PDEATHSIG)), /* who looks names up ends with who asks */
+	ANYHOW(read, H | R | U | L),         /* pipes; the resolver's files */
+	ANYHOW(recvfrom, H | R | U | L),     /* sockets */
+	ANYHOW(recvmmsg, A | U),             /* datagrams */
 	ANYHOW(restart_syscall, N),          /* poll(2) after SIGSTOP and SIGCONT */
 	ANYHOW(rt_sigaction, N),             /* the resolver's deadline is an alarm */
 	ANYHOW(rt_sigprocmask, N),           /* the same */
 	WHERE(seccomp, T, IS(0, SECCOMP_SET_MODE_FILTER), IS(1, 0)), /* the next stage; no descriptor of it */
-	WHERE(sendto, R, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)), /* to nobody but the peer */
+	WHERE(sendmmsg, A | U, HAS_NONE_OF(3, MSG_FASTOPEN)), /* datagrams */
+	WHERE(sendto, R | U, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)), /* to nobody but the peer */
 	ANYHOW(setitimer, N),                /* the resolver's deadline */
-	WHERE(setsockopt, C | B, IS(1, SOL_SOCKET)), /* keepalive, pace, mark, device; a stranger's reset */
-	WHERE(setsockopt, C | B, IS(1, IPPROTO_TCP)), /* no delay, keepalive */
-	WHERE(setsockopt, C | B, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)), /* the source address */
+	WHERE(setsockopt, T, IS(1, SOL_SOCKET)), /* keepalive, pace, mark, device; a stranger's reset */
+	WHERE(setsockopt, T, IS(1, IPPROTO_TCP)), /* no delay, keepalive */
+	WHERE(setsockopt, T, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)), /* the source address */
 	WHERE(setsockopt, T, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* no mapped addresses */
-	WHERE(setsockopt, H | R, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)), /* how long the journal is waited for */
-	ANYHOW(shutdown, H | R),             /* the end of one direction */
+	WHERE(setsockopt, H | R | U, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)), /* how long the journal is waited for */
+	ANYHOW(shutdown, H | R | U),             /* the end of one direction */
 	SOCKET(C | B, AF_INET, SOCK_STREAM, IPPROTO_TCP), /* upstream; not MPTCP, which is another protocol */
 	SOCKET(C | B, AF_INET6, SOCK_STREAM, IPPROTO_TCP), /* the same */
 	SOCKET(N, AF_INET, SOCK_STREAM, 0), /* DNS, for a long answer */
@@ -115,8 +128,9 @@ static const struct row table[] = {
 	SOCKET(N, AF_INET, SOCK_DGRAM, 0), /* DNS; whether an address is our own, or faces another */
 	SOCKET(N, AF_INET6, SOCK_DGRAM, 0), /* the same */
 	SOCKET(N, AF_UNIX, SOCK_DGRAM, 0), /* what an interface's index is asked on */
-	ANYHOW(wait4, H | R),                /* the checkpassword program; --hex and its translators */
-	ANYHOW(write, H | R | L),            /* pipes; standard error */
+	WHERE(socketpair, A, IS(0, AF_UNIX), IS_BUT_FOR(1, SOCK_CLOEXEC, SOCK_SEQPACKET)), /* between it and us */
+	ANYHOW(wait4, H | R | U),            /* the checkpassword program; --hex and its translators */
+	ANYHOW(write, H | R | U | L),        /* pipes; standard error */
 #ifdef __GLIBC__ /* What its resolver takes beside that. */
 	ANYHOW(futex, N),                    /* its locks */
 	ANYHOW(getrandom, N),                /* the numbers of its queries */
@@ -128,10 +142,12 @@ static const struct row table[] = {
 	WHERE(sendto, N, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)), /* as in R: its sockets are connected */
 	WHERE(setsockopt, N, IS(1, IPPROTO_IP), IS(2, IP_RECVERR)), /* that nobody listens there */
 	WHERE(setsockopt, N, IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVERR)), /* the same */
+	ANYHOW(set_robust_list, A | L),      /* fork(3) */
 	ANYHOW(uname, N),                    /* this host's name */
 	ANYHOW(writev, N),                   /* a query over TCP */
 #else /* And musl's. */
 	ANYHOW(bind, V | L),                 /* its UDP socket */
+	ANYHOW(gettid, A | L),               /* fork(3) */
 	WHERE(fcntl, N, IS(1, F_SETFD)), /* what its open(3) does with O_CLOEXEC */
 	WHERE(mprotect, N, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3), where brk(2) fails */
 	ANYHOW(munmap, N),                   /* free(3) */
@@ -148,9 +164,9 @@ static const struct row table[] = {
 	SOCKET(N, AF_INET6, SOCK_DGRAM, IPPROTO_UDP), /* the same */
 #endif
 #ifdef __SANITIZE_ADDRESS__ /* So does its own work, at siglongjmp(3) and at the end. */
-	WHERE(mmap, R, HAS_NONE_OF(2, PROT_EXEC)),
-	ANYHOW(munmap, H | R | L),
-	ANYHOW(sigaltstack, H | R | L),
+	WHERE(mmap, R | U, HAS_NONE_OF(2, PROT_EXEC)),
+	ANYHOW(munmap, H | R | U | L),
+	ANYHOW(sigaltstack, H | R | U | L),
 #endif
 };
 /* clang-format on */

@@ -81,6 +81,11 @@ static bool set(int fd, int level, int name, const void *value, size_t len)
 	return setsockopt(fd, level, name, value, (socklen_t)len) == 0;
 }
 
+bool dial_reaches(const struct dial_source *source, enum addr_kind kind)
+{
+	return (kind == ADDR_IPV4 ? source->ipv4 : source->ipv6) || !(source->ipv4 || source->ipv6);
+}
+
 bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source)
 {
 	const struct addr *from = kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
@@ -126,9 +131,8 @@ static int head_for(int fd, const struct addr *to, const struct dial_source *sou
 /* A socket on its way to an address, or -errno. */
 static int start(const struct addr *to, const struct dial_source *source, int type, int protocol)
 {
-	const struct addr *from = to->kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
-	if (!from && (source->ipv4 || source->ipv6))
-		return -ENETUNREACH; /* the source that there is reaches the other family */
+	if (!dial_reaches(source, to->kind))
+		return -ENETUNREACH;
 
 	int fd = socket(to->kind == ADDR_IPV4 ? AF_INET : AF_INET6,
 		type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);

@@ -3,6 +3,8 @@
  * Knows: racing connects, and where they come from. Does not know: names, who asked, and why. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "net/resolve.h"
 
 /* RFC 8305 s8: Connection Attempt Delay, the recommended value. */
@@ -18,6 +20,9 @@ struct dial_source {
 	uint32_t mark;                  /* SO_MARK; 0: none */
 };
 
+/* Whether a source reaches a family at all: the address of one excludes the other. */
+bool dial_reaches(const struct dial_source *source, enum addr_kind kind);
+
 /* Puts the addresses, at most DIAL_MAX, in the order of RFC 8305 s4: families take turns, beginning with the first
  * one's; within a family the order stays. */
 void dial_order(struct resolve_list *list);
@@ -31,7 +36,7 @@ void dial_order(struct resolve_list *list);
 int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
 	struct addr *ret_remote, struct addr *ret_local);
 
-/* Gives a new socket of that family its source. False when that cannot be had. */
+/* Gives a new socket of that family, of TCP or UDP, its source. False when that cannot be had. */
 bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source);
 
 /* The address of this host from which the first address of the list is reached to which there is a

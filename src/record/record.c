@@ -22,6 +22,12 @@ static const char *const end_phrases[] = {
 #undef X
 };
 
+static const char *const drop_words[] = {
+#define X(name, word) word,
+	RECORD_DROPS(X)
+#undef X
+};
+
 static const char *const who_values[] = {"client", "upstream", "stdsocks"};
 
 static void put_who(struct writer *w, const struct record *r)
@@ -76,6 +82,50 @@ static const char *reason(const struct record *r)
 	return r->error ? strerror(r->error) : NULL;
 }
 
+static uint64_t dropped(const struct record_datagrams *d)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < RECORD_DROP_COUNT; i++)
+		sum += d->dropped[i];
+	return sum;
+}
+
+/* "stranger 1, denied 12": those that there were. */
+static void put_drops(struct writer *w, const struct record_datagrams *d)
+{
+	const char *between = "";
+	for (size_t i = 0; i < RECORD_DROP_COUNT; i++) {
+		if (d->dropped[i] == 0)
+			continue;
+		writer_str(w, between);
+		writer_str(w, drop_words[i]);
+		writer_u8(w, ' ');
+		writer_decimal(w, d->dropped[i], 1);
+		between = ", ";
+	}
+}
+
+/* How much was moved, and what of datagrams was not. */
+static void put_moved(struct writer *w, const struct record *r)
+{
+	writer_str(w, ", ");
+	writer_decimal(w, r->up, 1);
+	writer_str(w, " bytes up, ");
+	writer_decimal(w, r->down, 1);
+	writer_str(w, " down");
+	if (!r->datagrams || dropped(r->datagrams) == 0)
+		return;
+	writer_str(w, ", ");
+	writer_decimal(w, dropped(r->datagrams), 1);
+	writer_str(w, " datagrams dropped (");
+	put_drops(w, r->datagrams);
+	if (r->rule) {
+		writer_str(w, ", the first denied one by ");
+		put_rule(w, r);
+	}
+	writer_u8(w, ')');
+}
+
 void record_put_message(struct writer *w, const struct record *r)
 {
 	bool served = was_served(r);
@@ -96,17 +146,12 @@ void record_put_message(struct writer *w, const struct record *r)
 		writer_str(w, reason(r));
 		writer_u8(w, ')');
 	}
-	if (r->rule) {
+	if (r->rule && !served) {
 		writer_str(w, " by ");
 		put_rule(w, r);
 	}
-	if (served) {
-		writer_str(w, ", ");
-		writer_decimal(w, r->up, 1);
-		writer_str(w, " bytes up, ");
-		writer_decimal(w, r->down, 1);
-		writer_str(w, " down");
-	}
+	if (served)
+		put_moved(w, r);
 	writer_str(w, ", ");
 	writer_decimal(w, (uint64_t)r->total_us / 1000000, 1);
 	writer_u8(w, '.');
@@ -152,6 +197,18 @@ static void put_addr(struct writer *w, const char *host, const char *port, const
 	put_number(w, port, a->port);
 }
 
+static void put_datagrams(struct writer *w, const struct record_datagrams *d)
+{
+	put_number(w, "STDSOCKS_DATAGRAMS_UP", d->up);
+	put_number(w, "STDSOCKS_DATAGRAMS_DOWN", d->down);
+	put_number(w, "STDSOCKS_DROPPED", dropped(d));
+	if (dropped(d) == 0)
+		return;
+	writer_str(w, "STDSOCKS_DROPPED_FOR=");
+	put_drops(w, d);
+	writer_u8(w, '\n');
+}
+
 void record_put_fields(struct writer *w, const struct record *r)
 {
 	put_text(w, "MESSAGE_ID",
@@ -169,6 +226,8 @@ void record_put_fields(struct writer *w, const struct record *r)
 	put_if_any(w, "STDSOCKS_REPLY", r->reply);
 	put_number(w, "STDSOCKS_BYTES_UP", r->up);
 	put_number(w, "STDSOCKS_BYTES_DOWN", r->down);
+	if (r->datagrams)
+		put_datagrams(w, r->datagrams);
 	put_if_any(w, "STDSOCKS_RESOLVE_USEC", r->resolve_us);
 	put_if_any(w, "STDSOCKS_CONNECT_USEC", r->connect_us);
 	put_number(w, "STDSOCKS_TOTAL_USEC", (uint64_t)r->total_us);

@@ -31,6 +31,29 @@ enum record_end {
 /* Who ended it: the values of STDSOCKS_CLOSED_BY. */
 enum record_who { RECORD_CLIENT, RECORD_UPSTREAM, RECORD_STDSOCKS };
 
+/* Why a datagram of UDP ASSOCIATE was not passed on: the words of STDSOCKS_DROPPED_FOR. */
+#define RECORD_DROPS(X)                                                                            \
+	X(STRANGER, "stranger")     /* from another than the client */                             \
+	X(MALFORMED, "malformed")   /* no header of RFC 1928 s7, or port 0 */                      \
+	X(FRAGMENT, "fragment")     /* of one that would have to be put together */                \
+	X(DENIED, "denied")         /* by the rules */                                             \
+	X(UNRESOLVED, "unresolved") /* to a name without an address, or too many at once */        \
+	X(UNASKED, "unasked")       /* from where nothing was sent to */                           \
+	X(OVERSIZED, "oversized")   /* longer, with its header, than a datagram can be */          \
+	X(UNSENT, "unsent")         /* the kernel did not send it */
+
+enum record_drop {
+#define X(name, word) RECORD_DROP_##name,
+	RECORD_DROPS(X)
+#undef X
+		RECORD_DROP_COUNT
+};
+
+struct record_datagrams {
+	uint64_t up, down; /* passed on */
+	uint64_t dropped[RECORD_DROP_COUNT];
+};
+
 /* A time or a reply that there was none of: the field is left out. */
 #define RECORD_NONE (-1)
 
@@ -48,6 +71,7 @@ struct record {
 	struct addr bound;   /* where others may come to, with BIND and UDP ASSOCIATE */
 	int reply;           /* of RFC 1928 s6, or RECORD_NONE */
 	uint64_t up, down;   /* bytes delivered to upstream; to the client */
+	const struct record_datagrams *datagrams; /* with UDP ASSOCIATE; else NULL */
 	int64_t resolve_us, connect_us, total_us; /* or RECORD_NONE */
 	enum record_who closed_by;
 	enum record_end end;

@@ -14,6 +14,7 @@ static const char *const names[] = {
 	[SOCKS5_REPLY] = "reply",
 	[SOCKS4_REQUEST] = "SOCKS 4 request",
 	[SOCKS4_REPLY] = "SOCKS 4 reply",
+	[SOCKS5_DATAGRAM] = "datagram",
 };
 
 void trace_message(const char *who, enum socks5_message message, const uint8_t *bytes, size_t len)

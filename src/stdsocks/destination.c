@@ -6,12 +6,11 @@
 #include <errno.h>
 
 #include "net/clock.h"
-#include "net/dial.h"
 #include "net/sockaddr.h"
 #include "policy/special.h"
 #include "wire/large.h"
 
-bool destination_refuse_by(struct session *s, const struct judge_verdict *verdict)
+void destination_note_denial(struct session *s, const struct judge_verdict *verdict)
 {
 	static char remedy_bytes[RECORD_REMEDY_MAX] LARGE;
 
@@ -19,6 +18,11 @@ bool destination_refuse_by(struct session *s, const struct judge_verdict *verdic
 	s->record->rule_line = verdict->rule->number;
 	s->record->remedy = writer_on(remedy_bytes, sizeof remedy_bytes);
 	judge_put_remedy(&s->record->remedy, &s->facts);
+}
+
+bool destination_refuse_by(struct session *s, const struct judge_verdict *verdict)
+{
+	destination_note_denial(s, verdict);
 	return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0, NULL);
 }
 
@@ -106,7 +110,8 @@ bool destination_locate(struct session *s, struct resolve_list *ret_list)
 	return judge_request(s) && resolve(s, ret_list) && judge_addresses(s, ret_list);
 }
 
-enum socks5_reply destination_reply_for(int error)
+/* RFC 1928 s6: the reply that tells the truth about a connect that failed with this errno. */
+static enum socks5_reply reply_for(int error)
 {
 	switch (error) {
 	case ECONNREFUSED:
@@ -145,5 +150,5 @@ bool destination_failed(struct session *s, int error, const char *why)
 	if (error == EADDRNOTAVAIL)
 		why = "no such source: it must be an address or device of this host, or a mark "
 		      "with CAP_NET_ADMIN; or all its ports are taken";
-	return talk_refuse(s, destination_reply_for(error), error, why);
+	return talk_refuse(s, reply_for(error), error, why);
 }

@@ -14,15 +14,15 @@ bool destination_locate(struct session *s, struct resolve_list *ret_list);
  * refused. */
 bool destination_look_up(struct session *s, struct resolve_list *ret_list);
 
+/* What a rule has denied, by s->facts, for the record: which one, and the line that would have allowed it. */
+void destination_note_denial(struct session *s, const struct judge_verdict *verdict);
+
 /* The refusal of a rule, which the record names, with the line that would have allowed it. Always false. */
 bool destination_refuse_by(struct session *s, const struct judge_verdict *verdict);
 
-/* RFC 1928 s6: the reply that tells the truth about a connect that failed with this errno. */
-enum socks5_reply destination_reply_for(int error);
-
-/* Where connections come from. It points into the configuration. */
+/* Where connections and datagrams come from. It points into the configuration. */
 struct dial_source destination_source(const struct config *config);
 
-/* There is no connection, for this errno; why is a text that stays, or NULL. The client is told, unless the
+/* There is no connection, or no socket for one, for this errno; why is a text that stays, or NULL. The client is told, unless the
  * process is to stop (ECANCELED). Always false. */
 bool destination_failed(struct session *s, int error, const char *why);

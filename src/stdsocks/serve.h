@@ -14,5 +14,8 @@ bool serve_bind(struct session *s, struct resolve_list *list);
 /* Tor's RESOLVE and RESOLVE_PTR. Always false. */
 bool serve_resolve(struct session *s, struct resolve_list *list);
 
+/* RFC 1928 s4 and s7, UDP ASSOCIATE: datagrams, as long as the client's connection lasts. Always false. */
+bool serve_udp(struct session *s, struct resolve_list *list);
+
 /* What goes over the connection between s->client and s->upstream, to its end. */
 void serve_relay(struct session *s);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* CONNECT (RFC 1928 s4). Knows: dialling. Does not know: what the bytes mean. */
 #include "net/clock.h"
-#include "net/dial.h"
 #include "stdsocks/serve.h"
 
 static bool connect_upstream(struct session *s, struct resolve_list *list)

@@ -17,6 +17,7 @@ static const struct service {
 	{COMMAND_CONNECT, SYSCALLS_CONNECT, serve_connect},
 	{COMMAND_BIND, SYSCALLS_BIND, serve_bind},
 	{COMMAND_RESOLVE, SYSCALLS_RESOLVE, serve_resolve},
+	{COMMAND_UDP, SYSCALLS_ASSOCIATE, serve_udp},
 };
 #define SERVICES_COUNT (sizeof services / sizeof services[0])
 
@@ -34,6 +35,8 @@ static const struct service *find_service(const struct session *s)
 {
 	unsigned wanted = command_of_number(s->request.command) & s->config->commands;
 
+	if (s->is_version_4 && wanted == COMMAND_UDP)
+		return NULL; /* version 4 has none */
 	for (size_t i = 0; i < SERVICES_COUNT; i++)
 		if (services[i].command == wanted)
 			return &services[i];
@@ -48,6 +51,8 @@ static bool check_request(struct session *s, const struct service *service)
 	if (!service)
 		return talk_refuse(s, SOCKS5_COMMAND_NOT_SUPPORTED, 0, NULL);
 	*dst = addr_from_literal(dst);
+	if (s->request.command == SOCKS5_UDP_ASSOCIATE)
+		return true; /* it is no destination */
 	if (s->request.command == SOCKS5_RESOLVE_PTR && dst->kind == ADDR_NAME)
 		return talk_refuse(s, SOCKS5_ATYP_NOT_SUPPORTED, 0, "only an address has a PTR");
 	if (dst->kind == ADDR_NAME && !addr_is_hostname(dst))

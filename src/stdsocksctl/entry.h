@@ -18,12 +18,14 @@ struct entry {
 	/* Microseconds, bytes, or ENTRY_NONE. */
 	int64_t client_port, dst_port, reached_port, bound_port, reply, up, down;
 	int64_t resolve_us, connect_us, total_us, error;
+	int64_t datagrams_up, datagrams_down, dropped;
 	/* "" when there is none. */
 	char client[ENTRY_TEXT_MAX + 1], user[ENTRY_TEXT_MAX + 1], userid[ENTRY_TEXT_MAX + 1];
 	char command[ENTRY_TEXT_MAX + 1];
 	char dst[ENTRY_TEXT_MAX + 1], reached[ENTRY_TEXT_MAX + 1], bound[ENTRY_TEXT_MAX + 1];
 	char end[ENTRY_TEXT_MAX + 1];
 	char closed_by[ENTRY_TEXT_MAX + 1], rule[ENTRY_TEXT_MAX + 1], remedy[ENTRY_TEXT_MAX + 1];
+	char dropped_for[ENTRY_TEXT_MAX + 1];
 	char unit[ENTRY_TEXT_MAX + 1], host[ENTRY_TEXT_MAX + 1];
 };
 

@@ -122,15 +122,9 @@ static void put_login(struct writer *w, struct reader *r)
 	put_text(w, r, put_number(w, r, "PLEN"), "PASSWD ", true);
 }
 
-static void put_request_or_reply(struct writer *w, struct reader *r, bool is_request)
+/* RFC 1928 s5, and the port. */
+static void put_where(struct writer *w, struct reader *r, const char *addr, const char *port)
 {
-	put_number(w, r, "VER");
-	if (is_request)
-		put_code(w, r, "CMD", socks5_command_text);
-	else
-		put_code(w, r, "REP", socks5_reply_text);
-	put_number(w, r, "RSV");
-	const char *addr = is_request ? "DST.ADDR " : "BND.ADDR ";
 	switch (put_code(w, r, "ATYP", socks5_atyp_text)) {
 	case SOCKS5_IPV4:
 		put_ip(w, r, ADDR_IPV4, 4, addr);
@@ -144,7 +138,28 @@ static void put_request_or_reply(struct writer *w, struct reader *r, bool is_req
 	default:
 		return; /* where the port would be cannot be known */
 	}
-	put_port(w, r, is_request ? "DST.PORT " : "BND.PORT ");
+	put_port(w, r, port);
+}
+
+static void put_request_or_reply(struct writer *w, struct reader *r, bool is_request)
+{
+	put_number(w, r, "VER");
+	if (is_request)
+		put_code(w, r, "CMD", socks5_command_text);
+	else
+		put_code(w, r, "REP", socks5_reply_text);
+	put_number(w, r, "RSV");
+	put_where(w, r, is_request ? "DST.ADDR " : "BND.ADDR ",
+		is_request ? "DST.PORT " : "BND.PORT ");
+}
+
+/* RFC 1928 s7. */
+static void put_datagram(struct writer *w, struct reader *r)
+{
+	put_number(w, r, "RSV");
+	put_number(w, r, "RSV");
+	put_number(w, r, "FRAG");
+	put_where(w, r, "DST.ADDR ", "DST.PORT ");
 }
 
 /* The next bytes as text up to a NUL, and it. */
@@ -218,6 +233,9 @@ void annotate_message(
 		break;
 	case SOCKS4_REPLY:
 		put_reply4(w, &r);
+		break;
+	case SOCKS5_DATAGRAM:
+		put_datagram(w, &r);
 		break;
 	}
 	annotate_data(w, bytes + r.at, len - r.at);

@@ -104,6 +104,20 @@ enum parse socks5_parse_request(const uint8_t *bytes, size_t len, size_t *ret_us
 	return verdict;
 }
 
+enum socks5_datagram socks5_parse_datagram(
+	const uint8_t *bytes, size_t len, size_t *ret_used, struct addr *ret_dst)
+{
+	struct reader r = reader_of(bytes, len);
+	uint16_t reserved = reader_u16(&r);
+	uint8_t fragment = reader_u8(&r);
+	uint8_t atyp = reader_u8(&r);
+
+	if (reserved != 0 || parse_addr(&r, atyp, ret_dst) != PARSE_DONE)
+		return SOCKS5_DATAGRAM_MALFORMED;
+	*ret_used = r.at;
+	return fragment == 0 ? SOCKS5_DATAGRAM_WHOLE : SOCKS5_DATAGRAM_FRAGMENT;
+}
+
 void socks5_put_method(struct writer *w, enum socks5_method method)
 {
 	writer_u8(w, SOCKS5_VERSION);
@@ -116,14 +130,9 @@ void socks5_put_login_status(struct writer *w, uint8_t status)
 	writer_u8(w, status);
 }
 
-void socks5_put_reply(struct writer *w, enum socks5_reply reply, const struct addr *bnd)
+/* RFC 1928 s5. */
+static void put_addr(struct writer *w, const struct addr *a)
 {
-	static const struct addr unspecified = {.kind = ADDR_IPV4, .len = 4};
-	const struct addr *a = bnd->kind == ADDR_NONE ? &unspecified : bnd;
-
-	writer_u8(w, SOCKS5_VERSION);
-	writer_u8(w, (uint8_t)reply);
-	writer_u8(w, 0); /* RSV */
 	if (a->kind == ADDR_NAME) {
 		writer_u8(w, SOCKS5_DOMAINNAME);
 		writer_u8(w, a->len);
@@ -132,6 +141,23 @@ void socks5_put_reply(struct writer *w, enum socks5_reply reply, const struct ad
 	}
 	writer_bytes(w, a->bytes, a->len);
 	writer_u16(w, a->port);
+}
+
+void socks5_put_reply(struct writer *w, enum socks5_reply reply, const struct addr *bnd)
+{
+	static const struct addr unspecified = {.kind = ADDR_IPV4, .len = 4};
+
+	writer_u8(w, SOCKS5_VERSION);
+	writer_u8(w, (uint8_t)reply);
+	writer_u8(w, 0); /* RSV */
+	put_addr(w, bnd->kind == ADDR_NONE ? &unspecified : bnd);
+}
+
+void socks5_put_datagram(struct writer *w, const struct addr *from)
+{
+	writer_u16(w, 0); /* RSV */
+	writer_u8(w, 0);  /* FRAG: stands alone */
+	put_addr(w, from);
 }
 
 const char *socks5_reply_text(uint8_t reply)

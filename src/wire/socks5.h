@@ -55,7 +55,8 @@ enum socks5_message {
 	SOCKS5_REQUEST,      /* client: command and destination */
 	SOCKS5_REPLY,        /* server: how it went, and an address of its own */
 	SOCKS4_REQUEST,      /* client: the same in version 4 and 4A (wire/socks4.h) */
-	SOCKS4_REPLY         /* server: the same */
+	SOCKS4_REPLY,        /* server: the same */
+	SOCKS5_DATAGRAM      /* both, over UDP: where data goes, or where it came from */
 };
 
 /* The longest of each: 1 + 1 + 255; 1 + 1 + 255 + 1 + 255; 4 + 1 + 255 + 2. */
@@ -102,6 +103,25 @@ enum parse socks5_parse_request(const uint8_t *bytes, size_t len, size_t *ret_us
 void socks5_put_method(struct writer *w, enum socks5_method method);
 void socks5_put_login_status(struct writer *w, uint8_t status);
 void socks5_put_reply(struct writer *w, enum socks5_reply reply, const struct addr *bnd);
+
+/* RFC 1928 s7: what stands before the data of each datagram, to and from the server. */
+enum socks5_datagram {
+	SOCKS5_DATAGRAM_WHOLE,
+	SOCKS5_DATAGRAM_FRAGMENT, /* of one that is to be put together; else it is a whole one */
+	SOCKS5_DATAGRAM_MALFORMED /* an RSV that is not 0, an unknown ATYP, or too short */
+};
+
+/* RSV, FRAG, ATYP, an address of 4 or 16 bytes, a port. */
+#define SOCKS5_DATAGRAM_IPV4_LEN 10
+#define SOCKS5_DATAGRAM_IPV6_LEN 22
+
+/* Its header: *ret_used bytes long, and where the data behind it, perhaps none, is to go. Outputs are untouched
+ * when it is malformed. */
+enum socks5_datagram socks5_parse_datagram(
+	const uint8_t *bytes, size_t len, size_t *ret_used, struct addr *ret_dst);
+
+/* The header of what came from an address. */
+void socks5_put_datagram(struct writer *w, const struct addr *from);
 
 /* "succeeded", "connection refused", ...: the words of RFC 1928 s6; "unassigned" for others.
  * The same for methods, commands and address types. Static strings. */

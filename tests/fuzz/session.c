@@ -147,6 +147,14 @@ void dial_order(struct resolve_list *list)
 	INVARIANT(list->count > 0 && list->count <= DIAL_MAX);
 }
 
+/* There are no datagrams in this world, and none are configured. */
+bool serve_udp(struct session *s, struct resolve_list *list)
+{
+	(void)s;
+	(void)list;
+	abort();
+}
+
 /* Nobody is dialled whom the rules do not allow, or who is this server. */
 int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
 	struct addr *ret_remote, struct addr *ret_local)

@@ -207,6 +207,47 @@ static void has_a_word_for_each_end(void)
 	check_about = NULL;
 }
 
+static void tells_of_datagrams(void)
+{
+	static const char *const lines[] = {"STDSOCKS_COMMAND=UDP ASSOCIATE",
+		"STDSOCKS_DATAGRAMS_UP=3", "STDSOCKS_DATAGRAMS_DOWN=18446744073709551615",
+		"STDSOCKS_DROPPED=7", "STDSOCKS_DROPPED_FOR=stranger 1, denied 2, unsent 4",
+		"STDSOCKS_BOUND=127.0.0.1", "STDSOCKS_BOUND_PORT=5300"};
+	struct record_datagrams datagrams = {.up = 3,
+		.down = UINT64_MAX,
+		.dropped = {[RECORD_DROP_STRANGER] = 1,
+			[RECORD_DROP_DENIED] = 2,
+			[RECORD_DROP_UNSENT] = 4}};
+	struct record record = served();
+
+	record.command = SOCKS5_UDP_ASSOCIATE;
+	record.dst = addr_of(ADDR_IPV4, "\0\0\0\0", 4, 0);
+	record.reached.kind = ADDR_NONE;
+	record.bound = addr_of(ADDR_IPV4, "\x7f\0\0\1", 4, 5300);
+	record.up = record.down = 9;
+	record.closed_by = RECORD_CLIENT;
+	record.datagrams = &datagrams;
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+		CHECK(has(fields_of(&record), lines[i]));
+	CHECK_STRING(message_of(&record),
+		"127.0.0.1:51234 UDP ASSOCIATE 0.0.0.0:0 on 127.0.0.1:5300: closed by client, 9 "
+		"bytes up, 9 down, "
+		"7 datagrams dropped (stranger 1, denied 2, unsent 4), 61.002 s");
+	record.rule = "-o";
+	record.remedy = writer_on("allow", 5);
+	record.remedy.len = 5;
+	CHECK_STRING(message_of(&record),
+		"127.0.0.1:51234 UDP ASSOCIATE 0.0.0.0:0 on 127.0.0.1:5300: closed by client, 9 "
+		"bytes up, 9 down, "
+		"7 datagrams dropped (stranger 1, denied 2, unsent 4, the first denied one by -o), "
+		"61.002 s; "
+		"to allow it: allow");
+	datagrams = (struct record_datagrams){.up = 3};
+	CHECK(has(fields_of(&record), "STDSOCKS_DROPPED=0"));
+	CHECK(!strstr(fields_of(&record), "DROPPED_FOR"));
+	CHECK(!strstr(message_of(&record), "dropped"));
+}
+
 int main(void)
 {
 	tells_of_a_connection_that_was_served();
@@ -216,5 +257,6 @@ int main(void)
 	keeps_a_name_in_its_field();
 	has_an_id_for_each_kind();
 	has_a_word_for_each_end();
+	tells_of_datagrams();
 	return check_end();
 }

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: ISC */
+/* UDP ASSOCIATE (RFC 1928 s4, s7), from the request to the record.
+ * Knows: what an association needs, and in which order it gets it. Does not know: datagrams. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guard/lock.h"
+#include "net/clock.h"
+#include "net/lookups.h"
+#include "stdsocks/association.h"
+#include "stdsocks/serve.h"
+#include "wire/large.h"
+
+/* Where the client's datagrams are to come from is not said (RFC 1928 s4, s6): 0.0.0.0, ::, and the names that some clients
+ * send in their place, "0" and nothing. */
+static bool is_unsaid(const struct addr *dst)
+{
+	static const uint8_t zero[16];
+
+	if (dst->kind == ADDR_NAME)
+		return dst->len == 0 || (dst->len == 1 && dst->bytes[0] == '0');
+	return memcmp(dst->bytes, zero, dst->len) == 0;
+}
+
+/* Whose datagrams are taken: those of the client's own address, and where it has said so, of that port. */
+static bool find_client(struct session *s, struct addr *ret_client)
+{
+	static const struct addr loopback = {.kind = ADDR_IPV4, .len = 4, .bytes = {127, 0, 0, 1}};
+	const struct client *client = s->input->client;
+	const struct addr said = addr_unmapped(&s->request.dst);
+
+	if (client->kind == CLIENT_OTHER)
+		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, 0,
+			"a client without an address sends no datagrams");
+	*ret_client = client->kind == CLIENT_INET ? client->remote : loopback;
+	ret_client->port = said.port;
+	if (is_unsaid(&said))
+		return true;
+	if (said.kind == ADDR_NAME)
+		return talk_refuse(s, SOCKS5_ATYP_NOT_SUPPORTED, 0,
+			"datagrams come from an address, not from a name; 0.0.0.0 would do");
+	if (said.kind != ret_client->kind || memcmp(said.bytes, ret_client->bytes, said.len) != 0)
+		return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0,
+			"datagrams are taken from the client's own address; 0.0.0.0 would do");
+	return true;
+}
+
+/* The process that looks names up, and has nothing of the client's. */
+static _Noreturn void become_lookups(const struct config *config, int fd, struct resolve_list *list)
+{
+	const char *part;
+
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	if (dup(fd) != STDIN_FILENO)
+		_exit(1);
+	lock_close_inherited();
+	if (lock_tighten(SYSCALLS_LOOKUPS, &part) < 0 && !config->sandbox_best_effort)
+		_exit(1);
+	lookups_serve(STDIN_FILENO, list);
+}
+
+static bool split_lookups(struct session *s, struct association *a, struct resolve_list *list)
+{
+	int result = lookups_split(&a->lookups_fd);
+
+	if (result > 0)
+		become_lookups(s->config, a->lookups_fd, list);
+	return result == 0 ||
+		talk_refuse(s, SOCKS5_GENERAL_FAILURE, -result,
+			"no process to look names up; a higher limit would do "
+			"(TasksMax=, LimitNOFILE=, ulimit -u, ulimit -n)");
+}
+
+/* The socket for a family, -1 where there is no way to it; or the client is refused. */
+static bool open_upstream(struct session *s, enum addr_kind kind, int *ret_fd)
+{
+	const struct dial_source source = destination_source(s->config);
+	int fd = udp_from(kind, &source);
+
+	if (fd < 0 && fd != -ENETUNREACH)
+		return destination_failed(s, -fd, NULL);
+	*ret_fd = fd < 0 ? -1 : fd;
+	return true;
+}
+
+static bool open_sockets(struct session *s, struct association *a)
+{
+	a->client_fd = udp_beside(s->client.in, &s->bound);
+	if (a->client_fd < 0)
+		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, -a->client_fd, NULL);
+	return open_upstream(s, ADDR_IPV4, &a->upstream_ipv4) &&
+		open_upstream(s, ADDR_IPV6, &a->upstream_ipv6);
+}
+
+/* Down to moving datagrams. */
+static bool tighten(struct session *s)
+{
+	const char *part;
+	int error = lock_tighten(SYSCALLS_DATAGRAMS, &part);
+
+	return error == 0 || s->config->sandbox_best_effort ||
+		talk_refuse(s, SOCKS5_GENERAL_FAILURE, -error, talk_no_stage(part));
+}
+
+/* To its end; from time to time a line says how it goes. */
+static int run_and_tell(struct session *s, struct association *a)
+{
+	int how;
+
+	if (status_begin(s->input->status, a->moved_us - s->input->start_us))
+		a->tick_us = a->moved_us + STATUS_PAUSE_US;
+	while ((how = association_run(a)) == -EAGAIN) {
+		int64_t now_us = clock_now_us();
+		s->record->total_us = now_us - s->input->start_us;
+		a->tick_waits = status_say(s->input->status, s->record);
+		a->tick_us = now_us + STATUS_PAUSE_US;
+	}
+	return how;
+}
+
+/* Always false. */
+static bool end(struct session *s, const struct association *a, int how)
+{
+	const int error = s->client.error;
+
+	switch (-how) {
+	case 0:
+		return talk_end(s,
+			!error                       ? RECORD_CLOSED
+				: error == ETIMEDOUT ? RECORD_VANISHED
+						     : RECORD_RESET,
+			RECORD_CLIENT, error);
+	case ETIMEDOUT:
+		return talk_end(s,
+			clock_now_us() >= a->lifetime_deadline_us ? RECORD_LIFETIME
+								  : RECORD_IDLE_TIMEOUT,
+			RECORD_STDSOCKS, 0);
+	case ECANCELED:
+		return talk_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+	default:
+		return talk_end(s, RECORD_FAILED, RECORD_STDSOCKS, -how);
+	}
+}
+
+bool serve_udp(struct session *s, struct resolve_list *list)
+{
+	static struct association a LARGE;
+
+	a.session = s;
+	s->facts.command = s->request.command;
+	if (!find_client(s, &a.client) || !split_lookups(s, &a, list) || !open_sockets(s, &a))
+		return false;
+	peer_keep(&s->client);
+	if (!tighten(s))
+		return false;
+	s->record->bound = s->bound;
+	s->record->datagrams = &a.counts;
+	if (!talk_reply(s, SOCKS5_SUCCEEDED, &s->bound))
+		return false;
+	a.moved_us = clock_now_us();
+	a.lifetime_deadline_us = clock_after(a.moved_us, s->config->lifetime_us);
+	a.tick_us = INT64_MAX;
+	return end(s, &a, run_and_tell(s, &a));
+}

@@ -1,0 +1,576 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# UDP ASSOCIATE (RFC 1928 s4, s7): whose datagrams are passed on, where to, and what comes back.
+
+load helper
+load net/world
+
+# associated <SCRIPT - world, with udp.py at hand.
+associated() {
+    need_world
+    {
+        echo 'from udp import *'
+        cat
+    } | world
+}
+
+# named <SCRIPT - the same, with name servers.
+named() {
+    need dnsmasq
+    {
+        echo 'from dns import *'
+        echo 'from udp import silent'
+        cat
+    } | associated
+}
+
+@test "udp: there and back, by IPv4, IPv6 and name, byte for byte [RFC 1928 s7]" {
+    associated <<'PY'
+write("/etc/hosts", "127.0.0.1 four.test\n::1 six.test\n")
+a = Association()
+four, six = udp(), udp("::1")
+check(a.relay[0], "127.0.0.1")
+for data in b"", b"x", pattern(1472), pattern(65000):
+    for server in four, six:
+        a.echo(server, data)
+    a.echo(four, data, to=(b"four.test", at(four)[1]))
+    a.echo(six, data, to=(b"six.test", at(six)[1]))
+check(a.echo(four), a.echo(four))  # one port, for all of them
+up = 4 * (0 + 1 + 1472 + 65000) + 2 * 8
+record = a.over_with(BYTES_UP=str(up), BYTES_DOWN=str(up + 18 * 4), DATAGRAMS_UP="18", DATAGRAMS_DOWN="18", DROPPED="0",
+                     COMMAND="UDP ASSOCIATE", DST="0.0.0.0", REPLY="0", BOUND="127.0.0.1", BOUND_PORT=str(a.relay[1]))
+assert "dropped" not in a.said(), a.said()
+PY
+}
+
+@test "udp: the longest datagrams of both directions, and one byte more" {
+    associated <<'PY'
+a = Association()
+server = udp()
+longest = pattern(SIZE_MAX - 10)
+a.send(server, longest)
+got, source = server.recvfrom(1 << 17)
+check(got, longest)
+server.sendto(longest, source)
+check(a.recv(), (*at(server), longest))
+server.sendto(pattern(SIZE_MAX - 9), source)  # no room for it and its header in one
+server.sendto(b"next", source)
+check(a.recv()[2], b"next")
+a.over_with(drops="oversized 1")
+PY
+}
+
+@test "udp: a client at an IPv6 address has a relay there, and reaches both families" {
+    associated <<'PY'
+a = Association(ends=connection(listener("::1")), dst=("::", 0))
+check(a.relay[0], "::1")
+a.echo(udp())
+a.echo(udp("::1"))
+a.over_with()
+# A client of IPv4 on a socket for both families.
+both = socket.socket(socket.AF_INET6)
+both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+both.bind(("::", 0))
+both.listen()
+client = socket.create_connection(("127.0.0.1", both.getsockname()[1]), DEADLINE_S)
+a = Association(ends=(client, both.accept()[0]))
+check(a.relay[0], "127.0.0.1")
+a.echo(udp())
+a.over_with(CLIENT="127.0.0.1")
+PY
+}
+
+@test "udp: answers come from who was sent to, and from nobody else" {
+    associated <<'PY'
+a = Association()
+one, other, stranger = udp(), udp(), udp()
+source = a.echo(one)
+check(a.echo(other), source)
+stranger.sendto(b"forged", source)
+udp("127.0.0.2", at(one)[1]).sendto(b"forged", source)  # the port of one, at another address
+one.sendto(b"right", source)
+check(a.recv(), (*at(one), b"right"))
+assert silent(a.sock)
+a.over_with(drops="unasked 2", DATAGRAMS_DOWN="3")
+PY
+}
+
+@test "udp: the client's first datagram fixes its port; others' are dropped, and nobody else gets a byte" {
+    associated <<'PY'
+a = Association()
+server, before, stranger, elsewhere = udp(), udp("127.0.0.2"), udp(), udp("127.0.0.2")
+before.sendto(header(*at(server)) + b"not the client's address", a.relay)
+a.sock.sendto(b"no header", a.relay)
+a.echo(server)
+for sock in stranger, elsewhere:
+    sock.sendto(header(*at(server)) + b"stranger", a.relay)
+    sock.sendto(b"", a.relay)
+a.echo(server)
+for sock in server, before, stranger, elsewhere, a.sock:
+    assert silent(sock)
+a.over_with(drops="stranger 5, malformed 1")
+PY
+}
+
+@test "udp: nothing answers who did not ask, from wherever" {
+    associated <<'PY'
+ip("addr add 192.0.2.1/24 dev lo", "addr add 192.0.2.3/24 dev lo")
+a = Association()
+ports = [udp(host) for host in ("127.0.0.1", "127.0.0.3", "192.0.2.1", "192.0.2.3")]
+server = udp()
+for sock in ports[1:]:
+    for data in b"", b"x", header(*at(server)) + b"x", bytes(1000):
+        with contextlib.suppress(OSError):
+            sock.sendto(data, a.relay)
+a.echo(server)
+for sock in ports:
+    assert silent(sock)
+a.over_with(drops="stranger 12")
+PY
+}
+
+@test "udp: the relay is at the address that the client reached, and at no other" {
+    associated <<'PY'
+for host in "127.0.0.7", "127.0.0.8":
+    sock = socket.socket()
+    sock.bind(("0.0.0.0", 0))
+    sock.listen()
+    client = socket.create_connection((host, sock.getsockname()[1]), DEADLINE_S, source_address=("127.0.0.9", 0))
+    a = Association(ends=(client, sock.accept()[0]), sock=udp("127.0.0.9"))
+    check(a.relay[0], host)
+    assert not is_free(a.relay)
+    assert is_free(("127.0.0.1", a.relay[1]))
+    a.echo(udp())
+    a.over_with(CLIENT="127.0.0.9", BOUND=host)
+PY
+}
+
+@test "udp: DST of the request is the client's own address, and its port is fixed by it [RFC 1928 s4]" {
+    associated <<'PY'
+mine, other, server = udp(), udp(), udp()
+for host in "0.0.0.0", "127.0.0.1", b"127.0.0.1", "::ffff:127.0.0.1":
+    a = Association(dst=(host, at(mine)[1]), sock=mine)
+    other.sendto(header(*at(server)) + b"stranger", a.relay)
+    a.echo(server)
+    a.over_with(drops="stranger 1")
+for host in "127.0.0.1", "::", b"0", b"":  # PySocks sends a name "0"
+    a = Association(dst=(host, 0))
+    a.echo(server)
+    a.over_with()
+for host, reply in ("127.0.0.2", 2), ("::1", 2), ("8.8.8.8", 2), (b"localhost", 8), (b"example.com", 8):
+    a = Association(dst=(host, at(mine)[1]), reply=reply)
+    a.refused(REPLY=str(reply), DATAGRAMS_UP=None, DROPPED=None)
+    assert "0.0.0.0 would do" in a.said(), a.said()
+PY
+}
+
+@test "udp: what is malformed is dropped and counted, and fixes nothing [RFC 1928 s7]" {
+    associated <<'PY'
+a = Association()
+server = udp()
+whole = header(*at(server)) + b"data"
+wrong = [b"", *(whole[:size] for size in range(1, 10)), header(*at(server), rsv=1) + b"x", header(*at(server), rsv=256) + b"x",
+         whole[:3] + b"\x00" + whole[4:], whole[:3] + b"\x02" + whole[4:], whole[:3] + b"\x05" + whole[4:],
+         b"\0\0\0\x03\xff" + b"a" * 200, b"\0\0\0\x04" + bytes(17), header("127.0.0.1", 0) + b"x", header(b"localhost", 0) + b"x"]
+other = udp()
+for data in wrong:
+    other.sendto(data, a.relay)
+for number in 1, 2, 0x7F, 0x80, 0xFF:
+    a.send(server, b"part", frag=number)
+a.echo(server)
+assert silent(server)
+a.over_with(drops=f"malformed {len(wrong)}, fragment 5", DATAGRAMS_UP="1")
+PY
+}
+
+@test "udp: through the rules, with the remedy of the first denial; the association goes on" {
+    associated <<'PY'
+server, denied = udp(), udp()
+a = Association("-o", f"deny port {at(denied)[1]}", "-o", "allow command udp to any", rules=())
+for _ in range(3):
+    a.send(denied)
+a.echo(server)
+assert silent(denied)
+remedy = f"allow from 127.0.0.1 command udp to 127.0.0.1 port {at(denied)[1]}"
+a.over_with(drops="denied 3", RULE="-o", REMEDY=remedy)
+assert "3 datagrams dropped (denied 3, the first denied one by -o)" in a.said(), a.said()
+a = Association("-o", remedy, rules=())
+a.echo(denied)
+a.send(server)
+a.echo(denied)
+a.over_with(drops="denied 1", RULE="end of the rules")
+a = Association(rules=())  # the built-in ones
+a.send(server)
+a.send(("10.0.0.1", 53))
+a.send(("224.0.0.1", 53))
+a.send(("255.255.255.255", 53))
+a.over_with(drops="denied 4", RULE="built-in 4")
+PY
+}
+
+@test "udp: 07 unless it is configured, and then CONNECT only if it is, too" {
+    associated <<'PY'
+h = Handler()
+h.client.send(GREETING + request("0.0.0.0", 0, UDP_ASSOCIATE))
+check(h.client.recv(4), CHOSEN + b"\x05\x07")
+h.client.end()
+h.client.close()
+h.ended(END="refused", REPLY="7", COMMAND="UDP ASSOCIATE", DATAGRAMS_UP=None)
+(listening,) = listeners("127.0.0.1")
+h = Handler("-o", "command udp")
+check(h.connect("127.0.0.1", port_of(listening)), 7)
+h.refused()
+# Version 4 has no such command.
+h = Handler("-o", "version 4 5", "-o", "command connect udp")
+h.client.send(b"\x04\x03" + bytes(2) + bytes([127, 0, 0, 1]) + b"\0")
+check(h.client.recv(2), b"\0\x5b")
+h.client.end()
+h.client.close()
+h.ended(END="refused", REPLY="7")
+PY
+}
+
+@test "udp: an ICMP error, a way that is not there and a broadcast end nothing" {
+    associated <<'PY'
+a = Association()
+server = udp()
+for _ in range(3):
+    a.send(("127.0.0.1", CLOSED_PORT))
+    a.echo(server)
+a.send(("192.0.2.1", 53))
+a.send(("255.255.255.255", 53))
+a.send(("2001:db8::1", 53))
+a.send(("::ffff:127.0.0.1", at(server)[1]))
+a.echo(server)
+port = a.sock.getsockname()[1]
+source = a.echo(server)
+a.sock.close()  # the client's own port is closed for a while
+for _ in range(3):
+    server.sendto(b"lost", source)
+a.sock = udp("127.0.0.1", port)
+a.send(server)
+server.recvfrom(100)
+server.sendto(b"found", source)
+while (data := a.recv()[2]) == b"lost":
+    pass
+check(data, b"found")
+assert silent(server)
+a.over_with(drops="unsent 4")
+PY
+}
+
+@test "udp: the end of the client's connection is the end of all, at once" {
+    associated <<'PY'
+server = udp()
+for how in "close", "fin", "reset":
+    a = Association()
+    a.echo(server)
+    assert not is_free(a.relay)
+    a.client.send(b"what comes here now means nothing")
+    a.echo(server)
+    getattr(a.client, how)()
+    a.ended(CLOSED_BY="client", END="reset" if how == "reset" else "closed")
+    assert is_free(a.relay)
+    a.send(server)
+assert silent(server)
+# Nothing is left: no process for names either.
+def running():
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            if pid != "1" and stat.read().rpartition(")")[2].split()[0] != "Z":
+                return True
+    return False
+eventually(lambda: not running(), "no process is left")
+PY
+}
+
+@test "udp: idle, lifetime, SIGTERM" {
+    associated <<'PY'
+server = udp()
+a = Association("-o", "timeout idle 300ms")
+began_s = time.monotonic()
+while time.monotonic() < began_s + 1:
+    a.echo(server)
+stranger = udp()
+while a.process.poll() is None:  # does not keep it
+    stranger.sendto(b"x", a.relay)
+    time.sleep(0.02)
+check(a.client.end(), (b"", "fin"))
+a.ended(END="idle-timeout", CLOSED_BY="stdsocks")
+a = Association("-o", "timeout lifetime 300ms")
+while a.process.poll() is None:
+    a.send(udp())
+    time.sleep(0.001)
+check(a.client.end(), (b"", "fin"))
+a.ended(END="lifetime", CLOSED_BY="stdsocks")
+a = Association()
+a.echo(server)
+a.terminate()
+check(a.client.end(), (b"", "fin"))
+a.ended(END="terminated", CLOSED_BY="stdsocks")
+PY
+}
+
+@test "udp: clients of a Unix socket, of pipes" {
+    associated <<'PY'
+server = udp()
+sock = socket.socket(socket.AF_UNIX)
+sock.bind("/run/way")
+sock.listen()
+client = socket.socket(socket.AF_UNIX)
+client.connect("/run/way")
+a = Association(ends=(client, sock.accept()[0]))
+check(a.relay[0], "127.0.0.1")
+a.echo(server)
+a.over_with(CLIENT="unix")
+with Piped([STDSOCKS, "-o", "command udp", "-o", "allow to any at any"]) as piped:
+    piped.send(GREETING + request("0.0.0.0", 0, 3))
+    check(piped.recv(6), CHOSEN + b"\x05\0\0\x01")
+    host = piped.recv(6)
+    relay = (socket.inet_ntoa(host[:4]), struct.unpack(">H", host[4:])[0])
+    one = udp()
+    one.sendto(header(*at(server)) + b"question", relay)
+    data, source = server.recvfrom(100)
+    check(data, b"question")
+    server.sendto(b"answer", source)
+    check(parted(one.recv(100)), (*at(server), b"answer"))
+    piped.close_stdin()
+    check(piped.status(), 0)
+PY
+}
+
+@test "udp: --hex shows the reply, and the end of the text ends it" {
+    run timeout 20 "$STDSOCKS" --hex -o 'command udp' <<<'05 01 00  05 03 00 01 00 00 00 00 00 00'
+    [[ $status == 0 && $output == *'REP succeeded'*'BND.ADDR 127.0.0.1'*'BND.PORT '* && $output == *'UDP ASSOCIATE 0.0.0.0:0 on 127.0.0.1:'*': closed by client, 0 bytes up, 0 down, '* ]]
+}
+
+@test "udp: source is where datagrams come from, and one family excludes the other" {
+    associated <<'PY'
+server, six = udp(), udp("::1")
+a = Association("-o", "source 127.0.0.5")
+check(a.echo(server)[0], "127.0.0.5")
+a.send(six)
+a.echo(server)
+assert silent(six)
+a.over_with(drops="unsent 1")
+a = Association("-o", "source 192.0.2.77", reply=1)
+a.client.end()
+a.client.close()
+a.ended(71, END="failed", REPLY="1")
+assert "no such source" in a.said(), a.said()
+PY
+}
+
+@test "udp: 1024 destinations at a time; of the one unused for longest no answer is taken" {
+    associated <<'PY'
+MAX = 1024
+a = Association()
+server, last = udp(), udp()
+source = a.echo(server)
+def fill(count):
+    for number in range(count):
+        a.send((f"127.1.{number >> 8}.{number & 255}", 9))
+        if number % 16 == 15:
+            a.sock.sendto(header("127.0.0.1", 9, frag=1), a.relay)
+            time.sleep(0.001)
+fill(MAX - 1)
+server.sendto(b"still known", source)
+check(a.recv(), (*at(server), b"still known"))
+fill(MAX - 1)
+a.echo(last)  # the one too many: the oldest is now the first of those
+fill(MAX - 1)
+server.sendto(b"forgotten", source)
+last.sendto(b"known", source)
+check(a.recv(), (*at(last), b"known"))
+a.client.close()
+record = a.ended()
+assert "unasked 1" in record["STDSOCKS_DROPPED_FOR"], record
+PY
+}
+
+@test "udp: a name is looked up once, whatever is sent to it, and not at all if no address could be allowed" {
+    named <<'PY'
+names = Server({"echo.test": ["127.0.0.1"], "denied.test": ["127.0.0.1"], "both.test": ["127.0.0.2", "127.0.0.1"]})
+server = udp()
+port = at(server)[1]
+a = Association("-o", f"allow to echo.test at any port {port}", "-o", f"allow to both.test at 127.0.0.1", rules=())
+for _ in range(8):
+    a.send((b"echo.test", port), b"early")
+for _ in range(8):
+    check(server.recvfrom(100)[0], b"early")
+for _ in range(300):
+    a.echo(server, to=(b"echo.test", port))
+a.echo(server, to=(b"both.test", port))  # the first address that is allowed
+for _ in range(3):
+    a.send((b"denied.test", port))
+a.echo(server, to=(b"echo.test", port))
+check(sorted(names.asked), ["A both.test", "A echo.test", "AAAA both.test", "AAAA echo.test"])
+assert silent(server)
+record = a.over_with(drops="denied 3", RULE="end of the rules")
+check(record["STDSOCKS_REMEDY"], f"allow from 127.0.0.1 command udp to denied.test port {port}")
+PY
+}
+
+@test "udp: names that do not exist, and those that are none, are dropped and counted" {
+    named <<'PY'
+names = Server({"no.test": NXDOMAIN, "echo.test": ["127.0.0.1"]})
+server = udp()
+a = Association()
+a.send((b"no.test", 53))
+eventually(lambda: len(names.asked) == 2, "it is asked for")
+for name in b"no.test", b"127.1", b"a b", b"", b"\xff" * 255:
+    a.send((name, 53))
+a.echo(server, to=(b"echo.test", at(server)[1]))
+a.over_with(drops="unresolved 6")
+check(sorted(names.asked), ["A echo.test", "A no.test", "AAAA echo.test", "AAAA no.test"])
+PY
+}
+
+@test "udp: a slow name holds up neither addresses nor other names; 8 at a time, with 8 datagrams each" {
+    named <<'PY'
+SLOW = [f"slow{number}.test" for number in range(8)]
+let = threading.Event()
+def late(server, query, asker):
+    def send():
+        let.wait(DEADLINE_S)
+        server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
+    threading.Thread(target=send, daemon=True).start()
+names = Server({"echo.test": ["127.0.0.1"], **{name: late for name in SLOW}})
+server = udp()
+port = at(server)[1]
+a = Association()
+for name in SLOW[:7]:
+    for _ in range(9):  # one more than wait
+        a.send((name.encode(), port), name.encode())
+a.echo(server)
+a.echo(server, to=(b"echo.test", port))
+for _ in range(8):
+    a.send((SLOW[7].encode(), port), SLOW[7].encode())
+a.send((b"too-many.test", port))
+a.echo(server)
+assert not any("too-many" in query for query in names.asked), names.asked
+let.set()
+got = sorted(server.recvfrom(100)[0].decode() for _ in range(64))
+check(got, sorted(SLOW * 8))
+a.send((b"echo.test", port), b"last")
+check(server.recvfrom(100)[0], b"last")
+a.over_with(drops="unresolved 8")
+PY
+}
+
+@test "udp: a lookup without an answer is over after 5 seconds, and the association goes on" {
+    named <<'PY'
+names = Server({})
+server = udp()
+a = Association()
+a.send((b"silent.test", 53))
+assert names.seen.wait(DEADLINE_S)
+began_s = time.monotonic()
+a.echo(server)
+def children():
+    with open(f"/proc/{a.pid}/task/{a.pid}/children", encoding="ascii") as text:
+        pids = text.read().split()
+    return [pid for one in pids for pid in open(f"/proc/{one}/task/{one}/children", encoding="ascii").read().split()]
+check(len(children()), 1)
+eventually(lambda: not children(), "the lookup is over")
+assert 4 < time.monotonic() - began_s < 8
+a.send((b"silent-too.test", 53))  # waits as long as the association lasts
+eventually(lambda: "A silent-too.test" in names.asked, "it is asked for")
+a.echo(server)
+a.over_with(drops="unresolved 2")
+PY
+}
+
+@test "udp: without a process for names there is no association, but 01" {
+    associated <<'PY'
+a = Association(before=("prlimit", "--nproc=0", "setpriv", "--reuid=61234", "--clear-groups", "--"), reply=1)  # whom nothing else runs as
+a.client.end()
+a.client.close()
+a.ended(71, END="failed", REPLY="1", ERRNO="11")
+assert "no process to look names up" in a.said(), a.said()
+PY
+}
+
+@test "udp: what comes in one go goes in its order, each datagram for itself, whatever the sizes" {
+    associated <<'PY'
+a = Association()
+one, other = udp(), udp("::1")
+
+def there_and_back(*sizes, to=(one,)):
+    """All of them at once, in turn to each of TO, and back at once."""
+    sent = [(to[i % len(to)], bytes([i % 256]) * size) for i, size in enumerate(sizes)]
+    a.process.send_signal(signal.SIGSTOP)
+    for server, data in sent:
+        a.send(server, data)
+    a.process.send_signal(signal.SIGCONT)
+    got, sources = {server: [] for server in to}, {}
+    for server, _ in sent:
+        data, sources[server] = server.recvfrom(1 << 17)
+        got[server].append(data)
+    for server in to:
+        check(got[server], [data for where, data in sent if where is server])
+    a.process.send_signal(signal.SIGSTOP)
+    for server, data in sent:
+        server.sendto(data, sources[server])
+    a.process.send_signal(signal.SIGCONT)
+    back = [a.recv() for _ in sent]
+    for server in to:
+        check([data for *where, data in back if tuple(where) == at(server)], got[server])
+
+def all_sizes():
+    there_and_back(*[1000] * 70)
+    there_and_back(*[1000] * 40, to=(one, other))
+    there_and_back(1000, 1000, 999, 1000, 1000, 0, 0, 1, 1, 2, 1, 1452, 1452, 1453, 1453, 1452, 0)
+    there_and_back(*[1430, 1430, 1430, 1200] * 10)
+    there_and_back(*range(40), *range(40, 0, -1))
+    there_and_back(*[20000, 20000, 1, 1, 20000])
+
+all_sizes()
+ip("link set lo mtu 1300")  # the kernel parts some of them
+all_sizes()
+a.over_with()
+PY
+}
+
+@test "udp: the status says what was passed on" {
+    associated <<'PY'
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind("\0udp")
+manager.settimeout(DEADLINE_S)
+a = Association(env={**os.environ, "NOTIFY_SOCKET": "@udp"})
+a.echo(udp(), pattern(3412))
+said = manager.recv(4096).decode()
+assert re.fullmatch(r"STATUS=127\.0\.0\.1 -> 0\.0\.0\.0:0, 3\.4K up, 3\.4K down, ([\d.]+K/s, )?\d+s", said), said
+a.over_with()
+PY
+}
+
+@test "udp: 8 descriptors are enough, and with fewer it is 01" {
+    associated <<'PY'
+a = Association(before=("prlimit", "--nofile=8", "--"))  # a journal would be one more
+a.echo(udp())
+a.over_with()
+a = Association(before=("prlimit", "--nofile=7", "--"), reply=1)
+a.client.end()
+a.client.close()
+a.ended(71, END="failed", REPLY="1", ERRNO="24")
+PY
+}
+
+@test "udp: behind its last lock it opens, makes and connects nothing" {
+    sanitized && skip "it makes calls of its own"
+    associated <<'PY'
+a = Association()
+a.echo(udp())
+(lookups,) = open(f"/proc/{a.pid}/task/{a.pid}/children", encoding="ascii").read().split()
+def status(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as lines:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+eventually(lambda: status(lookups)["Seccomp_filters"] == "2", "the process for names is locked in")
+check(status(a.pid)["Seccomp_filters"], "2")
+check([status(a.pid)["CapEff"], status(lookups)["CapEff"]], ["0" * 16] * 2)
+# Of the client's nothing is open there.
+check(sorted(int(fd) for fd in os.listdir(f"/proc/{lookups}/fd")), [0, 2])
+a.over_with()
+PY
+}
