@@ -36,7 +36,7 @@ if os.environ["LIBC"] == "musl":
     assert set(rows) <= {row.format(stage) for row in of_1_2_4 for stage in STAGES}, rows
 else:
     # What nscd, and the host's addresses, are asked on.
-    check(set(calls), {f"socket in {stage}: {what} 0" for stage in first for what in ("1 80801", "10 80003")})
+    check(set(calls), {f"socket in {stage}: {what} 0" for stage in first | {"L"} & set(STAGES) for what in ("1 80801", "10 80003")})
     check((set(denied), rows), ({"socket"}, []))
 PY
     } | world
@@ -86,20 +86,8 @@ for host in "127.0.0.1", "::1":
     h.gone()
 fails()
 pipes(command)
-# Resets, of either side, after bytes that wait; and of us, when the second stage cannot be had.
-for first, other in (0, 1), (1, 0):
-    h, upstream = command.connected("127.0.0.1")
-    ends = h.client, upstream
-    ends[other].sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    ends[first].send(pattern(300000))
-    ends[first].reset()
-    eventually(lambda: h.state() != "R", "it moves")
-    ends[other].sock.settimeout(DEADLINE_S)
-    with contextlib.suppress(ConnectionResetError):
-        while ends[other].sock.recv(65536):
-            pass
-    ends[other].close()
-    h.over()
+resets(command)
+# And of us, when the second stage cannot be had.
 h = command.begin(inject="seccomp:error=EPERM:when=2")
 command.ask(h, "127.0.0.1")
 command.accept().close()
@@ -126,6 +114,67 @@ for host in "127.0.0.1", "10.1.2.3", "2001:db8::7":
 pipes(command)
 passwords(command)
 clockless(command)
+PY
+}
+
+@test "calls: the table is what is called for BIND, nothing more and nothing less" {
+    traced B <<'PY'
+command = Bind()
+shared = Bind("-o", "command connect bind", stages=("CB", "B", "R"))
+commands = command, shared
+shared.serve("127.0.0.1")
+shared.serve(b"localhost")
+records(command)
+names(command)
+command.serve("127.0.0.1", "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo", "-o", "rate up 10K", "-o", "rate down 10K")
+command.serve("::1")
+# A stranger first; and nobody.
+h = command.begin()
+command.ask(h, "127.0.0.1")
+where = command.reply(h.client.recv)
+check(command.call(where, "127.0.0.9").end(), (b"", "reset"))
+caller = command.call(where)
+command.reply(h.client.recv)
+closed(h, caller)
+resets(command)
+h = command.begin("-o", "timeout bind 1ms")
+command.ask(h, "127.0.0.1")
+h.client.end()
+h.gone()
+h = command.begin(inject="seccomp:error=EPERM:when=2")
+command.ask(h, "127.0.0.1")
+command.call(command.reply(h.client.recv)).close()
+h.over(71)
+pipes(command)
+passwords(command)
+clockless(command)
+PY
+}
+
+@test "calls: the table is what is called for UDP ASSOCIATE, its datagrams and their names, nothing more and nothing less" {
+    traced AUL <<'PY'
+from notify import *
+
+command = Associate()
+shared = Associate("-o", "command connect udp", stages=("CA", "A", "U"))
+shared.branch = "CA", "A", "L"
+commands = command, shared
+shared.serve("127.0.0.1")
+shared.serve(b"localhost")
+records(command)
+names(command)
+command.serve("127.0.0.1", "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo")
+command.serve("::1")
+command.serve("127.0.0.1", env=told(Manager().where))
+h = command.begin(inject="seccomp:error=EPERM:when=2")
+h.client.send(GREETING + command.request(None))
+h.client.end()
+h.client.close()
+h.over(71)
+pipes(command)
+passwords(command)
+clockless(command)
+command.serve(b"localhost", how=Clockless)
 PY
 }
 

@@ -94,10 +94,10 @@ static const struct row table[] = {
 	ANYHOW(getpeername, C),              /* where the connection leads */
 	ANYHOW(getpid, H | R | U),           /* a line to syslog has it */
 	ANYHOW(getsockname, N),              /* our end of it, for the reply; RFC 6724: the source */
-	WHERE(getsockopt, T | R, IS(1, SOL_SOCKET), IS(2, SO_ERROR)), /* why a socket failed */
-	WHERE(getsockopt, T | R, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)), /* whether one is closed, before a reset */
+	WHERE(getsockopt, C | B | R, IS(1, SOL_SOCKET), IS(2, SO_ERROR)), /* why a socket failed */
+	WHERE(getsockopt, C | B | R, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)), /* whether one is closed, before a reset */
 	WHERE(ioctl, N, IS(1, SIOCGIFINDEX)), /* a name server like fe80::1%eth0 */
-	WHERE(ioctl, T | R, IS(1, TIOCOUTQ)), /* whether all was acknowledged, before a reset */
+	WHERE(ioctl, C | B | R, IS(1, TIOCOUTQ)), /* whether all was acknowledged, before a reset */
 	ANYHOW(listen, B),                   /* for that call */
 	WHERE(mmap, N, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3) */
 #ifdef SYS_poll
@@ -130,7 +130,7 @@ static const struct row table[] = {
 	SOCKET(N, AF_UNIX, SOCK_DGRAM, 0), /* what an interface's index is asked on */
 	WHERE(socketpair, A, IS(0, AF_UNIX), IS_BUT_FOR(1, SOCK_CLOEXEC, SOCK_SEQPACKET)), /* between it and us */
 	ANYHOW(wait4, H | R | U),            /* the checkpassword program; --hex and its translators */
-	ANYHOW(write, H | R | U | L),        /* pipes; standard error */
+	ANYHOW(write, H | R | U),            /* pipes; standard error */
 #ifdef __GLIBC__ /* What its resolver takes beside that. */
 	ANYHOW(futex, N),                    /* its locks */
 	ANYHOW(getrandom, N),                /* the numbers of its queries */

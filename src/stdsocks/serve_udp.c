@@ -101,7 +101,7 @@ static bool tighten(struct session *s)
 	int error = lock_tighten(SYSCALLS_DATAGRAMS, &part);
 
 	return error == 0 || s->config->sandbox_best_effort ||
-		talk_refuse(s, SOCKS5_GENERAL_FAILURE, -error, talk_no_stage(part));
+		talk_fail(s, -error, talk_no_stage(part));
 }
 
 /* To its end; from time to time a line says how it goes. */

@@ -39,9 +39,9 @@ class Traced(Handler):
 
         return int(eventually(child, "it is started")[0])
 
-    def stops_and_goes_on(self):
+    @staticmethod
+    def stops_and_goes_on(pid):
         """SIGSTOP, and SIGCONT when it has stopped."""
-        pid = self.handler_pid()
         os.kill(pid, signal.SIGSTOP)
 
         def state():

@@ -6,6 +6,7 @@ command.
 """
 
 import contextlib
+import ipaddress
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ import threading
 from calls import Clockless, Traced
 from dns import Dnsmasq, Server, answer
 from logs import JOURNAL, SYSLOG, Reader
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, pattern, request
 from world import WORLD, eventually, ip, request_name, write
 
 NAME_SERVER = "nameserver 127.0.0.1\n"
@@ -48,6 +49,17 @@ class Command:
     def finish(self, h, meanwhile=None):
         """From the reply, which is a success, to the end, before which MEANWHILE is done."""
         raise NotImplementedError
+
+    def asker(self, h):
+        """The process that looks names up."""
+        return h.handler_pid()
+
+    def unanswered(self):
+        """A name that nobody answers for."""
+        h = self.begin("-o", "timeout handshake 500ms")
+        self.ask(h, b"silent.test")
+        h.client.end()
+        h.gone()
 
     def serve(self, host, *options, **popen):
         h = self.begin(*options, **popen)
@@ -102,6 +114,103 @@ class Resolve(Command):
         closed(h, h.client, meanwhile)
 
 
+class Bind(Command):
+    """The peer calls, and has a few bytes in each direction."""
+
+    peers = {b"many.test": "127.0.1.1", b"long.test": "127.0.2.1"}  # who does not call from where it is called
+
+    def __init__(self, *options, stages=("B", "R")):
+        super().__init__(2, *(options or ("-o", "command bind")), stages=stages)
+
+    def ask(self, h, host):
+        self.peer = host if isinstance(host, str) else self.peers.get(host)
+        super().ask(h, host)
+
+    @staticmethod
+    def reply(recv):
+        """Where it is that the next reply tells of."""
+        check(recv(3), b"\x05\x00\x00")
+        size = {1: 4, 4: 16}[recv(1)[0]]
+        return str(ipaddress.ip_address(recv(size))), int.from_bytes(recv(2), "big")
+
+    def call(self, where, host=None):
+        return Peer(socket.create_connection(where, DEADLINE_S, source_address=(host or self.peer or where[0], 0)))
+
+    def called(self, h):
+        """The peer's end, when bytes have gone both ways."""
+        caller = self.call(self.reply(h.client.recv))
+        self.reply(h.client.recv)
+        h.client.send(b"up")
+        check(caller.recv(2), b"up")
+        caller.send(b"down")
+        check(h.client.recv(4), b"down")
+        return caller
+
+    def finish(self, h, meanwhile=None):
+        closed(h, self.called(h), meanwhile)
+
+    def connected(self, host):
+        """A handler that was called, and the peer's end."""
+        h = self.begin()
+        self.ask(h, host)
+        return h, self.called(h)
+
+
+class Associate(Command):
+    """A datagram for the host that is asked for, where one of both families waits for it, and what it answers."""
+
+    branch = "A", "L"
+
+    def __init__(self, *options, stages=("A", "U")):
+        super().__init__(3, *(options or ("-o", "command udp")), stages=stages)
+        self.server = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        self.server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self.server.bind(("::", 0))
+        self.server.settimeout(DEADLINE_S)
+
+    def request(self, host, port=0):
+        return super().request("0.0.0.0")
+
+    def ask(self, h, host):
+        super().ask(h, host)
+        self.where = Bind.reply(h.client.recv)
+        self.client = socket.socket(socket.AF_INET6 if ":" in self.where[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        self.client.settimeout(DEADLINE_S)
+        self.send(host, b"up")
+
+    def send(self, host, data):
+        port = self.server.getsockname()[1]
+        to = request_name(host, port) if isinstance(host, bytes) else request(host, port)
+        self.client.sendto(bytes(3) + to[3:] + data, self.where)
+
+    def finish(self, h, meanwhile=None):
+        data, source = self.server.recvfrom(100)
+        check(data, b"up")
+        self.server.sendto(b"down", source)  # which is dropped when it comes from another address than that was sent to
+        closed(h, h.client, meanwhile)
+
+    def asker(self, h):
+        """The process that has a lookup to do: of the one that has them all."""
+
+        def grandchild():
+            pids = [h.handler_pid()]
+            for _ in range(2):
+                with open(f"/proc/{pids[0]}/task/{pids[0]}/children", encoding="ascii") as children:
+                    pids = children.read().split()
+                if not pids:
+                    return None
+            return int(pids[0])
+
+        return eventually(grandchild, "it has begun")
+
+    def unanswered(self):
+        h = self.begin()
+        self.ask(h, b"silent.test")
+        lookups = self.asker(h)
+        eventually(lambda: not os.path.exists(f"/proc/{lookups}"), "the lookup is given up")
+        closed(h, h.client)
+
+
 def closed(h, upstream, meanwhile=None):
     upstream.close()
     h.client.close()
@@ -115,9 +224,9 @@ def traced(h):
         return log.read()
 
 
-def goes_on(h):
+def goes_on(command, h):
     """It is stopped in a wait, and waits again."""
-    h.stops_and_goes_on()
+    h.stops_and_goes_on(command.asker(h))
     return " restart_syscall(" in traced(h)
 
 
@@ -158,13 +267,10 @@ def names(command):
     h = command.begin()
     command.ask(h, b"late.test")
     asked.wait(DEADLINE_S)
-    eventually(lambda: goes_on(h), "it waits again for what it was waiting for")
+    eventually(lambda: goes_on(command, h), "it waits again for what it was waiting for")
     go_on.set()
     command.finish(h)
-    h = command.begin("-o", "timeout handshake 500ms")
-    command.ask(h, b"silent.test")
-    h.client.end()
-    h.gone()
+    command.unanswered()
     h = command.begin()
     server.seen.clear()
     command.ask(h, b"silent.test")
@@ -187,6 +293,23 @@ def names(command):
     command.serve(b"both.test", inject="brk:error=ENOMEM", as_user="nobody")
 
 
+def resets(command):
+    """Of either side, after bytes that wait."""
+    for first, other in (0, 1), (1, 0):
+        h, upstream = command.connected("127.0.0.1")
+        ends = h.client, upstream
+        ends[other].sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        ends[first].send(pattern(300000))
+        ends[first].reset()
+        eventually(lambda: h.state() != "R", "it moves")
+        ends[other].sock.settimeout(DEADLINE_S)
+        with contextlib.suppress(ConnectionResetError):
+            while ends[other].sock.recv(65536):
+                pass
+        ends[other].close()
+        h.over()
+
+
 def pipes(command):
     """Pipes; hex text, which is translated by two more processes."""
     its_stdin, stdin = os.pipe()
@@ -199,13 +322,19 @@ def pipes(command):
         upstream = command.accept()
         check(upstream.recv(2), b"up")
         upstream.close()
+    if isinstance(command, Bind):
+        recv = lambda size: os.read(stdout, size)
+        check(recv(2), CHOSEN)
+        caller = command.call(command.reply(recv))
+        check(caller.recv(2), b"up")
+        caller.close()
     os.close(stdin)
     h.over()
     os.close(stdout)
     text = f"{WORLD}/text"
     write(text, (GREETING + command.request("127.0.0.1")).hex())
     with open(text, encoding="ascii") as file:
-        h = command.begin("--hex", stdin=file, stdout=subprocess.DEVNULL)
+        h = command.begin("--hex", "-o", "timeout bind 1ms", stdin=file, stdout=subprocess.DEVNULL)
     if isinstance(command, Connect):
         command.accept().close()
     h.over()
