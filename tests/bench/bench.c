@@ -52,7 +52,8 @@ static int usage(void)
 	      "  -t MS  one contestant's slice         -g US  pause between two samples\n"
 	      "  -s N   parallel streams, or datagrams in flight\n"
 	      "  -b N   bytes a message\n"
-	      "  -u     upload instead of download     -N S   name of the measure in the output\n",
+	      "  -u     upload instead of download     -N S   name of the measure in the output\n"
+	      "  -G     both ends leave it to the kernel to part many datagrams\n",
 		stderr);
 	return 64;
 }
@@ -182,7 +183,7 @@ static void options_parse(int argc, char *argv[], struct plan *plan, const char 
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "r:n:t:g:s:b:uN:")) != -1) {
+	while ((option = getopt(argc, argv, "r:n:t:g:s:b:uGN:")) != -1) {
 		int number = optarg ? atoi(optarg) : 0;
 
 		switch (option) {
@@ -206,6 +207,9 @@ static void options_parse(int argc, char *argv[], struct plan *plan, const char 
 			break;
 		case 'u':
 			plan->upload = true;
+			break;
+		case 'G':
+			datagrams_as_trains = true;
 			break;
 		case 'N':
 			*name = optarg;

@@ -101,11 +101,15 @@ int upstream_drain(struct upstream *up);
 
 /* datagrams.c */
 struct datagrams {
-	struct mmsghdr message[DATAGRAMS_MAX];
+	struct mmsghdr message[DATAGRAMS_MAX], departure[DATAGRAMS_MAX];
 	struct iovec piece[DATAGRAMS_MAX];
 	struct sockaddr_in peer[DATAGRAMS_MAX];
+	_Alignas(struct cmsghdr) char control[DATAGRAMS_MAX][CMSG_SPACE(sizeof(uint16_t))];
 	char bytes[DATAGRAMS_MAX][DATAGRAM_CAP];
 };
+
+/* Whether those to one peer go out as one (UDP_SEGMENT), as QUIC's do; both ends'. */
+extern bool datagrams_as_trains;
 
 /* Room for many, to be used again and again; exits if there is none. */
 struct datagrams *datagrams_new(void);
