@@ -192,7 +192,7 @@ $(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fu
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/fuzz $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
 		$(LDFLAGS) -o $@ $< $(replay) $(patsubst src/%.c,$(BUILD)/obj/%.o,$(fuzzed))
 
-bench_sources = $(addprefix tests/bench/,bench.c client.c memory.c setup.c stream.c upstream.c util.c)
+bench_sources = $(addprefix tests/bench/,bench.c client.c datagrams.c memory.c setup.c stream.c udp.c upstream.c util.c)
 build/tests/bench/bench: $(bench_sources) tests/bench/bench.h
 	@mkdir -p $(@D)
 	$(call say,CC) $(HOST_CC) $(HOST_CFLAGS) -pthread -o $@ $(bench_sources)

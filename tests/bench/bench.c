@@ -5,6 +5,7 @@
  * over the rounds, low and high are their quartiles, or value again where there are none.
  * Knows what is measured, not how. */
 #include <err.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,21 +32,28 @@ static const struct measure measures[] = {
 	{"rate", rate_slice, false, {{"", "1/s"}}},
 	{"bulk", bulk_slice, false, {{"", "Gbit/s"}, {"_cpu", "s/GiB"}}},
 	{"pingpong", pingpong_slice, false, {{"", "1/s"}}},
+	{"udp", udp_slice, false,
+		{{"", "1/s"}, {"_lost", "count"}, {"_cpu", "s/million"},
+			{"_proxy_cpu", "s/million"}}},
+	{"udp-pingpong", udp_pingpong_slice, false, {{"", "1/s"}}},
+	{"flood", flood_slice, false, {{"", "1/s"}, {"_arrived", "%"}}},
 	{"memory", memory_slice, false, {{"", "KB"}}},
 };
 
-static const double percentile[FIGURES_MAX] = {50, 90, 99};
+static const double percentile[FIGURES_MAX] = {50, 90, 99}; /* setup has three */
 
 static int usage(void)
 {
-	fputs("usage: bench MEASURE [options] ROLE:LABEL=PORT...\n"
+	fputs("usage: bench MEASURE [options] ROLE:LABEL=PORT[:GROUP]...\n"
 	      "       bench port | bench ready PORT | bench busy\n"
-	      "MEASURE: setup, rate, bulk, pingpong, memory. ROLE: direct (PORT 0), floor, "
-	      "handler, peer.\n"
+	      "MEASURE: setup, rate, bulk, pingpong, udp, udp-pingpong, flood, memory.\n"
+	      "ROLE: direct (PORT 0), floor, handler, peer. GROUP: of its processes.\n"
 	      "  -r N   rounds                         -n N   samples a round, or connections\n"
 	      "  -t MS  one contestant's slice         -g US  pause between two samples\n"
-	      "  -s N   parallel streams               -b N   bytes a message\n"
-	      "  -u     upload instead of download     -N S   name of the measure in the output\n",
+	      "  -s N   parallel streams, or datagrams in flight\n"
+	      "  -b N   bytes a message\n"
+	      "  -u     upload instead of download     -N S   name of the measure in the output\n"
+	      "  -G     both ends leave it to the kernel to part many datagrams\n",
 		stderr);
 	return 64;
 }
@@ -97,7 +105,7 @@ static int print_busy(void)
 	return 0;
 }
 
-/* ROLE:LABEL=PORT, taken apart in place. */
+/* ROLE:LABEL=PORT[:GROUP], taken apart in place. */
 static struct contestant contestant_parse(char *text)
 {
 	char *colon = strchr(text, ':'), *equals = strrchr(text, '=');
@@ -109,6 +117,8 @@ static struct contestant contestant_parse(char *text)
 	c.role = text;
 	c.label = colon + 1;
 	c.port = (uint16_t)atoi(equals + 1);
+	colon = strchr(equals + 1, ':');
+	c.group = colon ? atoi(colon + 1) : 0;
 	return c;
 }
 
@@ -148,6 +158,8 @@ static void report(const char *name, const struct measure *m, const struct conte
 
 		if (rounds->len == 0)
 			return; /* why has been said already */
+		if (isnan(rounds->value[0]))
+			continue; /* this contestant has no such figure */
 		value = m->percentiles ? series_percentile(&c->samples, percentile[k])
 				       : series_percentile(rounds, 50);
 		if (m->percentiles && k > 0) /* one round is too short to have a tail of its own */
@@ -171,7 +183,7 @@ static void options_parse(int argc, char *argv[], struct plan *plan, const char 
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "r:n:t:g:s:b:uN:")) != -1) {
+	while ((option = getopt(argc, argv, "r:n:t:g:s:b:uGN:")) != -1) {
 		int number = optarg ? atoi(optarg) : 0;
 
 		switch (option) {
@@ -195,6 +207,9 @@ static void options_parse(int argc, char *argv[], struct plan *plan, const char 
 			break;
 		case 'u':
 			plan->upload = true;
+			break;
+		case 'G':
+			datagrams_as_trains = true;
 			break;
 		case 'N':
 			*name = optarg;

@@ -15,7 +15,8 @@
 
 static const unsigned char greeting[] = {5, 1, 0}; /* RFC 1928 s3: one method, none */
 static const unsigned char method_none[] = {5, 0};
-#define REPLY_LEN 10 /* s6, with an IPv4 BND.ADDR, as all contestants answer here */
+#define REQUEST_LEN 10 /* s4, with an IPv4 DST.ADDR */
+#define REPLY_LEN   10 /* s6, with an IPv4 BND.ADDR, as all contestants answer here */
 
 static struct sockaddr_in loopback(uint16_t port)
 {
@@ -43,19 +44,25 @@ int client_listen(uint16_t *port)
 	return fd;
 }
 
-int client_connect(uint16_t port)
+/* The one for sending bounds connect() too. */
+static void set_timeouts(int fd)
 {
 	static const struct timeval timeout = {
 		WAIT_TIMEOUT_MS / 1000, WAIT_TIMEOUT_MS % 1000 * 1000};
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+}
+
+int client_connect(uint16_t port)
+{
 	static const int on = 1;
 	struct sockaddr_in addr = loopback(port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-	setsockopt(
-		fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout); /* bounds connect() too */
+	set_timeouts(fd);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0) {
 		int error = errno;
@@ -101,31 +108,30 @@ int client_receive(int fd, void *bytes, size_t len)
 
 /* The request waits for the answer to the greeting, as real clients do; some of the contestants
  * can't do otherwise. */
-static const char *converse(int fd, uint16_t upstream_port)
+static const char *converse(
+	int fd, const unsigned char request[REQUEST_LEN], unsigned char answer[REPLY_LEN])
 {
-	unsigned char request[] = {
-		5, 1, 0, 1, 127, 0, 0, 1, (uint8_t)(upstream_port >> 8), (uint8_t)upstream_port};
-	unsigned char answer[REPLY_LEN];
-
 	if (client_send(fd, greeting, sizeof greeting) < 0)
 		return "greeting";
 	if (client_receive(fd, answer, sizeof method_none) < 0)
 		return "method";
 	if (memcmp(answer, method_none, sizeof method_none) != 0)
 		return "method: not 05 00";
-	if (client_send(fd, request, sizeof request) < 0)
+	if (client_send(fd, request, REQUEST_LEN) < 0)
 		return "request";
-	if (client_receive(fd, answer, sizeof answer) < 0)
+	if (client_receive(fd, answer, REPLY_LEN) < 0)
 		return "reply";
 	if (answer[1] != 0)
 		return "reply: refused";
 	return NULL;
 }
 
-int client_open(const struct contestant *c, uint16_t upstream_port)
+/* Connects to port, and asks what is there for something, if it is a proxy. */
+static int ask(const struct contestant *c, uint16_t port, const unsigned char request[REQUEST_LEN],
+	unsigned char answer[REPLY_LEN])
 {
 	const char *trouble;
-	int fd = client_connect(c->port ? c->port : upstream_port);
+	int fd = client_connect(port);
 
 	if (fd < 0) {
 		warn("%s: connect", c->label);
@@ -134,12 +140,57 @@ int client_open(const struct contestant *c, uint16_t upstream_port)
 	if (c->port == 0)
 		return fd;
 	errno = 0;
-	trouble = converse(fd, upstream_port);
+	trouble = converse(fd, request, answer);
 	if (trouble) {
 		warnx("%s: %s: %s", c->label, trouble,
 			errno ? strerror(errno) : "unexpected answer or end");
 		close(fd);
 		return -1;
 	}
+	return fd;
+}
+
+int client_open(const struct contestant *c, uint16_t upstream_port)
+{
+	const unsigned char request[REQUEST_LEN] = {
+		5, 1, 0, 1, 127, 0, 0, 1, (uint8_t)(upstream_port >> 8), (uint8_t)upstream_port};
+	unsigned char answer[REPLY_LEN];
+
+	return ask(c, c->port ? c->port : upstream_port, request, answer);
+}
+
+int client_associate(const struct contestant *c, uint16_t *ret_port)
+{
+	static const unsigned char request[REQUEST_LEN] = {5, 3, 0, 1}; /* from wherever we send */
+	unsigned char answer[REPLY_LEN];
+	int fd = ask(c, c->port, request, answer);
+
+	if (fd >= 0)
+		*ret_port = (uint16_t)(answer[8] << 8 | answer[9]);
+	return fd;
+}
+
+int client_datagrams(uint16_t *port)
+{
+	static const int room = 4 << 20;
+	struct sockaddr_in addr = loopback(*port);
+	socklen_t addr_len = sizeof addr;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	set_timeouts(fd);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room); /* as much as is allowed */
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+	if (*port ? connect(fd, (struct sockaddr *)&addr, addr_len) < 0
+		  : bind(fd, (struct sockaddr *)&addr, addr_len) < 0 ||
+				getsockname(fd, (struct sockaddr *)&addr, &addr_len) < 0) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	*port = ntohs(addr.sin_port);
 	return fd;
 }

@@ -155,6 +155,54 @@ void upstream_renew(struct upstream *up)
 	echo_watch(up, up->echo_fd, LISTENER);
 }
 
+/* Waits as long as it takes. */
+static int udp_await(int fd, struct datagrams *d)
+{
+	int n;
+
+	do
+		n = datagrams_receive(fd, d, DATAGRAMS_MAX);
+	while (n < 0 && (errno == EAGAIN || errno == EINTR));
+	if (n < 0)
+		err(1, "recvmmsg");
+	return n;
+}
+
+static void *udp_echo_thread(void *arg)
+{
+	struct upstream *up = arg;
+	struct datagrams *d = datagrams_new();
+
+	for (;;) {
+		int n = udp_await(up->udp_echo_fd, d);
+
+		datagrams_send(up->udp_echo_fd, d, n, false); /* nobody there is no harm */
+	}
+	return NULL;
+}
+
+static void *udp_sink_thread(void *arg)
+{
+	struct upstream *up = arg;
+	struct datagrams *d = datagrams_new();
+
+	for (;;)
+		atomic_fetch_add(
+			&up->received_datagrams, (unsigned long long)udp_await(up->udp_sink_fd, d));
+	return NULL;
+}
+
+static int datagrams_or_exit(uint16_t *ret_port)
+{
+	int fd;
+
+	*ret_port = 0;
+	fd = client_datagrams(ret_port);
+	if (fd < 0)
+		err(1, "a socket for datagrams");
+	return fd;
+}
+
 void upstream_start(struct upstream *up)
 {
 	pthread_t thread;
@@ -166,7 +214,11 @@ void upstream_start(struct upstream *up)
 	upstream_renew(up);
 	up->sink_fd = listen_or_exit(&up->sink_port);
 	up->source_fd = listen_or_exit(&up->source_port);
+	up->udp_echo_fd = datagrams_or_exit(&up->udp_echo_port);
+	up->udp_sink_fd = datagrams_or_exit(&up->udp_sink_port);
 	if (pthread_create(&thread, NULL, echo_thread, up) != 0 ||
+		pthread_create(&thread, NULL, udp_echo_thread, up) != 0 ||
+		pthread_create(&thread, NULL, udp_sink_thread, up) != 0 ||
 		pthread_create(&thread, NULL, bulk_listener, up) != 0)
 		errx(1, "pthread_create failed");
 }

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+/* What an association carries: datagrams to an echo and back with so many in flight, or as many as go
+ * one way. A datagram that comes back has been passed on twice, and counts as two. */
+#include <err.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define WARM_UP_US   100000
+#define SILENCE_MS   100 /* after which what has not come back is lost */
+#define SILENCES_MAX 10  /* of a slice */
+
+static const unsigned char header_ipv4[10] = {0, 0, 0, 1, 127, 0, 0, 1}; /* RFC 1928 s7 */
+
+/* One association, and what it has carried. */
+struct flow {
+	int control_fd, fd; /* control_fd: -1 without a proxy */
+	struct datagrams *out, *in;
+	size_t len; /* of each datagram sent, header included */
+	long long sent, received;
+	int in_flight, silences;
+};
+
+static void flow_close(struct flow *f)
+{
+	close(f->fd);
+	close(f->control_fd);
+}
+
+/* What is sent is written once: it is the same each time. */
+static void flow_fill(struct flow *f, size_t message_len, uint16_t upstream_port)
+{
+	size_t header_len = f->control_fd < 0 ? 0 : sizeof header_ipv4;
+
+	f->len = header_len + message_len;
+	for (int i = 0; i < DATAGRAMS_MAX; i++) {
+		unsigned char *bytes = (unsigned char *)f->out->bytes[i];
+
+		memset(bytes, 'u', f->len);
+		memcpy(bytes, header_ipv4, header_len);
+		if (header_len > 0) {
+			bytes[8] = (unsigned char)(upstream_port >> 8);
+			bytes[9] = (unsigned char)upstream_port;
+		}
+		f->out->piece[i].iov_len = f->len;
+	}
+}
+
+static int flow_open(
+	struct flow *f, const struct plan *plan, const struct contestant *c, uint16_t upstream_port)
+{
+	static const struct timeval silence = {0, SILENCE_MS * 1000};
+	static struct datagrams *out, *in;
+	uint16_t port = upstream_port;
+
+	if (!out) {
+		out = datagrams_new();
+		in = datagrams_new();
+	}
+	*f = (struct flow){.control_fd = -1, .fd = -1, .out = out, .in = in};
+	if (c->port && (f->control_fd = client_associate(c, &port)) < 0)
+		return -1;
+	f->fd = client_datagrams(&port);
+	if (f->fd < 0) {
+		warn("%s: a socket for datagrams", c->label);
+		flow_close(f);
+		return -1;
+	}
+	setsockopt(f->fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence);
+	flow_fill(f, (size_t)plan->message_len, upstream_port);
+	return 0;
+}
+
+/* 0; -1 when nothing gets through. Refused is what a proxy's port says that is not open any more. */
+static int flow_receive(struct flow *f)
+{
+	int n = datagrams_receive(f->fd, f->in, DATAGRAMS_MAX);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return -1;
+	if (n < 0) {
+		f->in_flight = 0;
+		return ++f->silences < SILENCES_MAX ? 0 : -1;
+	}
+	for (int i = 0; i < n; i++)
+		if (f->in->message[i].msg_len != f->len) {
+			errno = EPROTO;
+			return -1;
+		}
+	f->received += n;
+	f->in_flight = n < f->in_flight ? f->in_flight - n : 0; /* late ones */
+	return 0;
+}
+
+/* Keeps the window full, and no fuller: so nobody loses anything because we are faster. */
+static int flow_run(struct flow *f, int window, int64_t until_us)
+{
+	while (now_us() < until_us) {
+		int n = window - f->in_flight;
+
+		if (n > DATAGRAMS_MAX)
+			n = DATAGRAMS_MAX;
+		if (datagrams_send(f->fd, f->out, n, true) < 0)
+			return -1;
+		f->sent += n;
+		f->in_flight += n;
+		if (flow_receive(f) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int flow_drain(struct flow *f)
+{
+	while (f->in_flight > 0)
+		if (flow_receive(f) < 0)
+			return -1;
+	return 0;
+}
+
+int udp_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGURES_MAX])
+{
+	struct flow f;
+	int64_t start_us, took_us, busy_us, cpu_us;
+	double passed;
+	int result;
+
+	if (flow_open(&f, plan, c, plan->upstream->udp_echo_port) < 0)
+		return -1;
+	result = flow_run(&f, plan->streams, now_us() + WARM_UP_US);
+	passed = -2.0 * (double)f.received;
+	cpu_us = -group_cpu_us(c->group);
+	busy_us = -system_busy_us();
+	start_us = now_us();
+	if (result == 0)
+		result = flow_run(&f, plan->streams, start_us + plan->slice_ms * INT64_C(1000));
+	took_us = now_us() - start_us;
+	busy_us += system_busy_us();
+	cpu_us += group_cpu_us(c->group);
+	passed += 2.0 * (double)f.received;
+	if (result == 0)
+		result = flow_drain(&f);
+	if (result < 0)
+		warn("%s: datagrams", c->label);
+	flow_close(&f);
+	ret_figure[0] = passed * 1e6 / (double)took_us;
+	ret_figure[1] = (double)(f.sent - f.received);
+	ret_figure[2] = (double)busy_us / passed;
+	ret_figure[3] = c->group ? (double)cpu_us / passed : NAN;
+	return result;
+}
+
+int udp_pingpong_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGURES_MAX])
+{
+	int result;
+
+	plan->streams = 1;
+	result = udp_slice(plan, c, ret_figure);
+	ret_figure[0] /= 2;
+	return result;
+}
+
+/* What has arrived is read a little after the last one was sent. */
+int flood_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGURES_MAX])
+{
+	atomic_ullong *received = &plan->upstream->received_datagrams;
+	unsigned long long before = atomic_load(received);
+	int64_t start_us, took_us;
+	struct flow f;
+	int result = 0;
+
+	if (flow_open(&f, plan, c, plan->upstream->udp_sink_port) < 0)
+		return -1;
+	start_us = now_us();
+	do {
+		result = datagrams_send(f.fd, f.out, DATAGRAMS_MAX, true);
+		f.sent += DATAGRAMS_MAX;
+		took_us = now_us() - start_us;
+	} while (result == 0 && took_us < plan->slice_ms * INT64_C(1000));
+	if (result < 0)
+		warn("%s: datagrams", c->label);
+	sleep_us(SILENCE_MS * INT64_C(1000));
+	flow_close(&f);
+	f.received = (long long)(atomic_load(received) - before);
+	ret_figure[0] = (double)f.received * 1e6 / (double)took_us;
+	ret_figure[1] = 100.0 * (double)f.received / (double)f.sent;
+	return result;
+}
