@@ -113,7 +113,7 @@ function aims(   i, measure, plain, more) {
 		}
 		else if (measure ~ /^udp.*_proxy_cpu$/)
 			aim(title(measure) ", of the best peer's", measure, least_peer(measure), "<=", 1.0)
-		else if (measure ~ /^(bulk|udp_.*(_byte|_way)$)/)
+		else if (measure ~ /^(bulk|udp.*(_byte|_trains|_way)$)/)
 			aim(title(measure) ", of the best peer's", measure, best_peer(measure), ">=", 1.0)
 	}
 	if (("setup_p50", "1000-rules") in value) {
