@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
+#include <linux/udp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -117,6 +118,7 @@ static const struct row table[] = {
 	ANYHOW(setitimer, N),                /* the resolver's deadline */
 	WHERE(setsockopt, C | A, IS(1, SOL_SOCKET)), /* keepalive, pace, mark, device */
 	WHERE(setsockopt, C | A, IS(1, IPPROTO_TCP)), /* no delay, keepalive */
+	WHERE(setsockopt, A, IS(1, IPPROTO_UDP), IS(2, UDP_GRO)), /* several datagrams as one */
 	WHERE(setsockopt, C | A, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)), /* the source address */
 	WHERE(setsockopt, N, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* no mapped addresses */
 	WHERE(setsockopt, H | R | U, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)), /* how long the journal is waited for */
