@@ -532,6 +532,38 @@ a.over_with()
 PY
 }
 
+@test "udp: datagrams that the kernel gives as one go on each for itself, with its own header" {
+    need strace
+    associated <<'PY'
+UDP_SEGMENT, CALLS = 103, f"{WORLD}/calls"
+a = Association(before=["strace", "-f", "-qq", "-e", "trace=recvmmsg", "-o", CALLS])
+
+def send_parted(sock, to, datagrams):
+    """All in one message, which the kernel parts for sockets that take datagrams only."""
+    sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(datagrams[0]))
+    sock.sendto(b"".join(datagrams), to)
+    sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 0)
+
+def there_and_back(server, count, size, last):
+    data = [bytes([i % 256]) * size for i in range(count - 1)] + [b"z" * last]
+    send_parted(a.sock, a.relay, [header(*at(server)) + one for one in data])
+    got = [server.recvfrom(1 << 17) for _ in data]
+    check([one for one, _ in got], data)
+    if last > 0:
+        send_parted(server, got[0][1], data)
+        check([a.recv() for _ in data], [(*at(server), one) for one in data])
+
+for server in udp(), udp("::1"):
+    for sizes in (2, 1, 1), (2, 500, 1), (64, 1, 1), (64, 900, 900), (48, 1200, 7), (3, 20000, 20000):
+        there_and_back(server, *sizes)
+    there_and_back(server, 2, 1, 0)
+with open(CALLS, encoding="ascii") as calls:  # of both directions, to both families
+    many = [line.split("(")[1].split(",")[0] for line in calls if re.search("SOL_UDP, cmsg_type=(0x68|UDP_GRO)", line)]
+check(len(set(many)), 3)
+a.over_with()
+PY
+}
+
 @test "udp: the status says what was passed on" {
     associated <<'PY'
 manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
+#include <linux/udp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -117,10 +118,11 @@ static const struct row table[] = {
 	ANYHOW(setitimer, N),                /* the resolver's deadline */
 	WHERE(setsockopt, T, IS(1, SOL_SOCKET)), /* keepalive, pace, mark, device; a stranger's reset */
 	WHERE(setsockopt, T, IS(1, IPPROTO_TCP)), /* no delay, keepalive */
+	WHERE(setsockopt, A, IS(1, IPPROTO_UDP), IS(2, UDP_GRO)), /* several datagrams as one */
 	WHERE(setsockopt, T, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)), /* the source address */
 	WHERE(setsockopt, T, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* no mapped addresses */
 	WHERE(setsockopt, H | R | U, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)), /* how long the journal is waited for */
-	ANYHOW(shutdown, H | R | U),             /* the end of one direction */
+	ANYHOW(shutdown, H | R | U),         /* the end of one direction */
 	SOCKET(C | B, AF_INET, SOCK_STREAM, IPPROTO_TCP), /* upstream; not MPTCP, which is another protocol */
 	SOCKET(C | B, AF_INET6, SOCK_STREAM, IPPROTO_TCP), /* the same */
 	SOCKET(N, AF_INET, SOCK_STREAM, 0), /* DNS, for a long answer */

@@ -16,13 +16,14 @@
 /* The family's socket, or -errno. */
 static int open_socket(int family)
 {
-	const int size = UDP_KERNEL_BUFFER;
+	const int size = UDP_KERNEL_BUFFER, on = 1;
 	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on); /* since Linux 5.0 */
 	return fd;
 }
 
@@ -83,10 +84,45 @@ int udp_from(enum addr_kind kind, const struct dial_source *source)
 	return dial_from(fd, kind, source) ? fd : close_with(fd, -EADDRNOTAVAIL);
 }
 
+/* The kernel gives several datagrams as one message (UDP_GRO), and tells how long each is. */
+struct note {
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(int))];
+};
+
+/* The length of each in a message, or of the one that it is. */
+static size_t parted_at(struct msghdr *m, size_t len)
+{
+	const struct cmsghdr *header = CMSG_FIRSTHDR(m);
+	int each;
+
+	if (!header || header->cmsg_level != IPPROTO_UDP || header->cmsg_type != UDP_GRO)
+		return len;
+	memcpy(&each, CMSG_DATA(header), sizeof each);
+	return each > 0 ? (size_t)each : len;
+}
+
+/* The datagrams of a message; one that is empty is one, too. */
+static void part(struct udp_batch *batch, unsigned message, size_t len, struct msghdr *m)
+{
+	const size_t each = parted_at(m, len);
+	uint8_t *const start = batch->room[message] + UDP_HEADROOM;
+	size_t at = 0;
+
+	for (unsigned n = 0; n == 0 || (at < len && n < UDP_TRAIN_MAX); n++) {
+		batch->datagrams[batch->count++] = (struct udp_datagram){.bytes = start + at,
+			.len = len - at < each ? len - at : each,
+			.is_cut = m->msg_flags & MSG_TRUNC,
+			.room_end = start,
+			.from = &batch->from[message]};
+		at += each;
+	}
+}
+
 int udp_receive(int fd, struct udp_batch *batch)
 {
 	static struct mmsghdr messages[UDP_BATCH_MAX] LARGE;
 	static struct iovec rooms[UDP_BATCH_MAX] LARGE;
+	static struct note notes[UDP_BATCH_MAX] LARGE;
 
 	for (unsigned i = 0; i < UDP_BATCH_MAX; i++) {
 		rooms[i] = (struct iovec){
@@ -94,32 +130,36 @@ int udp_receive(int fd, struct udp_batch *batch)
 		messages[i].msg_hdr = (struct msghdr){.msg_name = &batch->from[i],
 			.msg_namelen = sizeof batch->from[i],
 			.msg_iov = &rooms[i],
-			.msg_iovlen = 1};
+			.msg_iovlen = 1,
+			.msg_control = &notes[i],
+			.msg_controllen = sizeof notes[i]};
 	}
 	int n = recvmmsg(fd, messages, UDP_BATCH_MAX, MSG_DONTWAIT, NULL);
-	batch->count = n > 0 ? (unsigned)n : 0;
-	for (unsigned i = 0; i < batch->count; i++)
-		batch->datagrams[i] = (struct udp_datagram){.bytes = rooms[i].iov_base,
-			.len = messages[i].msg_len,
-			.is_cut = messages[i].msg_hdr.msg_flags & MSG_TRUNC};
-	return n < 0 ? -errno : n;
+	batch->count = 0;
+	for (int i = 0; i < n; i++)
+		part(batch, (unsigned)i, messages[i].msg_len, &messages[i].msg_hdr);
+	return n < 0 ? -errno : (int)batch->count;
 }
 
-void udp_write(
-	struct udp_post *post, const union sockaddr_any *to, const uint8_t *bytes, size_t len)
+void udp_write(struct udp_post *post, const union sockaddr_any *to, const struct udp_text *text)
 {
 	struct udp_letter *letter = &post->letters[post->count++];
 
 	letter->to_len = to->sa.sa_family == AF_INET ? sizeof to->in : sizeof to->in6;
 	memcpy(&letter->to, to, letter->to_len);
-	letter->bytes = bytes;
-	letter->len = len;
+	letter->text = *text;
+}
+
+static size_t letter_len(const struct udp_letter *letter)
+{
+	return letter->text.header_len + letter->text.len;
 }
 
 /* The kernel takes several datagrams as one (UDP_SEGMENT, "GSO"), and parts them as late as it can: to one
  * address, of one length that fits into a packet, but that the last one may be shorter. */
 #define SEGMENT_MAX  1452  /* bytes of each: what an Ethernet's 1500 leave with IPv6 */
-#define SEGMENTS_MAX 60000 /* bytes together; there are 64 at the most, more than a batch has */
+#define SEGMENTS_MAX 60000 /* bytes together */
+#define GROUP_MAX    64    /* of them, before Linux 6.12 */
 
 /* Some way, or the kernel, has refused it: not tried again. */
 static bool has_no_segments;
@@ -128,20 +168,22 @@ static bool has_no_segments;
 static unsigned group_of(const struct udp_post *post, unsigned first)
 {
 	const struct udp_letter *head = &post->letters[first];
-	size_t together = head->len;
-	unsigned n = first + 1;
+	const size_t len = letter_len(head);
+	size_t together = len;
+	unsigned n = 1;
 
-	if (has_no_segments || head->len == 0 || head->len > SEGMENT_MAX)
+	if (has_no_segments || len == 0 || len > SEGMENT_MAX)
 		return 1;
-	for (; n < post->count && post->letters[n - 1].len == head->len; n++) {
-		const struct udp_letter *next = &post->letters[n];
-		together += next->len;
-		if (next->len == 0 || next->len > head->len || together > SEGMENTS_MAX ||
-			next->to_len != head->to_len ||
+	for (; n < GROUP_MAX && first + n < post->count; n++) {
+		const struct udp_letter *next = &post->letters[first + n];
+		const size_t next_len = letter_len(next);
+		together += next_len;
+		if (letter_len(next - 1) != len || next_len == 0 || next_len > len ||
+			together > SEGMENTS_MAX || next->to_len != head->to_len ||
 			memcmp(&next->to, &head->to, head->to_len) != 0)
 			break;
 	}
-	return n - first;
+	return n;
 }
 
 /* Room for one UDP_SEGMENT, aligned as the kernel wants it. */
@@ -149,20 +191,32 @@ struct segment {
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(uint16_t))];
 };
 
+/* The headers and data of letters, one behind the other: how many pieces. */
+static unsigned put_pieces(struct iovec *pieces, const struct udp_letter *letters, unsigned count)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct udp_text *text = &letters[i].text;
+		if (text->header_len > 0)
+			pieces[n++] = (struct iovec){
+				.iov_base = (void *)text->header, .iov_len = text->header_len};
+		pieces[n++] = (struct iovec){.iov_base = (void *)text->bytes, .iov_len = text->len};
+	}
+	return n;
+}
+
 /* Letters that lie one behind the other as a message. */
 static void put_message(struct msghdr *m, struct iovec *pieces, struct udp_letter *letters,
 	unsigned count, struct segment *segment)
 {
-	for (unsigned i = 0; i < count; i++)
-		pieces[i] = (struct iovec){
-			.iov_base = (void *)letters[i].bytes, .iov_len = letters[i].len};
 	*m = (struct msghdr){.msg_name = &letters[0].to,
 		.msg_namelen = letters[0].to_len,
 		.msg_iov = pieces,
-		.msg_iovlen = (__typeof__(m->msg_iovlen))count};
+		.msg_iovlen = (__typeof__(m->msg_iovlen))put_pieces(pieces, letters, count)};
 	if (count == 1)
 		return;
-	const uint16_t size = (uint16_t)letters[0].len;
+	const uint16_t size = (uint16_t)letter_len(letters);
 	struct cmsghdr *header = (struct cmsghdr *)segment->room;
 	header->cmsg_level = IPPROTO_UDP;
 	header->cmsg_type = UDP_SEGMENT;
@@ -176,14 +230,14 @@ static void put_message(struct msghdr *m, struct iovec *pieces, struct udp_lette
 static int send_some(int fd, struct udp_post *post, unsigned first)
 {
 	static struct mmsghdr messages[UDP_BATCH_MAX] LARGE;
-	static struct iovec pieces[UDP_BATCH_MAX] LARGE;
+	static struct iovec pieces[2 * UDP_DATAGRAMS_MAX] LARGE;
 	static struct segment segments[UDP_BATCH_MAX] LARGE;
 	unsigned ends[UDP_BATCH_MAX], count = 0;
 
-	for (unsigned at = first; at < post->count; at = ends[count++]) {
+	for (unsigned at = first; at < post->count && count < UDP_BATCH_MAX; at = ends[count++]) {
 		const unsigned n = group_of(post, at);
-		put_message(&messages[count].msg_hdr, &pieces[at], &post->letters[at], n,
-			&segments[count]);
+		put_message(&messages[count].msg_hdr, &pieces[2 * (size_t)at], &post->letters[at],
+			n, &segments[count]);
 		ends[count] = at + n;
 	}
 	/* musl's sendmmsg(3) makes a call for each: its lengths are int where the kernel's are size_t, with padding that has
@@ -203,19 +257,21 @@ static int send_some(int fd, struct udp_post *post, unsigned first)
 struct udp_sent udp_send(int fd, struct udp_post *post)
 {
 	struct udp_sent result = {0};
-	bool has_waited = false;
+	int64_t give_up_us = 0;
 
 	for (unsigned at = 0; at < post->count;) {
 		int n = fd < 0 ? -ENETUNREACH : send_some(fd, post, at);
-		if (n == -EAGAIN && !has_waited) {
-			has_waited = true; /* the other direction and the client wait as well */
-			wait_for(fd, POLLOUT, clock_after(clock_now_us(), UDP_ROOM_US));
+		if (n == -EAGAIN && give_up_us == 0)
+			give_up_us = clock_after(clock_now_us(), UDP_ROOM_US);
+		/* The other direction and the client wait as well. */
+		if (n == -EAGAIN && clock_now_us() < give_up_us) {
+			wait_for(fd, POLLOUT, give_up_us);
 			continue;
 		}
 		if (n == -EINTR)
 			continue;
 		for (int i = 0; i < n; i++)
-			result.sent_bytes += post->letters[at + (unsigned)i].len;
+			result.sent_bytes += letter_len(&post->letters[at + (unsigned)i]);
 		if (n > 0)
 			result.sent += (unsigned)n;
 		else if (n == -EMSGSIZE)

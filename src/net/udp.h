@@ -8,19 +8,26 @@
 #include "net/dial.h"
 #include "net/sockaddr.h"
 
-/* Datagrams that one call takes or hands over. */
+/* Messages that one call takes. */
 #define UDP_BATCH_MAX 32
+
+/* Datagrams that the kernel may give as one message: from one address, of one length but for the last. On loopback they are as
+ * many as the sender's kernel takes for one, 128 since Linux 6.12, from elsewhere 64. */
+#define UDP_TRAIN_MAX 128
+
+/* Datagrams that one call takes, and that one may hand over. */
+#define UDP_DATAGRAMS_MAX (UDP_BATCH_MAX * UDP_TRAIN_MAX)
 
 /* Bytes of a datagram: what the length in its header has room for (RFC 768). */
 #define UDP_DATAGRAM_MAX 65535
 
-/* Bytes free before each datagram, for a header. */
+/* Bytes free before each message, for a header. */
 #define UDP_HEADROOM 32
 
 /* Bytes that the kernel is asked to keep for us, and from us; it gives as much as net.core.rmem_max and wmem_max allow. */
 #define UDP_KERNEL_BUFFER (1 << 20)
 
-/* How long a full socket is waited for before what is left of a batch is dropped. */
+/* How long a full socket is waited for, all in all, before what is left of a batch is dropped. */
 #define UDP_ROOM_US INT64_C(10000)
 
 /* Where one of these begins, the next one's sets of the processor's cache do not: a size that is a power of two would
@@ -34,7 +41,10 @@ struct udp_batch {
 		size_t len;
 		bool is_cut; /* it was longer than there is room for */
 		uint8_t *bytes;
-	} datagrams[UDP_BATCH_MAX];
+		uint8_t *
+			room_end; /* of the room for a header; one for all that came as one message */
+		const union sockaddr_any *from;
+	} datagrams[UDP_DATAGRAMS_MAX];
 	union sockaddr_any from[UDP_BATCH_MAX];
 	uint8_t room[UDP_BATCH_MAX][UDP_SPAN];
 };
@@ -45,9 +55,11 @@ struct udp_post {
 	struct udp_letter {
 		union sockaddr_any to;
 		socklen_t to_len;
-		const uint8_t *bytes;
-		size_t len;
-	} letters[UDP_BATCH_MAX];
+		struct udp_text {
+			const uint8_t *header, *bytes;
+			size_t header_len, len;
+		} text;
+	} letters[UDP_DATAGRAMS_MAX];
 };
 
 /* What came of it. */
@@ -69,8 +81,7 @@ int udp_from(enum addr_kind kind, const struct dial_source *source);
 int udp_receive(int fd, struct udp_batch *ret_batch);
 
 /* Adds one, to an IPv4 or IPv6 address, to those that are to go out; there is room for as many as a batch has. */
-void udp_write(
-	struct udp_post *post, const union sockaddr_any *to, const uint8_t *bytes, size_t len);
+void udp_write(struct udp_post *post, const union sockaddr_any *to, const struct udp_text *text);
 
 /* Hands all of them to the kernel; afterwards there is none. One that cannot be sent stops no other. */
 struct udp_sent udp_send(int fd, struct udp_post *post);

@@ -139,7 +139,8 @@ static void post_to(const struct addr *to, const uint8_t *bytes, size_t len)
 
 	sockaddr_write(&at, to);
 	target_take(&targets, to)->was_sent_to = true;
-	udp_write(to->kind == ADDR_IPV4 ? &to_ipv4 : &to_ipv6, &at, bytes, len);
+	udp_write(to->kind == ADDR_IPV4 ? &to_ipv4 : &to_ipv6, &at,
+		&(struct udp_text){.bytes = bytes, .len = len});
 }
 
 static void count_sent(struct association *a, const struct udp_sent *sent)
@@ -235,7 +236,7 @@ static void show(const struct udp_datagram *d, size_t header_len)
 
 static void take_up(struct association *a, const struct udp_datagram *d)
 {
-	const union sockaddr_any *from = &batch.from[d - batch.datagrams];
+	const union sockaddr_any *from = d->from;
 	struct addr dst;
 	size_t used = 0;
 
@@ -280,9 +281,9 @@ static void take_all_up(struct association *a)
 
 static void take_down(struct association *a, const struct udp_datagram *d, size_t header_len)
 {
-	const struct addr from = sockaddr_read(&batch.from[d - batch.datagrams]);
+	const struct addr from = sockaddr_read(d->from);
 	const struct target *t = target_find(&targets, &from);
-	uint8_t *start = d->bytes - header_len;
+	uint8_t *start = d->room_end - header_len;
 	struct writer header = writer_on(start, header_len);
 
 	if (!t || !t->was_sent_to) {
@@ -296,7 +297,8 @@ static void take_down(struct association *a, const struct udp_datagram *d, size_
 	socks5_put_datagram(&header, &from);
 	if (a->session->input->trace)
 		trace_message("stdsocks", SOCKS5_DATAGRAM, start, header_len);
-	udp_write(&to_client, &a->client_at, start, header_len + d->len);
+	udp_write(
+		&to_client, &a->client_at, &(struct udp_text){start, d->bytes, header_len, d->len});
 }
 
 static void take_all_down(struct association *a, int fd, size_t header_len)
