@@ -17,10 +17,10 @@ RESOLVE, RESOLVE_PTR = 0xF0, 0xF1
 SERVED = "-o", "command connect resolve"
 
 
-def ask(host, *options, command=RESOLVE, served=SERVED, **fields):
+def ask(host, *options, command=RESOLVE, served=SERVED, port=0, **fields):
     """The reply to a request, and its address or name; what the record has to say."""
     h = Handler(*served, *options, rules=())
-    wanted = request_name(host, 0) if isinstance(host, bytes) else request(host, 0)
+    wanted = request_name(host, port) if isinstance(host, bytes) else request(host, port)
     h.client.send(GREETING + wanted[:1] + bytes([command]) + wanted[2:])
     check(h.client.recv(2), CHOSEN)
     reply = h.client.recv(4)
@@ -79,6 +79,10 @@ check(ask(b"four.test", "-o", "allow command connect to any", END="refused", RUL
 check(len(server.asked()), asked)  # no name is asked for that no address could make allowed
 check(ask(b"four.test", "-o", "allow command resolve to any"), "10.1.2.3")
 check(ask("10.1.2.3", "-o", "allow command resolve to any", command=RESOLVE_PTR), "four.test")
+# The port that a client writes is nobody's: no rule for a port holds.
+check(ask("8.8.8.8", "-o", "allow to any port 443", port=443, END="refused", RULE="end of the rules"), 2)
+check(ask("8.8.8.8", "-o", "deny port 443", "-o", "allow to any", port=443), "8.8.8.8")
+check(ask("8.8.8.8", port=25), "8.8.8.8")
 PY
 }
 

@@ -15,6 +15,8 @@ bool serve_resolve(struct session *s, struct resolve_list *list)
 	if (i == list->count)
 		return talk_refuse(s, SOCKS5_ATYP_NOT_SUPPORTED, 0,
 			"nothing but what version 4 has no room for");
+	if (is_reverse && !addr_is_hostname(&list->addrs[i]))
+		return talk_refuse(s, SOCKS5_HOST_UNREACHABLE, 0, "no host name");
 	s->bound = list->addrs[i];
 	s->bound.port = 0;
 	if (!is_reverse)
