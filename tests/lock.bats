@@ -11,40 +11,57 @@ setup() {
 
 @test "lock: where several commands are configured, there is a stage more: that of the one that was asked for" {
     world <<'PY'
+from bind import *
 from dns import *
+from udp import Association, udp
 
-def filters(h):
-    return int(h.status()["Seccomp_filters"])
+def filters(h, pid=None):
+    return int(h.status(pid)["Seccomp_filters"])
 
 server = Server({})
 (listening,) = listeners("127.0.0.1")
-RESOLVE = 0xF0
-connect, resolve, both = (("-o", f"command {words}") for words in ("connect", "resolve", "connect resolve"))
-for options, command, known in (connect, 1, 1), (both, 1, 2), (resolve, RESOLVE, 1), (both, RESOLVE, 2):
-    h = Handler(*options)
+NUMBERS = {"connect": 1, "bind": BIND, "resolve": 0xF0}
+ALL = "connect bind udp resolve"
+for command, words, known in ((command, *way) for command in NUMBERS for way in ((command, 1), (ALL, 2))):
+    h = Handler("-o", f"command {words}")
     h.client.send(GREETING)
     check(h.client.recv(2), CHOSEN)
     check(filters(h), 1)
     server.seen.clear()
-    h.client.send(request_name(b"silent.test", 80, command))
+    h.client.send(request_name(b"silent.test", 80, NUMBERS[command]))
     assert server.seen.wait(DEADLINE_S), "the name is not looked up"
     check(filters(h), known)
     h.terminate()
     h.ended(END="terminated")
-for options, relaying in (connect, 2), (both, 3):
-    h = Handler(*options)
-    upstream = h.connected("127.0.0.1", listening)
+
+def relays(h, upstream, wanted):
     h.client.send(b"x")
     check(upstream.recv(1), b"x")
-    check(filters(h), relaying)
+    check(filters(h), wanted)
     upstream.close()
     h.gone()
+
+for alone, stages in (True, 1), (False, 2):
+    h = Handler("-o", f"command {'connect' if alone else ALL}")
+    relays(h, h.connected("127.0.0.1", listening), stages + 1)
+    h = Binding(served=f"command {'bind' if alone else ALL}")
+    where = h.binds("127.0.0.1")
+    check(filters(h), stages)
+    relays(h, h.called(where), stages + 1)
+    h = Association("-o", f"command {'udp' if alone else ALL}")
+    check(filters(h), stages + 1)
+    h.echo(udp())
+    eventually(lambda: filters(h, h.lookups()) == stages + 1, "the process for names is locked in")
+    h.over_with()
 PY
 }
 
 @test "lock: nobody is served when the stage of the command that was asked for cannot be had" {
     need strace
     world <<'PY'
+from bind import *
+from udp import Association
+
 (listening,) = listeners("127.0.0.1")
 SHARED = "-o", "command connect resolve"
 before = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=seccomp:error=EPERM:when=2"]
@@ -71,6 +88,16 @@ h, reply = resolved()
 h.over(71)
 has(h.record(), END="failed", REPLY="1", ERRNO="1", COMMAND="RESOLVE")
 check(reply, 1)
+h = Binding(served="command connect bind", before=before)
+h.ask("127.0.0.1")
+h.turned_down(1, 71, END="failed", ERRNO="1", BOUND=None)
+# Of an association: its command's, and that of its datagrams.
+for words in "connect udp", "udp":
+    a = Association("-o", f"command {words}", before=before, reply=1)
+    check(a.client.end(), (b"", "fin"))
+    a.client.close()
+    a.ended(71, END="failed", REPLY="1", ERRNO="1", COMMAND="UDP ASSOCIATE", BOUND=None, DATAGRAMS_UP=None)
+    assert "(no further stage of the sandbox, for want of seccomp)" in a.said(), a.said()
 h, reply = resolved("-o", "sandbox best-effort")
 check(reply, 0)
 h.ended(END="closed")
@@ -125,24 +152,38 @@ PY
 @test "lock: a mark's capability is all that is kept, until the connection stands" {
     need setpriv
     world <<'PY'
+from bind import *
+from udp import Association, udp
+
 NET_ADMIN = 1 << 12
 
-def capabilities(h):
-    words = h.status()
+def capabilities(h, pid=None):
+    words = h.status(pid)
     return {int(words[name], 16) for name in ("CapPrm", "CapEff", "CapAmb")}
 
 (listening,) = listeners("127.0.0.1")
 ambient = ["setpriv", "--reuid=nobody", "--clear-groups", "--inh-caps=+net_admin", "--ambient-caps=+net_admin"]
 for before, kept in ([], {NET_ADMIN, 0}), (ambient, {NET_ADMIN}):
-    h = Handler("-o", "source mark 7", before=before)
-    eventually(lambda: h.status()["Seccomp"] == "2", "the first stage")
-    check(capabilities(h), kept)
-    upstream = h.connected("127.0.0.1", listening)
-    h.client.send(b"x")
-    check(upstream.recv(1), b"x")
-    check(capabilities(h), {0})
-    upstream.close()
-    h.gone()
+    for handler in Handler, Binding:
+        h = handler("-o", "source mark 7", before=before)
+        eventually(lambda: h.status()["Seccomp"] == "2", "the first stage")
+        check(capabilities(h), kept)
+        if handler is Binding:
+            where = h.binds("127.0.0.1")
+            check(capabilities(h), kept)
+            upstream = h.called(where)
+        else:
+            upstream = h.connected("127.0.0.1", listening)
+        h.client.send(b"x")
+        check(upstream.recv(1), b"x")
+        check(capabilities(h), {0})
+        upstream.close()
+        h.gone()
+    a = Association("-o", "source mark 7", before=before)
+    a.echo(udp())
+    check(capabilities(a), {0})
+    eventually(lambda: capabilities(a, a.lookups()) == {0}, "the process for names has none")
+    a.over_with()
 PY
 }
 
@@ -221,15 +262,24 @@ PY
 @test "lock: a connection is not relayed when the last stage cannot be had" {
     need strace
     world <<'PY'
-(listening,) = listeners("127.0.0.1")
-for words, last in ("connect", 2), ("connect resolve", 3):
-    h = Handler("-o", f"command {words}", before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=seccomp:error=EPERM:when={last}"])
-    h.ask("127.0.0.1", port_of(listening))
-    upstream = accept(listening)
+from bind import *
+
+def cut(h, upstream):
     check(upstream.end()[1], "reset")
     h.over(71)
     has(h.record(), END="failed", BYTES_UP="0", BYTES_DOWN="0", ERRNO="1")
     assert "(no further stage of the sandbox, for want of seccomp)" in h.said(), h.said()
+
+(listening,) = listeners("127.0.0.1")
+for words, last in ("connect", 2), ("connect resolve", 3), ("bind", 2), ("connect bind", 3):
+    before = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=seccomp:error=EPERM:when={last}"]
+    if "bind" in words:
+        h = Binding(served=f"command {words}", before=before)
+        cut(h, call(h.binds("127.0.0.1")))
+    else:
+        h = Handler("-o", f"command {words}", before=before)
+        h.ask("127.0.0.1", port_of(listening))
+        cut(h, accept(listening))
 PY
 }
 

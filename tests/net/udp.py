@@ -78,6 +78,12 @@ class Association(Handler):
         check(self.recv(), (*at(server), b"re: " + data[: SIZE_MAX - 32]))
         return source[:2]
 
+    def lookups(self):
+        """The process that looks names up."""
+        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as children:
+            (pid,) = children.read().split()
+        return int(pid)
+
     def over_with(self, status=0, drops=None, **fields):
         """The client leaves; what the record says, and which datagrams were DROPPED."""
         self.client.close()

@@ -213,9 +213,9 @@ class Handler:
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
             return stat.read().rpartition(")")[2].split()[0]
 
-    def status(self):
-        """Names and values of proc_pid_status(5)."""
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as lines:
+    def status(self, pid=None):
+        """Names and values of proc_pid_status(5): its own, or those of a process that it has started."""
+        with open(f"/proc/{pid or self.pid}/status", encoding="ascii") as lines:
             return dict(line.rstrip("\n").split(":\t", 1) for line in lines)
 
     def descriptors(self):
