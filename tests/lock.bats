@@ -365,15 +365,23 @@ PY
 @test "lock: what was left open is closed where close_range is not to be had" {
     need strace
     world <<'PY'
+from udp import Association, udp
+
 (listening,) = listeners("127.0.0.1")
 spare = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]
-h = Handler(pass_fds=spare, before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=close_range:error=ENOSYS"])
+before = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=close_range:error=ENOSYS"]
+h = Handler(pass_fds=spare, before=before)
 upstream = h.connected("127.0.0.1", listening)
 h.client.send(b"x")
 check(upstream.recv(1), b"x")
 with open(f"/proc/{h.pid}/task/{h.pid}/children", encoding="ascii") as children:
     (pid,) = children.read().split()
 check(sorted(os.listdir(f"/proc/{pid}/fd")), ["0", "1", "2", "3", "4"])
+a = Association(before=before)
+a.echo(udp())
+with open(f"/proc/{a.pid}/task/{a.pid}/children", encoding="ascii") as children:
+    (a.pid,) = map(int, children.read().split())  # not strace's
+eventually(lambda: sorted(os.listdir(f"/proc/{a.lookups()}/fd")) == ["0", "2"], "the process for names has nothing of ours")
 PY
 }
 

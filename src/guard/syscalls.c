@@ -106,6 +106,7 @@ static const struct row table[] = {
 #endif
 	ANYHOW(ppoll, H | R | U),            /* everything else waits */
 	WHERE(prctl, A | L, IS(0, PR_SET_PDEATHSIG)), /* who looks names up ends with who asks */
+	WHERE(prlimit64, A, IS(0, 0), IS(2, 0)), /* where there is no close_range: how many there may be */
 	ANYHOW(read, H | R | U | L),         /* pipes; the resolver's files */
 	ANYHOW(recvfrom, H | R | U | L),     /* sockets */
 	ANYHOW(recvmmsg, A | U),             /* datagrams */

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -536,6 +537,21 @@ static long try_close_range(void)
 {
 	return syscall(SYS_close_range, 1000, ~0U, 0);
 }
+static long try_limits(void)
+{
+	struct rlimit limit;
+	return syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
+}
+static long try_set_limits(void)
+{
+	const struct rlimit none = {.rlim_cur = 0};
+	return syscall(SYS_prlimit64, 0, RLIMIT_CORE, &none, NULL);
+}
+static long try_parents_limits(void)
+{
+	struct rlimit limit;
+	return syscall(SYS_prlimit64, getppid(), RLIMIT_NOFILE, NULL, &limit);
+}
 static long try_time(void)
 {
 	struct timespec now;
@@ -722,6 +738,9 @@ static const struct attempt {
 	NEVER("prctl",                                try_prctl),
 	MAY("end with the parent",                    try_end_with_parent,    A | L),
 	MAY("close_range",                            try_close_range,        A),
+	MAY("limits",                                 try_limits,             A),
+	NEVER("new limits",                           try_set_limits),
+	NEVER("the parent's limits",                  try_parents_limits),
 	MAY("the clock",                              try_time,               ALL),
 #ifdef __x86_64__
 	MEETS("a call of x32",                        try_x32,                ALL, -SIGSYS),
