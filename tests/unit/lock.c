@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <linux/udp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -333,6 +334,16 @@ static long try_ipv6_only(void)
 {
 	const int on = 1;
 	return setsockopt(tcp_ipv6, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+}
+static long try_datagrams_as_one(void)
+{
+	const int on = 1;
+	return setsockopt(udp, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
+}
+static long try_datagrams_parted(void)
+{
+	const int size = 0;
+	return setsockopt(udp, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size);
 }
 static long try_send_timeout(void)
 {
@@ -691,6 +702,8 @@ static const struct attempt {
 	MAY("setsockopt",                             try_set_option,         T),
 	MAY("TCP_NODELAY",                            try_no_delay,           T),
 	MAY("IPV6_V6ONLY",                            try_ipv6_only,          T | OF_MUSL(V | L)),
+	MAY("UDP_GRO",                                try_datagrams_as_one,   A),
+	NEVER("UDP_SEGMENT",                          try_datagrams_parted),
 	MAY("SO_SNDTIMEO",                            try_send_timeout,       H | R | U),
 	MAY("SO_ERROR",                               try_error,              C | B | R),
 	MAY("TCP_INFO",                               try_tcp_info,           C | B | R),
