@@ -180,9 +180,8 @@ static int outcome(struct race *race, int fd)
 
 	race->local = sockaddr_local(fd);
 	race->remote = sockaddr_remote(fd); /* dialling 0.0.0.0 ends elsewhere: say where */
-	bool itself = race->local.kind == race->remote.kind &&
-		race->local.port == race->remote.port &&
-		memcmp(race->local.bytes, race->remote.bytes, race->local.len) == 0;
+	bool itself = race->local.port == race->remote.port &&
+		addr_is_same_host(&race->local, &race->remote);
 	if (itself)
 		return -ECONNREFUSED;
 	/* The kernel takes a network's broadcast address as a source, and then goes from another. */

@@ -4,7 +4,6 @@
 #include "net/listen.h"
 
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "net/sockaddr.h"
@@ -35,8 +34,7 @@ int listen_facing(
 static bool is_among(const struct addr *a, const struct resolve_list *peers)
 {
 	for (size_t i = 0; i < peers->count; i++)
-		if (peers->addrs[i].kind == a->kind &&
-			memcmp(peers->addrs[i].bytes, a->bytes, a->len) == 0)
+		if (addr_is_same_host(&peers->addrs[i], a))
 			return true;
 	return false;
 }

@@ -94,7 +94,6 @@ static int ask(void)
 /* The resolver's answer, or EAI_SYSTEM with errno ETIMEDOUT or ECANCELED when a signal ended it. */
 static int ask_before(int64_t deadline_us)
 {
-
 	int signal_number = sigsetjmp(escape, 1); /* 1: jumping out restores the mask, too */
 	if (signal_number != 0) {
 		listen_no_more();

@@ -37,15 +37,14 @@ static int close_with(int fd, int error)
  * a link-local address has its interface. */
 static socklen_t end_of(int fd, union sockaddr_any *ret_end)
 {
-	static const struct addr loopback = {.kind = ADDR_IPV4, .len = 4, .bytes = {127, 0, 0, 1}};
 	socklen_t len = sizeof *ret_end;
 
 	ret_end->sa.sa_family = AF_UNSPEC;
 	if (getsockname(fd, &ret_end->sa, &len) < 0)
-		return sockaddr_write(ret_end, &loopback);
+		return sockaddr_write(ret_end, &addr_loopback);
 	const struct addr end = sockaddr_read(ret_end), plain = addr_unmapped(&end);
 	if (plain.kind == ADDR_NONE)
-		return sockaddr_write(ret_end, &loopback);
+		return sockaddr_write(ret_end, &addr_loopback);
 	if (plain.kind != end.kind)
 		len = sockaddr_write(ret_end, &plain);
 	if (plain.kind == ADDR_IPV4)

@@ -20,12 +20,17 @@ static const struct {
 };
 #define COMMANDS_COUNT (sizeof commands / sizeof commands[0])
 
-unsigned command_of_word(const char *word)
+uint8_t command_number(const char *word)
 {
 	for (size_t i = 0; i < COMMANDS_COUNT; i++)
 		if (strcmp(commands[i].word, word) == 0)
-			return commands[i].command;
+			return commands[i].number;
 	return 0;
+}
+
+unsigned command_of_word(const char *word)
+{
+	return command_of_number(command_number(word));
 }
 
 unsigned command_of_number(uint8_t number)

@@ -15,8 +15,9 @@ enum command {
 /* What can be said, for people. */
 #define COMMAND_WORDS "there are connect, bind, udp and resolve"
 
-/* The command that a word of the configuration means, or 0. */
+/* The command that a word of the configuration means, or 0; and the number of a request for it, or 0. */
 unsigned command_of_word(const char *word);
+uint8_t command_number(const char *word);
 
 /* The command that a request's number means (RFC 1928 s4), or 0. */
 unsigned command_of_number(uint8_t number);

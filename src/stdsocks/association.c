@@ -95,8 +95,7 @@ static struct waiting *lookup_of(const struct addr *name)
 {
 	for (unsigned i = 0; i < ASSOCIATION_LOOKUPS_MAX; i++)
 		if (lookups[i].id && lookups[i].name.port == name->port &&
-			lookups[i].name.len == name->len &&
-			memcmp(lookups[i].name.bytes, name->bytes, name->len) == 0)
+			addr_is_same_host(&lookups[i].name, name))
 			return &lookups[i];
 	return NULL;
 }
@@ -204,16 +203,11 @@ static void pass_on(struct association *a, const struct addr *dst, const uint8_t
 		drop(a, RECORD_DROP_DENIED);
 }
 
-static bool is_host(const struct addr *a, const struct addr *b)
-{
-	return a->kind == b->kind && memcmp(a->bytes, b->bytes, a->len) == 0;
-}
-
 /* Whether it comes from the client: from its own address, and, after the first one, from the same port. */
 static bool is_clients(const struct association *a, const union sockaddr_any *from)
 {
 	const struct addr source = sockaddr_read(from);
-	return is_host(&a->client, &source) &&
+	return addr_is_same_host(&a->client, &source) &&
 		(a->client.port == 0 || a->client.port == source.port);
 }
 

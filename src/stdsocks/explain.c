@@ -75,13 +75,8 @@ static bool parse_host(const char *text, struct rule_facts *facts)
 
 static bool parse_command(const char *text, struct rule_facts *facts)
 {
-	static const uint8_t numbers[] = {
-		SOCKS5_CONNECT, SOCKS5_BIND, SOCKS5_UDP_ASSOCIATE, SOCKS5_RESOLVE};
-
-	for (size_t i = 0; i < sizeof numbers; i++)
-		if (command_of_number(numbers[i]) == command_of_word(text))
-			facts->command = numbers[i];
-	return command_of_word(text) != 0;
+	facts->command = command_number(text);
+	return facts->command != 0;
 }
 
 /* One clause of a question. */

@@ -19,3 +19,10 @@ bool serve_udp(struct session *s, struct resolve_list *list);
 
 /* What goes over the connection between s->client and s->upstream, to its end. */
 void serve_relay(struct session *s);
+
+/* When its status is to be told first, now that bytes or datagrams begin to move: a point of clock_now_us(), INT64_MAX for never. */
+int64_t serve_first_tick(struct session *s, int64_t now_us);
+
+/* Tells its status, by what the record has of bytes, and when to do so next. As status_say(): true when that waits until something
+ * moves. */
+bool serve_tell(struct session *s, int64_t now_us, int64_t *ret_tick_us);

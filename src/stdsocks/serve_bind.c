@@ -2,20 +2,12 @@
 /* BIND (RFC 1928 s4): the client names a peer and is told where that may call; and when it has, from where.
  * Knows: that nobody else may call, and only once. Does not know: what the bytes mean. */
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "net/clock.h"
 #include "net/listen.h"
 #include "net/wait.h"
 #include "stdsocks/serve.h"
-
-/* Whether it is 0.0.0.0 or ::, by which clients mean whoever calls. */
-static bool is_anybody(const struct addr *a)
-{
-	static const uint8_t zeros[16];
-	return a->kind != ADDR_NAME && memcmp(a->bytes, zeros, a->len) == 0;
-}
 
 /* Of the addresses, those that can be told to the client, and that name somebody. */
 static bool choose_peers(struct session *s, struct resolve_list *list)
@@ -24,7 +16,7 @@ static bool choose_peers(struct session *s, struct resolve_list *list)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
-		if (is_anybody(&list->addrs[i]))
+		if (addr_is_unspecified(&list->addrs[i]))
 			anybody = true;
 		else if (!s->is_version_4 || list->addrs[i].kind == ADDR_IPV4)
 			list->addrs[kept++] = list->addrs[i];
@@ -35,14 +27,14 @@ static bool choose_peers(struct session *s, struct resolve_list *list)
 	if (anybody)
 		return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0,
 			"only a peer may call whose address or name the client has said");
-	return talk_refuse(
-		s, SOCKS5_ATYP_NOT_SUPPORTED, 0, "nothing but what version 4 has no room for");
+	return talk_refuse_version_4(s);
 }
 
 /* Who may call: looked up and judged as if it were called. */
 static bool find_peers(struct session *s, struct resolve_list *list)
 {
-	if (is_anybody(&s->request.dst)) { /* no rule would help */
+	/* By which clients mean whoever calls: no rule would help. */
+	if (addr_is_unspecified(&s->request.dst)) {
 		list->addrs[0] = s->request.dst;
 		list->count = 1;
 		return choose_peers(s, list);

@@ -23,11 +23,24 @@ static bool tighten(struct session *s)
 }
 
 /* What can be told of the connection so far. */
-static void note_moved(struct session *s, const struct relay *r, int64_t now_us)
+static void note_moved(struct session *s, const struct relay *r)
 {
 	s->record->up = r->up.delivered;
 	s->record->down = r->down.delivered;
+}
+
+int64_t serve_first_tick(struct session *s, int64_t now_us)
+{
+	return status_begin(s->input->status, now_us - s->input->start_us)
+		? now_us + STATUS_PAUSE_US
+		: INT64_MAX;
+}
+
+bool serve_tell(struct session *s, int64_t now_us, int64_t *ret_tick_us)
+{
 	s->record->total_us = now_us - s->input->start_us;
+	*ret_tick_us = now_us + STATUS_PAUSE_US;
+	return status_say(s->input->status, s->record);
 }
 
 /* The relay to its end; from time to time a line says how it goes. */
@@ -35,15 +48,12 @@ static enum relay_end relay_and_tell(struct session *s, struct relay *r)
 {
 	enum relay_end how;
 
-	if (status_begin(s->input->status, r->moved_us - s->input->start_us))
-		r->tick_us = r->moved_us + STATUS_PAUSE_US;
+	r->tick_us = serve_first_tick(s, r->moved_us);
 	while ((how = relay_run(r)) == RELAY_TICK) {
-		int64_t now_us = clock_now_us();
-		note_moved(s, r, now_us);
-		r->tick_waits = status_say(s->input->status, s->record);
-		r->tick_us = now_us + STATUS_PAUSE_US;
+		note_moved(s, r);
+		r->tick_waits = serve_tell(s, clock_now_us(), &r->tick_us);
 	}
-	note_moved(s, r, clock_now_us());
+	note_moved(s, r);
 	return how;
 }
 
@@ -85,7 +95,6 @@ void serve_relay(struct session *s)
 		.half_closed_us = s->config->half_closed_us,
 		.lifetime_deadline_us = clock_after(start_us, s->config->lifetime_us),
 		.moved_us = start_us,
-		.tick_us = INT64_MAX,
 	};
 	end_of_relay(s, &r, relay_and_tell(s, &r));
 }

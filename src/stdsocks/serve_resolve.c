@@ -13,8 +13,7 @@ bool serve_resolve(struct session *s, struct resolve_list *list)
 	while (s->is_version_4 && i < list->count && list->addrs[i].kind != ADDR_IPV4)
 		i++;
 	if (i == list->count)
-		return talk_refuse(s, SOCKS5_ATYP_NOT_SUPPORTED, 0,
-			"nothing but what version 4 has no room for");
+		return talk_refuse_version_4(s);
 	if (is_reverse && !addr_is_hostname(&list->addrs[i]))
 		return talk_refuse(s, SOCKS5_HOST_UNREACHABLE, 0, "no host name");
 	s->bound = list->addrs[i];

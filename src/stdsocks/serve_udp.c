@@ -2,7 +2,6 @@
 /* UDP ASSOCIATE (RFC 1928 s4, s7), from the request to the record.
  * Knows: what an association needs, and in which order it gets it. Does not know: datagrams. */
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "guard/lock.h"
@@ -16,31 +15,28 @@
  * send in their place, "0" and nothing. */
 static bool is_unsaid(const struct addr *dst)
 {
-	static const uint8_t zero[16];
-
 	if (dst->kind == ADDR_NAME)
 		return dst->len == 0 || (dst->len == 1 && dst->bytes[0] == '0');
-	return memcmp(dst->bytes, zero, dst->len) == 0;
+	return addr_is_unspecified(dst);
 }
 
 /* Whose datagrams are taken: those of the client's own address, and where it has said so, of that port. */
 static bool find_client(struct session *s, struct addr *ret_client)
 {
-	static const struct addr loopback = {.kind = ADDR_IPV4, .len = 4, .bytes = {127, 0, 0, 1}};
 	const struct client *client = s->input->client;
 	const struct addr said = addr_unmapped(&s->request.dst);
 
 	if (client->kind == CLIENT_OTHER)
 		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, 0,
 			"a client without an address sends no datagrams");
-	*ret_client = client->kind == CLIENT_INET ? client->remote : loopback;
+	*ret_client = client->kind == CLIENT_INET ? client->remote : addr_loopback;
 	ret_client->port = said.port;
 	if (is_unsaid(&said))
 		return true;
 	if (said.kind == ADDR_NAME)
 		return talk_refuse(s, SOCKS5_ATYP_NOT_SUPPORTED, 0,
 			"datagrams come from an address, not from a name; 0.0.0.0 would do");
-	if (said.kind != ret_client->kind || memcmp(said.bytes, ret_client->bytes, said.len) != 0)
+	if (!addr_is_same_host(&said, ret_client))
 		return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0,
 			"datagrams are taken from the client's own address; 0.0.0.0 would do");
 	return true;
@@ -109,14 +105,9 @@ static int run_and_tell(struct session *s, struct association *a)
 {
 	int how;
 
-	if (status_begin(s->input->status, a->moved_us - s->input->start_us))
-		a->tick_us = a->moved_us + STATUS_PAUSE_US;
-	while ((how = association_run(a)) == -EAGAIN) {
-		int64_t now_us = clock_now_us();
-		s->record->total_us = now_us - s->input->start_us;
-		a->tick_waits = status_say(s->input->status, s->record);
-		a->tick_us = now_us + STATUS_PAUSE_US;
-	}
+	a->tick_us = serve_first_tick(s, a->moved_us);
+	while ((how = association_run(a)) == -EAGAIN)
+		a->tick_waits = serve_tell(s, clock_now_us(), &a->tick_us);
 	return how;
 }
 
@@ -161,6 +152,5 @@ bool serve_udp(struct session *s, struct resolve_list *list)
 		return false;
 	a.moved_us = clock_now_us();
 	a.lifetime_deadline_us = clock_after(a.moved_us, s->config->lifetime_us);
-	a.tick_us = INT64_MAX;
 	return end(s, &a, run_and_tell(s, &a));
 }

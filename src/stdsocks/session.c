@@ -54,8 +54,7 @@ static bool check_request(struct session *s, const struct service *service)
 	if (service->command == COMMAND_RESOLVE)
 		dst->port = 0; /* which means nothing there: no rule is to hold for it */
 	if (s->is_version_4 && s->request.command == SOCKS5_RESOLVE_PTR)
-		return talk_refuse(s, SOCKS5_ATYP_NOT_SUPPORTED, 0,
-			"nothing but what version 4 has no room for");
+		return talk_refuse_version_4(s);
 	if (s->request.command == SOCKS5_UDP_ASSOCIATE)
 		return true; /* it is no destination */
 	if (s->request.command == SOCKS5_RESOLVE_PTR && dst->kind == ADDR_NAME)

@@ -127,6 +127,12 @@ bool talk_fail(struct session *s, int error, const char *why)
 	return answer_and_end(s, SOCKS5_GENERAL_FAILURE, RECORD_FAILED, error);
 }
 
+bool talk_refuse_version_4(struct session *s)
+{
+	return talk_refuse(
+		s, SOCKS5_ATYP_NOT_SUPPORTED, 0, "nothing but what version 4 has no room for");
+}
+
 const char *talk_no_stage(const char *part)
 {
 	static char why[80] LARGE;

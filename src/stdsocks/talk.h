@@ -58,5 +58,8 @@ bool talk_refuse(struct session *s, enum socks5_reply reply, int error, const ch
 /* The same where it is this process that cannot: 01, and a failure in the record. */
 bool talk_fail(struct session *s, int error, const char *why);
 
+/* The same where the answer would be an address, or a name, that a reply of version 4 cannot hold. Always false. */
+bool talk_refuse_version_4(struct session *s);
+
 /* Why nobody is served when the process cannot be locked as it goes on: a text that stays. */
 const char *talk_no_stage(const char *part);

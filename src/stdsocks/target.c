@@ -3,8 +3,6 @@
  * Knows: how to find them. Does not know: sockets, rules. */
 #include "stdsocks/target.h"
 
-#include <string.h>
-
 /* FNV-1a. Only the client puts destinations in: long buckets would be its own loss. */
 static uint16_t bucket_of(const struct addr *a)
 {
@@ -18,8 +16,7 @@ static uint16_t bucket_of(const struct addr *a)
 
 static bool is_same(const struct addr *a, const struct addr *b)
 {
-	return a->kind == b->kind && a->port == b->port && a->len == b->len &&
-		memcmp(a->bytes, b->bytes, a->len) == 0;
+	return a->port == b->port && addr_is_same_host(a, b);
 }
 
 static void unlink_age(struct targets *t, uint16_t at)

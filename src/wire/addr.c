@@ -14,6 +14,20 @@ struct addr addr_of(enum addr_kind kind, const void *bytes, uint8_t len, uint16_
 	return a;
 }
 
+const struct addr addr_loopback = {.kind = ADDR_IPV4, .len = 4, .bytes = {127, 0, 0, 1}};
+
+bool addr_is_same_host(const struct addr *a, const struct addr *b)
+{
+	return a->kind == b->kind && a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+bool addr_is_unspecified(const struct addr *a)
+{
+	static const uint8_t zeros[16];
+	return (a->kind == ADDR_IPV4 || a->kind == ADDR_IPV6) &&
+		memcmp(a->bytes, zeros, a->len) == 0;
+}
+
 struct addr addr_from_literal(const struct addr *a)
 {
 	uint8_t ip[16];

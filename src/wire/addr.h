@@ -26,6 +26,15 @@ struct addr {
 /* An address from its 4 or 16 bytes, or a name from its len bytes, whatever they are. */
 struct addr addr_of(enum addr_kind kind, const void *bytes, uint8_t len, uint16_t port);
 
+/* 127.0.0.1, without a port. */
+extern const struct addr addr_loopback;
+
+/* Whether both are the same address, or the same bytes as a name, whatever the ports. */
+bool addr_is_same_host(const struct addr *a, const struct addr *b);
+
+/* Whether it is the address 0.0.0.0 or ::, whatever the port. */
+bool addr_is_unspecified(const struct addr *a);
+
 /* The name in a as the address that it spells ("192.0.2.1", "2001:db8::1"), else a itself.
  * Some clients send every address as a name. Only the strict forms of inet_pton(3) count. */
 struct addr addr_from_literal(const struct addr *a);
