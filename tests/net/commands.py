@@ -23,6 +23,13 @@ from world import WORLD, eventually, ip, request_name, write
 NAME_SERVER = "nameserver 127.0.0.1\n"
 
 
+def reply(recv):
+    """Where it is that the next reply, which is a success, tells of."""
+    check(recv(3), b"\x05\x00\x00")
+    size = {1: 4, 4: 16}[recv(1)[0]]
+    return str(ipaddress.ip_address(recv(size))), int.from_bytes(recv(2), "big")
+
+
 class Command:
     """A command, as handlers serve it: their STAGES, and those of the process that they start, as calls.py has them."""
 
@@ -67,8 +74,34 @@ class Command:
         self.finish(h)
 
 
-class Connect(Command):
-    """To a listener of both families. A connection has a few bytes in each direction."""
+class Stream(Command):
+    """A connection, which has a few bytes in each direction."""
+
+    def other_end(self, h):
+        """The one that is not the client's."""
+        raise NotImplementedError
+
+    def relayed(self, h):
+        """The other end, when bytes have gone both ways."""
+        other = self.other_end(h)
+        h.client.send(b"up")
+        check(other.recv(2), b"up")
+        other.send(b"down")
+        check(h.client.recv(4), b"down")
+        return other
+
+    def finish(self, h, meanwhile=None):
+        closed(h, self.relayed(h), meanwhile)
+
+    def connected(self, host, *options, **popen):
+        """A handler that has it, and the other end."""
+        h = self.begin(*options, **popen)
+        self.ask(h, host)
+        return h, self.relayed(h)
+
+
+class Connect(Stream):
+    """To a listener of both families."""
 
     def __init__(self, *options, stages=("C", "R")):
         super().__init__(1, *options, stages=stages)
@@ -81,25 +114,9 @@ class Connect(Command):
     def accept(self):
         return Peer(self.listening.accept()[0])
 
-    def relayed(self, h):
-        """The upstream's end, when bytes have gone both ways."""
-        check(h.client.recv(2), b"\x05\x00")
-        h.client.recv({1: 4, 4: 16}[h.client.recv(2)[1]] + 2)
-        upstream = self.accept()
-        h.client.send(b"up")
-        check(upstream.recv(2), b"up")
-        upstream.send(b"down")
-        check(h.client.recv(4), b"down")
-        return upstream
-
-    def finish(self, h, meanwhile=None):
-        closed(h, self.relayed(h), meanwhile)
-
-    def connected(self, host, *options, **popen):
-        """A handler that has it, and the upstream's end."""
-        h = self.begin(*options, **popen)
-        self.ask(h, host)
-        return h, self.relayed(h)
+    def other_end(self, h):
+        reply(h.client.recv)
+        return self.accept()
 
 
 class Resolve(Command):
@@ -114,8 +131,8 @@ class Resolve(Command):
         closed(h, h.client, meanwhile)
 
 
-class Bind(Command):
-    """The peer calls, and has a few bytes in each direction."""
+class Bind(Stream):
+    """The peer calls."""
 
     peers = {b"many.test": "127.0.1.1", b"long.test": "127.0.2.1"}  # who does not call from where it is called
 
@@ -126,34 +143,13 @@ class Bind(Command):
         self.peer = host if isinstance(host, str) else self.peers.get(host)
         super().ask(h, host)
 
-    @staticmethod
-    def reply(recv):
-        """Where it is that the next reply tells of."""
-        check(recv(3), b"\x05\x00\x00")
-        size = {1: 4, 4: 16}[recv(1)[0]]
-        return str(ipaddress.ip_address(recv(size))), int.from_bytes(recv(2), "big")
-
     def call(self, where, host=None):
         return Peer(socket.create_connection(where, DEADLINE_S, source_address=(host or self.peer or where[0], 0)))
 
-    def called(self, h):
-        """The peer's end, when bytes have gone both ways."""
-        caller = self.call(self.reply(h.client.recv))
-        self.reply(h.client.recv)
-        h.client.send(b"up")
-        check(caller.recv(2), b"up")
-        caller.send(b"down")
-        check(h.client.recv(4), b"down")
+    def other_end(self, h):
+        caller = self.call(reply(h.client.recv))
+        reply(h.client.recv)
         return caller
-
-    def finish(self, h, meanwhile=None):
-        closed(h, self.called(h), meanwhile)
-
-    def connected(self, host):
-        """A handler that was called, and the peer's end."""
-        h = self.begin()
-        self.ask(h, host)
-        return h, self.called(h)
 
 
 class Associate(Command):
@@ -173,7 +169,7 @@ class Associate(Command):
 
     def ask(self, h, host):
         super().ask(h, host)
-        self.where = Bind.reply(h.client.recv)
+        self.where = reply(h.client.recv)
         self.client = socket.socket(socket.AF_INET6 if ":" in self.where[0] else socket.AF_INET, socket.SOCK_DGRAM)
         self.client.settimeout(DEADLINE_S)
         self.send(host, b"up")
@@ -325,7 +321,7 @@ def pipes(command):
     if isinstance(command, Bind):
         recv = lambda size: os.read(stdout, size)
         check(recv(2), CHOSEN)
-        caller = command.call(command.reply(recv))
+        caller = command.call(reply(recv))
         check(caller.recv(2), b"up")
         caller.close()
     os.close(stdin)
