@@ -602,3 +602,25 @@ check(sorted(int(fd) for fd in os.listdir(f"/proc/{lookups}/fd")), [0, 2])
 a.over_with()
 PY
 }
+@test "udp: a way that takes less at a time gets shorter ones at a time all the same" {
+    need strace
+    associated <<'PY'
+CALLS = f"{WORLD}/calls"
+ip("link set lo mtu 1300")
+a = Association(before=["strace", "-f", "-qq", "-e", "trace=sendmmsg", "-o", CALLS])
+server = udp()
+a.echo(server)
+for size in 1400, 1400, 1000:
+    a.process.send_signal(signal.SIGSTOP)
+    eventually(lambda: a.state() == "T", "it has stopped")
+    for i in range(8):
+        a.send(server, bytes([i]) * size)
+    a.process.send_signal(signal.SIGCONT)
+    check([server.recv(1 << 17) for _ in range(8)], [bytes([i]) * size for i in range(8)])
+a.over_with()
+with open(CALLS, encoding="ascii") as calls:
+    parted = [line.rpartition(" = ")[2].split()[0] for line in calls if re.search("SOL_UDP, cmsg_type=(0x67|UDP_SEGMENT)", line)]
+check(parted, ["-1", "1"])
+PY
+}
+

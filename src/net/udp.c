@@ -156,12 +156,11 @@ static size_t letter_len(const struct udp_letter *letter)
 
 /* The kernel takes several datagrams as one (UDP_SEGMENT, "GSO"), and parts them as late as it can: to one
  * address, of one length that fits into a packet, but that the last one may be shorter. */
-#define SEGMENT_MAX  1452  /* bytes of each: what an Ethernet's 1500 leave with IPv6 */
 #define SEGMENTS_MAX 60000 /* bytes together */
 #define GROUP_MAX    64    /* of them, before Linux 6.12 */
 
-/* Some way, or the kernel, has refused it: not tried again. */
-static bool has_no_segments;
+/* Bytes of each: what an Ethernet's 1500 leave with IPv6; and less than what some way, or the kernel, has refused. */
+static size_t segment_max = 1452;
 
 /* How many letters from the first-th on can be one message. */
 static unsigned group_of(const struct udp_post *post, unsigned first)
@@ -171,7 +170,7 @@ static unsigned group_of(const struct udp_post *post, unsigned first)
 	size_t together = len;
 	unsigned n = 1;
 
-	if (has_no_segments || len == 0 || len > SEGMENT_MAX)
+	if (len == 0 || len > segment_max)
 		return 1;
 	for (; n < GROUP_MAX && first + n < post->count; n++) {
 		const struct udp_letter *next = &post->letters[first + n];
@@ -244,10 +243,10 @@ static int send_some(int fd, struct udp_post *post, unsigned first)
 	long n = syscall(SYS_sendmmsg, fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n > 0)
 		return (int)(ends[n - 1] - first);
-	/* The way takes less than SEGMENT_MAX at a time, or has nobody to part them. */
+	/* The way takes less at a time, or has nobody to part them. */
 	if (n < 0 && ends[0] - first > 1 &&
 		(errno == EINVAL || errno == EMSGSIZE || errno == EIO)) {
-		has_no_segments = true;
+		segment_max = letter_len(&post->letters[first]) - 1;
 		return -EINTR; /* to be sent again, one by one */
 	}
 	return -errno;
