@@ -196,6 +196,19 @@ for span in "resolve", "connect", "total":
 PY
 }
 
+@test "log, report: the destination of an association is where its datagrams went first" {
+    local asked='STDSOCKS_REPLY=0 STDSOCKS_DST=0.0.0.0 STDSOCKS_DST_PORT=0'
+    printf '%s\n' "$asked STDSOCKS_DESTINATIONS=2 STDSOCKS_REACHED=192.0.2.53 STDSOCKS_REACHED_PORT=53" \
+        "$asked STDSOCKS_DESTINATIONS=0" \
+        'STDSOCKS_REPLY=0 STDSOCKS_DST=a.test STDSOCKS_DST_PORT=443 STDSOCKS_REACHED=192.0.2.53 STDSOCKS_REACHED_PORT=443' | forged associations
+    [[ $(ctl log associations | awk '{ print $4 }' | xargs) == '192.0.2.53:53 0.0.0.0:0 a.test:443' ]]
+    [[ $(ctl log associations to 192.0.2.53 | wc -l) == 2 ]]
+    [[ $(ctl log associations to 192.0.2.53 port 53 | awk '{ print $4 }') == 192.0.2.53:53 ]]
+    [[ $(ctl log associations to 0.0.0.0 | wc -l) == 1 ]]
+    [[ $(ctl log associations --json to 192.0.2.53 port 53) == *'"dst":"0.0.0.0"'*'"reached":"192.0.2.53"'*'"destinations":2'* ]]
+    [[ $(ctl report associations --json | jq -r '.destinations.by_connections.top[].name' | sort | xargs) == '0.0.0.0 192.0.2.53 a.test' ]]
+}
+
 @test "report: tables for people, and --output replaces the file" {
     ctl report some --output "$BATS_TEST_TMPDIR/report"
     cmp "$BATS_TEST_TMPDIR/report" <(ctl report some)

@@ -38,7 +38,8 @@ for data in b"", b"x", pattern(1472), pattern(65000):
 check(a.echo(four), a.echo(four))  # one port, for all of them
 up = 4 * (0 + 1 + 1472 + 65000) + 2 * 8
 record = a.over_with(BYTES_UP=str(up), BYTES_DOWN=str(up + 18 * 4), DATAGRAMS_UP="18", DATAGRAMS_DOWN="18", DROPPED="0",
-                     COMMAND="UDP ASSOCIATE", DST="0.0.0.0", REPLY="0", BOUND="127.0.0.1", BOUND_PORT=str(a.relay[1]))
+                     COMMAND="UDP ASSOCIATE", DST="0.0.0.0", REPLY="0", BOUND="127.0.0.1", BOUND_PORT=str(a.relay[1]),
+                     DESTINATIONS="2", REACHED="127.0.0.1", REACHED_PORT=str(at(four)[1]))
 assert "dropped" not in a.said(), a.said()
 PY
 }
@@ -177,9 +178,11 @@ for data in wrong:
     other.sendto(data, a.relay)
 for number in 1, 2, 0x7F, 0x80, 0xFF:
     a.send(server, b"part", frag=number)
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+raw.sendto(struct.pack(">HHHH", 0, a.relay[1], 8 + len(whole), 0) + whole, ("127.0.0.1", 0))  # from port 0: no answer could go there
 a.echo(server)
 assert silent(server)
-a.over_with(drops=f"malformed {len(wrong)}, fragment 5", DATAGRAMS_UP="1")
+a.over_with(drops=f"malformed {len(wrong) + 1}, fragment 5", DATAGRAMS_UP="1")
 PY
 }
 
@@ -284,6 +287,56 @@ eventually(lambda: not running(), "no process is left")
 PY
 }
 
+@test "udp: what had come when it ends is passed on, in both directions, however it ends" {
+    associated <<'PY'
+def filled(*options):
+    """An association that has stopped, and what has come meanwhile: more than a batch."""
+    a, server = Association(*options), udp()
+    source = a.echo(server)
+    a.process.send_signal(signal.SIGSTOP)
+    for i in range(100):
+        a.send(server, b"up %d" % i)
+        server.sendto(b"down %d" % i, source)
+    return a, server
+
+def passed_on(a, server, **fields):
+    a.process.send_signal(signal.SIGCONT)
+    a.ended(DATAGRAMS_UP="101", DATAGRAMS_DOWN="101", DROPPED="0", **fields)
+    check([server.recv(100) for _ in range(100)], [b"up %d" % i for i in range(100)])
+    check([a.recv()[2] for _ in range(100)], [b"down %d" % i for i in range(100)])
+
+for how in "close", "fin", "reset":
+    a, server = filled()
+    getattr(a.client, how)()
+    passed_on(a, server, CLOSED_BY="client")
+a, server = filled()
+a.process.send_signal(signal.SIGTERM)
+passed_on(a, server, END="terminated")
+for timer, end in ("idle", "idle-timeout"), ("lifetime", "lifetime"):
+    a, server = filled("-o", f"timeout {timer} 1s")
+    over_s = time.monotonic() + 1.1
+    eventually(lambda: time.monotonic() > over_s, "the timer has run out")
+    passed_on(a, server, END=end)
+PY
+}
+
+@test "udp: what the kernel has no room for is counted" {
+    associated <<'PY'
+a, server, answering = Association(), udp(), udp()
+source = a.echo(answering)
+a.process.send_signal(signal.SIGSTOP)
+for _ in range(8000):
+    a.send(server, b"")
+    answering.sendto(b"", source)
+a.process.send_signal(signal.SIGCONT)
+a.client.close()
+record = a.ended()
+up, down = int(record["STDSOCKS_DATAGRAMS_UP"]), int(record["STDSOCKS_DATAGRAMS_DOWN"])
+assert 0 < up < 8000 and 0 < down < 8000, record
+has(record, DROPPED=str(16002 - up - down), DROPPED_FOR=f"overflow {16002 - up - down}")
+PY
+}
+
 @test "udp: idle, lifetime, SIGTERM" {
     associated <<'PY'
 server = udp()
@@ -308,6 +361,27 @@ a.echo(server)
 a.terminate()
 check(a.client.end(), (b"", "fin"))
 a.ended(END="terminated", CLOSED_BY="stdsocks")
+PY
+}
+
+@test "udp: timers and status wait for no pause of what is not passed on" {
+    associated <<'PY'
+UDP_SEGMENT = 103
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind("\0udp")
+manager.settimeout(DEADLINE_S)
+for timer, end in ("idle", "idle-timeout"), ("lifetime", "lifetime"):
+    a = Association("-o", f"timeout {timer} 1500ms", rules=("deny to 127.0.0.1", "allow to any at any"),
+                    env={**os.environ, "NOTIFY_SOCKET": "@udp"})
+    one = header("127.0.0.1", 9)
+    a.sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(one))
+    began_s = time.monotonic()
+    while a.process.poll() is None:
+        with contextlib.suppress(ConnectionRefusedError):
+            a.sock.sendto(one * 64, a.relay)
+    assert 1.4 < time.monotonic() - began_s < 10, time.monotonic() - began_s
+    assert manager.recv(4096).startswith(b"STATUS="), timer
+    has(a.ended(END=end, CLOSED_BY="stdsocks"), DATAGRAMS_UP="0")
 PY
 }
 
@@ -481,6 +555,18 @@ a.over_with(drops="unresolved 2")
 PY
 }
 
+@test "udp: the end of the process for names is the end of the association, and the operator is told" {
+    associated <<'PY'
+a = Association()
+a.echo(udp())
+os.kill(a.lookups(), signal.SIGKILL)
+check(a.client.end(), (b"", "fin"))
+a.client.close()
+a.ended(71, END="failed", CLOSED_BY="stdsocks", ERRNO=str(errno.ECHILD))
+assert "the process that looks names up has ended" in a.said(), a.said()
+PY
+}
+
 @test "udp: without a process for names there is no association, but 01" {
     associated <<'PY'
 a = Association(before=("prlimit", "--nproc=0", "setpriv", "--reuid=61234", "--clear-groups", "--"), reply=1)  # whom nothing else runs as
@@ -564,6 +650,28 @@ a.over_with()
 PY
 }
 
+@test "udp: a way that takes less at a time gets shorter ones at a time all the same" {
+    need strace
+    associated <<'PY'
+CALLS = f"{WORLD}/calls"
+ip("link set lo mtu 1300")
+a = Association(before=["strace", "-f", "-qq", "-e", "trace=sendmmsg", "-o", CALLS])
+server = udp()
+a.echo(server)
+for size in 1400, 1400, 1000:
+    a.process.send_signal(signal.SIGSTOP)
+    eventually(lambda: a.state() == "T", "it has stopped")
+    for i in range(8):
+        a.send(server, bytes([i]) * size)
+    a.process.send_signal(signal.SIGCONT)
+    check([server.recv(1 << 17) for _ in range(8)], [bytes([i]) * size for i in range(8)])
+a.over_with()
+with open(CALLS, encoding="ascii") as calls:
+    parted = [line.rpartition(" = ")[2].split()[0] for line in calls if re.search("SOL_UDP, cmsg_type=(0x67|UDP_SEGMENT)", line)]
+check(parted, ["-1", "1"])
+PY
+}
+
 @test "udp: the status says what was passed on" {
     associated <<'PY'
 manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -602,25 +710,3 @@ check(sorted(int(fd) for fd in os.listdir(f"/proc/{lookups}/fd")), [0, 2])
 a.over_with()
 PY
 }
-@test "udp: a way that takes less at a time gets shorter ones at a time all the same" {
-    need strace
-    associated <<'PY'
-CALLS = f"{WORLD}/calls"
-ip("link set lo mtu 1300")
-a = Association(before=["strace", "-f", "-qq", "-e", "trace=sendmmsg", "-o", CALLS])
-server = udp()
-a.echo(server)
-for size in 1400, 1400, 1000:
-    a.process.send_signal(signal.SIGSTOP)
-    eventually(lambda: a.state() == "T", "it has stopped")
-    for i in range(8):
-        a.send(server, bytes([i]) * size)
-    a.process.send_signal(signal.SIGCONT)
-    check([server.recv(1 << 17) for _ in range(8)], [bytes([i]) * size for i in range(8)])
-a.over_with()
-with open(CALLS, encoding="ascii") as calls:
-    parted = [line.rpartition(" = ")[2].split()[0] for line in calls if re.search("SOL_UDP, cmsg_type=(0x67|UDP_SEGMENT)", line)]
-check(parted, ["-1", "1"])
-PY
-}
-

@@ -97,6 +97,7 @@ static const struct row table[] = {
 	ANYHOW(getsockname, N),              /* our end of it, for the reply; RFC 6724: the source */
 	WHERE(getsockopt, C | B | R, IS(1, SOL_SOCKET), IS(2, SO_ERROR)), /* why a socket failed */
 	WHERE(getsockopt, C | B | R, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)), /* whether one is closed, before a reset */
+	WHERE(getsockopt, A | U, IS(1, SOL_SOCKET), IS(2, SO_MEMINFO)), /* how many datagrams there was no room for */
 	WHERE(ioctl, N, IS(1, SIOCGIFINDEX)), /* a name server like fe80::1%eth0 */
 	WHERE(ioctl, C | B | R, IS(1, TIOCOUTQ)), /* whether all was acknowledged, before a reset */
 	ANYHOW(listen, B),                   /* for that call */

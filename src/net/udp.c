@@ -4,6 +4,7 @@
 #include "net/udp.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <linux/udp.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -138,6 +139,15 @@ int udp_receive(int fd, struct udp_batch *batch)
 	for (int i = 0; i < n; i++)
 		part(batch, (unsigned)i, messages[i].msg_len, &messages[i].msg_hdr);
 	return n < 0 ? -errno : (int)batch->count;
+}
+
+unsigned udp_overflowed(int fd)
+{
+	uint32_t counts[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof counts;
+
+	getsockopt(fd, SOL_SOCKET, SO_MEMINFO, counts, &len); /* since Linux 4.12 */
+	return counts[SK_MEMINFO_DROPS];
 }
 
 void udp_write(struct udp_post *post, const union sockaddr_any *to, const struct udp_text *text)

@@ -27,6 +27,9 @@
 /* Bytes that the kernel is asked to keep for us, and from us; it gives as much as net.core.rmem_max and wmem_max allow. */
 #define UDP_KERNEL_BUFFER (1 << 20)
 
+/* Messages that it can keep so at the most: twice as many bytes, and a small one takes more than 512. */
+#define UDP_KEPT_MAX (2 * UDP_KERNEL_BUFFER / 512)
+
 /* How long a full socket is waited for, all in all, before what is left of a batch is dropped. */
 #define UDP_ROOM_US INT64_C(10000)
 
@@ -79,6 +82,9 @@ int udp_from(enum addr_kind kind, const struct dial_source *source);
 
 /* Takes what is there, without waiting: how many, also in ret_batch->count; or -errno. */
 int udp_receive(int fd, struct udp_batch *ret_batch);
+
+/* Messages that came so fast that the kernel had no room for them, since the socket was made. */
+unsigned udp_overflowed(int fd);
 
 /* Adds one, to an IPv4 or IPv6 address, to those that are to go out; there is room for as many as a batch has. */
 void udp_write(struct udp_post *post, const union sockaddr_any *to, const struct udp_text *text);

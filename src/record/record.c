@@ -105,12 +105,29 @@ static void put_drops(struct writer *w, const struct record_datagrams *d)
 	}
 }
 
+/* Where datagrams went: how many places, and the first one. */
+static void put_destinations(struct writer *w, const struct record *r)
+{
+	if (r->datagrams->destinations == 0)
+		return;
+	writer_str(w, " to ");
+	addr_put(w, &r->reached);
+	if (r->datagrams->destinations == 1)
+		return;
+	writer_str(w, " and ");
+	writer_decimal(w, r->datagrams->destinations - 1, 1);
+	writer_str(w, " more");
+}
+
 /* How much was moved, and what of datagrams was not. */
 static void put_moved(struct writer *w, const struct record *r)
 {
 	writer_str(w, ", ");
 	writer_decimal(w, r->up, 1);
-	writer_str(w, " bytes up, ");
+	writer_str(w, " bytes up");
+	if (r->datagrams)
+		put_destinations(w, r);
+	writer_str(w, ", ");
 	writer_decimal(w, r->down, 1);
 	writer_str(w, " down");
 	if (!r->datagrams || dropped(r->datagrams) == 0)
@@ -201,6 +218,7 @@ static void put_datagrams(struct writer *w, const struct record_datagrams *d)
 {
 	put_number(w, "STDSOCKS_DATAGRAMS_UP", d->up);
 	put_number(w, "STDSOCKS_DATAGRAMS_DOWN", d->down);
+	put_number(w, "STDSOCKS_DESTINATIONS", d->destinations);
 	put_number(w, "STDSOCKS_DROPPED", dropped(d));
 	if (dropped(d) == 0)
 		return;

@@ -40,7 +40,8 @@ enum record_who { RECORD_CLIENT, RECORD_UPSTREAM, RECORD_STDSOCKS };
 	X(UNRESOLVED, "unresolved") /* to a name without an address, or too many at once */        \
 	X(UNASKED, "unasked")       /* from where nothing was sent to */                           \
 	X(OVERSIZED, "oversized")   /* longer, with its header, than a datagram can be */          \
-	X(UNSENT, "unsent")         /* the kernel did not send it */
+	X(UNSENT, "unsent")         /* the kernel did not send it */                               \
+	X(OVERFLOW, "overflow")     /* the kernel had no room for it, as they came too fast */
 
 enum record_drop {
 #define X(name, word) RECORD_DROP_##name,
@@ -50,7 +51,8 @@ enum record_drop {
 };
 
 struct record_datagrams {
-	uint64_t up, down; /* passed on */
+	uint64_t up, down;     /* passed on */
+	uint64_t destinations; /* that they went to */
 	uint64_t dropped[RECORD_DROP_COUNT];
 };
 
@@ -67,7 +69,7 @@ struct record {
 	size_t userid_len;
 	int command;         /* of RFC 1928 s4, or RECORD_NONE */
 	struct addr dst;     /* as the client asked for it */
-	struct addr reached; /* the address connected to */
+	struct addr reached; /* the address connected to; of datagrams, the first one */
 	struct addr bound;   /* where others may come to, with BIND and UDP ASSOCIATE */
 	int reply;           /* of RFC 1928 s6, or RECORD_NONE */
 	uint64_t up, down;   /* bytes delivered to upstream; to the client */

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "net/clock.h"
 #include "net/lookups.h"
@@ -23,6 +22,9 @@
 
 /* What a trace shows of a datagram that has no header. */
 #define SHOWN_MAX 64
+
+/* What is still taken in the end, of each socket: as much as the kernel keeps of it. A client may send on and on. */
+#define LAST_BATCHES (UDP_KEPT_MAX / UDP_BATCH_MAX)
 
 /* A name that is looked up, and the datagrams that wait for it. */
 struct waiting {
@@ -108,8 +110,7 @@ static struct waiting *begin_lookup(struct association *a, const struct addr *na
 
 	while (w < lookups + ASSOCIATION_LOOKUPS_MAX && w->id)
 		w++;
-	if (w == lookups + ASSOCIATION_LOOKUPS_MAX || a->lookups_fd < 0 ||
-		!lookups_ask(a->lookups_fd, ++last_id, name))
+	if (w == lookups + ASSOCIATION_LOOKUPS_MAX || !lookups_ask(a->lookups_fd, ++last_id, name))
 		return NULL;
 	w->id = last_id;
 	w->name = *name;
@@ -132,12 +133,16 @@ static void keep_waiting(struct association *a, struct waiting *w, const uint8_t
 
 /* -- Up. */
 
-static void post_to(const struct addr *to, const uint8_t *bytes, size_t len)
+static void post_to(struct association *a, const struct addr *to, const uint8_t *bytes, size_t len)
 {
+	struct target *t = target_take(&targets, to);
 	union sockaddr_any at;
 
+	if (a->counts.destinations == 0)
+		a->session->record->reached = *to;
+	a->counts.destinations += !t->was_sent_to;
+	t->was_sent_to = true;
 	sockaddr_write(&at, to);
-	target_take(&targets, to)->was_sent_to = true;
 	udp_write(to->kind == ADDR_IPV4 ? &to_ipv4 : &to_ipv6, &at,
 		&(struct udp_text){.bytes = bytes, .len = len});
 }
@@ -180,7 +185,7 @@ static void pass_to_name(struct association *a, struct target *t, const uint8_t 
 	if (!w && now_us >= t->until_us)
 		w = begin_lookup(a, &t->asked);
 	if (t->state == TARGET_ALLOWED) /* goes on with the old address meanwhile */
-		post_to(&t->found, bytes, len);
+		post_to(a, &t->found, bytes, len);
 	else if (t->state == TARGET_NEW || w)
 		keep_waiting(a, w, bytes, len);
 	else
@@ -198,7 +203,7 @@ static void pass_on(struct association *a, const struct addr *dst, const uint8_t
 	if (t->state == TARGET_NEW)
 		judge_address(a, t);
 	if (t->state == TARGET_ALLOWED)
-		post_to(dst, bytes, len);
+		post_to(a, dst, bytes, len);
 	else
 		drop(a, RECORD_DROP_DENIED);
 }
@@ -252,7 +257,7 @@ static void take_up(struct association *a, const struct udp_datagram *d)
 		return;
 	}
 	dst = addr_from_literal(&dst);
-	if (dst.port == 0) {
+	if (dst.port == 0 || sockaddr_read(from).port == 0) {
 		drop(a, RECORD_DROP_MALFORMED);
 		return;
 	}
@@ -263,12 +268,14 @@ static void take_up(struct association *a, const struct udp_datagram *d)
 		pass_on(a, &dst, d->bytes + used, d->len - used);
 }
 
-static void take_all_up(struct association *a)
+/* What there is, as far as a batch has room. How many datagrams that were. */
+static unsigned take_all_up(struct association *a)
 {
 	udp_receive(a->client_fd, &batch); /* an error is a datagram's, not ours */
 	for (unsigned i = 0; i < batch.count; i++)
 		take_up(a, &batch.datagrams[i]);
 	send_up(a);
+	return batch.count;
 }
 
 /* -- Down. */
@@ -295,7 +302,8 @@ static void take_down(struct association *a, const struct udp_datagram *d, size_
 		&to_client, &a->client_at, &(struct udp_text){start, d->bytes, header_len, d->len});
 }
 
-static void take_all_down(struct association *a, int fd, size_t header_len)
+/* The same. */
+static unsigned take_all_down(struct association *a, int fd, size_t header_len)
 {
 	udp_receive(fd, &batch);
 	for (unsigned i = 0; i < batch.count; i++)
@@ -304,6 +312,7 @@ static void take_all_down(struct association *a, int fd, size_t header_len)
 	a->counts.down += sent.sent;
 	a->session->record->down += sent.sent_bytes - sent.sent * header_len;
 	count_sent(a, &sent);
+	return batch.count;
 }
 
 /* -- Answers of the process for names. */
@@ -315,7 +324,7 @@ static void end_lookup(struct association *a, struct waiting *w, const struct ta
 
 	for (unsigned i = 0; i < w->count; at += w->lens[i++]) {
 		if (t->state == TARGET_ALLOWED)
-			post_to(&t->found, w->bytes + at, w->lens[i]);
+			post_to(a, &t->found, w->bytes + at, w->lens[i]);
 		else
 			drop(a,
 				t->state == TARGET_DENIED ? RECORD_DROP_DENIED
@@ -325,25 +334,23 @@ static void end_lookup(struct association *a, struct waiting *w, const struct ta
 	w->id = 0;
 }
 
-static void take_answer(struct association *a)
+/* False when there will be none any more. */
+static bool take_answer(struct association *a)
 {
 	static struct lookups_answer answer LARGE;
 	struct waiting *w = lookups;
 	int n = lookups_hear(a->lookups_fd, &answer);
 
-	if (n == 0) {
-		close(a->lookups_fd);
-		a->lookups_fd = -1;
-	}
 	while (n > 0 && w < lookups + ASSOCIATION_LOOKUPS_MAX && w->id != answer.id)
 		w++;
 	if (n <= 0 || w == lookups + ASSOCIATION_LOOKUPS_MAX)
-		return;
+		return n != 0;
 	struct target *t = target_take(&targets, &w->name);
 	judge_addresses(a, t, &answer);
 	t->until_us = clock_after(clock_now_us(),
 		t->state == TARGET_UNRESOLVED ? ASSOCIATION_NOT_FOUND_US : ASSOCIATION_FOUND_US);
 	end_lookup(a, w, t);
+	return true;
 }
 
 /* Those that were never answered. The next one that is, or INT64_MAX. */
@@ -354,7 +361,7 @@ static int64_t end_late_lookups(struct association *a, int64_t now_us)
 
 	for (unsigned i = 0; i < ASSOCIATION_LOOKUPS_MAX; i++) {
 		struct waiting *w = &lookups[i];
-		if (w->id && (now_us >= w->deadline_us || a->lookups_fd < 0))
+		if (w->id && now_us >= w->deadline_us)
 			end_lookup(a, w, &none);
 		else if (w->id && w->deadline_us < next_us)
 			next_us = w->deadline_us;
@@ -392,10 +399,11 @@ static int64_t end_of(const struct association *a)
 /* What is waited for: their places in what poll(2) is given. */
 enum { IN, OUT, CLIENT, IPV4, IPV6, LOOKUPS, PLACES };
 
-/* One turn, by what poll(2) said. Whether the client's connection goes on; what came before its end was taken. */
-static bool turn(struct association *a, const struct pollfd fds[PLACES])
+/* One turn, by what poll(2) said: 1; 0 when the client's connection has ended; or -ECHILD without the process for names. */
+static int turn(struct association *a, const struct pollfd fds[PLACES])
 {
 	const uint64_t before = passed_on(a);
+	bool can_ask = true;
 
 	if (fds[CLIENT].revents)
 		take_all_up(a);
@@ -404,12 +412,12 @@ static bool turn(struct association *a, const struct pollfd fds[PLACES])
 	if (fds[IPV6].revents)
 		take_all_down(a, a->upstream_ipv6, SOCKS5_DATAGRAM_IPV6_LEN);
 	if (fds[LOOKUPS].revents)
-		take_answer(a);
+		can_ask = take_answer(a);
 	if (passed_on(a) != before) {
 		a->moved_us = clock_now_us();
 		a->tick_waits = false;
 	}
-	return !has_ended(a, &fds[IN], &fds[OUT]);
+	return has_ended(a, &fds[IN], &fds[OUT]) ? 0 : can_ask ? 1 : -ECHILD;
 }
 
 static int run(struct association *a)
@@ -418,12 +426,13 @@ static int run(struct association *a)
 
 	for (;;) {
 		/* While there is always something ready, wait_poll() never says that it is late. */
-		if (a->moved_us >= a->lifetime_deadline_us)
-			return -ETIMEDOUT;
-		if (a->moved_us >= a->tick_us && !a->tick_waits)
-			return -EAGAIN;
-		const int64_t lookup_us = end_late_lookups(a, clock_now_us()), end_us = end_of(a);
+		const int64_t now_us = clock_now_us(), lookup_us = end_late_lookups(a, now_us);
+		const int64_t end_us = end_of(a);
 		const bool ticks = a->tick_us < end_us && !a->tick_waits;
+		if (now_us >= end_us)
+			return -ETIMEDOUT;
+		if (ticks && now_us >= a->tick_us)
+			return -EAGAIN;
 		int64_t until_us = ticks ? a->tick_us : end_us;
 		if (lookup_us < until_us)
 			until_us = lookup_us;
@@ -440,17 +449,34 @@ static int run(struct association *a)
 			continue;
 		if (ready < 0)
 			return ready == -ETIMEDOUT && ticks ? -EAGAIN : ready;
-		if (!turn(a, fds))
-			return 0;
+		int how = turn(a, fds);
+		if (how <= 0)
+			return how;
 	}
+}
+
+/* What had come by the end is passed on, and what is not is counted. */
+static void wind_up(struct association *a)
+{
+	const int fds[] = {a->client_fd, a->upstream_ipv4, a->upstream_ipv6};
+	unsigned taken = 1;
+
+	for (unsigned i = 0; i < LAST_BATCHES && taken > 0; i++)
+		taken = take_all_up(a) +
+			take_all_down(a, a->upstream_ipv4, SOCKS5_DATAGRAM_IPV4_LEN) +
+			take_all_down(a, a->upstream_ipv6, SOCKS5_DATAGRAM_IPV6_LEN);
+	for (unsigned i = 0; i < ASSOCIATION_LOOKUPS_MAX; i++)
+		if (lookups[i].id) /* too late for these */
+			a->counts.dropped[RECORD_DROP_UNRESOLVED] += lookups[i].count;
+	for (unsigned i = 0; i < 3; i++)
+		a->counts.dropped[RECORD_DROP_OVERFLOW] += udp_overflowed(fds[i]);
 }
 
 int association_run(struct association *a)
 {
 	int how = run(a);
 
-	for (unsigned i = 0; how != -EAGAIN && i < ASSOCIATION_LOOKUPS_MAX; i++)
-		if (lookups[i].id) /* what waits now is not passed on */
-			a->counts.dropped[RECORD_DROP_UNRESOLVED] += lookups[i].count;
+	if (how != -EAGAIN)
+		wind_up(a);
 	return how;
 }

@@ -18,7 +18,7 @@ struct association {
 	struct session *session;
 	int client_fd;                    /* where the client's datagrams come in */
 	int upstream_ipv4, upstream_ipv6; /* where they go out; -1: that family is not reached */
-	int lookups_fd;                   /* net/lookups.h; -1: no name can be looked up any more */
+	int lookups_fd;                   /* net/lookups.h */
 	struct addr client;               /* whose are taken; port 0: as long as none has come */
 	union sockaddr_any client_at;     /* the same, as the first one came from there */
 	struct record_datagrams counts;
@@ -30,5 +30,6 @@ struct association {
 };
 
 /* Runs until the client's connection has ended, 0, and s->client has the error if there was one; until a tick, -EAGAIN, and
- * can be called again; until a timer has run out, -ETIMEDOUT; or as wait_poll() says. One in a process. */
+ * can be called again; until a timer has run out, -ETIMEDOUT; until there is no process for names any more, -ECHILD; or as
+ * wait_poll() says. What had come before the end was passed on. One in a process. */
 int association_run(struct association *association);

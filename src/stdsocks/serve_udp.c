@@ -130,6 +130,9 @@ static bool end(struct session *s, const struct association *a, int how)
 			RECORD_STDSOCKS, 0);
 	case ECANCELED:
 		return talk_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+	case ECHILD:
+		s->record->why = "the process that looks names up has ended";
+		return talk_end(s, RECORD_FAILED, RECORD_STDSOCKS, ECHILD);
 	default:
 		return talk_end(s, RECORD_FAILED, RECORD_STDSOCKS, -how);
 	}

@@ -38,6 +38,7 @@ const struct entry_field entry_fields[] = {
 	NUMBER("STDSOCKS_BYTES_DOWN", "bytes_down", down),
 	NUMBER("STDSOCKS_DATAGRAMS_UP", "datagrams_up", datagrams_up),
 	NUMBER("STDSOCKS_DATAGRAMS_DOWN", "datagrams_down", datagrams_down),
+	NUMBER("STDSOCKS_DESTINATIONS", "destinations", destinations),
 	NUMBER("STDSOCKS_DROPPED", "dropped", dropped),
 	TEXT("STDSOCKS_DROPPED_FOR", "dropped_for", dropped_for),
 	NUMBER("STDSOCKS_RESOLVE_USEC", "resolve_usec", resolve_us),
@@ -63,6 +64,14 @@ const char *entry_text_of(const struct entry *e, const struct entry_field *f)
 int64_t entry_number_of(const struct entry *e, const struct entry_field *f)
 {
 	return *(int64_t *)place_of(e, f);
+}
+
+const char *entry_destination(const struct entry *e, int64_t *ret_port)
+{
+	const bool is_of_datagrams = e->destinations != ENTRY_NONE && e->reached[0];
+
+	*ret_port = is_of_datagrams ? e->reached_port : e->dst_port;
+	return is_of_datagrams ? e->reached : e->dst;
 }
 
 static void put_number(int64_t *number, int64_t most, const char *text, size_t len)

@@ -18,7 +18,7 @@ struct entry {
 	/* Microseconds, bytes, or ENTRY_NONE. */
 	int64_t client_port, dst_port, reached_port, bound_port, reply, up, down;
 	int64_t resolve_us, connect_us, total_us, error;
-	int64_t datagrams_up, datagrams_down, dropped;
+	int64_t datagrams_up, datagrams_down, destinations, dropped;
 	/* "" when there is none. */
 	char client[ENTRY_TEXT_MAX + 1], user[ENTRY_TEXT_MAX + 1], userid[ENTRY_TEXT_MAX + 1];
 	char command[ENTRY_TEXT_MAX + 1];
@@ -47,6 +47,10 @@ void entry_clear(struct entry *e);
 
 /* One field as journald keeps it, "NAME=VALUE" in len bytes; what is none of ours changes nothing. */
 void entry_take(struct entry *e, const char *data, size_t len);
+
+/* Where it was to go: as the client asked; of datagrams, of which the request says nothing, where the first of them went. Either
+ * may be missing. */
+const char *entry_destination(const struct entry *e, int64_t *ret_port);
 
 const char *entry_text_of(const struct entry *e, const struct entry_field *f);
 int64_t entry_number_of(const struct entry *e, const struct entry_field *f);

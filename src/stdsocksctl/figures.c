@@ -82,7 +82,8 @@ static void add_spans(struct figures *f, const struct entry *e)
 
 static int add_parties(struct figures *f, const struct entry *e, const struct heavy_counts *counts)
 {
-	const char *const keys[FIGURES_PARTIES] = {e->user, e->dst, e->client};
+	int64_t port;
+	const char *const keys[FIGURES_PARTIES] = {e->user, entry_destination(e, &port), e->client};
 	int failed = 0;
 
 	for (size_t party = 0; party < FIGURES_PARTIES; party++) {

@@ -85,14 +85,15 @@ static void put_column(struct writer *w, const char *text, size_t width)
 
 static void put_dst(struct writer *w, const struct entry *e, size_t width)
 {
-	bool ipv6 = strchr(e->dst, ':') != NULL;
 	char text[ENTRY_TEXT_MAX + 32];
+	int64_t port;
+	const char *dst = entry_destination(e, &port);
+	bool ipv6 = strchr(dst, ':') != NULL;
 
-	if (e->dst[0] && e->dst_port >= 0)
-		snprintf(text, sizeof text, ipv6 ? "[%s]:%lld" : "%s:%lld", e->dst,
-			(long long)e->dst_port);
+	if (dst[0] && port >= 0)
+		snprintf(text, sizeof text, ipv6 ? "[%s]:%lld" : "%s:%lld", dst, (long long)port);
 	else
-		snprintf(text, sizeof text, "%s", e->dst);
+		snprintf(text, sizeof text, "%s", dst);
 	put_column(w, text, width);
 }
 

@@ -257,12 +257,14 @@ static int see_entry(struct records *r, struct entry *e)
 static bool is_meant(const struct records *r, const struct entry *e)
 {
 	const struct records_options *o = r->options;
+	int64_t port;
+	const char *dst = entry_destination(e, &port);
 	const struct filter_parties who = {.client = e->client,
 		.user = e->user[0] ? e->user : NULL,
 		.command = e->command,
-		.dst = e->dst,
+		.dst = dst,
 		.reached = e->reached,
-		.port = e->dst_port > 0 && e->dst_port <= UINT16_MAX ? (unsigned)e->dst_port : 0};
+		.port = port > 0 && port <= UINT16_MAX ? (unsigned)port : 0};
 
 	if (e->time_us < o->since_us || e->time_us > o->until_us)
 		return false;

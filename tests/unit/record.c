@@ -211,10 +211,13 @@ static void tells_of_datagrams(void)
 {
 	static const char *const lines[] = {"STDSOCKS_COMMAND=UDP ASSOCIATE",
 		"STDSOCKS_DATAGRAMS_UP=3", "STDSOCKS_DATAGRAMS_DOWN=18446744073709551615",
-		"STDSOCKS_DROPPED=7", "STDSOCKS_DROPPED_FOR=stranger 1, denied 2, unsent 4",
-		"STDSOCKS_BOUND=127.0.0.1", "STDSOCKS_BOUND_PORT=5300"};
+		"STDSOCKS_DESTINATIONS=2", "STDSOCKS_REACHED=192.0.2.53",
+		"STDSOCKS_REACHED_PORT=53", "STDSOCKS_DROPPED=7",
+		"STDSOCKS_DROPPED_FOR=stranger 1, denied 2, unsent 4", "STDSOCKS_BOUND=127.0.0.1",
+		"STDSOCKS_BOUND_PORT=5300"};
 	struct record_datagrams datagrams = {.up = 3,
 		.down = UINT64_MAX,
+		.destinations = 2,
 		.dropped = {[RECORD_DROP_STRANGER] = 1,
 			[RECORD_DROP_DENIED] = 2,
 			[RECORD_DROP_UNSENT] = 4}};
@@ -222,7 +225,7 @@ static void tells_of_datagrams(void)
 
 	record.command = SOCKS5_UDP_ASSOCIATE;
 	record.dst = addr_of(ADDR_IPV4, "\0\0\0\0", 4, 0);
-	record.reached.kind = ADDR_NONE;
+	record.reached = addr_of(ADDR_IPV4, "\xc0\0\2\x35", 4, 53);
 	record.bound = addr_of(ADDR_IPV4, "\x7f\0\0\1", 4, 5300);
 	record.up = record.down = 9;
 	record.closed_by = RECORD_CLIENT;
@@ -231,14 +234,15 @@ static void tells_of_datagrams(void)
 		CHECK(has(fields_of(&record), lines[i]));
 	CHECK_STRING(message_of(&record),
 		"127.0.0.1:51234 UDP ASSOCIATE 0.0.0.0:0 on 127.0.0.1:5300: closed by client, 9 "
-		"bytes up, 9 down, "
+		"bytes up to 192.0.2.53:53 and 1 more, 9 down, "
 		"7 datagrams dropped (stranger 1, denied 2, unsent 4), 61.002 s");
+	datagrams.destinations = 1;
 	record.rule = "-o";
 	record.remedy = writer_on("allow", 5);
 	record.remedy.len = 5;
 	CHECK_STRING(message_of(&record),
 		"127.0.0.1:51234 UDP ASSOCIATE 0.0.0.0:0 on 127.0.0.1:5300: closed by client, 9 "
-		"bytes up, 9 down, "
+		"bytes up to 192.0.2.53:53, 9 down, "
 		"7 datagrams dropped (stranger 1, denied 2, unsent 4, the first denied one by -o), "
 		"61.002 s; "
 		"to allow it: allow");
@@ -246,6 +250,7 @@ static void tells_of_datagrams(void)
 	CHECK(has(fields_of(&record), "STDSOCKS_DROPPED=0"));
 	CHECK(!strstr(fields_of(&record), "DROPPED_FOR"));
 	CHECK(!strstr(message_of(&record), "dropped"));
+	CHECK(strstr(message_of(&record), " 9 bytes up, 9 down, "));
 }
 
 int main(void)
