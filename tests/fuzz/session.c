@@ -187,7 +187,7 @@ static void check_peers(const struct resolve_list *peers)
 	static const uint8_t anybody[16];
 	struct rule_facts facts = given.facts;
 
-	INVARIANT(peers->count > 0 && peers->count <= DIAL_MAX);
+	INVARIANT(peers->count > 0 && peers->count <= RESOLVE_MAX);
 	INVARIANT(!given.has_dialled && !given.settings.users);
 	for (size_t i = 0; i < peers->count; i++) {
 		facts.reached = peers->addrs[i];
