@@ -86,6 +86,19 @@ check(ask("8.8.8.8", port=25), "8.8.8.8")
 PY
 }
 
+@test "resolve: an IPv4-mapped address is told as it stands, named as what lies inside, and judged by that" {
+    resolving <<'PY'
+Dnsmasq("--bogus-priv", hosts=["10.1.2.3 four.test", "::ffff:10.1.2.3 mapped.test"])
+inside = "-o", "allow to 10.0.0.0/8", "-o", "allow to mapped.test at 10.0.0.0/8"
+for host in "::ffff:10.1.2.3", b"::ffff:10.1.2.3", b"mapped.test":
+    check(ask(host, *inside, REACHED="::ffff:a01:203", REACHED_PORT="0"), "::ffff:10.1.2.3")
+    check(ask(host, REPLY="2", END="refused"), 2)
+for host in "::ffff:10.1.2.3", b"::ffff:10.1.2.3":
+    check(ask(host, *inside, command=RESOLVE_PTR, REACHED=None), "four.test")
+    check(ask(host, command=RESOLVE_PTR, END="refused"), 2)
+PY
+}
+
 @test "resolve: version 4 gets the first IPv4 address that the rules allow, however many of IPv6 stand before it" {
     resolving <<'PY'
 from bind import request4
