@@ -56,6 +56,28 @@ h.turned_down(8)
 PY
 }
 
+@test "bind: of a name with many addresses each one may call, and version 4 finds those that it has room for" {
+    binding <<'PY'
+ip("address add 2001:db8::1/64 dev lo nodad")
+four = [f"127.0.3.{n}" for n in range(1, 41)]
+six = [f"2001:db8::{n}" for n in range(1, 41)]
+write("/etc/hosts", "".join(f"{one} many.test\n" for one in four) + "".join(f"{one} six.test\n" for one in [*six, four[0]]))
+for caller in four:
+    h = Binding()
+    exchange(h, h.called(h.binds(b"many.test"), caller))
+    h.ended(END="closed", REACHED=caller)
+h = Binding(version=4)
+exchange(h, h.called(h.binds(b"six.test"), four[0]))
+# Why nobody may call is said of those that could.
+h = Binding("-o", "allow to six.test at 2001:db8::/64", rules=(), version=4)
+h.ask(b"six.test")
+h.turned_down(2, RULE="end of the rules", REMEDY="allow from 127.0.0.1 command bind to six.test at 127.0.3.1 port 21")
+h = Binding("-o", "deny to any", rules=(), version=4)
+h.ask(b"::1")
+h.turned_down(8, RULE=None)
+PY
+}
+
 @test "bind: the other family is faced when there is no way to the first one's" {
     binding <<'PY'
 write("/etc/hosts", "127.0.0.1 both.test\n::1 both.test\n")

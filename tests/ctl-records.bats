@@ -348,6 +348,17 @@ check(report["connect"], {"connections": 0})
 PY
 }
 
+@test "report: BIND was served when somebody has called" {
+    local called='STDSOCKS_REACHED=192.0.2.7 STDSOCKS_REACHED_PORT=20'
+    printf 'STDSOCKS_COMMAND=%s\n' "BIND STDSOCKS_REPLY=0 STDSOCKS_END=closed $called" "BIND STDSOCKS_REPLY=0 STDSOCKS_END=terminated $called" \
+        'BIND STDSOCKS_REPLY=0 STDSOCKS_END=terminated' 'BIND STDSOCKS_REPLY=0 STDSOCKS_END=client-gone' \
+        'BIND STDSOCKS_REPLY=4 STDSOCKS_END=refused' 'RESOLVE_PTR STDSOCKS_REPLY=0 STDSOCKS_END=closed' \
+        'CONNECT STDSOCKS_END=client-gone' 'BIND STDSOCKS_REPLY=0 STDSOCKS_END=failed' | forged calls
+    ctl report calls --json | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["outcomes"])' >"$BATS_TEST_TMPDIR/outcomes"
+    [[ $(<"$BATS_TEST_TMPDIR/outcomes") == "{'served': 3, 'denied': 0, 'unreachable': 1, 'client': 3, 'host': 1}" ]] ||
+        fail "$(<"$BATS_TEST_TMPDIR/outcomes")"
+}
+
 @test "report: what is approximate is too small by a number, or that is not said" {
     seq 5000 | sed 's/.*/STDSOCKS_REPLY=2 STDSOCKS_RULE=a:& STDSOCKS_DST=host&/' | forged rules
     ctl report rules >"$BATS_TEST_TMPDIR/report"

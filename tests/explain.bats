@@ -411,6 +411,10 @@ to 127.0.0.1 port 1'
         'command binds to 8.8.8.8 port 80' 'command 1 to 8.8.8.8 port 80' 'to 8.8.8.8 at 8.8.8.8 port 80'; do
         no_question "$question" 'not understood, with what follows it: ".*"; ask, for example: '
     done
+    # The server asks for a lookup without a port, whatever the client says.
+    no_question 'command resolve to 8.8.8.8 port 443' \
+        'a lookup has no port; ask, for example: command resolve to example.com'
+    no_question 'port 443 to 8.8.8.8 command resolve' 'a lookup has no port; '
     run -64 "$STDSOCKS" -f /dev/null --explain
     run -64 "$STDSOCKS" -f /dev/null --explain to 8.8.8.8 port 80
     explain 'port 80 command connect to 8.8.8.8 user alice from 9.9.9.9'

@@ -86,6 +86,52 @@ check(ask("8.8.8.8", port=25), "8.8.8.8")
 PY
 }
 
+@test "resolve: an IPv4-mapped address is told as it stands, named as what lies inside, and judged by that" {
+    resolving <<'PY'
+Dnsmasq("--bogus-priv", hosts=["10.1.2.3 four.test", "::ffff:10.1.2.3 mapped.test"])
+inside = "-o", "allow to 10.0.0.0/8", "-o", "allow to mapped.test at 10.0.0.0/8"
+for host in "::ffff:10.1.2.3", b"::ffff:10.1.2.3", b"mapped.test":
+    check(ask(host, *inside, REACHED="::ffff:a01:203", REACHED_PORT="0"), "::ffff:10.1.2.3")
+    check(ask(host, REPLY="2", END="refused"), 2)
+for host in "::ffff:10.1.2.3", b"::ffff:10.1.2.3":
+    check(ask(host, *inside, command=RESOLVE_PTR, REACHED=None), "four.test")
+    check(ask(host, command=RESOLVE_PTR, END="refused"), 2)
+PY
+}
+
+@test "resolve: version 4 gets the first IPv4 address that the rules allow, however many of IPv6 stand before it" {
+    resolving <<'PY'
+from bind import request4
+
+
+def ask4(host, reply, answer=None, *options, command=RESOLVE, **fields):
+    h = Handler(*SERVED, "-o", "version 4 5", *options, rules=())
+    h.client.send(request4(host, command=command))
+    wanted = b"\0\x5b" + bytes(6) if reply else b"\0\x5a\0\0" + socket.inet_aton(answer)
+    check(h.client.end(), (wanted, "fin"))
+    h.client.close()
+    h.ended(**{"REPLY": str(reply), "REACHED": answer, "RULE": None, **fields})
+
+
+ip("address add 2001:db8::1/64 dev lo nodad")
+six = "".join(f"2001:db8::{n} many.test\n" for n in range(1, 41)) + "2001:db8::1 six.test\n"
+write("/etc/hosts", six + "127.0.0.7 many.test\n127.0.0.8 many.test\n")
+anywhere = "-o", "allow to any"
+check(ask(b"many.test", *anywhere)[:10], "2001:db8::")  # which are the first ones
+check(ask(b"many.test", "-o", "allow to many.test at 127.0.0.8"), "127.0.0.8")
+ask4(b"many.test", 0, "127.0.0.7", *anywhere)
+ask4(b"many.test", 0, "127.0.0.8", "-o", "allow to many.test at 2001:db8::/64,127.0.0.8")
+ask4("127.0.0.9", 0, "127.0.0.9", *anywhere)
+# Why there is none is said of those that it has room for.
+ask4(b"many.test", 2, None, "-o", "allow to many.test at 2001:db8::/64", RULE="end of the rules",
+     REMEDY="allow from 127.0.0.1 command resolve to many.test at 127.0.0.8")
+ask4(b"six.test", 8, None, *anywhere)
+ask4(b"six.test", 8, None, "-o", "allow to six.test at 127.0.0.1")
+ask4(b"2001:db8::1", 8, None, "-o", "deny to any")
+ask4("127.0.0.7", 8, None, *anywhere, command=RESOLVE_PTR)
+PY
+}
+
 @test "resolve: 07 unless it is configured, and then CONNECT only if it is, too" {
     resolving <<'PY'
 Dnsmasq(hosts=["10.1.2.3 four.test"])

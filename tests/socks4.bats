@@ -86,6 +86,17 @@ h.ended(END="closed", REPLY="0")
 PY
 }
 
+@test "socks4: 05 FF at the first byte of a version that is not configured" {
+    logins4 <<'PY'
+for version, first in ("4", b"\x05"), ("5", b"\x04"), ("4", b"G"), ("4 5", b"\x06"), ("4 5", b"\0"):
+    h = Handler("-o", f"version {version}")
+    h.client.send(first)
+    check(h.client.end(), (NOT_SERVED, "fin"))
+    h.client.close()
+    h.ended(END="not-socks5", CLOSED_BY="stdsocks")
+PY
+}
+
 @test "socks4: it is never a way round a password" {
     logins4 <<'PY'
 for options in (*users(b"alice:secret\n"), *BOTH), (*program("#!/bin/sh\nexit 0\n"), *BOTH), \
@@ -155,13 +166,25 @@ for host, reply in ("localhost", None), ("127.0.0.1", "2"), ("other.test", "2"):
 PY
 }
 
-@test "socks4: nobody is served, and the reply is 5B, where nobody can be" {
+@test "socks4: nobody is served, and the reply is 5B or 01, where nobody can be" {
     logins4 <<'PY'
-h = Handler("-o", "version 4 5", "-o", "user no-such-user")
-h.client.send(request4())
-check(h.client.end(), (REJECTED, "fin"))
-h.client.close()
-h.ended(71, END="failed", REPLY="1", USERID="")
+# Which versions were meant is not known where the configuration has a mistake.
+write("/run/mistaken", "version 4\nallow too any\n")
+write("/run/neither", "version 4 6\n")
+why = {"user": "started as root, and cannot become no-such-user", "conf": "the configuration is wrong"}
+for kind, status, options in ("user", 71, ("-o", "version 4 5", "-o", "user no-such-user")), ("conf", 78, ("-f", "/run/mistaken")), \
+        ("conf", 78, ("-f", "/run/neither")), ("user", 71, ("-o", "version 5", "-o", "user no-such-user")):
+    h = Handler(*options)
+    h.client.send(request4())
+    check(h.client.end(), (REJECTED, "fin"))
+    h.client.close()
+    h.ended(status, END="failed", REPLY="1", USERID="")
+    assert why[kind] in h.said()
+    h = Handler(*options)
+    h.client.send(GREETING + REQUEST)
+    check(h.client.end(), (CHOSEN + b"\x05\x01\0\x01" + bytes(6), "fin"))
+    h.client.close()
+    h.ended(status, END="failed", REPLY="1")
 assert not is_waiting(UPSTREAM)
 PY
 }

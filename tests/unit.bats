@@ -72,6 +72,10 @@ unit() {
     unit users
 }
 
+@test "stdsocks/session: every command that can be configured is served, in a stage of the lock" {
+    unit session
+}
+
 @test "guard/lock: what each stage forbids, tried one by one" {
     unit lock
 }

@@ -297,6 +297,8 @@ int syscalls_limit(unsigned stages, int checker_pid)
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
 		if (table[i].stages & stages)
 			rows[count++] = &table[i];
+	if (count == 0)
+		return -EINVAL; /* such a process could not even end */
 	for (size_t i = 0; checker_pid > 0 && i < 2; i++)
 		rows[count++] = &kill_checker[i];
 	qsort(rows, count, sizeof(const struct row *), by_number);

@@ -19,5 +19,5 @@ enum syscalls_stage {
 /* From now on a call that the table has for none of these stages (bits) fails with EPERM and is not made, and one by
  * another architecture's numbers (x32, int 0x80) kills the process. checker_pid is a process
  * group that may be killed, 0 for none. No new privileges must be in force
- * (PR_SET_NO_NEW_PRIVS). 0, or -errno when the kernel refuses: then nothing has changed. */
+ * (PR_SET_NO_NEW_PRIVS). 0, or -errno when the kernel refuses, or -EINVAL for no stage at all: then nothing has changed. */
 int syscalls_limit(unsigned stages, int checker_pid);

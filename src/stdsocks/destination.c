@@ -46,14 +46,51 @@ static bool is_loop(const struct session *s, const struct addr *to)
 		(sockaddr_is_own(to) || sockaddr_is_own(&inside));
 }
 
-/* Judges the addresses of the list one by one, and keeps those that may be connected to, DIAL_MAX at the
- * most. */
+/* Keeps the addresses that the command can be about, whatever the rules say of them: of BIND, those that name somebody; of
+ * version 4, those that its reply has room for, which CONNECT's need not tell. */
+static bool keep_fitting(struct session *s, struct resolve_list *list)
+{
+	const bool is_bind = s->request.command == SOCKS5_BIND;
+	const bool takes_ipv4 = s->is_version_4 && s->request.command != SOCKS5_CONNECT;
+	bool anybody = false;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (is_bind && addr_is_unspecified(&list->addrs[i]))
+			anybody = true; /* by which clients mean whoever calls */
+		else if (!takes_ipv4 || list->addrs[i].kind == ADDR_IPV4)
+			list->addrs[kept++] = list->addrs[i];
+	}
+	list->count = kept;
+	if (kept > 0)
+		return true;
+	if (anybody)
+		return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0,
+			"only a peer may call whose address or name the client has said");
+	return talk_refuse_version_4(s);
+}
+
+/* How many addresses a command has use for. */
+static size_t most_wanted(uint8_t command)
+{
+	switch (command) {
+	case SOCKS5_CONNECT:
+		return DIAL_MAX;
+	case SOCKS5_BIND:
+		return RESOLVE_MAX;
+	default: /* the answer is one */
+		return 1;
+	}
+}
+
+/* Judges the addresses of the list one by one, and keeps those that the rules allow, as many as are wanted. */
 static bool judge_addresses(struct session *s, struct resolve_list *list)
 {
+	const size_t most = most_wanted(s->request.command);
 	struct judge_verdict verdict, denied = {0};
 	size_t kept = 0, last_denied = 0;
 
-	for (size_t i = 0; i < list->count && kept < DIAL_MAX; i++) {
+	for (size_t i = 0; i < list->count && kept < most; i++) {
 		s->facts.reached = list->addrs[i];
 		verdict = judge(&s->input->settings->rules, &s->facts, NULL);
 		if (verdict.allowed != RULE_YES) {
@@ -107,7 +144,8 @@ static bool resolve(struct session *s, struct resolve_list *ret_list)
 
 bool destination_locate(struct session *s, struct resolve_list *ret_list)
 {
-	return judge_request(s) && resolve(s, ret_list) && judge_addresses(s, ret_list);
+	return judge_request(s) && resolve(s, ret_list) && keep_fitting(s, ret_list) &&
+		judge_addresses(s, ret_list);
 }
 
 /* RFC 1928 s6: the reply that tells the truth about a connect that failed with this errno. */

@@ -6,8 +6,8 @@
 #include "net/dial.h"
 #include "stdsocks/talk.h"
 
-/* The addresses of DST that the rules allow, DIAL_MAX at the most and one at the least; or the client is
- * refused. */
+/* The addresses of DST that the command can be about and the rules allow, one at the least, and at the most DIAL_MAX for CONNECT
+ * and one for RESOLVE; or the client is refused. */
 bool destination_locate(struct session *s, struct resolve_list *ret_list);
 
 /* The addresses of a name in DST, or the name of an address there, whatever the rules say; or the client is

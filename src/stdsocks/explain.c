@@ -20,6 +20,7 @@
 #define ANSWER_CAP 8192
 
 static const char example[] = "from 192.0.2.7 user alice to example.com port 443";
+static const char example_lookup[] = "command resolve to example.com";
 
 struct question {
 	struct words words;
@@ -101,6 +102,19 @@ static bool parse_clause(const char *clause, const char *text, struct rule_facts
 	return true;
 }
 
+/* Why nobody can ask the server for that, or NULL. */
+static const char *impossible(const struct rule_facts *facts)
+{
+	const bool takes_port =
+		facts->command == SOCKS5_CONNECT || facts->command == SOCKS5_UDP_ASSOCIATE;
+
+	if (facts->asked.kind == ADDR_NONE || (takes_port && facts->asked.port == 0))
+		return "no destination or no port";
+	if (facts->command == SOCKS5_RESOLVE && facts->asked.port != 0)
+		return "a lookup has no port";
+	return NULL;
+}
+
 /* False with a complaint on standard error when it is no question. */
 static bool parse_question(const struct words_line *line, struct question *q)
 {
@@ -120,15 +134,10 @@ static bool parse_question(const struct words_line *line, struct question *q)
 		if (i + 1 == q->words.count ||
 			!parse_clause(q->words.at[i], q->words.at[i + 1], &q->facts))
 			wrong = q->words.at[i];
-	bool takes_port =
-		q->facts.command == SOCKS5_CONNECT || q->facts.command == SOCKS5_UDP_ASSOCIATE;
-	bool lacks_port = takes_port && q->facts.asked.port == 0;
-	if (right && (wrong || q->facts.asked.kind == ADDR_NONE || lacks_port)) {
-		right = words_mistake(&problem,
-			wrong ? "not understood, with what follows it:"
-			      : "no destination or no port",
-			wrong, "ask, for example: ");
-		writer_str(&problem, example);
+	const char *what = wrong ? "not understood, with what follows it:" : impossible(&q->facts);
+	if (right && what) {
+		right = words_mistake(&problem, what, wrong, "ask, for example: ");
+		writer_str(&problem, q->facts.command == SOCKS5_RESOLVE ? example_lookup : example);
 	}
 	if (!right) {
 		writer_u8(&problem, '\n');

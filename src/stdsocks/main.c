@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocks: a SOCKS 5 server on standard input and output, for one connection.
+/* stdsocks: a SOCKS server on standard input and output, for one connection.
  * Knows: the order of things, and what is said when they go wrong before the session. */
 #include <errno.h>
 #include <fcntl.h>
@@ -99,7 +99,7 @@ static const char *not_a_client(enum client_kind kind)
 		return "standard input is a listening socket; have it accepted first "
 		       "(systemd: Accept=yes, xinetd: wait = no, inetd: nowait)";
 	case CLIENT_DATAGRAM:
-		return "standard input is no stream socket; SOCKS 5 begins on TCP "
+		return "standard input is no stream socket; SOCKS begins on TCP "
 		       "(systemd: ListenStream=, inetd: stream tcp)";
 	case CLIENT_CLOSED:
 		return "standard input or output is closed; start it from a super-server "

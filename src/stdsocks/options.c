@@ -14,7 +14,7 @@ const char options_help[] =
 	"       stdsocks [-f FILE] [-o 'KEYWORD VALUE']... --explain QUESTION | -\n"
 	"       stdsocks --help | --version\n"
 	"\n"
-	"Serves one SOCKS 5 connection on standard input and output, then exits.\n"
+	"Serves one SOCKS connection on standard input and output, then exits.\n"
 	"\n"
 	"  -f FILE       read the configuration from FILE\n"
 	"                (else from " SETTINGS_DEFAULT_FILE ", if it exists)\n"

@@ -61,7 +61,7 @@ static bool negotiate(struct session *s, enum socks5_method *ret_method)
 			talk_unread(s), talk_unread_len(s), &used, &methods)) == PARSE_MORE)
 		if (!talk_hear(s, SOCKS5_METHODS))
 			return false;
-	if (verdict == PARSE_BAD || !(s->config->versions & CONFIG_VERSION_5)) {
+	if (verdict == PARSE_BAD) {
 		talk_show_rest(s, SOCKS5_METHODS);
 		return refuse_method(s, RECORD_NOT_SOCKS5);
 	}
@@ -235,10 +235,16 @@ static bool hear_request4(struct session *s)
 bool request_hear(struct session *s)
 {
 	enum socks5_method method = SOCKS5_NO_ACCEPTABLE_METHODS;
+	const unsigned any = CONFIG_VERSION_4 | CONFIG_VERSION_5;
+	const unsigned versions = s->input->why_not ? any : s->config->versions;
 
 	if (!talk_hear(s, SOCKS5_METHODS))
 		return false;
-	if (talk_unread(s)[0] == SOCKS4_VERSION && s->config->versions & CONFIG_VERSION_4)
+	if (talk_unread(s)[0] == SOCKS4_VERSION && versions & CONFIG_VERSION_4)
 		return hear_request4(s);
+	if (!(versions & CONFIG_VERSION_5)) {
+		talk_show_rest(s, SOCKS5_METHODS);
+		return refuse_method(s, RECORD_NOT_SOCKS5);
+	}
 	return negotiate(s, &method) && identify(s, method) && hear_request(s);
 }

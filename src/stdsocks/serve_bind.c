@@ -9,39 +9,6 @@
 #include "net/wait.h"
 #include "stdsocks/serve.h"
 
-/* Of the addresses, those that can be told to the client, and that name somebody. */
-static bool choose_peers(struct session *s, struct resolve_list *list)
-{
-	bool anybody = false;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < list->count; i++) {
-		if (addr_is_unspecified(&list->addrs[i]))
-			anybody = true;
-		else if (!s->is_version_4 || list->addrs[i].kind == ADDR_IPV4)
-			list->addrs[kept++] = list->addrs[i];
-	}
-	list->count = kept;
-	if (kept > 0)
-		return true;
-	if (anybody)
-		return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0,
-			"only a peer may call whose address or name the client has said");
-	return talk_refuse_version_4(s);
-}
-
-/* Who may call: looked up and judged as if it were called. */
-static bool find_peers(struct session *s, struct resolve_list *list)
-{
-	/* By which clients mean whoever calls: no rule would help. */
-	if (addr_is_unspecified(&s->request.dst)) {
-		list->addrs[0] = s->request.dst;
-		list->count = 1;
-		return choose_peers(s, list);
-	}
-	return destination_locate(s, list) && choose_peers(s, list);
-}
-
 /* What the client says and does meanwhile. False when nothing can be told to it any more. */
 static bool hear_client(struct session *s, const struct pollfd fds[2], bool *ended)
 {
@@ -111,7 +78,7 @@ static bool take_call(struct session *s, int listening, const struct resolve_lis
 
 bool serve_bind(struct session *s, struct resolve_list *list)
 {
-	if (!find_peers(s, list))
+	if (!destination_locate(s, list))
 		return false;
 	const struct dial_source source = destination_source(s->config);
 	int listening = listen_facing(list, &source, &s->bound);

@@ -36,11 +36,17 @@ const char *figures_reply_text(unsigned reply)
 	return reply < FIGURES_REPLIES - 1 ? socks5_reply_text((uint8_t)reply) : "other";
 }
 
+/* The first reply to BIND says where to call; it is served when somebody has called. */
+static bool waited_in_vain(const struct entry *e)
+{
+	return strcmp(e->command, "BIND") == 0 && e->reply == SOCKS5_SUCCEEDED && !e->reached[0];
+}
+
 static enum figures_outcome outcome_of(const struct entry *e)
 {
 	if (strcmp(e->end, "failed") == 0)
 		return FIGURES_HOST;
-	if (strcmp(e->end, "client-gone") == 0) /* after the first reply to BIND, too */
+	if (waited_in_vain(e))
 		return FIGURES_CLIENT;
 	switch (e->reply) {
 	case SOCKS5_SUCCEEDED:

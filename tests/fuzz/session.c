@@ -57,7 +57,7 @@ static struct {
 	struct words_line rules[2];
 	char users[64 + USERS_PADDING];
 	uint8_t dialled, resolved, times;
-	bool is_own, fails_to_lock;
+	bool is_own, fails_to_lock, serves_nobody;
 	bool has_dialled, has_locked;
 	bool secret_counts; /* it stands in what the client says once, and there in a password */
 	struct rule_facts facts;
@@ -187,7 +187,7 @@ static void check_peers(const struct resolve_list *peers)
 	static const uint8_t anybody[16];
 	struct rule_facts facts = given.facts;
 
-	INVARIANT(peers->count > 0 && peers->count <= DIAL_MAX);
+	INVARIANT(peers->count > 0 && peers->count <= RESOLVE_MAX);
 	INVARIANT(!given.has_dialled && !given.settings.users);
 	for (size_t i = 0; i < peers->count; i++) {
 		facts.reached = peers->addrs[i];
@@ -284,11 +284,11 @@ static bool is_resolve(void)
 			given.facts.command == SOCKS5_RESOLVE_PTR);
 }
 
-/* Whether the conversation is one of version 4: the first byte tells. */
+/* Whether the conversation is one of version 4: the first byte tells, even where nobody is served. */
 static bool is_version_4(const struct side *client)
 {
-	return given.settings.config.versions & CONFIG_VERSION_4 && client->len > 0 &&
-		client->bytes[0] == SOCKS4_VERSION;
+	return (given.settings.config.versions & CONFIG_VERSION_4 || given.serves_nobody) &&
+		client->len > 0 && client->bytes[0] == SOCKS4_VERSION;
 }
 
 /* A server of version 4 says one reply; of all that can go wrong, the number of version 5 is unknown. */
@@ -633,7 +633,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t how = reader_u8(&in);
 	input.trace = how & 1;
 	given.settings.config.versions |= how & 8 ? CONFIG_VERSION_4 : 0;
-	input.why_not = (how & 6) == 6 ? "said the input" : NULL;
+	given.serves_nobody = (how & 6) == 6;
+	input.why_not = given.serves_nobody ? "said the input" : NULL;
 	given.status.fd = how & 8 ? STATUS_FD : -1;
 	world.client.window = windows[how >> 4 & 3];
 	world.upstream.window = windows[how >> 6];

@@ -811,6 +811,27 @@ static void forbids_what_it_says(void)
 	check_about = NULL;
 }
 
+/* A process without any call could not end: there is no such lock. */
+static void locks_in_no_stage_not_at_all(void)
+{
+	static const unsigned none[] = {0, 1U << 31};
+	const char *part = "";
+
+	for (size_t i = 0; i < COUNT(none); i++)
+		for (int checker_pid = 0; checker_pid < 2; checker_pid++) {
+			pid_t pid = fork();
+			if (pid == 0) {
+				bool refused = lock_enter(none[i], checker_pid, &part) == -EINVAL &&
+					strcmp(part, "seccomp") == 0 &&
+					lock_tighten(none[i], &part) == -EINVAL;
+				_exit(refused ? 0 : 1);
+			}
+			int status = -1;
+			CHECK(waitpid(pid, &status, 0) == pid);
+			CHECK_NUMBER(status, 0);
+		}
+}
+
 int main(void)
 {
 #ifdef __SANITIZE_ADDRESS__
@@ -820,6 +841,7 @@ int main(void)
 	CHECK(fd >= 0);
 	prepare();
 	forbids_what_it_says();
+	locks_in_no_stage_not_at_all();
 	unlink(file);
 	return check_end();
 }
