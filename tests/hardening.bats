@@ -152,6 +152,70 @@ PY
     [[ -z $(failed_units) ]] || fail "$(failed_units)"
 }
 
+# every_command CLIENT - each one is served, and version 4, to a client at this address.
+every_command() {
+    configure 'version 4 5' 'command connect bind udp resolve'
+    python_inside "$1" <<'PY'
+def asked(command, host, port=0):
+    """A client, and the address and port of the reply that it gets."""
+    one = client(source=sys.argv[1])
+    one.send(GREETING + request(host, port, command))
+    check(one.recv(2), CHOSEN)
+    return one, replied(one)
+
+def replied(one):
+    check(one.recv(4), b"\x05\x00\x00\x01")
+    return socket.inet_ntoa(one.recv(4)), *struct.unpack(">H", one.recv(2))
+
+one, where = asked(0xF0, "upstream.test")
+check((where, one.end()), (("127.0.0.1", 0), (b"", "fin")))
+
+one, where = asked(2, "127.0.0.1")
+peer = Peer(socket.create_connection(where, DEADLINE_S))
+check(replied(one), peer.sock.getsockname())
+works((one, peer))
+over((one, peer))
+
+one, relay = asked(3, "0.0.0.0")
+here, server = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+here.bind((sys.argv[1], 0))
+server.bind(("127.0.0.1", 0))
+for sock in here, server:
+    sock.settimeout(DEADLINE_S)
+for host in "127.0.0.1", "upstream.test":
+    here.sendto(b"\0\0" + request(host, server.getsockname()[1], 0)[2:] + b"question", relay)
+    data, source = server.recvfrom(100)
+    check(data, b"question")
+    server.sendto(b"answer", source)
+    check(here.recv(100), b"\0\0" + request(*server.getsockname(), 0)[2:] + b"answer")
+over((one,))
+
+with listener() as listening:
+    one = client(source=sys.argv[1])
+    one.send(b"\x04\x01" + struct.pack(">H", listening.getsockname()[1]) + socket.inet_aton("127.0.0.1") + b"me\0")
+    upstream = accept(listening)
+check(one.recv(8)[:2], b"\x00\x5a")
+works((one, upstream))
+over((one, upstream))
+PY
+    local command
+    for command in RESOLVE BIND 'UDP ASSOCIATE' CONNECT; do
+        eventually recorded STDSOCKS_CLIENT="$1" STDSOCKS_COMMAND="$command" STDSOCKS_REACHED=127.0.0.1 STDSOCKS_END=closed
+    done
+    eventually recorded STDSOCKS_CLIENT="$1" STDSOCKS_DATAGRAMS_UP=2 STDSOCKS_DATAGRAMS_DOWN=2 STDSOCKS_DROPPED=0
+    [[ -z $(failed_units) ]] || fail "$(failed_units)"
+}
+
+@test "hardening: as installed, every command that is configured is served" {
+    with
+    every_command 127.0.0.11
+}
+
+@test "hardening: with the drop-in, every command that is configured is served" {
+    with hardened
+    every_command 127.0.0.12
+}
+
 @test "hardening: with the drop-in, the process is locked in by itself and by systemd" {
     with hardened
     configure
