@@ -435,6 +435,25 @@ assert "no such source" in a.said(), a.said()
 PY
 }
 
+@test "udp: datagrams go by the source's device, and with its mark" {
+    need_wire
+    associated <<'PY'
+from wire import *
+wire, other = Wire(), Wire("other", "198.51.100", "2001:db8:1:")
+ip("address add 192.0.2.201/24 dev wire", "route add 192.0.2.0/24 dev other metric 500", "rule add fwmark 7 table 77",
+   "route add 192.0.2.0/24 dev other table 77")
+with other.far:
+    ip("address add 192.0.2.1/32 dev other", "route add 198.51.100.200/32 dev other src 192.0.2.1")
+for source, here, way in ("192.0.2.201", "192.0.2.201", wire), ("device wire", "192.0.2.200", wire), \
+        ("device other", "198.51.100.200", other), ("mark 7", "198.51.100.200", other), ("mark 8", "192.0.2.200", wire):
+    a = Association("-o", f"source {source}")
+    with way.far:
+        server = udp("192.0.2.1")
+    check(a.echo(server)[0], here)
+    a.over_with()
+PY
+}
+
 @test "udp: 1024 destinations at a time; of the one unused for longest no answer is taken" {
     associated <<'PY'
 MAX = 1024
