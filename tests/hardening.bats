@@ -152,6 +152,76 @@ PY
     [[ -z $(failed_units) ]] || fail "$(failed_units)"
 }
 
+# all_commands - UDP ASSOCIATE, BIND, RESOLVE, and CONNECT of version 4 are served, and their records say all that there is to say.
+all_commands() {
+    configure 'command connect bind udp resolve' 'version 4 5'
+    inside systemctl reset-failed
+    python_inside <<'PY'
+def recorded(one, *names):
+    """Of a client that has left, its record: these fields of it, among those that every one has."""
+    host, port = one.sock.getsockname()[:2]
+    one.close()
+    ask = "journalctl", "-q", "-o", "json", f"STDSOCKS_CLIENT={host}", f"STDSOCKS_CLIENT_PORT={port}"
+    eventually(lambda: say(*ask), "its record")
+    record = json.loads(say(*ask))
+    check(record["_UID"], say("id", "-u", "stdsocks").strip())
+    check([record[f"STDSOCKS_{name}"] for name in ("REPLY", "END")], ["0", "closed"])
+    return [record[f"STDSOCKS_{name}"] for name in names]
+
+
+for here, other in ("127.0.0.1", "::1"), ("::1", "127.0.0.1"):
+    a = Association(here)
+    for there in here, other:
+        a.echo(udp(there), b"x" * 1000)
+    server = udp()
+    a.echo(server, b"x" * 1000, to=(b"upstream.test", at(server)[1]))
+    port = str(a.relay[1])
+    check(recorded(a.client, "COMMAND", "DST", "DST_PORT", "BOUND", "BOUND_PORT", "BYTES_UP", "DATAGRAMS_UP", "BYTES_DOWN", "DATAGRAMS_DOWN", "DROPPED"),
+          ["UDP ASSOCIATE", "0.0.0.0", "0", here, port, "3000", "3", "3012", "3", "0"])
+
+for peer in "127.0.0.1", "::1":
+    one = client()
+    where = place(open_through(one, peer, 21, command=2)[3:])[:2]
+    check(where[0], peer)
+    caller = Peer(socket.create_connection(where, DEADLINE_S))
+    host, port = caller.sock.getsockname()[:2]
+    check(place(reply_of(one)[3:])[:2], (host, port))
+    works((one, caller))
+    one.fin()
+    caller.close()
+    check(recorded(one, "COMMAND", "DST", "DST_PORT", "BOUND", "BOUND_PORT", "REACHED", "REACHED_PORT", "BYTES_UP", "BYTES_DOWN"),
+          ["BIND", peer, "21", peer, str(where[1]), host, str(port), "11", "11"])
+
+one = client()
+check(open_through(one, "upstream.test", 0, command=0xF0), b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
+check(recorded(one, "COMMAND", "DST", "REACHED"), ["RESOLVE", "upstream.test", "127.0.0.1"])
+
+for address, name in (bytes([127, 0, 0, 1]), b""), (bytes([0, 0, 0, 1]), b"upstream.test\0"):
+    with listener() as listening:
+        one = client()
+        port = listening.getsockname()[1]
+        one.send(b"\x04\x01" + struct.pack(">H", port) + address + b"joe\0" + name)
+        check(one.recv(2), b"\x00\x5a")
+        one.recv(6)
+        upstream = accept(listening)
+    works((one, upstream))
+    one.fin()
+    upstream.close()
+    check(recorded(one, "COMMAND", "DST", "DST_PORT", "USERID", "BYTES_UP"), ["CONNECT", name[:-1].decode() or "127.0.0.1", str(port), "joe", "11"])
+PY
+    [[ -z $(failed_units) ]] || fail "$(failed_units)"
+}
+
+@test "hardening: as installed, all commands and version 4 are served, over IPv4 and IPv6, with their records" {
+    with
+    all_commands
+}
+
+@test "hardening: with the drop-in, all commands and version 4 are served, over IPv4 and IPv6, with their records" {
+    with hardened
+    all_commands
+}
+
 @test "hardening: with the drop-in, the process is locked in by itself and by systemd" {
     with hardened
     configure
