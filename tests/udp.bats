@@ -361,6 +361,40 @@ assert "no such source" in a.said(), a.said()
 PY
 }
 
+@test "udp: datagrams leave by the device, or with the mark, of the source, and by the device alone others come" {
+    need_wire
+    associated <<'PY'
+from wire import *
+wire, other = Wire(), Wire("other", "198.51.100", "2001:db8:1:")
+ip("route add 192.0.2.0/24 dev other metric 500", "route add 2001:db8::/64 dev other metric 2000",
+   "route add 192.0.2.0/24 dev other table 77", "route add 2001:db8::/64 dev other table 77", "rule add fwmark 7 table 77")
+run("ip", "-6", "rule", "add", "fwmark", "7", "table", "77")
+with other.far:
+    ip("address add 192.0.2.1/32 dev other", "address add 2001:db8::1/128 dev other nodad")
+with wire.far:  # a way to where the answers of the others go
+    ip("route add 198.51.100.200/32 dev wire", "route add 2001:db8:1::8000/128 dev wire")
+for host in "192.0.2.1", "2001:db8::1":
+    with wire.far:
+        by_wire = udp(host)
+    with other.far:
+        by_other = udp(host, at(by_wire)[1])
+    for source, server, elsewhere in ([], by_wire, by_other), (["-o", "source device other"], by_other, by_wire), \
+            (["-o", "source mark 7"], by_other, by_wire):
+        a = Association(*source)
+        where = a.echo(server)
+        check(where[0], {(by_wire, 4): "192.0.2.200", (by_wire, 6): "2001:db8::8000", (by_other, 4): "198.51.100.200",
+                         (by_other, 6): "2001:db8:1::8000"}[server, 6 if ":" in host else 4])
+        assert silent(elsewhere), "it has gone the other way, too"
+        if server is by_other:  # from the same address and port, by the other device
+            elsewhere.sendto(b"by wire", where)
+            if "mark" in source[1]:
+                check(a.recv()[2], b"by wire")
+        a.echo(server)
+        assert silent(a.sock)
+        a.over_with(DATAGRAMS_UP="2")
+PY
+}
+
 @test "udp: 1024 destinations at a time; of the one unused for longest no answer is taken" {
     associated <<'PY'
 MAX = 1024
