@@ -606,7 +606,7 @@ manager.settimeout(DEADLINE_S)
 a = Association(env={**os.environ, "NOTIFY_SOCKET": "@udp"})
 a.echo(udp(), pattern(3412))
 said = manager.recv(4096).decode()
-assert re.fullmatch(r"STATUS=127\.0\.0\.1 -> 0\.0\.0\.0:0, 3\.4K up, 3\.4K down, ([\d.]+K/s, )?\d+s", said), said
+assert re.fullmatch(r"STATUS=127\.0\.0\.1 -> UDP ASSOCIATE 0\.0\.0\.0:0, 3\.4K up, 3\.4K down, ([\d.]+K/s, )?\d+s", said), said
 a.over_with()
 PY
 }
