@@ -63,11 +63,11 @@ for host in "127.0.0.1", "::1":
     eventually(as_systemd_counts, "the same memory and CPU")
     assert abs(datetime.datetime.fromisoformat(found["time"][:-1] + "+00:00").timestamp() - time.time()) < 60
     # What is not known is left out of the object, and is a dash in the table.
-    check([name for name in ("user", "dst", "dst_port", "bytes_up", "rate") if name in found], [])
+    check([name for name in ("user", "command", "dst", "dst_port", "bytes_up", "rate") if name in found], [])
     titles, row = (line.split() for line in ctl("list").splitlines())
-    check(titles, "CLIENT USER DESTINATION UP DOWN RATE AGE MEMORY CPU UNIT".split())
-    check(row[:6], [host, "-", "-", "-", "-", "-"])
-    assert re.fullmatch("[0-9]+s", row[6]) and row[9] == one.unit, row
+    check(titles, "CLIENT USER COMMAND DESTINATION UP DOWN RATE AGE MEMORY CPU UNIT".split())
+    check(row[:7], [host, "-", "-", "-", "-", "-", "-"])
+    assert re.fullmatch("[0-9]+s", row[7]) and row[10] == one.unit, row
     one.close()
 check(ctl("list").split(), titles)
 check(ctl("list", "--json"), "")
@@ -94,12 +94,12 @@ one = Connection(status=b"127.0.0.1 alice -> example.com:443, 3.4K up, 12.1M dow
 found = listed()[one.unit]
 check([found[name] for name in ("user", "dst", "dst_port", "bytes_up", "bytes_down", "rate")],
       ["alice", "example.com", 443, 3400, 12100000, 1200000])
-check(ctl("list").splitlines()[1].split()[:6], "127.0.0.1 alice example.com:443 3.4K 12.1M 1.2M/s".split())
+check(ctl("list").splitlines()[1].split()[:7], "127.0.0.1 alice connect example.com:443 3.4K 12.1M 1.2M/s".split())
 tell(one.unit, b"127.0.0.1 -> [2001:db8::1]:80, 0 up, 1 down, 4s")
 found = listed()[one.unit]
 check([found.get(name) for name in ("user", "dst", "dst_port", "bytes_up", "bytes_down", "rate")],
       [None, "2001:db8::1", 80, 0, 1, 0])
-check(ctl("list").splitlines()[1].split()[:6], "127.0.0.1 - [2001:db8::1]:80 0 1 0/s".split())
+check(ctl("list").splitlines()[1].split()[:7], "127.0.0.1 - connect [2001:db8::1]:80 0 1 0/s".split())
 # Whom systemd has accepted is believed, and not what the process says of it.
 tell(one.unit, b"192.0.2.1 -> example.com:80, 0 up, 1 down, 4s")
 check(listed()[one.unit]["client"], "127.0.0.1")
@@ -152,6 +152,44 @@ check(other.recv(11), b"still there")
 other.close()
 elsewhere.close()
 eventually(lambda: not units(), "their end")
+PY
+    printf 'allow to any\ntimeout handshake 1h\n' | inside tee /etc/stdsocks/stdsocks.conf >/dev/null
+}
+
+@test "list, top, stop: an association and a BIND are found by their commands, and moving is what they have passed on" {
+    printf 'allow to any at any\ncommand connect bind udp\n' | inside tee /etc/stdsocks/stdsocks.conf >/dev/null
+    live <<'PY'
+from booted import Association, place, reply_of, udp
+
+association, waits, called = Association(), *(Peer(socket.create_connection(("127.0.0.1", 1080), DEADLINE_S)) for _ in range(2))
+association.echo(udp(), b"x" * 900)
+for one in waits, called:
+    where = place(open_through(one, "127.0.0.1", 21, command=2)[3:])[:2]
+caller = Peer(socket.create_connection(where, DEADLINE_S))
+reply_of(called)
+caller.send(b"y" * 99)
+check(called.recv(99), b"y" * 99)
+ports = {name: one.sock.getsockname()[1] for name, one in (("udp", association.client), ("waits", waits), ("called", called))}
+eventually(lambda: sum("command" in one for one in listed().values()) == 2, "what two of them say")
+found = {one["client_port"]: one for one in listed().values()}
+names = "command", "dst", "dst_port", "bytes_up", "bytes_down"
+check([found[ports["udp"]].get(name) for name in names], ["UDP ASSOCIATE", "0.0.0.0", 0, 900, 904])
+check([found[ports["called"]].get(name) for name in names], ["BIND", "127.0.0.1", 21, 0, 99])
+check([found[ports["waits"]].get(name) for name in names], [None] * 5)
+for command, name in ("udp", "udp"), ("bind", "called"):
+    (one,) = listed("command", command).values()
+    check(one["client_port"], ports[name])
+    for words in ("list",), ("top",):
+        assert f" - {command} " in " ".join(ctl(*words, "command", command).split()), words
+check([one["client_port"] for one in listed("--sort", "command").values()], [ports[name] for name in ("called", "udp", "waits")])
+check(listed("command", "connect"), {})
+for command, ends in ("udp", [association.client]), ("bind", [called, caller]):
+    ctl("stop", "command", command)
+    for one in ends:
+        one.end()
+check([one["client_port"] for one in listed().values()], [ports["waits"]])
+waits.reset()
+eventually(lambda: not units(), "the end of the one that nobody has called")
 PY
     printf 'allow to any\ntimeout handshake 1h\n' | inside tee /etc/stdsocks/stdsocks.conf >/dev/null
 }
@@ -306,7 +344,7 @@ for words in (ended.unit,), ("dbus.service",), (ended.unit, "dbus.service"):
     check(ctl("stop", *words, status=1), "".join(f"stdsocksctl: {word}: no such connection\n" for word in words))
 say("systemctl", "is-active", "stdsocks.socket")
 row = ctl("stop", "--all").splitlines()[1].split()
-check((row[:3], row[-1]), (["127.0.0.1", "bob", "www.example.com:80"], live["b"].unit))
+check((row[:4], row[-1]), (["127.0.0.1", "bob", "connect", "www.example.com:80"], live["b"].unit))
 check(live["b"].peer.end()[0], b"")
 ctl("stop", "--all", status=1)
 PY

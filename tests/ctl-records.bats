@@ -335,6 +335,14 @@ check((shown["exact"], [(len(one["name"]), one["connections"]) for one in shown[
 PY
 }
 
+@test "report: how long a call was waited for is no time to connect" {
+    printf 'STDSOCKS_REPLY=0 STDSOCKS_COMMAND=%s STDSOCKS_CONNECT_USEC=%s\n' BIND 60000000 CONNECT 1000 | forged calls
+    ctl report calls --json >"$BATS_TEST_TMPDIR/report"
+    python "$BATS_TEST_TMPDIR/report" <<<'import json
+connect = json.load(open(sys.argv[1]))["connect"]
+check((connect["connections"], connect["max_usec"]), (1, 1000))'
+}
+
 @test "report: forged numbers, rules of what was served, and times of nothing are left out" {
     printf '%s\n' 'STDSOCKS_REPLY=256 STDSOCKS_DST_PORT=65536 STDSOCKS_END=closed' \
         'STDSOCKS_REPLY=255 STDSOCKS_DST_PORT=65535' 'STDSOCKS_REPLY=0 STDSOCKS_RULE=a:1' 'STDSOCKS_REPLY=2 STDSOCKS_RULE=a:2' | forged forged

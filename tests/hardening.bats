@@ -152,68 +152,74 @@ PY
     [[ -z $(failed_units) ]] || fail "$(failed_units)"
 }
 
-# every_command CLIENT - each one is served, and version 4, to a client at this address.
-every_command() {
-    configure 'version 4 5' 'command connect bind udp resolve'
-    python_inside "$1" <<'PY'
-def asked(command, host, port=0):
-    """A client, and the address and port of the reply that it gets."""
-    one = client(source=sys.argv[1])
-    one.send(GREETING + request(host, port, command))
-    check(one.recv(2), CHOSEN)
-    return one, replied(one)
+# all_commands - UDP ASSOCIATE, BIND, RESOLVE, and CONNECT of version 4 are served, and their records say all that there is to say.
+all_commands() {
+    configure 'command connect bind udp resolve' 'version 4 5'
+    inside systemctl reset-failed
+    python_inside <<'PY'
+def recorded(one, *names):
+    """Of a client that has left, its record: these fields of it, among those that every one has."""
+    host, port = one.sock.getsockname()[:2]
+    one.close()
+    ask = "journalctl", "-q", "-o", "json", f"STDSOCKS_CLIENT={host}", f"STDSOCKS_CLIENT_PORT={port}"
+    eventually(lambda: say(*ask), "its record")
+    record = json.loads(say(*ask))
+    check(record["_UID"], say("id", "-u", "stdsocks").strip())
+    check([record[f"STDSOCKS_{name}"] for name in ("REPLY", "END")], ["0", "closed"])
+    return [record[f"STDSOCKS_{name}"] for name in names]
 
-def replied(one):
-    check(one.recv(4), b"\x05\x00\x00\x01")
-    return socket.inet_ntoa(one.recv(4)), *struct.unpack(">H", one.recv(2))
 
-one, where = asked(0xF0, "upstream.test")
-check((where, one.end()), (("127.0.0.1", 0), (b"", "fin")))
+for here, other in ("127.0.0.1", "::1"), ("::1", "127.0.0.1"):
+    a = Association(here)
+    for there in here, other:
+        a.echo(udp(there), b"x" * 1000)
+    server = udp()
+    a.echo(server, b"x" * 1000, to=(b"upstream.test", at(server)[1]))
+    port = str(a.relay[1])
+    check(recorded(a.client, "COMMAND", "DST", "DST_PORT", "BOUND", "BOUND_PORT", "BYTES_UP", "DATAGRAMS_UP", "BYTES_DOWN", "DATAGRAMS_DOWN", "DROPPED"),
+          ["UDP ASSOCIATE", "0.0.0.0", "0", here, port, "3000", "3", "3012", "3", "0"])
 
-one, where = asked(2, "127.0.0.1")
-peer = Peer(socket.create_connection(where, DEADLINE_S))
-check(replied(one), peer.sock.getsockname())
-works((one, peer))
-over((one, peer))
+for peer in "127.0.0.1", "::1":
+    one = client()
+    where = place(open_through(one, peer, 21, command=2)[3:])[:2]
+    check(where[0], peer)
+    caller = Peer(socket.create_connection(where, DEADLINE_S))
+    host, port = caller.sock.getsockname()[:2]
+    check(place(reply_of(one)[3:])[:2], (host, port))
+    works((one, caller))
+    one.fin()
+    caller.close()
+    check(recorded(one, "COMMAND", "DST", "DST_PORT", "BOUND", "BOUND_PORT", "REACHED", "REACHED_PORT", "BYTES_UP", "BYTES_DOWN"),
+          ["BIND", peer, "21", peer, str(where[1]), host, str(port), "11", "11"])
 
-one, relay = asked(3, "0.0.0.0")
-here, server = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
-here.bind((sys.argv[1], 0))
-server.bind(("127.0.0.1", 0))
-for sock in here, server:
-    sock.settimeout(DEADLINE_S)
-for host in "127.0.0.1", "upstream.test":
-    here.sendto(b"\0\0" + request(host, server.getsockname()[1], 0)[2:] + b"question", relay)
-    data, source = server.recvfrom(100)
-    check(data, b"question")
-    server.sendto(b"answer", source)
-    check(here.recv(100), b"\0\0" + request(*server.getsockname(), 0)[2:] + b"answer")
-over((one,))
+one = client()
+check(open_through(one, "upstream.test", 0, command=0xF0), b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
+check(recorded(one, "COMMAND", "DST", "REACHED"), ["RESOLVE", "upstream.test", "127.0.0.1"])
 
-with listener() as listening:
-    one = client(source=sys.argv[1])
-    one.send(b"\x04\x01" + struct.pack(">H", listening.getsockname()[1]) + socket.inet_aton("127.0.0.1") + b"me\0")
-    upstream = accept(listening)
-check(one.recv(8)[:2], b"\x00\x5a")
-works((one, upstream))
-over((one, upstream))
+for address, name in (bytes([127, 0, 0, 1]), b""), (bytes([0, 0, 0, 1]), b"upstream.test\0"):
+    with listener() as listening:
+        one = client()
+        port = listening.getsockname()[1]
+        one.send(b"\x04\x01" + struct.pack(">H", port) + address + b"joe\0" + name)
+        check(one.recv(2), b"\x00\x5a")
+        one.recv(6)
+        upstream = accept(listening)
+    works((one, upstream))
+    one.fin()
+    upstream.close()
+    check(recorded(one, "COMMAND", "DST", "DST_PORT", "USERID", "BYTES_UP"), ["CONNECT", name[:-1].decode() or "127.0.0.1", str(port), "joe", "11"])
 PY
-    local command
-    for command in RESOLVE BIND 'UDP ASSOCIATE' CONNECT; do
-        eventually recorded STDSOCKS_CLIENT="$1" STDSOCKS_COMMAND="$command" STDSOCKS_REACHED=127.0.0.1 STDSOCKS_END=closed
-    done
-    eventually recorded STDSOCKS_CLIENT="$1" STDSOCKS_DATAGRAMS_UP=2 STDSOCKS_DATAGRAMS_DOWN=2 STDSOCKS_DROPPED=0
     [[ -z $(failed_units) ]] || fail "$(failed_units)"
 }
 
-@test "hardening: as installed, every command that is configured is served" {
+@test "hardening: as installed, all commands and version 4 are served, over IPv4 and IPv6, with their records" {
     with
-    every_command 127.0.0.11
+    all_commands
 }
 
-@test "hardening: with the drop-in, every command that is configured is served" {
+@test "hardening: with the drop-in, all commands and version 4 are served, over IPv4 and IPv6, with their records" {
     with hardened
-    every_command 127.0.0.12
+    all_commands
 }
 
 @test "hardening: with the drop-in, the process is locked in by itself and by systemd" {

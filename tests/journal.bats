@@ -299,7 +299,7 @@ one.close()
 check(upstream.end(), (b"", "fin"))
 upstream.close()
 ids = [explained(at, "Subject: A SOCKS connection was served", "The client 127.0.0.1 asked for CONNECT to 127.0.0.1",
-                 f"port {where} and was connected to 127.0.0.1.", "5 bytes went up to the destination, 0 came down.",
+                 f"port {where} and was served.", "5 bytes went up to the destination, 0 came down.",
                  "The connection ended like this: closed (by: client).")]
 at = asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05")
 ids.append(explained(at, "Subject: A SOCKS client was not served", "The client 127.0.0.1 was not connected to anything.", "The reason in a word: refused."))

@@ -134,6 +134,87 @@ PY
     all_well
 }
 
+# associates [LINE]... - to the end of the test, with these lines in the unit, and with a name server that never answers.
+associates() {
+    put_there /etc/stdsocks/stdsocks.conf <<<$'allow to any at any\ncommand udp'
+    inside sh -c 'grep -q echo.test /etc/hosts || echo 127.0.0.1 echo.test >>/etc/hosts; echo nameserver 127.0.0.1 >/etc/resolv.conf'
+    printf '%s\n' '[Service]' "$@" | drop_in stdsocks@.service
+}
+
+@test "systemd limits: an association whose names take all its processes goes on, and counts what it drops" {
+    need_limits
+    associates TasksMax=4
+    python_inside <<'PY'
+silent_server, server, late, last = udp("127.0.0.1", 53), *(udp() for _ in range(3))
+a = Association()
+unit, port = unit_of(a.client), at(server)[1]
+a.echo(server, to=(b"echo.test", port))
+eventually(lambda: shown(unit, "TasksCurrent") == "2", "the end of the lookup")
+for number in range(4):
+    a.send((b"silent%d.test" % number, port))
+eventually(lambda: shown(unit, "TasksCurrent") == "4", "two lookups")
+a.echo(server)
+a.echo(server, to=(b"echo.test", port))  # which is known
+a.send((b"echo.test", at(late)[1]))  # which would have to be looked up
+a.echo(server)
+eventually(lambda: shown(unit, "TasksCurrent") == "2", "the end of those without an answer")
+assert silent(late)
+a.echo(last, to=(b"echo.test", at(last)[1]))
+port = a.client.sock.getsockname()[1]
+a.client.close()
+ask = "journalctl", "-q", "-o", "json", f"STDSOCKS_CLIENT_PORT={port}", "STDSOCKS_COMMAND=UDP ASSOCIATE"
+eventually(lambda: say(*ask), "its record")
+record = json.loads(say(*ask))
+check([record[f"STDSOCKS_{name}"] for name in ("END", "DROPPED_FOR", "DATAGRAMS_DOWN")], ["closed", "unresolved 5", "5"])
+PY
+    all_well
+}
+
+@test "systemd limits: without a process for names an association is refused with 01, and the operator is told" {
+    need_limits
+    associates TasksMax=1
+    python_inside <<'PY'
+one = client()
+check(open_through(one, "0.0.0.0", 0, command=UDP_ASSOCIATE)[:2], b"\5\1")
+check(one.end()[0], b"")
+PY
+    refused() { inside journalctl -q STDSOCKS_END=failed | grep 'no process to look names up; a higher limit would do (TasksMax='; }
+    eventually refused
+}
+
+@test "systemd limits: an association that is given all it can take needs no more than a quarter of its memory" {
+    need_limits
+    associates
+    python_inside <<'PY'
+silent_server = udp("127.0.0.1", 53)
+a = Association()
+unit, pid = unit_of(a.client), pid_of(a.client)
+servers = udp(), udp("::1")
+sources = [a.echo(server) for server in servers]
+for number in range(1024):  # as many destinations as it keeps
+    a.send((f"127.1.{number >> 8}.{number & 255}", 9))
+for _ in range(20):  # all that its sockets hold, in both directions, is there at once
+    os.kill(pid, signal.SIGSTOP)
+    for server, source in zip(servers, sources):
+        for _ in range(40):
+            a.send(server, bytes(60000))
+            server.sendto(bytes(60000), source)
+    os.kill(pid, signal.SIGCONT)
+    for sock in a.sock, *servers:
+        while select.select([sock], [], [], 0.05)[0]:
+            sock.recv(1 << 17)
+for number in range(8):
+    a.send((b"silent%d.test" % number, 9), bytes(60000))
+eventually(lambda: shown(unit, "TasksCurrent") == "10", "eight lookups")
+group = shown(unit, "ControlGroup")
+places = f"/sys/fs/cgroup/memory{group}/memory.max_usage_in_bytes", f"/sys/fs/cgroup{group}/memory.peak"
+(peak,) = (int(open(place, encoding="ascii").read()) for place in places if os.path.exists(place))
+assert 1 << 20 < peak < 16 << 20, peak
+a.client.close()
+PY
+    all_well
+}
+
 @test "systemd limits: a Unix socket is served beside the port, for the members of its group" {
     inside cat $DROP_INS/unix.conf | drop_in stdsocks.socket
     inside systemctl restart stdsocks.socket
@@ -217,6 +298,17 @@ check(pair[0].recv(1 << 10), pattern(1 << 10))
 after = int(shown(unit, "IPEgressBytes")), int(shown(unit, "IPIngressBytes"))
 assert 1 << 20 <= after[0] - before[0] < 5 << 19, (before, after)
 assert 1 << 10 <= after[1] - before[1] < 1 << 20, (before, after)
+# Datagrams of clients come to a socket of the service's, so they are filtered with those of destinations.
+configure("command connect udp\nallow to any at any")
+a = Association()
+a.echo(udp())
+a.client.close()
+with socket.create_connection(("127.0.0.1", 1080), DEADLINE_S, ("127.0.0.2", 0)) as one:
+    a.client, a.sock = Peer(one), udp("127.0.0.2")
+    a.relay = place(open_through(a.client, "0.0.0.0", 0, command=UDP_ASSOCIATE)[3:])[:2]
+    server = udp()
+    a.send(server)
+    assert not select.select([server], [], [], 0.5)[0], "a client's datagram has come through"
 # Another one is not reached, though every rule allows it.
 with listener("127.0.0.2") as listening:
     one = client()

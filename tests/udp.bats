@@ -435,22 +435,37 @@ assert "no such source" in a.said(), a.said()
 PY
 }
 
-@test "udp: datagrams go by the source's device, and with its mark" {
+@test "udp: datagrams leave by the device, or with the mark, of the source, and by the device alone others come" {
     need_wire
     associated <<'PY'
 from wire import *
 wire, other = Wire(), Wire("other", "198.51.100", "2001:db8:1:")
-ip("address add 192.0.2.201/24 dev wire", "route add 192.0.2.0/24 dev other metric 500", "rule add fwmark 7 table 77",
-   "route add 192.0.2.0/24 dev other table 77")
+ip("route add 192.0.2.0/24 dev other metric 500", "route add 2001:db8::/64 dev other metric 2000",
+   "route add 192.0.2.0/24 dev other table 77", "route add 2001:db8::/64 dev other table 77", "rule add fwmark 7 table 77")
+run("ip", "-6", "rule", "add", "fwmark", "7", "table", "77")
 with other.far:
-    ip("address add 192.0.2.1/32 dev other", "route add 198.51.100.200/32 dev other src 192.0.2.1")
-for source, here, way in ("192.0.2.201", "192.0.2.201", wire), ("device wire", "192.0.2.200", wire), \
-        ("device other", "198.51.100.200", other), ("mark 7", "198.51.100.200", other), ("mark 8", "192.0.2.200", wire):
-    a = Association("-o", f"source {source}")
-    with way.far:
-        server = udp("192.0.2.1")
-    check(a.echo(server)[0], here)
-    a.over_with()
+    ip("address add 192.0.2.1/32 dev other", "address add 2001:db8::1/128 dev other nodad")
+with wire.far:  # a way to where the answers of the others go
+    ip("route add 198.51.100.200/32 dev wire", "route add 2001:db8:1::8000/128 dev wire")
+for host in "192.0.2.1", "2001:db8::1":
+    with wire.far:
+        by_wire = udp(host)
+    with other.far:
+        by_other = udp(host, at(by_wire)[1])
+    for source, server, elsewhere in ([], by_wire, by_other), (["-o", "source device other"], by_other, by_wire), \
+            (["-o", "source mark 7"], by_other, by_wire):
+        a = Association(*source)
+        where = a.echo(server)
+        check(where[0], {(by_wire, 4): "192.0.2.200", (by_wire, 6): "2001:db8::8000", (by_other, 4): "198.51.100.200",
+                         (by_other, 6): "2001:db8:1::8000"}[server, 6 if ":" in host else 4])
+        assert silent(elsewhere), "it has gone the other way, too"
+        if server is by_other:  # from the same address and port, by the other device
+            elsewhere.sendto(b"by wire", where)
+            if "mark" in source[1]:
+                check(a.recv()[2], b"by wire")
+        a.echo(server)
+        assert silent(a.sock)
+        a.over_with(DATAGRAMS_UP="2")
 PY
 }
 
@@ -699,7 +714,7 @@ manager.settimeout(DEADLINE_S)
 a = Association(env={**os.environ, "NOTIFY_SOCKET": "@udp"})
 a.echo(udp(), pattern(3412))
 said = manager.recv(4096).decode()
-assert re.fullmatch(r"STATUS=127\.0\.0\.1 -> 0\.0\.0\.0:0, 3\.4K up, 3\.4K down, ([\d.]+K/s, )?\d+s", said), said
+assert re.fullmatch(r"STATUS=127\.0\.0\.1 -> UDP ASSOCIATE 0\.0\.0\.0:0, 3\.4K up, 3\.4K down, ([\d.]+K/s, )?\d+s", said), said
 a.over_with()
 PY
 }

@@ -11,6 +11,7 @@
 
 #include "record/datagram.h"
 #include "wire/amount.h"
+#include "wire/socks5.h"
 
 /* As RFC 3986 s2.1 has it, blanks too, so that a name is one word. Not with backslashes, as everywhere else:
  * of those systemd 252 takes one level for its own. */
@@ -41,6 +42,10 @@ void status_put(struct writer *w, const struct record *r, uint64_t rate)
 		put_percent(w, r->user, r->user_len);
 	}
 	writer_str(w, " -> ");
+	if (r->command > SOCKS5_CONNECT) {
+		writer_str(w, socks5_command_text((uint8_t)r->command));
+		writer_u8(w, ' ');
+	}
 	addr_put(w, &dst);
 	writer_str(w, ", ");
 	amount_put_bytes(w, r->up);

@@ -32,8 +32,8 @@ bool status_begin(struct status *status, int64_t now_us);
  * be called again: a rate will be another one, or there was no room for a message. */
 bool status_say(struct status *status, const struct record *record);
 
-/* A user's name, all escaped (765), a destination likewise and its port (1026), an address (45), three
- * amounts (9 each), an age (14), and what stands between them. */
+/* A user's name, all escaped (765), a destination likewise and its port (1026), an address (45), a
+ * command (13), three amounts (9 each), an age (14), and what stands between them. */
 #define STATUS_MAX 2304
 
 /* The line, without a newline, harmless whatever a client has sent. The rate is in bytes a second; 0: not said. */

@@ -14,7 +14,7 @@ declare -gA _stdsocksctl_options=(
 # What may be the argument of an option or the value of a clause: $1 of the line. Files are asked for apart.
 _stdsocksctl_after() {
     case $1 in
-    --sort) echo client user dst up down rate age memory cpu ;;
+    --sort) echo client user command dst up down rate age memory cpu ;;
     --since | --until) echo today yesterday now ;;
     --reply) echo 0 1 2 3 4 5 6 7 8 ;;
     --end) echo closed reset vanished idle-timeout half-closed-timeout lifetime terminated refused not-socks5 no-method login-failed client-gone handshake-timeout failed ;;

@@ -73,7 +73,10 @@ static void add_end(struct figures *f, const char *end)
 
 static void add_spans(struct figures *f, const struct entry *e)
 {
-	const int64_t spans_us[FIGURES_SPANS] = {e->resolve_us, e->connect_us, e->total_us};
+	/* With BIND it is how long somebody took to call. */
+	const bool is_bind = strcmp(e->command, socks5_command_text(SOCKS5_BIND)) == 0;
+	const int64_t spans_us[FIGURES_SPANS] = {
+		e->resolve_us, is_bind ? ENTRY_NONE : e->connect_us, e->total_us};
 
 	for (size_t span = 0; span < FIGURES_SPANS; span++) {
 		size_t le = 0;

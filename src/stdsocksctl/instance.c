@@ -8,6 +8,7 @@
 #include "policy/words.h"
 #include "wire/addr.h"
 #include "wire/amount.h"
+#include "wire/socks5.h"
 
 static const char arrow[] = " -> ", comma[] = ", ", service[] = ".service";
 
@@ -127,6 +128,22 @@ static bool read_amount(const char *piece, const char *what, uint64_t *ret_bytes
 		amount_bytes(piece, len - what_len, ret_bytes);
 }
 
+/* The command that stands before the destination, which is cut off; CONNECT is not said. */
+static uint8_t read_command(char **piece)
+{
+	static const uint8_t said[] = {SOCKS5_BIND, SOCKS5_UDP_ASSOCIATE};
+
+	for (size_t i = 0; *piece && i < sizeof said; i++) {
+		const char *text = socks5_command_text(said[i]);
+		size_t len = strlen(text);
+		if (strncmp(*piece, text, len) == 0 && (*piece)[len] == ' ') {
+			*piece += len + 1;
+			return said[i];
+		}
+	}
+	return SOCKS5_CONNECT;
+}
+
 static bool read_destination(char *piece, struct instance_status *s)
 {
 	char *colon = piece ? strrchr(piece, ':') : NULL;
@@ -162,7 +179,9 @@ bool instance_status(char *text, struct instance_status *ret_status)
 		*blank = '\0';
 		s.user = blank + 1;
 	}
-	if (!read_destination(next_piece(&rest), &s) ||
+	char *to = next_piece(&rest);
+	s.command = read_command(&to);
+	if (!read_destination(to, &s) ||
 		!read_amount(next_piece(&rest), " up", &s.bytes_up) ||
 		!read_amount(next_piece(&rest), " down", &s.bytes_down))
 		return false;

@@ -35,11 +35,12 @@ struct instance_status {
 	const char *
 		dst; /* a name or an address; NULL in a struct that is all zero: nothing was said */
 	uint16_t dst_port;
+	uint8_t command; /* of RFC 1928 s4; 0: nothing was said */
 	uint64_t bytes_up, bytes_down;
 	uint64_t rate; /* bytes a second */
 };
 
-/* Reads "CLIENT[ USER] -> HOST:PORT, N up, N down[, N/s], AGE". The text is cut into pieces, to which
+/* Reads "CLIENT[ USER] -> [COMMAND ]HOST:PORT, N up, N down[, N/s], AGE". The text is cut into pieces, to which
  * the status points. A user may be called anything, "a -> b" included; a host may not. False when it is
  * anything else, or has a byte that is not printable ASCII. */
 bool instance_status(char *text, struct instance_status *ret_status);

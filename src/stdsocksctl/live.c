@@ -13,6 +13,7 @@
 
 #include "stdsocksctl/command.h"
 #include "stdsocksctl/memory.h"
+#include "wire/socks5.h"
 
 /* Questions that are on their way at a time: dbus-daemon cuts off who has more than 128. */
 #define ASKED_MAX 64
@@ -234,6 +235,7 @@ static bool passes(const struct live_connection *c, const void *filter)
 {
 	const struct filter_parties who = {.client = live_client(c),
 		.user = c->said.user,
+		.command = c->said.command ? socks5_command_text(c->said.command) : NULL,
 		.dst = c->said.dst,
 		.port = c->said.dst_port,
 		.uid = c->client.has_uid ? &c->client.uid : NULL};

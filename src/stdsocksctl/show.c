@@ -8,9 +8,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "policy/command.h"
 #include "stdsocksctl/memory.h"
 #include "stdsocksctl/table.h"
 #include "wire/amount.h"
+#include "wire/socks5.h"
 
 #define CELL_MAX 2048 /* bytes: a user's name has 255, four characters each */
 
@@ -27,6 +29,13 @@ static void put_client(struct writer *w, const struct live_connection *c)
 static void put_user(struct writer *w, const struct live_connection *c)
 {
 	put_text(w, c->said.user);
+}
+
+/* As a filter says it. */
+static void put_command(struct writer *w, const struct live_connection *c)
+{
+	if (c->said.command)
+		writer_str(w, command_word(c->said.command));
 }
 
 static void put_destination(struct writer *w, const struct live_connection *c)
@@ -124,6 +133,7 @@ static void put_cpu(struct writer *w, const struct live_connection *c)
 static const struct show_column columns[] = {
 	{"CLIENT", "client", 'c', put_client, NULL},
 	{"USER", "user", 'u', put_user, NULL},
+	{"COMMAND", "command", 0, put_command, NULL},
 	{"DESTINATION", "dst", 'd', put_destination, NULL},
 	{"UP", "up", 'U', put_up, up},
 	{"DOWN", "down", 'D', put_down, down},
@@ -289,6 +299,8 @@ static json_t *object_of(const struct live_connection *c, const char *when)
 		set(object, "client_uid", number(c->client.uid));
 	}
 	set(object, "user", text(c->said.user));
+	if (c->said.command)
+		set(object, "command", text(socks5_command_text(c->said.command)));
 	set(object, "dst", text(c->said.dst));
 	if (c->said.dst)
 		set(object, "dst_port", number(c->said.dst_port));

@@ -12,11 +12,10 @@ import os
 import re
 import signal
 import socket
-import struct
 import subprocess
 import time
 
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, listener, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, listener, request, request_name
 
 STDSOCKS = os.environ["STDSOCKS"]
 WORLD = os.environ["WORLD"]  # a folder that is the test's own
@@ -126,11 +125,6 @@ HERE = Network()
 
 
 # The handler
-
-
-def request_name(name, port, command=1):
-    """The request of RFC 1928 s4 for a name of whatever bytes."""
-    return bytes([5, command, 0, 3, len(name)]) + name + struct.pack(">H", port)
 
 
 class Handler:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
 """What scripts on a booted systemd use, beside socks.py."""
 
+import json
 import subprocess
 import time
 
+from datagrams import *
 from socks import *
 
 
@@ -31,6 +33,17 @@ def served(source=None):
         one = client(source=source)
         open_through(one, "127.0.0.1", listening.getsockname()[1])
         return one, accept(listening)
+
+
+class Association(Datagrams):
+    """One whose client is at HOST, as is its socket."""
+
+    def __init__(self, host="127.0.0.1"):
+        self.client = client(host)
+        reply = open_through(self.client, "0.0.0.0", 0, command=UDP_ASSOCIATE)
+        check(reply[:3], b"\x05\x00\x00")
+        self.relay = place(reply[3:])[:2]
+        self.sock = udp(host)
 
 
 def unit_of(one):

@@ -43,6 +43,11 @@ def request(host, port, command=CONNECT):
     return bytes([5, command, 0]) + where + struct.pack(">H", port)
 
 
+def request_name(name, port, command=CONNECT):
+    """The request of RFC 1928 s4 for a name of whatever bytes."""
+    return bytes([5, command, 0, 3, len(name)]) + name + struct.pack(">H", port)
+
+
 @functools.cache
 def pattern(size):
     """SIZE bytes that look random; a shorter pattern is the beginning of a longer one."""
@@ -158,10 +163,15 @@ def accept(listening):
     return Peer(listening.accept()[0])
 
 
-def open_through(client, host, port, payload=b""):
+def open_through(client, host, port, payload=b"", command=CONNECT):
     """Greeting, request and PAYLOAD in one segment; answer the whole reply (RFC 1928 s6)."""
-    client.send(GREETING + request(host, port) + payload)
+    client.send(GREETING + request(host, port, command) + payload)
     assert client.recv(2) == CHOSEN
+    return reply_of(client)
+
+
+def reply_of(client):
+    """The whole next one."""
     reply = client.recv(4)
     return reply + client.recv({1: 4, 4: 16}[reply[3]] + 2)
 

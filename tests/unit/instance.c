@@ -80,23 +80,29 @@ static void statuses(void)
 {
 	static const struct {
 		const char *text, *client, *user, *dst;
-		unsigned port;
+		unsigned port, command;
 		uint64_t up, down, rate;
 	} rows[] = {
 		{"192.0.2.7 alice -> example.com:443, 3.4K up, 12.1M down, 1.2M/s, 3m", "192.0.2.7",
-			"alice", "example.com", 443, 3400, 12100000, 1200000},
+			"alice", "example.com", 443, 1, 3400, 12100000, 1200000},
 		{"192.0.2.7 -> example.com:443, 0 up, 999 down, 1s", "192.0.2.7", NULL,
-			"example.com", 443, 0, 999, 0},
+			"example.com", 443, 1, 0, 999, 0},
 		{"2001:db8::7 -> [2001:db8::1]:80, 1 up, 2 down, 3/s, 2h", "2001:db8::7", NULL,
-			"2001:db8::1", 80, 1, 2, 3},
+			"2001:db8::1", 80, 1, 1, 2, 3},
 		{"unix www-data -> 127.0.0.1:1, 1 up, 2 down, 5d", "unix", "www-data", "127.0.0.1",
-			1, 1, 2, 0},
+			1, 1, 1, 2, 0},
+		{"192.0.2.7 -> UDP ASSOCIATE 0.0.0.0:0, 1 up, 2 down, 5d", "192.0.2.7", NULL,
+			"0.0.0.0", 0, 3, 1, 2, 0},
+		{"192.0.2.7 BIND -> BIND [::1]:21, 1 up, 2 down, 5d", "192.0.2.7", "BIND", "::1",
+			21, 2, 1, 2, 0},
+		{"192.0.2.7 -> BIND:21, 1 up, 2 down, 5d", "192.0.2.7", NULL, "BIND", 21, 1, 1, 2,
+			0},
 		/* who has logged in may be called so */
 		{"stdio a b -> c:1, 2 up, 3 down, 4s -> d:5, 6 up, 7 down, 8s", "stdio",
-			"a b -> c:1, 2 up, 3 down, 4s", "d", 5, 6, 7, 0},
-		{"stdio  ->  -> d:5, 6 up, 7 down, 8s", "stdio", " -> ", "d", 5, 6, 7, 0},
-		{"other \\x1b[2J\\\" -> d:5, 6 up, 7 down, 8s", "other", "\\x1b[2J\\\"", "d", 5, 6,
-			7, 0},
+			"a b -> c:1, 2 up, 3 down, 4s", "d", 5, 1, 6, 7, 0},
+		{"stdio  ->  -> d:5, 6 up, 7 down, 8s", "stdio", " -> ", "d", 5, 1, 6, 7, 0},
+		{"other \\x1b[2J\\\" -> d:5, 6 up, 7 down, 8s", "other", "\\x1b[2J\\\"", "d", 5, 1,
+			6, 7, 0},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -109,6 +115,7 @@ static void statuses(void)
 		CHECK_STRING(s.user ? s.user : "nobody", rows[i].user ? rows[i].user : "nobody");
 		CHECK_STRING(s.dst, rows[i].dst);
 		CHECK_NUMBER(s.dst_port, rows[i].port);
+		CHECK_NUMBER(s.command, rows[i].command);
 		CHECK_NUMBER(s.bytes_up, rows[i].up);
 		CHECK_NUMBER(s.bytes_down, rows[i].down);
 		CHECK_NUMBER(s.rate, rows[i].rate);
@@ -122,7 +129,7 @@ static void no_statuses(void)
 		"a -> b:1, 1 up, 2 down, 3/s, 4s, 5", "a -> b:1, 1 up, 2 down, 3, 4",
 		"a -> b:1, up, 2 down, 3s", "a -> b:1, 1 down, 2 up, 3s",
 		"a -> b:1, -1 up, 2 down, 3s", "a -> b:65536, 1 up, 2 down, 3s",
-		"a -> b:, 1 up, 2 down, 3s", "a -> :1, 1 up, 2 down, 3s",
+		"a -> b:, 1 up, 2 down, 3s", "a -> :1, 1 up, 2 down, 3s", "a -> BIND :1, 1 up, 2 down, 3s",
 		"a -> []:1, 1 up, 2 down, 3s", "a -> b, 1 up, 2 down, 3s",
 		"a > b:1, 1 up, 2 down, 3s", "\033[2J -> b:1, 1 up, 2 down, 3s",
 		"a -> b\n:1, 1 up, 2 down, 3s", "a \x7f -> b:1, 1 up, 2 down, 3s",

@@ -36,6 +36,10 @@ static void says_what_a_connection_is(void)
 	record.user_len = 5;
 	CHECK_TEXT(line_of(&record, 1200000),
 		"192.0.2.7 alice -> example.com:443, 3.4K up, 12.1M down, 1.2M/s, 3m");
+	record.command = SOCKS5_UDP_ASSOCIATE;
+	CHECK_TEXT(line_of(&record, 0),
+		"192.0.2.7 alice -> UDP ASSOCIATE example.com:443, 3.4K up, 12.1M down, 3m");
+	record.command = SOCKS5_CONNECT;
 	record.user_len = 0; /* the empty name is a name in RFC 1929, but no word here */
 	record.up = record.down = 0;
 	record.total_us = 0;
@@ -181,6 +185,7 @@ static void fits_when_all_is_long(void)
 	record.dst = addr_of(ADDR_NAME, name, sizeof name, 65535);
 	record.up = record.down = UINT64_MAX;
 	record.total_us = INT64_MAX;
+	record.command = SOCKS5_UDP_ASSOCIATE;
 	struct writer w = line_of(&record, UINT64_MAX);
 	CHECK(w.len > 1850 && w.len < 4096 - strlen("STATUS=")); /* systemd takes no more */
 	CHECK_BYTES(w.bytes + w.len - strlen(tail), strlen(tail), tail, strlen(tail));
