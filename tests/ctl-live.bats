@@ -489,7 +489,7 @@ t.run("stdsocksctl top --interval 3600", "1 connection, 0/s")
 more = [Connection() for _ in range(12)]
 t.keys(" ")
 t.wait("13 connections")
-t.resize(8, 40)
+t.resize(8, 49)
 t.wait(true=lambda: t.screen.display[0].startswith("13 connections") and t.screen.display[7].startswith("127.0.0.1 "))
 for line, start in zip(t.screen.display[1:], ("CLIENT ", *["127.0.0.1 "] * 6)):
     assert line.startswith(start) and not line.endswith(" "), t.text()  # the last column, too

@@ -181,8 +181,7 @@ bool instance_status(char *text, struct instance_status *ret_status)
 	}
 	char *to = next_piece(&rest);
 	s.command = read_command(&to);
-	if (!read_destination(to, &s) ||
-		!read_amount(next_piece(&rest), " up", &s.bytes_up) ||
+	if (!read_destination(to, &s) || !read_amount(next_piece(&rest), " up", &s.bytes_up) ||
 		!read_amount(next_piece(&rest), " down", &s.bytes_down))
 		return false;
 	const char *piece = next_piece(&rest); /* a rate, or the age, which systemd knows better */

@@ -129,11 +129,12 @@ static void no_statuses(void)
 		"a -> b:1, 1 up, 2 down, 3/s, 4s, 5", "a -> b:1, 1 up, 2 down, 3, 4",
 		"a -> b:1, up, 2 down, 3s", "a -> b:1, 1 down, 2 up, 3s",
 		"a -> b:1, -1 up, 2 down, 3s", "a -> b:65536, 1 up, 2 down, 3s",
-		"a -> b:, 1 up, 2 down, 3s", "a -> :1, 1 up, 2 down, 3s", "a -> BIND :1, 1 up, 2 down, 3s",
-		"a -> []:1, 1 up, 2 down, 3s", "a -> b, 1 up, 2 down, 3s",
-		"a > b:1, 1 up, 2 down, 3s", "\033[2J -> b:1, 1 up, 2 down, 3s",
-		"a -> b\n:1, 1 up, 2 down, 3s", "a \x7f -> b:1, 1 up, 2 down, 3s",
-		"a \xc3\xa9 -> b:1, 1 up, 2 down, 3s", "a -> b:1, 1 up, 2 down, 3s\n"};
+		"a -> b:, 1 up, 2 down, 3s", "a -> :1, 1 up, 2 down, 3s",
+		"a -> BIND :1, 1 up, 2 down, 3s", "a -> []:1, 1 up, 2 down, 3s",
+		"a -> b, 1 up, 2 down, 3s", "a > b:1, 1 up, 2 down, 3s",
+		"\033[2J -> b:1, 1 up, 2 down, 3s", "a -> b\n:1, 1 up, 2 down, 3s",
+		"a \x7f -> b:1, 1 up, 2 down, 3s", "a \xc3\xa9 -> b:1, 1 up, 2 down, 3s",
+		"a -> b:1, 1 up, 2 down, 3s\n"};
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		struct instance_status s = {.client = "untouched"};
