@@ -336,8 +336,8 @@ PY
 }
 
 @test "report: how long a call was waited for is no time to connect" {
-    printf 'STDSOCKS_REPLY=0 STDSOCKS_COMMAND=%s STDSOCKS_CONNECT_USEC=%s\n' BIND 60000000 CONNECT 1000 | forged calls
-    ctl report calls --json >"$BATS_TEST_TMPDIR/report"
+    printf 'STDSOCKS_REPLY=0 STDSOCKS_COMMAND=%s STDSOCKS_CONNECT_USEC=%s\n' BIND 60000000 CONNECT 1000 | forged waits
+    ctl report waits --json >"$BATS_TEST_TMPDIR/report"
     python "$BATS_TEST_TMPDIR/report" <<<'import json
 connect = json.load(open(sys.argv[1]))["connect"]
 check((connect["connections"], connect["max_usec"]), (1, 1000))'
