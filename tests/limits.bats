@@ -151,7 +151,7 @@ PY
 
 @test "limits: a client is served, or told 01, whatever address space there is" {
     need_address_space
-    smallest RLIMIT_AS $((64 << 20))
+    smallest RLIMIT_AS $(($(is_static && echo 10 || echo 64) << 20))
 }
 
 @test "limits: a client is served, or told 01, however much data there may be" {

@@ -157,7 +157,7 @@ for host in "0.0.0.0", "127.0.0.1", b"127.0.0.1", "::ffff:127.0.0.1":
 for host in "127.0.0.1", "::", b"0", b"":  # PySocks sends a name "0"
     a = Association(dst=(host, 0))
     a.echo(server)
-    a.over_with()
+    a.over_with(DST=host if type(host) is str else "0.0.0.0")
 for host, reply in ("127.0.0.2", 2), ("::1", 2), ("8.8.8.8", 2), (b"localhost", 8), (b"example.com", 8):
     a = Association(dst=(host, at(mine)[1]), reply=reply)
     a.refused(REPLY=str(reply), DATAGRAMS_UP=None, DROPPED=None)
@@ -320,6 +320,65 @@ for timer, end in ("idle", "idle-timeout"), ("lifetime", "lifetime"):
 PY
 }
 
+@test "udp: names that were answered by the end get what has waited for them" {
+    named <<'PY'
+let = threading.Event()
+def late(server, query, asker):
+    def send():
+        let.wait(DEADLINE_S)
+        server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
+    threading.Thread(target=send, daemon=True).start()
+SLOW = [f"slow{number}.test" for number in range(8)]
+names, server = Server({name: late for name in SLOW}), udp()
+port = at(server)[1]
+for slow_ones, stop in (SLOW[:4], "terminate"), (SLOW[4:], "close"):
+    let.clear()
+    a = Association()
+    for name in slow_ones:
+        a.send((name.encode(), port), name.encode())
+    eventually(lambda: {f"A {name}" for name in slow_ones} <= set(names.asked), "all are asked for")
+    helper = a.lookups()
+    a.process.send_signal(signal.SIGSTOP)
+    let.set()
+    def children():
+        with open(f"/proc/{helper}/task/{helper}/children", encoding="ascii") as text:
+            return text.read()
+    eventually(lambda: not children(), "all are answered")
+    a.send((stop.encode() + b".test", port))
+    if stop == "terminate":
+        a.terminate()
+    else:
+        a.client.close()
+    a.process.send_signal(signal.SIGCONT)
+    a.ended(DATAGRAMS_UP="4", DROPPED_FOR="unresolved 1")
+    check(sorted(server.recv(100).decode() for _ in slow_ones), slow_ones)
+assert not any("terminate" in query for query in names.asked), names.asked  # after the end nothing is asked for
+PY
+}
+
+@test "udp: where nothing could be sent is no destination, costs little, and may not answer" {
+    need strace
+    associated <<'PY'
+UDP_SEGMENT, CALLS = 103, f"{WORLD}/calls"
+a = Association(before=["strace", "-f", "-qq", "-e", "trace=sendmmsg", "-o", CALLS])
+train = [header("2001:db8::1", 53) + b"x"] * 64
+a.sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(train[0]))
+a.sock.sendto(b"".join(train), a.relay)
+a.sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 0)
+six = udp("::1")
+source = a.echo(six)
+ip("addr add 2001:db8::1/128 dev lo nodad")
+udp("2001:db8::1", 53).sendto(b"unasked", source)
+a.echo(six)
+a.over_with(drops="unasked 1, unsent 64", DATAGRAMS_UP="2", DESTINATIONS="1", REACHED="::1", REACHED_PORT=str(at(six)[1]))
+with open(CALLS, encoding="ascii") as calls:
+    check(sum("ENETUNREACH" in line for line in calls), 1)
+a = Association()
+a.send(("2001:db8:1::1", 53))
+a.over_with(drops="unsent 1", DESTINATIONS="0", REACHED=None)
+PY
+}
+
 @test "udp: what the kernel has no room for is counted" {
     associated <<'PY'
 a, server, answering = Association(), udp(), udp()
@@ -361,6 +420,14 @@ a.echo(server)
 a.terminate()
 check(a.client.end(), (b"", "fin"))
 a.ended(END="terminated", CLOSED_BY="stdsocks")
+for idle, lifetime, end in (300, 400, "idle-timeout"), (400, 300, "lifetime"):  # whichever was over first
+    a = Association("-o", f"timeout idle {idle}ms", "-o", f"timeout lifetime {lifetime}ms", rules=["deny"])
+    a.process.send_signal(signal.SIGSTOP)
+    a.send(server)
+    over_s = time.monotonic() + 0.5
+    eventually(lambda: time.monotonic() > over_s, "both timers have run out")
+    a.process.send_signal(signal.SIGCONT)
+    a.ended(END=end, CLOSED_BY="stdsocks", DROPPED_FOR="denied 1")
 PY
 }
 
@@ -370,10 +437,10 @@ UDP_SEGMENT = 103
 manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 manager.bind("\0udp")
 manager.settimeout(DEADLINE_S)
-for timer, end in ("idle", "idle-timeout"), ("lifetime", "lifetime"):
+for timer, end, host in ("idle", "idle-timeout", "127.0.0.1"), ("lifetime", "lifetime", "127.0.0.1"), ("idle", "idle-timeout", "192.0.2.1"):
     a = Association("-o", f"timeout {timer} 1500ms", rules=("deny to 127.0.0.1", "allow to any at any"),
                     env={**os.environ, "NOTIFY_SOCKET": "@udp"})
-    one = header("127.0.0.1", 9)
+    one = header(host, 9)  # denied; without a route
     a.sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(one))
     began_s = time.monotonic()
     while a.process.poll() is None:
@@ -427,11 +494,12 @@ a.send(six)
 a.echo(server)
 assert silent(six)
 a.over_with(drops="unsent 1")
-a = Association("-o", "source 192.0.2.77", reply=1)
-a.client.end()
-a.client.close()
-a.ended(71, END="failed", REPLY="1")
-assert "no such source" in a.said(), a.said()
+for source in "192.0.2.77", "127.255.255.255":  # the broadcast address can be bound, and is no source
+    a = Association("-o", f"source {source}", reply=1)
+    a.client.end()
+    a.client.close()
+    a.ended(71, END="failed", REPLY="1")
+    assert "no such source" in a.said(), a.said()
 PY
 }
 
@@ -684,7 +752,7 @@ a.over_with()
 PY
 }
 
-@test "udp: a way that takes less at a time gets shorter ones at a time all the same" {
+@test "udp: what is too long for a way goes there one by one, and everything else together" {
     need strace
     associated <<'PY'
 CALLS = f"{WORLD}/calls"
@@ -702,7 +770,7 @@ for size in 1400, 1400, 1000:
 a.over_with()
 with open(CALLS, encoding="ascii") as calls:
     parted = [line.rpartition(" = ")[2].split()[0] for line in calls if re.search("SOL_UDP, cmsg_type=(0x67|UDP_SEGMENT)", line)]
-check(parted, ["-1", "1"])
+check(parted, ["-1", "-1", "1"])
 PY
 }
 

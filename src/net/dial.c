@@ -276,7 +276,7 @@ static int face(const struct addr *to, const struct dial_source *source, struct 
 		return fd;
 	*ret_here = sockaddr_local(fd);
 	close(fd);
-	return is_from(ret_here, source) ? 0 : -EADDRNOTAVAIL;
+	return sockaddr_is_broadcast(ret_here) ? -EADDRNOTAVAIL : 0;
 }
 
 int dial_face(

@@ -3,6 +3,7 @@
 #include "net/sockaddr.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,6 +75,19 @@ static bool begins_there(const struct addr *a)
 	return memcmp(from.bytes, a->bytes, a->len) == 0 ||
 		(from.kind == ADDR_IPV4 && from.bytes[0] == 127) ||
 		(from.kind == ADDR_IPV6 && memcmp(from.bytes, loopback_ipv6, 16) == 0);
+}
+
+bool sockaddr_is_broadcast(const struct addr *a)
+{
+	union sockaddr_any any;
+	socklen_t len = sockaddr_write(&any, a);
+	int fd = datagram_socket(&any, len);
+	if (fd < 0)
+		return false;
+	bool is_refused =
+		connect(fd, &any.sa, len) < 0 && errno == EACCES; /* without SO_BROADCAST */
+	close(fd);
+	return is_refused;
 }
 
 static bool can_bind(const struct addr *a)

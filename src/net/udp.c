@@ -75,6 +75,9 @@ int udp_from(enum addr_kind kind, const struct dial_source *source)
 
 	if (!dial_reaches(source, kind))
 		return -ENETUNREACH;
+	const struct addr *from = kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
+	if (from && sockaddr_is_broadcast(from))
+		return -EADDRNOTAVAIL;
 	int fd = open_socket(kind == ADDR_IPV4 ? AF_INET : AF_INET6);
 	if (fd < 0) /* a kernel without IPv6 */
 		return fd == -EAFNOSUPPORT ? -ENETUNREACH : fd;
@@ -166,11 +169,9 @@ static size_t letter_len(const struct udp_letter *letter)
 
 /* The kernel takes several datagrams as one (UDP_SEGMENT, "GSO"), and parts them as late as it can: to one
  * address, of one length that fits into a packet, but that the last one may be shorter. */
+#define SEGMENT_MAX  1452  /* bytes of each: what an Ethernet's 1500 leave with IPv6 */
 #define SEGMENTS_MAX 60000 /* bytes together */
 #define GROUP_MAX    64    /* of them, before Linux 6.12 */
-
-/* Bytes of each: what an Ethernet's 1500 leave with IPv6; and less than what some way, or the kernel, has refused. */
-static size_t segment_max = 1452;
 
 /* How many letters from the first-th on can be one message. */
 static unsigned group_of(const struct udp_post *post, unsigned first)
@@ -180,7 +181,7 @@ static unsigned group_of(const struct udp_post *post, unsigned first)
 	size_t together = len;
 	unsigned n = 1;
 
-	if (len == 0 || len > segment_max)
+	if (len == 0 || len > SEGMENT_MAX)
 		return 1;
 	for (; n < GROUP_MAX && first + n < post->count; n++) {
 		const struct udp_letter *next = &post->letters[first + n];
@@ -234,59 +235,85 @@ static void put_message(struct msghdr *m, struct iovec *pieces, struct udp_lette
 	m->msg_controllen = sizeof segment->room;
 }
 
-/* Sends from the first-th on: how many letters, or -errno of the first of them. */
-static int send_some(int fd, struct udp_post *post, unsigned first)
+/* Messages, and how many letters each of them is. */
+struct sending {
+	unsigned count, letters[UDP_BATCH_MAX];
+	struct mmsghdr messages[UDP_BATCH_MAX];
+};
+
+/* Makes messages of the letters from the first-th on; those before alone_until go one by one. */
+static void put_messages(
+	struct sending *s, struct udp_post *post, unsigned first, unsigned alone_until)
 {
-	static struct mmsghdr messages[UDP_BATCH_MAX] LARGE;
 	static struct iovec pieces[2 * UDP_DATAGRAMS_MAX] LARGE;
 	static struct segment segments[UDP_BATCH_MAX] LARGE;
-	unsigned ends[UDP_BATCH_MAX], count = 0;
 
-	for (unsigned at = first; at < post->count && count < UDP_BATCH_MAX; at = ends[count++]) {
-		const unsigned n = group_of(post, at);
-		put_message(&messages[count].msg_hdr, &pieces[2 * (size_t)at], &post->letters[at],
-			n, &segments[count]);
-		ends[count] = at + n;
+	s->count = 0;
+	for (unsigned at = first; at < post->count && s->count < UDP_BATCH_MAX;) {
+		const unsigned n = at < alone_until ? 1 : group_of(post, at);
+		put_message(&s->messages[s->count].msg_hdr, &pieces[2 * (size_t)at],
+			&post->letters[at], n, &segments[s->count]);
+		s->letters[s->count++] = n;
+		at += n;
 	}
+}
+
+/* Hands over the messages from the first-th on: how many, or -errno of the first of them. */
+static int send_some(int fd, struct sending *s, unsigned first)
+{
 	/* musl's sendmmsg(3) makes a call for each: its lengths are int where the kernel's are size_t, with padding that has
 	 * to be 0, as it is here. */
-	long n = syscall(SYS_sendmmsg, fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n > 0)
-		return (int)(ends[n - 1] - first);
-	/* The way takes less at a time, or has nobody to part them. */
-	if (n < 0 && ends[0] - first > 1 &&
-		(errno == EINVAL || errno == EMSGSIZE || errno == EIO)) {
-		segment_max = letter_len(&post->letters[first]) - 1;
-		return -EINTR; /* to be sent again, one by one */
+	long n = fd < 0 ? -1
+			: syscall(SYS_sendmmsg, fd, s->messages + first, s->count - first,
+				  MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	return n >= 0 ? (int)n : fd < 0 ? -ENETUNREACH : -errno;
+}
+
+/* Whether there is room after all; only so long is waited for it, all in all. */
+static bool wait_for_room(int fd, int64_t *give_up_us)
+{
+	if (*give_up_us == 0)
+		*give_up_us = clock_after(clock_now_us(), UDP_ROOM_US);
+	if (clock_now_us() < *give_up_us && wait_for(fd, POLLOUT, *give_up_us) > 0)
+		return true;
+	*give_up_us = 1; /* the other direction and the client wait as well */
+	return false;
+}
+
+/* What became of letters that were one message, by send_some(). */
+static void note(struct udp_sent *result, struct udp_letter *letters, unsigned count, int n)
+{
+	for (unsigned i = 0; i < count; i++) {
+		letters[i].was_sent = n > 0;
+		result->sent_bytes += n > 0 ? letter_len(&letters[i]) : 0;
 	}
-	return -errno;
+	*(n > 0 ? &result->sent : n == -EMSGSIZE ? &result->oversized : &result->failed) += count;
 }
 
 struct udp_sent udp_send(int fd, struct udp_post *post)
 {
+	static struct sending s LARGE;
 	struct udp_sent result = {0};
 	int64_t give_up_us = 0;
+	unsigned at = 0, alone_until = 0;
 
-	for (unsigned at = 0; at < post->count;) {
-		int n = fd < 0 ? -ENETUNREACH : send_some(fd, post, at);
-		if (n == -EAGAIN && give_up_us == 0)
-			give_up_us = clock_after(clock_now_us(), UDP_ROOM_US);
-		/* The other direction and the client wait as well. */
-		if (n == -EAGAIN && clock_now_us() < give_up_us) {
-			wait_for(fd, POLLOUT, give_up_us);
-			continue;
+	while (at < post->count) {
+		put_messages(&s, post, at, alone_until);
+		for (unsigned i = 0; i < s.count;) {
+			int n = send_some(fd, &s, i);
+			if (n == -EINTR || (n == -EAGAIN && wait_for_room(fd, &give_up_us)))
+				continue;
+			/* The way takes less at a time, or has nobody to part them. */
+			if (s.letters[i] > 1 && (n == -EINVAL || n == -EMSGSIZE || n == -EIO)) {
+				alone_until = at + s.letters[i];
+				break;
+			}
+			for (unsigned end = i + (n > 0 ? (unsigned)n : 1); i < end; i++) {
+				note(&result, &post->letters[at], s.letters[i], n);
+				at += s.letters[i];
+			}
 		}
-		if (n == -EINTR)
-			continue;
-		for (int i = 0; i < n; i++)
-			result.sent_bytes += letter_len(&post->letters[at + (unsigned)i]);
-		if (n > 0)
-			result.sent += (unsigned)n;
-		else if (n == -EMSGSIZE)
-			result.oversized++;
-		else
-			result.failed++;
-		at += n > 0 ? (unsigned)n : 1;
 	}
 	post->count = 0;
 	return result;

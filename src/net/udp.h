@@ -27,9 +27,6 @@
 /* Bytes that the kernel is asked to keep for us, and from us; it gives as much as net.core.rmem_max and wmem_max allow. */
 #define UDP_KERNEL_BUFFER (1 << 20)
 
-/* Messages that it can keep so at the most: twice as many bytes, and a small one takes more than 512. */
-#define UDP_KEPT_MAX (2 * UDP_KERNEL_BUFFER / 512)
-
 /* How long a full socket is waited for, all in all, before what is left of a batch is dropped. */
 #define UDP_ROOM_US INT64_C(10000)
 
@@ -58,6 +55,7 @@ struct udp_post {
 	struct udp_letter {
 		union sockaddr_any to;
 		socklen_t to_len;
+		bool was_sent; /* by udp_send() */
 		struct udp_text {
 			const uint8_t *header, *bytes;
 			size_t header_len, len;
@@ -89,5 +87,6 @@ unsigned udp_overflowed(int fd);
 /* Adds one, to an IPv4 or IPv6 address, to those that are to go out; there is room for as many as a batch has. */
 void udp_write(struct udp_post *post, const union sockaddr_any *to, const struct udp_text *text);
 
-/* Hands all of them to the kernel; afterwards there is none. One that cannot be sent stops no other. */
+/* Hands all of them to the kernel; afterwards there is none, but for what became of each. One that cannot be sent stops no
+ * other. */
 struct udp_sent udp_send(int fd, struct udp_post *post);

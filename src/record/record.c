@@ -46,7 +46,7 @@ static void put_who(struct writer *w, const struct record *r)
 	writer_str(w, socks5_command_text((uint8_t)r->command));
 	writer_u8(w, ' ');
 	addr_put(w, &r->dst);
-	if (r->reached.kind != ADDR_NONE && r->dst.kind == ADDR_NAME) {
+	if (r->reached.kind != ADDR_NONE && r->dst.kind == ADDR_NAME && !r->datagrams) {
 		writer_str(w, " at ");
 		addr_put_host(w, &r->reached);
 	}

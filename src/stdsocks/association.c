@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "net/clock.h"
 #include "net/lookups.h"
@@ -23,8 +24,8 @@
 /* What a trace shows of a datagram that has no header. */
 #define SHOWN_MAX 64
 
-/* What is still taken in the end, of each socket: as much as the kernel keeps of it. A client may send on and on. */
-#define LAST_BATCHES (UDP_KEPT_MAX / UDP_BATCH_MAX)
+/* How long what had come is still passed on in the end. A client may send on and on. */
+#define LAST_US INT64_C(200000)
 
 /* A name that is looked up, and the datagrams that wait for it. */
 struct waiting {
@@ -133,15 +134,10 @@ static void keep_waiting(struct association *a, struct waiting *w, const uint8_t
 
 /* -- Up. */
 
-static void post_to(struct association *a, const struct addr *to, const uint8_t *bytes, size_t len)
+static void post_to(const struct addr *to, const uint8_t *bytes, size_t len)
 {
-	struct target *t = target_take(&targets, to);
 	union sockaddr_any at;
 
-	if (a->counts.destinations == 0)
-		a->session->record->reached = *to;
-	a->counts.destinations += !t->was_sent_to;
-	t->was_sent_to = true;
 	sockaddr_write(&at, to);
 	udp_write(to->kind == ADDR_IPV4 ? &to_ipv4 : &to_ipv6, &at,
 		&(struct udp_text){.bytes = bytes, .len = len});
@@ -153,15 +149,42 @@ static void count_sent(struct association *a, const struct udp_sent *sent)
 	a->counts.dropped[RECORD_DROP_UNSENT] += sent->failed;
 }
 
+/* Something was sent there: from there, answers are taken. */
+static void note_destination(struct association *a, const union sockaddr_any *at)
+{
+	const struct addr to = sockaddr_read(at);
+	struct target *t = target_take(&targets, &to);
+
+	if (t->was_sent_to)
+		return;
+	t->was_sent_to = true;
+	if (a->counts.destinations++ == 0)
+		a->session->record->reached = to;
+}
+
+static void note_destinations(struct association *a, const struct udp_post *post, unsigned count)
+{
+	const struct udp_letter *noted = NULL;
+
+	for (const struct udp_letter *one = post->letters; one < post->letters + count; one++) {
+		if (!one->was_sent || (noted && memcmp(&one->to, &noted->to, one->to_len) == 0))
+			continue;
+		note_destination(a, &one->to);
+		noted = one;
+	}
+}
+
 static void send_up(struct association *a)
 {
 	struct udp_post *const posts[] = {&to_ipv4, &to_ipv6};
 	const int fds[] = {a->upstream_ipv4, a->upstream_ipv6};
 
 	for (unsigned i = 0; i < 2; i++) {
-		if (posts[i]->count == 0)
+		const unsigned count = posts[i]->count;
+		if (count == 0)
 			continue;
 		struct udp_sent sent = udp_send(fds[i], posts[i]);
+		note_destinations(a, posts[i], count);
 		a->counts.up += sent.sent;
 		a->session->record->up += sent.sent_bytes;
 		count_sent(a, &sent);
@@ -185,7 +208,7 @@ static void pass_to_name(struct association *a, struct target *t, const uint8_t 
 	if (!w && now_us >= t->until_us)
 		w = begin_lookup(a, &t->asked);
 	if (t->state == TARGET_ALLOWED) /* goes on with the old address meanwhile */
-		post_to(a, &t->found, bytes, len);
+		post_to(&t->found, bytes, len);
 	else if (t->state == TARGET_NEW || w)
 		keep_waiting(a, w, bytes, len);
 	else
@@ -203,7 +226,7 @@ static void pass_on(struct association *a, const struct addr *dst, const uint8_t
 	if (t->state == TARGET_NEW)
 		judge_address(a, t);
 	if (t->state == TARGET_ALLOWED)
-		post_to(a, dst, bytes, len);
+		post_to(dst, bytes, len);
 	else
 		drop(a, RECORD_DROP_DENIED);
 }
@@ -324,7 +347,7 @@ static void end_lookup(struct association *a, struct waiting *w, const struct ta
 
 	for (unsigned i = 0; i < w->count; at += w->lens[i++]) {
 		if (t->state == TARGET_ALLOWED)
-			post_to(a, &t->found, w->bytes + at, w->lens[i]);
+			post_to(&t->found, w->bytes + at, w->lens[i]);
 		else
 			drop(a,
 				t->state == TARGET_DENIED ? RECORD_DROP_DENIED
@@ -334,23 +357,32 @@ static void end_lookup(struct association *a, struct waiting *w, const struct ta
 	w->id = 0;
 }
 
-/* False when there will be none any more. */
-static bool take_answer(struct association *a)
+static void take_answer(struct association *a, const struct lookups_answer *answer)
+{
+	struct waiting *w = lookups;
+
+	while (w < lookups + ASSOCIATION_LOOKUPS_MAX && w->id != answer->id)
+		w++;
+	if (w == lookups + ASSOCIATION_LOOKUPS_MAX)
+		return;
+	struct target *t = target_take(&targets, &w->name);
+	const bool is_found = answer->count > 0;
+	if (is_found || t->state != TARGET_ALLOWED) /* an address serves until there is another */
+		judge_addresses(a, t, answer);
+	t->until_us = clock_after(
+		clock_now_us(), is_found ? ASSOCIATION_FOUND_US : ASSOCIATION_NOT_FOUND_US);
+	end_lookup(a, w, t);
+}
+
+/* Those that there are. False when there will be none any more. */
+static bool take_answers(struct association *a)
 {
 	static struct lookups_answer answer LARGE;
-	struct waiting *w = lookups;
-	int n = lookups_hear(a->lookups_fd, &answer);
+	int n;
 
-	while (n > 0 && w < lookups + ASSOCIATION_LOOKUPS_MAX && w->id != answer.id)
-		w++;
-	if (n <= 0 || w == lookups + ASSOCIATION_LOOKUPS_MAX)
-		return n != 0;
-	struct target *t = target_take(&targets, &w->name);
-	judge_addresses(a, t, &answer);
-	t->until_us = clock_after(clock_now_us(),
-		t->state == TARGET_UNRESOLVED ? ASSOCIATION_NOT_FOUND_US : ASSOCIATION_FOUND_US);
-	end_lookup(a, w, t);
-	return true;
+	while ((n = lookups_hear(a->lookups_fd, &answer)) > 0)
+		take_answer(a, &answer);
+	return n != 0;
 }
 
 /* Those that were never answered. The next one that is, or INT64_MAX. */
@@ -389,13 +421,6 @@ static uint64_t passed_on(const struct association *a)
 	return a->counts.up + a->counts.down;
 }
 
-/* When nothing has moved for too long, or it is too old. */
-static int64_t end_of(const struct association *a)
-{
-	int64_t idle_us = clock_after(a->moved_us, a->session->config->idle_us);
-	return idle_us < a->lifetime_deadline_us ? idle_us : a->lifetime_deadline_us;
-}
-
 /* What is waited for: their places in what poll(2) is given. */
 enum { IN, OUT, CLIENT, IPV4, IPV6, LOOKUPS, PLACES };
 
@@ -412,7 +437,7 @@ static int turn(struct association *a, const struct pollfd fds[PLACES])
 	if (fds[IPV6].revents)
 		take_all_down(a, a->upstream_ipv6, SOCKS5_DATAGRAM_IPV6_LEN);
 	if (fds[LOOKUPS].revents)
-		can_ask = take_answer(a);
+		can_ask = take_answers(a);
 	if (passed_on(a) != before) {
 		a->moved_us = clock_now_us();
 		a->tick_waits = false;
@@ -420,22 +445,26 @@ static int turn(struct association *a, const struct pollfd fds[PLACES])
 	return has_ended(a, &fds[IN], &fds[OUT]) ? 0 : can_ask ? 1 : -ECHILD;
 }
 
+static int64_t earlier(int64_t a_us, int64_t b_us)
+{
+	return a_us < b_us ? a_us : b_us;
+}
+
 static int run(struct association *a)
 {
 	const struct peer *client = &a->session->client;
 
 	for (;;) {
-		/* While there is always something ready, wait_poll() never says that it is late. */
-		const int64_t now_us = clock_now_us(), lookup_us = end_late_lookups(a, now_us);
-		const int64_t end_us = end_of(a);
-		const bool ticks = a->tick_us < end_us && !a->tick_waits;
-		if (now_us >= end_us)
-			return -ETIMEDOUT;
-		if (ticks && now_us >= a->tick_us)
+		/* The clock decides, and not wait_poll(): while there is always something ready, it never is late. */
+		const int64_t now_us = clock_now_us();
+		const int64_t idle_us = clock_after(a->moved_us, a->session->config->idle_us);
+		const int64_t tick_us = a->tick_waits ? INT64_MAX : a->tick_us;
+		int64_t until_us = earlier(idle_us, a->lifetime_deadline_us);
+		if (now_us >= until_us)
+			return idle_us < a->lifetime_deadline_us ? -ETIMEDOUT : -ETIME;
+		if (now_us >= tick_us)
 			return -EAGAIN;
-		int64_t until_us = ticks ? a->tick_us : end_us;
-		if (lookup_us < until_us)
-			until_us = lookup_us;
+		until_us = earlier(earlier(until_us, tick_us), end_late_lookups(a, now_us));
 		struct pollfd fds[PLACES + 1] = {
 			[IN] = {.fd = client->in, .events = POLLIN},
 			[OUT] = {.fd = client->in_socket ? -1 : client->out},
@@ -445,11 +474,9 @@ static int run(struct association *a)
 			[LOOKUPS] = {.fd = a->lookups_fd, .events = POLLIN},
 		};
 		int ready = wait_poll(fds, PLACES, until_us);
-		if (ready == -ETIMEDOUT && until_us == lookup_us)
+		if (ready == -ETIMEDOUT)
 			continue;
-		if (ready < 0)
-			return ready == -ETIMEDOUT && ticks ? -EAGAIN : ready;
-		int how = turn(a, fds);
+		int how = ready < 0 ? ready : turn(a, fds);
 		if (how <= 0)
 			return how;
 	}
@@ -459,9 +486,13 @@ static int run(struct association *a)
 static void wind_up(struct association *a)
 {
 	const int fds[] = {a->client_fd, a->upstream_ipv4, a->upstream_ipv6};
+	const int64_t until_us = clock_after(clock_now_us(), LAST_US);
 	unsigned taken = 1;
 
-	for (unsigned i = 0; i < LAST_BATCHES && taken > 0; i++)
+	take_answers(a);
+	close(a->lookups_fd); /* nothing more is asked */
+	a->lookups_fd = -1;
+	while (taken > 0 && clock_now_us() < until_us)
 		taken = take_all_up(a) +
 			take_all_down(a, a->upstream_ipv4, SOCKS5_DATAGRAM_IPV4_LEN) +
 			take_all_down(a, a->upstream_ipv6, SOCKS5_DATAGRAM_IPV6_LEN);

@@ -30,6 +30,6 @@ struct association {
 };
 
 /* Runs until the client's connection has ended, 0, and s->client has the error if there was one; until a tick, -EAGAIN, and
- * can be called again; until a timer has run out, -ETIMEDOUT; until there is no process for names any more, -ECHILD; or as
- * wait_poll() says. What had come before the end was passed on. One in a process. */
+ * can be called again; until nothing has moved for too long, -ETIMEDOUT; until its lifetime is over, -ETIME; until there is no
+ * process for names any more, -ECHILD; or as wait_poll() says. What had come before the end was passed on. One in a process. */
 int association_run(struct association *association);

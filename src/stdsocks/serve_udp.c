@@ -31,8 +31,11 @@ static bool find_client(struct session *s, struct addr *ret_client)
 			"a client without an address sends no datagrams");
 	*ret_client = client->kind == CLIENT_INET ? client->remote : addr_loopback;
 	ret_client->port = said.port;
-	if (is_unsaid(&said))
+	if (is_unsaid(&said)) {
+		if (said.kind == ADDR_NAME)
+			s->record->dst = addr_of(ADDR_IPV4, "\0\0\0\0", 4, said.port);
 		return true;
+	}
 	if (said.kind == ADDR_NAME)
 		return talk_refuse(s, SOCKS5_ATYP_NOT_SUPPORTED, 0,
 			"datagrams come from an address, not from a name; 0.0.0.0 would do");
@@ -112,7 +115,7 @@ static int run_and_tell(struct session *s, struct association *a)
 }
 
 /* Always false. */
-static bool end(struct session *s, const struct association *a, int how)
+static bool end(struct session *s, int how)
 {
 	const int error = s->client.error;
 
@@ -124,10 +127,9 @@ static bool end(struct session *s, const struct association *a, int how)
 						     : RECORD_RESET,
 			RECORD_CLIENT, error);
 	case ETIMEDOUT:
-		return talk_end(s,
-			clock_now_us() >= a->lifetime_deadline_us ? RECORD_LIFETIME
-								  : RECORD_IDLE_TIMEOUT,
-			RECORD_STDSOCKS, 0);
+		return talk_end(s, RECORD_IDLE_TIMEOUT, RECORD_STDSOCKS, 0);
+	case ETIME:
+		return talk_end(s, RECORD_LIFETIME, RECORD_STDSOCKS, 0);
 	case ECANCELED:
 		return talk_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
 	case ECHILD:
@@ -155,5 +157,5 @@ bool serve_udp(struct session *s, struct resolve_list *list)
 		return false;
 	a.moved_us = clock_now_us();
 	a.lifetime_deadline_us = clock_after(a.moved_us, s->config->lifetime_us);
-	return end(s, &a, run_and_tell(s, &a));
+	return end(s, run_and_tell(s, &a));
 }

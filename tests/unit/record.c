@@ -236,6 +236,9 @@ static void tells_of_datagrams(void)
 		"127.0.0.1:51234 UDP ASSOCIATE 0.0.0.0:0 on 127.0.0.1:5300: closed by client, 9 "
 		"bytes up to 192.0.2.53:53 and 1 more, 9 down, "
 		"7 datagrams dropped (stranger 1, denied 2, unsent 4), 61.002 s");
+	record.dst = addr_of(ADDR_NAME, "127.0.0.1", 9, 0);
+	CHECK(!strstr(message_of(&record), " at "));
+	record.dst = addr_of(ADDR_IPV4, "\0\0\0\0", 4, 0);
 	datagrams.destinations = 1;
 	record.rule = "-o";
 	record.remedy = writer_on("allow", 5);
