@@ -290,10 +290,13 @@ PY
 h = Binding("-o", "timeout bind 1s")
 where = h.binds("127.0.0.1")
 os.kill(h.pid, signal.SIGSTOP)
+strangers = [call(where, "127.0.0.2") for _ in range(LISTEN_BACKLOG)]
 caller = call(where)
 time.sleep(1.1)  # what the test is about, not a synchronisation
 os.kill(h.pid, signal.SIGCONT)
 h.hears(*caller.sock.getsockname())
+for stranger in strangers:
+    check(stranger.end(), (b"", "reset"))
 exchange(h, caller)
 h.ended(END="closed")
 h = Binding("-o", "timeout bind 500ms")
