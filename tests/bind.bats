@@ -306,6 +306,19 @@ assert is_refused(where)
 PY
 }
 
+@test "bind: a client that vanishes is noticed while the call is waited for, too" {
+    binding <<'PY'
+TCP, SOL = socket.IPPROTO_TCP, socket.SOL_SOCKET
+h = Binding()
+h.binds("127.0.0.1")
+with h.take(0) as sock:
+    eventually(lambda: sock.getsockopt(TCP, socket.TCP_KEEPCNT) == 2, "it has keepalive")
+    check(sock.getsockopt(SOL, socket.SO_KEEPALIVE), 1)
+    check(sock.getsockopt(TCP, socket.TCP_KEEPIDLE), 60)
+    check(sock.getsockopt(TCP, socket.TCP_KEEPINTVL), 60)
+PY
+}
+
 @test "bind: strangers that keep calling do not make it longer" {
     binding <<'PY'
 h = Binding("-o", "timeout bind 1s")

@@ -78,6 +78,7 @@ static bool take_call(struct session *s, int listening, const struct resolve_lis
 	bool strangers = false;
 
 	s->deadline_us = clock_after(start_us, s->config->bind_us);
+	peer_keep(&s->client); /* for one that has vanished nobody is waited for */
 	int fd = await_call(s, listening, peers, &caller, &strangers);
 	s->record->connect_us = clock_now_us() - start_us;
 	close(listening); /* who calls now is refused */
