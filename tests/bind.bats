@@ -192,7 +192,8 @@ PY
 @test "bind: the reply tells why nobody there could call: 03, 04, 02 [RFC 1928 6]" {
     binding <<'PY'
 ip("route add unreachable 192.0.2.4", "route add prohibit 192.0.2.2")
-for host, reply in ("192.0.2.3", 3), ("2001:db8::3", 3), ("::ffff:127.0.0.1", 3), ("192.0.2.4", 4), ("192.0.2.2", 2):
+for host, reply in ("192.0.2.3", 3), ("2001:db8::3", 3), ("::ffff:127.0.0.1", 3), ("fe80::1", 3), ("ff02::1", 3), \
+        ("192.0.2.4", 4), ("192.0.2.2", 2):
     h = Binding()
     h.ask(host)
     h.turned_down(reply, BOUND=None, CONNECT_USEC=None)
