@@ -192,7 +192,8 @@ PY
 @test "bind: the reply tells why nobody there could call: 03, 04, 02 [RFC 1928 6]" {
     binding <<'PY'
 ip("route add unreachable 192.0.2.4", "route add prohibit 192.0.2.2")
-for host, reply in ("192.0.2.3", 3), ("2001:db8::3", 3), ("::ffff:127.0.0.1", 3), ("192.0.2.4", 4), ("192.0.2.2", 2):
+for host, reply in ("192.0.2.3", 3), ("2001:db8::3", 3), ("::ffff:127.0.0.1", 3), ("fe80::1", 3), ("ff02::1", 3), \
+        ("192.0.2.4", 4), ("192.0.2.2", 2):
     h = Binding()
     h.ask(host)
     h.turned_down(reply, BOUND=None, CONNECT_USEC=None)
@@ -290,16 +291,32 @@ PY
 h = Binding("-o", "timeout bind 1s")
 where = h.binds("127.0.0.1")
 os.kill(h.pid, signal.SIGSTOP)
+strangers = [call(where, "127.0.0.2") for _ in range(LISTEN_BACKLOG)]
 caller = call(where)
 time.sleep(1.1)  # what the test is about, not a synchronisation
 os.kill(h.pid, signal.SIGCONT)
 h.hears(*caller.sock.getsockname())
+for stranger in strangers:
+    check(stranger.end(), (b"", "reset"))
 exchange(h, caller)
 h.ended(END="closed")
 h = Binding("-o", "timeout bind 500ms")
 where = h.binds("127.0.0.1")
 h.client.recv(10)
 assert is_refused(where)
+PY
+}
+
+@test "bind: a client that vanishes is noticed while the call is waited for, too" {
+    binding <<'PY'
+TCP, SOL = socket.IPPROTO_TCP, socket.SOL_SOCKET
+h = Binding()
+h.binds("127.0.0.1")
+with h.take(0) as sock:
+    eventually(lambda: sock.getsockopt(TCP, socket.TCP_KEEPCNT) == 2, "it has keepalive")
+    check(sock.getsockopt(SOL, socket.SO_KEEPALIVE), 1)
+    check(sock.getsockopt(TCP, socket.TCP_KEEPIDLE), 60)
+    check(sock.getsockopt(TCP, socket.TCP_KEEPINTVL), 60)
 PY
 }
 

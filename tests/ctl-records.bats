@@ -356,6 +356,16 @@ check(report["connect"], {"connections": 0})
 PY
 }
 
+@test "report: the rule that denied datagrams counts, of an association that was served" {
+    printf 'STDSOCKS_REPLY=0 STDSOCKS_COMMAND=%s\n' 'UDP STDSOCKS_DESTINATIONS=0 STDSOCKS_RULE=a:1' \
+        'UDP STDSOCKS_DESTINATIONS=2 STDSOCKS_RULE=a:1' 'UDP STDSOCKS_DESTINATIONS=2' 'CONNECT STDSOCKS_RULE=a:2' | forged denied
+    ctl report denied --json >"$BATS_TEST_TMPDIR/report"
+    [[ $(jq -c '[.rules.top[] | [.name, .connections]]' "$BATS_TEST_TMPDIR/report") == '[["a:1",2]]' ]]
+    [[ $(jq .outcomes.served "$BATS_TEST_TMPDIR/report") == 4 ]]
+    # In words that are true of every command.
+    ctl report denied | grep -qE '^served .* got what it asked for$'
+}
+
 @test "report: BIND was served when somebody has called" {
     local called='STDSOCKS_REACHED=192.0.2.7 STDSOCKS_REACHED_PORT=20'
     printf 'STDSOCKS_COMMAND=%s\n' "BIND STDSOCKS_REPLY=0 STDSOCKS_END=closed $called" "BIND STDSOCKS_REPLY=0 STDSOCKS_END=terminated $called" \

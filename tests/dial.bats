@@ -221,13 +221,14 @@ PY
 @test "dial: the reply tells what this host says: 05, 03, 04, 02 [RFC 1928 6]" {
     world <<'PY'
 ip("route add unreachable 192.0.2.4", "route add prohibit 192.0.2.2", "route add unreachable 2001:db8::4",
-   "route add prohibit 2001:db8::2")
+   "route add prohibit 2001:db8::2", "route add blackhole 192.0.2.6", "route add blackhole 2001:db8::6")
 for host, reply, number in [
     ("127.0.0.1", 5, 111), ("::1", 5, 111),  # ECONNREFUSED
     ("192.0.2.3", 3, 101), ("2001:db8::3", 3, 101),  # ENETUNREACH: there is no route
     ("192.0.2.4", 4, 113), ("2001:db8::4", 4, 113),  # EHOSTUNREACH
     ("192.0.2.2", 2, 13), ("2001:db8::2", 2, 13),  # EACCES
-    ("255.255.255.255", 3, 101),
+    ("255.255.255.255", 3, 101), ("ff02::1", 3, 101),
+    ("fe80::1", 3, 22), ("192.0.2.6", 3, 22), ("2001:db8::6", 3, 22),  # EINVAL: no interface is said; and nothing goes there
 ]:
     h = Handler()
     got = h.connect(host, CLOSED_PORT)

@@ -200,6 +200,16 @@ PY
     grep -qx 'stdsocks sends SOCKS 4 reply:' "$err"
 }
 
+@test "socks4: --trace shows a request as what it is where version 4 is not configured" {
+    local err=$BATS_TEST_TMPDIR/err
+    printf '04 01 00 50 00 00 00 01 "bob" 00 "127.1" 00' |
+        "$STDSOCKS" -f /dev/null --hex --trace >"$BATS_TEST_TMPDIR/out" 2>"$err"
+    grep -qx 'client sends SOCKS 4 request:' "$err"
+    grep -qE '# USERID "bob"$' "$err"
+    grep -qxF 'STDSOCKS_END=not-socks5' "$err"
+    ! grep -q 'METHODS' "$err" || fail 'read as a greeting of version 5'
+}
+
 @test "socks4: curl is served by 4 and by 4A" {
     need curl
     web

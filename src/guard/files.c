@@ -25,7 +25,9 @@ static const char *const readable[] = {
 #endif
 };
 
-/* Every right of the versions 1, 2, 3 and 5; version 4 is about TCP, which guard/syscalls.h bounds. */
+/* Every right of the versions 1, 2, 3 and 5. Version 4 is about the ports of TCP: nothing bounds those as long as
+ * names are looked up and destinations connected, and what moves the bytes has no connect(2) that leads anywhere
+ * (guard/syscalls.c). */
 static const uint64_t rights[] = {
 	0, 0x1fff, 0x3fff /* REFER */, 0x7fff /* TRUNCATE */, 0x7fff, 0xffff /* IOCTL_DEV */};
 #define VERSION_MAX (sizeof rights / sizeof rights[0] - 1)

@@ -158,6 +158,7 @@ static enum socks5_reply reply_for(int error)
 		return SOCKS5_CONNECTION_REFUSED;
 	case ENETUNREACH:
 	case ENONET: /* the same: source host isolated */
+	case EINVAL: /* of connect(2): fe80::1, whose network no interface tells; a blackhole route */
 		return SOCKS5_NETWORK_UNREACHABLE;
 	case EHOSTUNREACH:
 	case EHOSTDOWN: /* the same: destination host unknown */

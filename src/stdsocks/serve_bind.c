@@ -19,6 +19,20 @@ static bool hear_client(struct session *s, const struct pollfd fds[2], bool *end
 	return !s->client.error && !s->client.deaf;
 }
 
+/* The call of one of the peers, among those that have come: its descriptor; or -errno, which is -EAGAIN when there is none.
+ * The clock is not looked at before strangers have been turned away: who came behind them has come in time. */
+static int take_queued(int listening, const struct resolve_list *peers, struct addr *ret_caller,
+	bool *ret_strangers)
+{
+	for (int i = 0; i <= LISTEN_BACKLOG; i++) { /* the kernel keeps one more */
+		int fd = listen_accept(listening, peers, ret_caller);
+		if (fd != -ECONNREFUSED)
+			return fd;
+		*ret_strangers = true;
+	}
+	return -EAGAIN;
+}
+
 /* Waits for the call of one of the peers: its descriptor; or -errno, which is -EPIPE when the client has gone. */
 static int await_call(struct session *s, int listening, const struct resolve_list *peers,
 	struct addr *ret_caller, bool *ret_strangers)
@@ -35,10 +49,10 @@ static int await_call(struct session *s, int listening, const struct resolve_lis
 			return ready;
 		if (!hear_client(s, fds + 1, &ended))
 			return -EPIPE;
-		int fd = fds[0].revents ? listen_accept(listening, peers, ret_caller) : -EAGAIN;
-		if (fd != -EAGAIN && fd != -ECONNREFUSED)
+		int fd = fds[0].revents ? take_queued(listening, peers, ret_caller, ret_strangers)
+					: -EAGAIN;
+		if (fd != -EAGAIN)
 			return fd;
-		*ret_strangers |= fd == -ECONNREFUSED;
 	} while (clock_now_us() < s->deadline_us); /* whoever calls, and however often */
 	return -ETIMEDOUT;
 }
@@ -64,6 +78,7 @@ static bool take_call(struct session *s, int listening, const struct resolve_lis
 	bool strangers = false;
 
 	s->deadline_us = clock_after(start_us, s->config->bind_us);
+	peer_keep(&s->client); /* for one that has vanished nobody is waited for */
 	int fd = await_call(s, listening, peers, &caller, &strangers);
 	s->record->connect_us = clock_now_us() - start_us;
 	close(listening); /* who calls now is refused */

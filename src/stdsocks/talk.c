@@ -55,8 +55,12 @@ void talk_use(struct session *s, enum socks5_message message, size_t used)
 
 void talk_show_rest(struct session *s, enum socks5_message message)
 {
-	if (talk_unread_len(s) > 0 && talk_unread(s)[0] == SOCKS5_LOGIN_VERSION)
+	const uint8_t first = talk_unread_len(s) > 0 ? talk_unread(s)[0] : 0;
+
+	if (first == SOCKS5_LOGIN_VERSION)
 		message = SOCKS5_LOGIN;
+	if (first == SOCKS4_VERSION && message == SOCKS5_METHODS)
+		message = SOCKS4_REQUEST; /* which is not configured */
 	if (s->input->trace && talk_unread_len(s) > 0)
 		trace_message("client", message, talk_unread(s),
 			talk_unread_len(s) < SHOWN_MAX ? talk_unread_len(s) : SHOWN_MAX);

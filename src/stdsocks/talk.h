@@ -42,7 +42,8 @@ bool talk_hear(struct session *s, enum socks5_message message);
 void talk_use(struct session *s, enum socks5_message message, size_t used);
 
 /* No message, or a part of one: the bytes so far are shown as what they should have become; but as a
- * login, whose password is not shown, if they could be one that nobody asked for. */
+ * login, whose password is not shown, if they could be one that nobody asked for, and instead of a greeting
+ * as a request of version 4, if they begin as one. */
 void talk_show_rest(struct session *s, enum socks5_message message);
 
 /* A message to the client. */

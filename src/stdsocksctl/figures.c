@@ -89,6 +89,14 @@ static void add_spans(struct figures *f, const struct entry *e)
 	}
 }
 
+/* A rule refused it; or, of an association, datagrams. What else was served has none, unless it is forged. */
+static bool has_denial(const struct entry *e)
+{
+	const bool is_association = e->reply == SOCKS5_SUCCEEDED && e->destinations != ENTRY_NONE;
+
+	return e->rule[0] && (e->reply == SOCKS5_NOT_ALLOWED || is_association);
+}
+
 static int add_parties(struct figures *f, const struct entry *e, const struct heavy_counts *counts)
 {
 	int64_t port;
@@ -102,7 +110,7 @@ static int add_parties(struct figures *f, const struct entry *e, const struct he
 		failed |= heavy_add(
 			&f->by_bytes[party], keys[party], counts->up + counts->down, counts);
 	}
-	if (e->reply == SOCKS5_NOT_ALLOWED && e->rule[0])
+	if (has_denial(e))
 		failed |= heavy_add(&f->rules, e->rule, 1, counts);
 	return failed ? -ENOMEM : 0;
 }

@@ -10,7 +10,7 @@
 
 /* What became of a connection: word, what it means. */
 #define FIGURES_OUTCOMES(X)                                                                        \
-	X(SERVED, "served", "was connected to its destination")                                    \
+	X(SERVED, "served", "got what it asked for")                                               \
 	X(DENIED, "denied", "not allowed by a rule")                                               \
 	X(UNREACHABLE, "unreachable", "the destination could not be reached")                      \
 	X(CLIENT, "client", "no right request, no right password, or the client went")             \

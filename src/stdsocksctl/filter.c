@@ -150,12 +150,15 @@ static uint8_t command_of(const char *name)
 
 static struct rule_facts facts_of(const struct filter_parties *who)
 {
+	const uint8_t command = command_of(who->command);
+	/* A lookup's means nothing, as the server judges it. */
+	const unsigned port = command_of_number(command) == COMMAND_RESOLVE ? 0 : who->port;
 	struct rule_facts facts = {.client_kind = RULE_CLIENT_OTHER,
 		.uid = who->uid ? (int64_t)*who->uid : -1,
 		.user = who->user,
-		.command = command_of(who->command),
-		.asked = addr_of_text(who->dst, who->port),
-		.reached = addr_of_text(who->reached, who->port)};
+		.command = command,
+		.asked = addr_of_text(who->dst, port),
+		.reached = addr_of_text(who->reached, port)};
 
 	facts.client = addr_of_text(who->client, 0);
 	if (facts.client.kind == ADDR_IPV4 || facts.client.kind == ADDR_IPV6)

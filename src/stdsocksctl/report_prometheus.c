@@ -55,7 +55,8 @@ static void put_rules(const struct heavy *rules, FILE *to)
 	size_t count = heavy_heaviest(rules, items, HEAVY_KEYS);
 	uint64_t other = rules->all.connections;
 
-	put_head(to, name, "counter", "Connections that an access rule did not allow.");
+	put_head(to, name, "counter",
+		"Connections that an access rule did not allow, or datagrams of theirs.");
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(items[i]->key, "other") == 0)
 			continue;

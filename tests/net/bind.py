@@ -6,6 +6,7 @@ from world import *
 
 BIND = 2
 FTP = 21  # what clients of FTP say; the call comes from another port, 20 with many servers
+LISTEN_BACKLOG = 16  # src/net/listen.h; the kernel keeps one call more
 GRANTED, REJECTED = (bytes([0, code]) for code in (0x5A, 0x5B))  # version 4
 
 

@@ -160,6 +160,28 @@ static void commands(void)
 	}
 }
 
+/* A lookup has no port, whatever its client has sent as one. */
+static void lookups(void)
+{
+	static const struct {
+		const char *filter, *command;
+		bool passes;
+	} rows[] = {{"port 443", "CONNECT", true}, {"port 443", "BIND", true},
+		{"port 443", NULL, true}, {"port 443", "RESOLVE", false},
+		{"port 443", "RESOLVE_PTR", false}, {"to 192.0.2.0/24", "RESOLVE_PTR", true},
+		{"to 192.0.2.7 port 443", "RESOLVE", false}};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct filter f = {0};
+		check_about = rows[i].filter;
+		CHECK(filter_add(&f, rows[i].filter, NULL));
+		CHECK(filter_check(&f, NULL));
+		const struct filter_parties who = {
+			.command = rows[i].command, .dst = "192.0.2.7", .port = 443};
+		CHECK_NUMBER(filter_passes(&f, &who), rows[i].passes);
+	}
+}
+
 /* "any" is also what is not known, and no other item is. */
 static void unknown(void)
 {
@@ -187,5 +209,6 @@ int main(void)
 	values();
 	unknown();
 	commands();
+	lookups();
 	return check_end();
 }
