@@ -285,58 +285,102 @@ JS
     npm_socks 5 web.test
 }
 
-# agent URL VERSION - http.get through socks-proxy-agent.
+# agent URL VERSION HOST - http.get through socks-proxy-agent.
 agent() {
     need node
     [[ -d $NODE_PATH/socks-proxy-agent ]] || lacks "npm's socks-proxy-agent"
     web "$SERVER"
     config script <<JS
 const { SocksProxyAgent } = require("socks-proxy-agent");
-require("http").get("http://web.test:$WEB/300000", { agent: new SocksProxyAgent("$1://$PROXY_HOST:$PROXY_PORT") },
+require("http").get("http://$3:$WEB/300000", { agent: new SocksProxyAgent("$1://$PROXY_HOST:$PROXY_PORT") },
     (answer) => answer.pipe(process.stdout));
 JS
     digest=$("${CLIENT[@]}" timeout 30 node "$CONFIG" | sha256sum)
     served GET 300000 "${digest%% *}"
-    spoke "$2" web.test 1
+    spoke "$2" "$3" 1
+}
+
+@test "clients: socks-proxy-agent (npm socks-proxy-agent): 4 connect: http.get of 300 KB" {
+    agent socks4 4 "$SERVER"
 }
 
 @test "clients: socks-proxy-agent (npm socks-proxy-agent): 4a connect: http.get of 300 KB from a name" {
-    agent socks4a 4
+    agent socks4a 4 web.test
 }
 
 @test "clients: socks-proxy-agent (npm socks-proxy-agent): 5 connect: http.get of 300 KB from a name" {
-    agent socks5h 5
+    agent socks5h 5 web.test
 }
 
 # -- Programs that know of SOCKS.
 
 # Fifty parts, half of them images and half scripts; each that arrives counts in the title. Chromium's
 # own errands pass the proxy by, to names that do not resolve.
-@test "clients: chromium: 5 connect: headless, a page with fifty parts, from a name" {
+# browses SCHEME HOST - chromium shows a page, whose fifty parts hold 300 KB.
+browses() {
     need chromium
     serve_files ''
     {
-        echo '<!doctype html><title>0</title><script>loaded = 0; function arrived() { document.title = ++loaded }</script>'
-        for part in {1..25}; do
-            echo "<img src=$part.svg onload=arrived()><script src=$part.js onload=arrived()></script>"
-            echo '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>' >"$BATS_TEST_TMPDIR/www/$part.svg"
-            echo "/* $part */" >"$BATS_TEST_TMPDIR/www/$part.js"
+        echo '<!doctype html><script>parts = []</script>'
+        for part in {1..50}; do
+            echo "<script src=$part.js></script>"
+            head -c 4500 /dev/urandom | base64 -w 0 >"$BATS_TEST_TMPDIR/$part"
+            echo "parts.push('$(<"$BATS_TEST_TMPDIR/$part")')" >"$BATS_TEST_TMPDIR/www/$part.js"
         done
+        echo '<pre id=all></pre><script>all.textContent = parts.join("")</script>'
     } >"$BATS_TEST_TMPDIR/www/index.html"
-    page=$("${CLIENT[@]}" chromium --headless --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage \
+    "${CLIENT[@]}" chromium --headless --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage \
         --no-first-run --disable-background-networking --disable-component-update --disable-sync \
         --user-data-dir="$BATS_TEST_TMPDIR/profile" \
-        --proxy-server="socks5://$PROXY_HOST:$PROXY_PORT" --proxy-bypass-list='<-loopback>;*.com' \
+        --proxy-server="$1://$PROXY_HOST:$PROXY_PORT" --proxy-bypass-list='<-loopback>;*.com' \
         --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1' \
-        --dump-dom "http://localhost:$NGINX/index.html" 2>>"$(log chromium)")
-    [[ $page == *'<title>50</title>'* ]]
-    logged 50 '^HTTP/1.1 200 /[0-9]+\.(js|svg) '
-    asked localhost
+        --dump-dom "http://$2:$NGINX/index.html" 2>>"$(log chromium)" |
+        sed -n 's,.*<pre id="all">\(.*\)</pre>.*,\1,p' >"$BATS_TEST_TMPDIR/page"
+    cmp "$BATS_TEST_TMPDIR/page" <(cat "$BATS_TEST_TMPDIR"/{1..50} - <<<'') >&2
+    logged 50 '^HTTP/1.1 200 /[0-9]+\.js '
+    asked "$2"
+}
+
+@test "clients: chromium: 4 connect: headless, a page with fifty parts" {
+    browses socks4 127.0.0.1
+}
+
+@test "clients: chromium: 5 connect: headless, a page with fifty parts, from a name" {
+    browses socks5 localhost
+}
+
+# forwards DIRECTIVE HOST - privoxy takes curl there so: 300 KB come.
+forwards() {
+    need privoxy curl
+    web "$SERVER"
+    privoxy_port=$(free_port)
+    config privoxy <<<"listen-address 127.0.0.1:$privoxy_port
+$1 / $PROXY_HOST:$PROXY_PORT ."
+    start privoxy privoxy --no-daemon "$CONFIG"
+    wait_listening "$privoxy_port"
+    digest=$("${CLIENT[@]}" curl -sS --max-time 30 -x "127.0.0.1:$privoxy_port" "http://$2:$WEB/300000" | sha256sum)
+    served GET 300000 "${digest%% *}"
+    stop privoxy
+}
+
+@test "clients: privoxy: 4 connect: curl through forward-socks4" {
+    forwards forward-socks4 "$SERVER"
+    spoke 4 "$SERVER" 1
+}
+
+@test "clients: privoxy: 4a connect: curl through forward-socks4a, to a name" {
+    forwards forward-socks4a web.test
+    spoke 4 web.test 1
+}
+
+@test "clients: privoxy: 5 connect: curl through forward-socks5, to a name" {
+    forwards forward-socks5 web.test
+    spoke 5 web.test 1
 }
 
 # privoxy sends what it was asked for right behind its own request, of 15 bytes after the greeting of 3. The reply
 # has to wait here: the server hears nothing before more than that has come.
-@test "clients: privoxy: 5 connect: curl through it, and its data comes before the reply" {
+@test "clients: privoxy: 5 connect: curl through forward-socks5t, and its data comes before the reply" {
     need privoxy curl iptables ss
     web "$SERVER"
     privoxy_port=$(free_port)

@@ -317,6 +317,12 @@ echoes() {
     cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/back"
 }
 
+@test "clients: ssh (openssh-client): 4 connect: through a command there and back, by nc as ProxyCommand" {
+    need nc.openbsd
+    echoes "nc.openbsd -X 4 -x $PROXY_HOST:$PROXY_PORT 127.0.0.1 %p"
+    came 1 4 127.0.0.1
+}
+
 @test "clients: ssh (openssh-client): 5 connect: through a command there and back, by nc as ProxyCommand" {
     need nc.openbsd
     echoes "nc.openbsd -X 5 -x $PROXY_HOST:$PROXY_PORT %h %p"
@@ -356,14 +362,27 @@ git_clone() {
     cmp "$1/file" "$BATS_TEST_TMPDIR/clone/file"
 }
 
-@test "clients: git: 5 connect: a clone over HTTP, from a name" {
+# clones SCHEME VERSION HOST - git takes a repository from there over HTTP.
+clones() {
     need git
     serve_files ''
     repository=$BATS_TEST_TMPDIR/www/repository
     git_repository "$repository"
     git -C "$repository" update-server-info
-    git_clone "$repository" "http://localhost:$NGINX/repository/.git" -c http.proxy="socks5h://$PROXY_HOST:$PROXY_PORT"
-    asked localhost
+    git_clone "$repository" "http://$3:$NGINX/repository/.git" -c http.proxy="$1://$PROXY_HOST:$PROXY_PORT"
+    spoke "$2" "$3" "$(grep -c '^start ' "$LOG")"
+}
+
+@test "clients: git: 4 connect: a clone over HTTP" {
+    clones socks4 4 127.0.0.1
+}
+
+@test "clients: git: 4a connect: a clone over HTTP, from a name" {
+    clones socks4a 4 localhost
+}
+
+@test "clients: git: 5 connect: a clone over HTTP, from a name" {
+    clones socks5h 5 localhost
 }
 
 @test "clients: git: 5 connect: a clone and a push over ssh, by nc as ProxyCommand" {

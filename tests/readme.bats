@@ -57,6 +57,19 @@ END
     grep -qxF '# | more | that was said |' "$BATS_TEST_TMPDIR/passed-on"
 }
 
+@test "readme: two tests with one name write no table" {
+    local STATUS=0 said
+    said=$("$ROOT/tests/clients-table" "$README" 2>&1 >/dev/null <<'TAP'
+1..2
+not ok 1 clients: two: 5 connect: a thing
+ok 2 clients: two: 5 connect: a thing
+TAP
+    ) || STATUS=$?
+    ((STATUS == 1))
+    [[ $said == 'clients-table: two tests have this name: clients: two: 5 connect: a thing' ]]
+    grep -qxF '| old |' "$README"
+}
+
 @test "readme: a run that was cut short, and a client of no known version, are seen" {
     written <<<$'1..2\nok 1 clients: two: 5 connect: a thing'
     ((STATUS == 1))

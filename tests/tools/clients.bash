@@ -98,7 +98,8 @@ all_over() {
 # this destination.
 spoke() {
     eventually all_over "$3"
-    if grep -E '^(signal .*|exit [0-9]+ [^0]+|STDSOCKS_REPLY=[^0].*|STDSOCKS_END=[^c].*)$' "$LOG" >&2; then
+    if grep -E '^(signal |exit |STDSOCKS_REPLY=|STDSOCKS_END=)' "$LOG" |
+        grep -vxE 'exit [0-9]+ 0|STDSOCKS_REPLY=0|STDSOCKS_END=closed' >&2; then
         return 1
     fi
     local requests
