@@ -58,15 +58,13 @@ END
 }
 
 @test "readme: two tests with one name write no table" {
-    local STATUS=0 said
-    said=$("$ROOT/tests/clients-table" "$README" 2>&1 >/dev/null <<'TAP'
+    run -1 --separate-stderr "$ROOT/tests/clients-table" "$README" <<'TAP'
 1..2
 not ok 1 clients: two: 5 connect: a thing
 ok 2 clients: two: 5 connect: a thing
 TAP
-    ) || STATUS=$?
-    ((STATUS == 1))
-    [[ $said == 'clients-table: two tests have this name: clients: two: 5 connect: a thing' ]]
+    # shellcheck disable=SC2154 # run has set it
+    [[ $stderr == 'clients-table: two tests have this name: clients: two: 5 connect: a thing' ]]
     grep -qxF '| old |' "$README"
 }
 

@@ -94,17 +94,27 @@ all_over() {
     (($(grep -cx STDSOCKS_COMMAND=CONNECT "$LOG") == $1 && $(grep -c '^exit ' "$LOG") == $(grep -c '^start ' "$LOG")))
 }
 
+# ended_well - no handler has failed, and nobody was refused.
+ended_well() {
+    ! grep -E '^(signal |exit |STDSOCKS_REPLY=)' "$LOG" | grep -vxE 'exit [0-9]+ 0|STDSOCKS_REPLY=0' >&2
+}
+
+# in_version VERSION - all requests were of this one.
+in_version() {
+    local requests
+    requests=$(sed -nE 's/^client sends (SOCKS 4 |)request:$/\1/p' "$LOG" | sort -u)
+    [[ $requests == "$([[ $1 == 5 ]] || echo 'SOCKS 4 ')" ]]
+}
+
 # spoke VERSION DESTINATION COUNT - so many CONNECTs have ended well; all were asked for in this version, and for
 # this destination.
 spoke() {
     eventually all_over "$3"
-    if grep -E '^(signal |exit |STDSOCKS_REPLY=|STDSOCKS_END=)' "$LOG" |
-        grep -vxE 'exit [0-9]+ 0|STDSOCKS_REPLY=0|STDSOCKS_END=closed' >&2; then
+    ended_well || return
+    if grep '^STDSOCKS_END=' "$LOG" | grep -vx STDSOCKS_END=closed >&2; then
         return 1
     fi
-    local requests
-    requests=$(sed -nE 's/^client sends (SOCKS 4 |)request:$/\1/p' "$LOG" | sort -u)
-    [[ $requests == "$([[ $1 == 5 ]] || echo 'SOCKS 4 ')" ]]
+    in_version "$1"
     [[ $(sed -n '/^STDSOCKS_COMMAND=CONNECT$/{n;s/STDSOCKS_DST=//p}' "$LOG" | sort -u) == "$2" ]]
 }
 
