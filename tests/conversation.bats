@@ -94,7 +94,7 @@ assert server.asked, "the name server is not asked at all"
 PY
 }
 
-@test "conversation: 02, 03, 04 or 01 when the network says no, as it says it [RFC 1928 6]" {
+@test "conversation: 02, 03 or 04 when the network says no, as it says it [RFC 1928 6]" {
     need_world
     world <<PY
 for kind, host in ("unreachable", 1), ("prohibit", 2), ("blackhole", 3):

@@ -374,14 +374,17 @@ static void take_answer(struct association *a, const struct lookups_answer *answ
 	end_lookup(a, w, t);
 }
 
-/* Those that there are. False when there will be none any more. */
+/* Those that there are, as many as can have been asked for. False when there will be none any more. */
 static bool take_answers(struct association *a)
 {
 	static struct lookups_answer answer LARGE;
-	int n;
+	int n = 1;
 
-	while ((n = lookups_hear(a->lookups_fd, &answer)) > 0)
-		take_answer(a, &answer);
+	for (unsigned i = 0; i < ASSOCIATION_LOOKUPS_MAX && n > 0; i++) {
+		n = lookups_hear(a->lookups_fd, &answer);
+		if (n > 0)
+			take_answer(a, &answer);
+	}
 	return n != 0;
 }
 
