@@ -214,11 +214,11 @@ int listen_facing(
 int listen_accept(int fd, const struct resolve_list *peers, struct addr *ret_caller)
 {
 	check_peers(peers);
-	INVARIANT(fd == WORLD_LISTENING && world.is_listening && world.call);
-	const bool is_peer = world.call == CALL_PEER;
+	INVARIANT(fd == WORLD_LISTENING && world.is_listening);
+	const enum call call = world.call;
 	world.call = CALL_NONE;
-	if (!is_peer)
-		return -ECONNREFUSED;
+	if (call != CALL_PEER)
+		return call == CALL_STRANGER ? -ECONNREFUSED : -EAGAIN;
 	if (given.dialled == 0xf7)
 		return -EMFILE;
 	given.has_dialled = true;
