@@ -323,11 +323,7 @@ PY
 @test "udp: names that were answered by the end get what has waited for them" {
     named <<'PY'
 let = threading.Event()
-def late(server, query, asker):
-    def send():
-        let.wait(DEADLINE_S)
-        server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
-    threading.Thread(target=send, daemon=True).start()
+late = after(lambda: let.wait(DEADLINE_S), ["127.0.0.1"])
 SLOW = [f"slow{number}.test" for number in range(8)]
 names, server = Server({name: late for name in SLOW}), udp()
 port = at(server)[1]
@@ -606,11 +602,7 @@ PY
     named <<'PY'
 SLOW = [f"slow{number}.test" for number in range(8)]
 let = threading.Event()
-def late(server, query, asker):
-    def send():
-        let.wait(DEADLINE_S)
-        server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
-    threading.Thread(target=send, daemon=True).start()
+late = after(lambda: let.wait(DEADLINE_S), ["127.0.0.1"])
 names = Server({"echo.test": ["127.0.0.1"], **{name: late for name in SLOW}})
 server = udp()
 port = at(server)[1]

@@ -263,11 +263,10 @@ static int send_some(int fd, struct sending *s, unsigned first)
 {
 	/* musl's sendmmsg(3) makes a call for each: its lengths are int where the kernel's are size_t, with padding that has
 	 * to be 0, as it is here. */
-	long n = fd < 0 ? -1
-			: syscall(SYS_sendmmsg, fd, s->messages + first, s->count - first,
-				  MSG_DONTWAIT | MSG_NOSIGNAL);
+	long n = syscall(SYS_sendmmsg, fd, s->messages + first, s->count - first,
+		MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	return n >= 0 ? (int)n : fd < 0 ? -ENETUNREACH : -errno;
+	return n < 0 ? -errno : (int)n;
 }
 
 /* Whether there is room after all; only so long is waited for it, all in all. */
@@ -301,7 +300,7 @@ struct udp_sent udp_send(int fd, struct udp_post *post)
 	while (at < post->count) {
 		put_messages(&s, post, at, alone_until);
 		for (unsigned i = 0; i < s.count;) {
-			int n = send_some(fd, &s, i);
+			int n = fd < 0 ? -ENETUNREACH : send_some(fd, &s, i);
 			if (n == -EINTR || (n == -EAGAIN && wait_for_room(fd, &give_up_us)))
 				continue;
 			/* The way takes less at a time, or has nobody to part them. */

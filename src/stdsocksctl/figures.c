@@ -36,10 +36,15 @@ const char *figures_reply_text(unsigned reply)
 	return reply < FIGURES_REPLIES - 1 ? socks5_reply_text((uint8_t)reply) : "other";
 }
 
+static bool is_bind(const struct entry *e)
+{
+	return strcmp(e->command, socks5_command_text(SOCKS5_BIND)) == 0;
+}
+
 /* The first reply to BIND says where to call; it is served when somebody has called. */
 static bool waited_in_vain(const struct entry *e)
 {
-	return strcmp(e->command, "BIND") == 0 && e->reply == SOCKS5_SUCCEEDED && !e->reached[0];
+	return is_bind(e) && e->reply == SOCKS5_SUCCEEDED && !e->reached[0];
 }
 
 static enum figures_outcome outcome_of(const struct entry *e)
@@ -74,9 +79,8 @@ static void add_end(struct figures *f, const char *end)
 static void add_spans(struct figures *f, const struct entry *e)
 {
 	/* With BIND it is how long somebody took to call. */
-	const bool is_bind = strcmp(e->command, socks5_command_text(SOCKS5_BIND)) == 0;
-	const int64_t spans_us[FIGURES_SPANS] = {
-		e->resolve_us, is_bind ? ENTRY_NONE : e->connect_us, e->total_us};
+	const int64_t connect_us = is_bind(e) ? ENTRY_NONE : e->connect_us;
+	const int64_t spans_us[FIGURES_SPANS] = {e->resolve_us, connect_us, e->total_us};
 
 	for (size_t span = 0; span < FIGURES_SPANS; span++) {
 		size_t le = 0;

@@ -104,17 +104,22 @@ def silent(*_):
     """No answer, ever."""
 
 
-def slow(delay_s, addresses):
-    """The right answer, DELAY_S late."""
+def after(wait, addresses):
+    """The right answer, when WAIT() is over."""
 
     def later(server, query, asker):
         def send():
-            time.sleep(delay_s)  # what the test is about, not a synchronisation
+            wait()
             server.sock.sendto(answer(query, addresses), asker)
 
         threading.Thread(target=send, daemon=True).start()
 
     return later
+
+
+def slow(delay_s, addresses):
+    """The right answer, DELAY_S late."""
+    return after(lambda: time.sleep(delay_s), addresses)  # what the test is about, not a synchronisation
 
 
 def broken(change):
