@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-# stdsocks. The targets: all run check clients fuzz lint bench bench-plot install uninstall clean, and, as
+# stdsocks. The targets: all run check clients coverage fuzz lint bench bench-plot install uninstall clean, and, as
 # root, bench-systemd, and deps and check-deps, which install what building and testing take on Debian.
 
 VERSION = 0.1.0
@@ -121,8 +121,19 @@ check-deps:
 tested_with = STDSOCKS=$(BUILD)/stdsocks CHECKPASSWORD=$(BUILD)/stdsocks-checkpassword STDSOCKSCTL=$(BUILD)/stdsocksctl \
 	UNITS=$(BUILD)/unit REPLAYS=$(BUILD)/replay
 
-check: all $(units) $(replays) build/tests/launch build/tests/bench/count
-	$(tested_with) bats $(BATSFLAGS) tests
+# SUITES="relay udp" for some of them, JOBS=1 for one at a time.
+SUITES = $(patsubst tests/%.bats,%,$(wildcard tests/*.bats))
+JOBS =
+
+check:
+	@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) programs
+	$(tested_with) tests/run $(if $(JOBS),--jobs $(JOBS)) $(SUITES:%=tests/%.bats)
+
+programs: all $(units) $(replays) build/tests/launch build/tests/bench/count
+
+# Which lines and branches of src/ the tests reach.
+coverage:
+	tests/coverage $(SUITES:%=tests/%.bats)
 
 # Writes the README's table of clients.
 clients: all build/tests/launch
@@ -273,4 +284,4 @@ endef
 
 -include $(objects:.o=.d) $(ctl_objects:.o=.d) $(wildcard $(BUILD)/obj/stdsocksctl/*.d)
 .SECONDARY: $(kernel_headers)
-.PHONY: all always bench bench-plot bench-systemd check check-deps clean clients deps fuzz install lint run uninstall
+.PHONY: all always bench bench-plot bench-systemd check check-deps clean clients coverage deps fuzz install lint programs run uninstall
