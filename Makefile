@@ -150,7 +150,7 @@ bench-plot: bench
 	tests/bench/plot
 
 # As root. BENCHFLAGS=--readme puts its table into README.md; see tests/bench/systemd --help.
-bench-systemd: all build/tests/bench/bench
+bench-systemd: all
 	tests/bench/systemd --build $(BUILD) $(BENCHFLAGS)
 
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(tested)
@@ -203,14 +203,14 @@ $(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fu
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/fuzz $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
 		$(LDFLAGS) -o $@ $< $(replay) $(patsubst src/%.c,$(BUILD)/obj/%.o,$(fuzzed))
 
-bench_sources = $(addprefix tests/bench/,bench.c client.c datagrams.c memory.c setup.c stream.c udp.c upstream.c util.c)
+bench_sources = $(addprefix tests/bench/,bench.c client.c datagrams.c stream.c udp.c upstream.c)
 build/tests/bench/bench: $(bench_sources) tests/bench/bench.h
 	@mkdir -p $(@D)
 	$(call say,CC) $(HOST_CC) $(HOST_CFLAGS) -pthread -o $@ $(bench_sources)
 
-build/tests/bench/count: tests/bench/count.c
+build/tests/bench/count: tests/bench/count.c tests/bench/client.c tests/bench/bench.h
 	@mkdir -p $(@D)
-	$(call say,CC) $(HOST_CC) $(HOST_CFLAGS) -o $@ $<
+	$(call say,CC) $(HOST_CC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^)
 
 # The floor is built as the handler is: what is compared is what they do.
 build/tests/bench/floor: tests/bench/floor.c $(BUILD)/flags

@@ -6,24 +6,21 @@
  *   relay_syscalls N    further system calls until it first waits for both sides
  * The handler is traced, and the client moves only while it is stopped after a system call: no
  * clock and no second processor is in the result, so it can be asserted in a test. */
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "bench.h"
 
 #include <linux/ptrace.h> /* struct ptrace_syscall_info; after sys/ptrace.h, which it collides with */
 
@@ -43,32 +40,6 @@ struct client {
 struct counts {
 	long syscalls, minor_faults, relay_syscalls;
 };
-
-static int listen_loopback(uint16_t *ret_port)
-{
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t addr_len = sizeof addr;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, addr_len) < 0 || listen(fd, 8) < 0 ||
-		getsockname(fd, (struct sockaddr *)&addr, &addr_len) < 0)
-		err(1, "listen");
-	*ret_port = ntohs(addr.sin_port);
-	return fd;
-}
-
-static int connect_loopback(uint16_t port)
-{
-	struct sockaddr_in addr = {.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
-		err(1, "connect");
-	return fd;
-}
 
 static void send_or_exit(int fd, const unsigned char *bytes, size_t len)
 {
@@ -246,13 +217,14 @@ static struct counts run(char *argv[])
 {
 	uint16_t port;
 	struct client client = {0};
-	int upstream_fd = listen_loopback(&client.upstream_port); /* its backlog answers */
-	int listen_fd = listen_loopback(&port);
+	int upstream_fd =
+		client_listen(SOCK_STREAM, &client.upstream_port); /* its backlog answers */
+	int listen_fd = client_listen(SOCK_STREAM, &port);
 	int fd;
 	struct counts counts;
 	pid_t pid;
 
-	client.fd = connect_loopback(port);
+	client.fd = client_connect("count", SOCK_STREAM, port);
 	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		err(1, "accept");

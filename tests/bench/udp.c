@@ -3,7 +3,6 @@
  * one way. A datagram that comes back has been passed on twice, and counts as two. */
 #include <err.h>
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -50,23 +49,17 @@ static void flow_fill(struct flow *f, size_t message_len, uint16_t upstream_port
 	}
 }
 
-static int flow_open(
-	struct flow *f, const struct plan *plan, const struct contestant *c, uint16_t upstream_port)
+static int flow_open(struct flow *f, const struct plan *plan, uint16_t upstream_port)
 {
 	static const struct timeval silence = {0, SILENCE_MS * 1000};
-	static struct datagrams *out, *in;
 	uint16_t port = upstream_port;
 
-	if (!out) {
-		out = datagrams_new();
-		in = datagrams_new();
-	}
-	*f = (struct flow){.control_fd = -1, .fd = -1, .out = out, .in = in};
-	if (c->port && (f->control_fd = client_associate(c, &port)) < 0)
+	*f = (struct flow){
+		.control_fd = -1, .fd = -1, .out = datagrams_new(), .in = datagrams_new()};
+	if (plan->port && (f->control_fd = client_associate(plan, &port)) < 0)
 		return -1;
-	f->fd = client_datagrams(&port);
+	f->fd = client_connect(plan->label, SOCK_DGRAM, port);
 	if (f->fd < 0) {
-		warn("%s: a socket for datagrams", c->label);
 		flow_close(f);
 		return -1;
 	}
@@ -122,58 +115,48 @@ static int flow_drain(struct flow *f)
 	return 0;
 }
 
-int udp_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGURES_MAX])
+int udp_slice(struct plan *plan)
 {
 	struct flow f;
 	int64_t start_us, took_us, busy_us, cpu_us;
 	double passed;
 	int result;
 
-	if (flow_open(&f, plan, c, plan->upstream->udp_echo_port) < 0)
+	if (flow_open(&f, plan, plan->upstream.udp_echo_port) < 0)
 		return -1;
 	result = flow_run(&f, plan->streams, now_us() + WARM_UP_US);
 	passed = -2.0 * (double)f.received;
-	cpu_us = -group_cpu_us(c->group);
+	cpu_us = -group_cpu_us(plan->group);
 	busy_us = -system_busy_us();
 	start_us = now_us();
 	if (result == 0)
 		result = flow_run(&f, plan->streams, start_us + plan->slice_ms * INT64_C(1000));
 	took_us = now_us() - start_us;
 	busy_us += system_busy_us();
-	cpu_us += group_cpu_us(c->group);
+	cpu_us += group_cpu_us(plan->group);
 	passed += 2.0 * (double)f.received;
 	if (result == 0)
 		result = flow_drain(&f);
 	if (result < 0)
-		warn("%s: datagrams", c->label);
+		warn("%s: datagrams", plan->label);
 	flow_close(&f);
-	ret_figure[0] = passed * 1e6 / (double)took_us;
-	ret_figure[1] = (double)(f.sent - f.received);
-	ret_figure[2] = (double)busy_us / passed;
-	ret_figure[3] = c->group ? (double)cpu_us / passed : NAN;
-	return result;
-}
-
-int udp_pingpong_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGURES_MAX])
-{
-	int result;
-
-	plan->streams = 1;
-	result = udp_slice(plan, c, ret_figure);
-	ret_figure[0] /= 2;
+	figure(passed * 1e6 / (double)took_us);
+	figure((double)(f.sent - f.received));
+	figure((double)busy_us / passed);
+	if (plan->group)
+		figure((double)cpu_us / passed);
 	return result;
 }
 
 /* What has arrived is read a little after the last one was sent. */
-int flood_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGURES_MAX])
+int flood_slice(struct plan *plan)
 {
-	atomic_ullong *received = &plan->upstream->received_datagrams;
-	unsigned long long before = atomic_load(received);
-	int64_t start_us, took_us;
 	struct flow f;
-	int result = 0;
+	int64_t start_us, took_us;
+	double received;
+	int result;
 
-	if (flow_open(&f, plan, c, plan->upstream->udp_sink_port) < 0)
+	if (flow_open(&f, plan, plan->upstream.udp_sink_port) < 0)
 		return -1;
 	start_us = now_us();
 	do {
@@ -182,11 +165,11 @@ int flood_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGUR
 		took_us = now_us() - start_us;
 	} while (result == 0 && took_us < plan->slice_ms * INT64_C(1000));
 	if (result < 0)
-		warn("%s: datagrams", c->label);
+		warn("%s: datagrams", plan->label);
 	sleep_us(SILENCE_MS * INT64_C(1000));
 	flow_close(&f);
-	f.received = (long long)(atomic_load(received) - before);
-	ret_figure[0] = (double)f.received * 1e6 / (double)took_us;
-	ret_figure[1] = 100.0 * (double)f.received / (double)f.sent;
+	received = (double)atomic_load(&plan->upstream.received_datagrams);
+	figure(received * 1e6 / (double)took_us);
+	figure(100.0 * received / (double)f.sent);
 	return result;
 }
