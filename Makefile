@@ -198,7 +198,7 @@ $(fuzzers)/%: tests/fuzz/%.c $(wildcard src/*/*.[ch] tests/fuzz/*.h)
 replay = tests/fuzz/replay.c
 %/batch: replay = # it has questions of its own
 
-$(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/world.h $(tested)
+$(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(wildcard tests/fuzz/*.h) $(tested)
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/fuzz $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
 		$(LDFLAGS) -o $@ $< $(replay) $(patsubst src/%.c,$(BUILD)/obj/%.o,$(fuzzed))
