@@ -203,7 +203,7 @@ $(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(wildcard tests/fuzz/*.h)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/fuzz $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
 		$(LDFLAGS) -o $@ $< $(replay) $(patsubst src/%.c,$(BUILD)/obj/%.o,$(fuzzed))
 
-bench_sources = $(addprefix tests/bench/,bench.c client.c datagrams.c stream.c udp.c upstream.c)
+bench_sources = $(addprefix tests/bench/,bench.c client.c stream.c udp.c upstream.c)
 build/tests/bench/bench: $(bench_sources) tests/bench/bench.h
 	@mkdir -p $(@D)
 	$(call say,CC) $(HOST_CC) $(HOST_CFLAGS) -pthread -o $@ $(bench_sources)

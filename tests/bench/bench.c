@@ -120,7 +120,7 @@ static void options_parse(int argc, char *argv[], struct plan *plan)
 		if (option == 'u')
 			plan->upload = true;
 		else if (option == 'G')
-			datagrams_as_trains = true;
+			plan->upstream.as_trains = true;
 		else if (option == '?')
 			usage();
 		else

@@ -14,8 +14,6 @@
 
 #define WAIT_TIMEOUT_MS 5000
 #define BULK_CAP        (256 * 1024) /* bytes that one call of a bulk transfer moves at most */
-#define DATAGRAMS_MAX   64           /* that one system call takes or sends */
-#define DATAGRAM_CAP    2048         /* bytes of each, headers included */
 
 /* Where the proxies connect to. Three ports: echo, sink (reads), source (writes); and two for datagrams. */
 struct upstream {
@@ -26,6 +24,7 @@ struct upstream {
 	uint16_t udp_echo_port, udp_sink_port;
 	int udp_echo_fd, udp_sink_fd;
 	atomic_ullong received_datagrams; /* by the sink for datagrams */
+	bool as_trains; /* datagrams to one peer go out as one (UDP_SEGMENT), as QUIC's do; both ends' */
 };
 
 /* One slice: whom to measure, and how much of it. */
@@ -79,25 +78,6 @@ void upstream_start(struct upstream *up);
 /* Waits until no connection is left; what lingers would disturb the next slice. 0, or -1. */
 int upstream_drain(struct upstream *up);
 
-/* datagrams.c */
-struct datagrams {
-	struct mmsghdr message[DATAGRAMS_MAX], departure[DATAGRAMS_MAX];
-	struct iovec piece[DATAGRAMS_MAX];
-	struct sockaddr_in peer[DATAGRAMS_MAX];
-	_Alignas(struct cmsghdr) char control[DATAGRAMS_MAX][CMSG_SPACE(sizeof(uint16_t))];
-	char bytes[DATAGRAMS_MAX][DATAGRAM_CAP];
-};
-
-/* Whether those to one peer go out as one (UDP_SEGMENT), as QUIC's do; both ends'. */
-extern bool datagrams_as_trains;
-
-/* Room for many, to be used again and again; exits if there is none. */
-struct datagrams *datagrams_new(void);
-/* Waits for one, takes up to max: how many, or -1 and errno. */
-int datagrams_receive(int fd, struct datagrams *d, int max);
-/* Sends the first count, to where they came from, or (is_connected) to the peer. 0, or -1 and errno. */
-int datagrams_send(int fd, struct datagrams *d, int count, bool is_connected);
-
 /* stream.c */
 slice_fn setup_slice;    /* us, of each sample */
 slice_fn rate_slice;     /* setups a second */
@@ -105,6 +85,8 @@ slice_fn bulk_slice;     /* Gbit/s, CPU seconds per GiB */
 slice_fn pingpong_slice; /* round trips a second */
 
 /* udp.c */
+/* Starts the echo and the sink for datagrams. */
+void udp_start(struct upstream *up);
 /* Datagrams passed on a second; lost ones; CPU seconds per million, the system's and the proxy's. */
 slice_fn udp_slice;
 slice_fn flood_slice; /* datagrams arrived a second, percent of those sent */

@@ -1,19 +1,169 @@
 /* SPDX-License-Identifier: ISC */
 /* What an association carries: datagrams to an echo and back with so many in flight, or as many as go
- * one way. A datagram that comes back has been passed on twice, and counts as two. */
+ * one way. A datagram that comes back has been passed on twice, and counts as two. Both ends move many
+ * datagrams a system call, so that they cost little beside what is between them. */
 #include <err.h>
 #include <errno.h>
+#include <linux/udp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "bench.h"
 
-#define WARM_UP_US   100000
-#define SILENCE_MS   100 /* after which what has not come back is lost */
-#define SILENCES_MAX 10  /* of a slice */
+#define DATAGRAMS_MAX   64    /* that one system call takes or sends */
+#define DATAGRAM_CAP    2048  /* bytes of each, headers included */
+#define TRAIN_BYTES_MAX 60000 /* of the 65535 of a datagram */
+#define WARM_UP_US      100000
+#define SILENCE_MS      100 /* after which what has not come back is lost */
+#define SILENCES_MAX    10  /* of a slice */
 
 static const unsigned char header_ipv4[10] = {0, 0, 0, 1, 127, 0, 0, 1}; /* RFC 1928 s7 */
+
+struct datagrams {
+	bool as_trains;
+	struct mmsghdr message[DATAGRAMS_MAX], departure[DATAGRAMS_MAX];
+	struct iovec piece[DATAGRAMS_MAX];
+	struct sockaddr_in peer[DATAGRAMS_MAX];
+	_Alignas(struct cmsghdr) char control[DATAGRAMS_MAX][CMSG_SPACE(sizeof(uint16_t))];
+	char bytes[DATAGRAMS_MAX][DATAGRAM_CAP];
+};
+
+/* Room for many, to be used again and again; exits if there is none. */
+static struct datagrams *datagrams_new(bool as_trains)
+{
+	struct datagrams *d = calloc(1, sizeof *d);
+
+	if (!d)
+		err(1, "calloc");
+	d->as_trains = as_trains;
+	for (int i = 0; i < DATAGRAMS_MAX; i++) {
+		d->piece[i].iov_base = d->bytes[i];
+		d->message[i].msg_hdr.msg_iov = &d->piece[i];
+		d->message[i].msg_hdr.msg_iovlen = 1;
+	}
+	return d;
+}
+
+/* Waits for one, takes as many as there are: how many, or -1 and errno. */
+static int datagrams_receive(int fd, struct datagrams *d)
+{
+	int n;
+
+	for (int i = 0; i < DATAGRAMS_MAX; i++) {
+		d->piece[i].iov_len = DATAGRAM_CAP;
+		d->message[i].msg_hdr.msg_name = &d->peer[i];
+		d->message[i].msg_hdr.msg_namelen = sizeof d->peer[i];
+	}
+	n = recvmmsg(fd, d->message, DATAGRAMS_MAX, MSG_WAITFORONE, NULL);
+	for (int i = 0; i < n; i++)
+		d->piece[i].iov_len = d->message[i].msg_len;
+	return n;
+}
+
+/* Those from the first on that can be one train: to one peer, of one length. */
+static int train_of(const struct datagrams *d, int first, int count, bool is_connected)
+{
+	int n = 1;
+
+	while (d->as_trains && first + n < count &&
+		d->piece[first + n].iov_len == d->piece[first].iov_len &&
+		(size_t)(n + 1) * d->piece[first].iov_len <= TRAIN_BYTES_MAX &&
+		(is_connected ||
+			memcmp(&d->peer[first + n], &d->peer[first], sizeof d->peer[first]) == 0))
+		n++;
+	return n;
+}
+
+/* Tells the kernel where to part it. */
+static void make_train(struct datagrams *d, struct msghdr *m, int message, size_t len)
+{
+	struct cmsghdr *header = (struct cmsghdr *)d->control[message];
+	uint16_t segment_len = (uint16_t)len;
+
+	header->cmsg_level = IPPROTO_UDP;
+	header->cmsg_type = UDP_SEGMENT;
+	header->cmsg_len = CMSG_LEN(sizeof segment_len);
+	memcpy(CMSG_DATA(header), &segment_len, sizeof segment_len);
+	m->msg_control = header;
+	m->msg_controllen = CMSG_SPACE(sizeof segment_len);
+}
+
+/* Sends the first count, to where they came from, or (is_connected) to the peer. 0, or -1 and errno. */
+static int datagrams_send(int fd, struct datagrams *d, int count, bool is_connected)
+{
+	int messages = 0;
+
+	for (int i = 0, n; i < count; i += n) {
+		struct msghdr *m = &d->departure[messages].msg_hdr;
+
+		n = train_of(d, i, count, is_connected);
+		*m = (struct msghdr){.msg_iov = &d->piece[i], .msg_iovlen = (size_t)n};
+		if (!is_connected) {
+			m->msg_name = &d->peer[i];
+			m->msg_namelen = sizeof d->peer[i];
+		}
+		if (n > 1)
+			make_train(d, m, messages, d->piece[i].iov_len);
+		messages++;
+	}
+	for (int done = 0; done < messages;) {
+		int n = sendmmsg(fd, d->departure + done, (unsigned)(messages - done), 0);
+
+		if (n < 0)
+			return -1;
+		done += n;
+	}
+	return 0;
+}
+
+/* -- The upstream side. */
+
+static int udp_receive(int fd, struct datagrams *d)
+{
+	int n = datagrams_receive(fd, d);
+
+	if (n < 0 && errno != EINTR)
+		err(1, "recvmmsg");
+	return n < 0 ? 0 : n;
+}
+
+static void *udp_echo_thread(void *arg)
+{
+	struct upstream *up = arg;
+	struct datagrams *d = datagrams_new(up->as_trains);
+
+	for (;;) {
+		int n = udp_receive(up->udp_echo_fd, d);
+
+		datagrams_send(up->udp_echo_fd, d, n, false); /* nobody there is no harm */
+	}
+	return NULL;
+}
+
+static void *udp_sink_thread(void *arg)
+{
+	struct upstream *up = arg;
+	struct datagrams *d = datagrams_new(up->as_trains);
+
+	for (;;)
+		atomic_fetch_add(&up->received_datagrams,
+			(unsigned long long)udp_receive(up->udp_sink_fd, d));
+	return NULL;
+}
+
+void udp_start(struct upstream *up)
+{
+	pthread_t thread;
+
+	up->udp_echo_fd = client_listen(SOCK_DGRAM, &up->udp_echo_port);
+	up->udp_sink_fd = client_listen(SOCK_DGRAM, &up->udp_sink_port);
+	thread_start(&thread, udp_echo_thread, up);
+	thread_start(&thread, udp_sink_thread, up);
+}
+
+/* -- The client side. */
 
 /* One association, and what it has carried. */
 struct flow {
@@ -54,8 +204,10 @@ static int flow_open(struct flow *f, const struct plan *plan, uint16_t upstream_
 	static const struct timeval silence = {0, SILENCE_MS * 1000};
 	uint16_t port = upstream_port;
 
-	*f = (struct flow){
-		.control_fd = -1, .fd = -1, .out = datagrams_new(), .in = datagrams_new()};
+	*f = (struct flow){.control_fd = -1,
+		.fd = -1,
+		.out = datagrams_new(plan->upstream.as_trains),
+		.in = datagrams_new(false)};
 	if (plan->port && (f->control_fd = client_associate(plan, &port)) < 0)
 		return -1;
 	f->fd = client_connect(plan->label, SOCK_DGRAM, port);
@@ -71,7 +223,7 @@ static int flow_open(struct flow *f, const struct plan *plan, uint16_t upstream_
 /* 0; -1 when nothing gets through. Refused is what a proxy's port says that is not open any more. */
 static int flow_receive(struct flow *f)
 {
-	int n = datagrams_receive(f->fd, f->in, DATAGRAMS_MAX);
+	int n = datagrams_receive(f->fd, f->in);
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		return -1;

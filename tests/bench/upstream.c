@@ -94,39 +94,6 @@ static void *tcp_thread(void *arg)
 	}
 }
 
-static int udp_receive(int fd, struct datagrams *d)
-{
-	int n = datagrams_receive(fd, d, DATAGRAMS_MAX);
-
-	if (n < 0 && errno != EINTR)
-		err(1, "recvmmsg");
-	return n < 0 ? 0 : n;
-}
-
-static void *udp_echo_thread(void *arg)
-{
-	struct upstream *up = arg;
-	struct datagrams *d = datagrams_new();
-
-	for (;;) {
-		int n = udp_receive(up->udp_echo_fd, d);
-
-		datagrams_send(up->udp_echo_fd, d, n, false); /* nobody there is no harm */
-	}
-	return NULL;
-}
-
-static void *udp_sink_thread(void *arg)
-{
-	struct upstream *up = arg;
-	struct datagrams *d = datagrams_new();
-
-	for (;;)
-		atomic_fetch_add(&up->received_datagrams,
-			(unsigned long long)udp_receive(up->udp_sink_fd, d));
-	return NULL;
-}
-
 void upstream_start(struct upstream *up)
 {
 	pthread_t thread;
@@ -137,14 +104,11 @@ void upstream_start(struct upstream *up)
 	up->echo_fd = client_listen(SOCK_STREAM, &up->echo_port);
 	up->sink_fd = client_listen(SOCK_STREAM, &up->sink_port);
 	up->source_fd = client_listen(SOCK_STREAM, &up->source_port);
-	up->udp_echo_fd = client_listen(SOCK_DGRAM, &up->udp_echo_port);
-	up->udp_sink_fd = client_listen(SOCK_DGRAM, &up->udp_sink_port);
 	watch(up, up->echo_fd);
 	watch(up, up->sink_fd);
 	watch(up, up->source_fd);
 	thread_start(&thread, tcp_thread, up);
-	thread_start(&thread, udp_echo_thread, up);
-	thread_start(&thread, udp_sink_thread, up);
+	udp_start(up);
 }
 
 int upstream_drain(struct upstream *up)
