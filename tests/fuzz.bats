@@ -75,6 +75,28 @@ find_it() {
     find_it afl env AFL_QUIET=1 afl-clang-fast -fsanitize=fuzzer
 }
 
+@test "fuzz: the end of a run, even a violent one, is the end of its fuzzers" {
+    need clang python3 setpriv
+    local programs=$BATS_TEST_TMPDIR/programs pid=$BATS_TEST_TMPDIR/pid
+    mkdir "$programs"
+    clang -fsanitize=fuzzer -x c -DPID="\"$pid\"" -o "$programs/endless" - <<'END'
+#include <stdio.h>
+#include <unistd.h>
+int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size)
+{
+	FILE *file = fopen(PID, "wx");
+	if (file && fprintf(file, "%d\n", (int)getpid()) > 0)
+		fclose(file);
+	return data && size > (1 << 30);
+}
+END
+    start run "$ROOT/tests/fuzz/run" --programs "$programs" --work "$BATS_TEST_TMPDIR/fuzzed" endless
+    eventually test -s "$pid"
+    [[ -e /proc/$(cat "$pid") ]]
+    kill -KILL "${RUNNING[run]}"
+    eventually test ! -e "/proc/$(cat "$pid")"
+}
+
 @test "fuzz: python3-socksio and we read each other's messages, but for what is explained [RFC 1928, 1929]" {
     "$PYTHON" -c 'import socksio' 2>/dev/null || need python3-socksio
     timeout 60 "$PYTHON" "$ROOT/tests/fuzz/oracle.py" "$REPLAYS/batch" 5000
