@@ -186,7 +186,9 @@ fuzz_cc = clang -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 endif
 fuzzers = build/fuzz/programs/$(FUZZER)$(if $(FUZZ_FAST),-fast)
 
-fuzz: $(addprefix $(fuzzers)/,$(FUZZ))
+# Builds as many at a time as it fuzzes.
+fuzz:
+	@$(MAKE) --no-print-directory -j$(FUZZ_JOBS) $(addprefix $(fuzzers)/,$(FUZZ))
 	tests/fuzz/run --programs $(fuzzers) --fuzzer $(FUZZER) --seconds $(FUZZ_S) --jobs $(FUZZ_JOBS) \
 		$(FUZZFLAGS) $(FUZZ)
 
