@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* bench MEASURE [options] LABEL PORT GROUP: measures one slice of one contestant, and writes its figures,
- * one a line. tests/bench/run takes the contestants in turn.
- * Knows the options, the clocks and /proc; does not know sockets. */
+/* bench MEASURE [options] LABEL PORT GROUP: measures one slice of one contestant, and writes its
+ * figures, one a line. tests/bench/run takes the contestants in turn. Knows the options, the clocks
+ * and /proc; does not know sockets. */
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
@@ -48,8 +48,8 @@ void thread_start(pthread_t *ret_thread, void *(*run)(void *), void *arg)
 		errx(1, "pthread_create failed");
 }
 
-/* In its group's time is what the kernel does in its name on the way to the next socket's queue, where
- * nothing else interrupts; see system_busy_us(). */
+/* In its group's time is what the kernel does in its name on the way to the next socket's queue,
+ * where nothing else interrupts; see system_busy_us(). */
 int64_t group_cpu_us(int group)
 {
 	DIR *proc = group ? opendir("/proc") : NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* What the files of the measuring program share: the plan of a slice, and the client and upstream sides.
- * Everything is on 127.0.0.1, and every wait ends: the client's sockets carry WAIT_TIMEOUT_MS both ways. */
+/* What the files of the measuring program share: the plan of a slice, and the client and upstream
+ * sides. Everything is on 127.0.0.1, and every wait ends: the client's sockets carry
+ * WAIT_TIMEOUT_MS both ways. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -15,7 +16,8 @@
 #define WAIT_TIMEOUT_MS 5000
 #define BULK_CAP        (256 * 1024) /* bytes that one call of a bulk transfer moves at most */
 
-/* Where the proxies connect to. Three ports: echo, sink (reads), source (writes); and two for datagrams. */
+/* Where the proxies connect to. Three ports: echo, sink (reads), source (writes); and two for
+ * datagrams. */
 struct upstream {
 	uint16_t echo_port, sink_port, source_port;
 	int echo_fd, sink_fd, source_fd, epoll_fd;
@@ -24,7 +26,7 @@ struct upstream {
 	uint16_t udp_echo_port, udp_sink_port;
 	int udp_echo_fd, udp_sink_fd;
 	atomic_ullong received_datagrams; /* by the sink for datagrams */
-	bool as_trains; /* datagrams to one peer go out as one (UDP_SEGMENT), as QUIC's do; both ends' */
+	bool as_trains; /* both ends send datagrams to one peer as one (UDP_SEGMENT), like QUIC */
 };
 
 /* One slice: whom to measure, and how much of it. */
@@ -51,18 +53,19 @@ void sleep_us(int64_t us);
 void thread_start(pthread_t *ret_thread, void *(*run)(void *), void *arg);
 /* The system's busy CPU time since boot, all processors. */
 int64_t system_busy_us(void);
-/* The CPU time that the processes of a group have taken so far, those that have ended not among them. */
+/* The CPU time that the processes of a group have taken so far, those that have ended not among
+ * them. */
 int64_t group_cpu_us(int group);
 
 /* client.c */
-/* A socket of that type (SOCK_STREAM or SOCK_DGRAM), bound to any port of 127.0.0.1, which is set; a
- * stream's listens. Exits on failure. */
+/* A socket of that type (SOCK_STREAM or SOCK_DGRAM), bound to any port of 127.0.0.1, which is set;
+ * a stream's listens. Exits on failure. */
 int client_listen(int type, uint16_t *ret_port);
 /* A socket of that type, connected to the port, with timeouts; TCP_NODELAY, or room for a burst of
  * datagrams. -1 after saying why, of label. */
 int client_connect(const char *label, int type, uint16_t port);
-/* A stream through the proxy to upstream_port, or directly, if there is none; returns once the reply has
- * arrived. -1 after saying why. */
+/* A stream through the proxy to upstream_port, or directly, if there is none; returns once the
+ * reply has arrived. -1 after saying why. */
 int client_open(const struct plan *plan, uint16_t upstream_port);
 /* An association (UDP ASSOCIATE) through the proxy, which lasts as long as the connection that is
  * returned, and the port on 127.0.0.1 that it takes datagrams at. -1 after saying why. */
@@ -70,7 +73,8 @@ int client_associate(const struct plan *plan, uint16_t *ret_port);
 /* Exactly len bytes out, or in. 0, or -1 with errno (0 at end of file). */
 int client_send(int fd, const void *bytes, size_t len);
 int client_receive(int fd, void *bytes, size_t len);
-/* Sends, or receives, as much as goes until the connection ends; adds what was received to the counter. */
+/* Sends, or receives, as much as goes until the connection ends; adds what was received to the
+ * counter. */
 void client_pump(int fd, bool sends, atomic_ullong *received_bytes);
 
 /* upstream.c */
@@ -87,7 +91,8 @@ slice_fn pingpong_slice; /* round trips a second */
 /* udp.c */
 /* Starts the echo and the sink for datagrams. */
 void udp_start(struct upstream *up);
-/* Datagrams passed on a second; lost ones; CPU seconds per million, the system's and the proxy's. */
+/* Datagrams passed on a second; lost ones; CPU seconds per million, the system's and the
+ * proxy's. */
 slice_fn udp_slice;
 slice_fn flood_slice; /* datagrams arrived a second, percent of those sent */
 

@@ -96,8 +96,8 @@ static pid_t start(char *argv[], int fd)
 			ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
 			err(127, "start");
 		raise(SIGSTOP);
-		/* Not as root, which it would have to leave: a super-server does that. By descriptor,
-		 * for its path may be root's. */
+		/* Not as root, which it would have to leave: a super-server does that. By
+		 * descriptor, for its path may be root's. */
 		if (geteuid() == 0 &&
 			(setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
 			err(127, "setuid");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* How long it takes to get a connection, how many a second can be had, and what an open one carries:
- * bulk in one direction, or a message to and fro. */
+/* How long it takes to get a connection, how many a second can be had, and what an open one
+ * carries: bulk in one direction, or a message to and fro. */
 #include <err.h>
 #include <unistd.h>
 
@@ -9,8 +9,8 @@
 #define WARM_UP_US 200000 /* windows open, buffers grow, processes settle on processors */
 
 /* From connect() until the SOCKS reply has arrived; without a proxy, until one byte has come back
- * from the echo, since a bare connect() returns before anybody has accepted. The descriptor is closed
- * when the time has been taken. */
+ * from the echo, since a bare connect() returns before anybody has accepted. The descriptor is
+ * closed when the time has been taken. */
 static int setup_once(const struct plan *plan, int64_t *ret_took_us)
 {
 	char byte = 'x';
@@ -31,8 +31,8 @@ static int setup_once(const struct plan *plan, int64_t *ret_took_us)
 }
 
 /* The pause between two samples lets the last process end; otherwise its end would be measured as
- * part of the next one's beginning. What ending costs is in the rate, where nobody pauses. The first
- * connection is not counted: it finds this program's own pages untouched. */
+ * part of the next one's beginning. What ending costs is in the rate, where nobody pauses. The
+ * first connection is not counted: it finds this program's own pages untouched. */
 int setup_slice(struct plan *plan)
 {
 	int64_t took_us;
@@ -67,8 +67,8 @@ static void *rate_thread(void *arg)
 	return NULL;
 }
 
-/* Rounds and slices must stay few and short: every connection leaves a TIME_WAIT, and once there are
- * some twenty thousand to one port, connect() spends its time on finding a free local one. */
+/* Rounds and slices must stay few and short: every connection leaves a TIME_WAIT, and once there
+ * are some twenty thousand to one port, connect() spends its time on finding a free local one. */
 int rate_slice(struct plan *plan)
 {
 	struct worker workers[plan->streams];
@@ -127,8 +127,8 @@ static int streams_start(struct plan *plan, struct stream *streams, atomic_ullon
 	return 0;
 }
 
-/* With RST. A source that is stopped by a closed window would not see a FIN, and would go on probing
- * for it into the next contestant's slice. */
+/* With RST. A source that is stopped by a closed window would not see a FIN, and would go on
+ * probing for it into the next contestant's slice. */
 static void streams_stop(struct stream *streams, int streams_len)
 {
 	static const struct linger reset = {1, 0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* What an association carries: datagrams to an echo and back with so many in flight, or as many as go
- * one way. A datagram that comes back has been passed on twice, and counts as two. Both ends move many
- * datagrams a system call, so that they cost little beside what is between them. */
+/* What an association carries: datagrams to an echo and back with so many in flight, or as many as
+ * go one way. A datagram that comes back has been passed on twice, and counts as two. Both ends
+ * move many datagrams a system call, so that they cost little beside what is between them. */
 #include <err.h>
 #include <errno.h>
 #include <linux/udp.h>
@@ -90,7 +90,8 @@ static void make_train(struct datagrams *d, struct msghdr *m, int message, size_
 	m->msg_controllen = CMSG_SPACE(sizeof segment_len);
 }
 
-/* Sends the first count, to where they came from, or (is_connected) to the peer. 0, or -1 and errno. */
+/* Sends the first count, to where they came from, or (is_connected) to the peer. 0, or -1 and
+ * errno. */
 static int datagrams_send(int fd, struct datagrams *d, int count, bool is_connected)
 {
 	int messages = 0;
@@ -220,7 +221,8 @@ static int flow_open(struct flow *f, const struct plan *plan, uint16_t upstream_
 	return 0;
 }
 
-/* 0; -1 when nothing gets through. Refused is what a proxy's port says that is not open any more. */
+/* 0; -1 when nothing gets through. Refused is what a proxy's port says that is not open any
+ * more. */
 static int flow_receive(struct flow *f)
 {
 	int n = datagrams_receive(f->fd, f->in);

@@ -291,7 +291,8 @@ static bool is_version_4(const struct side *client)
 		client->len > 0 && client->bytes[0] == SOCKS4_VERSION;
 }
 
-/* A reply of version 4: of all that can go wrong, the number of version 5 is unknown. -1: there is none. */
+/* Of a reply of version 4, the number that version 5 has is unknown when it is a refusal. Both return
+ * -1 if there is none. */
 static int read_reply4(struct reader *r)
 {
 	INVARIANT(reader_u8(r) == 0);
