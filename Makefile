@@ -150,7 +150,7 @@ bench-plot: bench
 	tests/bench/plot
 
 # As root. BENCHFLAGS=--readme puts its table into README.md; see tests/bench/systemd --help.
-bench-systemd: all build/tests/bench/bench
+bench-systemd: all
 	tests/bench/systemd --build $(BUILD) $(BENCHFLAGS)
 
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(tested)
@@ -186,7 +186,9 @@ fuzz_cc = clang -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 endif
 fuzzers = build/fuzz/programs/$(FUZZER)$(if $(FUZZ_FAST),-fast)
 
-fuzz: $(addprefix $(fuzzers)/,$(FUZZ))
+# Builds as many at a time as it fuzzes.
+fuzz:
+	@$(MAKE) --no-print-directory -j$(FUZZ_JOBS) $(addprefix $(fuzzers)/,$(FUZZ))
 	tests/fuzz/run --programs $(fuzzers) --fuzzer $(FUZZER) --seconds $(FUZZ_S) --jobs $(FUZZ_JOBS) \
 		$(FUZZFLAGS) $(FUZZ)
 
@@ -198,19 +200,19 @@ $(fuzzers)/%: tests/fuzz/%.c $(wildcard src/*/*.[ch] tests/fuzz/*.h)
 replay = tests/fuzz/replay.c
 %/batch: replay = # it has questions of its own
 
-$(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/world.h $(tested)
+$(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(wildcard tests/fuzz/*.h) $(tested)
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/fuzz $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
 		$(LDFLAGS) -o $@ $< $(replay) $(patsubst src/%.c,$(BUILD)/obj/%.o,$(fuzzed))
 
-bench_sources = $(addprefix tests/bench/,bench.c client.c datagrams.c memory.c setup.c stream.c udp.c upstream.c util.c)
+bench_sources = $(addprefix tests/bench/,bench.c client.c stream.c udp.c upstream.c)
 build/tests/bench/bench: $(bench_sources) tests/bench/bench.h
 	@mkdir -p $(@D)
 	$(call say,CC) $(HOST_CC) $(HOST_CFLAGS) -pthread -o $@ $(bench_sources)
 
-build/tests/bench/count: tests/bench/count.c
+build/tests/bench/count: tests/bench/count.c tests/bench/client.c tests/bench/bench.h
 	@mkdir -p $(@D)
-	$(call say,CC) $(HOST_CC) $(HOST_CFLAGS) -o $@ $<
+	$(call say,CC) $(HOST_CC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^)
 
 # The floor is built as the handler is: what is compared is what they do.
 build/tests/bench/floor: tests/bench/floor.c $(BUILD)/flags

@@ -7,41 +7,17 @@ load helper
 
 REPLAYS=$(realpath -m "${REPLAYS:-$ROOT/build/replay}")
 
-# replay NAME - every input of the corpus, and not none.
-replay() {
-    local inputs
-    [[ -x $REPLAYS/$1 ]] || fail "missing: $REPLAYS/$1, which make check builds" || return
-    inputs=$(timeout 60 "$REPLAYS/$1" "$ROOT/tests/fuzz/corpus/$1.txt") || return
-    ((${inputs% inputs} >= 20)) || fail "$inputs"
-}
-
-@test "fuzz: messages, cut anywhere, are parsed, encoded and annotated as promised" {
-    replay messages
-}
-
-@test "fuzz: lines of configuration and of users are read as promised" {
-    replay config
-}
-
-@test "fuzz: a question to rules is answered as promised, and its remedy is one" {
-    replay rules
-}
-
-@test "fuzz: hex text in pieces is the same text, and any bytes come back from theirs" {
-    replay hex
-}
-
-@test "fuzz: in a session each side gets what the other one said, and the record tells it" {
-    replay session
-}
-
-@test "fuzz: every harness is replayed by this suite" {
-    local source
+@test "fuzz: every harness replays its corpus, of 20 inputs at least, and all invariants hold" {
+    local source name inputs
     for source in "$ROOT"/tests/fuzz/corpus/*.txt; do
-        source=${source##*/}
-        [[ -f $ROOT/tests/fuzz/${source%.txt}.c ]] || fail "$source has no harness" || return
-        grep -qE "^    replay ${source%.txt}$" "$BATS_TEST_FILENAME" || fail "${source%.txt}"
+        name=$(basename "$source" .txt)
+        echo "# $name"
+        [[ -x $REPLAYS/$name ]] || fail "missing: $REPLAYS/$name, which make check builds" || return
+        inputs=$(timeout 60 "$REPLAYS/$name" "$source") || fail "$name: $inputs" || return
+        ((${inputs% inputs} >= 20)) || fail "$name: $inputs" || return
     done
+    [[ $(cd "$ROOT/tests/fuzz/corpus" && echo *) == \
+        "config.txt hex.txt messages.txt rules.txt session.txt" ]]
 }
 
 # broken_harness FILE - a harness in which two bytes, the first of them '!', break something.
@@ -97,6 +73,28 @@ find_it() {
 @test "fuzz: a finding of AFL++ ends the run with its path and status 1" {
     need afl-fuzz python3
     find_it afl env AFL_QUIET=1 afl-clang-fast -fsanitize=fuzzer
+}
+
+@test "fuzz: the end of a run, even a violent one, is the end of its fuzzers" {
+    need clang python3 setpriv
+    local programs=$BATS_TEST_TMPDIR/programs pid=$BATS_TEST_TMPDIR/pid
+    mkdir "$programs"
+    clang -fsanitize=fuzzer -x c -DPID="\"$pid\"" -o "$programs/endless" - <<'END'
+#include <stdio.h>
+#include <unistd.h>
+int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size)
+{
+	FILE *file = fopen(PID, "wx");
+	if (file && fprintf(file, "%d\n", (int)getpid()) > 0)
+		fclose(file);
+	return data && size > (1 << 30);
+}
+END
+    start run "$ROOT/tests/fuzz/run" --programs "$programs" --work "$BATS_TEST_TMPDIR/fuzzed" endless
+    eventually test -s "$pid"
+    [[ -e /proc/$(cat "$pid") ]]
+    kill -KILL "${RUNNING[run]}"
+    eventually test ! -e "/proc/$(cat "$pid")"
 }
 
 @test "fuzz: python3-socksio and we read each other's messages, but for what is explained [RFC 1928, 1929]" {

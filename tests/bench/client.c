@@ -4,10 +4,9 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -27,48 +26,50 @@ static struct sockaddr_in loopback(uint16_t port)
 	};
 }
 
-int client_listen(uint16_t *port)
+/* As much room for datagrams as is allowed. */
+static int new_socket(int type)
 {
-	struct sockaddr_in addr = loopback(*port);
-	socklen_t addr_len = sizeof addr;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static const int room = 4 << 20;
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
-		return -1;
-	if (bind(fd, (struct sockaddr *)&addr, addr_len) < 0 || listen(fd, SOMAXCONN) < 0 ||
-		getsockname(fd, (struct sockaddr *)&addr, &addr_len) < 0) {
-		close(fd);
-		return -1;
+		err(1, "socket");
+	if (type == SOCK_DGRAM) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
 	}
-	*port = ntohs(addr.sin_port);
 	return fd;
 }
 
-/* The one for sending bounds connect() too. */
-static void set_timeouts(int fd)
+int client_listen(int type, uint16_t *ret_port)
+{
+	struct sockaddr_in addr = loopback(0);
+	socklen_t addr_len = sizeof addr;
+	int fd = new_socket(type);
+
+	if (bind(fd, (struct sockaddr *)&addr, addr_len) < 0 ||
+		(type == SOCK_STREAM && listen(fd, SOMAXCONN) < 0) ||
+		getsockname(fd, (struct sockaddr *)&addr, &addr_len) < 0)
+		err(1, "listen");
+	*ret_port = ntohs(addr.sin_port);
+	return fd;
+}
+
+int client_connect(const char *label, int type, uint16_t port)
 {
 	static const struct timeval timeout = {
 		WAIT_TIMEOUT_MS / 1000, WAIT_TIMEOUT_MS % 1000 * 1000};
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-}
-
-int client_connect(uint16_t port)
-{
 	static const int on = 1;
 	struct sockaddr_in addr = loopback(port);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = new_socket(type);
 
-	if (fd < 0)
-		return -1;
-	set_timeouts(fd);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout); /* of connect(), too */
+	if (type == SOCK_STREAM)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0) {
-		int error = errno;
-
+		warn("%s: connect", label);
 		close(fd);
-		errno = error;
 		return -1;
 	}
 	return fd;
@@ -106,6 +107,24 @@ int client_receive(int fd, void *bytes, size_t len)
 	return 0;
 }
 
+void client_pump(int fd, bool sends, atomic_ullong *received_bytes)
+{
+	char *bytes = calloc(1, BULK_CAP);
+	ssize_t n;
+
+	if (!bytes)
+		err(1, "calloc");
+	do {
+		if (sends) {
+			n = send(fd, bytes, BULK_CAP, MSG_NOSIGNAL);
+		} else {
+			n = recv(fd, bytes, BULK_CAP, 0);
+			atomic_fetch_add(received_bytes, n > 0 ? (unsigned long long)n : 0);
+		}
+	} while (n > 0);
+	free(bytes);
+}
+
 /* The request waits for the answer to the greeting, as real clients do; some of the contestants
  * can't do otherwise. */
 static const char *converse(
@@ -126,23 +145,19 @@ static const char *converse(
 	return NULL;
 }
 
-/* Connects to port, and asks what is there for something, if it is a proxy. */
-static int ask(const struct contestant *c, uint16_t port, const unsigned char request[REQUEST_LEN],
+/* Connects to the proxy and asks it for something. */
+static int ask(const struct plan *plan, const unsigned char request[REQUEST_LEN],
 	unsigned char answer[REPLY_LEN])
 {
 	const char *trouble;
-	int fd = client_connect(port);
+	int fd = client_connect(plan->label, SOCK_STREAM, plan->port);
 
-	if (fd < 0) {
-		warn("%s: connect", c->label);
+	if (fd < 0)
 		return -1;
-	}
-	if (c->port == 0)
-		return fd;
 	errno = 0;
 	trouble = converse(fd, request, answer);
 	if (trouble) {
-		warnx("%s: %s: %s", c->label, trouble,
+		warnx("%s: %s: %s", plan->label, trouble,
 			errno ? strerror(errno) : "unexpected answer or end");
 		close(fd);
 		return -1;
@@ -150,47 +165,23 @@ static int ask(const struct contestant *c, uint16_t port, const unsigned char re
 	return fd;
 }
 
-int client_open(const struct contestant *c, uint16_t upstream_port)
+int client_open(const struct plan *plan, uint16_t upstream_port)
 {
 	const unsigned char request[REQUEST_LEN] = {
 		5, 1, 0, 1, 127, 0, 0, 1, (uint8_t)(upstream_port >> 8), (uint8_t)upstream_port};
 	unsigned char answer[REPLY_LEN];
 
-	return ask(c, c->port ? c->port : upstream_port, request, answer);
+	return plan->port ? ask(plan, request, answer)
+			  : client_connect(plan->label, SOCK_STREAM, upstream_port);
 }
 
-int client_associate(const struct contestant *c, uint16_t *ret_port)
+int client_associate(const struct plan *plan, uint16_t *ret_port)
 {
 	static const unsigned char request[REQUEST_LEN] = {5, 3, 0, 1}; /* from wherever we send */
 	unsigned char answer[REPLY_LEN];
-	int fd = ask(c, c->port, request, answer);
+	int fd = ask(plan, request, answer);
 
 	if (fd >= 0)
 		*ret_port = (uint16_t)(answer[8] << 8 | answer[9]);
-	return fd;
-}
-
-int client_datagrams(uint16_t *port)
-{
-	static const int room = 4 << 20;
-	struct sockaddr_in addr = loopback(*port);
-	socklen_t addr_len = sizeof addr;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -1;
-	set_timeouts(fd);
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room); /* as much as is allowed */
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-	if (*port ? connect(fd, (struct sockaddr *)&addr, addr_len) < 0
-		  : bind(fd, (struct sockaddr *)&addr, addr_len) < 0 ||
-				getsockname(fd, (struct sockaddr *)&addr, &addr_len) < 0) {
-		int error = errno;
-
-		close(fd);
-		errno = error;
-		return -1;
-	}
-	*port = ntohs(addr.sin_port);
 	return fd;
 }

@@ -6,24 +6,21 @@
  *   relay_syscalls N    further system calls until it first waits for both sides
  * The handler is traced, and the client moves only while it is stopped after a system call: no
  * clock and no second processor is in the result, so it can be asserted in a test. */
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "bench.h"
 
 #include <linux/ptrace.h> /* struct ptrace_syscall_info; after sys/ptrace.h, which it collides with */
 
@@ -31,71 +28,44 @@
 #define RUN_TIMEOUT_S 10
 #define RUNS          5 /* the first brings the file into memory; the least of all is the handler's own */
 
-static const unsigned char greeting[] = {5, 1, 0};
 enum { METHOD_LEN = 2, REPLY_LEN = 10, ANSWER_LEN = METHOD_LEN + REPLY_LEN };
 
 struct client {
 	int fd;
 	uint16_t upstream_port;
 	size_t answer_len;
+	unsigned char answer[ANSWER_LEN];
 };
 
-struct counts {
-	long syscalls, minor_faults, relay_syscalls;
-};
-
-static int listen_loopback(uint16_t *ret_port)
-{
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t addr_len = sizeof addr;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, addr_len) < 0 || listen(fd, 8) < 0 ||
-		getsockname(fd, (struct sockaddr *)&addr, &addr_len) < 0)
-		err(1, "listen");
-	*ret_port = ntohs(addr.sin_port);
-	return fd;
-}
-
-static int connect_loopback(uint16_t port)
-{
-	struct sockaddr_in addr = {.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
-		err(1, "connect");
-	return fd;
-}
+enum { SYSCALLS, MINOR_FAULTS, RELAY_SYSCALLS, COUNTS };
+static const char *const names[COUNTS] = {"syscalls", "minor_faults", "relay_syscalls"};
 
 static void send_or_exit(int fd, const unsigned char *bytes, size_t len)
 {
-	if (send(fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
+	if (client_send(fd, bytes, len) < 0)
 		err(1, "send");
 }
 
 /* Takes what has come and sends what is due. True once the whole reply is here. */
 static bool client_step(struct client *client)
 {
-	unsigned char bytes[ANSWER_LEN];
+	static const unsigned char right[] = {5, 0};
 	uint16_t port = client->upstream_port;
 	unsigned char request[] = {5, 1, 0, 1, 127, 0, 0, 1, (uint8_t)(port >> 8), (uint8_t)port};
-	ssize_t n = recv(client->fd, bytes, ANSWER_LEN - client->answer_len, MSG_DONTWAIT);
+	/* The reply comes after the request, which waits for the method. */
+	size_t at = client->answer_len < METHOD_LEN ? 0 : METHOD_LEN,
+	       end = at == 0 ? METHOD_LEN : ANSWER_LEN;
+	ssize_t n = recv(client->fd, client->answer + client->answer_len, end - client->answer_len,
+		MSG_DONTWAIT);
 
 	if (n < 0 && errno != EAGAIN)
 		err(1, "recv");
-	for (ssize_t i = 0; i < n; i++, client->answer_len++) {
-		size_t at = client->answer_len;
-
-		if ((at == 0 || at == METHOD_LEN) && bytes[i] != 5)
-			errx(1, "not SOCKS5: byte %zu is %02x", at, bytes[i]);
-		if ((at == 1 || at == METHOD_LEN + 1) && bytes[i] != 0)
-			errx(1, "refused: byte %zu is %02x", at, bytes[i]);
-		if (at == METHOD_LEN - 1)
-			send_or_exit(client->fd, request, sizeof request);
-	}
+	client->answer_len += n > 0 ? (size_t)n : 0;
+	if (n > 0 && client->answer_len >= at + 2 && memcmp(client->answer + at, right, 2) != 0)
+		errx(1, "not SOCKS5, or refused: byte %zu is %02x, and the next one %02x", at,
+			client->answer[at], client->answer[at + 1]);
+	if (n > 0 && client->answer_len == METHOD_LEN)
+		send_or_exit(client->fd, request, sizeof request);
 	return client->answer_len == ANSWER_LEN;
 }
 
@@ -126,8 +96,8 @@ static pid_t start(char *argv[], int fd)
 			ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
 			err(127, "start");
 		raise(SIGSTOP);
-		/* Not as root, which it would have to leave: a super-server does that. By descriptor,
-		 * for its path may be root's. */
+		/* Not as root, which it would have to leave: a super-server does that. By
+		 * descriptor, for its path may be root's. */
 		if (geteuid() == 0 &&
 			(setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
 			err(127, "setuid");
@@ -229,66 +199,57 @@ static long until_wait(pid_t pid, struct client *client)
 	return syscalls;
 }
 
-static struct counts trace(pid_t pid, struct client *client)
+static void trace(pid_t pid, struct client *client, long ret_counts[COUNTS])
 {
-	struct counts counts;
-	long faults_before;
-
 	until_exec(pid, client);
-	faults_before = minor_faults_of(pid);
-	counts.syscalls = 1 + until_reply(pid, client);
-	counts.minor_faults = minor_faults_of(pid) - faults_before;
-	counts.relay_syscalls = until_wait(pid, client);
-	return counts;
+	ret_counts[MINOR_FAULTS] = -minor_faults_of(pid);
+	ret_counts[SYSCALLS] = 1 + until_reply(pid, client);
+	ret_counts[MINOR_FAULTS] += minor_faults_of(pid);
+	ret_counts[RELAY_SYSCALLS] = until_wait(pid, client);
 }
 
-static struct counts run(char *argv[])
+static void run(char *argv[], long ret_counts[COUNTS])
 {
+	static const unsigned char greeting[] = {5, 1, 0};
 	uint16_t port;
 	struct client client = {0};
-	int upstream_fd = listen_loopback(&client.upstream_port); /* its backlog answers */
-	int listen_fd = listen_loopback(&port);
+	int upstream_fd =
+		client_listen(SOCK_STREAM, &client.upstream_port); /* its backlog answers */
+	int listen_fd = client_listen(SOCK_STREAM, &port);
 	int fd;
-	struct counts counts;
 	pid_t pid;
 
-	client.fd = connect_loopback(port);
+	client.fd = client_connect("count", SOCK_STREAM, port);
 	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		err(1, "accept");
 	send_or_exit(client.fd, greeting, sizeof greeting);
 	pid = start(argv, fd);
 	close(fd);
-	counts = trace(pid, &client);
+	trace(pid, &client, ret_counts);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	close(client.fd);
 	close(listen_fd);
 	close(upstream_fd);
-	return counts;
 }
 
 int main(int argc, char *argv[])
 {
-	struct counts least;
+	long least[COUNTS], counts[COUNTS];
 
 	if (argc < 2) {
 		fputs("usage: count HANDLER [ARG]...\n", stderr);
 		return 64;
 	}
 	alarm(RUN_TIMEOUT_S);
-	least = run(argv + 1);
+	run(argv + 1, least);
 	for (int i = 1; i < RUNS; i++) {
-		struct counts counts = run(argv + 1);
-
-		if (counts.minor_faults < least.minor_faults)
-			least.minor_faults = counts.minor_faults;
-		if (counts.syscalls < least.syscalls)
-			least.syscalls = counts.syscalls;
-		if (counts.relay_syscalls < least.relay_syscalls)
-			least.relay_syscalls = counts.relay_syscalls;
+		run(argv + 1, counts);
+		for (int k = 0; k < COUNTS; k++)
+			least[k] = counts[k] < least[k] ? counts[k] : least[k];
 	}
-	printf("syscalls %ld\nminor_faults %ld\nrelay_syscalls %ld\n", least.syscalls,
-		least.minor_faults, least.relay_syscalls);
+	for (int k = 0; k < COUNTS; k++)
+		printf("%s %ld\n", names[k], least[k]);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The floor under setup latency: a handler that only answers. Whatever a real handler adds to this
- * (configuration, sandbox, dialling) is what the benchmark wants to see, so nothing is checked here.
- * Knows the length of the two messages; does not know their meaning. */
+ * (configuration, sandbox, dialling) is what the benchmark wants to see, so nothing is checked
+ * here. Knows the length of the two messages; does not know their meaning. */
 #include <unistd.h>
 
 enum { GREETING_LEN = 3, REQUEST_LEN = 10 }; /* what the bench client sends: one method, IPv4 */

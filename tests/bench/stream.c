@@ -1,14 +1,94 @@
 /* SPDX-License-Identifier: ISC */
-/* What an open connection carries: bulk in one direction, or a message to and fro. */
+/* How long it takes to get a connection, how many a second can be had, and what an open one
+ * carries: bulk in one direction, or a message to and fro. */
 #include <err.h>
-#include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench.h"
 
-#define BUFFER_CAP (256 * 1024)
 #define WARM_UP_US 200000 /* windows open, buffers grow, processes settle on processors */
+
+/* From connect() until the SOCKS reply has arrived; without a proxy, until one byte has come back
+ * from the echo, since a bare connect() returns before anybody has accepted. The descriptor is
+ * closed when the time has been taken. */
+static int setup_once(const struct plan *plan, int64_t *ret_took_us)
+{
+	char byte = 'x';
+	int64_t start_us = now_us();
+	int fd = client_open(plan, plan->upstream.echo_port);
+
+	if (fd < 0)
+		return -1;
+	if (plan->port == 0 &&
+		(client_send(fd, &byte, 1) < 0 || client_receive(fd, &byte, 1) < 0)) {
+		warn("%s: echo", plan->label);
+		close(fd);
+		return -1;
+	}
+	*ret_took_us = now_us() - start_us;
+	close(fd);
+	return 0;
+}
+
+/* The pause between two samples lets the last process end; otherwise its end would be measured as
+ * part of the next one's beginning. What ending costs is in the rate, where nobody pauses. The
+ * first connection is not counted: it finds this program's own pages untouched. */
+int setup_slice(struct plan *plan)
+{
+	int64_t took_us;
+
+	for (int i = -1; i < plan->count; i++) {
+		sleep_us(plan->gap_us);
+		if (setup_once(plan, &took_us) < 0)
+			return -1;
+		if (i >= 0)
+			figure((double)took_us);
+	}
+	return 0;
+}
+
+struct worker {
+	pthread_t thread;
+	const struct plan *plan;
+	int64_t deadline_us;
+	int done;
+	bool failed;
+};
+
+static void *rate_thread(void *arg)
+{
+	struct worker *w = arg;
+	int64_t took_us;
+
+	while (!w->failed && now_us() < w->deadline_us) {
+		w->failed = setup_once(w->plan, &took_us) < 0;
+		w->done += !w->failed;
+	}
+	return NULL;
+}
+
+/* Rounds and slices must stay few and short: every connection leaves a TIME_WAIT, and once there
+ * are some twenty thousand to one port, connect() spends its time on finding a free local one. */
+int rate_slice(struct plan *plan)
+{
+	struct worker workers[plan->streams];
+	int64_t start_us = now_us();
+	int done = 0;
+	bool failed = false;
+
+	for (int i = 0; i < plan->streams; i++) {
+		workers[i] = (struct worker){
+			.plan = plan, .deadline_us = start_us + plan->slice_ms * INT64_C(1000)};
+		thread_start(&workers[i].thread, rate_thread, &workers[i]);
+	}
+	for (int i = 0; i < plan->streams; i++) {
+		pthread_join(workers[i].thread, NULL);
+		done += workers[i].done;
+		failed |= workers[i].failed;
+	}
+	figure(done * 1e6 / (double)(now_us() - start_us));
+	return failed ? -1 : 0;
+}
 
 struct stream {
 	pthread_t thread;
@@ -21,31 +101,18 @@ struct stream {
 static void *stream_thread(void *arg)
 {
 	struct stream *s = arg;
-	char *bytes = calloc(1, BUFFER_CAP);
-	ssize_t n;
 
-	if (!bytes)
-		err(1, "calloc");
-	do {
-		if (s->upload) {
-			n = send(s->fd, bytes, BUFFER_CAP, MSG_NOSIGNAL);
-		} else {
-			n = recv(s->fd, bytes, BUFFER_CAP, 0);
-			atomic_fetch_add(s->received_bytes, n > 0 ? (unsigned long long)n : 0);
-		}
-	} while (n > 0);
-	free(bytes);
+	client_pump(s->fd, s->upload, s->received_bytes);
 	return NULL;
 }
 
 /* Opens all, then starts all: a slow setup must not eat into the window of the others. */
-static int streams_start(struct plan *plan, struct contestant *c, struct stream *streams,
-	atomic_ullong *received_bytes)
+static int streams_start(struct plan *plan, struct stream *streams, atomic_ullong *received_bytes)
 {
-	struct upstream *up = plan->upstream;
+	struct upstream *up = &plan->upstream;
 
 	for (int i = 0; i < plan->streams; i++) {
-		int fd = client_open(c, plan->upload ? up->sink_port : up->source_port);
+		int fd = client_open(plan, plan->upload ? up->sink_port : up->source_port);
 
 		if (fd < 0) {
 			while (i-- > 0)
@@ -56,13 +123,12 @@ static int streams_start(struct plan *plan, struct contestant *c, struct stream 
 			.fd = fd, .upload = plan->upload, .received_bytes = received_bytes};
 	}
 	for (int i = 0; i < plan->streams; i++)
-		if (pthread_create(&streams[i].thread, NULL, stream_thread, &streams[i]) != 0)
-			errx(1, "pthread_create failed");
+		thread_start(&streams[i].thread, stream_thread, &streams[i]);
 	return 0;
 }
 
-/* With RST. A source that is stopped by a closed window would not see a FIN, and would go on probing
- * for it into the next contestant's slice. */
+/* With RST. A source that is stopped by a closed window would not see a FIN, and would go on
+ * probing for it into the next contestant's slice. */
 static void streams_stop(struct stream *streams, int streams_len)
 {
 	static const struct linger reset = {1, 0};
@@ -78,16 +144,16 @@ static void streams_stop(struct stream *streams, int streams_len)
 
 /* Bytes count where they arrive. The window lies inside the transfer, so neither setup nor
  * teardown is in it. */
-int bulk_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGURES_MAX])
+int bulk_slice(struct plan *plan)
 {
 	struct stream streams[plan->streams];
 	atomic_ullong downloaded_bytes = 0;
 	atomic_ullong *received_bytes =
-		plan->upload ? &plan->upstream->received_bytes : &downloaded_bytes;
+		plan->upload ? &plan->upstream.received_bytes : &downloaded_bytes;
 	int64_t start_us, busy_us, took_us;
 	double bytes;
 
-	if (streams_start(plan, c, streams, &downloaded_bytes) < 0)
+	if (streams_start(plan, streams, &downloaded_bytes) < 0)
 		return -1;
 	sleep_us(WARM_UP_US);
 	bytes = -(double)atomic_load(received_bytes);
@@ -99,20 +165,20 @@ int bulk_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGURE
 	bytes += (double)atomic_load(received_bytes);
 	streams_stop(streams, plan->streams);
 	if (bytes <= 0) {
-		warnx("%s: no bytes arrived", c->label);
+		warnx("%s: no bytes arrived", plan->label);
 		return -1;
 	}
-	ret_figure[0] = bytes * 8 / 1000 / (double)took_us;
-	ret_figure[1] = (double)busy_us / 1e6 / (bytes / (1 << 30));
+	figure(bytes * 8 / 1000 / (double)took_us);
+	figure((double)busy_us / 1e6 / (bytes / (1 << 30)));
 	return 0;
 }
 
-int pingpong_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGURES_MAX])
+int pingpong_slice(struct plan *plan)
 {
 	size_t len = (size_t)plan->message_len;
 	char message[len];
 	int64_t begin_us = now_us(), start_us = begin_us, end_us = begin_us;
-	int fd = client_open(c, plan->upstream->echo_port), done = 0;
+	int fd = client_open(plan, plan->upstream.echo_port), done = 0;
 
 	if (fd < 0)
 		return -1;
@@ -120,7 +186,7 @@ int pingpong_slice(struct plan *plan, struct contestant *c, double ret_figure[FI
 		message[i] = (char)i;
 	while (done == 0 || end_us - start_us < plan->slice_ms * INT64_C(1000)) {
 		if (client_send(fd, message, len) < 0 || client_receive(fd, message, len) < 0) {
-			warn("%s: ping-pong", c->label);
+			warn("%s: ping-pong", plan->label);
 			close(fd);
 			return -1;
 		}
@@ -131,6 +197,6 @@ int pingpong_slice(struct plan *plan, struct contestant *c, double ret_figure[FI
 			done++;
 	}
 	close(fd);
-	ret_figure[0] = done * 1e6 / (double)(end_us - start_us);
+	figure(done * 1e6 / (double)(end_us - start_us));
 	return 0;
 }

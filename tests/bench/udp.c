@@ -1,20 +1,170 @@
 /* SPDX-License-Identifier: ISC */
-/* What an association carries: datagrams to an echo and back with so many in flight, or as many as go
- * one way. A datagram that comes back has been passed on twice, and counts as two. */
+/* What an association carries: datagrams to an echo and back with so many in flight, or as many as
+ * go one way. A datagram that comes back has been passed on twice, and counts as two. Both ends
+ * move many datagrams a system call, so that they cost little beside what is between them. */
 #include <err.h>
 #include <errno.h>
-#include <math.h>
+#include <linux/udp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "bench.h"
 
-#define WARM_UP_US   100000
-#define SILENCE_MS   100 /* after which what has not come back is lost */
-#define SILENCES_MAX 10  /* of a slice */
+#define DATAGRAMS_MAX   64    /* that one system call takes or sends */
+#define DATAGRAM_CAP    2048  /* bytes of each, headers included */
+#define TRAIN_BYTES_MAX 60000 /* of the 65535 of a datagram */
+#define WARM_UP_US      100000
+#define SILENCE_MS      100 /* after which what has not come back is lost */
+#define SILENCES_MAX    10  /* of a slice */
 
 static const unsigned char header_ipv4[10] = {0, 0, 0, 1, 127, 0, 0, 1}; /* RFC 1928 s7 */
+
+struct datagrams {
+	bool as_trains;
+	struct mmsghdr message[DATAGRAMS_MAX], departure[DATAGRAMS_MAX];
+	struct iovec piece[DATAGRAMS_MAX];
+	struct sockaddr_in peer[DATAGRAMS_MAX];
+	_Alignas(struct cmsghdr) char control[DATAGRAMS_MAX][CMSG_SPACE(sizeof(uint16_t))];
+	char bytes[DATAGRAMS_MAX][DATAGRAM_CAP];
+};
+
+/* Room for many, to be used again and again; exits if there is none. */
+static struct datagrams *datagrams_new(bool as_trains)
+{
+	struct datagrams *d = calloc(1, sizeof *d);
+
+	if (!d)
+		err(1, "calloc");
+	d->as_trains = as_trains;
+	for (int i = 0; i < DATAGRAMS_MAX; i++) {
+		d->piece[i].iov_base = d->bytes[i];
+		d->message[i].msg_hdr.msg_iov = &d->piece[i];
+		d->message[i].msg_hdr.msg_iovlen = 1;
+	}
+	return d;
+}
+
+/* Waits for one, takes as many as there are: how many, or -1 and errno. */
+static int datagrams_receive(int fd, struct datagrams *d)
+{
+	int n;
+
+	for (int i = 0; i < DATAGRAMS_MAX; i++) {
+		d->piece[i].iov_len = DATAGRAM_CAP;
+		d->message[i].msg_hdr.msg_name = &d->peer[i];
+		d->message[i].msg_hdr.msg_namelen = sizeof d->peer[i];
+	}
+	n = recvmmsg(fd, d->message, DATAGRAMS_MAX, MSG_WAITFORONE, NULL);
+	for (int i = 0; i < n; i++)
+		d->piece[i].iov_len = d->message[i].msg_len;
+	return n;
+}
+
+/* Those from the first on that can be one train: to one peer, of one length. */
+static int train_of(const struct datagrams *d, int first, int count, bool is_connected)
+{
+	int n = 1;
+
+	while (d->as_trains && first + n < count &&
+		d->piece[first + n].iov_len == d->piece[first].iov_len &&
+		(size_t)(n + 1) * d->piece[first].iov_len <= TRAIN_BYTES_MAX &&
+		(is_connected ||
+			memcmp(&d->peer[first + n], &d->peer[first], sizeof d->peer[first]) == 0))
+		n++;
+	return n;
+}
+
+/* Tells the kernel where to part it. */
+static void make_train(struct datagrams *d, struct msghdr *m, int message, size_t len)
+{
+	struct cmsghdr *header = (struct cmsghdr *)d->control[message];
+	uint16_t segment_len = (uint16_t)len;
+
+	header->cmsg_level = IPPROTO_UDP;
+	header->cmsg_type = UDP_SEGMENT;
+	header->cmsg_len = CMSG_LEN(sizeof segment_len);
+	memcpy(CMSG_DATA(header), &segment_len, sizeof segment_len);
+	m->msg_control = header;
+	m->msg_controllen = CMSG_SPACE(sizeof segment_len);
+}
+
+/* Sends the first count, to where they came from, or (is_connected) to the peer. 0, or -1 and
+ * errno. */
+static int datagrams_send(int fd, struct datagrams *d, int count, bool is_connected)
+{
+	int messages = 0;
+
+	for (int i = 0, n; i < count; i += n) {
+		struct msghdr *m = &d->departure[messages].msg_hdr;
+
+		n = train_of(d, i, count, is_connected);
+		*m = (struct msghdr){.msg_iov = &d->piece[i], .msg_iovlen = (size_t)n};
+		if (!is_connected) {
+			m->msg_name = &d->peer[i];
+			m->msg_namelen = sizeof d->peer[i];
+		}
+		if (n > 1)
+			make_train(d, m, messages, d->piece[i].iov_len);
+		messages++;
+	}
+	for (int done = 0; done < messages;) {
+		int n = sendmmsg(fd, d->departure + done, (unsigned)(messages - done), 0);
+
+		if (n < 0)
+			return -1;
+		done += n;
+	}
+	return 0;
+}
+
+/* -- The upstream side. */
+
+static int udp_receive(int fd, struct datagrams *d)
+{
+	int n = datagrams_receive(fd, d);
+
+	if (n < 0 && errno != EINTR)
+		err(1, "recvmmsg");
+	return n < 0 ? 0 : n;
+}
+
+static void *udp_echo_thread(void *arg)
+{
+	struct upstream *up = arg;
+	struct datagrams *d = datagrams_new(up->as_trains);
+
+	for (;;) {
+		int n = udp_receive(up->udp_echo_fd, d);
+
+		datagrams_send(up->udp_echo_fd, d, n, false); /* nobody there is no harm */
+	}
+	return NULL;
+}
+
+static void *udp_sink_thread(void *arg)
+{
+	struct upstream *up = arg;
+	struct datagrams *d = datagrams_new(up->as_trains);
+
+	for (;;)
+		atomic_fetch_add(&up->received_datagrams,
+			(unsigned long long)udp_receive(up->udp_sink_fd, d));
+	return NULL;
+}
+
+void udp_start(struct upstream *up)
+{
+	pthread_t thread;
+
+	up->udp_echo_fd = client_listen(SOCK_DGRAM, &up->udp_echo_port);
+	up->udp_sink_fd = client_listen(SOCK_DGRAM, &up->udp_sink_port);
+	thread_start(&thread, udp_echo_thread, up);
+	thread_start(&thread, udp_sink_thread, up);
+}
+
+/* -- The client side. */
 
 /* One association, and what it has carried. */
 struct flow {
@@ -50,23 +200,19 @@ static void flow_fill(struct flow *f, size_t message_len, uint16_t upstream_port
 	}
 }
 
-static int flow_open(
-	struct flow *f, const struct plan *plan, const struct contestant *c, uint16_t upstream_port)
+static int flow_open(struct flow *f, const struct plan *plan, uint16_t upstream_port)
 {
 	static const struct timeval silence = {0, SILENCE_MS * 1000};
-	static struct datagrams *out, *in;
 	uint16_t port = upstream_port;
 
-	if (!out) {
-		out = datagrams_new();
-		in = datagrams_new();
-	}
-	*f = (struct flow){.control_fd = -1, .fd = -1, .out = out, .in = in};
-	if (c->port && (f->control_fd = client_associate(c, &port)) < 0)
+	*f = (struct flow){.control_fd = -1,
+		.fd = -1,
+		.out = datagrams_new(plan->upstream.as_trains),
+		.in = datagrams_new(false)};
+	if (plan->port && (f->control_fd = client_associate(plan, &port)) < 0)
 		return -1;
-	f->fd = client_datagrams(&port);
+	f->fd = client_connect(plan->label, SOCK_DGRAM, port);
 	if (f->fd < 0) {
-		warn("%s: a socket for datagrams", c->label);
 		flow_close(f);
 		return -1;
 	}
@@ -75,10 +221,11 @@ static int flow_open(
 	return 0;
 }
 
-/* 0; -1 when nothing gets through. Refused is what a proxy's port says that is not open any more. */
+/* 0; -1 when nothing gets through. Refused is what a proxy's port says that is not open any
+ * more. */
 static int flow_receive(struct flow *f)
 {
-	int n = datagrams_receive(f->fd, f->in, DATAGRAMS_MAX);
+	int n = datagrams_receive(f->fd, f->in);
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		return -1;
@@ -122,58 +269,48 @@ static int flow_drain(struct flow *f)
 	return 0;
 }
 
-int udp_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGURES_MAX])
+int udp_slice(struct plan *plan)
 {
 	struct flow f;
 	int64_t start_us, took_us, busy_us, cpu_us;
 	double passed;
 	int result;
 
-	if (flow_open(&f, plan, c, plan->upstream->udp_echo_port) < 0)
+	if (flow_open(&f, plan, plan->upstream.udp_echo_port) < 0)
 		return -1;
 	result = flow_run(&f, plan->streams, now_us() + WARM_UP_US);
 	passed = -2.0 * (double)f.received;
-	cpu_us = -group_cpu_us(c->group);
+	cpu_us = -group_cpu_us(plan->group);
 	busy_us = -system_busy_us();
 	start_us = now_us();
 	if (result == 0)
 		result = flow_run(&f, plan->streams, start_us + plan->slice_ms * INT64_C(1000));
 	took_us = now_us() - start_us;
 	busy_us += system_busy_us();
-	cpu_us += group_cpu_us(c->group);
+	cpu_us += group_cpu_us(plan->group);
 	passed += 2.0 * (double)f.received;
 	if (result == 0)
 		result = flow_drain(&f);
 	if (result < 0)
-		warn("%s: datagrams", c->label);
+		warn("%s: datagrams", plan->label);
 	flow_close(&f);
-	ret_figure[0] = passed * 1e6 / (double)took_us;
-	ret_figure[1] = (double)(f.sent - f.received);
-	ret_figure[2] = (double)busy_us / passed;
-	ret_figure[3] = c->group ? (double)cpu_us / passed : NAN;
-	return result;
-}
-
-int udp_pingpong_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGURES_MAX])
-{
-	int result;
-
-	plan->streams = 1;
-	result = udp_slice(plan, c, ret_figure);
-	ret_figure[0] /= 2;
+	figure(passed * 1e6 / (double)took_us);
+	figure((double)(f.sent - f.received));
+	figure((double)busy_us / passed);
+	if (plan->group)
+		figure((double)cpu_us / passed);
 	return result;
 }
 
 /* What has arrived is read a little after the last one was sent. */
-int flood_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGURES_MAX])
+int flood_slice(struct plan *plan)
 {
-	atomic_ullong *received = &plan->upstream->received_datagrams;
-	unsigned long long before = atomic_load(received);
-	int64_t start_us, took_us;
 	struct flow f;
-	int result = 0;
+	int64_t start_us, took_us;
+	double received;
+	int result;
 
-	if (flow_open(&f, plan, c, plan->upstream->udp_sink_port) < 0)
+	if (flow_open(&f, plan, plan->upstream.udp_sink_port) < 0)
 		return -1;
 	start_us = now_us();
 	do {
@@ -182,11 +319,11 @@ int flood_slice(struct plan *plan, struct contestant *c, double ret_figure[FIGUR
 		took_us = now_us() - start_us;
 	} while (result == 0 && took_us < plan->slice_ms * INT64_C(1000));
 	if (result < 0)
-		warn("%s: datagrams", c->label);
+		warn("%s: datagrams", plan->label);
 	sleep_us(SILENCE_MS * INT64_C(1000));
 	flow_close(&f);
-	f.received = (long long)(atomic_load(received) - before);
-	ret_figure[0] = (double)f.received * 1e6 / (double)took_us;
-	ret_figure[1] = 100.0 * (double)f.received / (double)f.sent;
+	received = (double)atomic_load(&plan->upstream.received_datagrams);
+	figure(received * 1e6 / (double)took_us);
+	figure(100.0 * received / (double)f.sent);
 	return result;
 }

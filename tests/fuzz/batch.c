@@ -9,7 +9,7 @@
  *	method N, status N, reply N ADDRESS,
  *	reply4 N ADDRESS                        the server's message, as hex; ADDRESS is that of a
  *	                                        request, as it is answered: KIND HEX PORT */
-#include "wire/socks4.h"
+#include "parse.h"
 
 #include "fuzz.h"
 #include "wire/hex.h"
@@ -31,64 +31,46 @@ static void put_number(struct writer *w, unsigned value)
 	writer_decimal(w, value, 1);
 }
 
-static enum parse put_parsed(
-	struct writer *w, const char *what, const uint8_t *bytes, size_t len, size_t *ret_used)
+static void put_destination(struct writer *w, uint8_t command, const struct addr *dst)
 {
-	struct socks5_methods methods;
-	struct socks5_login login;
-	struct socks5_request request;
-	struct socks4_request request4;
-	enum socks5_reply reply;
-	enum parse verdict;
-
-	if (strcmp(what, "methods") == 0) {
-		verdict = socks5_parse_methods(bytes, len, ret_used, &methods);
-		if (verdict == PARSE_DONE)
-			put_bytes(w, methods.methods, methods.count);
-		return verdict;
-	}
-	if (strcmp(what, "login") == 0) {
-		verdict = socks5_parse_login(bytes, len, ret_used, &login);
-		if (verdict == PARSE_DONE) {
-			put_bytes(w, login.name, login.name_len);
-			put_bytes(w, login.password, login.password_len);
-		}
-		return verdict;
-	}
-	if (strcmp(what, "request4") == 0) {
-		verdict = socks4_parse_request(bytes, len, ret_used, &request4);
-		if (verdict == PARSE_DONE) {
-			put_number(w, request4.command);
-			put_number(w, request4.dst.kind);
-			put_bytes(w, request4.dst.bytes, request4.dst.len);
-			put_number(w, request4.dst.port);
-			put_bytes(w, request4.userid, request4.userid_len);
-		}
-		return verdict;
-	}
-	verdict = socks5_parse_request(bytes, len, ret_used, &request, &reply);
-	if (verdict == PARSE_BAD)
-		put_number(w, reply);
-	if (verdict == PARSE_DONE) {
-		put_number(w, request.command);
-		put_number(w, request.dst.kind);
-		put_bytes(w, request.dst.bytes, request.dst.len);
-		put_number(w, request.dst.port);
-	}
-	return verdict;
+	put_number(w, command);
+	put_number(w, dst->kind);
+	put_bytes(w, dst->bytes, dst->len);
+	put_number(w, dst->port);
 }
 
-static void answer_client(const char *what, const uint8_t *bytes, size_t len)
+static void put_parsed(struct writer *w, enum socks5_message message, const union parsed *p)
+{
+	if (message == SOCKS5_METHODS) {
+		put_bytes(w, p->methods.methods, p->methods.count);
+	} else if (message == SOCKS5_LOGIN) {
+		put_bytes(w, p->login.name, p->login.name_len);
+		put_bytes(w, p->login.password, p->login.password_len);
+	} else if (message == SOCKS4_REQUEST) {
+		put_destination(w, p->request4.command, &p->request4.dst);
+		put_bytes(w, p->request4.userid, p->request4.userid_len);
+	} else {
+		put_destination(w, p->request.command, &p->request.dst);
+	}
+}
+
+static void answer_client(enum socks5_message message, const uint8_t *bytes, size_t len)
 {
 	static const char *const verdicts[] = {"MORE", "DONE", "BAD"};
 	char text[LINE_MAX_];
 	struct writer w = writer_on(text, sizeof text);
-	size_t used = 0;
+	union parsed parsed;
+	enum socks5_reply reply;
+	size_t used;
 
-	enum parse verdict = put_parsed(&w, what, bytes, len, &used);
-	printf("%s", verdicts[verdict]);
-	if (verdict == PARSE_DONE)
-		printf(" %zu", used);
+	enum parse verdict = parse_client(message, bytes, len, &used, &parsed, &reply);
+	writer_str(&w, verdicts[verdict]);
+	if (verdict == PARSE_DONE) {
+		put_number(&w, (unsigned)used);
+		put_parsed(&w, message, &parsed);
+	} else if (verdict == PARSE_BAD && message == SOCKS5_REQUEST) {
+		put_number(&w, reply);
+	}
 	printf("%.*s\n", (int)w.len, text);
 }
 
@@ -120,14 +102,21 @@ static void answer_server(const char *what, const char *line)
 int main(void)
 {
 	static char line[LINE_MAX_], bytes[LINE_MAX_];
+	static const char *const clients[] = {[SOCKS5_METHODS] = "methods",
+		[SOCKS5_LOGIN] = "login",
+		[SOCKS5_REQUEST] = "request",
+		[SOCKS4_REQUEST] = "request4"};
 
 	while (fgets(line, sizeof line, stdin)) {
+		size_t message = 0, count = sizeof clients / sizeof clients[0];
 		char *rest = strchr(line, ' ');
 		if (!rest)
 			return 64;
 		*rest++ = '\0';
-		if (strcmp(line, "method") == 0 || strcmp(line, "status") == 0 ||
-			strcmp(line, "reply") == 0 || strcmp(line, "reply4") == 0) {
+		while (message < count &&
+			!(clients[message] && strcmp(line, clients[message]) == 0))
+			message++;
+		if (message == count) {
 			answer_server(line, rest);
 			continue;
 		}
@@ -136,7 +125,7 @@ int main(void)
 		if (!hex_read(&h, rest, strlen(rest), &w) || !hex_end(&h))
 			return 64;
 		uint8_t *copy = fuzz_copy(bytes, w.len);
-		answer_client(line, copy, w.len);
+		answer_client((enum socks5_message)message, copy, w.len);
 		free(copy);
 	}
 	return 0;

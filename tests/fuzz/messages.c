@@ -3,7 +3,7 @@
  * Knows: what socks5.h promises of every parser. Does not know: which message is a good one.
  *
  * Input: which message and whether it is annotated, where it is cut (two bytes), the message. */
-#include "wire/socks4.h"
+#include "parse.h"
 
 #include <arpa/inet.h>
 
@@ -30,90 +30,63 @@ static bool is_untouched(const void *output, size_t size)
 	return bytes[0] == UNTOUCHED && memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
-static enum parse parse_methods(
-	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
-{
-	struct socks5_methods methods;
-	memset(&methods, UNTOUCHED, sizeof methods);
-	enum parse verdict = socks5_parse_methods(bytes, len, &o->used, &methods);
-	if (verdict != PARSE_DONE) {
-		INVARIANT(is_untouched(&methods, sizeof methods));
-		return verdict;
-	}
-	writer_u8(w, SOCKS5_VERSION);
-	writer_u8(w, methods.count);
-	writer_bytes(w, methods.methods, methods.count);
-	INVARIANT(methods.count == 0 || socks5_offers(&methods, bytes[1 + methods.count]));
-	return verdict;
-}
-
-static enum parse parse_login(const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
-{
-	struct socks5_login login;
-	memset(&login, UNTOUCHED, sizeof login);
-	enum parse verdict = socks5_parse_login(bytes, len, &o->used, &login);
-	if (verdict != PARSE_DONE) {
-		INVARIANT(is_untouched(&login, sizeof login));
-		return verdict;
-	}
-	writer_u8(w, SOCKS5_LOGIN_VERSION);
-	writer_u8(w, login.name_len);
-	writer_bytes(w, login.name, login.name_len);
-	writer_u8(w, login.password_len);
-	writer_bytes(w, login.password, login.password_len);
-	return verdict;
-}
-
-static enum parse parse_request(
-	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
+static void put_request(struct writer *w, const struct socks5_request *request)
 {
 	static const uint8_t atyps[] = {[ADDR_IPV4] = SOCKS5_IPV4,
 		[ADDR_IPV6] = SOCKS5_IPV6,
 		[ADDR_NAME] = SOCKS5_DOMAINNAME};
-	struct socks5_request request;
-	memset(&request, UNTOUCHED, sizeof request);
-	enum parse verdict = socks5_parse_request(bytes, len, &o->used, &request, &o->reply);
-	if (verdict != PARSE_DONE) {
-		INVARIANT(is_untouched(&request, sizeof request));
-		return verdict;
-	}
-	INVARIANT(request.dst.kind != ADDR_NONE && request.dst.kind <= ADDR_NAME);
-	INVARIANT(request.dst.bytes[request.dst.len] == '\0' || request.dst.kind != ADDR_NAME);
+	const struct addr *dst = &request->dst;
+
+	INVARIANT(dst->kind != ADDR_NONE && dst->kind <= ADDR_NAME);
+	INVARIANT(dst->bytes[dst->len] == '\0' || dst->kind != ADDR_NAME);
 	writer_u8(w, SOCKS5_VERSION);
-	writer_u8(w, request.command);
+	writer_u8(w, request->command);
 	writer_u8(w, 0);
-	writer_u8(w, atyps[request.dst.kind]);
-	if (request.dst.kind == ADDR_NAME)
-		writer_u8(w, request.dst.len);
-	writer_bytes(w, request.dst.bytes, request.dst.len);
-	writer_u16(w, request.dst.port);
-	o->dst = request.dst;
-	return verdict;
+	writer_u8(w, atyps[dst->kind]);
+	if (dst->kind == ADDR_NAME)
+		writer_u8(w, dst->len);
+	writer_bytes(w, dst->bytes, dst->len);
+	writer_u16(w, dst->port);
 }
 
-static enum parse parse_request4(
-	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
+static void put_request4(
+	struct writer *w, const struct socks4_request *request, const uint8_t *bytes)
 {
-	struct socks4_request request;
-	memset(&request, UNTOUCHED, sizeof request);
-	enum parse verdict = socks4_parse_request(bytes, len, &o->used, &request);
-	if (verdict != PARSE_DONE) {
-		INVARIANT(is_untouched(&request, sizeof request));
-		return verdict;
-	}
-	bool is_name = request.dst.kind == ADDR_NAME;
-	INVARIANT(is_name || request.dst.kind == ADDR_IPV4);
+	bool is_name = request->dst.kind == ADDR_NAME;
+
+	INVARIANT(is_name || request->dst.kind == ADDR_IPV4);
 	INVARIANT(is_name == socks4_has_name(bytes + 4));
 	writer_u8(w, SOCKS4_VERSION);
-	writer_u8(w, request.command);
-	writer_u16(w, request.dst.port);
-	writer_bytes(w, is_name ? bytes + 4 : request.dst.bytes, 4);
-	writer_bytes(w, request.userid, request.userid_len);
+	writer_u8(w, request->command);
+	writer_u16(w, request->dst.port);
+	writer_bytes(w, is_name ? bytes + 4 : request->dst.bytes, 4);
+	writer_bytes(w, request->userid, request->userid_len);
 	writer_u8(w, 0);
 	if (is_name)
-		writer_bytes(w, request.dst.bytes, (size_t)request.dst.len + 1);
-	o->dst = request.dst;
-	return verdict;
+		writer_bytes(w, request->dst.bytes, (size_t)request->dst.len + 1);
+}
+
+/* Writes the message again that was parsed from the bytes. */
+static void put_parsed(
+	struct writer *w, enum socks5_message message, const union parsed *p, const uint8_t *bytes)
+{
+	if (message == SOCKS5_METHODS) {
+		writer_u8(w, SOCKS5_VERSION);
+		writer_u8(w, p->methods.count);
+		writer_bytes(w, p->methods.methods, p->methods.count);
+		INVARIANT(p->methods.count == 0 ||
+			socks5_offers(&p->methods, bytes[1 + p->methods.count]));
+	} else if (message == SOCKS5_LOGIN) {
+		writer_u8(w, SOCKS5_LOGIN_VERSION);
+		writer_u8(w, p->login.name_len);
+		writer_bytes(w, p->login.name, p->login.name_len);
+		writer_u8(w, p->login.password_len);
+		writer_bytes(w, p->login.password, p->login.password_len);
+	} else if (message == SOCKS4_REQUEST) {
+		put_request4(w, &p->request4, bytes);
+	} else {
+		put_request(w, &p->request);
+	}
 }
 
 /* What is true of every answer, whatever came before it. */
@@ -133,20 +106,23 @@ static void check_alone(enum socks5_message message, const struct outcome *o, co
 static struct outcome parse(enum socks5_message message, const uint8_t *bytes, size_t len)
 {
 	struct outcome o;
+	union parsed parsed;
 	uint8_t *copy = fuzz_copy(bytes, len);
 	memset(&o.used, UNTOUCHED, sizeof o.used);
 	memset(&o.reply, UNTOUCHED, sizeof o.reply);
+	memset(&parsed, UNTOUCHED, sizeof parsed);
 	struct writer w = writer_on(o.encoded, sizeof o.encoded);
 
 	o.dst.kind = ADDR_NONE;
-	if (message == SOCKS5_METHODS)
-		o.verdict = parse_methods(copy, len, &o, &w);
-	else if (message == SOCKS5_LOGIN)
-		o.verdict = parse_login(copy, len, &o, &w);
-	else if (message == SOCKS4_REQUEST)
-		o.verdict = parse_request4(copy, len, &o, &w);
+	o.verdict = parse_client(message, copy, len, &o.used, &parsed, &o.reply);
+	if (o.verdict != PARSE_DONE)
+		INVARIANT(is_untouched(&parsed, sizeof parsed));
 	else
-		o.verdict = parse_request(copy, len, &o, &w);
+		put_parsed(&w, message, &parsed, copy);
+	if (o.verdict == PARSE_DONE && message == SOCKS5_REQUEST)
+		o.dst = parsed.request.dst;
+	if (o.verdict == PARSE_DONE && message == SOCKS4_REQUEST)
+		o.dst = parsed.request4.dst;
 	INVARIANT(!w.full);
 	o.encoded_len = w.len;
 	INVARIANT(o.verdict != PARSE_DONE || o.used <= len);

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Takes inputs that are known to a harness, without a fuzzer: built by any compiler for any C library.
- * Usage: replay FILE..., each with an input a line, in hex text (wire/hex.h), or "-" for one input,
- * as it is, on standard input. Knows: hex text. Does not know: the harness. */
+ * Usage: replay FILE..., each with an input a line, in hex text (wire/hex.h).
+ * Knows: hex text. Does not know: the harness. */
 #include "fuzz.h"
 #include "wire/hex.h"
 
 enum { LINE_MAX_ = 16384 };
-
-/* An input that ends where its bytes do. */
-static void take(const void *bytes, size_t len)
-{
-	uint8_t *copy = fuzz_copy(bytes, len);
-	LLVMFuzzerTestOneInput(copy, len);
-	free(copy);
-}
 
 /* The inputs of a file: how many. */
 static unsigned replay(FILE *file)
@@ -30,7 +22,9 @@ static unsigned replay(FILE *file)
 		}
 		if (line[0] == '#')
 			continue;
-		take(bytes, w.len);
+		uint8_t *copy = fuzz_copy(bytes, w.len); /* ends where the input does */
+		LLVMFuzzerTestOneInput(copy, w.len);
+		free(copy);
 		inputs++;
 	}
 	return inputs;
@@ -38,15 +32,9 @@ static unsigned replay(FILE *file)
 
 int main(int argc, char **argv)
 {
-	static uint8_t bytes[LINE_MAX_];
 	unsigned inputs = 0;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "-") == 0) {
-			take(bytes, fread(bytes, 1, sizeof bytes, stdin));
-			inputs++;
-			continue;
-		}
 		FILE *file = fopen(argv[i], "r");
 		if (!file) {
 			perror(argv[i]);

@@ -291,73 +291,75 @@ static bool is_version_4(const struct side *client)
 		client->len > 0 && client->bytes[0] == SOCKS4_VERSION;
 }
 
-/* A server of version 4 says one reply; of all that can go wrong, the number of version 5 is unknown. */
-static struct said read_said4(const struct side *client)
+/* Of a reply of version 4, the number that version 5 has is unknown when it is a refusal. Both return
+ * -1 if there is none. */
+static int read_reply4(struct reader *r)
 {
-	struct said said = {-1, -1, -1, 0, 0};
-	struct reader r = reader_of(client->got, client->got_len);
-
-	do {
-		INVARIANT(reader_u8(&r) == 0);
-		uint8_t code = reader_u8(&r);
-		const uint8_t *bound = reader_bytes(&r, 6);
-		if (r.ended)
-			break;
-		INVARIANT(code == SOCKS4_GRANTED || code == SOCKS4_REJECTED ||
-			(code == SOCKS4_OTHER_USER && given.login.system_user));
-		INVARIANT(bound && (code == SOCKS4_GRANTED || r.at == r.len));
-		said.reply = code == SOCKS4_GRANTED ? 0 : SAID_NO;
-		said.replies++;
-		said.behind = r.at;
-	} while (is_bind() && said.reply == 0 && said.replies < 2);
-	return said;
+	INVARIANT(reader_u8(r) == 0);
+	uint8_t code = reader_u8(r);
+	reader_bytes(r, 6);
+	if (r->ended)
+		return -1;
+	INVARIANT(code == SOCKS4_GRANTED || code == SOCKS4_REJECTED ||
+		(code == SOCKS4_OTHER_USER && given.login.system_user));
+	return code == SOCKS4_GRANTED ? 0 : SAID_NO;
 }
 
-/* A reply of version 5, or two. */
-static void read_replies(struct reader *r, struct said *said)
+static int read_reply5(struct reader *r)
+{
+	INVARIANT(reader_u8(r) == SOCKS5_VERSION || r->ended);
+	uint8_t reply = reader_u8(r);
+	INVARIANT(reader_u8(r) == 0 || r->ended);
+	uint8_t atyp = reader_u8(r);
+	bool is_name = atyp == SOCKS5_DOMAINNAME && is_resolve();
+	INVARIANT(r->ended || atyp == SOCKS5_IPV4 || atyp == SOCKS5_IPV6 || is_name);
+	reader_bytes(r, (is_name ? reader_u8(r) : atyp == SOCKS5_IPV6 ? 16 : 4) + 2);
+	if (r->ended)
+		return -1;
+	INVARIANT(reply <= SOCKS5_ATYP_NOT_SUPPORTED);
+	return reply;
+}
+
+/* A reply, or two; behind a failure the server says nothing. */
+static void read_replies(struct reader *r, bool is_4, struct said *said)
 {
 	do {
-		INVARIANT(reader_u8(r) == SOCKS5_VERSION || r->ended);
-		uint8_t reply = reader_u8(r);
-		INVARIANT(reader_u8(r) == 0 || r->ended);
-		uint8_t atyp = reader_u8(r);
-		bool is_name = atyp == SOCKS5_DOMAINNAME && is_resolve();
-		INVARIANT(r->ended || atyp == SOCKS5_IPV4 || atyp == SOCKS5_IPV6 || is_name);
-		reader_bytes(r, (is_name ? reader_u8(r) : atyp == SOCKS5_IPV6 ? 16 : 4) + 2);
-		if (r->ended)
+		int reply = is_4 ? read_reply4(r) : read_reply5(r);
+		if (reply < 0)
 			return;
-		INVARIANT(reply <= SOCKS5_ATYP_NOT_SUPPORTED && (reply == 0 || r->at == r->len));
+		INVARIANT(reply == 0 || r->at == r->len);
 		said->reply = reply;
 		said->replies++;
 		said->behind = r->at;
 	} while (is_bind() && said->reply == 0 && said->replies < 2);
 }
 
-/* A server says a method, perhaps a status, and one reply; behind a failure it says nothing. */
+/* A server of version 5 says a method and perhaps a status; then, of either version, replies. */
 static struct said read_said(const struct side *client)
 {
 	struct said said = {-1, -1, -1, 0, 0};
 	struct reader r = reader_of(client->got, client->got_len);
+	const bool is_4 = is_version_4(client);
 
-	if (is_version_4(client))
-		return read_said4(client);
-	INVARIANT(reader_u8(&r) == SOCKS5_VERSION || r.ended);
-	uint8_t method = reader_u8(&r);
-	if (r.ended)
-		return said;
-	said.method = method;
-	INVARIANT(method == SOCKS5_NO_ACCEPTABLE_METHODS ||
-		method == SOCKS5_NO_AUTHENTICATION_REQUIRED || method == SOCKS5_USERNAME_PASSWORD);
-	if (method == SOCKS5_USERNAME_PASSWORD) {
+	if (!is_4) {
+		INVARIANT(reader_u8(&r) == SOCKS5_VERSION || r.ended);
+		uint8_t method = reader_u8(&r);
+		if (r.ended)
+			return said;
+		said.method = method;
+		INVARIANT(method == SOCKS5_NO_ACCEPTABLE_METHODS ||
+			method == SOCKS5_NO_AUTHENTICATION_REQUIRED ||
+			method == SOCKS5_USERNAME_PASSWORD);
+	}
+	if (said.method == SOCKS5_USERNAME_PASSWORD) {
 		INVARIANT(reader_u8(&r) == SOCKS5_LOGIN_VERSION || r.ended);
 		uint8_t status = reader_u8(&r);
 		said.status = r.ended ? -1 : status;
 	}
-	if (method == SOCKS5_NO_ACCEPTABLE_METHODS || said.status > 0) {
+	if (said.method == SOCKS5_NO_ACCEPTABLE_METHODS || said.status > 0)
 		INVARIANT(r.at == r.len);
-		return said;
-	}
-	read_replies(&r, &said);
+	else
+		read_replies(&r, is_4, &said);
 	return said;
 }
 
@@ -458,8 +460,6 @@ static void check_end(const struct record *r, const struct said *said)
 		INVARIANT(said->reply > 0);
 		break;
 	case RECORD_NOT_SOCKS5:
-		INVARIANT(said->method == SOCKS5_NO_ACCEPTABLE_METHODS);
-		break;
 	case RECORD_NO_METHOD:
 		INVARIANT(said->method == SOCKS5_NO_ACCEPTABLE_METHODS);
 		break;
