@@ -2,9 +2,6 @@
 /* wire/addr: which names are host names or addresses in disguise, and how each form is written. */
 #include "wire/addr.h"
 
-#include <arpa/inet.h>
-#include <stdlib.h>
-
 #include "check.h"
 
 static struct addr name_of(const char *name, size_t len)
@@ -12,10 +9,10 @@ static struct addr name_of(const char *name, size_t len)
 	return addr_of(ADDR_NAME, name, (uint8_t)len, 80);
 }
 
-static struct addr name_of_text(const char *name)
+static bool is_hostname(const char *name)
 {
-	check_about = name;
-	return name_of(name, strlen(name));
+	const struct addr a = name_of(name, strlen(name));
+	return addr_is_hostname(&a);
 }
 
 /* A name of len bytes: labels of at most label_max bytes, each ended by a dot but the last. */
@@ -34,30 +31,18 @@ static void knows_host_names(void)
 	static const char *const wrong[] = {"", ".", "..", "a..b", "a..", ".a", ".a.", "a b", "a\n",
 		"\ta", "a\033b", "a\177", "a\200", "\303\244", "a/b", "a@b", "a:80", "a%b", "[::1]",
 		"::1", "a,b", "a*b", "`", "{", "@", "[", "a\\b", "a\"b", "a=b", "*"};
-
-	for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
-		struct addr a = name_of_text(right[i]);
-		CHECK(addr_is_hostname(&a));
-	}
-	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-		struct addr a = name_of_text(wrong[i]);
-		CHECK(!addr_is_hostname(&a));
-	}
-	check_about = NULL;
-}
-
-/* All that inet_aton(3), and so getaddrinfo(3), takes for an address. */
-static void refuses_numbers(void)
-{
+	/* All that inet_aton(3), and so getaddrinfo(3), takes for an address. */
 	static const char *const numbers[] = {"0", "1", "127.1", "127.0.0.1", "127.0.0.1.", "1.",
 		"2130706433", "017700000001", "0x7f000001", "0X7F000001", "0x", "0X", "0x.", "0x0",
 		"0x7f", "0xABCDEF", "0xabcdef.", "127.0x1", "example.1", "example.0x1f", "a.0X",
 		"1.2.3.4.5", "99999999999999999999"};
-	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-		struct addr a = name_of_text(numbers[i]);
-		CHECK(!addr_is_hostname(&a));
-	}
-	check_about = NULL;
+
+	EACH_TEXT(text, right)
+		CHECK(is_hostname(text));
+	EACH_TEXT(text, wrong)
+		CHECK(!is_hostname(text));
+	EACH_TEXT(text, numbers)
+		CHECK(!is_hostname(text));
 }
 
 static void knows_which_bytes_a_label_has(void)
@@ -72,15 +57,16 @@ static void knows_which_bytes_a_label_has(void)
 		check_about = about;
 		CHECK_NUMBER(addr_is_hostname(&a), i != 0 && strchr(allowed, (int)i) != NULL);
 	}
-	check_about = NULL;
 }
 
 /* RFC 1035 s2.3.4. The dot at the end does not count. */
 static void knows_the_longest_name_and_label(void)
 {
-	char name[ADDR_NAME_MAX + 1];
+	static const char *const frames[][2] = {
+		{"", ""}, {"", "."}, {"", ".com"}, {"www.", ""}, {"www.", ".com."}};
+	char name[ADDR_NAME_MAX + 1], label[80], about[32];
+	memset(label, 'x', sizeof label);
 	for (size_t len = 1; len <= ADDR_NAME_MAX; len++) {
-		char about[32];
 		snprintf(about, sizeof about, "%zu bytes", len);
 		check_about = about;
 
@@ -98,38 +84,20 @@ static void knows_the_longest_name_and_label(void)
 		memset(name, 'a', len); /* one label */
 		a = name_of(name, len);
 		CHECK_NUMBER(addr_is_hostname(&a), len <= 63);
-	}
-	check_about = NULL;
-}
-
-static void knows_the_longest_label_wherever_it_stands(void)
-{
-	for (size_t len = 62; len <= 65; len++) {
-		static const char *const frames[] = {
-			"%s", "%s.", "%s.com", "www.%s", "www.%s.com."};
-		char label[80] = {0};
-		memset(label, 'x', len);
-		for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {
-			char name[128];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-			snprintf(name, sizeof name, frames[i], label);
-#pragma GCC diagnostic pop
-			struct addr a = name_of_text(name);
-			CHECK_NUMBER(addr_is_hostname(&a), len <= 63);
+		for (size_t i = 0; i < COUNT(frames) && len < 80; i++) {
+			snprintf(name, sizeof name, "%s%.*s%s", frames[i][0], (int)len, label,
+				frames[i][1]);
+			CHECK_NUMBER(is_hostname(name), len <= 63);
 		}
 	}
-	check_about = NULL;
 }
 
 static void only_a_name_is_a_host_name(void)
 {
-	struct addr none = {.kind = ADDR_NONE};
-	struct addr ipv4 = addr_of(ADDR_IPV4, "aaaa", 4, 80);
-	struct addr ipv6 = addr_of(ADDR_IPV6, "aaaaaaaaaaaaaaaa", 16, 80);
-	CHECK(!addr_is_hostname(&none));
-	CHECK(!addr_is_hostname(&ipv4));
-	CHECK(!addr_is_hostname(&ipv6));
+	const struct addr others[] = {{.kind = ADDR_NONE}, addr_of(ADDR_IPV4, "aaaa", 4, 80),
+		addr_of(ADDR_IPV6, "aaaaaaaaaaaaaaaa", 16, 80)};
+	for (size_t i = 0; i < COUNT(others); i++)
+		CHECK(!addr_is_hostname(&others[i]));
 }
 
 /* A value compares by its bytes: what it does not use is zero, whatever was there before. */
@@ -167,34 +135,22 @@ static void takes_strict_literals_only(void)
 		{"::1", ADDR_IPV6, "[::1]:80"},
 		{"2001:DB8:0:0:0:0:0:1", ADDR_IPV6, "[2001:db8::1]:80"},
 		{"64:ff9b::192.0.2.1", ADDR_IPV6, "[64:ff9b::c000:201]:80"},
-		{"127.1", ADDR_NAME, "127.1:80"},
-		{"0x7f.0.0.1", ADDR_NAME, "0x7f.0.0.1:80"},
-		{"0x7f000001", ADDR_NAME, "0x7f000001:80"},
-		{"2130706433", ADDR_NAME, "2130706433:80"},
-		{"127.0.0.01", ADDR_NAME, "127.0.0.01:80"},
-		{"127.0.0.256", ADDR_NAME, "127.0.0.256:80"},
-		{"127.0.0.1.", ADDR_NAME, "127.0.0.1.:80"},
-		{" 127.0.0.1", ADDR_NAME, " 127.0.0.1:80"},
-		{"127.0.0.1 ", ADDR_NAME, "127.0.0.1 :80"},
-		{"::1%1", ADDR_NAME, "::1%1:80"},
-		{"::1%lo", ADDR_NAME, "::1%lo:80"},
-		{"[::1]", ADDR_NAME, "[::1]:80"},
-		{":::", ADDR_NAME, ":::80"},
-		{"1::2::3", ADDR_NAME, "1::2::3:80"},
-		{"1:2:3:4:5:6:7", ADDR_NAME, "1:2:3:4:5:6:7:80"},
-		{"", ADDR_NAME, ":80"},
-		{"example.com", ADDR_NAME, "example.com:80"},
 	};
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		char text[ADDR_NAME_MAX];
-		struct writer w = writer_on(text, sizeof text);
-		struct addr name = name_of_text(rows[i].name), a = addr_from_literal(&name);
-		CHECK_NUMBER(a.kind, rows[i].kind);
-		addr_put(&w, &a);
-		if (strcmp(rows[i].name, ":::") != 0)
-			CHECK_TEXT(w, rows[i].text);
+	static const char *const names[] = {"127.1", "0x7f.0.0.1", "0x7f000001", "2130706433",
+		"127.0.0.01", "127.0.0.256", "127.0.0.1.", " 127.0.0.1", "127.0.0.1 ", "::1%1",
+		"::1%lo", "[::1]", ":::", "1::2::3", "1:2:3:4:5:6:7", "", "example.com"};
+	EACH_ROW(row, rows, name) {
+		const struct addr name = name_of(row->name, strlen(row->name)),
+				  a = addr_from_literal(&name);
+		CHECK_NUMBER(a.kind, row->kind);
+		CHECK_PUT(row->text, addr_put, &a);
 	}
-	check_about = NULL;
+	EACH_TEXT(text, names) {
+		const struct addr name = name_of(text, strlen(text)), a = addr_from_literal(&name);
+		CHECK_NUMBER(a.kind, ADDR_NAME);
+		CHECK_BYTES(&a, sizeof a, &name, sizeof name);
+		CHECK_PUT(text, addr_put_host, &a);
+	}
 }
 
 static void takes_no_literal_with_a_nul_behind_it(void)
@@ -210,40 +166,25 @@ static void takes_no_literal_with_a_nul_behind_it(void)
 	CHECK_BYTES(a.bytes, a.len, "1.2.", 4);
 }
 
-static struct addr ipv6_of(const char *text)
-{
-	uint8_t ip[16] = {0};
-	CHECK(inet_pton(AF_INET6, text, ip) == 1);
-	return addr_of(ADDR_IPV6, ip, 16, 443);
-}
-
 /* RFC 4291 s2.5.5.2; a neighbour of that form is none. */
 static void unmaps_mapped_addresses_only(void)
 {
-	static const char *const mapped[][2] = {
-		{"::ffff:127.0.0.1", "127.0.0.1:443"},
-		{"::ffff:0.0.0.0", "0.0.0.0:443"},
-		{"::ffff:255.255.255.255", "255.255.255.255:443"},
-	};
+	static const char *const mapped[] = {"127.0.0.1", "0.0.0.0", "255.255.255.255"};
 	static const char *const others[] = {"::127.0.0.1", "::1", "::", "::fffe:127.0.0.1",
 		"::ffff:0:127.0.0.1", "64:ff9b::127.0.0.1", "1::ffff:127.0.0.1", "2001:db8::1"};
 
-	for (size_t i = 0; i < sizeof mapped / sizeof mapped[0]; i++) {
-		char text[64];
-		struct writer w = writer_on(text, sizeof text);
-		check_about = mapped[i][0];
-		struct addr from = ipv6_of(mapped[i][0]), a = addr_unmapped(&from);
-		CHECK_NUMBER(a.kind, ADDR_IPV4);
-		CHECK_NUMBER(a.len, 4);
-		addr_put(&w, &a);
-		CHECK_TEXT(w, mapped[i][1]);
+	EACH_TEXT(text, mapped) {
+		char with_prefix[64];
+		snprintf(with_prefix, sizeof with_prefix, "::ffff:%s", text);
+		struct addr from = check_address(with_prefix, 443), a = addr_unmapped(&from);
+		struct addr want = check_address(text, 443);
+		CHECK_BYTES(&a, sizeof a, &want, sizeof want);
 	}
-	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-		check_about = others[i];
-		struct addr from = ipv6_of(others[i]), a = addr_unmapped(&from);
+	EACH_TEXT(text, others) {
+		struct addr from = check_address(text, 443), a = addr_unmapped(&from);
+		CHECK_NUMBER(a.kind, ADDR_IPV6);
 		CHECK_BYTES(&a, sizeof a, &from, sizeof from);
 	}
-	check_about = NULL;
 	struct addr name = name_of("::ffff:127.0.0.1", 16), a = addr_unmapped(&name);
 	CHECK_NUMBER(a.kind, ADDR_NAME);
 }
@@ -251,7 +192,9 @@ static void unmaps_mapped_addresses_only(void)
 /* RFC 5952 s4. */
 static void writes_ipv6_in_the_one_right_way(void)
 {
-	static const char *const rows[][2] = {
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
 		{"0:0:0:0:0:0:0:0", "::"},
 		{"0:0:0:0:0:0:0:1", "::1"},
 		{"1:0:0:0:0:0:0:0", "1::"},
@@ -272,15 +215,11 @@ static void writes_ipv6_in_the_one_right_way(void)
 			"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
 		{"100:10:1:f000:f00:f0:f:0", "100:10:1:f000:f00:f0:f:0"},
 	};
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		char text[64];
-		struct writer w = writer_on(text, sizeof text);
-		check_about = rows[i][0];
-		struct addr a = ipv6_of(rows[i][0]);
-		addr_put_host(&w, &a);
-		CHECK_TEXT(w, rows[i][1]);
+	EACH_ROW(row, rows, text) {
+		const struct addr a = check_address(row->text, 443);
+		CHECK_NUMBER(a.kind, ADDR_IPV6);
+		CHECK_PUT(row->want, addr_put_host, &a);
 	}
-	check_about = NULL;
 }
 
 /* Every pattern of zero groups comes back from inet_pton(3), in at most 39 bytes. */
@@ -301,7 +240,6 @@ static void writes_ipv6_that_reads_back(void)
 		CHECK(inet_pton(AF_INET6, text, back) == 1);
 		CHECK_BYTES(back, 16, ip, 16);
 	}
-	check_about = NULL;
 }
 
 static void writes_each_kind(void)
@@ -322,37 +260,19 @@ static void writes_each_kind(void)
 			"a\\nb\\\"\\\\\\x00c\\xff:1"},
 		{ADDR_NAME, "", 0, 1, "", ":1"},
 	};
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		char text[64];
-		struct addr a = addr_of(rows[i].kind, rows[i].bytes, rows[i].len, rows[i].port);
-		struct writer w = writer_on(text, sizeof text);
-		addr_put_host(&w, &a);
-		CHECK_TEXT(w, rows[i].host);
-		w = writer_on(text, sizeof text);
-		addr_put(&w, &a);
-		CHECK_TEXT(w, rows[i].both);
+	EACH_ROW(row, rows, both) {
+		const struct addr a = addr_of(row->kind, row->bytes, row->len, row->port);
+		CHECK_PUT(row->host, addr_put_host, &a);
+		CHECK_PUT(row->both, addr_put, &a);
 	}
-
-	char text[8];
-	struct writer w = writer_on(text, sizeof text);
-	addr_put_host(&w, &(struct addr){.kind = ADDR_NONE});
-	CHECK_NUMBER(w.len, 0);
+	CHECK_PUT("", addr_put_host, &(struct addr){.kind = ADDR_NONE});
 }
 
 int main(void)
 {
-	knows_host_names();
-	refuses_numbers();
-	knows_which_bytes_a_label_has();
-	knows_the_longest_name_and_label();
-	knows_the_longest_label_wherever_it_stands();
-	only_a_name_is_a_host_name();
-	holds_plain_values();
-	takes_strict_literals_only();
-	takes_no_literal_with_a_nul_behind_it();
-	unmaps_mapped_addresses_only();
-	writes_ipv6_in_the_one_right_way();
-	writes_ipv6_that_reads_back();
-	writes_each_kind();
-	return check_end();
+	return CHECK_ALL(knows_host_names, knows_which_bytes_a_label_has,
+		knows_the_longest_name_and_label, only_a_name_is_a_host_name, holds_plain_values,
+		takes_strict_literals_only, takes_no_literal_with_a_nul_behind_it,
+		unmaps_mapped_addresses_only, writes_ipv6_in_the_one_right_way,
+		writes_ipv6_that_reads_back, writes_each_kind);
 }

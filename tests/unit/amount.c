@@ -28,27 +28,26 @@ static void bytes(void)
 		{UINT64_MAX, "18446744T", UINT64_C(18446744000000000000)},
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	EACH_ROW(row, rows, text) {
 		char text[32];
 		struct writer w = writer_on(text, sizeof text);
 		uint64_t read = 1;
-		check_about = rows[i].text;
-		amount_put_bytes(&w, rows[i].bytes);
-		CHECK_TEXT(w, rows[i].text);
-		CHECK(amount_bytes(text, w.len, &read) && read == rows[i].read);
-		CHECK(amount_shown(rows[i].bytes) == rows[i].read);
+		amount_put_bytes(&w, row->bytes);
+		CHECK_TEXT(w, row->text);
+		CHECK(amount_bytes(text, w.len, &read) && read == row->read);
+		CHECK(amount_shown(row->bytes) == row->read);
 	}
 }
 
 static void no_bytes(void)
 {
 	static const char *const texts[] = {"", "K", "1.", "1.5", "1.K", "1.55K", "1k", "1KK", "-1",
-		" 1", "1 ", "0x1", "18446745T", "99999999999999999999", "1.5KB"};
+		" 1", "1 ", "0x1", "18446745T", "18446744073709551616", "99999999999999999999",
+		"1.5KB"};
 
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+	EACH_TEXT(text, texts) {
 		uint64_t read = 7;
-		check_about = texts[i];
-		CHECK(!amount_bytes(texts[i], strlen(texts[i]), &read) && read == 7);
+		CHECK(!amount_bytes(text, strlen(text), &read) && read == 7);
 	}
 }
 
@@ -60,13 +59,8 @@ static void spans(void)
 	} rows[] = {{0, "0s"}, {59, "59s"}, {60, "1m"}, {3599, "59m"}, {3600, "1h"}, {86399, "23h"},
 		{86400, "1d"}, {INT64_C(86400) * 4000, "4000d"}};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		char text[32];
-		struct writer w = writer_on(text, sizeof text);
-		check_about = rows[i].text;
-		amount_put_span(&w, rows[i].s * 1000000 + 999999);
-		CHECK_TEXT(w, rows[i].text);
-	}
+	EACH_ROW(row, rows, text)
+		CHECK_PUT(row->text, amount_put_span, row->s * 1000000 + 999999);
 }
 
 static void grouped(void)
@@ -77,20 +71,11 @@ static void grouped(void)
 	} rows[] = {{0, "0"}, {999, "999"}, {1000, "1,000"}, {1000001, "1,000,001"},
 		{UINT64_MAX, "18,446,744,073,709,551,615"}};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		char text[32];
-		struct writer w = writer_on(text, sizeof text);
-		check_about = rows[i].text;
-		amount_put_grouped(&w, rows[i].value);
-		CHECK_TEXT(w, rows[i].text);
-	}
+	EACH_ROW(row, rows, text)
+		CHECK_PUT(row->text, amount_put_grouped, row->value);
 }
 
 int main(void)
 {
-	grouped();
-	bytes();
-	no_bytes();
-	spans();
-	return check_end();
+	return CHECK_ALL(grouped, bytes, no_bytes, spans);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* wire/annotate: each message as text, which can be read back as hex text and has no password in it. */
+/* wire/annotate: each message as text, which can be read back as hex text and has no password in
+ * it. */
 #include "wire/annotate.h"
 
 #include "check.h"
@@ -18,127 +19,110 @@ static struct writer annotated(enum socks5_message message, const void *bytes, s
 	return w;
 }
 
-static void is_shown_as(
-	enum socks5_message message, const char *bytes, size_t len, const char *text)
+static void shows_each_message(void)
 {
-	struct writer w = annotated(message, bytes, len);
-	CHECK_TEXT(w, text);
-}
-
-static void shows_the_methods(void)
-{
-	is_shown_as(SOCKS5_METHODS, "\5\3\0\2\x80", 5,
-		"05 " PAD " # VER 5\n"
-		"03 " PAD " # NMETHODS 3\n"
-		"00 " PAD " # METHODS no authentication required\n"
-		"02 " PAD " # METHODS username/password\n"
-		"80 " PAD " # METHODS private\n");
-	is_shown_as(SOCKS5_METHOD, "\5\xff", 2,
-		"05 " PAD " # VER 5\n"
-		"ff " PAD " # METHOD no acceptable methods\n");
-}
-
-static void shows_the_login_without_the_password(void)
-{
-	is_shown_as(SOCKS5_LOGIN, "\1\5alice\6secret", 14,
-		"01 " PAD " # VER 1\n"
-		"05 " PAD " # ULEN 5\n"
-		"61 6c 69 63 65                                   # UNAME \"alice\"\n"
-		"06 " PAD " # PLEN 6\n"
-		"** ** ** ** ** **                                # PASSWD (not shown)\n");
-	is_shown_as(SOCKS5_LOGIN_STATUS, "\1\0", 2,
-		"01 " PAD " # VER 1\n"
-		"00 " PAD " # STATUS success\n");
-	is_shown_as(SOCKS5_LOGIN_STATUS, "\1\1", 2,
-		"01 " PAD " # VER 1\n"
-		"01 " PAD " # STATUS failure\n");
-}
-
-static void shows_the_request(void)
-{
-	is_shown_as(SOCKS5_REQUEST,
-		"\5\1\0\3\x0b"
-		"example.com\0\x50",
-		18,
-		"05 " PAD " # VER 5\n"
-		"01 " PAD " # CMD CONNECT\n"
-		"00 " PAD " # RSV 0\n"
-		"03 " PAD " # ATYP domain name\n"
-		"0b " PAD " # LEN 11\n"
-		"65 78 61 6d 70 6c 65 2e 63 6f 6d                 # DST.ADDR \"example.com\"\n"
-		"00 50                                            # DST.PORT 80\n");
-}
-
-static void shows_the_reply(void)
-{
-	is_shown_as(SOCKS5_REPLY, "\5\5\0\1\0\0\0\0\0\0", 10,
-		"05 " PAD " # VER 5\n"
-		"05 " PAD " # REP connection refused\n"
-		"00 " PAD " # RSV 0\n"
-		"01 " PAD " # ATYP IPv4\n"
-		"00 00 00 00                                      # BND.ADDR 0.0.0.0\n"
-		"00 00                                            # BND.PORT 0\n");
-	is_shown_as(SOCKS5_REPLY, "\5\0\0\4\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\1\xbb", 22,
-		"05 " PAD " # VER 5\n"
-		"00 " PAD " # REP succeeded\n"
-		"00 " PAD " # RSV 0\n"
-		"04 " PAD " # ATYP IPv6\n"
-		"20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01  # BND.ADDR 2001:db8::1\n"
-		"01 bb                                            # BND.PORT 443\n");
-}
-
-static void shows_version_4(void)
-{
-	is_shown_as(SOCKS4_REQUEST, "\4\1\0\x50\xc0\0\2\1bob\0", 12,
-		"04 " PAD " # VN 4\n"
-		"01 " PAD " # CD CONNECT\n"
-		"00 50                                            # DSTPORT 80\n"
-		"c0 00 02 01                                      # DSTIP 192.0.2.1\n"
-		"62 6f 62                                         # USERID \"bob\"\n"
-		"00 " PAD " # NUL\n");
-	is_shown_as(SOCKS4_REQUEST, "\4\2\0\x50\0\0\0\1\0example.com\0", 21,
-		"04 " PAD " # VN 4\n"
-		"02 " PAD " # CD BIND\n"
-		"00 50                                            # DSTPORT 80\n"
-		"00 00 00 01                                      # DSTIP 0.0.0.1\n"
-		"00 " PAD " # NUL\n"
-		"65 78 61 6d 70 6c 65 2e 63 6f 6d                 # DOMAIN \"example.com\"\n"
-		"00 " PAD " # NUL\n");
-	is_shown_as(SOCKS4_REPLY, "\0\x5b\0\0\0\0\0\0", 8,
-		"00 " PAD " # VN 0\n"
-		"5b " PAD " # CD request rejected or failed\n"
-		"00 00                                            # DSTPORT 0\n"
-		"00 00 00 00                                      # DSTIP 0.0.0.0\n");
+	static const struct {
+		enum socks5_message message;
+		const char *bytes;
+		size_t len;
+		const char *text;
+	} rows[] = {
+		{SOCKS5_METHODS, "\5\3\0\2\x80", 5,
+			"05 " PAD " # VER 5\n"
+			"03 " PAD " # NMETHODS 3\n"
+			"00 " PAD " # METHODS no authentication required\n"
+			"02 " PAD " # METHODS username/password\n"
+			"80 " PAD " # METHODS private\n"},
+		{SOCKS5_METHOD, "\5\xff", 2,
+			"05 " PAD " # VER 5\n"
+			"ff " PAD " # METHOD no acceptable methods\n"},
+		{SOCKS5_LOGIN, "\1\5alice\6secret", 14,
+			"01 " PAD " # VER 1\n"
+			"05 " PAD " # ULEN 5\n"
+			"61 6c 69 63 65                                   # UNAME \"alice\"\n"
+			"06 " PAD " # PLEN 6\n"
+			"** ** ** ** ** **                                # PASSWD (not shown)\n"},
+		{SOCKS5_LOGIN_STATUS, "\1\0", 2,
+			"01 " PAD " # VER 1\n"
+			"00 " PAD " # STATUS success\n"},
+		{SOCKS5_LOGIN_STATUS, "\1\1", 2,
+			"01 " PAD " # VER 1\n"
+			"01 " PAD " # STATUS failure\n"},
+		{SOCKS5_REQUEST,
+			"\5\1\0\3\x0b"
+			"example.com\0\x50",
+			18,
+			"05 " PAD " # VER 5\n"
+			"01 " PAD " # CMD CONNECT\n"
+			"00 " PAD " # RSV 0\n"
+			"03 " PAD " # ATYP domain name\n"
+			"0b " PAD " # LEN 11\n"
+			"65 78 61 6d 70 6c 65 2e 63 6f 6d                 # DST.ADDR "
+			"\"example.com\"\n"
+			"00 50                                            # DST.PORT 80\n"},
+		{SOCKS5_REPLY, "\5\5\0\1\0\0\0\0\0\0", 10,
+			"05 " PAD " # VER 5\n"
+			"05 " PAD " # REP connection refused\n"
+			"00 " PAD " # RSV 0\n"
+			"01 " PAD " # ATYP IPv4\n"
+			"00 00 00 00                                      # BND.ADDR 0.0.0.0\n"
+			"00 00                                            # BND.PORT 0\n"},
+		{SOCKS5_REPLY, "\5\0\0\4\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\1\xbb", 22,
+			"05 " PAD " # VER 5\n"
+			"00 " PAD " # REP succeeded\n"
+			"00 " PAD " # RSV 0\n"
+			"04 " PAD " # ATYP IPv6\n"
+			"20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01  # BND.ADDR 2001:db8::1\n"
+			"01 bb                                            # BND.PORT 443\n"},
+		{SOCKS4_REQUEST, "\4\1\0\x50\xc0\0\2\1bob\0", 12,
+			"04 " PAD " # VN 4\n"
+			"01 " PAD " # CD CONNECT\n"
+			"00 50                                            # DSTPORT 80\n"
+			"c0 00 02 01                                      # DSTIP 192.0.2.1\n"
+			"62 6f 62                                         # USERID \"bob\"\n"
+			"00 " PAD " # NUL\n"},
+		{SOCKS4_REQUEST, "\4\2\0\x50\0\0\0\1\0example.com\0", 21,
+			"04 " PAD " # VN 4\n"
+			"02 " PAD " # CD BIND\n"
+			"00 50                                            # DSTPORT 80\n"
+			"00 00 00 01                                      # DSTIP 0.0.0.1\n"
+			"00 " PAD " # NUL\n"
+			"65 78 61 6d 70 6c 65 2e 63 6f 6d                 # DOMAIN "
+			"\"example.com\"\n"
+			"00 " PAD " # NUL\n"},
+		{SOCKS4_REPLY, "\0\x5b\0\0\0\0\0\0", 8,
+			"00 " PAD " # VN 0\n"
+			"5b " PAD " # CD request rejected or failed\n"
+			"00 00                                            # DSTPORT 0\n"
+			"00 00 00 00                                      # DSTIP 0.0.0.0\n"},
+		/* bytes without a meaning get none: there is no port behind an address that has
+		 * no length */
+		{SOCKS5_REQUEST, "\5\1\0\2\xc0\0\2\1\0\x50", 10,
+			"05 " PAD " # VER 5\n"
+			"01 " PAD " # CMD CONNECT\n"
+			"00 " PAD " # RSV 0\n"
+			"02 " PAD " # ATYP unassigned\n"
+			"c0 00 02 01 00 50                                # "
+			"\"\\xc0\\x00\\x02\\x01\\x00P\"\n"},
+		{SOCKS5_REQUEST, "\5\1\0\1\xc0\0\2", 7,
+			"05 " PAD " # VER 5\n"
+			"01 " PAD " # CMD CONNECT\n"
+			"00 " PAD " # RSV 0\n"
+			"01 " PAD " # ATYP IPv4\n"
+			"c0 00 02                                         # \"\\xc0\\x00\\x02\"\n"},
+	};
+	EACH_ROW(row, rows, text) {
+		struct writer w = annotated(row->message, row->bytes, row->len);
+		CHECK_TEXT(w, row->text);
+	}
 }
 
 static void shows_data_sixteen_bytes_a_line(void)
 {
-	struct writer w = writer_on(text_bytes, sizeof text_bytes);
-	annotate_data(&w, (const uint8_t *)"0123456789abcdef\"\n\x1b", 19);
-	CHECK_TEXT(w,
-		"30 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66  # \"0123456789abcdef\"\n"
-		"22 0a 1b                                         # \"\\\"\\n\\x1b\"\n");
-	w = writer_on(text_bytes, sizeof text_bytes);
-	annotate_data(&w, NULL, 0);
-	CHECK_NUMBER(w.len, 0);
-}
-
-/* Bytes without a meaning get none: there is no port behind an address that has no length. */
-static void gives_no_meaning_to_what_has_none(void)
-{
-	is_shown_as(SOCKS5_REQUEST, "\5\1\0\2\xc0\0\2\1\0\x50", 10,
-		"05 " PAD " # VER 5\n"
-		"01 " PAD " # CMD CONNECT\n"
-		"00 " PAD " # RSV 0\n"
-		"02 " PAD " # ATYP unassigned\n"
-		"c0 00 02 01 00 50                                # "
-		"\"\\xc0\\x00\\x02\\x01\\x00P\"\n");
-	is_shown_as(SOCKS5_REQUEST, "\5\1\0\1\xc0\0\2", 7,
-		"05 " PAD " # VER 5\n"
-		"01 " PAD " # CMD CONNECT\n"
-		"00 " PAD " # RSV 0\n"
-		"01 " PAD " # ATYP IPv4\n"
-		"c0 00 02                                         # \"\\xc0\\x00\\x02\"\n");
+	CHECK_PUT("30 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66  # \"0123456789abcdef\"\n"
+		  "22 0a 1b                                         # \"\\\"\\n\\x1b\"\n",
+		annotate_data, (const uint8_t *)"0123456789abcdef\"\n\x1b", 19);
+	CHECK_PUT("", annotate_data, NULL, 0);
 }
 
 /* Fills bytes with a message of its kind, and what could come behind it. */
@@ -162,34 +146,39 @@ static void fill(uint8_t *bytes, size_t len, enum socks5_message message, unsign
 
 /* Every message, cut anywhere, with anything behind it, is hex text for its own bytes, in lines of
  * printable characters; and ANNOTATE_MAX is room enough. */
-static void is_hex_text_again(enum socks5_message message)
+static void is_hex_text_again(enum socks5_message message, unsigned with)
 {
 	uint8_t bytes[SOCKS5_LOGIN_MAX];
 	char back_bytes[sizeof bytes];
-	for (unsigned seed = 0; seed < 5; seed++) {
-		for (size_t len = 0; len <= sizeof bytes; len++) {
-			struct hex h = hex_start();
-			struct writer back = writer_on(back_bytes, sizeof back_bytes);
-			fill(bytes, sizeof bytes, message, seed);
-			struct writer w = annotated(message, bytes, len);
-			CHECK(hex_read(&h, w.bytes, w.len, &back) && hex_end(&h));
-			CHECK_BYTES(back.bytes, back.len, bytes, len);
-			CHECK(w.len <= ANNOTATE_MAX);
-			CHECK(len == 0 || w.bytes[w.len - 1] == '\n');
-			for (size_t i = 0; i < w.len; i++)
-				if (w.bytes[i] != '\n' && (w.bytes[i] < ' ' || w.bytes[i] > '~'))
-					CHECK(!"printable");
-		}
+	fill(bytes, sizeof bytes, message, with);
+	for (size_t len = 0; len <= sizeof bytes; len++) {
+		struct hex h = hex_start();
+		struct writer back = writer_on(back_bytes, sizeof back_bytes);
+		struct writer w = annotated(message, bytes, len);
+		CHECK(hex_read(&h, w.bytes, w.len, &back) && hex_end(&h));
+		CHECK_BYTES(back.bytes, back.len, bytes, len);
+		CHECK(w.len <= ANNOTATE_MAX);
+		CHECK(len == 0 || w.bytes[w.len - 1] == '\n');
+		for (size_t i = 0; i < w.len; i++)
+			if (w.bytes[i] != '\n' && (w.bytes[i] < ' ' || w.bytes[i] > '~'))
+				CHECK(!"printable");
+	}
+}
+
+static void are_hex_text_again(void)
+{
+	static const enum socks5_message messages[] = {SOCKS5_METHODS, SOCKS5_METHOD,
+		SOCKS5_LOGIN_STATUS, SOCKS5_REQUEST, SOCKS5_REPLY, SOCKS4_REQUEST, SOCKS4_REPLY};
+	for (size_t i = 0; i < COUNT(messages); i++) {
+		bool has_atyp = messages[i] == SOCKS5_REQUEST || messages[i] == SOCKS5_REPLY;
+		for (unsigned with = 0; with < (has_atyp ? 5 : 1); with++)
+			is_hex_text_again(messages[i], with);
 	}
 }
 
 static bool contains(const struct writer *w, const char *text)
 {
-	size_t len = strlen(text);
-	for (size_t i = 0; i + len <= w->len; i++)
-		if (memcmp(w->bytes + i, text, len) == 0)
-			return true;
-	return false;
+	return memmem(w->bytes, w->len, text, strlen(text)) != NULL;
 }
 
 /* Whole, cut anywhere, of another version, and with a password of every length. */
@@ -211,20 +200,6 @@ static void never_shows_a_password(void)
 
 int main(void)
 {
-	shows_the_methods();
-	shows_the_login_without_the_password();
-	shows_the_request();
-	shows_the_reply();
-	shows_version_4();
-	shows_data_sixteen_bytes_a_line();
-	gives_no_meaning_to_what_has_none();
-	is_hex_text_again(SOCKS5_METHODS);
-	is_hex_text_again(SOCKS5_METHOD);
-	is_hex_text_again(SOCKS5_LOGIN_STATUS);
-	is_hex_text_again(SOCKS5_REQUEST);
-	is_hex_text_again(SOCKS5_REPLY);
-	is_hex_text_again(SOCKS4_REQUEST);
-	is_hex_text_again(SOCKS4_REPLY);
-	never_shows_a_password();
-	return check_end();
+	return CHECK_ALL(shows_each_message, shows_data_sixteen_bytes_a_line, are_hex_text_again,
+		never_shows_a_password);
 }

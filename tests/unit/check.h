@@ -2,11 +2,16 @@
 /* What a unit test says: each check that failed, with its place, and at the end how many did. */
 #pragma once
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "wire/addr.h"
 #include "wire/writer.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* The first failures tell enough; what fails is often in a loop. */
 #define CHECK_SHOWN_MAX 20
@@ -25,6 +30,28 @@ static const char *check_about;
 #define CHECK_STRING(got, want) CHECK_BYTES((got), strlen(got), (want), strlen(want))
 /* What was put into a struct writer. */
 #define CHECK_TEXT(w, want)     CHECK_BYTES((w).bytes, (w).len, (want), strlen(want))
+/* Calls put(writer, ...) with an empty writer, and compares the text or the bytes that it has
+ * put. */
+#define CHECK_PUT(want, put, ...)                                                                  \
+	(put(check_writer(), __VA_ARGS__), CHECK_TEXT(check_written, (want)))
+#define CHECK_PUT_BYTES(want, want_len, put, ...)                                                  \
+	(put(check_writer(), __VA_ARGS__),                                                         \
+		CHECK_BYTES(check_written.bytes, check_written.len, (want), (want_len)))
+
+/* Runs the statement that follows for each row of an array of structs, or for each text of an
+ * array of texts. A failed check names the row by its member `name`, and the text by itself. */
+#define EACH_ROW(row, rows, name)                                                                  \
+	for (const __typeof__((rows)[0]) *row = (rows);                                            \
+		row < (rows) + COUNT(rows) && (check_about = row->name, true); row++)
+#define EACH_TEXT(text, texts)                                                                     \
+	for (const char *const *text##_at = (texts), *text;                                        \
+		text##_at < (texts) + COUNT(texts) && (check_about = text = *text##_at, true);     \
+		text##_at++)
+
+/* Runs tests, functions without arguments, in this order. Returns the program's exit status. */
+#define CHECK_ALL(...)                                                                             \
+	check_all((void (*const[])(void)){__VA_ARGS__},                                            \
+		COUNT(((void (*const[])(void)){__VA_ARGS__})))
 
 static inline bool check_that(bool right, const char *file, int line, const char *what)
 {
@@ -71,9 +98,50 @@ static inline bool check_bytes(const void *got, size_t got_len, const void *want
 	return false;
 }
 
+static char check_room[16 * 1024];
+static struct writer check_written;
+
+static inline struct writer *check_writer(void)
+{
+	check_written = writer_on(check_room, sizeof check_room);
+	return &check_written;
+}
+
+/* Copies bytes to the end of memory of their own, so that a sanitizer reports a read behind
+ * them. The caller frees it. */
+static inline char *check_copy(const void *bytes, size_t len)
+{
+	char *copy = malloc(len);
+	if (!copy && len > 0)
+		abort();
+	if (len > 0)
+		memcpy(copy, bytes, len);
+	return copy;
+}
+
+/* Reads a numeric address. Returns a name if the text is no address. */
+static inline struct addr check_address(const char *text, uint16_t port)
+{
+	uint8_t ip[16];
+	if (inet_pton(AF_INET, text, ip) == 1)
+		return addr_of(ADDR_IPV4, ip, 4, port);
+	if (inet_pton(AF_INET6, text, ip) == 1)
+		return addr_of(ADDR_IPV6, ip, 16, port);
+	return addr_of(ADDR_NAME, text, (uint8_t)strlen(text), port);
+}
+
 /* The last line, and the exit status. A test that checked nothing has failed. */
 static inline int check_end(void)
 {
 	printf("%u checks, %u failed\n", check_count, check_failures);
 	return check_count == 0 || check_failures > 0;
+}
+
+static inline int check_all(void (*const *tests)(void), size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		check_about = NULL;
+		tests[i]();
+	}
+	return check_end();
 }

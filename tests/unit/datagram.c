@@ -51,7 +51,8 @@ static void checks_where(const struct addr *dst, const char *where)
 	CHECK_TEXT(w, where);
 }
 
-/* Every cut is malformed and leaves outputs as they were; what follows the header is not looked at. */
+/* Every cut is malformed and leaves outputs as they were; what follows the header is not looked
+ * at. */
 static void reads(const struct row *row)
 {
 	uint8_t bytes[64];
@@ -107,12 +108,10 @@ static void is_shown_to_people(void)
 
 int main(void)
 {
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		check_about = rows[i].bytes;
-		reads(&rows[i]);
-		writes(&rows[i]);
+	EACH_ROW(row, rows, bytes) {
+		reads(row);
+		writes(row);
 	}
-	check_about = NULL;
 	is_shown_to_people();
 	return check_end();
 }

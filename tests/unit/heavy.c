@@ -100,8 +100,5 @@ static void ends(void)
 
 int main(void)
 {
-	exact();
-	many();
-	ends();
-	return check_end();
+	return CHECK_ALL(exact, many, ends);
 }

@@ -45,21 +45,20 @@ static const struct {
 	{"05 \"GET / HTTP/1.0\\r\\n\\r\\n\" # done", "\5GET / HTTP/1.0\r\n\r\n", 19},
 };
 
-/* In one piece and in any two. */
+/* In one piece and in any two; and no character stands for two bytes, so that the room that a
+ * caller must have is known. */
 static void reads_what_is_right(void)
 {
-	for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
-		size_t len = strlen(right[i].text);
-		check_about = right[i].text;
+	EACH_ROW(row, right, text) {
+		size_t len = strlen(row->text);
 		for (size_t cut = 0; cut <= len; cut++) {
 			char bytes[BYTES_MAX];
-			struct writer w = writer_on(bytes, sizeof bytes);
+			struct writer w = writer_on(bytes, len < sizeof bytes ? len : sizeof bytes);
 			struct hex h;
-			CHECK(read_text(&h, right[i].text, len, cut, &w));
-			CHECK_BYTES(w.bytes, w.len, right[i].bytes, right[i].len);
+			CHECK(read_text(&h, row->text, len, cut, &w));
+			CHECK_BYTES(w.bytes, w.len, row->bytes, row->len);
 		}
 	}
-	check_about = NULL;
 }
 
 static const struct {
@@ -107,21 +106,19 @@ static const struct {
 
 static void says_where_it_is_wrong(void)
 {
-	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-		size_t len = strlen(wrong[i].text);
-		check_about = wrong[i].text;
+	EACH_ROW(row, wrong, text) {
+		size_t len = strlen(row->text);
 		for (size_t cut = 0; cut <= len; cut++) {
 			char bytes[BYTES_MAX];
 			struct writer w = writer_on(bytes, sizeof bytes);
 			struct hex h;
-			CHECK(!read_text(&h, wrong[i].text, len, cut, &w));
+			CHECK(!read_text(&h, row->text, len, cut, &w));
 			CHECK_NUMBER(h.state, HEX_BAD);
-			CHECK_NUMBER(h.line, wrong[i].line);
-			CHECK_NUMBER(h.column, wrong[i].column);
-			CHECK(h.what && strstr(h.what, wrong[i].what));
+			CHECK_NUMBER(h.line, row->line);
+			CHECK_NUMBER(h.column, row->column);
+			CHECK(h.what && strstr(h.what, row->what));
 		}
 	}
-	check_about = NULL;
 }
 
 static void is_not_ended_by_a_nul(void)
@@ -155,7 +152,7 @@ static void reads_every_byte(void)
 {
 	for (unsigned i = 0; i < 256; i++) {
 		static const char *const forms[] = {"%02x", "%02X", "\"\\x%02x\"", "\"\\x%02X\""};
-		for (size_t form = 0; form < sizeof forms / sizeof forms[0]; form++) {
+		for (size_t form = 0; form < COUNT(forms); form++) {
 			char text[16], byte;
 			struct writer w = writer_on(&byte, 1);
 			struct hex h;
@@ -169,26 +166,8 @@ static void reads_every_byte(void)
 	}
 }
 
-/* So that the room a caller must have is known: no character stands for two bytes. */
-static void puts_no_more_bytes_than_it_reads(void)
-{
-	for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
-		size_t len = strlen(right[i].text);
-		char bytes[BYTES_MAX];
-		struct writer w = writer_on(bytes, len < sizeof bytes ? len : sizeof bytes);
-		struct hex h;
-		read_text(&h, right[i].text, len, 0, &w);
-		CHECK(!w.full);
-	}
-}
-
 int main(void)
 {
-	reads_what_is_right();
-	says_where_it_is_wrong();
-	is_not_ended_by_a_nul();
-	stays_bad();
-	reads_every_byte();
-	puts_no_more_bytes_than_it_reads();
-	return check_end();
+	return CHECK_ALL(reads_what_is_right, says_where_it_is_wrong, is_not_ended_by_a_nul,
+		stays_bad, reads_every_byte);
 }

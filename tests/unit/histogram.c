@@ -24,7 +24,7 @@ static void values(void)
 		const int64_t around[] = {(INT64_C(1) << shift) - 1, INT64_C(1) << shift,
 			(INT64_C(1) << shift) + 1, (INT64_C(3) << (shift - 1)) - 1,
 			INT64_C(3) << (shift - 1)};
-		for (size_t i = 0; i < sizeof around / sizeof around[0]; i++) {
+		for (size_t i = 0; i < COUNT(around); i++) {
 			int64_t error = read_back(around[i]) - around[i];
 			CHECK((error < 0 ? -error : error) <= around[i] / 128 + 1);
 		}
@@ -49,7 +49,5 @@ static void ranks(void)
 
 int main(void)
 {
-	values();
-	ranks();
-	return check_end();
+	return CHECK_ALL(values, ranks);
 }

@@ -7,53 +7,45 @@
 static void clients(void)
 {
 	static const struct {
-		const char *unit, *client;
-		unsigned port;
+		const char *unit;
+		struct instance_client client;
 	} rows[] = {
-		{"stdsocks@0-192.0.2.1:1080-192.0.2.7:40000.service", "192.0.2.7", 40000},
-		{"stdsocks@12-::1:1080-::1:35100.service", "::1", 35100},
-		{"stdsocks@12-2001:db8::1:1080-fe80::1:2:3:9.service", "fe80::1:2:3", 9},
+		{"stdsocks@0-192.0.2.1:1080-192.0.2.7:40000.service",
+			{.text = "192.0.2.7", .port = 40000}},
+		{"stdsocks@12-::1:1080-::1:35100.service", {.text = "::1", .port = 35100}},
+		{"stdsocks@12-2001:db8::1:1080-fe80::1:2:3:9.service",
+			{.text = "fe80::1:2:3", .port = 9}},
 		{"stdsocks@12-2001:db8::1:1080-2001:db8:1111:2222:3333:4444:5555:6666:65535."
 		 "service",
-			"2001:db8:1111:2222:3333:4444:5555:6666", 65535},
+			{.text = "2001:db8:1111:2222:3333:4444:5555:6666", .port = 65535}},
 		/* a newer systemd has the socket's cookie behind the number */
-		{"stdsocks@7-4711-192.0.2.1:1080-192.0.2.7:40000.service", "192.0.2.7", 40000},
-		{"my-socks@0-192.0.2.1:1080-192.0.2.7:40000.service", "192.0.2.7", 40000},
-		{"a.service@0-192.0.2.1:1080-192.0.2.7:1.service", "192.0.2.7", 1},
+		{"stdsocks@7-4711-192.0.2.1:1080-192.0.2.7:40000.service",
+			{.text = "192.0.2.7", .port = 40000}},
+		{"my-socks@0-192.0.2.1:1080-192.0.2.7:40000.service",
+			{.text = "192.0.2.7", .port = 40000}},
+		{"a.service@0-192.0.2.1:1080-192.0.2.7:1.service",
+			{.text = "192.0.2.7", .port = 1}},
 		/* AF_VSOCK */
-		{"stdsocks@3-2:1080-4294967295:4294967295.service", "other", 0},
-		{"stdsocks@3-2:1080-3:1024.service", "other", 0},
-		{"stdsocks@3-192.0.2.1:1080-127.1:1024.service", "other", 0},
-		{"stdsocks@3-192.0.2.1:1080-:1024.service", "other", 0},
-		{"stdsocks@4-unknown.service", "unix", 0},
+		{"stdsocks@3-2:1080-4294967295:4294967295.service", {.text = "other"}},
+		{"stdsocks@3-2:1080-3:1024.service", {.text = "other"}},
+		{"stdsocks@3-192.0.2.1:1080-127.1:1024.service", {.text = "other"}},
+		{"stdsocks@3-192.0.2.1:1080-:1024.service", {.text = "other"}},
+		{"stdsocks@4-unknown.service", {.text = "unix"}},
+		{"stdsocks@5-1353-1000.service",
+			{.text = "unix", .has_uid = true, .uid = 1000, .pid = 1353}},
+		{"stdsocks-unix@5-99-1353-1000.service",
+			{.text = "unix", .has_uid = true, .uid = 1000, .pid = 1353}},
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	EACH_ROW(row, rows, unit) {
 		struct instance_client c;
-		check_about = rows[i].unit;
-		if (!CHECK(instance_client(rows[i].unit, &c)))
+		if (!CHECK(instance_client(row->unit, &c)))
 			continue;
-		CHECK_STRING(c.text, rows[i].client);
-		CHECK_NUMBER(c.port, rows[i].port);
-		CHECK(!c.has_uid);
-	}
-}
-
-static void unix_clients(void)
-{
-	static const char *const units[] = {
-		"stdsocks@5-1353-1000.service", "stdsocks-unix@5-99-1353-1000.service"};
-
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		struct instance_client c;
-		check_about = units[i];
-		if (!CHECK(instance_client(units[i], &c)))
-			continue;
-		CHECK_STRING(c.text, "unix");
-		CHECK(c.has_uid);
-		CHECK_NUMBER(c.uid, 1000);
-		CHECK_NUMBER(c.pid, 1353);
-		CHECK_NUMBER(c.port, 0);
+		CHECK_STRING(c.text, row->client.text);
+		CHECK_NUMBER(c.port, row->client.port);
+		CHECK_NUMBER(c.has_uid, row->client.has_uid);
+		CHECK_NUMBER(c.uid, row->client.uid);
+		CHECK_NUMBER(c.pid, row->client.pid);
 	}
 }
 
@@ -68,10 +60,9 @@ static void no_clients(void)
 		"stdsocks@0-192.0.2.1:1080-192.0.2.7:4294967296.service",
 		"stdsocks@0-192.0.2.1:1080-192.0.2.7:1.socket", "a-1-2@b.service", "a-1-2.service"};
 
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+	EACH_TEXT(unit, units) {
 		struct instance_client c = {.text = "untouched"};
-		check_about = units[i];
-		CHECK(!instance_client(units[i], &c));
+		CHECK(!instance_client(unit, &c));
 		CHECK_STRING(c.text, "untouched");
 	}
 }
@@ -105,20 +96,19 @@ static void statuses(void)
 			6, 7, 0},
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	EACH_ROW(row, rows, text) {
 		struct instance_status s;
 		char text[256];
-		check_about = rows[i].text;
-		if (!CHECK(instance_status(strcpy(text, rows[i].text), &s)))
+		if (!CHECK(instance_status(strcpy(text, row->text), &s)))
 			continue;
-		CHECK_STRING(s.client, rows[i].client);
-		CHECK_STRING(s.user ? s.user : "nobody", rows[i].user ? rows[i].user : "nobody");
-		CHECK_STRING(s.dst, rows[i].dst);
-		CHECK_NUMBER(s.dst_port, rows[i].port);
-		CHECK_NUMBER(s.command, rows[i].command);
-		CHECK_NUMBER(s.bytes_up, rows[i].up);
-		CHECK_NUMBER(s.bytes_down, rows[i].down);
-		CHECK_NUMBER(s.rate, rows[i].rate);
+		CHECK_STRING(s.client, row->client);
+		CHECK_STRING(s.user ? s.user : "nobody", row->user ? row->user : "nobody");
+		CHECK_STRING(s.dst, row->dst);
+		CHECK_NUMBER(s.dst_port, row->port);
+		CHECK_NUMBER(s.command, row->command);
+		CHECK_NUMBER(s.bytes_up, row->up);
+		CHECK_NUMBER(s.bytes_down, row->down);
+		CHECK_NUMBER(s.rate, row->rate);
 	}
 }
 
@@ -136,11 +126,10 @@ static void no_statuses(void)
 		"a \x7f -> b:1, 1 up, 2 down, 3s", "a \xc3\xa9 -> b:1, 1 up, 2 down, 3s",
 		"a -> b:1, 1 up, 2 down, 3s\n"};
 
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+	EACH_TEXT(line, texts) {
 		struct instance_status s = {.client = "untouched"};
 		char text[256];
-		check_about = texts[i];
-		CHECK(!instance_status(strcpy(text, texts[i]), &s));
+		CHECK(!instance_status(strcpy(text, line), &s));
 		CHECK_STRING(s.client, "untouched");
 	}
 }
@@ -151,28 +140,21 @@ static void percents(void)
 		{"a%20b", "a b"}, {"%25%22%5c", "%\\\"\\\\"}, {"%00%0a", "\\x00\\n"}};
 	static const char *const wrong[] = {"%", "%2", "%2g", "%g2", "a%"};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < COUNT(rows); i++) {
 		char text[64];
 		struct writer w = writer_on(text, 2 * strlen(rows[i][0]));
 		check_about = rows[i][0];
 		CHECK(instance_put_status(&w, rows[i][0]));
 		CHECK_TEXT(w, rows[i][1]);
 	}
-	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+	EACH_TEXT(line, wrong) {
 		char text[64];
 		struct writer w = writer_on(text, sizeof text);
-		check_about = wrong[i];
-		CHECK(!instance_put_status(&w, wrong[i]));
+		CHECK(!instance_put_status(&w, line));
 	}
 }
 
 int main(void)
 {
-	percents();
-	clients();
-	unix_clients();
-	no_clients();
-	statuses();
-	no_statuses();
-	return check_end();
+	return CHECK_ALL(percents, clients, no_clients, statuses, no_statuses);
 }

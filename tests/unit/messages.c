@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* wire/socks5, wire/socks4: each message, cut anywhere and with anything behind it. Usage: messages MESSAGES, the
- * path of tests/vectors/messages.txt. */
+/* wire/socks5, wire/socks4: each message, cut anywhere and with anything behind it. Usage:
+ * messages MESSAGES, the path of tests/vectors/messages.txt. */
 #include "wire/socks4.h"
-
-#include <stdlib.h>
 
 #include "check.h"
 #include "wire/hex.h"
@@ -15,7 +13,13 @@ struct outcome {
 	enum parse verdict;
 	size_t used;
 	enum socks5_reply reply; /* of a request that is BAD */
-	size_t text_len;         /* the values, as the table writes them */
+	union {
+		struct socks5_methods methods;
+		struct socks5_login login;
+		struct socks5_request request;
+		struct socks4_request request4;
+	} of;
+	size_t text_len; /* the values, as the table writes them */
 	char text[4 * 512];
 };
 
@@ -35,99 +39,80 @@ static void put_quoted(struct writer *w, const uint8_t *bytes, size_t len)
 	writer_u8(w, '"');
 }
 
-static enum parse parse_methods(
-	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *text)
+static void put_request(struct writer *w, uint8_t command, const struct addr *dst)
 {
-	struct socks5_methods methods;
-	memset(&methods, UNTOUCHED, sizeof methods);
-	enum parse verdict = socks5_parse_methods(bytes, len, &o->used, &methods);
-	if (verdict != PARSE_DONE) {
-		CHECK(is_untouched(&methods, sizeof methods));
-		return verdict;
-	}
-	for (size_t i = 0; i < methods.count; i++) {
-		if (i > 0)
-			writer_u8(text, ' ');
-		writer_hex(text, methods.methods[i]);
-	}
-	return verdict;
+	writer_hex(w, command);
+	writer_u8(w, ' ');
+	addr_put(w, dst);
 }
 
-static enum parse parse_login(
-	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *text)
+static enum parse parse_methods(
+	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
 {
-	struct socks5_login login;
-	memset(&login, UNTOUCHED, sizeof login);
-	enum parse verdict = socks5_parse_login(bytes, len, &o->used, &login);
-	if (verdict != PARSE_DONE) {
-		CHECK(is_untouched(&login, sizeof login));
-		return verdict;
+	const struct socks5_methods *methods = &o->of.methods;
+	o->verdict = socks5_parse_methods(bytes, len, &o->used, &o->of.methods);
+	for (size_t i = 0; o->verdict == PARSE_DONE && i < methods->count; i++) {
+		if (i > 0)
+			writer_u8(w, ' ');
+		writer_hex(w, methods->methods[i]);
 	}
-	put_quoted(text, login.name, login.name_len);
-	writer_u8(text, ' ');
-	put_quoted(text, login.password, login.password_len);
-	return verdict;
+	return o->verdict;
+}
+
+static enum parse parse_login(const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
+{
+	const struct socks5_login *login = &o->of.login;
+	o->verdict = socks5_parse_login(bytes, len, &o->used, &o->of.login);
+	if (o->verdict != PARSE_DONE)
+		return o->verdict;
+	put_quoted(w, login->name, login->name_len);
+	writer_u8(w, ' ');
+	put_quoted(w, login->password, login->password_len);
+	return o->verdict;
 }
 
 static enum parse parse_request(
-	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *text)
+	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
 {
-	struct socks5_request request;
-	memset(&request, UNTOUCHED, sizeof request);
-	enum parse verdict = socks5_parse_request(bytes, len, &o->used, &request, &o->reply);
-	if (verdict != PARSE_DONE) {
-		CHECK(is_untouched(&request, sizeof request));
-		return verdict;
-	}
-	writer_hex(text, request.command);
-	writer_u8(text, ' ');
-	addr_put(text, &request.dst);
-	return verdict;
+	o->verdict = socks5_parse_request(bytes, len, &o->used, &o->of.request, &o->reply);
+	if (o->verdict == PARSE_DONE)
+		put_request(w, o->of.request.command, &o->of.request.dst);
+	return o->verdict;
 }
 
 static enum parse parse_request4(
-	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *text)
+	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
 {
-	struct socks4_request request;
-	memset(&request, UNTOUCHED, sizeof request);
-	enum parse verdict = socks4_parse_request(bytes, len, &o->used, &request);
-	if (verdict != PARSE_DONE) {
-		CHECK(is_untouched(&request, sizeof request));
-		return verdict;
-	}
-	writer_hex(text, request.command);
-	writer_u8(text, ' ');
-	addr_put(text, &request.dst);
-	writer_u8(text, ' ');
-	put_quoted(text, request.userid, request.userid_len);
-	return verdict;
+	const struct socks4_request *request = &o->of.request4;
+	o->verdict = socks4_parse_request(bytes, len, &o->used, &o->of.request4);
+	if (o->verdict != PARSE_DONE)
+		return o->verdict;
+	put_request(w, request->command, &request->dst);
+	writer_u8(w, ' ');
+	put_quoted(w, request->userid, request->userid_len);
+	return o->verdict;
 }
 
 /* The bytes lie at the end of their memory, where a sanitizer sees one read too many. */
 static struct outcome parse(enum socks5_message message, const void *bytes, size_t len)
 {
+	static enum parse (*const parsers[])(
+		const uint8_t *, size_t, struct outcome *, struct writer *) = {
+		[SOCKS5_METHODS] = parse_methods,
+		[SOCKS5_LOGIN] = parse_login,
+		[SOCKS5_REQUEST] = parse_request,
+		[SOCKS4_REQUEST] = parse_request4,
+	};
 	struct outcome o;
-	uint8_t *copy = malloc(len + 1);
+	char *copy = check_copy(bytes, len);
 	memset(&o, UNTOUCHED, sizeof o);
 	struct writer text = writer_on(o.text, sizeof o.text);
-	if (!copy)
-		exit(71);
-	if (len > 0)
-		memcpy(copy + 1, bytes, len);
-
-	if (message == SOCKS5_METHODS)
-		o.verdict = parse_methods(copy + 1, len, &o, &text);
-	else if (message == SOCKS5_LOGIN)
-		o.verdict = parse_login(copy + 1, len, &o, &text);
-	else if (message == SOCKS4_REQUEST)
-		o.verdict = parse_request4(copy + 1, len, &o, &text);
-	else
-		o.verdict = parse_request(copy + 1, len, &o, &text);
+	if (parsers[message]((const uint8_t *)copy, len, &o, &text) != PARSE_DONE) {
+		CHECK(is_untouched(&o.used, sizeof o.used));
+		CHECK(is_untouched(&o.of, sizeof o.of));
+	}
 	o.text_len = text.len;
 	free(copy);
-
-	if (o.verdict != PARSE_DONE)
-		CHECK(is_untouched(&o.used, sizeof o.used));
 	if (o.verdict != PARSE_BAD || message != SOCKS5_REQUEST)
 		CHECK(is_untouched(&o.reply, sizeof o.reply));
 	return o;
@@ -164,7 +149,16 @@ static void is_done(enum socks5_message message, const uint8_t *bytes, size_t le
 	}
 }
 
-/* Once a prefix is BAD, it stays so, with the same reply, whatever follows. reply -1: there is none. */
+/* reply -1: there is none. */
+static void is_refused(enum socks5_message message, const uint8_t *bytes, size_t len, int reply)
+{
+	struct outcome o = parse(message, bytes, len);
+	CHECK_NUMBER(o.verdict, PARSE_BAD);
+	if (reply >= 0)
+		CHECK_NUMBER(o.reply, reply);
+}
+
+/* Once a prefix is BAD, it stays so, with the same reply, whatever follows. */
 static void is_bad(enum socks5_message message, const uint8_t *bytes, size_t len, int reply)
 {
 	uint8_t longer[LINE_MAX_ + 1];
@@ -172,19 +166,12 @@ static void is_bad(enum socks5_message message, const uint8_t *bytes, size_t len
 
 	while (good < len && parse(message, bytes, good).verdict == PARSE_MORE)
 		good++;
-	for (size_t i = good; i <= len; i++) {
-		struct outcome o = parse(message, bytes, i);
-		CHECK_NUMBER(o.verdict, PARSE_BAD);
-		if (reply >= 0)
-			CHECK_NUMBER(o.reply, reply);
-	}
+	for (size_t i = good; i <= len; i++)
+		is_refused(message, bytes, i, reply);
 	memcpy(longer, bytes, len);
 	for (unsigned next = 0; next < 256; next++) {
 		longer[len] = (uint8_t)next;
-		struct outcome o = parse(message, longer, len + 1);
-		CHECK_NUMBER(o.verdict, PARSE_BAD);
-		if (reply >= 0)
-			CHECK_NUMBER(o.reply, reply);
+		is_refused(message, longer, len + 1, reply);
 	}
 }
 
@@ -224,25 +211,27 @@ static void check_vector(enum socks5_message message, const char *verdict, const
 
 static void check_line(char *line)
 {
+	static const struct {
+		const char *kind;
+		enum socks5_message message;
+	} rows[] = {{"methods", SOCKS5_METHODS}, {"login", SOCKS5_LOGIN},
+		{"request", SOCKS5_REQUEST}, {"request4", SOCKS4_REQUEST}};
 	char *kind = take_field(&line), *verdict = take_field(&line);
+	size_t i = 0;
 	if (!CHECK(kind && verdict))
 		return;
-	if (strcmp(kind, "methods") == 0)
-		check_vector(SOCKS5_METHODS, verdict, line);
-	else if (strcmp(kind, "login") == 0)
-		check_vector(SOCKS5_LOGIN, verdict, line);
-	else if (strcmp(kind, "request") == 0)
-		check_vector(SOCKS5_REQUEST, verdict, line);
-	else if (strcmp(kind, "request4") == 0)
-		check_vector(SOCKS4_REQUEST, verdict, line);
-	else
-		CHECK(!"a kind of message");
+	while (i < COUNT(rows) && strcmp(rows[i].kind, kind) != 0)
+		i++;
+	if (CHECK(i < COUNT(rows)))
+		check_vector(rows[i].message, verdict, line);
 }
 
-static void agrees_with_the_table(const char *path)
+static const char *table_path;
+
+static void agrees_with_the_table(void)
 {
 	char line[LINE_MAX_], about[LINE_MAX_];
-	FILE *file = path ? fopen(path, "r") : NULL;
+	FILE *file = table_path ? fopen(table_path, "r") : NULL;
 	if (!CHECK(file))
 		return;
 	for (unsigned number = 1; fgets(line, sizeof line, file); number++) {
@@ -253,7 +242,6 @@ static void agrees_with_the_table(const char *path)
 		check_about = about;
 		check_line(line);
 	}
-	check_about = NULL;
 	fclose(file);
 }
 
@@ -409,48 +397,28 @@ static void knows_every_port(void)
 
 static void writes_what_the_server_says(void)
 {
-	static const uint8_t ip[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
-	struct addr none = {.kind = ADDR_NONE};
-	struct addr ipv4 = addr_of(ADDR_IPV4, "\xc0\x00\x02\x01", 4, 0x1234);
-	struct addr ipv6 = addr_of(ADDR_IPV6, ip, 16, 443);
-	uint8_t bytes[SOCKS5_REPLY_MAX];
+	const struct addr none = {.kind = ADDR_NONE}, ipv4 = check_address("192.0.2.1", 0x1234),
+			  ipv6 = check_address("2001:db8::1", 443),
+			  name = addr_of(ADDR_NAME, "a.test", 6, 0);
 
 	for (unsigned i = 0; i < 256; i++) {
 		uint8_t method[] = {5, (uint8_t)i}, status[] = {1, (uint8_t)i};
-		struct writer w = writer_on(bytes, sizeof bytes);
-		socks5_put_method(&w, (enum socks5_method)i);
-		CHECK_BYTES(w.bytes, w.len, method, 2);
-		w = writer_on(bytes, sizeof bytes);
-		socks5_put_login_status(&w, (uint8_t)i);
-		CHECK_BYTES(w.bytes, w.len, status, 2);
+		CHECK_PUT_BYTES(method, 2, socks5_put_method, (enum socks5_method)i);
+		CHECK_PUT_BYTES(status, 2, socks5_put_login_status, (uint8_t)i);
 	}
-	struct writer w4 = writer_on(bytes, sizeof bytes);
-	socks4_put_reply(&w4, SOCKS4_GRANTED, &ipv4);
-	CHECK_BYTES(w4.bytes, w4.len, "\0\x5a\x12\x34\xc0\0\2\1", SOCKS4_REPLY_LEN);
-	w4 = writer_on(bytes, sizeof bytes);
-	socks4_put_reply(&w4, SOCKS4_OTHER_USER, &none);
-	CHECK_BYTES(w4.bytes, w4.len, "\0\x5d\0\0\0\0\0\0", SOCKS4_REPLY_LEN);
-	w4 = writer_on(bytes, sizeof bytes);
-	socks4_put_reply(&w4, SOCKS4_GRANTED, &ipv6);
-	CHECK_BYTES(w4.bytes, w4.len, "\0\x5a\1\xbb\0\0\0\0", SOCKS4_REPLY_LEN);
-	w4 = writer_on(bytes, sizeof bytes);
-	struct addr name = addr_of(ADDR_NAME, "a.test", 6, 0);
-	socks5_put_reply(&w4, SOCKS5_SUCCEEDED, &name);
-	CHECK_BYTES(w4.bytes, w4.len, "\5\0\0\3\6a.test\0\0", 13);
+	CHECK_NUMBER(SOCKS4_REPLY_LEN, 8);
 	for (unsigned i = 0; i <= 8; i++) {
-		struct writer w = writer_on(bytes, sizeof bytes);
-		bytes[1] = 0xee;
-		socks5_put_reply(&w, i, &none);
-		CHECK_BYTES(w.bytes + 2, w.len - 2, "\0\1\0\0\0\0\0\0", 8);
-		CHECK_NUMBER(bytes[0], 5);
-		CHECK_NUMBER(bytes[1], i);
+		uint8_t reply[] = {5, (uint8_t)i, 0, 1, 0, 0, 0, 0, 0, 0};
+		CHECK_PUT_BYTES(reply, sizeof reply, socks5_put_reply, (enum socks5_reply)i, &none);
 	}
-	struct writer w = writer_on(bytes, sizeof bytes);
-	socks5_put_reply(&w, SOCKS5_SUCCEEDED, &ipv4);
-	CHECK_BYTES(w.bytes, w.len, "\5\0\0\1\xc0\0\2\1\x12\x34", 10);
-	w = writer_on(bytes, sizeof bytes);
-	socks5_put_reply(&w, SOCKS5_SUCCEEDED, &ipv6);
-	CHECK_BYTES(w.bytes, w.len, "\5\0\0\4\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\1\xbb", 22);
+	CHECK_PUT_BYTES(
+		"\5\0\0\1\xc0\0\2\1\x12\x34", 10, socks5_put_reply, SOCKS5_SUCCEEDED, &ipv4);
+	CHECK_PUT_BYTES("\5\0\0\4\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\1\xbb", 22,
+		socks5_put_reply, SOCKS5_SUCCEEDED, &ipv6);
+	CHECK_PUT_BYTES("\5\0\0\3\6a.test\0\0", 13, socks5_put_reply, SOCKS5_SUCCEEDED, &name);
+	CHECK_PUT_BYTES("\0\x5a\x12\x34\xc0\0\2\1", 8, socks4_put_reply, SOCKS4_GRANTED, &ipv4);
+	CHECK_PUT_BYTES("\0\x5d\0\0\0\0\0\0", 8, socks4_put_reply, SOCKS4_OTHER_USER, &none);
+	CHECK_PUT_BYTES("\0\x5a\1\xbb\0\0\0\0", 8, socks4_put_reply, SOCKS4_GRANTED, &ipv6);
 }
 
 /* RFC 1928 s6, s3, s4, s5. */
@@ -485,16 +453,10 @@ static void has_words_for_every_code(void)
 
 int main(int argc, char **argv)
 {
-	agrees_with_the_table(argc == 2 ? argv[1] : NULL);
-	knows_every_version();
-	ends_every_text();
-	knows_every_count_of_methods();
-	knows_which_methods_are_offered();
-	knows_every_length_of_a_login();
-	knows_every_code_of_a_request();
-	knows_every_length_of_a_name();
-	knows_every_port();
-	writes_what_the_server_says();
-	has_words_for_every_code();
-	return check_end();
+	table_path = argc == 2 ? argv[1] : NULL;
+	return CHECK_ALL(agrees_with_the_table, knows_every_version, ends_every_text,
+		knows_every_count_of_methods, knows_which_methods_are_offered,
+		knows_every_length_of_a_login, knows_every_code_of_a_request,
+		knows_every_length_of_a_name, knows_every_port, writes_what_the_server_says,
+		has_words_for_every_code);
 }

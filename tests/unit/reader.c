@@ -59,9 +59,6 @@ static void stays_ended(void)
 
 int main(void)
 {
-	gives_bytes_in_network_order();
-	points_into_the_buffer();
-	ends_when_too_few_are_left();
-	stays_ended();
-	return check_end();
+	return CHECK_ALL(gives_bytes_in_network_order, points_into_the_buffer,
+		ends_when_too_few_are_left, stays_ended);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* record/record: one line and one value a field, whatever a client sent; each field when it is known. */
+/* record/record: one line and one value a field, whatever a client sent; each field when it is
+ * known. */
 #include "record/record.h"
 
 #include <errno.h>
@@ -79,13 +80,10 @@ static void tells_of_a_connection_that_was_served(void)
 		"127.0.0.1:51234 CONNECT example.com:443 at 192.0.2.1: closed by upstream, "
 		"18446744073709551615 bytes up, 4294967296 down, 61.002 s");
 	const char *fields = fields_of(&record);
-	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-		check_about = lines[i];
-		CHECK(has(fields, lines[i]));
-	}
-	check_about = NULL;
+	EACH_TEXT(text, lines)
+		CHECK(has(fields, text));
 	CHECK(strstr(fields, "MESSAGE_ID="));
-	CHECK_NUMBER(lines_of(fields), 1 + sizeof lines / sizeof lines[0]);
+	CHECK_NUMBER(lines_of(fields), 1 + COUNT(lines));
 }
 
 /* Nothing is said of what did not happen. */
@@ -171,7 +169,8 @@ static void keeps_a_name_in_its_field(void)
 	}
 }
 
-/* The journal would take a record for the wrong kind: each has its own MESSAGE_ID, 32 hex digits. */
+/* The journal would take a record for the wrong kind: each has its own MESSAGE_ID, 32 hex
+ * digits. */
 static void has_an_id_for_each_kind(void)
 {
 	char ids[3][33];
@@ -204,7 +203,6 @@ static void has_a_word_for_each_end(void)
 	} while (0);
 	RECORD_ENDS(X)
 #undef X
-	check_about = NULL;
 }
 
 static void tells_of_datagrams(void)
@@ -230,8 +228,8 @@ static void tells_of_datagrams(void)
 	record.up = record.down = 9;
 	record.closed_by = RECORD_CLIENT;
 	record.datagrams = &datagrams;
-	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-		CHECK(has(fields_of(&record), lines[i]));
+	EACH_TEXT(text, lines)
+		CHECK(has(fields_of(&record), text));
 	CHECK_STRING(message_of(&record),
 		"127.0.0.1:51234 UDP ASSOCIATE 0.0.0.0:0 on 127.0.0.1:5300: closed by client, 9 "
 		"bytes up to 192.0.2.53:53 and 1 more, 9 down, "
@@ -258,13 +256,8 @@ static void tells_of_datagrams(void)
 
 int main(void)
 {
-	tells_of_a_connection_that_was_served();
-	leaves_out_what_is_not_known();
-	tells_where_a_call_was_waited_for();
-	tells_why_it_was_refused();
-	keeps_a_name_in_its_field();
-	has_an_id_for_each_kind();
-	has_a_word_for_each_end();
-	tells_of_datagrams();
-	return check_end();
+	return CHECK_ALL(tells_of_a_connection_that_was_served, leaves_out_what_is_not_known,
+		tells_where_a_call_was_waited_for, tells_why_it_was_refused,
+		keeps_a_name_in_its_field, has_an_id_for_each_kind, has_a_word_for_each_end,
+		tells_of_datagrams);
 }

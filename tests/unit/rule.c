@@ -1,63 +1,89 @@
 /* SPDX-License-Identifier: ISC */
-/* policy/rule: each clause, each mistake and what is said of it, and what hangs on an address that is
- * not known yet. */
+/* policy/rule: each clause, each mistake and what is said of it, and what hangs on an address
+ * that is not known yet. */
 #include "policy/rule.h"
-
-#include <arpa/inet.h>
 
 #include "check.h"
 #include "wire/socks5.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define UNKNOWN      "?"
+#define UNKNOWN "?"
 
 static char problem_bytes[4 * WORDS_LINE_MAX];
 
 /* -- Facts from text, as --explain has them */
 
-static struct addr address(const char *text)
-{
-	uint8_t ip[16];
-	if (inet_pton(AF_INET, text, ip) == 1)
-		return addr_of(ADDR_IPV4, ip, 4, 0);
-	if (inet_pton(AF_INET6, text, ip) == 1)
-		return addr_of(ADDR_IPV6, ip, 16, 0);
-	return addr_of(ADDR_NAME, text, (uint8_t)strlen(text), 0);
-}
-
-/* from: "stdio", "unix", "unix0", "unix1000", "other" or an address. reached: NULL: what is asked for;
- * UNKNOWN: not looked up. */
+/* from: "stdio", "unix", "unix0", "unix1000", "other" or an address. reached: NULL: what is
+ * asked for; UNKNOWN: not looked up. */
 static struct rule_facts facts_of(const char *from, const char *to, const char *reached)
 {
-	struct rule_facts facts = {
-		.uid = -1, .command = SOCKS5_CONNECT, .asked = address(to), .user = "alice"};
-	facts.asked.port = 443;
+	struct rule_facts facts = {.uid = -1,
+		.command = SOCKS5_CONNECT,
+		.asked = check_address(to, 443),
+		.user = "alice"};
 	if (strcmp(from, "stdio") == 0) {
 		facts.client_kind = RULE_CLIENT_STDIO;
 	} else if (strncmp(from, "unix", 4) == 0) {
 		facts.client_kind = RULE_CLIENT_UNIX;
-		if (strcmp(from, "unix0") == 0)
-			facts.uid = 0;
-		if (strcmp(from, "unix1000") == 0)
-			facts.uid = 1000;
+		if (from[4])
+			facts.uid = atoi(from + 4);
 	} else if (strcmp(from, "other") != 0) {
 		facts.client_kind = RULE_CLIENT_IP;
-		facts.client = address(from);
+		facts.client = check_address(from, 0);
 		CHECK(facts.client.kind != ADDR_NAME);
 	}
 	if (!reached)
 		facts.reached = facts.asked;
 	else if (strcmp(reached, UNKNOWN) != 0)
-		facts.reached = address(reached);
+		facts.reached = check_address(reached, 0);
 	CHECK(facts.reached.kind != ADDR_NAME);
 	return facts;
 }
 
+static struct rule_facts by_client(const char *text)
+{
+	return facts_of(text, "8.8.8.8", NULL);
+}
+
+/* "-": nobody has logged in. */
+static struct rule_facts by_user(const char *text)
+{
+	struct rule_facts facts = facts_of("stdio", "8.8.8.8", NULL);
+	facts.user = strcmp(text, "-") == 0 ? NULL : text;
+	return facts;
+}
+
+static struct rule_facts by_port(const char *text)
+{
+	struct rule_facts facts = facts_of("stdio", "8.8.8.8", NULL);
+	facts.asked.port = (uint16_t)atoi(text);
+	return facts;
+}
+
+/* A name, at a public address. */
+static struct rule_facts by_name(const char *text)
+{
+	return facts_of("stdio", text, "8.8.8.8");
+}
+
+static struct rule_facts by_address(const char *text)
+{
+	return facts_of("192.0.2.7", text, NULL);
+}
+
+/* a.example, which is at this address. */
+static struct rule_facts by_reached(const char *text)
+{
+	return facts_of("192.0.2.7", "a.example", text);
+}
+
+/* Returns false if the rule is a mistake. The match is the same for a rule that was read before. */
 static bool match(const char *rule, const struct rule_facts *facts, struct rule_match *ret_match)
 {
 	static struct words words;
+	struct rule_match again;
 	struct writer problem = writer_on(problem_bytes, sizeof problem_bytes - 1);
 	const struct words_line line = {.text = rule, .len = strlen(rule), .place = "test"};
+	check_about = rule;
 	if (!CHECK(words_split(&line, &words, &problem)) || !CHECK(rule_is_one(&words)))
 		return false;
 	struct rule_facts known = *facts; /* as judge() does it */
@@ -66,80 +92,82 @@ static bool match(const char *rule, const struct rule_facts *facts, struct rule_
 	bool right = rule_match(&words, &known, ret_match, &problem);
 	problem_bytes[problem.len] = '\0';
 	CHECK(!problem.full);
+	if (right && CHECK(words_split(&line, &words, NULL)) &&
+		CHECK(rule_match(&words, &known, &again, NULL))) {
+		CHECK_NUMBER(again.answer, ret_match->answer);
+		CHECK_NUMBER(again.failed, ret_match->failed);
+		CHECK_NUMBER(again.implied, ret_match->implied);
+	}
 	return right;
 }
 
-/* The answer, which is the same for a rule that was read before. */
-static void answers(const char *rule, const struct rule_facts *facts, enum rule_answer want)
+static bool answers(const char *rule, const struct rule_facts *facts, enum rule_answer want)
 {
-	static struct words words;
-	struct rule_match got, again;
-	check_about = rule;
+	struct rule_match got;
 	if (!CHECK(match(rule, facts, &got))) {
 		printf("\tsaid %s\n", problem_bytes);
-		return;
+		return false;
 	}
-	CHECK_STRING(problem_bytes, "");
-	CHECK_NUMBER(got.answer, want);
-	CHECK(got.allow == (rule[0] == 'a'));
-	CHECK((got.failed == RULE_CLAUSES) == (want != RULE_NO));
-
-	const struct words_line line = {.text = rule, .len = strlen(rule), .place = "test"};
-	struct rule_facts known = *facts;
-	if (known.reached.kind != ADDR_NONE)
-		known.inside = special_inside(&known.reached, 0);
-	if (CHECK(words_split(&line, &words, NULL)) &&
-		CHECK(rule_match(&words, &known, &again, NULL)))
-		CHECK_NUMBER(again.answer, want);
-	check_about = NULL;
+	return CHECK_STRING(problem_bytes, "") && CHECK_NUMBER(got.answer, want) &&
+		CHECK(got.allow == (rule[0] == 'a')) &&
+		CHECK((got.failed == RULE_CLAUSES) == (want != RULE_NO));
 }
 
 /* -- Each clause */
 
-struct from_row {
-	const char *item, *yes[4], *no[8];
+/* A rule, and texts of facts for which it holds, or does not. */
+struct row {
+	const char *rule, *yes[6], *no[8];
 };
+
+static void hold(
+	const struct row *rows, size_t count, struct rule_facts (*facts_by)(const char *text))
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < COUNT(rows->yes) + COUNT(rows->no); j++) {
+			bool yes = j < COUNT(rows->yes);
+			const char *text = yes ? rows[i].yes[j] : rows[i].no[j - COUNT(rows->yes)];
+			if (!text)
+				continue;
+			struct rule_facts facts = facts_by(text);
+			if (!answers(rows[i].rule, &facts, yes ? RULE_YES : RULE_NO))
+				printf("\tof %s\n", text);
+		}
+}
 
 static void from_holds_for_who_it_says(void)
 {
-	static const struct from_row rows[] = {
-		{"any", {"stdio", "other", "unix", "192.0.2.7"}, {0}},
-		{"stdio", {"stdio"}, {"other", "unix", "unix0", "127.0.0.1", "::1"}},
-		{"unix", {"unix", "unix0", "unix1000"}, {"stdio", "other", "127.0.0.1"}},
-		{"unix:0", {"unix0"}, {"unix", "unix1000", "stdio", "other", "0.0.0.0"}},
-		{"unix:1000", {"unix1000"}, {"unix", "unix0", "stdio"}},
-		{"unix:4294967295", {0}, {"unix", "unix0"}},
-		{"10.0.0.0/8", {"10.0.0.0", "10.255.255.255"},
+	static const struct row rows[] = {
+		{"allow from any", {"stdio", "other", "unix", "192.0.2.7"}, {0}},
+		{"allow from stdio", {"stdio"}, {"other", "unix", "unix0", "127.0.0.1", "::1"}},
+		{"allow from unix", {"unix", "unix0", "unix1000"}, {"stdio", "other", "127.0.0.1"}},
+		{"allow from unix:0", {"unix0"}, {"unix", "unix1000", "stdio", "other", "0.0.0.0"}},
+		{"allow from unix:1000", {"unix1000"}, {"unix", "unix0", "stdio"}},
+		{"allow from unix:4294967295", {0}, {"unix", "unix0"}},
+		{"allow from 10.0.0.0/8", {"10.0.0.0", "10.255.255.255"},
 			{"9.255.255.255", "11.0.0.0", "::ffff:10.0.0.1", "stdio", "unix", "other"}},
-		{"10.1.2.3/8", {"10.0.0.0", "10.255.255.255"}, {"9.255.255.255", "11.0.0.0"}},
-		{"192.0.2.7", {"192.0.2.7"}, {"192.0.2.6", "192.0.2.8"}},
-		{"192.0.2.7/32", {"192.0.2.7"}, {"192.0.2.6", "192.0.2.8"}},
-		{"192.0.2.7/31", {"192.0.2.6", "192.0.2.7"}, {"192.0.2.5", "192.0.2.8"}},
-		{"0.0.0.0/0", {"0.0.0.0", "255.255.255.255"}, {"::", "::ffff:1.2.3.4", "stdio"}},
-		{"::/0", {"::", "fe80::1", "::ffff:1.2.3.4"}, {"0.0.0.0", "unix", "other"}},
-		{"2001:DB8::/32", {"2001:db8::", "2001:db8:ffff::1"}, {"2001:db9::", "2001:db7::"}},
-		{"fe80::1", {"fe80::1"}, {"fe80::", "fe80::2"}},
-		{"::ffff:10.0.0.0/104", {"10.0.0.1"}, {"11.0.0.1", "a00::1"}},
-		{"loopback", {"127.0.0.1", "::1"},
+		{"allow from 10.1.2.3/8", {"10.0.0.0", "10.255.255.255"},
+			{"9.255.255.255", "11.0.0.0"}},
+		{"allow from 192.0.2.7", {"192.0.2.7"}, {"192.0.2.6", "192.0.2.8"}},
+		{"allow from 192.0.2.7/32", {"192.0.2.7"}, {"192.0.2.6", "192.0.2.8"}},
+		{"allow from 192.0.2.7/31", {"192.0.2.6", "192.0.2.7"}, {"192.0.2.5", "192.0.2.8"}},
+		{"allow from 0.0.0.0/0", {"0.0.0.0", "255.255.255.255"},
+			{"::", "::ffff:1.2.3.4", "stdio"}},
+		{"allow from ::/0", {"::", "fe80::1", "::ffff:1.2.3.4"},
+			{"0.0.0.0", "unix", "other"}},
+		{"allow from 2001:DB8::/32", {"2001:db8::", "2001:db8:ffff::1"},
+			{"2001:db9::", "2001:db7::"}},
+		{"allow from fe80::1", {"fe80::1"}, {"fe80::", "fe80::2"}},
+		{"allow from ::ffff:10.0.0.0/104", {"10.0.0.1"}, {"11.0.0.1", "a00::1"}},
+		{"allow from loopback", {"127.0.0.1", "::1"},
 			{"10.0.0.1", "stdio", "unix", "0.0.0.0", "::", "::ffff:127.0.0.1"}},
-		{"private", {"10.0.0.1", "192.168.0.1", "100.64.0.1", "fd00::1"},
+		{"allow from private", {"10.0.0.1", "192.168.0.1", "100.64.0.1", "fd00::1"},
 			{"8.8.8.8", "127.0.0.1", "fe80::1", "169.254.0.1", "stdio", "unix"}},
-		{"link-local", {"169.254.0.1", "fe80::1"}, {"10.0.0.1", "fec0::1"}},
-		{"public", {"8.8.8.8", "2600::1"}, {"10.0.0.1", "192.0.2.7", "::", "stdio"}},
+		{"allow from link-local", {"169.254.0.1", "fe80::1"}, {"10.0.0.1", "fec0::1"}},
+		{"allow from public", {"8.8.8.8", "2600::1"},
+			{"10.0.0.1", "192.0.2.7", "::", "stdio"}},
 	};
-	char rule[80];
-	for (size_t i = 0; i < COUNT(rows); i++)
-		for (size_t j = 0; j < 8; j++) {
-			snprintf(rule, sizeof rule, "allow from %s", rows[i].item);
-			if (j < 4 && rows[i].yes[j]) {
-				struct rule_facts facts = facts_of(rows[i].yes[j], "8.8.8.8", NULL);
-				answers(rule, &facts, RULE_YES);
-			}
-			if (rows[i].no[j]) {
-				struct rule_facts facts = facts_of(rows[i].no[j], "8.8.8.8", NULL);
-				answers(rule, &facts, RULE_NO);
-			}
-		}
+	hold(rows, COUNT(rows), by_client);
 }
 
 /* It chooses what lies inside the address that it comes from. */
@@ -149,8 +177,8 @@ static void a_client_is_never_looked_inside(void)
 		"2600::200:5efe:127.0.0.1", "2002:a00:1::1", "2002:7f00:1::1", "64:ff9b::10.0.0.1",
 		"64:ff9b::127.0.0.1", "64:ff9b:1::10.0.0.1", "::10.0.0.1", "::127.0.0.1",
 		"::ffff:127.0.0.1", "2001::f5ff:fffe", "2001::80ff:fffe", "::", "0.0.0.0"};
-	for (size_t i = 0; i < COUNT(clients); i++) {
-		struct rule_facts facts = facts_of(clients[i], "8.8.8.8", NULL);
+	EACH_TEXT(text, clients) {
+		struct rule_facts facts = by_client(text);
 		answers("allow from private,loopback,link-local", &facts, RULE_NO);
 		answers("allow from 10.0.0.0/8,127.0.0.0/8,::1", &facts, RULE_NO);
 		answers("deny from private,loopback,link-local", &facts, RULE_NO);
@@ -163,7 +191,7 @@ static void a_client_is_only_what_its_kind_says(void)
 	static const enum rule_client kinds[] = {
 		RULE_CLIENT_OTHER, RULE_CLIENT_IP, RULE_CLIENT_UNIX, RULE_CLIENT_STDIO};
 	for (size_t i = 0; i < COUNT(kinds); i++) {
-		struct rule_facts facts = facts_of("10.0.0.1", "8.8.8.8", NULL);
+		struct rule_facts facts = by_client("10.0.0.1");
 		facts.client_kind = kinds[i];
 		facts.uid = 1000;
 		enum rule_answer ip = kinds[i] == RULE_CLIENT_IP ? RULE_YES : RULE_NO;
@@ -177,32 +205,21 @@ static void a_client_is_only_what_its_kind_says(void)
 
 static void user_holds_for_a_name_that_is_the_same(void)
 {
-	static const struct {
-		const char *rule, *user;
-		enum rule_answer want;
-	} rows[] = {
-		{"allow user alice", "alice", RULE_YES}, {"allow user alice", "Alice", RULE_NO},
-		{"allow user alice", "alice2", RULE_NO}, {"allow user alice", "alic", RULE_NO},
-		{"allow user alice", "", RULE_NO}, {"allow user alice", NULL, RULE_NO},
-		{"allow user any", "alice", RULE_YES}, {"allow user any", "", RULE_YES},
-		{"allow user any", NULL, RULE_NO}, {"allow user Any", "alice", RULE_NO},
-		{"deny user any", NULL, RULE_NO}, {"allow user bob,alice", "alice", RULE_YES},
-		{"allow user bob,carol", "alice", RULE_NO}, {"allow user \"a b\"", "a b", RULE_YES},
-		{"allow user \"a#\"", "a#", RULE_YES},
-		{"allow user \303\244", "\303\244", RULE_YES},
-		{"allow user 10.0.0.1/99", "10.0.0.1/99", RULE_YES}, /* any bytes but a comma */
+	static const struct row rows[] = {
+		{"allow user alice", {"alice"}, {"Alice", "alice2", "alic", "", "-"}},
+		{"allow user any", {"alice", ""}, {"-"}}, {"allow user Any", {0}, {"alice"}},
+		{"deny user any", {0}, {"-"}}, {"allow user bob,alice", {"alice"}, {0}},
+		{"allow user bob,carol", {0}, {"alice"}}, {"allow user \"a b\"", {"a b"}, {0}},
+		{"allow user \"a#\"", {"a#"}, {0}}, {"allow user \303\244", {"\303\244"}, {0}},
+		{"allow user 10.0.0.1/99", {"10.0.0.1/99"}, {0}}, /* any bytes but a comma */
 	};
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct rule_facts facts = facts_of("stdio", "8.8.8.8", NULL);
-		facts.user = rows[i].user;
-		answers(rows[i].rule, &facts, rows[i].want);
-	}
+	hold(rows, COUNT(rows), by_user);
 }
 
 static void command_holds_for_what_it_says(void)
 {
 	for (unsigned command = 0; command < 256; command++) {
-		struct rule_facts facts = facts_of("stdio", "8.8.8.8", NULL);
+		struct rule_facts facts = by_client("stdio");
 		facts.command = (uint8_t)command;
 		answers("allow command connect", &facts, command == 1 ? RULE_YES : RULE_NO);
 		answers("allow command bind", &facts, command == 2 ? RULE_YES : RULE_NO);
@@ -215,89 +232,58 @@ static void command_holds_for_what_it_says(void)
 
 static void port_holds_within_its_ranges(void)
 {
-	static const struct {
-		const char *rule;
-		uint16_t yes[4], no[4];
-	} rows[] = {
-		{"allow port 1", {1}, {2, 65535}},
-		{"allow port 443", {443}, {442, 444, 1}},
-		{"allow port 00443", {443}, {442, 444, 1}},
-		{"allow port 65535", {65535}, {65534, 1}},
-		{"allow port 80,8000-8999", {80, 8000, 8500, 8999}, {79, 81, 7999, 9000}},
-		{"allow port 25-25", {25}, {24, 26}},
-		{"allow port 1-65535", {1, 2, 65534, 65535}, {0}},
-		{"allow port 65534-65535,1-2", {1, 2, 65534, 65535}, {3, 65533}},
+	static const struct row rows[] = {
+		{"allow port 1", {"1"}, {"2", "65535"}},
+		{"allow port 443", {"443"}, {"442", "444", "1"}},
+		{"allow port 00443", {"443"}, {"442", "444", "1"}},
+		{"allow port 65535", {"65535"}, {"65534", "1"}},
+		{"allow port 80,8000-8999", {"80", "8000", "8500", "8999"},
+			{"79", "81", "7999", "9000", "0"}},
+		{"allow port 25-25", {"25"}, {"24", "26"}},
+		{"allow port 1-65535", {"1", "2", "65534", "65535"}, {"0"}},
+		{"allow port 65534-65535,1-2", {"1", "2", "65534", "65535"}, {"3", "65533"}},
 	};
-	for (size_t i = 0; i < COUNT(rows); i++)
-		for (size_t j = 0; j < 4; j++) {
-			struct rule_facts facts = facts_of("stdio", "8.8.8.8", NULL);
-			facts.asked.port = rows[i].yes[j];
-			if (rows[i].yes[j])
-				answers(rows[i].rule, &facts, RULE_YES);
-			facts.asked.port = rows[i].no[j];
-			if (rows[i].no[j])
-				answers(rows[i].rule, &facts, RULE_NO);
-		}
+	hold(rows, COUNT(rows), by_port);
 }
 
 /* -- Where to */
 
 static void names_compare_by_labels(void)
 {
-	static const struct {
-		const char *item, *asked;
-		bool holds;
-	} rows[] = {
-		{"example.com", "example.com", true},
-		{"example.com", "EXAMPLE.com", true},
-		{"Example.COM", "example.com", true},
-		{"example.com", "example.com.", true},
-		{"example.com.", "example.com", true},
-		{"example.com.", "Example.Com.", true},
-		{"example.com", "www.example.com", false},
-		{"example.com", "evilexample.com", false},
-		{"example.com", "xample.com", false},
-		{"example.com", "example.co", false},
-		{"example.com", "example.comm", false},
-		{"example.com", "example-com", false},
-		{"example.com", "com", false},
-		{".example.com", "www.example.com", true},
-		{".example.com", "a.b.example.com", true},
-		{".example.com", "WWW.EXAMPLE.COM.", true},
-		{".Example.com.", "www.example.com", true},
-		{".example.com.", "www.example.com.", true},
-		{".example.com", "example.com", false},
-		{".example.com", "example.com.", false},
-		{".example.com.", "example.com", false},
-		{".example.com", "evilexample.com", false},
-		{".example.com", "www.evilexample.com", false},
-		{".example.com", "www-example.com", false},
-		{".example.com", "www.example.com.evil.org", false},
-		{".example.com", "com", false},
-		{".com", "example.com", true},
-		{".com", "com", false},
-		{"a_b-c", "A_B-C", true}, /* only letters have a case */
-		{"a_b", "a\177b", false},
-		{"a-b", "a\rb", false},
-		{"0x.example", "0X.example", true},
-		{"1.example", "1.example", true},
-		{"publi", "publi", true}, /* nearly a class */
-		{"public.", "public", true},
-		{"any.", "any", true},
-		{"any.", "example.com", false},
+	/* An item in place of a rule. */
+	static const struct row rows[] = {
+		{"example.com", {"example.com", "EXAMPLE.com", "example.com."},
+			{"www.example.com", "evilexample.com", "xample.com", "example.co",
+				"example.comm", "example-com", "com"}},
+		{"Example.COM", {"example.com"}, {0}},
+		{"example.com.", {"example.com", "Example.Com."}, {0}},
+		{".example.com", {"www.example.com", "a.b.example.com", "WWW.EXAMPLE.COM."},
+			{"example.com", "example.com.", "evilexample.com", "www.evilexample.com",
+				"www-example.com", "www.example.com.evil.org", "com",
+				".example.com"}},
+		{".Example.com.", {"www.example.com"}, {0}},
+		{".example.com.", {"www.example.com."}, {"example.com"}},
+		{".com", {"example.com"}, {"com"}},
+		{"a_b-c", {"A_B-C"}, {0}}, /* only letters have a case */
+		{"a_b", {0}, {"a\177b"}},
+		{"a-b", {0}, {"a\rb"}},
+		{"0x.example", {"0X.example"}, {0}},
+		{"1.example", {"1.example"}, {0}},
+		{"publi", {"publi"}, {0}}, /* nearly a class */
+		{"public.", {"public"}, {0}},
+		{"any.", {"any"}, {"example.com"}},
 	};
-	char rule[80];
-	for (size_t i = 0; i < COUNT(rows); i++)
-		for (int allow = 0; allow < 2; allow++) {
-			struct rule_facts facts = facts_of("stdio", rows[i].asked, "8.8.8.8");
-			snprintf(rule, sizeof rule, "%s to %s", allow ? "allow" : "deny",
-				rows[i].item);
-			answers(rule, &facts, rows[i].holds ? RULE_YES : RULE_NO);
-			snprintf(rule, sizeof rule, "%s to 192.0.2.1,%s,x at any",
-				allow ? "allow" : "deny", rows[i].item);
-			answers(rule, &facts, rows[i].holds ? RULE_YES : RULE_NO);
-		}
-	struct rule_facts facts = facts_of("stdio", "8.8.8.8", NULL); /* it has no name */
+	static const char *const frames[][2] = {{"allow to ", ""}, {"deny to ", ""},
+		{"allow to 192.0.2.1,", ",x at any"}, {"deny to 192.0.2.1,", ",x at any"}};
+	for (size_t i = 0; i < COUNT(rows) * COUNT(frames); i++) {
+		char rule[80];
+		struct row row = rows[i / COUNT(frames)];
+		const char *const *frame = frames[i % COUNT(frames)];
+		snprintf(rule, sizeof rule, "%s%s%s", frame[0], row.rule, frame[1]);
+		row.rule = rule;
+		hold(&row, 1, by_name);
+	}
+	struct rule_facts facts = by_address("8.8.8.8"); /* it has no name */
 	answers("allow to example.com,.com,dns.google", &facts, RULE_NO);
 }
 
@@ -309,7 +295,7 @@ static void names_have_253_bytes(void)
 	for (size_t i = 1; i < sizeof name; i += 2)
 		name[i] = '.';
 	name[253] = '\0';
-	struct rule_facts facts = facts_of("stdio", name, "8.8.8.8");
+	struct rule_facts facts = by_name(name);
 	snprintf(rule, sizeof rule, "allow to %s", name);
 	answers(rule, &facts, RULE_YES);
 	snprintf(rule, sizeof rule, "allow to %s.", name);
@@ -320,157 +306,99 @@ static void names_have_253_bytes(void)
 	answers(rule, &facts, RULE_YES);
 }
 
-struct to_row {
-	const char *rule, *asked, *reached;
-	enum rule_answer want;
-};
-
-static void answer_rows(const struct to_row *rows, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct rule_facts facts = facts_of("192.0.2.7", rows[i].asked, rows[i].reached);
-		answers(rows[i].rule, &facts, rows[i].want);
-	}
-}
-
 /* Or DNS could make it a door to this host and the network behind it. */
 static void a_name_is_allowed_at_public_addresses(void)
 {
-	static const struct to_row rows[] = {
-		{"allow to a.example", "a.example", "8.8.8.8", RULE_YES},
-		{"allow to a.example", "a.example", "2600::1", RULE_YES},
-		{"allow to a.example", "a.example", "64:ff9b::8.8.8.8", RULE_YES},
-		{"allow to a.example", "a.example", "127.0.0.1", RULE_NO},
-		{"allow to a.example", "a.example", "0.0.0.0", RULE_NO},
-		{"allow to a.example", "a.example", "10.0.0.1", RULE_NO},
-		{"allow to a.example", "a.example", "169.254.169.254", RULE_NO},
-		{"allow to a.example", "a.example", "192.0.2.1", RULE_NO},
-		{"allow to a.example", "a.example", "::ffff:10.0.0.1", RULE_NO},
-		{"allow to a.example", "a.example", "2002:a00:1::1", RULE_NO},
-		{"allow to .example", "a.example", "10.0.0.1", RULE_NO},
-		{"allow to .example,a.example", "a.example", "::1", RULE_NO},
-		{"allow to a.example", "a.example", UNKNOWN, RULE_MAYBE},
-		{"allow to a.example", "b.example", UNKNOWN, RULE_NO},
+	static const struct row rows[] = {
+		{"allow to a.example", {"8.8.8.8", "2600::1", "64:ff9b::8.8.8.8"},
+			{"127.0.0.1", "0.0.0.0", "10.0.0.1", "169.254.169.254", "192.0.2.1",
+				"::ffff:10.0.0.1", "2002:a00:1::1"}},
+		{"allow to .example", {0}, {"10.0.0.1"}},
+		{"allow to .example,a.example", {0}, {"::1"}},
 		/* denied is a name anywhere */
-		{"deny to a.example", "a.example", "8.8.8.8", RULE_YES},
-		{"deny to a.example", "a.example", "127.0.0.1", RULE_YES},
-		{"deny to a.example", "a.example", UNKNOWN, RULE_YES},
+		{"deny to a.example", {"8.8.8.8", "127.0.0.1"}, {0}},
 		/* where an address is a reason, too, it needs no other */
-		{"allow to a.example,10.0.0.0/8", "a.example", "10.0.0.1", RULE_YES},
-		{"allow to 10.0.0.0/8,a.example", "a.example", "10.0.0.1", RULE_YES},
-		{"allow to 10.0.0.0/8,a.example", "a.example", "192.168.0.1", RULE_NO},
-		{"allow to 10.0.0.0/8,a.example", "b.example", "10.0.0.1", RULE_YES},
-		{"allow to a.example,any", "a.example", "127.0.0.1", RULE_YES},
-		{"allow to any,a.example", "a.example", UNKNOWN, RULE_YES},
-		{"allow to 10.0.0.0/8,a.example", "a.example", UNKNOWN, RULE_MAYBE},
+		{"allow to a.example,10.0.0.0/8", {"10.0.0.1"}, {0}},
+		{"allow to 10.0.0.0/8,a.example", {"10.0.0.1"}, {"192.168.0.1"}},
+		{"allow to 10.0.0.0/8,b.example", {"10.0.0.1"}, {0}},
+		{"allow to a.example,any", {"127.0.0.1"}, {0}},
+		/* a name is at what its address reaches */
+		{"allow to public", {"2002:808:808::1"}, {"2002:a00:1::1"}},
+		/* "at" says where it may be */
+		{"allow to a.example at any", {"127.0.0.1"}, {0}},
+		{"allow to a.example at private", {"10.0.0.1", "64:ff9b::10.0.0.1"},
+			{"8.8.8.8", "127.0.0.1"}},
+		{"allow to a.example at private,public", {"8.8.8.8"}, {0}},
+		{"allow to a.example at 10.0.0.0/8", {"10.0.0.1"}, {"8.8.8.8"}},
+		{"allow to a.example at 10.0.0.1", {0}, {"10.0.0.2"}},
+		{"allow to a.example at 2000::/3", {"2002:808:808::1"}, {"2002:a00:1::1"}},
+		{"deny to .example at private", {"10.0.0.1"}, {"8.8.8.8"}},
+		{"allow to a.example port 443 at any", {"::1"}, {0}},
+		{"allow to a.example port 80 at any", {0}, {"::1"}},
 	};
-	answer_rows(rows, COUNT(rows));
-}
-
-static void at_says_where_a_name_may_be(void)
-{
-	static const struct to_row rows[] = {
-		{"allow to a.example at any", "a.example", "127.0.0.1", RULE_YES},
-		{"allow to a.example at any", "a.example", UNKNOWN, RULE_YES},
-		{"allow to a.example at any", "b.example", UNKNOWN, RULE_NO},
-		{"allow to a.example at private", "a.example", "10.0.0.1", RULE_YES},
-		{"allow to a.example at private", "a.example", "64:ff9b::10.0.0.1", RULE_YES},
-		{"allow to a.example at private", "a.example", "8.8.8.8", RULE_NO},
-		{"allow to a.example at private", "a.example", "127.0.0.1", RULE_NO},
-		{"allow to a.example at private", "a.example", UNKNOWN, RULE_MAYBE},
-		{"allow to a.example at private,public", "a.example", "8.8.8.8", RULE_YES},
-		{"allow to a.example at 10.0.0.0/8", "a.example", "10.0.0.1", RULE_YES},
-		{"allow to a.example at 10.0.0.0/8", "a.example", "8.8.8.8", RULE_NO},
-		{"allow to a.example at 10.0.0.1", "a.example", "10.0.0.2", RULE_NO},
-		{"allow to a.example at 2000::/3", "a.example", "2002:a00:1::1", RULE_NO},
-		{"allow to a.example at 2000::/3", "a.example", "2002:808:808::1", RULE_YES},
-		{"deny to .example at private", "a.example", "10.0.0.1", RULE_YES},
-		{"deny to .example at private", "a.example", "8.8.8.8", RULE_NO},
-		{"deny to .example at private", "a.example", UNKNOWN, RULE_MAYBE},
-		{"deny to .example at any", "a.example", UNKNOWN, RULE_YES},
-		{"allow to 10.0.0.0/8 at 10.1.0.0/16", "10.1.0.1", NULL, RULE_YES},
-		{"allow to 10.0.0.0/8 at 10.1.0.0/16", "10.2.0.1", NULL, RULE_NO},
-		{"allow to any at public", "10.2.0.1", NULL, RULE_NO},
-		{"allow to any at public", "a.example", UNKNOWN, RULE_MAYBE},
-		{"allow to a.example port 443 at any", "a.example", "::1", RULE_YES},
-		{"allow to a.example port 80 at any", "a.example", "::1", RULE_NO},
-	};
-	answer_rows(rows, COUNT(rows));
+	hold(rows, COUNT(rows), by_reached);
 }
 
 /* What is judged is what a connection reaches; an IPv6 prefix around it can only deny it. */
 static void addresses_are_judged_by_what_is_inside(void)
 {
-	static const struct to_row rows[] = {
-		{"allow to 10.0.0.0/8", "::ffff:10.0.0.1", NULL, RULE_YES},
-		{"allow to 10.0.0.0/8", "::10.0.0.1", NULL, RULE_YES},
-		{"allow to private", "64:ff9b::10.0.0.1", NULL, RULE_YES},
-		{"allow to public", "64:ff9b::10.0.0.1", NULL, RULE_NO},
-		{"allow to public", "2002:a00:1::1", NULL, RULE_NO},
-		{"allow to public", "2002:808:808::1", NULL, RULE_YES},
-		{"allow to public", "2600::5efe:10.0.0.1", NULL, RULE_NO},
-		{"allow to public", "2001::f5ff:fffe", NULL, RULE_NO},
-		{"allow to loopback", "0.0.0.0", NULL, RULE_YES},
-		{"allow to loopback", "::", NULL, RULE_YES},
-		{"deny to loopback", "::ffff:0.0.0.0", NULL, RULE_YES},
-		{"deny to 127.0.0.1", "0.0.0.0", NULL, RULE_YES},
-		{"deny to ::1", "::", NULL, RULE_YES},
-		{"deny to 10.0.0.1", "2002:a00:1::1", NULL, RULE_YES},
-		{"deny to 8.8.8.8", "64:ff9b::8.8.8.8", NULL, RULE_YES},
+	static const struct row rows[] = {
+		{"allow to 10.0.0.0/8", {"::ffff:10.0.0.1", "::10.0.0.1"}, {0}},
+		{"allow to 10.0.0.0/8 at 10.1.0.0/16", {"10.1.0.1"}, {"10.2.0.1"}},
+		{"allow to any at public", {0}, {"10.2.0.1"}},
+		{"allow to private", {"64:ff9b::10.0.0.1"}, {0}},
+		{"allow to public", {"2002:808:808::1"},
+			{"64:ff9b::10.0.0.1", "2002:a00:1::1", "2600::5efe:10.0.0.1",
+				"2001::f5ff:fffe"}},
+		{"allow to loopback", {"0.0.0.0", "::"}, {0}},
+		{"deny to loopback", {"::ffff:0.0.0.0"}, {0}},
+		{"deny to 127.0.0.1", {"0.0.0.0"}, {0}},
+		{"deny to ::1", {"::"}, {0}},
+		{"deny to 10.0.0.1", {"2002:a00:1::1"}, {0}},
+		{"deny to 8.8.8.8", {"64:ff9b::8.8.8.8"}, {0}},
 		/* allowed around it, what is inside is not opened unless it is public */
-		{"allow to 2000::/3", "2600::1", NULL, RULE_YES},
-		{"allow to 2000::/3", "2001:db8::1", NULL, RULE_YES},
-		{"allow to 2000::/3", "2002:808:808::1", NULL, RULE_YES},
-		{"allow to 2000::/3", "2002:a00:1::1", NULL, RULE_NO},
-		{"allow to 2000::/3", "2600::5efe:127.0.0.1", NULL, RULE_NO},
-		{"allow to 2002:a00:1::1", "2002:a00:1::1", NULL, RULE_NO},
-		{"allow to ::/0", "::ffff:10.0.0.1", NULL, RULE_NO},
-		{"allow to ::/0", "::ffff:8.8.8.8", NULL, RULE_YES},
-		{"allow to ::/0", "64:ff9b::169.254.169.254", NULL, RULE_NO},
-		{"allow to ::/0", "fc00::1", NULL, RULE_YES},
-		{"allow to 64:ff9b::/96", "64:ff9b::8.8.8.8", NULL, RULE_YES},
-		{"allow to 64:ff9b::/96", "64:ff9b::192.0.2.1", NULL, RULE_NO},
-		{"allow to 64:ff9b::/96,10.0.0.0/8", "64:ff9b::10.0.0.1", NULL, RULE_YES},
-		{"allow to 0.0.0.0/8", "0.0.0.0", NULL, RULE_NO},
-		{"allow to any", "2002:a00:1::1", NULL, RULE_YES},
+		{"allow to 2000::/3", {"2600::1", "2001:db8::1", "2002:808:808::1"},
+			{"2002:a00:1::1", "2600::5efe:127.0.0.1"}},
+		{"allow to 2002:a00:1::1", {0}, {"2002:a00:1::1"}},
+		{"allow to ::/0", {"::ffff:8.8.8.8", "fc00::1"},
+			{"::ffff:10.0.0.1", "64:ff9b::169.254.169.254"}},
+		{"allow to 64:ff9b::/96", {"64:ff9b::8.8.8.8"}, {"64:ff9b::192.0.2.1"}},
+		{"allow to 64:ff9b::/96,10.0.0.0/8", {"64:ff9b::10.0.0.1"}, {0}},
+		{"allow to 0.0.0.0/8", {0}, {"0.0.0.0"}},
+		{"allow to any", {"2002:a00:1::1"}, {0}},
 		/* denied around it, it is denied, as is what is inside */
-		{"deny to 2002::/16", "2002:808:808::1", NULL, RULE_YES},
-		{"deny to 2002::/16", "2002:a00:1::1", NULL, RULE_YES},
-		{"deny to 8.8.8.0/24", "2002:808:808::1", NULL, RULE_YES},
-		{"deny to 64:ff9b::/96", "64:ff9b::8.8.8.8", NULL, RULE_YES},
-		{"deny to ::/0", "::ffff:8.8.8.8", NULL, RULE_YES},
-		{"deny to ::/0", "8.8.8.8", NULL, RULE_NO},
-		{"deny to 0.0.0.0/8", "0.0.0.0", NULL, RULE_YES},
-		{"deny to 2002::/16", "2003::1", NULL, RULE_NO},
-		/* a name is at what its address reaches */
-		{"allow to public", "a.example", "2002:a00:1::1", RULE_NO},
-		{"allow to public", "a.example", "2002:808:808::1", RULE_YES},
+		{"deny to 2002::/16", {"2002:808:808::1", "2002:a00:1::1"}, {"2003::1"}},
+		{"deny to 8.8.8.0/24", {"2002:808:808::1"}, {0}},
+		{"deny to 64:ff9b::/96", {"64:ff9b::8.8.8.8"}, {0}},
+		{"deny to ::/0", {"::ffff:8.8.8.8"}, {"8.8.8.8"}},
+		{"deny to 0.0.0.0/8", {"0.0.0.0"}, {0}},
 	};
-	answer_rows(rows, COUNT(rows));
+	hold(rows, COUNT(rows), by_address);
 }
 
-/* YES and NO only where no address could make it otherwise. */
+/* Before a.example is looked up the answer is YES or NO only where no address could make it
+ * otherwise. */
 static void an_unknown_address_is_maybe(void)
 {
-	static const struct to_row rows[] = {
-		{"allow", "a.example", UNKNOWN, RULE_YES},
-		{"allow to any", "a.example", UNKNOWN, RULE_YES},
-		{"allow to public", "a.example", UNKNOWN, RULE_MAYBE},
-		{"deny to public", "a.example", UNKNOWN, RULE_MAYBE},
-		{"allow to 10.0.0.0/8", "a.example", UNKNOWN, RULE_MAYBE},
-		{"allow to ::/0,0.0.0.0/0", "a.example", UNKNOWN, RULE_MAYBE},
-		{"deny to b.example,10.0.0.1", "a.example", UNKNOWN, RULE_MAYBE},
-		{"deny to a.example,10.0.0.1", "a.example", UNKNOWN, RULE_YES},
-		{"allow to public port 80", "a.example", UNKNOWN, RULE_NO},
-		{"allow to public port 443", "a.example", UNKNOWN, RULE_MAYBE},
-		{"allow port 80 to public", "a.example", UNKNOWN, RULE_NO},
-		{"allow to public user bob", "a.example", UNKNOWN, RULE_NO},
-		{"allow from 10.0.0.0/8 to public", "a.example", UNKNOWN, RULE_NO},
-		{"allow from 192.0.2.0/24 to public", "a.example", UNKNOWN, RULE_MAYBE},
-		{"allow to public at any", "a.example", UNKNOWN, RULE_MAYBE},
-		{"allow to any at any", "a.example", UNKNOWN, RULE_YES},
-	};
-	answer_rows(rows, COUNT(rows));
+	static const char *const yes[] = {"allow", "allow to any", "deny to a.example",
+		"deny to a.example,10.0.0.1", "allow to any,a.example", "allow to a.example at any",
+		"allow to any at any", "deny to .example at any"};
+	static const char *const no[] = {"allow to b.example", "allow to b.example at any",
+		"allow to public port 80", "allow port 80 to public", "allow to public user bob",
+		"allow from 10.0.0.0/8 to public"};
+	static const char *const maybe[] = {"allow to a.example", "allow to 10.0.0.0/8,a.example",
+		"allow to a.example at private", "deny to .example at private",
+		"allow to any at public", "allow to public", "deny to public",
+		"allow to 10.0.0.0/8", "allow to ::/0,0.0.0.0/0", "deny to b.example,10.0.0.1",
+		"allow to public port 443", "allow from 192.0.2.0/24 to public",
+		"allow to public at any"};
+	const struct rule_facts facts = by_reached(UNKNOWN);
+	EACH_TEXT(text, yes)
+		answers(text, &facts, RULE_YES);
+	EACH_TEXT(text, no)
+		answers(text, &facts, RULE_NO);
+	EACH_TEXT(text, maybe)
+		answers(text, &facts, RULE_MAYBE);
 }
 
 /* -- What is told */
@@ -500,23 +428,13 @@ static void tells_which_clause_does_not_hold(void)
 		{"allow to a.example port 80 at any", "10.0.0.1", RULE_PORT, false},
 		{"allow to a.example user bob at 10.0.0.1", "10.0.0.1", RULE_USER, false},
 	};
-	static struct words words;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct rule_facts facts = facts_of("stdio", "a.example", rows[i].reached);
+	EACH_ROW(row, rows, rule) {
+		struct rule_facts facts = facts_of("stdio", "a.example", row->reached);
 		struct rule_match got;
-		CHECK(match(rows[i].rule, &facts, &got));
-		check_about = rows[i].rule;
-		CHECK_NUMBER(got.failed, rows[i].failed);
-		CHECK_NUMBER(got.implied, rows[i].implied);
-
-		const struct words_line line = {.text = rows[i].rule, .len = strlen(rows[i].rule)};
-		CHECK(words_split(&line, &words, NULL));
-		facts.inside = special_inside(&facts.reached, 0);
-		CHECK(rule_match(&words, &facts, &got, NULL));
-		CHECK_NUMBER(got.failed, rows[i].failed);
-		CHECK_NUMBER(got.implied, rows[i].implied);
+		CHECK(match(row->rule, &facts, &got));
+		CHECK_NUMBER(got.failed, row->failed);
+		CHECK_NUMBER(got.implied, row->implied);
 	}
-	check_about = NULL;
 }
 
 #define FROM_WOULD                                                                                 \
@@ -529,7 +447,13 @@ static void tells_which_clause_does_not_hold(void)
 #define AT_WOULD                                                                                   \
 	"an address, a prefix such as 10.0.0.0/8, loopback, private, link-local, public or any "   \
 	"would do"
-#define PORT_WOULD "a port or a range such as 8000-8999, of 1 to 65535, would do"
+#define PORT_WOULD    "a port or a range such as 8000-8999, of 1 to 65535, would do"
+#define COMMAND_WOULD "there are connect, bind, udp and resolve"
+#define TWICE(clause)                                                                              \
+	"twice in one rule: \"" clause "\"; join the items with commas, or write two rules"
+#define BEFORE_AT     "nothing before \"at\"; say to whom, then at which addresses"
+#define WRONG(item)   "does not belong there: \"" item "\"; "
+#define NOTHING(word) "nothing follows \"" word "\"; "
 
 /* A mistake is one whatever the facts are, and outputs stay as they were. */
 static void is_mistake(const char *rule, const char *want)
@@ -544,12 +468,10 @@ static void is_mistake(const char *rule, const char *want)
 		if (i % 2)
 			facts.user = NULL;
 		bool right = match(rule, &facts, &got);
-		check_about = rule;
 		CHECK(!right);
 		CHECK_STRING(problem_bytes, want);
 		CHECK_BYTES(&got, sizeof got, &before, sizeof before);
 	}
-	check_about = NULL;
 }
 
 static void names_a_mistake_of_form(void)
@@ -557,38 +479,41 @@ static void names_a_mistake_of_form(void)
 	static const char clauses[] = "there are from, user, command, to, at and port";
 	static const char *const words[] = {"form", "From", "fro", "fromm", "f", "", "any", "allow",
 		"deny", ",", "from,user", "10.0.0.1"};
-	static const char *const rows[][2] = {
-		{"allow from", "nothing follows \"from\"; " FROM_WOULD},
-		{"allow user", "nothing follows \"user\"; " USER_WOULD},
-		{"allow command",
-			"nothing follows \"command\"; there are connect, bind, udp and resolve"},
-		{"allow to", "nothing follows \"to\"; " TO_WOULD},
-		{"deny to any at", "nothing follows \"at\"; " AT_WOULD},
-		{"deny to any port", "nothing follows \"port\"; " PORT_WOULD},
-		{"allow at any", "nothing before \"at\"; say to whom, then at which addresses"},
-		{"deny at any to any",
-			"nothing before \"at\"; say to whom, then at which addresses"},
-		{"allow to any to any",
-			"twice in one rule: \"to\"; join the items with commas, or write two "
-			"rules"},
-		{"allow from any port 1 from any",
-			"twice in one rule: \"from\"; join the items with commas, or write two "
-			"rules"},
-		{"allow to any at any at any",
-			"twice in one rule: \"at\"; join the items with commas, or write two "
-			"rules"},
+	static const struct {
+		const char *rule, *want;
+	} rows[] = {
+		{"allow from", NOTHING("from") FROM_WOULD},
+		{"allow user", NOTHING("user") USER_WOULD},
+		{"allow command", NOTHING("command") COMMAND_WOULD},
+		{"allow to", NOTHING("to") TO_WOULD},
+		{"deny to any at", NOTHING("at") AT_WOULD},
+		{"deny to any port", NOTHING("port") PORT_WOULD},
+		{"allow at any", BEFORE_AT},
+		{"deny at any to any", BEFORE_AT},
+		{"allow to any to any", TWICE("to")},
+		{"allow from any port 1 from any", TWICE("from")},
+		{"allow to any at any at any", TWICE("at")},
+		{"allow user \"\"", WRONG("") USER_WOULD},
+		{"allow user alice,,bob", WRONG("") USER_WOULD},
+		{"allow from any,", WRONG("") FROM_WOULD},
+		{"allow to ,any", WRONG("") TO_WOULD},
+		{"allow port 80, 443", WRONG("") PORT_WOULD},
+		/* a clause that does not hold hides no mistake behind it */
+		{"allow port 1 to", NOTHING("to") TO_WOULD},
+		{"allow from 192.0.2.1,x", WRONG("x") FROM_WOULD},
+		{"deny port 1 user nobody from 192.0.2.1 to a..b", WRONG("a..b") TO_WOULD},
+		{"deny to b.example at 192.0.2.1,x", WRONG("x") AT_WOULD},
 	};
-	for (size_t i = 0; i < COUNT(words); i++)
+	EACH_TEXT(text, words)
 		for (int second = 0; second < 2; second++) {
 			char rule[80], want[160];
 			snprintf(rule, sizeof rule, "allow %s\"%s\" any", second ? "port 443 " : "",
-				words[i]);
-			snprintf(
-				want, sizeof want, "no such clause: \"%s\"; %s", words[i], clauses);
+				text);
+			snprintf(want, sizeof want, "no such clause: \"%s\"; %s", text, clauses);
 			is_mistake(rule, want);
 		}
-	for (size_t i = 0; i < COUNT(rows); i++)
-		is_mistake(rows[i][0], rows[i][1]);
+	EACH_ROW(row, rows, rule)
+		is_mistake(row->rule, row->want);
 }
 
 /* Each item, alone and behind ones that are right. */
@@ -621,46 +546,23 @@ static void names_each_item_that_is_wrong(void)
 {
 	static const char *const wrong_from[] = {"", "Any", "Loopback", "local", "linklocal",
 		"unix:", "unix:-1", "unix:root", "unix:4294967296", "unix:1000 ", "Unix", "unixx",
-		"stdin", "a.example", ".example", "localhost", NULL};
+		"stdin", "a.example", ".example", "localhost", WRONG_ADDRESSES, NULL};
 	static const char *const wrong_command[] = {
 		"", "Connect", "connec", "associate", "ud", "any", "1", NULL};
 	static const char *const wrong_to[] = {"", ".", "..", "a..b", ".a..b", "..a", "a..", "-.1",
 		"a b", "a.example:443", "a/b", "a.1", "1", "1.2.3.4.5", "unix:1", "@",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL};
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", WRONG_ADDRESSES,
+		NULL};
 	static const char *const wrong_at[] = {
-		"", "a.example", ".example", "Private", "unix", "stdio", NULL};
+		"", "a.example", ".example", "Private", "unix", "stdio", WRONG_ADDRESSES, NULL};
 	static const char *const wrong_port[] = {"", "0", "65536", "-", "1-", "-1", "0-1",
 		"1-65536", "2-1", "443-80", "1-2-3", "1--2", "+1", "1 ", " 1", "http", "any",
 		"0x50", "80:90", "18446744073709551617", "1-18446744073709551617", NULL};
 	names_a_mistake_in_a_list("from", "any,stdio", FROM_WOULD, wrong_from);
-	names_a_mistake_in_a_list(
-		"command", "connect", "there are connect, bind, udp and resolve", wrong_command);
+	names_a_mistake_in_a_list("command", "connect", COMMAND_WOULD, wrong_command);
 	names_a_mistake_in_a_list("to", "any,a.example,10.0.0.1", TO_WOULD, wrong_to);
 	names_a_mistake_in_a_list("to any at", "any,10.0.0.1", AT_WOULD, wrong_at);
 	names_a_mistake_in_a_list("port", "1-65535,443", PORT_WOULD, wrong_port);
-
-	static const char *const addresses[] = {WRONG_ADDRESSES};
-	for (size_t i = 0; i < COUNT(addresses); i++) {
-		const char *const item[] = {addresses[i], NULL};
-		names_a_mistake_in_a_list("from", "any", FROM_WOULD, item);
-		names_a_mistake_in_a_list("to", "any", TO_WOULD, item);
-		names_a_mistake_in_a_list("to any at", "any", AT_WOULD, item);
-	}
-	is_mistake("allow user \"\"", "does not belong there: \"\"; " USER_WOULD);
-	is_mistake("allow user alice,,bob", "does not belong there: \"\"; " USER_WOULD);
-	is_mistake("allow from any,", "does not belong there: \"\"; " FROM_WOULD);
-	is_mistake("allow to ,any", "does not belong there: \"\"; " TO_WOULD);
-	is_mistake("allow port 80, 443", "does not belong there: \"\"; " PORT_WOULD);
-}
-
-/* A clause that does not hold hides no mistake behind it. */
-static void reads_on_where_nothing_holds_any_more(void)
-{
-	is_mistake("allow port 1 to", "nothing follows \"to\"; " TO_WOULD);
-	is_mistake("allow from 192.0.2.1,x", "does not belong there: \"x\"; " FROM_WOULD);
-	is_mistake("deny port 1 user nobody from 192.0.2.1 to a..b",
-		"does not belong there: \"a..b\"; " TO_WOULD);
-	is_mistake("deny to b.example at 192.0.2.1,x", "does not belong there: \"x\"; " AT_WOULD);
 }
 
 /* Longer than any host name; what is quoted of it is cut. */
@@ -686,43 +588,29 @@ static void tells_a_rule_from_other_lines(void)
 	static const char *const rules[] = {"allow", "deny", "allow nonsense", "\"deny\" x"};
 	static const char *const others[] = {
 		"", "Allow", "DENY", "allowed", "den", "timeout", "\"\"", "to allow"};
+	static const char *const clauses[] = {"from", "user", "command", "to", "at", "port", ""};
 	static struct words words;
-	for (size_t i = 0; i < COUNT(rules); i++) {
-		const struct words_line line = {.text = rules[i], .len = strlen(rules[i])};
+	EACH_TEXT(text, rules) {
+		const struct words_line line = {.text = text, .len = strlen(text)};
 		CHECK(words_split(&line, &words, NULL) && rule_is_one(&words));
 	}
-	for (size_t i = 0; i < COUNT(others); i++) {
-		const struct words_line line = {.text = others[i], .len = strlen(others[i])};
+	EACH_TEXT(text, others) {
+		const struct words_line line = {.text = text, .len = strlen(text)};
 		CHECK(words_split(&line, &words, NULL) && !rule_is_one(&words));
 	}
-	CHECK_STRING(rule_clause_text(RULE_FROM), "from");
-	CHECK_STRING(rule_clause_text(RULE_USER), "user");
-	CHECK_STRING(rule_clause_text(RULE_COMMAND), "command");
-	CHECK_STRING(rule_clause_text(RULE_TO), "to");
-	CHECK_STRING(rule_clause_text(RULE_AT), "at");
-	CHECK_STRING(rule_clause_text(RULE_PORT), "port");
-	CHECK_STRING(rule_clause_text(RULE_CLAUSES), "");
+	for (enum rule_clause clause = RULE_FROM; clause <= RULE_CLAUSES; clause++)
+		CHECK_STRING(rule_clause_text(clause), clauses[clause]);
+	CHECK_NUMBER(RULE_CLAUSES, COUNT(clauses) - 1);
 }
 
 int main(void)
 {
-	from_holds_for_who_it_says();
-	a_client_is_never_looked_inside();
-	a_client_is_only_what_its_kind_says();
-	user_holds_for_a_name_that_is_the_same();
-	command_holds_for_what_it_says();
-	port_holds_within_its_ranges();
-	names_compare_by_labels();
-	names_have_253_bytes();
-	a_name_is_allowed_at_public_addresses();
-	at_says_where_a_name_may_be();
-	addresses_are_judged_by_what_is_inside();
-	an_unknown_address_is_maybe();
-	tells_which_clause_does_not_hold();
-	names_a_mistake_of_form();
-	names_each_item_that_is_wrong();
-	reads_on_where_nothing_holds_any_more();
-	a_name_can_be_too_long();
-	tells_a_rule_from_other_lines();
-	return check_end();
+	return CHECK_ALL(from_holds_for_who_it_says, a_client_is_never_looked_inside,
+		a_client_is_only_what_its_kind_says, user_holds_for_a_name_that_is_the_same,
+		command_holds_for_what_it_says, port_holds_within_its_ranges,
+		names_compare_by_labels, names_have_253_bytes,
+		a_name_is_allowed_at_public_addresses, addresses_are_judged_by_what_is_inside,
+		an_unknown_address_is_maybe, tells_which_clause_does_not_hold,
+		names_a_mistake_of_form, names_each_item_that_is_wrong, a_name_can_be_too_long,
+		tells_a_rule_from_other_lines);
 }

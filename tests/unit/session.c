@@ -20,7 +20,6 @@ int main(void)
 		CHECK_NUMBER(command_of_word(check_about), config.commands);
 		all |= config.commands;
 	}
-	check_about = NULL;
 	CHECK_NUMBER(all, COMMAND_CONNECT | COMMAND_BIND | COMMAND_UDP | COMMAND_RESOLVE);
 	return check_end();
 }

@@ -3,20 +3,15 @@
  * an address. */
 #include "policy/special.h"
 
-#include <arpa/inet.h>
-
 #include "check.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define PORT         443
+#define PORT 443
 
 static struct addr address(const char *text)
 {
-	uint8_t ip[16];
-	if (inet_pton(AF_INET, text, ip) == 1)
-		return addr_of(ADDR_IPV4, ip, 4, PORT);
-	CHECK(inet_pton(AF_INET6, text, ip) == 1);
-	return addr_of(ADDR_IPV6, ip, 16, PORT);
+	struct addr a = check_address(text, PORT);
+	CHECK(a.kind != ADDR_NAME);
+	return a;
 }
 
 /* The address beside it; false behind the last and before the first. */
@@ -32,13 +27,10 @@ static bool step(struct addr *a, int by)
 
 static void is_of_class(const struct addr *a, const char *want)
 {
-	char text[80];
-	struct writer w = writer_on(text, sizeof text - 1);
-	addr_put_host(&w, a);
-	text[w.len] = '\0';
-	check_about = text;
-	CHECK_STRING(special_class_text(special_class_of(a)), want);
-	check_about = NULL;
+	if (CHECK_STRING(special_class_text(special_class_of(a)), want))
+		return;
+	addr_put(check_writer(), a);
+	printf("\t%.*s\n", (int)check_written.len, check_written.bytes);
 }
 
 /* A block at its first and last address, and what is before and behind it; NULL: nothing is. */
@@ -85,12 +77,13 @@ static void knows_each_row_of_ipv4(void)
 		{"240.0.0.0", "255.255.255.254", "special", "special", "special"},
 		{"255.255.255.255", "255.255.255.255", "special", "special", NULL},
 	};
-	for (size_t i = 0; i < COUNT(rows); i++)
-		is_exactly(&rows[i]);
+	EACH_ROW(row, rows, first)
+		is_exactly(row);
 }
 
-/* https://www.iana.org/assignments/iana-ipv6-special-registry, in its order; what else RFC 4291 has; and
- * 2000::/3. As they stand: most that carry an IPv4 address are in no class of their own. */
+/* https://www.iana.org/assignments/iana-ipv6-special-registry, in its order; what else RFC 4291
+ * has; and 2000::/3. As they stand: most that carry an IPv4 address are in no class of their
+ * own. */
 static void knows_each_row_of_ipv6(void)
 {
 #define F5 "ffff:ffff:ffff:ffff:ffff"
@@ -123,8 +116,8 @@ static void knows_each_row_of_ipv6(void)
 		{"2000::", "2000:" F7, "public", "special", "special"},
 		{"3fff:1000::", "3fff:" F7, "public", "special", "special"},
 	};
-	for (size_t i = 0; i < COUNT(rows); i++)
-		is_exactly(&rows[i]);
+	EACH_ROW(row, rows, first)
+		is_exactly(row);
 }
 
 static void what_is_in_no_row_is_public(void)
@@ -135,8 +128,8 @@ static void what_is_in_no_row_is_public(void)
 		"192.0.3.0", "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0",
 		"223.255.255.255", "2000::", "2001:200::", "2001:4860::8888", "2001:db7::1",
 		"2001:db9::1", "2600::", "2a00::", "3ffe::1", "3fff:ffff::"};
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct addr a = address(rows[i]);
+	EACH_TEXT(text, rows) {
+		struct addr a = address(text);
 		is_of_class(&a, "public");
 	}
 }
@@ -150,24 +143,17 @@ static void is_inside(const char *text, const char *want)
 		struct addr a = address(text), want_addr = address(want);
 		a.port = want_addr.port = ports[i];
 		struct addr inside = special_inside(&a, 0);
-		check_about = text;
-		CHECK_NUMBER(inside.kind, want_addr.kind);
-		CHECK_NUMBER(inside.port, ports[i]);
-		if (!CHECK_BYTES(inside.bytes, inside.len, want_addr.bytes, want_addr.len)) {
-			char bytes[80];
-			struct writer w = writer_on(bytes, sizeof bytes);
-			addr_put(&w, &inside);
-			printf("\tgot %.*s\n", (int)w.len, bytes);
-		}
+		CHECK_BYTES(&inside, sizeof inside, &want_addr, sizeof want_addr);
 	}
-	check_about = NULL;
 }
 
 /* Each way to carry one, with an address that it must not open and one that it may; at the edges of
  * what is carried, too. */
 static void finds_the_ipv4_address_inside(void)
 {
-	static const char *const rows[][2] = {
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
 		{"::ffff:10.0.0.1", "10.0.0.1"}, /* RFC 4291 s2.5.5.2: IPv4-mapped */
 		{"::ffff:127.0.0.1", "127.0.0.1"},
 		{"::ffff:8.8.8.8", "8.8.8.8"},
@@ -203,9 +189,16 @@ static void finds_the_ipv4_address_inside(void)
 		{"fe80::200:5efe:192.168.0.1", "192.168.0.1"},
 		{"fd00::5efe:127.0.0.1", "127.0.0.1"},
 		{"2001:db8::5efe:10.0.0.1", "10.0.0.1"},
+		{"64:ff9b:1:808:8:800::", "8.8.8.8"}, /* RFC 8215: local NAT64, in each layout */
+		{"64:ff9b:1:8:8:808::", "8.8.8.8"},
+		{"64:ff9b:1:0:8:808:800:0", "8.8.8.8"},
+		{"64:ff9b:1::8.8.8.8", "8.8.8.8"},
+		{"64:ff9b:1::10.0.0.1", "10.0.0.1"},
+		{"::", "::1"},
+		{"::1", "::1"},
 	};
-	for (size_t i = 0; i < COUNT(rows); i++)
-		is_inside(rows[i][0], rows[i][1]);
+	EACH_ROW(row, rows, text)
+		is_inside(row->text, row->want);
 }
 
 /* What the kernel takes for this host, however it is written. */
@@ -214,10 +207,8 @@ static void nothing_at_all_is_loopback(void)
 	static const char *const ipv4[] = {"0.0.0.0", "::ffff:0.0.0.0",
 		"64:ff9b::", "64:ff9b:1::", "2002::", "2002:0:0:1:2:3:4:5", "2001::ffff:ffff",
 		"2001:0:1:2:3:4:ffff:ffff", "2600::5efe:0.0.0.0", "2600::200:5efe:0:0"};
-	for (size_t i = 0; i < COUNT(ipv4); i++)
-		is_inside(ipv4[i], "127.0.0.1");
-	is_inside("::", "::1");
-	is_inside("::1", "::1");
+	EACH_TEXT(text, ipv4)
+		is_inside(text, "127.0.0.1");
 }
 
 /* Ordinary addresses, and those that miss each embedding by one bit or one place. */
@@ -234,8 +225,8 @@ static void leaves_the_others_alone(void)
 		"2600::8000:5efe:10.0.0.1", "2600::1:5efe:10.0.0.1", "2600::5eff:10.0.0.1",
 		"2600::5ffe:10.0.0.1", "2600::5efe:0:10.0.0.1", "2600::10.0.0.1",
 		"2600::ffff:10.0.0.1"};
-	for (size_t i = 0; i < COUNT(rows); i++)
-		is_inside(rows[i], rows[i]);
+	EACH_TEXT(text, rows)
+		is_inside(text, text);
 }
 
 /* RFC 6052 s2.2: where the four bytes lie behind a prefix of these bits; the octet at 8 is zero. */
@@ -253,15 +244,19 @@ static struct addr in_nat64_local(const unsigned *layout, const char *ipv4, uint
 	return a;
 }
 
-static void is_isatap_and_itself(const char *text, const char *inside)
+static void isatap_is_also_itself(void)
 {
-	struct addr a = address(text), want = address(inside);
-	struct addr first = special_inside(&a, 0), second = special_inside(&a, 1);
-	check_about = text;
-	CHECK_BYTES(first.bytes, first.len, want.bytes, want.len);
-	CHECK_BYTES(second.bytes, second.len, a.bytes, a.len);
-	CHECK_NUMBER(special_inside(&a, 2).kind, ADDR_NONE);
-	check_about = NULL;
+	static const struct {
+		const char *text, *inside;
+	} rows[] = {{"2600::5efe:10.0.0.1", "10.0.0.1"}, {"2600::200:5efe:8.8.8.8", "8.8.8.8"},
+		{"fd00::5efe:8.8.8.8", "8.8.8.8"}, {"fe80::5efe:0.0.0.0", "127.0.0.1"}};
+	EACH_ROW(row, rows, text) {
+		struct addr a = address(row->text), want = address(row->inside);
+		struct addr first = special_inside(&a, 0), second = special_inside(&a, 1);
+		CHECK_BYTES(&first, sizeof first, &want, sizeof want);
+		CHECK_BYTES(&second, sizeof second, &a, sizeof a);
+		CHECK_NUMBER(special_inside(&a, 2).kind, ADDR_NONE);
+	}
 }
 
 /* Whether it is one of those inside, all of which are told apart, and have the port. */
@@ -287,24 +282,16 @@ static void finds_what_is_not_public_in_every_local_nat64_layout(void)
 		"127.255.255.254", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1",
 		"192.0.2.1", "192.168.0.1", "192.168.255.255", "198.18.0.1", "203.0.113.1",
 		"224.0.0.1", "240.0.0.1", "255.255.255.255"};
-	for (size_t i = 0; i < COUNT(rows); i++)
+	EACH_TEXT(text, rows)
 		for (size_t j = 0; j < COUNT(layouts); j++) {
-			struct addr a = in_nat64_local(layouts[j], rows[i], 0),
-				    want = address(rows[i]);
-			check_about = rows[i];
+			struct addr a = in_nat64_local(layouts[j], text, 0), want = address(text);
 			CHECK(may_reach(&a, &want));
 			for (unsigned fill = 1; fill < 256; fill++) {
-				a = in_nat64_local(layouts[j], rows[i], (uint8_t)fill);
+				a = in_nat64_local(layouts[j], text, (uint8_t)fill);
 				if (!CHECK(may_reach(&a, &want)))
 					printf("\t/%u, fill %u\n", layouts[j][0], fill);
 			}
 		}
-	check_about = NULL;
-	is_inside("64:ff9b:1:808:8:800::", "8.8.8.8");
-	is_inside("64:ff9b:1:8:8:808::", "8.8.8.8");
-	is_inside("64:ff9b:1:0:8:808:800:0", "8.8.8.8");
-	is_inside("64:ff9b:1::8.8.8.8", "8.8.8.8");
-	is_inside("64:ff9b:1::10.0.0.1", "10.0.0.1");
 }
 
 /* -- The rest */
@@ -321,8 +308,8 @@ static void counts_the_bits_of_a_prefix(void)
 {
 	static const char *const rows[] = {"0.0.0.0", "170.85.15.240", "255.255.255.255",
 		"::", "aa55:ff0:f00f:3cc3::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"};
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct addr prefix = address(rows[i]);
+	EACH_TEXT(text, rows) {
+		struct addr prefix = address(text);
 		for (unsigned changed = 0; changed < prefix.len * 8U; changed++) {
 			struct addr a = prefix;
 			a.bytes[changed / 8] ^= (uint8_t)(0x80 >> changed % 8);
@@ -359,19 +346,9 @@ static void names_the_classes(void)
 
 int main(void)
 {
-	knows_each_row_of_ipv4();
-	knows_each_row_of_ipv6();
-	what_is_in_no_row_is_public();
-	finds_the_ipv4_address_inside();
-	nothing_at_all_is_loopback();
-	leaves_the_others_alone();
-	is_isatap_and_itself("2600::5efe:10.0.0.1", "10.0.0.1");
-	is_isatap_and_itself("2600::200:5efe:8.8.8.8", "8.8.8.8");
-	is_isatap_and_itself("fd00::5efe:8.8.8.8", "8.8.8.8");
-	is_isatap_and_itself("fe80::5efe:0.0.0.0", "127.0.0.1");
-	finds_what_is_not_public_in_every_local_nat64_layout();
-	counts_the_bits_of_a_prefix();
-	a_prefix_is_of_one_family();
-	names_the_classes();
-	return check_end();
+	return CHECK_ALL(knows_each_row_of_ipv4, knows_each_row_of_ipv6,
+		what_is_in_no_row_is_public, finds_the_ipv4_address_inside,
+		nothing_at_all_is_loopback, leaves_the_others_alone, isatap_is_also_itself,
+		finds_what_is_not_public_in_every_local_nat64_layout, counts_the_bits_of_a_prefix,
+		a_prefix_is_of_one_family, names_the_classes);
 }

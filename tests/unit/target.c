@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocks/target: found again as long as there are not too many, and then the one unused for longest goes. */
+/* stdsocks/target: found again as long as there are not too many, and then the one unused for
+ * longest goes. */
 #include "stdsocks/target.h"
 
 #include <stdlib.h>
@@ -77,8 +78,5 @@ static void is_as_a_simple_list(void)
 
 int main(void)
 {
-	forgets_the_oldest();
-	tells_kind_and_port_apart();
-	is_as_a_simple_list();
-	return check_end();
+	return CHECK_ALL(forgets_the_oldest, tells_kind_and_port_apart, is_as_a_simple_list);
 }

@@ -2,8 +2,6 @@
 /* policy/users: the form of a line, and that nothing but the name and its secret logs in. */
 #include "policy/users.h"
 
-#include <stdlib.h>
-
 #include "check.h"
 
 #define LINE_MAX_LEN (USERS_NAME_MAX + 1 + USERS_SECRET_MAX)
@@ -15,10 +13,7 @@ static char problem_bytes[512];
 /* Checks a line that lies at the end of its memory. */
 static bool check_line(const char *text, size_t len, bool *ret_is_user)
 {
-	char *copy = malloc(len);
-	if (!copy)
-		abort();
-	memcpy(copy, text, len);
+	char *copy = check_copy(text, len);
 	const struct words_line line = {.text = copy, .len = len, .place = "test", .number = 1};
 	struct writer problem = writer_on(problem_bytes, sizeof problem_bytes - 1);
 	bool right = users_check_line(&line, ret_is_user, &problem);
@@ -43,37 +38,30 @@ static void is_right(const char *text, size_t len, bool want_is_user)
 	CHECK_STRING(problem_bytes, "");
 }
 
+static const char no_user[] = "not a user; NAME:SECRET would do, and '#' for a comment";
+static const char no_name[] = "not a name; 1 to 255 bytes would do";
+static const char no_secret[] = "not a secret; 1 to 255 bytes would do";
+static const char has_nul[] = "the line has a NUL byte; plain text is read";
+
 static void knows_the_form_of_a_line(void)
 {
 	static const char *const users[] = {"a:b", "a:b\r", "a:b:c", "a::", "a: ", " : ", "a:#",
 		"a:\r\r", "\r:b", " #a:b", "a b:c d", "\"a\":\"b\"", "\303\244:\377\001", "a#:b"};
 	static const char *const others[] = {"", "\r", "#", "#\r", "# a:b", "#a", "##:", "#:b"};
-	static const char no_user[] = "not a user; NAME:SECRET would do, and '#' for a comment";
-	static const char no_name[] = "not a name; 1 to 255 bytes would do";
-	static const char no_secret[] = "not a secret; 1 to 255 bytes would do";
-	static const char *const mistakes[][2] = {
-		{"a", no_user},
-		{"alice", no_user},
-		{"alice\r", no_user},
-		{" ", no_user},
-		{"\t", no_user},
-		{"\r\r", no_user},
-		{" \r", no_user},
-		{"alice hunter2", no_user},
-		{":", no_name},
-		{":b", no_name},
-		{":b\r", no_name},
-		{"::b", no_name},
-		{"a:", no_secret},
-		{"a:\r", no_secret},
-	};
-	for (size_t i = 0; i < sizeof users / sizeof users[0]; i++)
-		is_right(check_about = users[i], strlen(users[i]), true);
-	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-		is_right(check_about = others[i], strlen(others[i]), false);
-	for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++)
-		is_mistake(check_about = mistakes[i][0], strlen(mistakes[i][0]), mistakes[i][1]);
-	check_about = NULL;
+	static const char *const no_users[] = {
+		"a", "alice", "alice\r", " ", "\t", "\r\r", " \r", "alice hunter2"};
+	static const char *const no_names[] = {":", ":b", ":b\r", "::b"};
+	static const char *const no_secrets[] = {"a:", "a:\r"};
+	EACH_TEXT(text, users)
+		is_right(text, strlen(text), true);
+	EACH_TEXT(text, others)
+		is_right(text, strlen(text), false);
+	EACH_TEXT(text, no_users)
+		is_mistake(text, strlen(text), no_user);
+	EACH_TEXT(text, no_names)
+		is_mistake(text, strlen(text), no_name);
+	EACH_TEXT(text, no_secrets)
+		is_mistake(text, strlen(text), no_secret);
 }
 
 /* Names and secrets of 1 to 255 bytes, with and without a carriage return behind them. */
@@ -90,11 +78,9 @@ static void names_and_secrets_have_255_bytes(void)
 				memset(line + lens[i] + 1, 'b', lens[j]);
 				line[len - 1] = returns ? '\r' : 'b';
 				if (lens[i] > 255)
-					is_mistake(
-						line, len, "not a name; 1 to 255 bytes would do");
+					is_mistake(line, len, no_name);
 				else if (lens[j] > 255)
-					is_mistake(
-						line, len, "not a secret; 1 to 255 bytes would do");
+					is_mistake(line, len, no_secret);
 				else
 					is_right(line, len, true);
 			}
@@ -105,10 +91,10 @@ static void a_nul_is_a_mistake_but_in_a_comment(void)
 	for (size_t at = 0; at < 5; at++) {
 		char line[] = "ab:cd";
 		line[at] = '\0';
-		is_mistake(line, 5, "the line has a NUL byte; plain text is read");
+		is_mistake(line, 5, has_nul);
 	}
-	is_mistake("ab:cd\0\r", 7, "the line has a NUL byte; plain text is read");
-	is_mistake("\0", 1, "the line has a NUL byte; plain text is read");
+	is_mistake("ab:cd\0\r", 7, has_nul);
+	is_mistake("\0", 1, has_nul);
 	is_right("#b:\0d", 5, false);
 }
 
@@ -118,7 +104,7 @@ static void finds_the_name(void)
 		const char *text;
 		size_t name_len;
 	} rows[] = {{"alice:b", 5}, {"a:b:c", 1}, {":b", 0}, {"alice", 5}, {"a:", 1}};
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < COUNT(rows); i++) {
 		const struct words_line line = {.text = rows[i].text, .len = strlen(rows[i].text)};
 		CHECK_NUMBER(users_name_len(&line), rows[i].name_len);
 	}
@@ -149,16 +135,15 @@ static bool know(const char *text, size_t len, char padding, const void *name, s
 	return known;
 }
 
-static bool know_text(const char *text, const char *name, const char *secret)
+/* Whether this login, "name/secret", is known. */
+static bool know_text(const char *text, const char *login)
 {
-	bool known = know(text, strlen(text), '\0', name, strlen(name), secret, strlen(secret));
-	check_about = text; /* what lies behind the text changes nothing */
-	CHECK_NUMBER(
-		know(text, strlen(text), 'b', name, strlen(name), secret, strlen(secret)), known);
-	CHECK_NUMBER(
-		know(text, strlen(text), ':', name, strlen(name), secret, strlen(secret)), known);
-	CHECK_NUMBER(
-		know(text, strlen(text), '\n', name, strlen(name), secret, strlen(secret)), known);
+	static const char behind[] = "b:\n"; /* which changes nothing */
+	const char *secret = strchr(login, '/') + 1;
+	const size_t len = strlen(text), name_len = (size_t)(secret - login) - 1;
+	bool known = know(text, len, '\0', login, name_len, secret, strlen(secret));
+	for (const char *c = behind; *c; c++)
+		CHECK_NUMBER(know(text, len, *c, login, name_len, secret, strlen(secret)), known);
 	return known;
 }
 
@@ -171,67 +156,61 @@ static void knows_a_user_wherever_the_line_stands(void)
 		"alicia:secret\nalic:secret\nalice:secret\nalice2:secret",
 		"bob:secret\r\nalice:secret\nALICE:secret\r\n", ":secret\nalice:secret",
 		"#\n\n#\nalice:secret"};
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		CHECK(know_text(texts[i], "alice", "secret"));
-		CHECK(!know_text(texts[i], "alice", "Secret"));
-		CHECK(!know_text(texts[i], "Alice", "secret"));
-		CHECK(!know_text(texts[i], "secret", "alice"));
+	EACH_TEXT(text, texts) {
+		CHECK(know_text(text, "alice/secret"));
+		CHECK(!know_text(text, "alice/Secret"));
+		CHECK(!know_text(text, "Alice/secret"));
+		CHECK(!know_text(text, "secret/alice"));
 	}
-	check_about = NULL;
 }
 
 static void knows_nobody_else(void)
 {
-	static const char *const rows[][3] = {
-		{"", "alice", "secret"},
-		{"\n", "alice", "secret"},
-		{"alice", "alice", ""},
-		{"alice\n", "alice", "alice"},
-		{"#alice:secret", "alice", "secret"},
-		{"#alice:secret", "#alice", "secret"},
-		{"alice:secret", "bob", "secret"},
-		{"bob:x\nalice:secret", "bob", "secret"}, /* a name, and another's secret */
-		{"bob:x\nalice:secret", "alice", "x"},
-		{"a:b:c", "a:b", "c"}, /* the first colon ends the name */
-		{" alice:secret", "alice", "secret"},
-		{"alice :secret", "alice", "secret"},
-		{"alice: secret", "alice", "secret"},
-		{"alice:secret ", "alice", "secret"},
-		{"alice:secret\r\r\n", "alice", "secret"},
-		{"alice:secret\r\n", "alice", "secret\r"},
-		{"alice:secret\n", "alice", "secret\n"},
-		{"alice:secret\nbob:x", "alice", "secret\nbob:x"},
-		{"bob:x\nalice:secret", "bob:x\nalice", "secret"},
-		{"alice:", "alice", ""},
-		{"alice:\r\n", "alice", ""},
-		{":secret", "", "secret"},
-		{":", "", ""},
-		{"", "", ""},
-		{"\n", "", ""},
-		{"alice:secret", "", ""},
+	static const struct {
+		const char *text, *known[2], *unknown[4];
+	} rows[] = {
+		{"", {0}, {"alice/secret", "/"}},
+		{"\n", {0}, {"alice/secret", "/"}},
+		{"alice", {0}, {"alice/"}},
+		{"alice\n", {0}, {"alice/alice"}},
+		{"#alice:secret", {0}, {"alice/secret", "#alice/secret"}},
+		{"alice:secret", {"alice/secret"}, {"bob/secret", "/"}},
+		/* a name, and another's secret */
+		{"bob:x\nalice:secret", {"alice/secret", "bob/x"},
+			{"bob/secret", "alice/x", "bob:x\nalice/secret"}},
+		{"a:b:c", {"a/b:c"}, {"a:b/c"}}, /* the first colon ends the name */
+		{"a::", {"a/:"}, {0}},
+		{" alice:secret", {0}, {"alice/secret"}},
+		{"alice :secret", {0}, {"alice/secret"}},
+		{"alice: secret", {0}, {"alice/secret"}},
+		{"alice: secret ", {"alice/ secret "}, {0}},
+		{"alice:secret ", {0}, {"alice/secret"}},
+		{"alice:secret\r\r\n", {"alice/secret\r"}, {"alice/secret"}},
+		{"alice:secret\r\n", {0}, {"alice/secret\r"}},
+		{"alice:secret\n", {0}, {"alice/secret\n"}},
+		{"alice:secret\nbob:x", {0}, {"alice/secret\nbob:x"}},
+		{"alice:", {0}, {"alice/"}},
+		{"alice:\r\n", {0}, {"alice/"}},
+		{":secret", {0}, {"/secret"}},
+		{":", {0}, {"/"}},
+		/* a name that stands twice is nobody's */
+		{"alice:one\n#alice:two\nAlice:two", {"alice/one"}, {0}},
 	};
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		CHECK(!know_text(rows[i][0], rows[i][1], rows[i][2]));
-	CHECK(know_text("a:b:c", "a", "b:c"));
-	CHECK(know_text("a::", "a", ":"));
-	CHECK(know_text("alice:secret\r\r\n", "alice", "secret\r"));
-	CHECK(know_text("alice: secret ", "alice", " secret "));
-	check_about = NULL;
-}
-
-static void a_name_that_stands_twice_is_nobodys(void)
-{
-	static const char *const texts[] = {"alice:one\nalice:two\nbob:x",
+	static const char *const twice[] = {"alice:one\nalice:two\nbob:x",
 		"alice:one\nbob:x\nalice:one\n", "alice:two\r\nbob:x\r\nalice:one\r\n",
 		"alice:one\nalice:\nbob:x", "alice:one\nalice:one\nalice:one\nbob:x"};
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		CHECK(!know_text(texts[i], "alice", "one"));
-		CHECK(!know_text(texts[i], "alice", "two"));
-		CHECK(!know_text(texts[i], "alice", ""));
-		CHECK(know_text(texts[i], "bob", "x"));
+	EACH_ROW(row, rows, text) {
+		for (size_t i = 0; i < COUNT(row->known) && row->known[i]; i++)
+			CHECK(know_text(row->text, row->known[i]));
+		for (size_t i = 0; i < COUNT(row->unknown) && row->unknown[i]; i++)
+			CHECK(!know_text(row->text, row->unknown[i]));
 	}
-	CHECK(know_text("alice:one\n#alice:two\nAlice:two", "alice", "one"));
-	check_about = NULL;
+	EACH_TEXT(text, twice) {
+		CHECK(!know_text(text, "alice/one"));
+		CHECK(!know_text(text, "alice/two"));
+		CHECK(!know_text(text, "alice/"));
+		CHECK(know_text(text, "bob/x"));
+	}
 }
 
 /* One way for the client to be wrong, about the name and about the secret. */
@@ -301,18 +280,15 @@ static void nothing_is_nearly_right(void)
 /* Lines that no checked text has: too long for any login, and no way into the ones beside them. */
 static void what_is_too_long_is_nobodys(void)
 {
+	static const size_t lens[] = {256, 257, 511, 512}; /* 511: 255 and what 8 bits lose */
 	char text[3 * 512], offered[USERS_NAME_MAX];
 	memset(offered, 'a', sizeof offered);
-	static const size_t lens[] = {256, 257, 511, 512}; /* 511: 255 and what 8 bits lose */
-	for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+	for (size_t i = 0; i < COUNT(lens); i++) {
 		const size_t len = lens[i];
 		memset(text, 'a', len);
-		memcpy(text + len, ":b\n", 3);
-		memcpy(text + len + 3, "c:", 2);
+		memcpy(text + len, ":b\nc:", 5);
 		memset(text + len + 5, 'a', len);
-		CHECK(!know(text, 2 * len + 5, 'a', offered, sizeof offered, "b", 1));
-		CHECK(!know(text, 2 * len + 5, 'a', "c", 1, offered, sizeof offered));
-		for (size_t n = 0; n < 255; n++) {
+		for (size_t n = 0; n <= sizeof offered; n++) {
 			CHECK(!know(text, 2 * len + 5, 'a', offered, n, "b", 1));
 			CHECK(!know(text, 2 * len + 5, 'a', "c", 1, offered, n));
 		}
@@ -323,14 +299,8 @@ static void what_is_too_long_is_nobodys(void)
 
 int main(void)
 {
-	knows_the_form_of_a_line();
-	names_and_secrets_have_255_bytes();
-	a_nul_is_a_mistake_but_in_a_comment();
-	finds_the_name();
-	knows_a_user_wherever_the_line_stands();
-	knows_nobody_else();
-	a_name_that_stands_twice_is_nobodys();
-	nothing_is_nearly_right();
-	what_is_too_long_is_nobodys();
-	return check_end();
+	return CHECK_ALL(knows_the_form_of_a_line, names_and_secrets_have_255_bytes,
+		a_nul_is_a_mistake_but_in_a_comment, finds_the_name,
+		knows_a_user_wherever_the_line_stands, knows_nobody_else, nothing_is_nearly_right,
+		what_is_too_long_is_nobodys);
 }

@@ -2,8 +2,6 @@
 /* policy/words: a line as words, its limits, and how a mistake is told. */
 #include "policy/words.h"
 
-#include <stdlib.h>
-
 #include "check.h"
 
 static char problem_bytes[4 * WORDS_LINE_MAX];
@@ -12,10 +10,7 @@ static struct writer problem;
 /* Splits a line that lies at the end of its memory, where a sanitizer sees one read too many. */
 static bool split(const char *text, size_t len, struct words *ret_words)
 {
-	char *copy = malloc(len);
-	if (!copy)
-		abort();
-	memcpy(copy, text, len);
+	char *copy = check_copy(text, len);
 	const struct words_line line = {.text = copy, .len = len, .place = "test", .number = 1};
 	problem = writer_on(problem_bytes, sizeof problem_bytes - 1);
 	bool right = words_split(&line, ret_words, &problem);
@@ -52,7 +47,9 @@ static void is_mistake(const char *text, size_t len, const char *want)
 
 static void cuts_at_blanks_up_to_a_comment(void)
 {
-	static const char *const rows[][2] = {
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
 		{"", ""},
 		{" \t \r", ""},
 		{"a", "a|"},
@@ -70,17 +67,7 @@ static void cuts_at_blanks_up_to_a_comment(void)
 		{"a\\ b\\\"c\" d", "a\\|b\\c|d|"}, /* a backslash is a byte like others */
 		{"'a b'", "'a|b'|"},
 		{"\303\244 \377\001\177", "\303\244|\377\001\177|"},
-	};
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		check_about = rows[i][0];
-		is_split_into(rows[i][0], strlen(rows[i][0]), rows[i][1]);
-	}
-	check_about = NULL;
-}
-
-static void quotes_keep_what_would_cut(void)
-{
-	static const char *const rows[][2] = {
+		/* quotes keep what would cut */
 		{"\"\"", "|"},
 		{"\"\" \"\"", "||"},
 		{"\"\"\"\"", "|"},
@@ -95,11 +82,8 @@ static void quotes_keep_what_would_cut(void)
 		{"\"a\\\"", "a\\|"}, /* no escape inside */
 		{"\"a b\" # \"", "a b|"},
 	};
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		check_about = rows[i][0];
-		is_split_into(rows[i][0], strlen(rows[i][0]), rows[i][1]);
-	}
-	check_about = NULL;
+	EACH_ROW(row, rows, text)
+		is_split_into(row->text, strlen(row->text), row->want);
 }
 
 /* An odd number of quotes before the comment, wherever they are. */
@@ -107,11 +91,8 @@ static void a_quote_left_open_is_a_mistake(void)
 {
 	static const char *const rows[] = {
 		"\"", "a\"", "\"a", "a \"b", "\"a\" \"", "\"\"\"", "\"a # b", "a \"# b", "a\\\""};
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		check_about = rows[i];
-		is_mistake(rows[i], strlen(rows[i]), "a quote is left open; end it with '\"'");
-	}
-	check_about = NULL;
+	EACH_TEXT(text, rows)
+		is_mistake(text, strlen(text), "a quote is left open; end it with '\"'");
 }
 
 /* In words, blanks, quotes and comments; a word would end where its line goes on. */
@@ -137,7 +118,7 @@ static void a_line_has_1024_bytes(void)
 	CHECK_NUMBER(WORDS_LINE_MAX, 1024);
 	memset(want, 'a', WORDS_LINE_MAX);
 	memcpy(want + WORDS_LINE_MAX, "|", 2);
-	for (size_t i = 0; i < sizeof fill / sizeof fill[0]; i++) {
+	for (size_t i = 0; i < COUNT(fill); i++) {
 		for (size_t at = 0; at < sizeof line; at++)
 			line[at] = fill[i][at % strlen(fill[i])];
 		check_about = fill[i];
@@ -148,7 +129,6 @@ static void a_line_has_1024_bytes(void)
 		else
 			is_split_into(line, WORDS_LINE_MAX, i == 0 ? want : i < 3 ? "" : "|");
 	}
-	check_about = NULL;
 	memset(line, 'a', WORDS_LINE_MAX); /* the last byte is a word of its own */
 	line[WORDS_LINE_MAX - 2] = ' ';
 	memcpy(want + WORDS_LINE_MAX - 2, "|a|", 4);
@@ -176,29 +156,27 @@ static void a_line_has_32_words(void)
 	is_mistake(line, 3 * WORDS_MAX + 2, "too many words; at most 32 are read");
 }
 
-static void is_placed(const char *place, size_t number, const char *want)
-{
-	char bytes[64];
-	struct writer w = writer_on(bytes, sizeof bytes);
-	const struct words_line line = {.place = place, .number = number};
-	words_put_place(&w, &line);
-	CHECK_TEXT(w, want);
-}
-
 static void tells_the_place(void)
 {
-	is_placed("/etc/stdsocks/stdsocks.conf", 7, "/etc/stdsocks/stdsocks.conf:7");
-	is_placed("/f", 1, "/f:1");
-	is_placed("/f", 18446744073709551615U, "/f:18446744073709551615");
-	is_placed("-o", 0, "-o");
-	is_placed("built-in 2", 0, "built-in 2");
+	static const struct {
+		const char *want;
+		struct words_line line;
+	} rows[] = {
+		{"/etc/stdsocks/stdsocks.conf:7",
+			{.place = "/etc/stdsocks/stdsocks.conf", .number = 7}},
+		{"/f:1", {.place = "/f", .number = 1}},
+		{"/f:18446744073709551615", {.place = "/f", .number = 18446744073709551615U}},
+		{"-o", {.place = "-o"}},
+		{"built-in 2", {.place = "built-in 2"}},
+	};
+	EACH_ROW(row, rows, want)
+		CHECK_PUT(row->want, words_put_place, &row->line);
 }
 
 static void says_what_is_wrong(const char *what, const char *word, const char *want)
 {
-	problem = writer_on(problem_bytes, sizeof problem_bytes);
-	CHECK(!words_mistake(&problem, what, word, "this would do"));
-	CHECK_TEXT(problem, want);
+	CHECK(!words_mistake(check_writer(), what, word, "this would do"));
+	CHECK_TEXT(check_written, want);
 }
 
 /* A quoted word is harmless text, and at most 200 bytes of it. */
@@ -223,22 +201,23 @@ static void tells_a_mistake_on_one_line(void)
 static void is_number(const char *text, size_t len, uint64_t max, uint64_t want)
 {
 	uint64_t value = 1234567;
-	check_about = text;
-	if (CHECK(words_number(text, len, max, &value)))
-		CHECK(value == want);
+	if (!CHECK(words_number(text, len, max, &value)) || !CHECK(value == want))
+		check_show("of  ", text, len);
 }
 
 /* The output is as it was. */
 static void is_no_number(const char *text, size_t len, uint64_t max)
 {
 	uint64_t value = 1234567;
-	check_about = text;
-	CHECK(!words_number(text, len, max, &value));
-	CHECK_NUMBER(value, 1234567);
+	if (!CHECK(!words_number(text, len, max, &value)) || !CHECK_NUMBER(value, 1234567))
+		check_show("of  ", text, len);
 }
 
 static void reads_decimal_numbers(void)
 {
+	static const char *const wrong[] = {"-1", "+1", " 1", "1 ", "1.0", "1e3", "0x1", "1,", "a",
+		"/", ":", "\xb2", "--", "1-2", "", "18446744073709551616", "18446744073709551625",
+		"184467440737095516150", "99999999999999999999"};
 	is_number("0", 1, 9, 0);
 	is_number("7", 1, 9, 7);
 	is_number("007", 3, 9, 7);
@@ -246,18 +225,10 @@ static void reads_decimal_numbers(void)
 	is_number("123x", 3, 999, 123); /* no more than len digits */
 	is_number("18446744073709551615", 20, UINT64_MAX, UINT64_MAX);
 	is_number("9223372036854775808", 19, UINT64_MAX, (uint64_t)INT64_MAX + 1);
-	static const char *const rows[] = {"-1", "+1", " 1", "1 ", "1.0", "1e3", "0x1", "1,", "a",
-		"/", ":", "\xb2", "--", "1-2"};
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		is_no_number(rows[i], strlen(rows[i]), UINT64_MAX);
-	is_no_number("", 0, UINT64_MAX);
+	EACH_TEXT(text, wrong)
+		is_no_number(text, strlen(text), UINT64_MAX);
 	is_no_number("1", 0, UINT64_MAX);
 	is_no_number("1\0", 2, UINT64_MAX);
-	is_no_number("18446744073709551616", 20, UINT64_MAX);
-	is_no_number("18446744073709551625", 20, UINT64_MAX);
-	is_no_number("184467440737095516150", 21, UINT64_MAX);
-	is_no_number("99999999999999999999", 20, UINT64_MAX);
-	check_about = NULL;
 }
 
 /* For each limit, what is below it, it, and what is above. */
@@ -265,7 +236,7 @@ static void numbers_have_a_limit(void)
 {
 	static const uint64_t limits[] = {0, 1, 5, 8, 9, 10, 11, 19, 32, 99, 100, 128, 255, 65535,
 		UINT32_MAX, UINT64_MAX - 6};
-	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+	for (size_t i = 0; i < COUNT(limits); i++) {
 		char text[32];
 		uint64_t first = limits[i] < 9 ? 0 : limits[i] - 9;
 		for (uint64_t value = first; value <= limits[i] + 6; value++) {
@@ -278,20 +249,12 @@ static void numbers_have_a_limit(void)
 				break;
 		}
 	}
-	check_about = NULL;
 }
 
 int main(void)
 {
-	cuts_at_blanks_up_to_a_comment();
-	quotes_keep_what_would_cut();
-	a_quote_left_open_is_a_mistake();
-	a_nul_is_a_mistake_anywhere();
-	a_line_has_1024_bytes();
-	a_line_has_32_words();
-	tells_the_place();
-	tells_a_mistake_on_one_line();
-	reads_decimal_numbers();
-	numbers_have_a_limit();
-	return check_end();
+	return CHECK_ALL(cuts_at_blanks_up_to_a_comment, a_quote_left_open_is_a_mistake,
+		a_nul_is_a_mistake_anywhere, a_line_has_1024_bytes, a_line_has_32_words,
+		tells_the_place, tells_a_mistake_on_one_line, reads_decimal_numbers,
+		numbers_have_a_limit);
 }

@@ -5,68 +5,56 @@
 #include "check.h"
 #include "wire/hex.h"
 
-static void put_u8(struct writer *w)
-{
-	writer_u8(w, 'a');
-}
-
-static void put_u16(struct writer *w)
-{
-	writer_u16(w, 0x4142);
-}
-
-static void put_bytes(struct writer *w)
-{
-	writer_bytes(w, "1\0003", 3);
-}
-
-static void put_nothing(struct writer *w)
-{
-	writer_bytes(w, "", 0);
-}
-
-static void put_str(struct writer *w)
-{
-	writer_str(w, "text");
-}
-
-static void put_decimal(struct writer *w)
-{
-	writer_decimal(w, 1080, 6);
-}
-
-static void put_hex(struct writer *w)
-{
-	writer_hex(w, 0xa5);
-}
-
-static void put_escaped(struct writer *w)
-{
-	writer_escaped(w, "\n\"", 2);
-}
-
-static void put_escaped_hex(struct writer *w)
-{
-	writer_escaped(w, "a\177b", 3);
-}
+enum { U8, U16, BYTES, NOTHING, STR, DECIMAL, HEX, ESCAPED, ESCAPED_HEX, PUTS };
+enum { BEFORE = 2, ROOM_MAX = 8 };
 
 static const struct {
-	const char *name;
-	void (*put)(struct writer *);
-	const char *bytes;
+	const char *name, *bytes;
 	size_t len;
-} puts_[] = {
-	{"u8", put_u8, "a", 1},
-	{"u16", put_u16, "AB", 2},
-	{"bytes", put_bytes, "1\0003", 3},
-	{"nothing", put_nothing, "", 0},
-	{"str", put_str, "text", 4},
-	{"decimal", put_decimal, "001080", 6},
-	{"hex", put_hex, "a5", 2},
-	{"escaped", put_escaped, "\\n\\\"", 4},
-	{"escaped hex", put_escaped_hex, "a\\x7fb", 6},
+} puts_[PUTS] = {
+	[U8] = {"u8", "a", 1},
+	[U16] = {"u16", "AB", 2},
+	[BYTES] = {"bytes", "1\0003", 3},
+	[NOTHING] = {"nothing", "", 0},
+	[STR] = {"str", "text", 4},
+	[DECIMAL] = {"decimal", "001080", 6},
+	[HEX] = {"hex", "a5", 2},
+	[ESCAPED] = {"escaped", "\\n\\\"", 4},
+	[ESCAPED_HEX] = {"escaped hex", "a\\x7fb", 6},
 };
-enum { PUTS = sizeof puts_ / sizeof puts_[0], BEFORE = 2, ROOM_MAX = 8 };
+
+static void put(struct writer *w, size_t which)
+{
+	switch (which) {
+	case U8:
+		writer_u8(w, 'a');
+		break;
+	case U16:
+		writer_u16(w, 0x4142);
+		break;
+	case BYTES:
+		writer_bytes(w, "1\0003", 3);
+		break;
+	case NOTHING:
+		writer_bytes(w, "", 0);
+		break;
+	case STR:
+		writer_str(w, "text");
+		break;
+	case DECIMAL:
+		writer_decimal(w, 1080, 6);
+		break;
+	case HEX:
+		writer_hex(w, 0xa5);
+		break;
+	case ESCAPED:
+		writer_escaped(w, "\n\"", 2);
+		break;
+	case ESCAPED_HEX:
+		writer_escaped(w, "a\177b", 3);
+		break;
+	}
+}
 
 /* With room for all of it, for some of it, or for none, behind two bytes that are there already. */
 static void puts_whole_or_not_at_all(void)
@@ -79,7 +67,7 @@ static void puts_whole_or_not_at_all(void)
 			check_about = puts_[i].name;
 			memset(bytes, '~', sizeof bytes);
 			writer_str(&w, "<<");
-			puts_[i].put(&w);
+			put(&w, i);
 			CHECK_NUMBER(w.full, !fits);
 			CHECK_NUMBER(w.len, BEFORE + (fits ? puts_[i].len : 0));
 			CHECK_BYTES(bytes, BEFORE, "<<", BEFORE);
@@ -89,7 +77,6 @@ static void puts_whole_or_not_at_all(void)
 			CHECK(bytes[BEFORE + room] == '~');
 		}
 	}
-	check_about = NULL;
 }
 
 static void puts_nothing_once_full(void)
@@ -100,11 +87,10 @@ static void puts_nothing_once_full(void)
 		check_about = puts_[i].name;
 		writer_str(&w, "123456789");
 		CHECK(w.full);
-		puts_[i].put(&w);
+		put(&w, i);
 		CHECK(w.full);
 		CHECK_NUMBER(w.len, 0);
 	}
-	check_about = NULL;
 
 	struct writer none = writer_on(NULL, 0);
 	CHECK(!none.full);
@@ -137,22 +123,16 @@ static void puts_decimals(void)
 		{UINT64_MAX, 20, "18446744073709551615"},
 		{1, 20, "00000000000000000001"},
 	};
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		char bytes[32];
-		struct writer w = writer_on(bytes, sizeof bytes);
-		writer_decimal(&w, rows[i].value, rows[i].digits);
-		CHECK_TEXT(w, rows[i].text);
-	}
+	EACH_ROW(row, rows, text)
+		CHECK_PUT(row->text, writer_decimal, row->value, row->digits);
 }
 
 static void puts_hex_digits(void)
 {
 	for (unsigned i = 0; i < 256; i++) {
-		char bytes[2], want[3];
-		struct writer w = writer_on(bytes, sizeof bytes);
+		char want[3];
 		snprintf(want, sizeof want, "%02x", i);
-		writer_hex(&w, (uint8_t)i);
-		CHECK_TEXT(w, want);
+		CHECK_PUT(want, writer_hex, (uint8_t)i);
 	}
 }
 
@@ -192,19 +172,12 @@ static void escapes_every_byte(void)
 static void escapes_what_could_do_harm(void)
 {
 	static const char evil[] = "x\nMESSAGE=y\r\033[2J\0\\\"\177\377";
-	char bytes[80];
-	struct writer w = writer_on(bytes, sizeof bytes);
-	writer_escaped(&w, evil, sizeof evil - 1);
-	CHECK_TEXT(w, "x\\nMESSAGE=y\\r\\x1b[2J\\x00\\\\\\\"\\x7f\\xff");
+	CHECK_PUT("x\\nMESSAGE=y\\r\\x1b[2J\\x00\\\\\\\"\\x7f\\xff", writer_escaped, evil,
+		sizeof evil - 1);
 }
 
 int main(void)
 {
-	puts_whole_or_not_at_all();
-	puts_nothing_once_full();
-	puts_decimals();
-	puts_hex_digits();
-	escapes_every_byte();
-	escapes_what_could_do_harm();
-	return check_end();
+	return CHECK_ALL(puts_whole_or_not_at_all, puts_nothing_once_full, puts_decimals,
+		puts_hex_digits, escapes_every_byte, escapes_what_could_do_harm);
 }
