@@ -10,104 +10,60 @@ setup() {
 }
 
 @test "dial: families take turns, at once and to the end, when every address refuses [RFC 8305 4, 5]" {
-    need_wire
-    world <<'PY'
-from dns import *
-from wire import *
-wire = Wire()
+    wired <<'PY'
 six, four = [f"2001:db8::{i}" for i in range(1, 7)], [f"192.0.2.{i}" for i in range(1, 4)]
 server = Server({"many.test": six + four})
 h = Handler()
 check(h.connect(b"many.test", CLOSED_PORT), 5)
 # Eight times 250 ms would be two seconds.
-assert int(h.refused(REPLY="5", ERRNO="111")["STDSOCKS_CONNECT_USEC"]) < 1000000
+assert int(h.refused(REPLY="5", ERRNO="111")["STDSOCKS_CONNECT_USEC"]) < 2000000
 check(wire.tried(), [six[0], four[0], six[1], four[1], six[2], four[2], *six[3:]])
 PY
 }
 
-@test "dial: the next address is tried 250 ms later when the first is silent [RFC 8305 5, 8]" {
-    need_wire
-    world <<'PY'
-from dns import *
-from wire import *
-wire = Wire()
-wire.fates["192.0.2.1"] = drop
-server = Server({"half-dead.test": ["192.0.2.1", "192.0.2.2"]})
-listening = wire.listener("192.0.2.2")
-h = Handler()
-h.connected(b"half-dead.test", listening).close()
-check(wire.tried(), ["192.0.2.1", "192.0.2.2"])
-h.gone()
-record = h.ended(END="closed", REPLY="0", REACHED="192.0.2.2", ERRNO=None)
-assert 250000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 1000000, record
-PY
+@test "dial: addresses are tried in the order and after the times of RFC 8305 5, 8" {
+    wired <<'PY'
+FOUR, SIX = [f"192.0.2.{i}" for i in range(1, 8)], [f"2001:db8::{i}" for i in range(1, 8)]
+RACES = {  # addresses of the name, fates, those tried, of which the last answers, from and below how many ms
+    "the next address is tried 250 ms later when the first is silent":
+        (FOUR[:2], {FOUR[0]: drop}, FOUR[:2], 250, 1000),
+    "the other family is tried 250 ms later when IPv6 is silent":
+        ([*SIX[:4], FOUR[0]], {host: drop for host in SIX}, [SIX[0], FOUR[0]], 250, 1000),
+    # Six times 250 ms more would be 1.75 seconds.
+    "the next address is tried at once on a refusal when an earlier one is silent":
+        (FOUR, {FOUR[0]: drop}, FOUR, 250, 1000),
+    # Four times 250 ms would be a second.
+    "the next address is tried at once when ICMP answers the first":
+        ([SIX[0], FOUR[0], SIX[1], FOUR[1], FOUR[2]],
+         {SIX[0]: icmp(1), FOUR[0]: icmp(13), SIX[1]: icmp(0), FOUR[1]: icmp(1)},
+         [SIX[0], FOUR[0], SIX[1], FOUR[1], FOUR[2]], 0, 750),
+    # Not 250 ms more for each IPv6 address, which cannot have this source.
+    "an address that cannot be tried costs no time when others are silent":
+        ([*SIX[:5], *FOUR[:5]], {host: drop for host in FOUR[:4]}, FOUR[:5], 1000, 1700,
+         "-o", f"source {wire.near_ip}"),
+    "a second address is left alone when the first one answers": (FOUR[:2], {}, FOUR[:1], 0, 1000),
 }
-
-@test "dial: the other family is tried 250 ms later when IPv6 is silent [RFC 8305 5]" {
-    need_wire
-    world <<'PY'
-from dns import *
-from wire import *
-wire = Wire()
-for i in range(1, 5):
-    wire.fates[f"2001:db8::{i}"] = drop
-server = Server({"broken6.test": ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "192.0.2.1"]})
-listening = wire.listener("192.0.2.1")
-h = Handler()
-h.connected(b"broken6.test", listening).close()
-check(wire.tried(), ["2001:db8::1", "192.0.2.1"])
-h.gone()
-record = h.ended(END="closed", REPLY="0", REACHED="192.0.2.1")
-assert 250000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 1000000, record
-PY
-}
-
-@test "dial: the next address is tried at once on a refusal when an earlier one is silent [RFC 8305 5]" {
-    need_wire
-    world <<'PY'
-from dns import *
-from wire import *
-wire = Wire()
-hosts = [f"192.0.2.{i}" for i in range(1, 8)]
-wire.fates[hosts[0]] = drop
-server = Server({"mixed.test": hosts})
-listening = wire.listener(hosts[-1])
-h = Handler()
-h.connected(b"mixed.test", listening).close()
-check(wire.tried(), hosts)
-h.gone()
-# 250 ms for the silent one; six times that would be 1.5 seconds.
-record = h.ended(END="closed", REACHED=hosts[-1])
-assert 250000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 1000000, record
-PY
-}
-
-@test "dial: an address that cannot be tried costs no time when others are silent [RFC 8305 5]" {
-    need_wire
-    world <<'PY'
-from dns import *
-from wire import *
-wire = Wire()
-six, four = [f"2001:db8::{i}" for i in range(1, 6)], [f"192.0.2.{i}" for i in range(1, 6)]
-wire.fates |= {host: drop for host in four[:4]}
-server = Server({"mixed.test": six + four})
-listening = wire.listener(four[4])
-h = Handler("-o", f"source {wire.near_ip}")  # which IPv6 cannot have
-h.connected(b"mixed.test", listening).close()
-check(wire.tried(), four)
-h.gone()
-# One second for four silent ones, and not 250 ms more for each that failed in between.
-record = h.ended(END="closed", REACHED=four[4])
-assert 1000000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 1700000, record
+Server({f"race{i}.test": race[0] for i, race in enumerate(RACES.values())})
+for i, (what, (_, fates, tried, from_ms, below_ms, *options)) in enumerate(RACES.items()):
+    wire.fates = fates
+    for _ in range(3):  # a busy machine may make one slow, but not every one
+        wire.syns.clear()
+        with wire.listener(tried[-1]) as listening:
+            h = Handler(*options)
+            h.connected(b"race%d.test" % i, listening).close()
+        h.gone()
+        took_us = int(h.ended(END="closed", REPLY="0", REACHED=tried[-1], ERRNO=None)["STDSOCKS_CONNECT_USEC"])
+        check((what, wire.tried()), (what, tried))
+        assert took_us >= from_ms * 1000, (what, took_us)
+        if took_us < below_ms * 1000:
+            break
+    else:
+        raise AssertionError((what, took_us))
 PY
 }
 
 @test "dial: the first attempt still wins when it answers after the second has begun [RFC 8305 5]" {
-    need_wire
-    world <<'PY'
-from dns import *
-from wire import *
-wire = Wire()
+    wired <<'PY'
 wire.delays_s["192.0.2.1"] = 0.4
 wire.fates["192.0.2.2"] = drop
 server = Server({"slow.test": ["192.0.2.1", "192.0.2.2"]})
@@ -122,29 +78,8 @@ h.ended(END="closed", REPLY="0", REACHED="192.0.2.1")
 PY
 }
 
-@test "dial: a second address is left alone when the first one answers [RFC 8305 5]" {
-    need_wire
-    world <<'PY'
-from dns import *
-from wire import *
-wire = Wire()
-server = Server({"two.test": ["192.0.2.1", "192.0.2.2"]})
-listening = wire.listener("192.0.2.1")
-h = Handler()
-h.connected(b"two.test", listening).close()
-h.gone()
-h.ended(END="closed", REACHED="192.0.2.1")
-check(wire.tried(), ["192.0.2.1"])
-PY
-}
-
 @test "dial: nothing of the losers is left when one has won" {
-    need_wire
-    world <<'PY'
-from dns import *
-from wire import *
-
-
+    wired <<'PY'
 def connections():
     """State and destination of each TCP socket that leads over the wire."""
     found = []
@@ -154,7 +89,6 @@ def connections():
     return found
 
 
-wire = Wire()
 listening = wire.listener("192.0.2.2")
 CLOSED = ":%04X" % port_of(listening)
 wire.fates |= {host: drop for host in ("2001:db8::1", "2001:db8::2", "192.0.2.1")}
@@ -170,51 +104,31 @@ PY
 }
 
 @test "dial: the connect deadline ends it with 04 when nothing answers [RFC 1928 6]" {
-    need_wire
-    world <<'PY'
-from dns import *
-from wire import *
-wire = Wire()
+    wired <<'PY'
 wire.fates |= {"192.0.2.1": drop, "192.0.2.2": drop, "192.0.2.3": drop}
 server = Server({"dead.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3"]})
 for host in "192.0.2.1", b"dead.test":
     h = Handler("-o", "timeout connect 400ms")
     check(h.connect(host, 80), 4)
     record = h.refused(REPLY="4", ERRNO="110", REACHED=None)
-    assert 400000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 2000000, record
+    assert 400000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 8000000, record
 check(wire.tried(), ["192.0.2.1", "192.0.2.2"])
 PY
 }
 
 @test "dial: the handshake's deadline ends it with 04 when the connect deadline is later" {
-    need_wire
-    world <<'PY'
-from wire import *
-wire = Wire()
+    wired <<'PY'
 wire.fates["192.0.2.1"] = drop
-h = Handler("-o", "timeout handshake 400ms", "-o", "timeout connect 10s")
-check(h.connect("192.0.2.1", 80), 4)
+h = Handler("-o", "timeout handshake 600ms", "-o", "timeout connect 10s")
+h.client.send(GREETING)
+check(h.client.recv(2), CHOSEN)
+assert h.client.open_and_silent(0.2)
+h.client.send(request("192.0.2.1", 80))
+check(h.client.recv(10), b"\x05\x04\x00\x01" + bytes(6))
 record = h.refused(REPLY="4", ERRNO="110")
-assert 400000 <= int(record["STDSOCKS_TOTAL_USEC"]), record
-assert int(record["STDSOCKS_CONNECT_USEC"]) < 2000000, record
-PY
-}
-
-@test "dial: the handler ends at once when it is told to stop during the attempt" {
-    need_wire
-    world <<'PY'
-from wire import *
-wire = Wire()
-wire.fates["192.0.2.1"] = drop
-for number in signal.SIGTERM, signal.SIGINT:
-    wire.syns.clear()
-    h = Handler()
-    h.ask("192.0.2.1", 80)
-    eventually(wire.tried, "a SYN")
-    h.process.send_signal(number)
-    h.over()
-    assert time.monotonic() - h.asked_s < 3
-    h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None, REACHED=None)
+total_us = int(record["STDSOCKS_TOTAL_USEC"])
+assert total_us >= 600000, record
+assert int(record["STDSOCKS_CONNECT_USEC"]) <= total_us - 200000, record  # what the client had left of it
 PY
 }
 
@@ -228,33 +142,29 @@ for host, reply, number in [
     ("192.0.2.4", 4, 113), ("2001:db8::4", 4, 113),  # EHOSTUNREACH
     ("192.0.2.2", 2, 13), ("2001:db8::2", 2, 13),  # EACCES
     ("255.255.255.255", 3, 101), ("ff02::1", 3, 101),
+    ("::ffff:7f00:1", 3, 101), ("::ffff:0:0", 3, 101),  # RFC 4291 s2.5.5.2
     ("fe80::1", 3, 22), ("192.0.2.6", 3, 22), ("2001:db8::6", 3, 22),  # EINVAL: no interface is said; and nothing goes there
 ]:
     h = Handler()
     got = h.connect(host, CLOSED_PORT)
     assert got == reply, (host, got, reply)
     check(h.bound, b"\x01" + bytes(6))
-    h.refused(REPLY=str(reply), ERRNO=str(number), REACHED=None, DST=host)
+    h.refused(REPLY=str(reply), ERRNO=str(number), COMMAND="CONNECT", DST=host, REACHED=None, RESOLVE_USEC=None,
+              BYTES_UP="0", BYTES_DOWN="0", MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
 PY
 }
 
-@test "dial: IPv4 is reached when the host has no IPv6" {
+@test "dial: IPv4 is reached, and the reply for IPv6 is 03, when IPv6 is switched off [RFC 1928 6]" {
     world <<'PY'
 from dns import *
-sysctl("ipv6/conf/all/disable_ipv6", "1")
+for device in "all", "lo":
+    sysctl(f"ipv6/conf/{device}/disable_ipv6", "1")
 server = Server({"both.test": ["2001:db8::1", "2001:db8::2", "127.0.0.1"]})
 (listening,) = listeners("127.0.0.1")
 h = Handler()
 h.connected(b"both.test", listening).close()
 h.gone()
 h.ended(END="closed", REACHED="127.0.0.1")
-PY
-}
-
-@test "dial: the reply is 03, and nobody's failure but the network's, when IPv6 is switched off [RFC 1928 6]" {
-    world <<'PY'
-for device in "all", "lo":
-    sysctl(f"ipv6/conf/{device}/disable_ipv6", "1")
 for host in "::1", "2001:db8::1":
     h = Handler()
     check(h.connect(host, CLOSED_PORT), 3)
@@ -263,45 +173,24 @@ PY
 }
 
 @test "dial: the attempt that got furthest gives the reply when all fail differently [RFC 1928 6]" {
-    need_wire
-    world <<'PY'
-from itertools import permutations
-from dns import *
-from wire import *
-wire = Wire()
+    wired <<'PY'
+from itertools import combinations, permutations
 wire.fates["192.0.2.1"] = drop
 refuses, silent_, unreachable, prohibited, no_route = "192.0.2.2", "192.0.2.1", "192.0.2.4", "192.0.2.5", "198.51.100.1"
 ip(f"route add unreachable {unreachable}", f"route add prohibit {prohibited}")
 ranks = [(refuses, 5), (unreachable, 4), (prohibited, 2), (no_route, 3)]
-table, replies = {}, {}
-for (further, reply), (nearer, _) in permutations(ranks, 2):
-    if ranks.index((further, reply)) < [host for host, _ in ranks].index(nearer):
-        for order in (further, nearer), (nearer, further):
-            name = f"n{len(table)}.test"
-            table[name], replies[name] = list(order), reply
-for order in (refuses, silent_), (silent_, refuses):
-    name = f"n{len(table)}.test"
-    table[name], replies[name] = list(order), 5
-server = Server(table)
-handlers = {}
-for name in table:
-    handlers[name] = Handler("-o", "timeout connect 500ms")
-    handlers[name].ask(name.encode(), CLOSED_PORT)
-for name, h in handlers.items():
+cases = [(order, reply) for (further, reply), (nearer, _) in combinations(ranks, 2)
+         for order in permutations((further, nearer))]
+cases += [(order, 5) for order in permutations((refuses, silent_))]
+server = Server({f"n{i}.test": list(order) for i, (order, _) in enumerate(cases)})
+handlers = []
+for i in range(len(cases)):
+    handlers.append(Handler("-o", "timeout connect 500ms"))
+    handlers[-1].ask(b"n%d.test" % i, CLOSED_PORT)
+for h, (order, reply) in zip(handlers, cases):
     got = h.answer()
-    assert got == replies[name], (table[name], got, replies[name])
+    assert got == reply, (order, got, reply)
     h.refused(REPLY=str(got))
-PY
-}
-
-@test "dial: an IPv4-mapped address does not lead to IPv4 [RFC 4291 2.5.5.2]" {
-    world <<'PY'
-(listening,) = listeners("0.0.0.0")
-for host in "::ffff:127.0.0.1", "::ffff:0.0.0.0":
-    h = Handler()
-    check(h.connect(host, port_of(listening)), 3)
-    h.refused(REPLY="3", ERRNO="101", REACHED=None)
-assert not is_waiting(listening)
 PY
 }
 
@@ -330,28 +219,19 @@ for host in "127.0.0.1", "::1":
 PY
 }
 
-@test "dial: connections leave from the address when there is a source" {
+@test "dial: connections leave from the source, in each family when there are two" {
     world <<'PY'
 ip("address add fd00::7/128 dev lo nodad")
 for source, host in ("127.0.0.7", "127.0.0.1"), ("fd00::7", "::1"):
     (listening,) = listeners(host)
-    h = Handler("-o", f"source {source}")
-    upstream = h.connected(host, listening)
-    check(upstream.sock.getpeername()[0], source)
-    check(h.bound, request(*upstream.sock.getpeername()[:2])[3:])  # BND is the source
-    upstream.close()
-    h.gone()
-    h.ended(END="closed", REACHED=host)
-PY
-}
-
-@test "dial: both families have their source when there are two" {
-    world <<'PY'
-ip("address add fd00::7/128 dev lo nodad")
-for source, host in ("127.0.0.7", "127.0.0.1"), ("fd00::7", "::1"):
-    (listening,) = listeners(host)
-    h = Handler("-o", "source fd00::7", "-o", "source 127.0.0.7")
-    check(h.connected(host, listening).sock.getpeername()[0], source)
+    for sources in (source,), ("fd00::7", "127.0.0.7"):
+        h = Handler(*(word for each in sources for word in ("-o", f"source {each}")))
+        upstream = h.connected(host, listening)
+        check(upstream.sock.getpeername()[0], source)
+        check(h.bound, request(*upstream.sock.getpeername()[:2])[3:])  # BND is the source
+        upstream.close()
+        h.gone()
+        h.ended(END="closed", REACHED=host)
 PY
 }
 
@@ -373,40 +253,24 @@ assert not any(map(is_waiting, listening.values()))
 PY
 }
 
-@test "dial: the reply is 01 and the operator is told when the source cannot be had" {
+@test "dial: the reply is 01, and nothing is relayed, when the source cannot be had" {
     world <<'PY'
-(listening,) = listeners("127.0.0.1")
-for source in "192.0.2.1", "device nowhere0":
-    h = Handler("-o", f"source {source}")
-    check(h.connect("127.0.0.1", port_of(listening)), 1)
+ip("address add 192.0.2.5/24 brd 192.0.2.255 dev lo")
+listening = dict(zip(("127.0.0.1", "192.0.2.5"), listeners("127.0.0.1", "192.0.2.5")))
+for source, host, options in (
+    ("198.51.100.1", "127.0.0.1", {}),
+    ("device nowhere0", "127.0.0.1", {}),
+    # The kernel takes a network's broadcast address for a source, and goes from another one.
+    ("192.0.2.255", "192.0.2.5", {}),
+    # The mark needs a privilege that the handler lacks.
+    ("mark 7", "127.0.0.1", {"user": 65534, "group": 65534, "extra_groups": []}),
+):
+    h = Handler("-o", f"source {source}", **options)
+    check((source, h.connect(host, port_of(listening[host]))), (source, 1))
     check(h.client.end(), (b"", "fin"))
     h.client.close()
     h.ended(71, END="failed", REPLY="1", ERRNO="99", REACHED=None)  # EADDRNOTAVAIL
-assert not is_waiting(listening)
-PY
-}
-
-# The kernel takes a network's broadcast address for a source, and goes from another.
-@test "dial: nothing is relayed when the connection left from elsewhere" {
-    world <<'PY'
-ip("address add 192.0.2.5/24 brd 192.0.2.255 dev lo")
-(listening,) = listeners("192.0.2.5")
-h = Handler("-o", "source 192.0.2.255")
-check(h.connect("192.0.2.5", port_of(listening)), 1)
-check(h.client.end(), (b"", "fin"))
-h.client.close()
-h.ended(71, END="failed", REPLY="1", ERRNO="99", REACHED=None)
-PY
-}
-
-@test "dial: nothing is reached when the mark needs a privilege that the handler lacks" {
-    world <<'PY'
-(listening,) = listeners("127.0.0.1")
-h = Handler("-o", "source mark 7", user=65534, group=65534, extra_groups=[])
-check(h.connect("127.0.0.1", port_of(listening)), 1)
-h.client.close()
-h.ended(71, END="failed", REPLY="1", ERRNO="99", REACHED=None)
-assert not is_waiting(listening)
+assert not is_waiting(listening["127.0.0.1"])
 PY
 }
 
@@ -424,10 +288,8 @@ PY
 }
 
 @test "dial: connections leave by the device when there is one" {
-    need_wire
-    world <<'PY'
-from wire import *
-wire, other = Wire(), Wire("other", "198.51.100", "2001:db8:1:")
+    wired <<'PY'
+other = Wire("other", "198.51.100", "2001:db8:1:")
 # Both lead to 192.0.2.1; the other is the worse.
 ip("route add 192.0.2.0/24 dev other metric 500")
 with other.far:
@@ -443,10 +305,8 @@ PY
 }
 
 @test "dial: connections carry the mark when there is one" {
-    need_wire
-    world <<'PY'
-from wire import *
-wire, other = Wire(), Wire("other", "198.51.100", "2001:db8:1:")
+    wired <<'PY'
+other = Wire("other", "198.51.100", "2001:db8:1:")
 ip("rule add fwmark 4294967295 table 77", "route add default dev other table 77")
 with other.far:
     ip("address add 192.0.2.1/32 dev other", "route add 192.0.2.200/32 dev other")

@@ -7,13 +7,10 @@ load net/world
 
 setup() {
     need_world
-    need_wire
 }
 
 @test "faults: the reply tells what ICMP says when it answers the attempt [RFC 1928 6]" {
-    world <<'PY'
-from wire import *
-wire = Wire()
+    wired <<'PY'
 replies = {  # by ICMP's code: (reply, errno)
     "192.0.2.%d": {0: (3, 101), 1: (4, 113), 2: (5, 92), 3: (5, 111), 7: (4, 112), 8: (3, 64), 9: (3, 101), 10: (4, 113), 13: (4, 113)},  # RFC 1812 s5.2.7.1
     "2001:db8::%d": {0: (3, 101), 1: (2, 13), 3: (4, 113), 4: (5, 111), 5: (2, 13)},  # RFC 4443 s3.1
@@ -29,26 +26,8 @@ for form, codes in replies.items():
 PY
 }
 
-@test "faults: the next address is tried at once when ICMP answers the first [RFC 8305 5]" {
-    world <<'PY'
-from dns import *
-from wire import *
-wire = Wire()
-wire.fates |= {"2001:db8::1": icmp(1), "192.0.2.1": icmp(13), "2001:db8::2": icmp(0), "192.0.2.2": icmp(1)}
-server = Server({"last.test": ["2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2", "192.0.2.3"]})
-listening = wire.listener("192.0.2.3")
-h = Handler()
-h.connected(b"last.test", listening).close()
-h.gone()
-# Four times 250 ms would be a second.
-assert int(h.ended(END="closed", REACHED="192.0.2.3")["STDSOCKS_CONNECT_USEC"]) < 750000
-PY
-}
-
 @test "faults: a connection goes on when ICMP calls its destination unreachable [RFC 1122 4.2.3.9]" {
-    world <<'PY'
-from wire import *
-wire = Wire()
+    wired <<'PY'
 for host in "192.0.2.1", "2001:db8::1":
     listening = wire.listener(host)
     h = Handler()
@@ -73,9 +52,8 @@ PY
 }
 
 @test "faults: every byte arrives in both directions when both wires lose and reorder packets" {
-    world <<'PY'
-from wire import *
-near, wire = Wire("clients", "198.51.100", "2001:db8:1:", seed=2), Wire()
+    wired <<'PY'
+near = Wire("clients", "198.51.100", "2001:db8:1:", seed=2)
 listening = wire.listener("192.0.2.1")
 h = Handler(ends=near.client())
 upstream = h.connected("192.0.2.1", listening)
@@ -85,18 +63,14 @@ SIZE = 1500000
 up, down = pattern(SIZE), pattern(SIZE)[::-1]
 with meanwhile(h.client.send, up), meanwhile(upstream.send, down), meanwhile(lambda: check(upstream.recv(SIZE), up)):
     check(h.client.recv(SIZE), down)
-h.client.fin()
-check(upstream.end(), (b"", "fin"))
-upstream.fin()
-check(h.client.end(), (b"", "fin"))
+close_in_order(h.client, upstream)
 h.ended(END="closed", CLOSED_BY="client", BYTES_UP=str(SIZE), BYTES_DOWN=str(SIZE))
 assert near.lost_count > 20 and wire.lost_count > 20, (near.lost_count, wire.lost_count)
 PY
 }
 
 @test "faults: the handshake is whole when the wire to the client loses and reorders packets" {
-    world <<'PY'
-from wire import *
+    wired <<'PY'
 near = Wire("clients", "198.51.100", "2001:db8:1:", seed=3)
 (listening,) = listeners("127.0.0.1")
 h = Handler(ends=near.client())
@@ -114,9 +88,7 @@ PY
 }
 
 @test "faults: a transfer goes on when the wire was cut for a while" {
-    world <<'PY'
-from wire import *
-wire = Wire()
+    wired <<'PY'
 listening = wire.listener("192.0.2.1")
 h = Handler()
 upstream = h.connected("192.0.2.1", listening)
@@ -135,9 +107,7 @@ PY
 }
 
 @test "faults: the idle timer ends it when upstream has vanished with data on the way" {
-    world <<'PY'
-from wire import *
-wire = Wire()
+    wired <<'PY'
 listening = wire.listener("192.0.2.1")
 h = Handler("-o", "timeout idle 500ms")
 upstream = h.connected("192.0.2.1", listening)
@@ -150,8 +120,7 @@ PY
 }
 
 @test "faults: the idle timer ends it when the client has vanished with data on the way" {
-    world <<'PY'
-from wire import *
+    wired <<'PY'
 near = Wire("clients", "198.51.100", "2001:db8:1:")
 (listening,) = listeners("127.0.0.1")
 h = Handler("-o", "timeout idle 500ms", ends=near.client())
@@ -165,8 +134,7 @@ PY
 }
 
 @test "faults: the handshake's deadline ends it when the client vanishes in the middle of a message" {
-    world <<'PY'
-from wire import *
+    wired <<'PY'
 near = Wire("clients", "198.51.100", "2001:db8:1:")
 h = Handler("-o", "timeout handshake 500ms", ends=near.client())
 h.client.send(GREETING + b"\x05\x01")
@@ -177,8 +145,7 @@ PY
 }
 
 @test "faults: the handler ends when the client vanishes before the reply to its request" {
-    world <<'PY'
-from wire import *
+    wired <<'PY'
 near = Wire("clients", "198.51.100", "2001:db8:1:")
 h = Handler(ends=near.client())
 h.client.send(GREETING)
@@ -197,8 +164,7 @@ vanishes() {
     {
         echo "WHO = '$1'"
         cat <<'PY'
-from wire import *
-near, wire = Wire("clients", "198.51.100", "2001:db8:1:"), Wire()
+near = Wire("clients", "198.51.100", "2001:db8:1:")
 listening = wire.listener("192.0.2.1")
 h = Handler(ends=near.client())
 upstream = h.connected("192.0.2.1", listening)
@@ -214,7 +180,7 @@ left.send(b"anyone?")
 check(left.end(), (b"", "reset"))
 h.ended(END="vanished", CLOSED_BY=WHO, ERRNO="110", REPLY="0")  # ETIMEDOUT
 PY
-    } | world
+    } | wired
 }
 
 @test "faults: the client is reset when upstream has vanished for too long" {

@@ -53,6 +53,11 @@ sanitized() {
     grep -qa __asan_init "$STDSOCKS"
 }
 
+# is_static - the handler needs no shared library.
+is_static() {
+    [[ $(file -b "$STDSOCKS") == *static* ]]
+}
+
 # start NAME COMMAND... - run it beside the test, in a process group of its own, until teardown (or
 # until another NAME is started). What it says goes to $(log NAME), shown when the test fails.
 start() {

@@ -13,10 +13,12 @@ setup() {
     need_world
 }
 
-# limits <SCRIPT - world, with all of limits.py at hand.
+# limits <SCRIPT - world, with all of limits.py, a name server and the readers of logs at hand.
 limits() {
     {
         echo 'from limits import *'
+        echo 'from dns import Server'
+        echo 'from logs import JOURNAL, Reader, fields'
         cat
     } | world
 }
@@ -26,18 +28,10 @@ need_address_space() {
     ! grep -qa __asan_init "$STDSOCKS" || skip 'AddressSanitizer takes terabytes of addresses, and a stack of its own size'
 }
 
-is_static() {
-    case $(file -b "$STDSOCKS") in
-    *static*) ;;
-    *) return 1 ;;
-    esac
-}
-
 # Limits
 
 @test "limits: a client is served, or told 01, whatever number of descriptors there may be" {
     limits <<'PY'
-from dns import *
 server = Server({"one.test": ["127.0.0.1"]})
 write("/run/users", "alice:secret\n")
 os.chmod("/run/users", 0o600)
@@ -62,7 +56,6 @@ PY
 
 @test "limits: the journal gets the record whenever there is a descriptor for it, else standard error" {
     limits <<'PY'
-from logs import *
 journal = Reader(JOURNAL)
 for count in range(3, 9):
     h = Handler(trace=False, preexec_fn=limited(resource.RLIMIT_NOFILE, count))
@@ -80,7 +73,6 @@ PY
 
 @test "limits: every address of a name gets its turn when there are few descriptors" {
     limits <<'PY'
-from dns import *
 hosts = [f"127.0.0.{i}" for i in range(10, 31)]
 server = Server({"many.test": hosts})
 for count in 6, 7, 8:
@@ -101,8 +93,7 @@ PY
 @test "limits: it is this host's failure when there is no descriptor for the address that would answer" {
     need_wire
     limits <<'PY'
-from dns import *
-from wire import *
+from wire import Wire, drop
 wire = Wire(far_count=9)
 hosts = [f"192.0.2.{i}" for i in range(1, 10)]
 server = Server({"many.test": hosts})
@@ -123,7 +114,6 @@ smallest() {
     {
         echo "RESOURCE, HIGHEST, IS_STATIC = resource.$1, $2, $(is_static && echo True || echo False)"
         cat <<'PY'
-from dns import *
 server = Server({"one.test": ["127.0.0.1"]})
 
 def starts(size):
@@ -162,7 +152,6 @@ PY
 @test "limits: a stack of 64 KB is enough, and its record comes with the rest" {
     need_address_space
     limits <<'PY'
-from dns import *
 server = Server({"one.test": ["127.0.0.1"]})
 for size in range(64 << 10, 256 << 10, 16 << 10):
     for wanted in REQUEST, request_name(b"one.test", PORT):
@@ -177,7 +166,8 @@ PY
     limits <<'PY'
 program = shutil.copy(STDSOCKS, "/run/stdsocks")  # where users other than root can start it
 world.STDSOCKS = program
-OTHER = "54321"  # of whom nothing else runs
+# Of this user nothing else runs, not in another run of this test either.
+OTHER = str(100000 + int.from_bytes(os.urandom(3), "big"))
 asked = "-o", "checkpassword /bin/true"
 for count in 0, 1:
     before = ["setpriv", f"--reuid={OTHER}", "--clear-groups", "prlimit", f"--nproc={count}:{count}"]
@@ -190,20 +180,16 @@ check(outcome(Handler(*asked, before=before), OFFER + LOGIN + REQUEST), "served"
 PY
 }
 
-@test "limits: the client is served when standard error is a file that may not grow" {
+@test "limits: the client is answered when the file or the pipe of standard error takes no more" {
     limits <<'PY'
+MAY_NOT_GROW = {"preexec_fn": limited(resource.RLIMIT_FSIZE, 0)}
 for trace in False, True:
-    h = Handler(trace=trace, preexec_fn=limited(resource.RLIMIT_FSIZE, 0))
+    h = Handler(trace=trace, **MAY_NOT_GROW)
     check(outcome(h, GREETING + REQUEST, record=False), "served")
     check(h.said(), "")
-PY
-}
-
-@test "limits: the client is answered when the mistakes of the configuration cannot be said" {
-    limits <<'PY'
 read_end, write_end = os.pipe()
 os.close(read_end)
-for how in {"stderr": write_end}, {"preexec_fn": limited(resource.RLIMIT_FSIZE, 0)}:
+for how in {"stderr": write_end}, MAY_NOT_GROW:
     h = Handler("-o", "nonsense", trace=False, **how)
     check(h.connect("127.0.0.1", PORT), 1)
     check(h.client.end(), (b"", "fin"))
@@ -267,36 +253,34 @@ PY
 
 @test "limits: it serves, or says why not, whichever of its three descriptors are closed" {
     limits <<'PY'
-from logs import *
 journal = Reader(JOURNAL)
+
+def messages():
+    return [fields(datagram)["MESSAGE"] for datagram in journal.all()]
+
 for closed in itertools.product((False, True), repeat=3):
     numbers = [number for number in range(3) if closed[number]]
-    h = Handler(trace=False, preexec_fn=lambda: [os.close(number) for number in numbers])
+    options = {"trace": False, "preexec_fn": lambda: [os.close(number) for number in numbers]}
+    h = Handler(**options)
     if closed[0] or closed[1]:
         check(h.client.end()[0], b"")
         h.over(64)
-        said = [fields(datagram)["MESSAGE"] for datagram in journal.all()]
-        check([line.split(";")[0] for line in said], ["standard input or output is closed"])
+        check([line.split(";")[0] for line in messages()], ["standard input or output is closed"])
     else:
         check(outcome(h, GREETING + REQUEST, record=False), "served")
         check([fields(datagram)["STDSOCKS_END"] for datagram in journal.all()], ["closed"])
-PY
-}
-
-@test "limits: the journal gets no byte that was meant for the client when the configuration is wrong as well" {
-    limits <<'PY'
-from logs import *
-journal = Reader(JOURNAL)
-for numbers in (0,), (1,), (2,), (0, 1), (1, 2), (0, 1, 2):
-    h = Handler("-o", "nonsense", trace=False, preexec_fn=lambda: [os.close(number) for number in numbers])
+    if not numbers:
+        continue
+    # The journal gets no byte that is meant for the client when the configuration is wrong as well.
+    serves = numbers == [2]
+    h = Handler("-o", "nonsense", **options)
     h.client.send(GREETING + REQUEST)
-    answer = h.client.end()[0]
+    check(h.client.end()[0], CHOSEN + TOLD if serves else b"")
     h.client.close()
-    check(answer, CHOSEN + TOLD if numbers == (2,) else b"")
-    h.over(78 if numbers == (2,) else 64)
-    said = [fields(datagram)["MESSAGE"] for datagram in journal.all()]
-    assert said.pop(0).startswith('-o: no such keyword: "nonsense"'), said
-    assert ("the configuration is wrong" if numbers == (2,) else "input or output is closed") in said[-1], said
+    h.over(78 if serves else 64)
+    first, *_, last = messages()
+    assert first.startswith('-o: no such keyword: "nonsense"'), first
+    assert ("the configuration is wrong" if serves else "input or output is closed") in last, last
 PY
 }
 
@@ -428,16 +412,25 @@ PY
     limits <<'PY'
 read_end, broken = os.pipe()
 os.close(read_end)
+os.mknod("/run/full", 0o666 | stat.S_IFCHR, os.makedev(1, 7))  # as /dev/full
+for error in os.open("/run/full", os.O_WRONLY), os.open("/dev/null", os.O_RDONLY), os.open("/run", os.O_RDONLY), broken:
+    for trace in True, False:
+        h = Handler(trace=trace, stderr=error)
+        check(outcome(h, GREETING + REQUEST, record=False), "served")
+PY
+}
+
+# Over 5 s: the handler waits a second for room, for each message that --trace shows and for the record.
+@test "limits: it serves when standard error is a pipe that is full" {
+    limits <<'PY'
 read_end, full = os.pipe()
 os.set_blocking(full, False)
 with contextlib.suppress(BlockingIOError):
     while True:
         os.write(full, bytes(4096))
-os.mknod("/run/full", 0o666 | stat.S_IFCHR, os.makedev(1, 7))  # as /dev/full
-for error in os.open("/run/full", os.O_WRONLY), os.open("/dev/null", os.O_RDONLY), os.open("/run", os.O_RDONLY), broken, full:
-    for trace in True, False:
-        h = Handler(trace=trace, stderr=error)
-        check(outcome(h, GREETING + REQUEST, record=False), "served")
+for trace in True, False:
+    h = Handler(trace=trace, stderr=full)
+    check(outcome(h, GREETING + REQUEST, record=False), "served")
 PY
 }
 

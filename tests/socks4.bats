@@ -70,30 +70,23 @@ PY
     } | world
 }
 
-@test "socks4: 05 FF where version 4 is not configured, and where only it is for version 5" {
+@test "socks4: 05 FF, at the first byte of a version that is not configured" {
     logins4 <<'PY'
-for options, sent in (("-o", "version 5"), request4()), ((), request4()), (("-o", "version 4"), GREETING + REQUEST):
+for options, sent in (
+    (("-o", "version 5"), request4()), ((), request4()), (("-o", "version 4"), GREETING + REQUEST),
+    (("-o", "version 5"), b"\x04"), (("-o", "version 4"), b"\x05"), (("-o", "version 4"), b"G"),
+    (BOTH, b"\x06"), (BOTH, b"\0"),
+):
     h = Handler(*options)
     h.client.send(sent)
     check(h.client.end(), (NOT_SERVED, "fin"))
     h.client.close()
-    h.ended(END="not-socks5")
+    h.ended(END="not-socks5", CLOSED_BY="stdsocks")
     assert not is_waiting(UPSTREAM)
 h = Handler("-o", "version 4")
 h.client.send(request4())
 served4(h)
 h.ended(END="closed", REPLY="0")
-PY
-}
-
-@test "socks4: 05 FF at the first byte of a version that is not configured" {
-    logins4 <<'PY'
-for version, first in ("4", b"\x05"), ("5", b"\x04"), ("4", b"G"), ("4 5", b"\x06"), ("4 5", b"\0"):
-    h = Handler("-o", f"version {version}")
-    h.client.send(first)
-    check(h.client.end(), (NOT_SERVED, "fin"))
-    h.client.close()
-    h.ended(END="not-socks5", CLOSED_BY="stdsocks")
 PY
 }
 
@@ -189,23 +182,18 @@ assert not is_waiting(UPSTREAM)
 PY
 }
 
-@test "socks4: --hex and --trace show its messages field by field" {
-    local out=$BATS_TEST_TMPDIR/out err=$BATS_TEST_TMPDIR/err
-    printf '04 01 00 50 00 00 00 01 "bob" 00 "127.1" 00' |
-        "$STDSOCKS" -o "$VERSIONS" --hex --trace >"$out" 2>"$err"
-    grep -qE '^5b +# CD request rejected or failed$' "$out"
-    grep -qE '# USERID "bob"$' "$err"
-    grep -qE '# DOMAIN "127.1"$' "$err"
-    grep -qx 'client sends SOCKS 4 request:' "$err"
-    grep -qx 'stdsocks sends SOCKS 4 reply:' "$err"
-}
-
-@test "socks4: --trace shows a request as what it is where version 4 is not configured" {
-    local err=$BATS_TEST_TMPDIR/err
-    printf '04 01 00 50 00 00 00 01 "bob" 00 "127.1" 00' |
-        "$STDSOCKS" -f /dev/null --hex --trace >"$BATS_TEST_TMPDIR/out" 2>"$err"
-    grep -qx 'client sends SOCKS 4 request:' "$err"
-    grep -qE '# USERID "bob"$' "$err"
+@test "socks4: --hex and --trace show its messages, and a request as what it is in any version" {
+    local options out=$BATS_TEST_TMPDIR/out err=$BATS_TEST_TMPDIR/err
+    for options in "$VERSIONS" 'version 5'; do
+        printf '04 01 00 50 00 00 00 01 "bob" 00 "127.1" 00' |
+            "$STDSOCKS" -f /dev/null -o "$options" --hex --trace >"$out" 2>"$err"
+        grep -qx 'client sends SOCKS 4 request:' "$err"
+        grep -qE '# USERID "bob"$' "$err"
+        [[ $options == "$VERSIONS" ]] || continue
+        grep -qE '^5b +# CD request rejected or failed$' "$out"
+        grep -qE '# DOMAIN "127.1"$' "$err"
+        grep -qx 'stdsocks sends SOCKS 4 reply:' "$err"
+    done
     grep -qxF 'STDSOCKS_END=not-socks5' "$err"
     ! grep -q 'METHODS' "$err" || fail 'read as a greeting of version 5'
 }

@@ -46,8 +46,10 @@ h.ended(END="closed", BYTES_UP="1000008", BYTES_DOWN="800000")
 PY
 }
 
-@test "storm: it goes on when it was stopped during the lookup" {
+@test "storm: it goes on when it was stopped during the lookup or the connect" {
+    need_wire
     storm <<'PY'
+from wire import Wire
 queries = []
 server = Server({"late.test": lambda _server, query, asker: queries.append((query, asker))})
 h = Handler()
@@ -58,13 +60,7 @@ with stopped(h):
         server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
 check(h.answer(), 0)
 finish(h)
-PY
-}
 
-@test "storm: it goes on when it was stopped during the connect" {
-    need_wire
-    storm <<'PY'
-from wire import *
 wire = Wire()
 listening = wire.listener("192.0.2.1")
 wire.delays_s["192.0.2.1"] = 0.3
@@ -82,9 +78,7 @@ PY
 
 @test "storm: it goes on when it was stopped while its refused client stays, or the journal is full" {
     storm <<'PY'
-h = Handler()
-check(h.connect("127.0.0.1", CLOSED_PORT), 5)
-check(h.client.end(), (b"", "fin"))
+h = refused()
 eventually(lambda: h.state() == "S", "the handler waits for its client")
 with stopped(h):
     h.client.send(pattern(100000))
@@ -111,15 +105,16 @@ PY
 @test "storm: a deadline that passed while it was stopped ends it at once" {
     need_wire
     storm <<'PY'
-from wire import *
+from wire import Wire, drop
 wire = Wire()
 wire.fates["192.0.2.1"] = drop
 server = Server({})
 SPAN_S = 3  # of each deadline but that for a refused client, which has 2
 
-def asks(host, option):
+def asks(host, option, arrived):
     h = Handler("-o", option)
     h.ask(host, 80)
+    eventually(arrived, "the query or the SYN is on its way")
     return h
 
 def relaying(option, half_closed=False):
@@ -131,27 +126,22 @@ def relaying(option, half_closed=False):
     h.upstream_end = upstream
     return h
 
-def refused():
-    h = Handler()
-    check(h.connect("127.0.0.1", CLOSED_PORT), 5)
-    check(h.client.end(), (b"", "fin"))
-    return h
-
 wanted = {
-    "handshake-timeout": waiting("-o", f"timeout handshake {SPAN_S}s"),
-    "connect": asks("192.0.2.1", f"timeout connect {SPAN_S}s"),
-    "lookup": asks(b"silent.test", f"timeout handshake {SPAN_S}s"),
-    "refused": refused(),
-    "idle-timeout": relaying(f"timeout idle {SPAN_S}s"),
-    "half-closed-timeout": relaying(f"timeout half-closed {SPAN_S}s", True),
-    "lifetime": relaying(f"timeout lifetime {SPAN_S}s"),
+    "handshake-timeout": lambda: waiting("-o", f"timeout handshake {SPAN_S}s"),
+    "connect": lambda: asks("192.0.2.1", f"timeout connect {SPAN_S}s", wire.tried),
+    "lookup": lambda: asks(b"silent.test", f"timeout handshake {SPAN_S}s", server.seen.is_set),
+    "refused": refused,
+    "idle-timeout": lambda: relaying(f"timeout idle {SPAN_S}s"),
+    "half-closed-timeout": lambda: relaying(f"timeout half-closed {SPAN_S}s", True),
+    "lifetime": lambda: relaying(f"timeout lifetime {SPAN_S}s"),
 }
-assert wire.tried() and server.seen.wait(DEADLINE_S)
-for h in wanted.values():
+handlers = {}
+for how, make in wanted.items():
+    handlers[how] = h = make()
     eventually(lambda: h.state() == "S", "it waits")
     stop(h)
 time.sleep(SPAN_S + 0.2)  # what the test is about, not a synchronisation
-for how, h in wanted.items():
+for how, h in handlers.items():
     since_s = time.monotonic()
     go_on(h)
     if how in ("connect", "lookup"):
@@ -160,19 +150,20 @@ for how, h in wanted.items():
         h.client.close()
     h.over()
     took_s = time.monotonic() - since_s
-    assert took_s < SPAN_S / 2, (how, took_s)
+    # A deadline that began again would end then at the earliest.
+    assert took_s < (2 if how == "refused" else SPAN_S), (how, took_s)
     has(h.record(), END="refused" if how in ("connect", "lookup") else how)
 PY
 }
 
 @test "storm: what came while it was stopped is delivered though the idle timeout has passed" {
     storm <<'PY'
-h = Handler("-o", "timeout idle 2s")
+h = Handler("-o", "timeout idle 1500ms")
 upstream = h.connected("127.0.0.1", LISTENING)
 with stopped(h):
     h.client.send(pattern(50000))
     upstream.send(pattern(40000))
-    time.sleep(2.2)
+    time.sleep(1.7)
 check(upstream.recv(50000), pattern(50000))
 check(h.client.recv(40000), pattern(40000))
 check(h.client.end(), (b"", "reset"))
@@ -204,7 +195,7 @@ def within(h, how):
     """It ends by a timer of a second."""
     h.over()
     took_s = int(h.record()["STDSOCKS_TOTAL_USEC"]) / 1e6
-    assert 0.99 <= took_s < 5, took_s
+    assert 0.99 <= took_s < 8, took_s
     has(h.record(), END=how)
 
 h = waiting("-o", "timeout handshake 1s")
@@ -229,32 +220,26 @@ PY
 @test "storm: SIGHUP ends it in order in every phase" {
     need_wire
     storm <<'PY'
-from wire import *
+from wire import Wire, drop
 wire = Wire()
 wire.fates["192.0.2.1"] = drop
 server = Server({})
 h = waiting()
 hang_up(h)
 h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
-h = Handler()
-h.ask(b"silent.test", 80)
-assert server.seen.wait(DEADLINE_S)
-hang_up(h)
-h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
-h = Handler()
-h.ask("192.0.2.1", 80)
-eventually(wire.tried, "SYN is on its way")
-hang_up(h)
-h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
+for host, arrived in (b"silent.test", server.seen.is_set), ("192.0.2.1", wire.tried):
+    h = Handler()
+    h.ask(host, 80)
+    eventually(arrived, "the query or the SYN is on its way")
+    hang_up(h)
+    h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
 h = Handler()
 upstream = h.connected("127.0.0.1", LISTENING)
 hang_up(h)
 check(h.client.end(), (b"", "reset"))
 check(upstream.end(), (b"", "reset"))
 h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY="0")
-h = Handler()
-check(h.connect("127.0.0.1", CLOSED_PORT), 5)
-check(h.client.end(), (b"", "fin"))
+h = refused()
 hang_up(h)
 h.ended(END="refused", REPLY="5")
 PY
@@ -330,7 +315,7 @@ for before in block, ignore, both:
     h = Handler("-o", "timeout handshake 500ms", preexec_fn=before, restore_signals=False)
     check(h.connect(b"silent.test", 80), 4)
     record = h.refused(REPLY="4", ERRNO="110")
-    assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 5000000, record
+    assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 8000000, record
     for host in "127.0.0.1", b"one.test":
         h = Handler(preexec_fn=before, restore_signals=False)
         upstream = h.connected(host, LISTENING)
@@ -368,7 +353,7 @@ server = Server({"one.test": ["127.0.0.1"]})
 def timed(h, how, span_s):
     h.over()
     took_s = int(h.record()["STDSOCKS_TOTAL_USEC"]) / 1e6
-    assert span_s <= took_s < span_s + 4, took_s
+    assert span_s <= took_s < span_s + 8, took_s
     has(h.record(), END=how)
 
 timed(Handler("-o", "timeout handshake 300ms", before=before), "handshake-timeout", 0.3)
@@ -381,9 +366,9 @@ upstream = h.connected(b"one.test", LISTENING)
 h.client.send(pattern(300000))
 check(upstream.recv(300000), pattern(300000))
 timed(h, "idle-timeout", 0.3)
-h = Handler("-o", "timeout lifetime 300ms", "-o", "timeout idle none", before=before)
+h = Handler("-o", "timeout lifetime 700ms", "-o", "timeout idle none", before=before)
 upstream = h.connected("127.0.0.1", LISTENING)
-timed(h, "lifetime", 0.3)
+timed(h, "lifetime", 0.7)
 h = Handler(before=before)  # the usual timeouts
 check(h.connect("127.0.0.1", PORT), 0)
 finish(h)
@@ -414,25 +399,23 @@ def drain(end):
         while end.sock.recv(MIB):
             pass
 
+handlers = []
 for _ in range(3):
-    h = Handler("-o", "timeout lifetime 500ms")
+    h = Handler("-o", "timeout lifetime 1s")
     ends = h.client, h.connected("127.0.0.1", LISTENING)
     for end in ends:
         for function in flood, drain:
             threading.Thread(target=function, args=(end,), daemon=True).start()
+    handlers.append(h)
+for h in handlers:
     record = h.ended(END="lifetime", CLOSED_BY="stdsocks")
-    assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 1500000, record
+    assert 1000000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 10000000, record
 PY
 }
 
 @test "storm: a dribble in one direction keeps up a connection whose other one is stalled" {
     storm <<'PY'
-for slow in "client", "upstream":
-    pattern(FILL_MAX)
-    h = Handler("-o", "timeout idle 2s")
-    ends = {"client": h.client, "upstream": h.connected("127.0.0.1", LISTENING)}
-    dribbles = ends.pop(slow)
-    (floods,) = ends.values()
+def keeps_up(h, dribbles, floods):
     sent = floods.fill()
     for i in range(25):
         dribbles.send(bytes([i]))
@@ -443,6 +426,12 @@ for slow in "client", "upstream":
     dribbles.fin()
     check(floods.end(), (b"", "fin"))
     h.ended(END="closed")
+
+pattern(FILL_MAX)
+first, second = Handler("-o", "timeout idle 2s"), Handler("-o", "timeout idle 2s")
+first_upstream, second_upstream = first.connected("127.0.0.1", LISTENING), second.connected("127.0.0.1", LISTENING)
+with meanwhile(keeps_up, first, first.client, first_upstream):
+    keeps_up(second, second_upstream, second.client)
 PY
 }
 
@@ -459,17 +448,18 @@ finish(h, upstream)
 PY
 }
 
-@test "storm: the handshake's deadline stays where it is when a login dribbles" {
+@test "storm: the handshake's deadline stays where it is when a greeting or a login dribbles" {
     storm <<'PY'
 write("/run/users", "alice:secret\n")
 os.chmod("/run/users", 0o600)
-h = Handler("-o", "timeout handshake 1s", "-o", "users /run/users")
-with contextlib.suppress(OSError):
-    for byte in b"\x05\x01\x02\x01\x05alice\xff" + bytes(255):
-        h.client.send(bytes([byte]))
-        time.sleep(0.05)
-record = h.ended(END="handshake-timeout", CLOSED_BY="stdsocks")
-assert 1000000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 5000000, record
+for message in b"\x05\xff" + bytes(255), b"\x05\x01\x02\x01\x05alice\xff" + bytes(255):
+    h = Handler("-o", "timeout handshake 1s", "-o", "users /run/users")
+    with contextlib.suppress(OSError):
+        for byte in message:
+            h.client.send(bytes([byte]))
+            time.sleep(0.05)
+    record = h.ended(END="handshake-timeout", CLOSED_BY="stdsocks")
+    assert 1000000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 8000000, record
 PY
 }
 
@@ -478,30 +468,16 @@ PY
 pattern(FILL_MAX)
 h = Handler("-o", "timeout idle 2s")
 upstream = h.connected("127.0.0.1", LISTENING)
-h.client.fill(), upstream.fill()
+up, down = h.client.fill(), upstream.fill()
 before = ran_ns(h.pid)
 h.client.wait_broken()
 upstream.wait_broken()
 os.waitid(os.P_PID, h.pid, os.WEXITED | os.WNOWAIT)
 assert ran_ns(h.pid) - before < 20e6, ran_ns(h.pid) - before  # two ticks of a clock of 100 Hz
-for end in h.client, upstream:
-    check(end.end()[1], "reset")
+for end, sent in (h.client, down), (upstream, up):
+    data, how = end.end()
+    check(how, "reset")
+    check(data, pattern(sent)[: len(data)])
 h.ended(END="idle-timeout", CLOSED_BY="stdsocks")
-PY
-}
-
-@test "storm: a stalled connection lives on, whole, when one end reads before the idle timeout" {
-    storm <<'PY'
-pattern(FILL_MAX)
-h = Handler("-o", "timeout idle 4s")
-upstream = h.connected("127.0.0.1", LISTENING)
-up, down = h.client.fill(), upstream.fill()
-SOME = down // 4
-time.sleep(2.2)
-check(h.client.recv(SOME), pattern(SOME))
-time.sleep(2.2)
-check(upstream.recv(up), pattern(up))
-check(h.client.recv(down - SOME), pattern(down)[SOME:])
-finish(h, upstream)
 PY
 }

@@ -14,10 +14,11 @@ import glob
 import itertools
 import os
 import re
-import selectors
+import select
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 
@@ -27,8 +28,9 @@ from socks import GREETING, check, pattern, request
 from world import STDSOCKS, WORLD, Handler, connection, libc, listener, mount, request_name, sys_call
 
 ERRORS = ("EINTR", "EAGAIN", "ENOMEM", "EMFILE", "ECONNRESET", "ENOBUFS")
+# The half-closed timeout ends each run in which shutdown(2) fails, so it is short.
 LIMITS = ("-o", "timeout handshake 3s", "-o", "timeout connect 2s", "-o", "timeout idle 3s",
-          "-o", "timeout half-closed 3s")
+          "-o", "timeout half-closed 1500ms")
 HANGS_S = 12  # more than all of those together
 UP, DOWN = pattern(5000), pattern(9000)[::-1]
 ENDS = {"closed", "reset", "vanished", "idle-timeout", "half-closed-timeout", "lifetime", "terminated", "refused",
@@ -60,58 +62,32 @@ TRY_AGAIN = {"recvfrom", "sendto"}
 
 
 class End:
-    """One end of a stream, by two descriptors: what is sent to it, and what came from it."""
+    """One end of a stream, by two descriptors, and what came from it."""
 
-    def __init__(self, reads, writes, to_send=b""):
+    def __init__(self, reads, writes):
         self.reads, self.writes = reads, writes
-        self.to_send = memoryview(to_send)
         self.got = bytearray()
         self.end = None  # or "fin", or "reset"
-        self.sent_end = self.has_begun = self.has_ended = False
-        for fd in {reads.fileno(), writes.fileno()}:
-            os.set_blocking(fd, False)
-
-    def wants(self):
-        """What it waits for: descriptors with their events."""
-        events = collections.Counter()
-        if not self.end:
-            events[self.reads] |= selectors.EVENT_READ
-        if self.to_send:
-            events[self.writes] |= selectors.EVENT_WRITE
-        return events
-
-    def send(self, data):
-        self.to_send = memoryview(bytes(self.to_send) + data)
-
-    def turn(self):
-        with contextlib.suppress(BlockingIOError):
-            self.read()
-        with contextlib.suppress(BlockingIOError):
-            self.write()
 
     def read(self):
+        """Read a piece; return whether there was one."""
         try:
-            while not self.end:
-                piece = os.read(self.reads.fileno(), 65536)
-                self.got += piece
-                if not piece:
-                    self.end = "fin"
+            piece = os.read(self.reads.fileno(), 65536)
         except ConnectionResetError:
             self.end = "reset"
+            return False
+        self.got += piece
+        if not piece:
+            self.end = "fin"
+        return bool(piece)
 
-    def write(self):
-        try:
-            while self.to_send:
-                self.to_send = self.to_send[os.write(self.writes.fileno(), self.to_send) :]
-        except (BrokenPipeError, ConnectionResetError):
-            self.to_send = memoryview(b"")
-            self.sent_end = True
+    def write(self, data):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while data:
+                data = data[os.write(self.writes.fileno(), data) :]
 
     def finish(self):
-        """End our direction, once all has been sent."""
-        if self.sent_end or self.to_send:
-            return
-        self.sent_end = True
+        """End our direction."""
         if isinstance(self.writes, socket.socket):
             with contextlib.suppress(OSError):
                 self.writes.shutdown(socket.SHUT_WR)
@@ -277,65 +253,67 @@ class Run:
         self.session = session
         self.deadline = time.monotonic() + HANGS_S
         self.upstreams = []
+        self.threads = []
         self.handler, self.client = session.start(before)
-        self.client.send(session.methods + session.login + session.request() + UP)
-        self.is_over = False
+        # With a timeout their descriptors would not block.
+        for end in {self.client.reads, self.client.writes}:
+            os.set_blocking(end.fileno(), True)
 
     def outcome(self):
+        self.begin(self.send_all, self.client)
+        self.begin(self.read_all, self.client)
         pidfd = os.pidfd_open(self.handler.pid)
-        while not self.is_over or any(not each.end for each in self.all()):
-            assert time.monotonic() < self.deadline, f"it hangs: {self.where()}"
-            self.wait(pidfd)
+        ready = []
+        while pidfd not in ready:
+            ready = select.select([pidfd, self.session.listening], [], [], self.left_s())[0]
+            assert ready, f"it hangs: {self.where()}"
             self.accept()
-            for each in self.all():
-                each.turn()
-            self.client.finish()
-            for each in self.upstreams:
-                self.serve(each)
         os.close(pidfd)
         self.accept()
+        for thread in self.threads:
+            thread.join(self.left_s())
+            assert not thread.is_alive(), f"it hangs: {self.where()}"
         status = self.handler.process.wait()
-        for each in self.all():
+        for each in (self.client, *self.upstreams):
             each.close()
         return Outcome(status, self.client, self.upstreams, self.records(), self.handler.said())
 
+    def left_s(self):
+        return max(0, self.deadline - time.monotonic())
+
+    def begin(self, function, end):
+        self.threads.append(threading.Thread(target=function, args=(end,), daemon=True))
+        self.threads[-1].start()
+
     def where(self):
-        ends = [f"{each.end} after {len(each.got)} bytes" for each in self.all()]
-        return f"process {'ended' if self.is_over else 'runs'}, {', '.join(ends)}; said:\n{self.handler.said()}"
-
-    def all(self):
-        return [self.client, *self.upstreams]
-
-    def wait(self, pidfd):
-        with selectors.DefaultSelector() as selector:
-            if not self.is_over:
-                selector.register(pidfd, selectors.EVENT_READ)
-            selector.register(self.session.listening, selectors.EVENT_READ)
-            for each in self.all():
-                for fd, events in each.wants().items():
-                    selector.register(fd, events)
-            ready = selector.select(self.deadline - time.monotonic())
-            self.is_over = self.is_over or any(key.fileobj == pidfd for key, _ in ready)
+        ends = [f"{each.end} after {len(each.got)} bytes" for each in (self.client, *self.upstreams)]
+        return f"process {self.handler.state()}, {', '.join(ends)}; said:\n{self.handler.said()}"
 
     def accept(self):
         with contextlib.suppress(BlockingIOError):
             while True:
                 sock = self.session.listening.accept()[0]
+                sock.setblocking(True)
                 self.upstreams.append(End(sock, sock))
+                self.begin(self.serve, self.upstreams[-1])
+
+    def send_all(self, client):
+        client.write(self.session.methods + self.session.login + self.session.request() + UP)
+        client.finish()
+
+    @staticmethod
+    def read_all(end):
+        while end.read():
+            pass
 
     @staticmethod
     def serve(upstream):
         """The first half at the first byte, the rest at the end."""
-        if upstream.got and not upstream.has_begun:
-            upstream.has_begun = True
-            upstream.send(DOWN[:4000])
-        if upstream.end == "fin" and not upstream.has_ended:
-            upstream.has_ended = True
-            upstream.send(DOWN[4000:] if upstream.has_begun else b"")
-        if upstream.end == "reset":
-            upstream.sent_end = True
-        elif upstream.end:
-            upstream.turn()
+        if has_begun := upstream.read():
+            upstream.write(DOWN[:4000])
+            Run.read_all(upstream)
+        if upstream.end == "fin":
+            upstream.write(DOWN[4000:] if has_begun else b"")
             upstream.finish()
 
     def records(self):
@@ -484,16 +462,17 @@ def ordinals(session):
                    for ordinal in range(before.get(pid, {}).get(call, 0) + 1, last + 1) if call not in left_out()})
 
 
-def selected(found, every):
-    """Each call and ordinal with each error; or as few as have each of them, and each call with each error."""
-    if every:
+def selected(found, others):
+    """Pairs of a call and its ordinal, with errors: each pair with one at least, and each call with every
+    error, unless it is one of OTHERS. With INJECT=all, each pair with every error."""
+    if os.environ.get("INJECT") == "all":
         return [(call, ordinal, error) for call, ordinal in found for error in ERRORS]
-    return sorted({pair for call in {call for call, _ in found} for pair in selected_of(call, found)})
+    return sorted({pair for call in {call for call, _ in found} for pair in selected_of(call, found, call in others)})
 
 
-def selected_of(call, found):
+def selected_of(call, found, is_other):
     those = [ordinal for each, ordinal in found if each == call]
-    for i in range(max(len(those), len(ERRORS))):
+    for i in range(len(those) if is_other else max(len(those), len(ERRORS))):
         yield call, those[i % len(those)], ERRORS[i % len(ERRORS)]
 
 
@@ -514,10 +493,11 @@ def attempt(session, call, ordinal, error):
 
 
 def work(kind, number, count):
-    """One worker's share."""
+    """One worker's share. The calls of a plain session meet every error there, and one in others."""
     Handler.count = number * 1000000
+    others = {call for call, _ in ordinals(SESSIONS["literal"]())} if kind != "literal" else set()
     session = SESSIONS[kind]()
-    bad, cases = 0, selected(ordinals(session), os.environ.get("INJECT") == "all")
+    bad, cases = 0, selected(ordinals(session), others)
     for case in cases[number::count]:
         if said := attempt(session, *case):
             bad += 1

@@ -30,6 +30,14 @@ def waiting(*options):
     return h
 
 
+def refused():
+    """A handler that has refused its client, and waits until it leaves."""
+    h = Handler()
+    check(h.connect("127.0.0.1", CLOSED_PORT), 5)
+    check(h.client.end(), (b"", "fin"))
+    return h
+
+
 def stop(h):
     h.process.send_signal(signal.SIGSTOP)
     eventually(lambda: h.state() in "TZ", "it is stopped, or over")
@@ -83,8 +91,5 @@ def child(h):
 def finish(h, upstream=None):
     """Both ends end in order."""
     upstream = upstream or accept(LISTENING)
-    upstream.fin()
-    check(h.client.end(), (b"", "fin"))
-    h.client.fin()
-    check(upstream.end(), (b"", "fin"))
+    close_in_order(upstream, h.client)
     h.ended(END="closed")

@@ -36,3 +36,14 @@ world() {
         STDSOCKS=$STDSOCKS WORLD=$BATS_TEST_TMPDIR timeout --kill-after=1 "${WORLD_S:-60}" \
         unshare --net --mount --pid --fork --kill-child --mount-proc "$PYTHON" -S "$BATS_TEST_TMPDIR/script.py"
 }
+
+# wired <SCRIPT - world, with a name server's code at hand, and "wire" to a far network.
+wired() {
+    need_wire || return
+    {
+        echo 'from dns import Server'
+        echo 'from wire import Wire, drop, icmp'
+        echo 'wire = Wire()'
+        cat
+    } | world
+}

@@ -163,6 +163,14 @@ def accept(listening):
     return Peer(listening.accept()[0])
 
 
+def close_in_order(first, second):
+    """FIRST ends its half of a relayed stream, then SECOND; each reads the other's FIN and nothing else."""
+    first.fin()
+    check(second.end(), (b"", "fin"))
+    second.fin()
+    check(first.end(), (b"", "fin"))
+
+
 def open_through(client, host, port, payload=b"", command=CONNECT):
     """Greeting, request and PAYLOAD in one segment; answer the whole reply (RFC 1928 s6)."""
     client.send(GREETING + request(host, port, command) + payload)

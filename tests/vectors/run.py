@@ -14,6 +14,7 @@ inetd does it: the accepted socket is its standard input and output, SIGPIPE is 
 import concurrent.futures
 import contextlib
 import fcntl
+import itertools
 import os
 import re
 import select
@@ -24,7 +25,7 @@ import sys
 import termios
 import time
 
-from socks import DEADLINE_S, Peer, check
+from socks import DEADLINE_S, Peer, check, request
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 HANDLER = os.environ["STDSOCKS"]
@@ -32,7 +33,8 @@ VERSIONS = os.environ.get("VERSIONS", "version 5")
 WORKERS = 4
 WRONG_MAX = 2  # of a worker: then it stops
 SIZE_MAX = 96  # a longer conversation, which has a long name in it, is cut at every seventh byte
-REFUSAL = "00 01 00 00 00 00 00 00"  # RFC 1928 s6: RSV, and BND that is nowhere
+HELLO = "05 01 00", "05 00"  # RFC 1928 s3
+NOWHERE = bytes([0, 1, 0, 0, 0, 0, 0, 0])  # RFC 1928 s6: RSV, and the BND of a refusal
 
 TOKEN = re.compile(r'\s+|#.*|"((?:[^"\\]|\\.)*)"|(\$[A-Z]+)|([0-9A-Fa-f]{2})')
 ESCAPE = re.compile(r"\\(?:x(..)|(.))")
@@ -74,17 +76,9 @@ class Session:
         self.answer = []
         self.end = None
 
-    def add(self, key, text):
-        if key == "client":
-            if not self.turns or self.turns[-1][1]:
-                self.turns.append(([], []))
-            self.turns[-1][0].extend(template(text))
-        elif key == "server":
-            self.turns[-1][1].extend(template(text))
-        elif key == "end":
-            self.end = text.strip()
-        else:
-            getattr(self, key).extend(template(text))
+    def add(self, client, server):
+        """A message of the client, and the answer to it."""
+        self.turns.append((template(client), template(server)))
 
     def client(self):
         return [part for messages, _ in self.turns for part in messages]
@@ -105,12 +99,24 @@ class Session:
 def read_sessions():
     sessions = []
     with open(f"{FOLDER}/sessions.txt", encoding="utf-8") as file:
-        for line in filter(None, map(str.strip, file)):
-            if head := re.match(r"\[(\w+)\] ([^#]+)", line):
-                sessions.append(Session(head[1], head[2].strip()))
-            elif not line.startswith("#"):
-                sessions[-1].add(*line.split(" ", 1))
+        text = re.sub(r"^#.*\n", "", file.read(), flags=re.MULTILINE)
+    for row in re.sub(r"\n +", " ", text).split("\n"):
+        if row:
+            sessions.append(session_of(*row.split(" | ")))
     return sessions
+
+
+def session_of(head, client, server, end, payload="", answer=""):
+    """One row of sessions.txt."""
+    session = Session(*re.fullmatch(r"\[(\w+)\] (.*)", head).groups())
+    if client.startswith("request "):
+        session.add(*HELLO)
+        client = client.removeprefix("request ")
+    for turn in itertools.zip_longest(client.split(";"), server.split(";"), fillvalue=""):
+        session.add(*turn)
+    session.end = end.strip()
+    session.payload, session.answer = template(payload), template(answer)
+    return session
 
 
 def read_messages():
@@ -124,31 +130,31 @@ def read_messages():
         if kind == "request4" and not text.lstrip().startswith("04"):
             continue  # another version's
         session = Session("messages4" if kind == "request4" else "messages", f"{kind} {text.strip()}")
+        server, session.end = expected(kind, verdict, values)
         if kind == "request":
-            session.add("client", "05 01 00")
-            session.add("server", "05 00")
-        session.add("client", text)
-        if kind == "methods" and verdict == "BAD":
-            session.add("server", "05 ff")
-            session.end = "not-socks5"
-        elif kind == "methods" and verdict == "DONE":
-            offered = "00" in values
-            session.add("server", "05 00" if offered else "05 ff")
-            session.end = "client-gone" if offered else "no-method"
-        elif kind == "request" and verdict == "BAD":
-            session.add("server", f"05 {values[0]} {REFUSAL}")
-            session.end = "refused"
-        elif kind == "request4" and (verdict == "BAD" or verdict == "DONE" and values[0] != "01"):
-            session.add("server", "00 5b 00 00 00 00 00 00")
-            session.end = "refused"
-        elif kind == "request" and verdict == "DONE" and values[0] != "01":
-            session.add("server", f"05 07 {REFUSAL}")
-            session.end = "refused"
-        elif kind != "login" and verdict == "MORE":
-            session.end = "client-gone"
+            session.add(*HELLO)
+        session.add(text, server)
         if session.end:
             sessions.append(session)
     return sessions
+
+
+def expected(kind, verdict, values):
+    """The handler's answer to a message, and the end; ("", None) if the message needs an upstream."""
+    if kind != "login" and verdict == "MORE":
+        return "", "client-gone"
+    match kind, verdict:
+        case "methods", "BAD":
+            return "05 ff", "not-socks5"
+        case "methods", "DONE":
+            return ("05 00", "client-gone") if "00" in values else ("05 ff", "no-method")
+        case "request", "BAD":
+            return f"05 {values[0]} $NOWHERE", "refused"
+        case "request", "DONE" if values[0] != "01":
+            return "05 07 $NOWHERE", "refused"
+        case "request4", ("BAD" | "DONE") if verdict == "BAD" or values[0] != "01":
+            return "00 5b 00 00 00 00 00 00", "refused"
+    return "", None
 
 
 def unread(sock):
@@ -172,6 +178,7 @@ class Place:
         self.values = {
             "$PORT": struct.pack(">H", self.upstreams[0].getsockname()[1]),
             "$REFUSING": struct.pack(">H", self.refusing[0].getsockname()[1]),
+            "$NOWHERE": NOWHERE,
         }
 
     @staticmethod
@@ -317,9 +324,7 @@ class Run:
 
 def bound(sock):
     """Where a connection comes from, as RFC 1928 s6 writes it."""
-    host, port = sock.getpeername()[:2]
-    kind = b"\x04" if sock.family == socket.AF_INET6 else b"\x01"
-    return kind + socket.inet_pton(sock.family, host) + struct.pack(">H", port)
+    return request(*sock.getpeername()[:2])[3:]
 
 
 def bound_ipv4(sock):
@@ -357,7 +362,7 @@ def work(turns):
 def main(way, *groups):
     sessions = [one for one in read_sessions() + read_messages() if one.group in groups]
     assert {one.group for one in sessions} == set(groups), "a group has no session"
-    values = {"$PORT": b"pp", "$REFUSING": b"rr"}
+    values = {"$PORT": b"pp", "$REFUSING": b"rr", "$NOWHERE": NOWHERE}
     turns = [(one, how) for one in sessions for how in ways(way, one, values)]
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         wrong = sum(pool.map(work, (turns[first::WORKERS] for first in range(WORKERS))), [])
