@@ -34,7 +34,7 @@
  * table can name them. PAIR's other end is PAIR + 1. */
 enum { LOCAL = 100, ABSTRACT, TCP, TCP_IPV6, UDP, LISTENING, PAIR };
 
-static char file[] = "/tmp/stdsocks-lock-XXXXXX";
+static char file[256], new_file[sizeof file + 4];
 static char page[4096] __attribute__((aligned(4096)));
 static const int on = 1, zero = 0;
 static int some_int, two_ints[2];
@@ -224,7 +224,7 @@ static const struct attempt {
 	MEETS("open a file", N, EACCES,          OPEN(file, O_RDONLY)),
 	MEETS("open /proc/self/mem", N, EACCES,  OPEN("/proc/self/mem", O_RDONLY)),
 	NEVER("open a file to write",            OPEN(file, O_WRONLY)),
-	NEVER("create a file", OPEN("/tmp/stdsocks-lock-new", O_RDONLY | O_CREAT, 0600)),
+	NEVER("create a file", OPEN(new_file, O_RDONLY | O_CREAT, 0600)),
 	NEVER("openat2", 437, AT_FDCWD, P(file), P(read_only), sizeof read_only),
 	NEVER("memfd_create",                    SYS_memfd_create, P("x"), 0),
 	NEVER("execute",                         SYS_execve, P("/bin/true"), 0, 0),
@@ -465,7 +465,11 @@ int main(void)
 #ifdef __SANITIZE_ADDRESS__
 	return 0; /* it makes system calls of its own in each of these processes */
 #endif
-	int fd = mkstemp(file);
+	const char *tmpdir = getenv("TMPDIR");
+	int fd;
+	snprintf(file, sizeof file, "%s/stdsocks-lock-XXXXXX", tmpdir ? tmpdir : "/tmp");
+	fd = mkstemp(file);
+	snprintf(new_file, sizeof new_file, "%s.new", file);
 	CHECK(fd >= 0);
 	close(fd);
 	prepare();
