@@ -71,14 +71,46 @@ def served(h):
     upstream.close()
 
 
-def turned_away(h, name, answer=WRONG, status=0, **fields):
-    """The login has failed, and what lies behind it was not looked at."""
+def is_over(h, answer, status=0, **fields):
+    """The client gets this answer and FIN, the record has these fields, and there was no connection
+    to upstream."""
     check(h.client.end(), (answer, "fin"))
     h.client.close()
-    wanted = {"END": "login-failed", "CLOSED_BY": "stdsocks"} | fields
-    h.ended(status, USER=name, COMMAND=None, DST=None, REPLY=None, **wanted)
+    h.ended(status, **fields)
     assert not is_waiting(UPSTREAM), "there was a connection to upstream"
     UPSTREAM.settimeout(DEADLINE_S)
+    return h
+
+
+def rejected(name, **fields):
+    """The fields of the record of a login that has failed: no request behind it was read."""
+    nothing = dict.fromkeys(("COMMAND", "DST", "REPLY"))
+    return {"END": "login-failed", "CLOSED_BY": "stdsocks", "USER": name} | nothing | fields
+
+
+def gets(options, sent, answer, status=0, cuts=(), fin=False, popen=None, **fields):
+    """As is_over(), for a new client that sends this."""
+    h = Handler(*options, **popen or {})
+    h.client.send(sent, cuts)
+    if fin:
+        h.client.fin()
+    return is_over(h, answer, status, **fields)
+
+
+def is_rejected(options, sent, name, status=0, cuts=(), ends=None, **fields):
+    """The login that this client sends fails."""
+    fields = rejected(name, **fields)
+    return gets(options, sent, ASKED + WRONG, status, cuts, popen={"ends": ends}, **fields)
+
+
+def is_served(options, sent, answer, user, cuts=(), **popen):
+    """The client that sends this gets this answer, its reply and a connection, as this user."""
+    h = Handler(*options, **popen)
+    h.client.send(sent, cuts)
+    check(h.client.recv(len(answer)), answer)
+    served(h)
+    h.ended(END="closed", REPLY="0", USER=user)
+    return h
 
 
 def enters(options, name, secret, **popen):
@@ -92,7 +124,7 @@ def enters(options, name, secret, **popen):
         h.ended(END="closed", REPLY="0", USER=shown(name))
         return True
     check(status, WRONG)
-    turned_away(h, shown(name), b"")
+    is_over(h, b"", **rejected(shown(name)))
     return False
 
 
@@ -126,15 +158,9 @@ def nobody(options, pattern, secrets=(), **popen):
                               (OFFER_BOTH + REQUEST, CHOSEN + REFUSED, "failed"),
                               (OFFER + login(b"alice", b"secret") + REQUEST, ASKED + WRONG, "failed"),
                               (b"\x05\x01\x01", NOT_SERVED, "failed")):
-        h = Handler("-f", "/dev/null", *options, **popen)
-        h.client.send(sent)
-        check(h.client.end(), (answer, "fin"))
-        h.client.close()
-        h.ended(78, END=end)
+        h = gets(("-f", "/dev/null", *options), sent, answer, 78, popen=popen, END=end)
         assert re.search(pattern, h.said()), f"the handler says: {h.said()}"
         said += h.said()
-    assert not is_waiting(UPSTREAM), "there was a connection to upstream"
-    UPSTREAM.settimeout(DEADLINE_S)
     for secret in secrets:
         assert secret not in said, f"a secret is told: {said}"
 
