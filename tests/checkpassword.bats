@@ -469,7 +469,8 @@ END
     user alice bcrypt secret
     message alice secret
     trouble 111 '\./missing: No such file or directory; ' passwd ./missing
-    trouble 111 'no-such-program: No such file or directory; ' passwd no-such-program
+    # A folder of PATH that the user cannot search is another reason.
+    PATH=/usr/bin trouble 111 'no-such-program: No such file or directory; ' passwd no-such-program
     trouble 111 '\./passwd: Permission denied; ' passwd ./passwd
     trouble 111 ': No such file or directory; ' passwd ''
 }
@@ -509,12 +510,13 @@ END
     user alice sha512crypt "$WATCHED"
     user bob bcrypt "$WATCHED"
     user carol yescrypt "$WATCHED"
-    local name nowhere='cmdline=0 environ=0 core=0 dumpable=0'
+    # Only root can read the environment of a process that is not dumpable, even its own.
+    local name nowhere="cmdline=0 environ=$((EUID ? -1 : 0)) core=0 dumpable=0"
     for name in alice bob carol; do
         witnessed 0 "$name" "$WATCHED"
         [[ $(cut -d ' ' -f -6 witness.log) == "crypt memory=1 $nowhere"$'\n'"exit memory=0 $nowhere" ]] ||
             fail "$(cat witness.log)" || return
-        witnessed 0 "$name" "$WATCHED" cp /proc/self/cmdline /proc/self/environ .
+        witnessed 0 "$name" "$WATCHED" cp -f /proc/self/cmdline /proc/self/environ .
         [[ $(cut -d ' ' -f -6 witness.log) == "crypt memory=1 $nowhere"$'\n'"exec memory=0 $nowhere" ]] ||
             fail "$(cat witness.log)" || return
         [[ -s cmdline && -s environ ]]
