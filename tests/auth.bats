@@ -558,10 +558,12 @@ for sent, answer in (OFFER + login(b"alice", b"secret"), ASKED + RIGHT), (GREETI
 PY
 }
 
-@test "auth: no process is left when the client leaves early" {
+@test "auth: no process is left when the client leaves, or the handler ends, during a login" {
     logins <<'PY'
+import itertools
 waiting = Waiting()
 whole = OFFER + login(b"alice", b"secret") + REQUEST
+gone = {"END": "client-gone", "CLOSED_BY": "client"}
 for sent in b"", OFFER[:1], OFFER, whole[:8]:
     for leave in Peer.close, Peer.reset:
         h = Handler(*waiting.options)
@@ -569,39 +571,32 @@ for sent in b"", OFFER[:1], OFFER, whole[:8]:
         h.client.acknowledged()
         eventually(lambda: len(processes()) == 2, "the process is split off")
         leave(h.client)
-        h.ended(END="client-gone", CLOSED_BY="client")
+        h.ended(**gone)
         nothing_runs()
-for leave in Peer.fin, Peer.close, Peer.reset:  # while it is asked
+for leave in Peer.fin, Peer.close, Peer.reset:  # while checkpassword runs
     h = Handler(*waiting.options)
     h.client.send(whole[:-1])
     check(h.client.recv(2), ASKED)
     waiting.has_begun()
     leave(h.client)
     waiting.exits(0)
-    h.ended(END="client-gone", CLOSED_BY="client", USER="alice")
+    h.ended(**gone, USER="alice")
     nothing_runs()
-PY
-}
-
-@test "auth: no process is left when the handler is terminated or killed during a login" {
-    logins <<'PY'
-waiting = Waiting()
-for asked in False, True:
-    for number in signal.SIGTERM, signal.SIGKILL:
-        h = Handler(*waiting.options, "-o", "timeout handshake 60s")
-        h.client.send(OFFER + (login(b"alice", b"secret") + REQUEST if asked else b""))
-        check(h.client.recv(2), ASKED)
-        if asked:
-            waiting.has_begun()
-        check(len(processes()), 2)
-        h.process.send_signal(number)
-        check(h.client.end()[0], b"")
-        h.client.close()
-        if number == signal.SIGKILL:
-            h.over(-9)
-        else:
-            h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
-        nothing_runs()
+for asked, number in itertools.product((False, True), (signal.SIGTERM, signal.SIGKILL)):
+    h = Handler(*waiting.options, "-o", "timeout handshake 60s")
+    h.client.send(whole if asked else OFFER)
+    check(h.client.recv(2), ASKED)
+    if asked:
+        waiting.has_begun()
+    check(len(processes()), 2)
+    h.process.send_signal(number)
+    check(h.client.end()[0], b"")
+    h.client.close()
+    if number == signal.SIGKILL:
+        h.over(-9)
+    else:
+        h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
+    nothing_runs()
 PY
 }
 
@@ -812,28 +807,6 @@ PY
 
 # Users that the kernel knows; tests/rules.bats has the rules for them
 
-@test "auth: the user of an AF_UNIX client is that of its process" {
-    need setpriv
-    logins <<'PY'
-accounts()
-listening = bound()
-script = """
-import socket, sys
-sock = socket.socket(socket.AF_UNIX)
-sock.connect("/run/socks")
-sock.sendall(bytes.fromhex(sys.argv[1]))
-print(sock.recv(12, socket.MSG_WAITALL).hex())
-"""
-for uid, reply in (ADA, 0), (BAB, 2):
-    command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", sys.executable, "-ISc", script]
-    with subprocess.Popen([*command, (GREETING + REQUEST).hex()], stdout=subprocess.PIPE, text=True) as client:
-        accepted = listening.accept()[0]
-        h = Handler("-o", "allow user ada to any", ends=(socket.socket(), accepted), before=NO_RULE)
-        check(client.stdout.read()[:8], f"0500050{reply}")
-    h.ended(USER="ada" if uid == ADA else "bab", REPLY=str(reply))
-PY
-}
-
 @test "auth: SO_PEERCRED is accepted in place of a password on AF_UNIX" {
     logins <<'PY'
 accounts()
@@ -872,37 +845,30 @@ for options, answer in (rule, CHOSEN + NOT_ALLOWED), (options, NOT_SERVED):
 PY
 }
 
-# served_locally NAME COMMAND... - curl goes through the AF_UNIX socket that COMMAND serves, without
-# a password, where one is required; and its user is the one that the rules allow.
-served_locally() {
-    local name=$1 page=$BATS_TEST_TMPDIR/page
-    printf 'auth password\nusers %s\nallow from unix:%s user %s to any\n' "$BATS_TEST_TMPDIR/users" "$(id -u)" \
-        "$(id -un)" >"$BATS_TEST_TMPDIR/conf"
-    (umask 077 && echo alice:secret >"$BATS_TEST_TMPDIR/users")
+@test "auth: an AF_UNIX client is its user behind s6-ipcserver and systemd-socket-activate" {
+    need s6-ipcserver systemd-socket-activate curl
+    local command where=localhost$BATS_TEST_TMPDIR/socks
+    local fetch=(curl -sS --max-time "$WAIT_S" --proxy)
+    cd "$BATS_TEST_TMPDIR" || return
+    (umask 077 && echo alice:secret >users)
+    printf 'auth password\nusers %s\nallow from unix:%s user %s to any\n' "$PWD/users" "$(id -u)" \
+        "$(id -un)" >conf
     web
-    start "$@" "$STDSOCKS" --trace -f "$BATS_TEST_TMPDIR/conf"
-    wait_path "$BATS_TEST_TMPDIR/socks"
-    curl -sS --max-time "$WAIT_S" --proxy "socks5h://localhost$BATS_TEST_TMPDIR/socks" -o "$page" \
-        "http://127.0.0.1:$WEB/100000"
-    wait_line "$(log web)" "^GET bytes=100000 sha256=$(sha256sum <"$page" | cut -c 1-64)\$"
-    wait_line "$(log "$name")" "^STDSOCKS_USER=$(id -un)\$"
-    # With a password it is that user, and the rules do not allow alice.
-    run -97 curl -sS --max-time "$WAIT_S" --proxy "socks5h://alice:secret@localhost$BATS_TEST_TMPDIR/socks" \
-        "http://127.0.0.1:$WEB/100000"
-    wait_line "$(log "$name")" '^STDSOCKS_USER=alice$'
+    for command in s6-ipcserver 'systemd-socket-activate --accept --inetd -l'; do
+        # shellcheck disable=SC2086 # words
+        start server $command "$PWD/socks" "$STDSOCKS" --trace -f "$PWD/conf"
+        wait_path "$PWD/socks"
+        "${fetch[@]}" "socks5h://$where" -o page "http://127.0.0.1:$WEB/100000"
+        wait_line "$(log web)" "^GET bytes=100000 sha256=$(sha256sum <page | cut -c 1-64)\$"
+        wait_line "$(log server)" "^STDSOCKS_USER=$(id -un)\$"
+        # With a password it is that user, and the rules do not allow alice.
+        run -97 "${fetch[@]}" "socks5h://alice:secret@$where" "http://127.0.0.1:$WEB/1"
+        wait_line "$(log server)" '^STDSOCKS_USER=alice$'
+        rm socks
+    done
 }
 
-@test "auth: curl is its user behind s6-ipcserver" {
-    need s6-ipcserver curl
-    served_locally s6 s6-ipcserver "$BATS_TEST_TMPDIR/socks"
-}
-
-@test "auth: curl is its user behind systemd-socket-activate" {
-    need systemd-socket-activate curl
-    served_locally activate systemd-socket-activate --accept --inetd -l "$BATS_TEST_TMPDIR/socks"
-}
-
-@test "auth: curl says its password" {
+@test "auth: curl logs in with its password" {
     need curl
     web
     (umask 077 && echo 'alice:p:a ss' >"$BATS_TEST_TMPDIR/users")
@@ -918,7 +884,7 @@ served_locally() {
 
 # By hand
 
-@test "auth: a login typed with --hex is shown as what it is" {
+@test "auth: the messages of a login typed with --hex are annotated" {
     upstream sink
     (umask 077 && echo alice:secret >"$BATS_TEST_TMPDIR/users")
     typed() {

@@ -429,7 +429,7 @@ for text, options, rule in [
 PY
 }
 
-@test "rules: the default file's rules hold when there is one, and no -f" {
+@test "rules: the default file is read when there is one, and no -f" {
     world <<'PY'
 from rules import *
 here("8.8.8.8")
@@ -754,15 +754,15 @@ mail = listeners("8.8.8.8", port=25)
 users = f"{WORLD}/users"
 write(users, "alice:secret\n")
 os.chmod(users, 0o600)
-path = f"{WORLD}/conf"
+either = "auth none password"
+known = [(b"\x05\x02\x00\x02", b"\x05\x02"), (login(b"alice", b"secret"), b"\x01\x00")]
 configurations = [
-    [], [""], ["# allow to any", "   ", "\t# x"],
-    ["auth none"], [f"users {users}"], [f"users {users}", "auth none"], [f"users {users}", "auth none password"],
-    ["checkpassword /bin/true"], ["checkpassword /bin/true", "auth none password"],
+    [], [""], ["# allow to any", "   ", "\t# x"], ["auth none"], [f"users {users}", "auth none"],
+    [f"users {users}", either], ["checkpassword /bin/true", either],
     ["timeout handshake 5s", "timeout connect 1s", "timeout idle none", "timeout lifetime none"],
-    ["command connect"], ["version 5"], ["source 127.0.0.1"], ["source ::1"], ["source 10.0.0.1"], ["source device lo"],
-    ["source mark 1"], ["rate up 1G"], ["rate down 1G", "rate up none"],
-    [f"users {users}", "auth none password", "timeout idle 1h", "command connect", "version 5", "source 10.0.0.1",
+    ["command connect"], ["version 5"], ["source 127.0.0.1"], ["source ::1"], ["source 10.0.0.1"],
+    ["source device lo"], ["source mark 1"], ["rate up 1G"], ["rate down 1G", "rate up none"],
+    [f"users {users}", either, "timeout idle 1h", "command connect", "version 5", "source 10.0.0.1",
      "rate up 1G"],
 ]
 
@@ -772,38 +772,18 @@ def far():
 
 
 inner = ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", b"inner.test"]
-requests = [(from_pair, host, port) for host in inner] + [(from_pair, "8.8.8.8", 25), (far, "8.8.8.8", 25)]
-requests += [(far, host, port) for host in ("127.0.0.1", b"inner.test", "8.8.8.8", b"public.test")]
-
-
-def attempt(ends, host, to_port, said, rules, in_file):
-    write(path, "".join(line + "\n" for line in rules) or "#\n")
-    h = judged(file=path, ends=ends()) if in_file else judged(*rules, ends=ends())
-    watch.seen()
-    wanted = request_name(host, to_port) if isinstance(host, bytes) else request(host, to_port)
-    for words in said:
-        h.client.send(words)
-        answered = h.client.sock.recv(2)
-        if answered[1:] in (b"\xff", b"\x01"):
-            break
-    else:
-        h.client.send(wanted)
-        answered = h.client.recv(2)
-        assert answered == b"\x05\x02", (rules, host, to_port, said, answered)
-    h.client.end()
-    h.gone()
-    os.unlink(h.log)
-    assert not (seen := watch.connects()), (rules, host, seen)
-
-
+local = [(from_pair, host, port) for host in inner] + [(from_pair, "8.8.8.8", 25)]
+strange = [(far, host, port) for host in ("127.0.0.1", b"inner.test", "8.8.8.8", b"public.test")]
 for rules in configurations:
-    knows_passwords = "users" in str(rules) or "checkpassword" in str(rules)
-    for number, (ends, host, to_port) in enumerate(requests):
-        more = rules, number % 2
-        attempt(ends, host, to_port, [GREETING], *more)
-        # A client that has logged in may reach public addresses, and no others.
-        if knows_passwords and (host not in ("8.8.8.8", b"public.test") or to_port == 25):
-            attempt(ends, host, to_port, [b"\x05\x02\x00\x02", login(b"alice", b"secret")], *more)
+    for ends, host, to_port in local + strange:
+        pair = ends()
+        watch.seen()
+        is_denied(host, to_port, *rules, ends=pair)
+        assert not (seen := watch.connects()), (rules, host, seen)
+# A client that has logged in may reach public addresses, and no others.
+for rules in [f"users {users}"], [f"users {users}", either], ["checkpassword /bin/true"]:
+    for ends, host, to_port in local + strange[:2] + [(far, "8.8.8.8", 25)]:
+        is_denied(host, to_port, *rules, ends=ends(), said=known)
 assert not any(map(is_waiting, listening + mail))
 PY
 }
@@ -853,6 +833,7 @@ def ended_broken(h):
     record = h.record()
     assert not (seen := watch.seen()), seen
     check(h.said().count("\nSTDSOCKS_END="), 1)
+    record["said"] = h.said()
     os.unlink(h.log)
     return record
 
@@ -865,10 +846,18 @@ def ask(h, host, greeting=GREETING):
     check(h.answer(), 1)
     check(h.client.end(), (b"", "fin"))
     h.client.close()
+    record = ended_broken(h)
     dst = host if isinstance(host, str) else host.decode()
-    has(ended_broken(h), END="failed", CLOSED_BY="stdsocks", REPLY="1", DST=dst, RULE=None, REMEDY=None, REACHED=None)
+    has(record, END="failed", CLOSED_BY="stdsocks", REPLY="1", DST=dst, RULE=None, REMEDY=None,
+        REACHED=None)
+    return record["said"]
 
 
+# A file that its group can write to is read.
+for mode in 0o664, 0o600:
+    is_served("8.8.8.8", listening[0], file=file(b"allow to any\n", mode))
+    watch.seen()
+    assert is_waiting(listening[0])
 for case in cases:
     print("case", case)
     more = {"file": case["file"], "before": case.get("before", ())}
@@ -883,53 +872,19 @@ for case in cases:
     check(h.client.end(), (b"\x01\x01", "fin"))
     h.client.close()
     has(ended_broken(h), CLOSED_BY="stdsocks", REPLY=None)
-# So it is with the file that is read when none is named.
+# The same holds for the default file.
 default = "/etc/stdsocks/stdsocks.conf"
-for content, mode in (b"allow to any\nnonsense\n", 0o644), (b"allow to any\n", 0o666):
-    file(content, mode, default)
-    ask(Handler(rules=(), ends=from_pair()), "8.8.8.8")
-os.unlink(default)
-os.mkdir(default)
-ask(Handler(rules=(), ends=from_pair()), "8.8.8.8")
+for setup, said in (
+    (lambda: file(b"allow to any\nnonsense\n", 0o644, default), "no such keyword"),
+    (lambda: file(b"allow to any\n", 0o666, default), "everyone can write to it; chmod o-w "),
+    (lambda: os.mkdir(default), "Is a directory; "),
+    (lambda: os.symlink("missing", default), "No such file or directory; "),
+):
+    setup()
+    h = Handler(rules=(), ends=from_pair())
+    assert re.search(f"{default}:.*{said}", ask(h, "8.8.8.8")), said
+    (os.rmdir if os.path.isdir(default) else os.unlink)(default)
 check(server.asked, [])
 assert not any(map(is_waiting, listening))
-PY
-}
-
-@test "rules: a file that everyone can write to is named when it is refused, and read otherwise" {
-    world <<'PY'
-from rules import *
-here("8.8.8.8")
-(listening,) = listeners("8.8.8.8")
-path = f"{WORLD}/conf"
-write(path, "allow to any\n")
-for mode, status in (0o644, 0), (0o600, 0), (0o664, 0), (0o646, 78), (0o666, 78), (0o602, 78):
-    os.chmod(path, mode)
-    h = judged(file=path)
-    h.ask("8.8.8.8", port_of(listening))
-    check(h.answer(), 1 if status else 0)
-    h.terminate()
-    h.client.end()
-    h.client.close()
-    h.over(status)
-    assert (f"{path}: everyone can write to it; chmod o-w would do" in h.said()) == bool(status), h.said()
-PY
-}
-
-@test "rules: a dangling symbolic link in the place of the default file refuses every request" {
-    world <<'PY'
-with open("/etc/passwd", encoding="utf-8") as file:
-    users = file.read()
-mount("tmpfs", "/etc", "tmpfs")
-write("/etc/passwd", users)  # for the user whom root becomes
-check(Handler().connect("127.0.0.1", CLOSED_PORT), 5)
-os.mkdir("/etc/stdsocks")
-check(Handler().connect("127.0.0.1", CLOSED_PORT), 5)
-os.symlink("missing", "/etc/stdsocks/stdsocks.conf")
-h = Handler()
-check(h.connect("127.0.0.1", CLOSED_PORT), 1)
-h.client.close()
-h.over(78)
-assert "/etc/stdsocks/stdsocks.conf: No such file or directory; " in h.said(), h.said()
 PY
 }

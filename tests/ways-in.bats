@@ -23,13 +23,13 @@ PY
 # gets the bytes that the server has sent, and errors are answered. NAME's log then has three ended
 # handlers, in lines that match REGEX, whose only group is the exit status; each is 0.
 works() {
-    local page=$BATS_TEST_TMPDIR/page proxy=${3:-127.0.0.1 $PORT} url
-    url=socks5://${proxy/ /:}
-    [[ $proxy != ::1* ]] || url=socks5://[::1]:$PORT
-    [[ $proxy != /* ]] || url=socks5://localhost$proxy
+    local page=$BATS_TEST_TMPDIR/page where=${3:-127.0.0.1 $PORT} url
+    url=socks5://${where/ /:}
+    [[ $where != ::1* ]] || url="socks5://[::1]:$PORT"
+    [[ $where != /* ]] || url=socks5://localhost$where
     curl -sS --max-time "$WAIT_S" --proxy "$url" -o "$page" "http://127.0.0.1:$WEB/100000"
     wait_line "$(log web)" "^GET bytes=100000 sha256=$(sha256sum <"$page" | cut -c 1-64)\$"
-    refuses "$proxy"
+    refuses "$where"
     told() {
         (($(grep -cE -- "$2" "$(log "$1")") >= 3))
     }
