@@ -115,20 +115,14 @@ END
     done <<'END'
 allow|built-in 2|
 allow|built-in 2|from 127.0.0.1
-allow|built-in 2|from ::1
 allow|built-in 2|from ::ffff:10.1.2.3
 allow|built-in 2|from fe80::1
 allow|built-in 2|from unix
-allow|built-in 2|from unix:54321
 allow|built-in 2|from stdio
 deny|built-in 4|from 9.9.9.9
-deny|built-in 4|from 203.0.113.5
 deny|built-in 4|from 2002:a00:1::1
-deny|built-in 4|from 2606:4700::5efe:10.0.0.1
-deny|built-in 4|from ::10.0.0.1
 deny|built-in 4|from ::ffff:9.9.9.9
 allow|built-in 3|from 9.9.9.9 user alice
-allow|built-in 3|user alice from 9.9.9.9
 allow|-o|from unix:0|allow user root
 allow|-o|from unix:0|allow from unix:0
 deny|end of the rules|from unix:0|allow from unix:1
@@ -211,7 +205,7 @@ allow
 END
 }
 
-@test "explain: a name is looked up only when the rules need its address, and nothing is connected to" {
+@test "explain: a name is looked up when the rules need its address, and not connected to" {
     need_world
     need_wire
     world <<'PY'
@@ -221,7 +215,7 @@ watch = Watch()
 here("8.8.8.8")
 (listening,) = listeners("8.8.8.8")
 port = port_of(listening)
-server = Server({"public.test": ["8.8.8.8"]})
+server = Server({"public.test": ["8.8.8.8"], "none.test": NXDOMAIN, "empty.test": []})
 
 
 def explained(question, *rules):
@@ -245,6 +239,15 @@ check(said[-1], "allow")
 assert " at 8.8.8.8 (public)" in said, said
 check(sorted(server.asked), ["A public.test", "AAAA public.test"])
 check(explained(f"to 8.8.8.8 port {port}")[-1], "allow")
+for name in "none.test", "empty.test":
+    said = explained(f"to {name} port 80")
+    assert said[-1] == "unknown" and said[-2].startswith("  not found: "), said
+    for expected in "allow", "deny":
+        command = [STDSOCKS, "-f", "/dev/null", "--explain", f"{expected} to {name} port 80"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        check(done.returncode, 78)
+        wanted = f"expected {expected}, and the answer is unknown: "
+        assert done.stderr.startswith(wanted), done.stderr
 check(watch.connects(), [])
 assert not is_waiting(listening)
 PY
@@ -288,22 +291,6 @@ for rules in [
         if denied:
             check(re.findall(r"^  denied by (.*)", answer, re.MULTILINE)[-1], rule)
             check(re.findall(r"^  to allow it: (.*)", answer, re.MULTILINE)[-1], remedy)
-PY
-}
-
-@test "explain: of a name that cannot be found nothing is known, and no expectation is met" {
-    need_world
-    world <<'PY'
-from dns import *
-server = Server({"none.test": NXDOMAIN, "empty.test": []})
-for name in "none.test", "empty.test":
-    said = run(STDSOCKS, "-f", "/dev/null", "--explain", f"to {name} port 80").splitlines()
-    assert said[-1] == "unknown" and said[-2].startswith("  not found: "), said
-    for expected in "allow", "deny":
-        done = subprocess.run([STDSOCKS, "-f", "/dev/null", "--explain", f"{expected} to {name} port 80"],
-                              capture_output=True, text=True, check=False)
-        check(done.returncode, 78)
-        assert done.stderr.startswith(f"expected {expected}, and the answer is unknown: "), done.stderr
 PY
 }
 
