@@ -878,7 +878,6 @@ for setup, said in (
     (lambda: file(b"allow to any\nnonsense\n", 0o644, default), "no such keyword"),
     (lambda: file(b"allow to any\n", 0o666, default), "everyone can write to it; chmod o-w "),
     (lambda: os.mkdir(default), "Is a directory; "),
-    (lambda: os.symlink("missing", default), "No such file or directory; "),
 ):
     setup()
     h = Handler(rules=(), ends=from_pair())
@@ -886,5 +885,23 @@ for setup, said in (
     (os.rmdir if os.path.isdir(default) else os.unlink)(default)
 check(server.asked, [])
 assert not any(map(is_waiting, listening))
+PY
+}
+
+@test "rules: serves with an empty /etc, and nobody when the default file is a dangling link" {
+    world <<'PY'
+with open("/etc/passwd", encoding="utf-8") as file:
+    users = file.read()
+mount("tmpfs", "/etc", "tmpfs")
+write("/etc/passwd", users)  # for the user whom root becomes
+check(Handler().connect("127.0.0.1", CLOSED_PORT), 5)
+os.mkdir("/etc/stdsocks")
+check(Handler().connect("127.0.0.1", CLOSED_PORT), 5)
+os.symlink("missing", "/etc/stdsocks/stdsocks.conf")
+h = Handler()
+check(h.connect("127.0.0.1", CLOSED_PORT), 1)
+h.terminate()  # it does not wait any longer for its refused client to close
+h.over(78)
+assert "/etc/stdsocks/stdsocks.conf: No such file or directory; " in h.said(), h.said()
 PY
 }
