@@ -1,32 +1,37 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Access rules, held against real connections: who may go where, and that nothing leaves before that is known.
+# Access rules on real connections: which client may reach which destination, and that no packet
+# leaves before the decision. tests/unit/{rule,judge,special}.c prove the grammar, the evaluation
+# and the classes of addresses; here is an example of each.
 
 load helper
 load net/world
 
 setup() {
+    umask 022 # or the handler takes no configuration of a test
     need_world
     need_wire
 }
 
-# -- What is built in.
+# -- The built-in rules
 
-@test "rules: an address that is not public is refused with 02, and no packet goes out, when nothing is configured" {
+@test "rules: without rules a non-public address is refused with 02, and no packet leaves" {
     world <<'PY'
 from rules import *
 watch = Watch()
 for host in forbidden():
     for written in host, host.encode():
-        is_denied(written, 80, ends=from_pair(), rule="built-in 4")
+        is_denied(written, 80, rule="built-in 4")
         assert not (seen := watch.seen()), (host, seen)
 for host in "2001:DB8::1", "0:0:0:0:0:FFFF:127.0.0.1", "::FFFF:7F00:1", "0000:0000:0000:0000:0000:0000:0000:0001":
-    is_denied(host.encode(), 80, ends=from_pair(), rule="built-in 4")
+    is_denied(host.encode(), 80, rule="built-in 4")
+# A mapped public address is unreachable, not forbidden (RFC 4291 s2.5.5.2).
+check(asks("::ffff:8.8.8.8", 80)[0], 3)
 check(watch.seen(), [])
 PY
 }
 
-@test "rules: an answer of DNS that is not public is refused with 02, and not dialled, when nothing is configured" {
+@test "rules: without rules a name at a non-public address is refused with 02, and not dialled" {
     world <<'PY'
 from dns import *
 from rules import *
@@ -34,19 +39,19 @@ watch = Watch()
 names = {f"n{i}.test": host for i, host in enumerate(forbidden())}
 server = Server({name: [host] for name, host in names.items()})
 for name, host in names.items():
-    record = is_denied(name.encode(), 80, ends=from_pair(), rule="built-in 4")
+    record = is_denied(name.encode(), 80, rule="built-in 4")
     check(record["DST"], name)
     assert not (seen := watch.connects()), (host, seen)
 PY
 }
 
-@test "rules: a packet is seen when it goes where these tests say that none went" {
+@test "rules: the watch of these tests sees a packet to each address that the kernel sends to" {
     world <<'PY'
 from rules import *
 watch = Watch()
 missed = []
 for host in forbidden():
-    h = judged("-o", "allow to any", "-o", "timeout connect 1ms", ends=from_pair())
+    h = judged("allow to any", "timeout connect 1ms")
     h.connect(host, 80)
     h.gone()
     os.unlink(h.log)
@@ -55,7 +60,7 @@ for host in forbidden():
 # The kernel itself sends nothing to some.
 mute = ("::ffff:", "fe", "ff", "22", "23", "255.", "0.", "127.255.255.255", "127.0.0.0")
 assert all(host.startswith(mute) for host in missed), missed
-assert len(missed) < 30, missed
+assert len(missed) < 18, missed
 PY
 }
 
@@ -68,15 +73,14 @@ names = [
     "::1%lo", "fe80::1%1", "[::1]", "127.0.0.0x1", "127.000.000.001",
 ]
 for name in names:
-    for options in [], ["-o", "allow to any"]:
-        h = judged(*options, ends=from_pair())
-        assert h.connect(name.encode(), 80) == 4, name
-        h.refused(REPLY="4", RULE=None)
+    for rules in [], ["allow to any"]:
+        reply, record = asks(name.encode(), 80, *rules)
+        check((name, reply, record.get("RULE")), (name, 4, None))
 check(watch.seen(), [])
 PY
 }
 
-@test "rules: the public neighbours of those addresses are served when nothing is configured" {
+@test "rules: without rules a local client reaches public addresses, and names at them" {
     world <<'PY'
 from dns import *
 from rules import *
@@ -86,84 +90,35 @@ server = Server({f"n{i}.test": [host] for i, host in enumerate(PUBLIC)})
 for i, host in enumerate(PUBLIC):
     (listening,) = listeners(host)
     for written in host, host.encode(), f"n{i}.test".encode():
-        is_served(written, listening, ends=from_pair(), reached=str(ipaddress.ip_address(host)))
+        is_served(written, listening, reached=str(ipaddress.ip_address(host)))
         assert is_waiting(listening), host
         check(watch.connects(), [f"tcp {ipaddress.ip_address(host)} {port_of(listening)}"])
     listening.close()
 PY
 }
 
-@test "rules: a mapped public address is unreachable, not forbidden [RFC 4291 2.5.5.2]" {
-    world <<'PY'
-from rules import *
-watch = Watch()
-check(asks("::ffff:8.8.8.8", 80, ends=from_pair())[0], 3)
-check(watch.seen(), [])
-PY
-}
-
-@test "rules: an address that is not public stays so when a public one lies inside [RFC 5214 6.1]" {
-    world <<'PY'
-from rules import *
-watch = Watch()
-for network in "fc00::", "fd12:3456:789a::", "fe80::", "fec0::", "2001:db8::", "ff0e::", "3fff::", "100::", "4000::":
-    for inside in "5efe:8.8.8.8", "200:5efe:8.8.8.8":
-        host = str(ipaddress.ip_address(network + inside))
-        is_denied(host, 80, ends=from_pair(), rule="built-in 4")
-        is_denied(host, 80, "-o", "allow to public", ends=from_pair(), rule="end of the rules")
-        assert not (seen := watch.seen()), (host, seen)
-for rule, host in ("deny to private", "fc00::5efe:8.8.8.8"), ("deny to link-local", "fe80::5efe:8.8.8.8"):
-    is_denied(host, 80, "-o", rule, "-o", "allow to any", ends=from_pair(), rule="-o")
-check(watch.seen(), [])
-PY
-}
-
-@test "rules: an address is refused when one of two inside it is not public [RFC 3056 2, RFC 5214 6.1]" {
-    world <<'PY'
-from rules import *
-watch = Watch()
-for host in "2002:808:808::5efe:10.0.0.1", "2002:808:808::200:5efe:127.0.0.1":
-    is_denied(host, 80, ends=from_pair(), rule="built-in 4")
-check(watch.seen(), [])
-PY
-}
-
-@test "rules: a public address behind a local NAT64 prefix of any length is served [RFC 8215, RFC 6052 2.2]" {
-    world <<'PY'
-from rules import *
-# of 96, 64, 56 and 48 bits
-hosts = ["64:ff9b:1::808:808", "64:ff9b:1:0:8:808:800:0", "64:ff9b:1:8:8:808::", "64:ff9b:1:808:8:800::"]
-here(*hosts)
-for host in hosts:
-    (listening,) = listeners(host)
-    is_served(host, listening, ends=from_pair())
-    listening.close()
-PY
-}
-
-@test "rules: a client that is not local is refused everything when nothing is configured" {
+@test "rules: without rules a client that is not local is refused everything" {
     world <<'PY'
 from dns import *
 from rules import *
 watch = Watch()
 server = Server({"public.test": ["8.8.8.8"], "inner.test": ["10.0.0.1"]})
-here("9.9.9.9", "8.8.8.8", "2606:4700::1", "203.0.113.5", "2001:db8::5", "64:ff9b::a00:1")
+clients = "9.9.9.9", "2606:4700::1", "203.0.113.5", "2001:db8::5", "64:ff9b::a00:1"
+here(*clients, "8.8.8.8")
 listening = listeners("8.8.8.8", "2606:4700::1", "127.0.0.1", "::1")
-port = port_of(listening[0])
-hosts = ["8.8.8.8", "2606:4700::1", "127.0.0.1", "::1", "10.0.0.1", "0.0.0.0", b"public.test", b"inner.test",
-         b"8.8.8.8"]
-for client in "9.9.9.9", "2606:4700::1", "203.0.113.5", "2001:db8::5", "64:ff9b::a00:1":
+hosts = ["8.8.8.8", "2606:4700::1", "127.0.0.1", b"public.test", b"inner.test", b"8.8.8.8"]
+for client in clients:
     for host in hosts:
         ends = from_ip(client)
         watch.seen()
-        is_denied(host, port, ends=ends, rule="built-in 4")
+        is_denied(host, listening[0], ends=ends, rule="built-in 4")
         check(watch.seen(), [])
 assert not any(map(is_waiting, listening))
 check(server.asked, [])
 PY
 }
 
-@test "rules: port 25 is refused when nothing is configured, and nothing is looked up for it" {
+@test "rules: without rules port 25 is refused, and nothing is looked up for it" {
     world <<'PY'
 from dns import *
 from rules import *
@@ -172,16 +127,16 @@ server = Server({"mail.test": ["8.8.8.8"]})
 here("8.8.8.8")
 (listening,) = listeners("8.8.8.8", port=25)
 for host in "8.8.8.8", b"8.8.8.8", b"mail.test", b"MAIL.test.", "10.0.0.1", "127.0.0.1":
-    is_denied(host, 25, ends=from_pair(), rule="built-in 1")
+    is_denied(host, 25, rule="built-in 1")
 check(server.asked, [])
 check(watch.seen(), [])
-is_served("8.8.8.8", 25, "-o", "allow port 25", ends=from_pair())
+is_served("8.8.8.8", 25, "allow port 25")
 PY
 }
 
-# -- Names.
+# -- Names
 
-@test "rules: an answer that changes is asked for once, and what was judged is what is dialled" {
+@test "rules: a name is looked up once, and the connection goes to the addresses that were judged" {
     world <<'PY'
 from dns import *
 from rules import *
@@ -207,23 +162,23 @@ server = Server({
     "inner.test": changing(["10.0.0.1"], ["127.0.0.1"]),
 })
 good, *bad = listening = listeners("8.8.8.8", "127.0.0.1", "::1", "10.0.0.1")
-is_served(b"good-first.test", good, ends=from_pair(), reached="8.8.8.8")
+is_served(b"good-first.test", good, reached="8.8.8.8")
 assert is_waiting(good) and not any(map(is_waiting, bad))
 check(sorted(server.asked), ["A good-first.test", "AAAA good-first.test"])
 check(watch.connects(), [f"tcp 8.8.8.8 {port_of(good)}"])
 server.asked.clear()
 
-is_denied(b"bad-first.test", good, ends=from_pair())
+is_denied(b"bad-first.test", good)
 check(sorted(server.asked), ["A bad-first.test", "AAAA bad-first.test"])
 check(watch.connects(), [])
 
-is_served(b"inner.test", good, "-o", "allow to inner.test at 10.0.0.0/8", ends=from_pair(), reached="10.0.0.1")
-is_denied(b"inner.test", good, "-o", "allow to inner.test at 10.0.0.0/8", ends=from_pair(), rule="end of the rules")
+is_served(b"inner.test", good, "allow to inner.test at 10.0.0.0/8", reached="10.0.0.1")
+is_denied(b"inner.test", good, "allow to inner.test at 10.0.0.0/8", rule="end of the rules")
 assert not any(map(is_waiting, (good, *bad[:2])))
 PY
 }
 
-@test "rules: only the permitted addresses are tried when a name has both kinds" {
+@test "rules: only the permitted addresses of a name are tried" {
     world <<'PY'
 from dns import *
 from rules import *
@@ -239,29 +194,29 @@ server = Server({
 denied = listeners("127.0.0.1", "::1", "10.0.0.1", "fc00::1", "192.168.0.1")
 port = port_of(denied[0])
 permitted = listeners(*good, port=port)
-record = is_served(b"mixed.test", port, ends=from_pair())
+record = is_served(b"mixed.test", port)
 assert record["REACHED"] in good, record
 seen = watch.connects()
 assert seen and not set(seen) - {f"tcp {host} {port}" for host in good}, seen
 
-# Nobody is there: then all the permitted were tried, and only they.
+# When nothing listens there, all permitted addresses are tried, and no others.
 for sock in permitted:
     sock.close()
-reply, record = asks(b"mixed.test", port, ends=from_pair())
+reply, record = asks(b"mixed.test", port)
 assert reply == 5 and "RULE" not in record, record
 check(sorted(watch.connects()), sorted(f"tcp {host} {port}" for host in good))
 
 here("8.8.4.4")
-check(asks(b"dead.test", port, ends=from_pair())[0], 5)
+check(asks(b"dead.test", port)[0], 5)
 check(watch.connects(), [f"tcp 8.8.4.4 {port}"])
 
-record = is_denied(b"bad.test", port, ends=from_pair(), rule="built-in 4")
+record = is_denied(b"bad.test", port, rule="built-in 4")
 check(watch.connects(), [])
 assert not any(map(is_waiting, denied))
 PY
 }
 
-@test "rules: an alias is judged by where it leads [RFC 1034 3.6.2]" {
+@test "rules: an alias is judged by the address that it leads to [RFC 1034 3.6.2]" {
     need dnsmasq
     world <<'PY'
 from dns import *
@@ -271,12 +226,12 @@ here("8.8.8.8")
 server = Dnsmasq("--cname=inner.test,deep.test", "--cname=deep.test,loop.test", "--cname=outer.test,public.test",
                  hosts=["127.0.0.1 loop.test", "::1 loop.test", "8.8.8.8 public.test"])
 (bad, good) = listeners("127.0.0.1", "8.8.8.8")
-is_denied(b"inner.test", bad, ends=from_pair(), rule="built-in 4")
-is_denied(b"inner.test", bad, "-o", "allow to inner.test", ends=from_pair(), rule="end of the rules")
-is_served(b"outer.test", good, ends=from_pair(), reached="8.8.8.8")
-# What an alias leads to is not what the client asked for.
-is_denied(b"outer.test", good, "-o", "allow to public.test", ends=from_pair(), rule="end of the rules")
-is_served(b"outer.test", good, "-o", "deny to public.test", "-o", "allow to any", ends=from_pair())
+is_denied(b"inner.test", bad, rule="built-in 4")
+is_denied(b"inner.test", bad, "allow to inner.test", rule="end of the rules")
+is_served(b"outer.test", good, reached="8.8.8.8")
+# The name that an alias leads to is not the name that the client requested.
+is_denied(b"outer.test", good, "allow to public.test", rule="end of the rules")
+is_served(b"outer.test", good, "deny to public.test", "allow to any")
 assert not is_waiting(bad)
 check([what for what in watch.connects() if "8.8.8.8" not in what], [])
 PY
@@ -286,7 +241,7 @@ from rules import *
 
 
 def to_localhost(records):
-    """An alias to "localhost", with what somebody says that its address is."""
+    """An alias to "localhost", with these records for it."""
 
     def change(query, right):
         count = struct.pack(">H", 1 + len(records))
@@ -301,19 +256,19 @@ address = b"\x09localhost\0" + struct.pack(">HHIH", 1, 1, 60, 4) + bytes([127, 0
 server = Server({"bare.test": to_localhost([]), "full.test": to_localhost([address])})
 (listening,) = listeners("127.0.0.1")
 for name in b"bare.test", b"full.test":
-    for options in [], ["-o", f"allow to {name.decode()}"]:
-        reply, record = asks(name, listening, *options, ends=from_pair())
+    for rules in [], [f"allow to {name.decode()}"]:
+        reply, record = asks(name, listening, *rules)
         assert reply in (2, 4) and "REACHED" not in record, (name, reply, record)
 check(reply, 2)
 check(watch.connects(), [])
 # A name of this host is no exception.
-is_denied(b"localhost", listening, ends=from_pair(), rule="built-in 4")
-is_denied(b"localhost", listening, "-o", "allow to localhost", ends=from_pair(), rule="end of the rules")
-is_served(b"localhost", listening, "-o", "allow to localhost at loopback", ends=from_pair())
+is_denied(b"localhost", listening, rule="built-in 4")
+is_denied(b"localhost", listening, "allow to localhost", rule="end of the rules")
+is_served(b"localhost", listening, "allow to localhost at loopback")
 PY
 }
 
-@test "rules: none of a thousand addresses is tried when none is permitted, and only the one that is" {
+@test "rules: of a thousand addresses of a name only a permitted one is tried" {
     need dnsmasq
     world <<'PY'
 from dns import *
@@ -325,18 +280,17 @@ write("/etc/hosts", "".join(f"{host} many.test\n" for host in many) +
       "8.8.8.8 one.test\n" + "".join(f"{host} one.test\n" for host in many))
 server = Dnsmasq(hosts=[f"{host} remote.test" for host in many])
 (bad,) = listeners("0.0.0.0")
-is_denied(b"many.test", bad, ends=from_pair(), rule="built-in 4")
-is_served(b"one.test", bad, ends=from_pair(), reached="8.8.8.8")
+is_denied(b"many.test", bad, rule="built-in 4")
+is_served(b"one.test", bad, reached="8.8.8.8")
 check([what for what in watch.connects() if what.split()[1] != "8.8.8.8"], [])
-# More than a datagram holds: whatever the resolver makes of that, nothing is dialled.
-h = judged("-o", "timeout handshake 2s", ends=from_pair())
-assert h.connect(b"remote.test", port_of(bad)) in (2, 4)
-h.refused(REACHED=None)
+# The answer is larger than a datagram: whether it is resolved or not, nothing is dialled.
+reply, record = asks(b"remote.test", bad, "timeout handshake 2s")
+assert reply in (2, 4) and "REACHED" not in record, (reply, record)
 check([what for what in watch.connects() if what != "tcp 127.0.0.1 53"], [])  # the resolver's own
 PY
 }
 
-@test "rules: a name that is denied whatever its address is is not looked up" {
+@test "rules: a name that is denied at any address is not looked up" {
     world <<'PY'
 from dns import *
 from rules import *
@@ -344,21 +298,17 @@ watch = Watch()
 here("9.9.9.9")
 server = Server({"name.test": ["8.8.8.8"]})
 for rules in [
-    ["deny to name.test", "allow to any"],
     ["deny to .test", "allow to any"],
     ["deny to 10.0.0.0/8", "deny to name.test", "allow to any"],
     ["allow to other.test"],
-    ["allow to .name.test"],
     ["allow to name.test port 443"],
     ["allow from 10.0.0.0/8 to any"],
     ["allow user alice to any"],
     ["deny"],
-    ["deny to any", "allow to any"],
     ["deny to 10.0.0.0/8"],
     ["deny to any at 10.0.0.0/8", "deny", "allow to any"],
 ]:
-    options = [word for rule in rules for word in ("-o", rule)]
-    record = is_denied(b"name.test", 80, *options, ends=from_pair())
+    record = is_denied(b"name.test", 80, *rules)
     assert "RESOLVE_USEC" not in record, (rules, record)
     assert not (seen := watch.seen()), (rules, seen)
 ends = from_ip("9.9.9.9")
@@ -366,151 +316,87 @@ watch.seen()
 is_denied(b"name.test", 80, ends=ends, rule="built-in 4")
 check(watch.seen(), [])
 check(server.asked, [])
-# When it could be permitted it is.
-is_denied(b"name.test", 80, "-o", "deny to 8.8.8.0/24", "-o", "allow to any", ends=from_pair(), rule="-o")
+# A name that may be allowed is looked up.
+is_denied(b"name.test", 80, "deny to 8.8.8.0/24", "allow to any", rule="-o")
 check(sorted(server.asked), ["A name.test", "AAAA name.test"])
 PY
 }
 
-@test "rules: a name is the same in capitals and with a dot at the end, a suffix goes by labels [RFC 4343]" {
-    world <<'PY'
-from dns import *
-from rules import *
-watch = Watch()
-here("8.8.8.8")
-(listening,) = listeners("8.8.8.8")
-names = [
-    "example.com", "a.example.com", "b.a.example.com", "evilexample.com", "example.com.evil.com", "example.org", "com",
-    "xexample.com", "a-example.com", "example-com.com", "ample.com",
-]
-server = Server({name: ["8.8.8.8"] for name in names})
-matching = {
-    "example.com": {"example.com"}, "EXAMPLE.com": {"example.com"}, "example.com.": {"example.com"},
-    ".example.com": {"a.example.com", "b.a.example.com"}, ".Example.COM.": {"a.example.com", "b.a.example.com"},
-    ".a.example.com": {"b.a.example.com"}, ".com": set(names) - {"com", "example.org"},
-    "com": {"com"}, "example.org,.a.example.com": {"example.org", "b.a.example.com"},
-}
-for where, wanted in matching.items():
-    for name in names:
-        for written in name, name.upper() + ".":
-            asked = written.encode()
-            if name in wanted:
-                is_served(asked, listening, "-o", f"allow to {where}", ends=from_pair())
-                is_denied(asked, listening, "-o", f"deny to {where}", "-o", "allow to any", ends=from_pair(), rule="-o")
-            else:
-                is_denied(asked, listening, "-o", f"allow to {where}", ends=from_pair(), rule="end of the rules")
-# An address has no name.
-is_denied("8.8.8.8", listening, "-o", "allow to example.com", ends=from_pair(), rule="end of the rules")
-is_denied(b"8.8.8.8", listening, "-o", "allow to example.com", ends=from_pair(), rule="end of the rules")
-PY
-}
-
-@test "rules: an allowed name is allowed at public addresses, and at others only when the rule says at which" {
+@test "rules: a rule allows a name by labels, at public addresses or as \"at\" says [RFC 4343]" {
     world <<'PY'
 from dns import *
 from rules import *
 watch = Watch()
 table = {
-    "public": "8.8.8.8", "public6": "2606:4700::1", "private": "10.0.0.1", "private6": "fc00::1",
-    "other": "192.168.0.1", "loopback": "127.0.0.1", "loopback6": "::1", "link-local": "169.254.169.254",
-    "special": "198.18.0.1",
+    "public.test": "8.8.8.8", "a.public.test": "2606:4700::1", "evilpublic.test": "8.8.8.8",
+    "private.test": "10.0.0.1", "private6.test": "fc00::1", "loopback.test": "127.0.0.1",
+    "link-local.test": "169.254.169.254", "special.test": "198.18.0.1",
 }
-here(*(host for name, host in table.items() if "loopback" not in name))
-server = Server({f"{name}.test": [host] for name, host in table.items()})
-listening = dict(zip(table, listeners(*table.values())))
-everything = set(table)
-public = {"public", "public6"}
-allowed = {
+here(*({*table.values()} - {"127.0.0.1"}))
+server = Server({name: [host] for name, host in table.items()})
+listening = {host: listeners(host)[0] for host in table.values()}
+public = {name for name in table if "public" in name}
+for rule, wanted in {
     "allow to .test": public,
-    "allow to .test at public": public,
-    "allow to .test at private": {"private", "private6", "other"},
-    "allow to .test at private,public": {"private", "private6", "other", *public},
-    "allow to .test at 10.0.0.0/8": {"private"},
-    "allow to .test at 10.0.0.1,fc00::/7": {"private", "private6"},
-    "allow to .test at loopback": {"loopback", "loopback6"},
-    "allow to .test at link-local": {"link-local"},
-    "allow to .test at any": everything,
-    "allow to .test,10.0.0.0/8": {"private", *public},
-    "allow to .test,any": everything,
-    "allow to any": everything,
-    "allow": everything,
-    "allow to 10.0.0.0/8": {"private"},
-    "allow to any at private": {"private", "private6", "other"},
-    "allow to private at 10.0.0.0/8": {"private"},
-    "allow to 2000::/3": {"public6"},
-    "allow to public.test,private.test": {"public"},
-    "allow to public.test,private.test at any": {"public", "private"},
-}
-for rule, wanted in allowed.items():
-    for name, sock in listening.items():
-        if name in wanted:
-            is_served(f"{name}.test".encode(), sock, "-o", rule, ends=from_pair(), reached=table[name])
-        else:
-            is_denied(f"{name}.test".encode(), sock, "-o", rule, ends=from_pair(), rule="end of the rules")
-        assert is_waiting(sock) == (name in wanted), (rule, name)
+    "allow to Public.TEST": {"public.test"},
+    "allow to .public.test.,private.test": {"a.public.test"},
+    "allow to .test at private,public": {"private.test", "private6.test", *public},
+    "allow to .test at 10.0.0.1,fc00::/7": {"private.test", "private6.test"},
+    "allow to .test,10.0.0.0/8": {"private.test", *public},
+    "allow to public.test,private.test at any": {"public.test", "private.test"},
+    "allow to any at private": {"private.test", "private6.test"},
+    "allow to any": {*table},
+}.items():
+    for name, host in table.items():
+        for written in name, name.upper() + ".":
+            if name in wanted:
+                is_served(written.encode(), listening[host], rule, reached=host)
+            else:
+                is_denied(written.encode(), listening[host], rule, rule="end of the rules")
+            assert is_waiting(listening[host]) == (name in wanted), (rule, written)
+is_denied(b"PUBLIC.test.", listening["8.8.8.8"], "deny to public.test", "allow to any", rule="-o")
+# An address has no name.
+for host in "8.8.8.8", b"8.8.8.8":
+    is_denied(host, listening["8.8.8.8"], "allow to public.test", rule="end of the rules")
 PY
 }
 
-@test "rules: an IPv6 prefix denies what it holds, and allows of it only what is public inside" {
-    world <<'PY'
-from rules import *
-watch = Watch()
-here("2002:808:808::1", "2606:4700::1")
-outer, plain = listeners("2002:808:808::1", "2606:4700::1")
-is_denied("2002:808:808::1", outer, "-o", "deny to 2002::/16", "-o", "allow to any", ends=from_pair(), rule="-o")
-is_denied("2002:a00:1::1", outer, "-o", "deny to 10.0.0.0/8", "-o", "allow to any", ends=from_pair(), rule="-o")
-is_denied("2002:a00:1::1", outer, "-o", "deny to private", "-o", "allow to any", ends=from_pair(), rule="-o")
-is_denied("64:ff9b::a00:1", outer, "-o", "deny to private", "-o", "allow to any", ends=from_pair(), rule="-o")
-for rule in "allow to 2002::/16", "allow to 2000::/3", "allow to ::/0", "allow to 2002:a00:1::1", "allow to public":
-    is_denied("2002:a00:1::1", 80, "-o", rule, ends=from_pair(), rule="end of the rules")
-for host in "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::a00:1":
-    is_denied(host, 80, "-o", "allow to ::/0", ends=from_pair(), rule="end of the rules")
-check(watch.connects(), [])
-for rule in "allow to 2002::/16", "allow to 2000::/3", "allow to 8.8.8.8", "allow to public":
-    is_served("2002:808:808::1", outer, "-o", rule, ends=from_pair())
-is_served("2606:4700::1", plain, "-o", "allow to 2606:4700::/32", ends=from_pair())
-is_denied("2606:4700::1", plain, "-o", "allow to 2606:4701::/32", ends=from_pair())
-PY
-}
-
-@test "rules: an address is denied, and allowed, as what it reaches" {
+@test "rules: an address is judged as the address that it carries [RFC 4291 2.5.5.2]" {
     world <<'PY'
 from rules import *
 watch = Watch()
 reach = {
     "127.0.0.1": "127.0.0.1 0.0.0.0 ::ffff:127.0.0.1 ::ffff:0.0.0.0 ::127.0.0.1 64:ff9b::7f00:1 64:ff9b::",
     "::1": "::1 ::",
-    "10.0.0.1": "10.0.0.1 ::ffff:10.0.0.1 ::10.0.0.1 64:ff9b::a00:1 64:ff9b:1::a00:1 2002:a00:1::1 2001::f5ff:fffe",
+    "10.0.0.1": "10.0.0.1 ::ffff:10.0.0.1 64:ff9b::a00:1 64:ff9b:1::a00:1 2002:a00:1::1",
     "8.8.8.8": "8.8.8.8 ::ffff:8.8.8.8 64:ff9b::808:808 2002:808:808::1 2001::f7f7:f7f7",
 }
-groups = {"127.0.0.1": "127.0.0.0/8 loopback", "::1": "::1/128 loopback", "10.0.0.1": "10.0.0.0/8 private",
-          "8.8.8.8": "8.0.0.0/8 public"}
+groups = {"127.0.0.1": "loopback", "::1": "::1/128", "10.0.0.1": "::ffff:10.0.0.0/104",
+          "8.8.8.8": "public"}
 for inside, hosts in reach.items():
     for host in hosts.split():
-        for where in inside, *groups[inside].split():
-            is_denied(host, 80, "-o", f"deny to {where}", "-o", "allow to any", ends=from_pair(), rule="-o")
-            h = judged("-o", f"allow to {where}", "-o", "timeout connect 1ms", ends=from_pair())
+        for where in inside, groups[inside]:
+            is_denied(host, 80, f"deny to {where}", "allow to any", rule="-o")
+            h = judged(f"allow to {where}", "timeout connect 1ms")
             assert h.connect(host, 80) != 2, (host, where)
             h.gone()
             os.unlink(h.log)
+# A prefix around an address denies it, and allows it only when the address inside is public.
+here("2002:808:808::1")
+(outer,) = listeners("2002:808:808::1")
+watch.seen()
+is_denied("2002:808:808::1", outer, "deny to 2002::/16", "allow to any", rule="-o")
+is_denied("fc00::5efe:8.8.8.8", 80, "deny to private", "allow to any", rule="-o")
+is_denied("fe80::5efe:8.8.8.8", 80, "deny to link-local", "allow to any", rule="-o")
+for rule in "allow to 2002::/16", "allow to ::/0", "allow to 2002:a00:1::1", "allow to public":
+    is_denied("2002:a00:1::1", 80, rule, rule="end of the rules")
+check(watch.connects(), [])
+for rule in "allow to 2002::/16", "allow to 8.8.8.8", "allow to public":
+    is_served("2002:808:808::1", outer, rule)
 PY
 }
 
-@test "rules: a prefix of mapped addresses is that of the IPv4 addresses [RFC 4291 2.5.5.2]" {
-    world <<'PY'
-from rules import *
-here("10.1.2.3", "8.8.8.8")
-(listening,) = listeners("8.8.8.8")
-for host in "10.0.0.1", "::ffff:10.0.0.1", "2002:a00:1::1":
-    is_denied(host, 80, "-o", "deny to ::ffff:10.0.0.0/104", "-o", "allow", ends=from_pair(), rule="-o")
-is_served("8.8.8.8", listening, "-o", "allow to ::ffff:8.8.8.8", ends=from_pair())
-for to in None, "::":
-    is_served("8.8.8.8", listening, "-o", "allow from ::ffff:10.1.2.3", ends=from_ip("10.1.2.3", to))
-    is_denied("8.8.8.8", listening, "-o", "deny from ::ffff:10.0.0.0/104", "-o", "allow", ends=from_ip("10.1.2.3", to))
-PY
-}
-
-# -- Which rule decides, and what is said of it.
+# -- The deciding rule, and the line that would allow
 
 @test "rules: the first rule that matches decides, -o in its order before the file" {
     world <<'PY'
@@ -518,49 +404,32 @@ from rules import *
 here("8.8.8.8")
 (listening,) = listeners("8.8.8.8")
 path = f"{WORLD}/rules"
-port = port_of(listening)
-
-
-def with_file(text, *lines):
-    write(path, text or "#\n")
-    return ["-f", path, *(word for line in lines for word in ("-o", line))]
-
-
-def denied(text, *lines, rule, host="8.8.8.8"):
-    return is_denied(host, port, *with_file(text, *lines), ends=from_pair(), rule=rule)
-
-
-def served(text, *lines, host="8.8.8.8"):
-    return is_served(host, port, *with_file(text, *lines), ends=from_pair())
-
-
-served("allow to 8.8.8.8\ndeny\n")
-denied("deny\nallow to 8.8.8.8\n", rule=f"{path}:1")
-denied("# one\n\n  deny to 8.8.8.0/24 # here\nallow to any\n", rule=f"{path}:3")
-denied("allow to 1.1.1.1\nallow to 8.8.8.8 port 1\n", rule="end of the rules")
-denied("allow to 1.1.1.1\n", rule="end of the rules")
-denied("timeout idle 1h\ndeny port 1-65535", rule=f"{path}:2")
-served("deny\n", "allow to 8.8.8.8")
-served("deny\n", "allow to 1.1.1.1", "allow to any")
-denied("allow to any\n", "deny to 8.8.8.8", rule="-o")
-served("deny\n", "allow to 8.8.8.8", "deny to 8.8.8.8")
-denied("allow\n", "deny to 8.8.8.8", "allow to 8.8.8.8", rule="-o")
-denied("allow to 1.1.1.1\n", "timeout idle 1h", rule="end of the rules")
-served("deny from 10.0.0.0/8\ndeny user any\ndeny port 1-2\ndeny to 8.8.8.8 at 9.9.9.9\nallow command connect\n")
-# One rule of one's own, and what is built in is gone.
-denied("allow from 10.0.0.0/8\n", rule="end of the rules")
-denied("", "deny port 25", rule="end of the rules")
-served("# nothing\n\n", "", "# nothing either")
-# Every clause must hold.
-for clause in "from 10.0.0.0/8", "user any", "to 9.9.9.9", "to any at 9.9.9.9", "port 1,2-3":
-    other = "" if "to" in clause else " to any"
-    denied(f"allow {clause}{other}\n", rule="end of the rules")
-served(f"allow port {port}-{port} to 9.9.9.9,8.8.8.8 command connect from unix\n")
-served(f"allow port 1,{port - 1}-{port + 1}\n")
+for text, options, rule in [
+    ("allow to 8.8.8.8\ndeny\n", [], None),
+    ("deny\nallow to 8.8.8.8\n", [], f"{path}:1"),
+    ("# one\n\n  deny to 8.8.8.0/24 # here\nallow to any\n", [], f"{path}:3"),
+    ("allow to 1.1.1.1\nallow to 8.8.8.8 port 1\n", [], "end of the rules"),
+    ("timeout idle 1h\ndeny port 1-65535", [], f"{path}:2"),
+    ("deny\n", ["allow to 1.1.1.1", "allow to any"], None),
+    ("allow to any\n", ["deny to 8.8.8.8"], "-o"),
+    ("deny\n", ["allow to 8.8.8.8", "deny to 8.8.8.8"], None),
+    ("allow\n", ["deny to 8.8.8.8", "allow to 8.8.8.8"], "-o"),
+    ("allow to 1.1.1.1\n", ["timeout idle 1h"], "end of the rules"),
+    ("deny from 10.0.0.0/8\ndeny user any\ndeny port 1-2\nallow\n", [], None),
+    # With one rule the built-in rules are gone.
+    ("allow from 10.0.0.0/8\n", [], "end of the rules"),
+    ("#\n", ["deny port 25"], "end of the rules"),
+    ("# nothing\n\n", ["", "# nothing either"], None),
+]:
+    write(path, text)
+    if rule:
+        is_denied("8.8.8.8", listening, *options, file=path, rule=rule)
+    else:
+        is_served("8.8.8.8", listening, *options, file=path)
 PY
 }
 
-@test "rules: the default file's rules hold when there is one, and no -f" {
+@test "rules: the default file is read when there is one, and no -f" {
     world <<'PY'
 from rules import *
 here("8.8.8.8")
@@ -571,7 +440,7 @@ write("/etc/stdsocks/stdsocks.conf", "timeout idle 1h\ndeny to 8.8.8.8\nallow to
 h = Handler(rules=(), ends=from_pair())
 check(h.connect("8.8.8.8", port), 2)
 h.refused(RULE="/etc/stdsocks/stdsocks.conf:2", REPLY="2")
-is_served("8.8.8.8", port, ends=from_pair())  # with -f /dev/null
+is_served("8.8.8.8", port)  # with -f /dev/null
 os.unlink("/etc/stdsocks/stdsocks.conf")
 h = Handler(rules=(), ends=from_pair())
 check(h.connect("10.0.0.1", port), 2)
@@ -579,12 +448,13 @@ h.refused(RULE="built-in 4")
 PY
 }
 
-@test "rules: the line that the record names opens what was refused when it is put in front" {
+@test "rules: the line that the record of a refusal names allows just that request" {
     world <<'PY'
 from dns import *
 from rules import *
 here("8.8.8.8", "2606:4700::1", "10.0.0.1", "fc00::1", "9.9.9.9", "fe80::5", "2001:db8::5")
-server = Server({"public.test": ["8.8.8.8"], "inner.test": ["10.0.0.1"], "inner6.test": ["fc00::1"]})
+server = Server({"public.test": ["8.8.8.8"], "inner.test": ["10.0.0.1"], "inner6.test": ["fc00::1"],
+                 "both.test": ["10.0.0.1", "127.0.0.1"]})
 listening = listeners("8.8.8.8", "2606:4700::1", "10.0.0.1", "fc00::1", "127.0.0.1", "::1")
 port = port_of(listening[0])
 mail = listeners("8.8.8.8", port=25)
@@ -596,68 +466,50 @@ clients = {
     "10.0.0.1": lambda: from_ip("10.0.0.1", "::"), "fe80::5": lambda: from_ip("fe80::5", scope=1),
     "2001:db8::5": lambda: from_ip("2001:db8::5"),
 }
-# host, port, options, by which rule, the end of the line
+# host, port, options, file, by which rule, the end of the line
+null, end = "/dev/null", "end of the rules"
 refusals = [
-    ("8.8.8.8", 25, [], "built-in 1", "8.8.8.8 port 25"),
-    ("10.0.0.1", port, [], "built-in 4", f"10.0.0.1 port {port}"),
-    ("fc00::1", port, [], "built-in 4", f"fc00::1 port {port}"),
-    ("127.0.0.1", port, [], "built-in 4", f"127.0.0.1 port {port}"),
-    ("0.0.0.0", port, [], "built-in 4", f"127.0.0.1 port {port}"),
-    ("::", port, [], "built-in 4", f"::1 port {port}"),
-    (b"127.0.0.1", port, [], "built-in 4", f"127.0.0.1 port {port}"),
-    ("8.8.8.8", port, ["-f", path], f"{path}:2", f"8.8.8.8 port {port}"),
-    ("2606:4700::1", port, ["-f", path], "end of the rules", f"2606:4700::1 port {port}"),
-    ("8.8.8.8", port, ["-o", "deny"], "-o", f"8.8.8.8 port {port}"),
-    (b"public.test", port, ["-f", path], f"{path}:2", f"public.test port {port}"),
-    (b"public.test", port, ["-o", "deny"], "-o", f"public.test port {port}"),
-    (b"Public.TEST.", port, ["-o", "deny"], "-o", f"Public.TEST. port {port}"),
-    (b"inner.test", port, ["-o", "allow to .test"], "end of the rules", f"inner.test at 10.0.0.1 port {port}"),
-    (b"inner6.test", port, ["-o", "allow to public"], "end of the rules", f"inner6.test at fc00::1 port {port}"),
+    ("8.8.8.8", 25, [], null, "built-in 1", "8.8.8.8 port 25"),
+    ("10.0.0.1", port, [], null, "built-in 4", f"10.0.0.1 port {port}"),
+    ("0.0.0.0", port, [], null, "built-in 4", f"127.0.0.1 port {port}"),
+    ("::", port, [], null, "built-in 4", f"::1 port {port}"),
+    (b"127.0.0.1", port, [], null, "built-in 4", f"127.0.0.1 port {port}"),
+    ("8.8.8.8", port, [], path, f"{path}:2", f"8.8.8.8 port {port}"),
+    ("2606:4700::1", port, [], path, end, f"2606:4700::1 port {port}"),
+    ("8.8.8.8", port, ["deny"], null, "-o", f"8.8.8.8 port {port}"),
+    (b"public.test", port, [], path, f"{path}:2", f"public.test port {port}"),
+    (b"Public.TEST.", port, ["deny"], null, "-o", f"Public.TEST. port {port}"),
+    (b"inner.test", port, ["allow to .test"], null, end, f"inner.test at 10.0.0.1 port {port}"),
+    (b"inner6.test", port, ["allow to public"], null, end, f"inner6.test at fc00::1 port {port}"),
 ]
 for client, ends in clients.items():
-    for host, to_port, options, rule, line in refusals:
+    for host, to_port, rules, file, rule, line in refusals if client == "unix" else refusals[::4]:
         remedy = f"allow from {client} to {line}"
-        record = is_denied(host, to_port, *options, ends=ends(), rule=rule, remedy=remedy)
+        more = {"file": file, "ends": ends()}
+        record = is_denied(host, to_port, *rules, **more, rule=rule, remedy=remedy)
         check((record["END"], record["REPLY"], record["CLOSED_BY"]), ("refused", "2", "stdsocks"))
-        is_served(host, to_port, "-o", remedy, *options, ends=ends())
+        is_served(host, to_port, remedy, *rules, file=file, ends=ends())
 # It opens no more than that.
 remedy = f"allow from unix to 10.0.0.1 port {port}"
 for host, to_port, ends in ("8.8.8.8", port, from_pair), ("10.0.0.1", 80, from_pair), ("fc00::1", port, from_pair), \
         ("10.0.0.1", port, clients["10.0.0.1"]), (b"inner6.test", port, from_pair):
-    is_denied(host, to_port, "-o", remedy, ends=ends(), rule="end of the rules")
-PY
-}
-
-@test "rules: two lines open a name that was refused without a lookup, and leads to a private address" {
-    world <<'PY'
-from dns import *
-from rules import *
-here("10.0.0.1")
-server = Server({"inner.test": ["10.0.0.1"]})
-(listening,) = listeners("10.0.0.1")
-first = is_denied(b"inner.test", listening, "-o", "deny", ends=from_pair())["REMEDY"]
+    is_denied(host, to_port, remedy, ends=ends(), rule="end of the rules")
+# A name that was refused without a lookup and leads to a private address takes two lines.
+server.asked.clear()
+first = is_denied(b"inner.test", port, "deny")["REMEDY"]
 check(server.asked, [])
-second = is_denied(b"inner.test", listening, "-o", first, ends=from_pair(), rule="end of the rules")["REMEDY"]
-check(second, f"allow from unix to inner.test at 10.0.0.1 port {port_of(listening)}")
-is_served(b"inner.test", listening, "-o", second, "-o", first, ends=from_pair())
+second = is_denied(b"inner.test", port, first, rule="end of the rules")["REMEDY"]
+check(second, f"allow from unix to inner.test at 10.0.0.1 port {port}")
+is_served(b"inner.test", port, second, first)
+# The line is for the address that a rule refused, not for the one that would be a loop.
+own = listener("127.0.0.1")
+own_port = port_of(own)
+is_denied(b"both.test", own_port, "allow to both.test at loopback", ends=connection(own), rule=end,
+          remedy=f"allow from 127.0.0.1 to both.test at 10.0.0.1 port {own_port}")
 PY
 }
 
-@test "rules: the line opens the address that a rule refused when another one would be a loop" {
-    world <<'PY'
-from dns import *
-from rules import *
-here("10.0.0.1")
-server = Server({"both.test": ["10.0.0.1", "127.0.0.1"]})
-listening = listener("127.0.0.1")
-port = port_of(listening)
-h = judged("-o", "allow to both.test at loopback", ends=connection(listening))
-check(h.connect(b"both.test", port), 2)
-h.refused(RULE="end of the rules", REMEDY=f"allow from 127.0.0.1 to both.test at 10.0.0.1 port {port}")
-PY
-}
-
-@test "rules: a user's rule is for who has logged in" {
+@test "rules: a rule for a user holds for a client that has logged in under that name" {
     world <<'PY'
 from rules import *
 here("8.8.8.8", "9.9.9.9", "10.0.0.1")
@@ -676,32 +528,31 @@ def far():
     return from_ip("9.9.9.9")
 
 
-either = ["-o", f"users {users}", "-o", "auth none password"]
+either = [f"users {users}", "auth none password"]
 alice, bob = known(b"alice", b"secret"), known(b"bob", b"hidden")
 is_denied("8.8.8.8", port, *either, ends=far(), rule="built-in 4")
-record = is_served("8.8.8.8", port, *either, ends=far(), said=alice)
-check(record["USER"], "alice")
+check(is_served("8.8.8.8", port, *either, ends=far(), said=alice)["USER"], "alice")
 is_denied("8.8.8.8", 25, *either, ends=far(), said=alice, rule="built-in 1")
 for host in "10.0.0.1", "127.0.0.1", "169.254.169.254", "::1":
-    is_denied(host, port, *either, ends=far(), said=alice, rule="built-in 4")
-rules = {
-    "allow user alice": [alice], "allow user bob": [bob], "allow user any": [alice, bob], "allow user Alice": [],
-    "allow user ali": [], "allow user alice,bob": [alice, bob], "allow user alice,any": [alice, bob],
-}
-for rule, who in rules.items():
+    record = is_denied(host, port, *either, ends=far(), said=alice, rule="built-in 4")
+    check(record["USER"], "alice")
+for rule, wanted in {
+    "allow user alice": [alice], "allow user any": [alice, bob], "allow user Alice,ali": [],
+    "allow user carol,bob": [bob],
+}.items():
     for said in alice, bob, None:
-        judge = is_served if said in who else is_denied
-        judge("8.8.8.8", port, "-o", rule, *either, ends=far(), said=said)
-# Nobody is no user, and nothing denies him as one.
-is_served("8.8.8.8", port, "-o", "deny user any", "-o", "allow", ends=far())
-is_denied("8.8.8.8", port, "-o", "deny user any", "-o", "allow", *either, ends=far(), said=bob, rule="-o")
+        judge = is_served if said in wanted else is_denied
+        judge("8.8.8.8", port, rule, *either, ends=far(), said=said)
+# A client without a login is no user, and no rule for users denies it.
+is_served("8.8.8.8", port, "deny user any", "allow", ends=far())
+is_denied("8.8.8.8", port, "deny user any", "allow", *either, ends=far(), said=bob, rule="-o")
 assert not is_waiting(inner)
 PY
 }
 
-# -- Loops.
+# -- Loops
 
-@test "rules: where the server itself listens is refused with 02 under every name that it has" {
+@test "rules: the server's own listening address is refused with 02 under every name that it has" {
     world <<'PY'
 from dns import *
 from rules import *
@@ -722,56 +573,39 @@ for at in "0.0.0.0", "127.0.0.1", "10.0.0.1", "::", "::1":
     listening.listen()
     port = port_of(listening)
     to = at if at not in ("0.0.0.0", "::") else "127.0.0.1"
-    for rules in ["allow to any"], ["allow"]:
-        for host in hosts:
-            client = socket.create_connection((to, port), DEADLINE_S)
-            ends = client, listening.accept()[0]
-            watch.seen()
-            record = is_denied(host, port, *(word for rule in rules for word in ("-o", rule)), ends=ends)
-            assert "RULE" not in record and "REMEDY" not in record, record
-            assert not (seen := watch.seen()), (host, seen)
+    for host in hosts:
+        client = socket.create_connection((to, port), DEADLINE_S)
+        ends = client, listening.accept()[0]
+        watch.seen()
+        record = is_denied(host, port, "allow to any", ends=ends)
+        assert "RULE" not in record and "REMEDY" not in record, record
+        assert not (seen := watch.seen()), (host, seen)
     assert not is_waiting(listening)
     listening.close()
 PY
 }
 
-@test "rules: where the server listens is refused when its own address carries another one inside" {
+@test "rules: its own address is refused when it carries another, or is a network's second" {
     world <<'PY'
 from rules import *
 watch = Watch()
-hosts = ["2002:808:808::1", "2606:4700::5efe:8.8.8.8", "2606:4700::200:5efe:10.0.0.1", "2001:0:101:101::f7f7:f7f7",
-         "64:ff9b::808:808"]
-for own in hosts:
-    here(own)
-    listening = listener(own)
+carriers = ["2002:808:808::1", "2606:4700::5efe:8.8.8.8", "2606:4700::200:5efe:10.0.0.1",
+            "2001:0:101:101::f7f7:f7f7", "64:ff9b::808:808"]
+here(*carriers)
+# The kernel goes to .6 from .5: the source does not tell that it is this host.
+ip("address add 192.0.2.5/24 dev lo", "address add 192.0.2.6/24 dev lo",
+   "route add local 10.78.0.0/16 dev lo src 192.0.2.5")
+for own in *carriers, "192.0.2.5", "192.0.2.6", "10.78.7.8":
+    listening = listener(own if ":" in own else "0.0.0.0")
     ends = connection(listening.dup())
     watch.seen()
-    h = judged("-o", "allow to any", ends=ends)
-    got = h.connect(own, port_of(listening))
-    assert got == 2, (own, got)
-    h.refused(REPLY="2")
+    is_denied(own, listening, "allow to any", ends=ends)
     assert not (seen := watch.seen()), (own, seen)
     assert not is_waiting(listening), own
 PY
 }
 
-@test "rules: where the server listens is refused by a network's second address, too" {
-    world <<'PY'
-from rules import *
-# The kernel goes to .6 from .5: the source does not tell that it is this host.
-ip("address add 192.0.2.5/24 dev lo", "address add 192.0.2.6/24 dev lo",
-   "route add local 10.78.0.0/16 dev lo src 192.0.2.5")
-for own in "192.0.2.5", "192.0.2.6", "10.78.7.8":
-    listening = listener("0.0.0.0")
-    h = judged("-o", "allow to any", ends=connection(listening.dup()))
-    got = h.connect(own, port_of(listening))
-    assert got == 2, (own, got)
-    h.refused(REPLY="2")
-    assert not is_waiting(listening), own
-PY
-}
-
-@test "rules: another port of this host, and the same port of another host, are no loop" {
+@test "rules: another port, and the same port of another host, are no loop [ip_nonlocal_bind]" {
     world <<'PY'
 from wire import *
 from rules import *
@@ -787,76 +621,58 @@ def ends():
     return client, listening.accept()[0]
 
 
-is_served("127.0.0.1", other, "-o", "allow to any", ends=ends())
-is_served("192.0.2.1", port, "-o", "allow to any", ends=ends())
-is_served("2001:db8::1", port, "-o", "allow to any", ends=ends())
-check(wire.tried(), ["192.0.2.1", "2001:db8::1"])
+is_served("127.0.0.1", other, "allow to any", ends=ends())
 # A client of AF_UNIX has come by no port.
-is_served("127.0.0.1", other, "-o", "allow to any", ends=from_pair())
-PY
-}
-
-@test "rules: the same port of another host is no loop when any address can be bound [ip_nonlocal_bind]" {
-    world <<'PY'
-from wire import *
-from rules import *
-wire = Wire()
-sysctl("ipv4/ip_nonlocal_bind", "1")
-sysctl("ipv6/ip_nonlocal_bind", "1")
-listening = socket.create_server(("0.0.0.0", 0))
-port = port_of(listening)
-for host in "192.0.2.1", "2001:db8::1":
-    remote = wire.listener(host, port)
-    client = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
-    is_served(host, port, "-o", "allow to any", ends=(client, listening.accept()[0]))
-check(wire.tried(), ["192.0.2.1", "2001:db8::1"])
+is_served("127.0.0.1", other, "allow to any")
+# The other host stays another host when any address can be bound here.
+for nonlocal_bind in "0", "1":
+    sysctl("ipv4/ip_nonlocal_bind", nonlocal_bind)
+    sysctl("ipv6/ip_nonlocal_bind", nonlocal_bind)
+    wire.syns.clear()
+    for host in "192.0.2.1", "2001:db8::1":
+        is_served(host, port, "allow to any", ends=ends())
+    check(wire.tried(), ["192.0.2.1", "2001:db8::1"])
 for host in "127.0.0.1", "192.0.2.200", "2001:db8::8000", "0.0.0.0":
-    client = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
-    is_denied(host, port, "-o", "allow to any", ends=(client, listening.accept()[0]))
+    is_denied(host, port, "allow to any", ends=ends())
 PY
 }
 
-# -- Who asks.
+# -- Clients
 
-@test "rules: a client's class is that of its address as it stands" {
+@test "rules: a client is of the class of its address, whatever address that carries" {
     world <<'PY'
 from rules import *
 clients = {
-    ("127.0.0.1", None): "loopback", ("127.9.9.9", None): "loopback", ("::1", None): "loopback",
-    ("127.0.0.1", "::"): "loopback",
-    ("10.1.2.3", None): "private", ("10.1.2.3", "::"): "private", ("172.16.0.5", None): "private",
-    ("192.168.7.7", "::"): "private",
-    ("100.64.0.5", None): "private", ("fd00::5", None): "private", ("fec0::5", None): "private",
-    ("169.254.5.5", None): "link-local", ("169.254.5.5", "::"): "link-local", ("fe80::5", None): "link-local",
-    ("9.9.9.9", None): "public", ("9.9.9.9", "::"): "public", ("172.32.0.5", None): "public",
-    ("2606:4700::5", None): "public",
-    # Whoever has such an address has chosen what lies inside.
-    ("2002:a00:1::5", None): "public", ("2002:7f00:1::5", None): "public", ("2606:4700::5efe:a00:1", None): "public",
-    ("2606:4700::200:5efe:10.0.0.1", None): "public",
-    ("64:ff9b::a00:1", None): None, ("64:ff9b:1::a00:1", None): None, ("2001::f5ff:fffe", None): None,
-    ("203.0.113.5", None): None, ("203.0.113.5", "::"): None, ("2001:db8::5", None): None, ("198.18.0.5", None): None,
+    ("127.9.9.9", None): "loopback", ("::1", None): "loopback", ("127.0.0.1", "::"): "loopback",
+    ("10.1.2.3", "::"): "private", ("100.64.0.5", None): "private", ("fd00::5", None): "private",
+    ("169.254.5.5", "::"): "link-local", ("fe80::5", None): "link-local",
+    ("9.9.9.9", None): "public", ("9.9.9.9", "::"): "public", ("2606:4700::5", None): "public",
+    # A client with such an address has chosen the address inside.
+    ("2002:a00:1::5", None): "public", ("2606:4700::200:5efe:10.0.0.1", None): "public",
+    ("64:ff9b::a00:1", None): None, ("2001::f5ff:fffe", None): None, ("203.0.113.5", "::"): None,
 }
+groups = "loopback", "private", "link-local", "public"
 here(*{host for host, _ in clients if not host.startswith("127.") and host != "::1"}, "8.8.8.8")
 (listening,) = listeners("8.8.8.8")
 listening.listen(1000)
 for (host, to), its in clients.items():
-    def ends():
-        return from_ip(host, to, scope=1 if host.startswith("fe80") else 0)
-
-    for group in "loopback", "private", "link-local", "public", "unix", "stdio":
-        judge = is_served if group == its else is_denied
-        record = judge("8.8.8.8", listening, "-o", f"allow from {group}", ends=ends())
+    local = its in ("loopback", "private", "link-local")
+    for rule, wanted in {
+        **{f"allow from {group}": group == its for group in groups},
+        "allow from unix,stdio": False,
+        "allow from any": True,
+        f"allow from {host}": True,
+        "allow from 10.0.0.1,::2,unix:0": False,
+        "allow from ::ffff:10.0.0.0/104": host == "10.1.2.3",  # RFC 4291 s2.5.5.2
+        "": local,
+    }.items():
+        ends = from_ip(host, to, scope=1 if host.startswith("fe80") else 0)
+        record = (is_served if wanted else is_denied)("8.8.8.8", listening, rule, ends=ends)
         check(record["CLIENT"], str(ipaddress.ip_address(host)))
-    is_served("8.8.8.8", listening, "-o", "allow from any", ends=ends())
-    is_served("8.8.8.8", listening, "-o", f"allow from {host}", ends=ends())
-    is_denied("8.8.8.8", listening, "-o", f"deny from {host}", "-o", "allow", ends=ends(), rule="-o")
-    is_denied("8.8.8.8", listening, "-o", "allow from 10.0.0.1,::2,unix:0", ends=ends(), rule="end of the rules")
-    judge = is_served if its in ("loopback", "private", "link-local") else is_denied
-    judge("8.8.8.8", listening, ends=ends())
 PY
 }
 
-@test "rules: a client of AF_UNIX is its user where the kernel knows, and one on pipes is stdio" {
+@test "rules: a client of AF_UNIX is the user that the kernel knows, one on pipes is stdio" {
     world <<'PY'
 from rules import *
 here("8.8.8.8")
@@ -864,28 +680,27 @@ here("8.8.8.8")
 listening.listen(1000)
 port = port_of(listening)
 makers = {"root": lambda: from_path(0), "nobody": lambda: from_path(65534), "nameless": lambda: from_path(54321),
-          "pair": from_pair}
-served = {
-    "unix": {"root", "nobody", "nameless", "pair"},
-    "unix:0": {"root"}, "unix:65534": {"nobody"}, "unix:54321": {"nameless"}, "unix:1": set(), "unix:4294967295": set(),
-    "unix:0,unix:65534": {"root", "nobody"},
-    "stdio": {"pipes"}, "any": {*makers, "pipes"},
-    "loopback": set(), "private": set(), "link-local": set(), "public": set(),
-    "0.0.0.0/0,::/0": set(),
-}
-for who, wanted in served.items():
-    rule = ("-o", f"allow from {who}")
+          "abstract": lambda: from_path(65534, "\0stdsocks"), "pair": from_pair}
+users = {"root": "root", "nobody": "nobody", "abstract": "nobody"}
+for rule, wanted in {
+    "from unix": {*makers},
+    "from unix:0": {"root"},
+    "from unix:65534": {"nobody", "abstract"},
+    "from unix:54321": {"nameless"},
+    "from unix:1,unix:4294967295": set(),
+    "from unix:0,unix:65534": {"root", "nobody", "abstract"},
+    "from stdio": {"pipes"}, "from any": {*makers, "pipes"},
+    "from loopback,private,link-local,public,0.0.0.0/0,::/0": set(),
+    # A user with a name in the system is that user, without a login.
+    "user root": {"root"}, "user root,nobody": {*users}, "user any": {*users},
+    "from unix:0 user root": {"root"}, "from unix:0 user nobody": set(),
+}.items():
     for name, ends in makers.items():
         judge = is_served if name in wanted else is_denied
-        check(judge("8.8.8.8", port, *rule, ends=ends())["CLIENT"], "unix")
-    assert reply_on_pipes("8.8.8.8", port, *rule) == (0 if "pipes" in wanted else 2), who
-# Who has a name in the system is that user, without a login.
-for user, wanted in ("root", {"root"}), ("nobody", {"nobody"}), ("any", {"root", "nobody"}):
-    rule = ("-o", f"allow user {user}")
-    for name, ends in makers.items():
-        judge = is_served if name in wanted else is_denied
-        judge("8.8.8.8", port, *rule, ends=ends())
-    assert reply_on_pipes("8.8.8.8", port, *rule) == 2, rule
+        record = judge("8.8.8.8", port, f"allow {rule}", ends=ends())
+        check((name, record["CLIENT"], record.get("USER")), (name, "unix", users.get(name)))
+    reply = 0 if "pipes" in wanted else 2
+    check((rule, reply_on_pipes("8.8.8.8", port, f"allow {rule}")), (rule, reply))
 # Without rules both are local.
 for ends in makers.values():
     is_served("8.8.8.8", port, ends=ends())
@@ -896,22 +711,7 @@ check(reply_on_pipes("8.8.8.8", 25), 2)
 PY
 }
 
-@test "rules: a client of AF_UNIX is known by an abstract name, too" {
-    world <<'PY'
-from rules import *
-here("8.8.8.8")
-(listening,) = listeners("8.8.8.8")
-with socket.socket(socket.AF_UNIX) as unix:
-    unix.bind(b"\0stdsocks")
-    unix.listen()
-    for rule, judge in ("allow from unix:0", is_served), ("allow from unix:1", is_denied):
-        client = socket.socket(socket.AF_UNIX)
-        client.connect(b"\0stdsocks")
-        judge("8.8.8.8", listening, "-o", rule, ends=(client, unix.accept()[0]))
-PY
-}
-
-@test "rules: a client of AF_VSOCK is in no class, and only \"any\" is for it" {
+@test "rules: a client of AF_VSOCK is in no class, and only \"any\" matches it" {
     "$PYTHON" - <<'PY' || skip 'this kernel leads AF_VSOCK nowhere' # no package brings it
 import socket
 with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listening, socket.socket(socket.AF_VSOCK) as client:
@@ -931,7 +731,7 @@ with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listening:
         client = socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
         client.connect((1, listening.getsockname()[1]))
         spare, accepted = socket.socket(socket.AF_UNIX), listening.accept()[0]
-        h = judged(*(["-o", f"allow from {who}"] if who else []), ends=(spare, accepted))
+        h = judged(*([f"allow from {who}"] if who else []), ends=(spare, accepted))
         h.client.sock = client
         check(h.connect("8.8.8.8", port_of(to)), 0 if who == "any" else 2)
         h.terminate()
@@ -939,9 +739,9 @@ with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listening:
 PY
 }
 
-# -- What is configured.
+# -- The configuration
 
-@test "rules: no keyword makes anything reachable by being there" {
+@test "rules: no keyword but a rule makes a destination reachable" {
     world <<'PY'
 from dns import *
 from rules import *
@@ -954,63 +754,41 @@ mail = listeners("8.8.8.8", port=25)
 users = f"{WORLD}/users"
 write(users, "alice:secret\n")
 os.chmod(users, 0o600)
-path = f"{WORLD}/conf"
+either = "auth none password"
+known = [(b"\x05\x02\x00\x02", b"\x05\x02"), (login(b"alice", b"secret"), b"\x01\x00")]
 configurations = [
-    [], [""], ["# allow to any"], ["   ", "\t# x"],
-    ["auth none"], [f"users {users}"], [f"users {users}", "auth none"], [f"users {users}", "auth none password"],
-    [f"users {users}", "auth password"], ["checkpassword /bin/true"], ["checkpassword /bin/true", "auth none password"],
-    [f"users {users}", "checkpassword /bin/true a b"],
-    ["timeout handshake 5s"], ["timeout connect 1s"], ["timeout idle none"], ["timeout half-closed none"],
-    ["timeout lifetime none"],
-    ["command connect"], ["version 5"], ["source 127.0.0.1"], ["source ::1"], ["source 10.0.0.1"], ["source device lo"],
-    ["source mark 1"], ["rate up 1G"], ["rate down 1G", "rate up none"],
-    [f"users {users}", "auth none password", "timeout idle 1h", "command connect", "version 5", "source 10.0.0.1",
+    [], [""], ["# allow to any", "   ", "\t# x"], ["auth none"], [f"users {users}", "auth none"],
+    [f"users {users}", either], ["checkpassword /bin/true", either],
+    ["timeout handshake 5s", "timeout connect 1s", "timeout idle none", "timeout lifetime none"],
+    ["command connect"], ["version 5"], ["source 127.0.0.1"], ["source ::1"], ["source 10.0.0.1"],
+    ["source device lo"], ["source mark 1"], ["rate up 1G"], ["rate down 1G", "rate up none"],
+    [f"users {users}", either, "timeout idle 1h", "command connect", "version 5", "source 10.0.0.1",
      "rate up 1G"],
 ]
-inner = ["127.0.0.1", "::1", "10.0.0.1", "169.254.169.254", "0.0.0.0", "::ffff:127.0.0.1", b"inner.test", b"localhost"]
 
 
 def far():
     return from_ip("9.9.9.9")
 
 
-requests = [(from_pair, host, port) for host in inner] + [(from_pair, "8.8.8.8", 25), (far, "8.8.8.8", 25)]
-requests += [(far, host, port) for host in (*inner, "8.8.8.8", b"public.test")]
-
-
-def attempt(ends, host, to_port, said, lines, in_file):
-    write(path, "".join(line + "\n" for line in lines) or "#\n")
-    options = ["-f", path] if in_file else [word for line in lines for word in ("-o", line)]
-    h = judged(*options, ends=ends())
-    watch.seen()
-    wanted = request_name(host, to_port) if isinstance(host, bytes) else request(host, to_port)
-    for words in said:
-        h.client.send(words)
-        answered = h.client.sock.recv(2)
-        if answered[1:] in (b"\xff", b"\x01"):
-            break
-    else:
-        h.client.send(wanted)
-        answered = h.client.recv(2)
-        assert answered == b"\x05\x02", (lines, host, to_port, said, answered)
-    h.client.end()
-    h.gone()
-    os.unlink(h.log)
-    assert not (seen := watch.connects()), (lines, host, seen)
-
-
-for lines in configurations:
-    knows_passwords = "users" in str(lines) or "checkpassword" in str(lines)
-    for number, (ends, host, to_port) in enumerate(requests):
-        attempt(ends, host, to_port, [GREETING], lines, number % 2)
-        # Whoever has logged in may reach what is public, and no more.
-        if knows_passwords and (host not in ("8.8.8.8", b"public.test") or to_port == 25):
-            attempt(ends, host, to_port, [b"\x05\x02\x00\x02", login(b"alice", b"secret")], lines, number % 2)
+inner = ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", b"inner.test"]
+local = [(from_pair, host, port) for host in inner] + [(from_pair, "8.8.8.8", 25)]
+strange = [(far, host, port) for host in ("127.0.0.1", b"inner.test", "8.8.8.8", b"public.test")]
+for rules in configurations:
+    for ends, host, to_port in local + strange:
+        pair = ends()
+        watch.seen()
+        is_denied(host, to_port, *rules, ends=pair)
+        assert not (seen := watch.connects()), (rules, host, seen)
+# A client that has logged in may reach public addresses, and no others.
+for rules in [f"users {users}"], [f"users {users}", either], ["checkpassword /bin/true"]:
+    for ends, host, to_port in local + strange[:2] + [(far, "8.8.8.8", 25)]:
+        is_denied(host, to_port, *rules, ends=ends(), said=known)
 assert not any(map(is_waiting, listening + mail))
 PY
 }
 
-@test "rules: a broken configuration serves nobody, and tells the client so" {
+@test "rules: a broken configuration refuses every request with 01, and no packet leaves" {
     world <<'PY'
 from dns import *
 from rules import *
@@ -1034,40 +812,18 @@ def file(content, mode=0o644, name=None):
 
 os.mkdir("/etc/stdsocks")
 users = file(b"alice:secret\n", 0o644)  # which everybody can read
-open_users = file(b"alice:secret\n", 0o606)
 weak = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 cases = [
-    (["-o", "nonsense"], ()),
-    (["-o", "allow to any", "-o", "Allow to any"], ()),
-    (["-o", "allow to any", "-o", "timeout idle"], ()),
-    (["-o", "allow to any", "-o", "allow to"], ()),
-    (["-o", "allow to any", "-o", "allow too any"], ()),
-    (["-o", "allow to any", "-o", "deny to 10.0.0.0/33"], ()),
-    (["-o", "allow to any", "-o", "deny to 10.0.0"], ()),
-    (["-o", "allow to any", "-o", "deny from example.com"], ()),
-    (["-o", "allow to any", "-o", "deny port 0"], ()),
-    (["-o", "allow to any", "-o", "deny port 9-8"], ()),
-    (["-o", "allow to any", "-o", "deny to a, b"], ()),
-    (["-o", "allow to any", "-o", "deny at private"], ()),
-    (["-o", "allow to any", "-o", "deny from unix:root"], ()),
-    (["-o", "allow to any", "-o", 'deny "'], ()),
-    (["-o", "allow to any", "-o", "auth password"], ()),
-    (["-o", "allow to any", "-o", "auth none password"], ()),
-    (["-o", "allow to any", "-o", f"users {users}"], ()),
-    (["-o", "allow to any", "-o", f"users {open_users}"], ()),
-    (["-o", "allow to any", "-o", "users /nowhere/users"], ()),
-    (["-o", "allow to any", "-o", "checkpassword /nowhere/program"], ()),
-    (["-o", "allow to any", "-f", file(b"allow to any\nallow\tto any\nnonsense 1\n")], ()),
-    (["-f", file(b"allow to any\n\0\n")], ()),
-    (["-f", file(b"allow to any\n" + b"#" * 1025 + b"\n")], ()),
-    (["-f", file(b"allow to any\n" * 4097)], ()),
-    (["-f", file(b"allow to any\n" + b"#\n" * (1 << 19))], ()),
-    (["-f", file(b"allow to any\n", 0o646)], ()),
-    (["-f", file(b"", 0o602)], ()),
-    (["-f", file(b"allow to any\n", 0o000)], weak),
-    (["-f", "/nowhere/stdsocks.conf"], ()),
-    (["-f", "/etc"], ()),
-    (["-f", ""], ()),
+    *({"file": "/dev/null", "rule": rule} for rule in (
+        "nonsense", "Allow to any", "timeout idle", "allow to", "deny to 10.0.0.0/33",
+        "deny port 9-8", "deny from unix:root", 'deny "', "auth password", "auth none password",
+        f"users {users}", "users /nowhere/users", "checkpassword /nowhere/program")),
+    *({"file": path} for path in (
+        file(b"allow to any\nallow\tto any\nnonsense 1\n"), file(b"allow to any\n\0\n"),
+        file(b"allow to any\n" + b"#" * 1025 + b"\n"), file(b"allow to any\n" * 4097),
+        file(b"allow to any\n" + b"#\n" * (1 << 19)), file(b"allow to any\n", 0o646),
+        file(b"", 0o602), "/nowhere/stdsocks.conf", "/etc", "")),
+    {"file": file(b"allow to any\n", 0o000), "before": weak},
 ]
 
 
@@ -1077,71 +833,62 @@ def ended_broken(h):
     record = h.record()
     assert not (seen := watch.seen()), seen
     check(h.said().count("\nSTDSOCKS_END="), 1)
+    record["said"] = h.said()
+    os.unlink(h.log)
     return record
 
 
-def ask(options, before, host, greeting=GREETING, rules_file=False):
-    if rules_file:
-        h = Handler(*options, rules=(), ends=from_pair(), before=before)
-    else:
-        h = judged(*options, ends=from_pair(), before=before)
+def ask(h, host, greeting=GREETING):
     h.client.send(greeting)
-    assert h.client.recv(2) == CHOSEN, options
+    check(h.client.recv(2), CHOSEN)
     h.client.send(request_name(host, port) if isinstance(host, bytes) else request(host, port))
     h.asked_s = 0
-    assert h.answer() == 1, options
+    check(h.answer(), 1)
     check(h.client.end(), (b"", "fin"))
     h.client.close()
+    record = ended_broken(h)
     dst = host if isinstance(host, str) else host.decode()
-    has(ended_broken(h), END="failed", CLOSED_BY="stdsocks", REPLY="1", DST=dst, RULE=None, REMEDY=None, REACHED=None)
-    os.unlink(h.log)
+    has(record, END="failed", CLOSED_BY="stdsocks", REPLY="1", DST=dst, RULE=None, REMEDY=None,
+        REACHED=None)
+    return record["said"]
 
 
-for options, before in cases:
+# A file that its group can write to is read.
+for mode in 0o664, 0o600:
+    is_served("8.8.8.8", listening[0], file=file(b"allow to any\n", mode))
+    watch.seen()
+    assert is_waiting(listening[0])
+for case in cases:
+    print("case", case)
+    more = {"file": case["file"], "before": case.get("before", ())}
+    rules = "allow to any", *([case["rule"]] if "rule" in case else [])
     for host in "8.8.8.8", "127.0.0.1", b"public.test":
-        ask(options, before, host)
-    ask(options, before, "8.8.8.8", b"\x05\x03\x01\x02\x00")
-    h = judged(*options, ends=from_pair(), before=before)
+        ask(judged(*rules, **more), host)
+    ask(judged(*rules, **more), "8.8.8.8", b"\x05\x03\x01\x02\x00")
+    h = judged(*rules, **more)
     h.client.send(b"\x05\x01\x02")
-    assert h.client.recv(2) == b"\x05\x02", options
+    check(h.client.recv(2), b"\x05\x02")
     h.client.send(b"\x01\x01a\x01b")
     check(h.client.end(), (b"\x01\x01", "fin"))
     h.client.close()
     has(ended_broken(h), CLOSED_BY="stdsocks", REPLY=None)
-    os.unlink(h.log)
-# So it is with the file that is read when none is named.
+# The same holds for the default file.
 default = "/etc/stdsocks/stdsocks.conf"
-for content, mode in (b"allow to any\nnonsense\n", 0o644), (b"allow to any\n", 0o666):
-    ask([], (), "8.8.8.8", rules_file=bool(file(content, mode, default)))
-os.unlink(default)
-os.mkdir(default)
-ask([], (), "8.8.8.8", rules_file=True)
+for setup, said in (
+    (lambda: file(b"allow to any\nnonsense\n", 0o644, default), "no such keyword"),
+    (lambda: file(b"allow to any\n", 0o666, default), "everyone can write to it; chmod o-w "),
+    (lambda: os.mkdir(default), "Is a directory; "),
+):
+    setup()
+    h = Handler(rules=(), ends=from_pair())
+    assert re.search(f"{default}:.*{said}", ask(h, "8.8.8.8")), said
+    (os.rmdir if os.path.isdir(default) else os.unlink)(default)
 check(server.asked, [])
 assert not any(map(is_waiting, listening))
 PY
 }
 
-@test "rules: a file that others can write to is named when it is refused, and read when they cannot" {
-    world <<'PY'
-from rules import *
-here("8.8.8.8")
-(listening,) = listeners("8.8.8.8")
-path = f"{WORLD}/conf"
-write(path, "allow to any\n")
-for mode, status in (0o644, 0), (0o600, 0), (0o664, 0), (0o646, 78), (0o666, 78), (0o602, 78):
-    os.chmod(path, mode)
-    h = judged("-f", path, ends=from_pair())
-    h.ask("8.8.8.8", port_of(listening))
-    check(h.answer(), 1 if status else 0)
-    h.terminate()
-    h.client.end()
-    h.client.close()
-    h.over(status)
-    assert (f"{path}: everyone can write to it; chmod o-w would do" in h.said()) == bool(status), h.said()
-PY
-}
-
-@test "rules: a link to nothing in the place of the default file serves nobody" {
+@test "rules: serves with an empty /etc, and nobody when the default file is a dangling link" {
     world <<'PY'
 with open("/etc/passwd", encoding="utf-8") as file:
     users = file.read()
@@ -1153,7 +900,7 @@ check(Handler().connect("127.0.0.1", CLOSED_PORT), 5)
 os.symlink("missing", "/etc/stdsocks/stdsocks.conf")
 h = Handler()
 check(h.connect("127.0.0.1", CLOSED_PORT), 1)
-h.client.close()
+h.terminate()  # it does not wait any longer for its refused client to close
 h.over(78)
 assert "/etc/stdsocks/stdsocks.conf: No such file or directory; " in h.said(), h.said()
 PY

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """A network where everything has a route, to nowhere, and where every packet is seen."""
 
+import ipaddress
 import os
 import socket
 import struct
@@ -8,43 +9,44 @@ import subprocess
 
 from socks import CHOSEN, DEADLINE_S, GREETING, check, request
 from wire import TCP, destination, is_syn, tun
-from world import STDSOCKS, Handler, ip, port_of, request_name, sysctl
+from world import STDSOCKS, Handler, eventually, ip, port_of, request_name, sysctl
 
 UDP = 17
+RTF_LOCAL = 1 << 31  # linux/ipv6_route.h
 ETH_P_ALL, ETH_P_IP, ETH_P_IPV6, PACKET_OUTGOING = 3, 0x0800, 0x86DD, 4
 
-# What nobody reaches as long as nothing is configured, by the reason.
+# Addresses that nobody reaches when nothing is configured, by the reason: examples of each kind.
+# tests/unit/special.c has the edges of every block, and every embedding.
 FORBIDDEN = {
-    "this network": "0.0.0.0 0.0.0.1 0.255.255.255 ::",
+    "this network": "0.0.0.0 0.255.255.255 ::",
     "loopback": "127.0.0.0 127.0.0.1 127.255.255.255 ::1",
-    "private": "10.0.0.0 10.0.0.1 10.255.255.255 172.16.0.1 172.31.255.255 192.168.0.1 192.168.255.255 "
-    "100.64.0.0 100.64.0.1 100.127.255.255 fc00::1 fdff:ffff::1 fec0::1 feff::1",
-    "link-local": "169.254.0.1 169.254.169.254 169.254.255.255 fe80::1 febf::1",
-    "special": "192.0.0.0 192.0.0.1 192.0.0.170 192.0.2.1 192.88.99.1 198.18.0.1 198.19.255.255 198.51.100.1 "
-    "203.0.113.1 2001:db8::1 2001:2::1 2001:10::1 2001:20::1 2001:1ff::1 3fff::1 100::1 5f00::1 1::1 4000::1 e000::1 "
-    "64:ff9b:2::1 ::ffff:0:808:808",
-    "multicast and reserved": "224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.254 255.255.255.255 ff02::1 ff0e::1",
-    "IPv4-mapped": "::ffff:127.0.0.1 ::ffff:0.0.0.0 ::ffff:10.0.0.1 ::ffff:169.254.169.254 ::ffff:255.255.255.255",
-    "IPv4-compatible": "::127.0.0.1 ::10.0.0.1 ::169.254.169.254 ::2",
-    "NAT64": "64:ff9b::7f00:1 64:ff9b::a00:1 64:ff9b::a9fe:a9fe 64:ff9b::",
+    "private": "10.0.0.1 172.31.255.255 192.168.0.1 100.64.0.1 fc00::1 fdff:ffff::1 fec0::1",
+    "link-local": "169.254.169.254 fe80::1",
+    "special": "192.0.0.170 192.0.2.1 198.18.0.1 203.0.113.1 2001:db8::1 3fff::1 100::1 4000::1 "
+    "64:ff9b:2::1",
+    "multicast and reserved": "224.0.0.1 240.0.0.1 255.255.255.255 ff02::1 ff0e::1",
+    "IPv4-mapped": "::ffff:127.0.0.1 ::ffff:0.0.0.0 ::ffff:10.0.0.1",
+    "IPv4-compatible": "::127.0.0.1 ::10.0.0.1 ::2",
+    "NAT64": "64:ff9b::7f00:1 64:ff9b::a9fe:a9fe 64:ff9b::",
     # RFC 6052 s2.2: prefixes of 96, 64, 56 and 48 bits
-    "local NAT64": "64:ff9b:1::7f00:1 64:ff9b:1::a00:1 64:ff9b:1:ffff::a9fe:a9fe 64:ff9b:1:0:a:0:100:0 "
-    "64:ff9b:1:a:0:1:: 64:ff9b:1:a:0:1:808:808 64:ff9b:1:a00:0:100:: 64:ff9b:1:a00:0:100:808:808",
-    "6to4": "2002:7f00:1:: 2002:7f00:1::1 2002:a00:1:: 2002:a00:1::1 2002:a9fe:a9fe::1 2002::1 2002:e000:1::",
-    "Teredo": "2001::80ff:fffe 2001:0:808:808:8000:63bf:80ff:fffe 2001::f5ff:fffe 2001:0:808:808:8000:63bf:f5ff:fffe "
-    "2001::ffff:ffff",
-    "ISATAP": "::5efe:10.0.0.1 ::200:5efe:10.0.0.1 2606:4700::5efe:10.0.0.1 2606:4700::200:5efe:10.0.0.1 "
-    "2606:4700::200:5efe:127.0.0.1 fe80::5efe:10.0.0.1 fc00::5efe:169.254.169.254",
+    "local NAT64": "64:ff9b:1::a00:1 64:ff9b:1:0:a:0:100:0 64:ff9b:1:a:0:1:: 64:ff9b:1:a00:0:100::",
+    "6to4": "2002:7f00:1:: 2002:a00:1::1 2002::1",
+    "Teredo": "2001::80ff:fffe 2001:0:808:808:8000:63bf:f5ff:fffe 2001::ffff:ffff",
+    "ISATAP": "2606:4700::5efe:10.0.0.1 2606:4700::200:5efe:127.0.0.1 fe80::5efe:10.0.0.1",
+    # RFC 5214 s6.1: a public address inside opens no address that is not public itself.
+    "outside of ISATAP": "fc00::5efe:8.8.8.8 fe80::200:5efe:8.8.8.8 2001:db8::5efe:8.8.8.8",
+    # RFC 3056 s2 and RFC 5214 s6.1: of two addresses inside, both count.
+    "6to4 and ISATAP": "2002:808:808::5efe:10.0.0.1 2002:808:808::200:5efe:127.0.0.1",
 }
 
-# Their neighbours, which everybody in a local network may reach.
+# Addresses that every client of a local network may reach.
 PUBLIC = (
-    "1.0.0.1 8.8.8.8 9.255.255.255 11.0.0.1 100.63.255.255 100.128.0.1 126.255.255.255 128.0.0.1 169.253.255.255 "
-    "169.255.0.1 172.15.255.255 172.32.0.1 192.0.1.1 192.0.3.1 192.88.98.1 192.88.100.1 192.167.255.255 192.169.0.1 "
-    "198.17.255.255 198.20.0.1 198.51.99.1 198.51.101.1 203.0.112.1 203.0.114.1 223.255.255.255 "
-    "2000::1 2001:200::1 2001:db7:ffff::1 2001:db9::1 2003::1 2606:4700::1 3ffe:ffff::1 3fff:1000::1 "
-    "2002:808:808::1 2002:b00:1::1 64:ff9b::808:808 64:ff9b:1::808:808 2001::f7f7:f7f7 2606:4700::5efe:8.8.8.8 "
-    "2606:4700::200:5efe:8.8.8.8"
+    "8.8.8.8 11.0.0.1 172.32.0.1 192.0.1.1 198.51.101.1 223.255.255.255 2000::1 2001:db9::1 "
+    "2606:4700::1 "
+    "2002:808:808::1 64:ff9b::808:808 2001::f7f7:f7f7 2606:4700::5efe:8.8.8.8 "
+    "2606:4700::200:5efe:8.8.8.8 "
+    # RFC 8215, RFC 6052 s2.2: prefixes of 96, 64, 56 and 48 bits
+    "64:ff9b:1::808:808 64:ff9b:1:0:8:808:800:0 64:ff9b:1:8:8:808:: 64:ff9b:1:808:8:800::"
 ).split()
 
 
@@ -97,18 +99,24 @@ class Watch:
         return [what for what in self.seen() if what.startswith("tcp")]
 
 
-def judged(*options, **handler):
-    """A handler with the rules in OPTIONS, or with those that are built in."""
-    return Handler("-f", "/dev/null", *options, rules=(), **handler)
+def lines(*rules):
+    """The options that give these lines of a configuration."""
+    return [word for rule in rules for word in ("-o", rule)]
 
 
-def asks(host, port, *options, ends=None, said=None, **handler):
+def judged(*rules, file="/dev/null", ends=None, **handler):
+    """A handler with these lines of a configuration before those of FILE, and the client of ENDS,
+    or else of from_pair()."""
+    return Handler("-f", file, *lines(*rules), rules=(), ends=ends or from_pair(), **handler)
+
+
+def asks(host, port, *rules, said=None, **handler):
     """One request (PORT may be a listener's): the reply, and the record, STDSOCKS_ being understood.
 
     What was served is told to stop. SAID, if not GREETING, is how the client begins, with what
-    the answer has to be.
+    the answer has to be. The rest is as for judged().
     """
-    h = judged(*options, ends=ends, **handler)
+    h = judged(*rules, **handler)
     port = port if isinstance(port, int) else port_of(port)
     for words, answer in said or [(GREETING, CHOSEN)]:
         h.client.send(words)
@@ -128,25 +136,35 @@ def asks(host, port, *options, ends=None, said=None, **handler):
     return reply, record
 
 
-def is_denied(host, port, *options, rule=None, remedy=None, **more):
+def is_denied(host, port, *rules, rule=None, remedy=None, **more):
     """It is refused with 02, nothing is dialled, and the record tells by which rule."""
-    reply, record = asks(host, port, *options, **more)
-    assert reply == 2 and "REACHED" not in record and "CONNECT_USEC" not in record, (host, options, reply, record)
-    assert not rule or record["RULE"] == rule, (host, options, record)
-    assert not remedy or record["REMEDY"] == remedy, (host, options, record)
+    reply, record = asks(host, port, *rules, **more)
+    about = host, rules, reply, record
+    assert reply == 2 and "REACHED" not in record and "CONNECT_USEC" not in record, about
+    assert not rule or record["RULE"] == rule, about
+    assert not remedy or record["REMEDY"] == remedy, about
     return record
 
 
-def is_served(host, port, *options, reached=None, **more):
-    reply, record = asks(host, port, *options, **more)
-    assert reply == 0 and "RULE" not in record, (host, options, reply, record)
-    assert not reached or record["REACHED"] == reached, (host, options, record)
+def is_served(host, port, *rules, reached=None, **more):
+    """It is served, at the address REACHED."""
+    reply, record = asks(host, port, *rules, **more)
+    assert reply == 0 and "RULE" not in record, (host, rules, reply, record)
+    assert not reached or record["REACHED"] == reached, (host, rules, record)
     return record
 
 
 def here(*hosts):
-    """Give this host these addresses."""
+    """Give this host these addresses, and wait for the routes, which IPv6 adds a moment later."""
     ip(*(f"address add {host}{'/128 nodad' if ':' in host else '/32'} dev lo" for host in hosts))
+    wanted = {ipaddress.ip_address(host).packed.hex() for host in hosts if ":" in host}
+
+    def local_routes():
+        with open("/proc/thread-self/net/ipv6_route", encoding="ascii") as routes:
+            rows = [line.split() for line in routes]
+        return {row[0] for row in rows if int(row[8], 16) & RTF_LOCAL}
+
+    eventually(lambda: wanted <= local_routes(), f"local routes to {hosts}")
 
 
 def from_ip(host, to=None, scope=0):
@@ -170,14 +188,15 @@ def from_pair():
     return socket.socketpair()
 
 
-def from_path(uid):
+def from_path(uid, path=None):
     """A client of AF_UNIX whose user the kernel knows."""
-    path = f"/run/listening-{uid}"
-    if os.path.exists(path):
+    path = path or f"/run/listening-{uid}"
+    if path[0] == "/" and os.path.exists(path):
         os.unlink(path)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
-        os.chmod(path, 0o777)
+        if path[0] == "/":
+            os.chmod(path, 0o777)
         listening.listen()
         client = socket.socket(socket.AF_UNIX)
         os.seteuid(uid)
@@ -188,10 +207,12 @@ def from_path(uid):
         return client, listening.accept()[0]
 
 
-def reply_on_pipes(host, port, *options):
+def reply_on_pipes(host, port, *rules):
     """The reply to a client on two pipes."""
-    command = [STDSOCKS, "-f", "/dev/null", *options]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    command = [STDSOCKS, "-f", "/dev/null", *lines(*rules)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
         process.stdin.write(GREETING + request(host, port))
         process.stdin.flush()
         check(process.stdout.read(2), CHOSEN)

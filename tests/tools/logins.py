@@ -71,19 +71,51 @@ def served(h):
     upstream.close()
 
 
-def turned_away(h, name, answer=WRONG, status=0, **fields):
-    """The login has failed, and what lies behind it was not looked at."""
+def is_over(h, answer, status=0, **fields):
+    """The client gets this answer and FIN, the record has these fields, and there was no connection
+    to upstream."""
     check(h.client.end(), (answer, "fin"))
     h.client.close()
-    wanted = {"END": "login-failed", "CLOSED_BY": "stdsocks"} | fields
-    h.ended(status, USER=name, COMMAND=None, DST=None, REPLY=None, **wanted)
+    h.ended(status, **fields)
     assert not is_waiting(UPSTREAM), "there was a connection to upstream"
     UPSTREAM.settimeout(DEADLINE_S)
+    return h
 
 
-def enters(options, name, secret):
+def rejected(name, **fields):
+    """The fields of the record of a login that has failed: no request behind it was read."""
+    nothing = dict.fromkeys(("COMMAND", "DST", "REPLY"))
+    return {"END": "login-failed", "CLOSED_BY": "stdsocks", "USER": name} | nothing | fields
+
+
+def gets(options, sent, answer, status=0, cuts=(), fin=False, popen=None, **fields):
+    """As is_over(), for a new client that sends this."""
+    h = Handler(*options, **popen or {})
+    h.client.send(sent, cuts)
+    if fin:
+        h.client.fin()
+    return is_over(h, answer, status, **fields)
+
+
+def is_rejected(options, sent, name, status=0, cuts=(), ends=None, **fields):
+    """The login that this client sends fails."""
+    fields = rejected(name, **fields)
+    return gets(options, sent, ASKED + WRONG, status, cuts, popen={"ends": ends}, **fields)
+
+
+def is_served(options, sent, answer, user, cuts=(), **popen):
+    """The client that sends this gets this answer, its reply and a connection, as this user."""
+    h = Handler(*options, **popen)
+    h.client.send(sent, cuts)
+    check(h.client.recv(len(answer)), answer)
+    served(h)
+    h.ended(END="closed", REPLY="0", USER=user)
+    return h
+
+
+def enters(options, name, secret, **popen):
     """Whether this login is right. Whichever it is, all that has to follow is checked."""
-    h = Handler(*options)
+    h = Handler(*options, **popen)
     h.client.send(OFFER + login(name, secret) + REQUEST)
     check(h.client.recv(2), ASKED)
     status = h.client.recv(2)
@@ -92,7 +124,7 @@ def enters(options, name, secret):
         h.ended(END="closed", REPLY="0", USER=shown(name))
         return True
     check(status, WRONG)
-    turned_away(h, shown(name), b"")
+    is_over(h, b"", **rejected(shown(name)))
     return False
 
 
@@ -114,18 +146,6 @@ class Waiting:
             file.write(f"{status}\n")
 
 
-def near_misses(text):
-    """What is nearly the text: its proper prefixes, longer ones, with NULs, and with one bit another."""
-    yield from (text[:n] for n in range(len(text)))
-    yield from (text + more for more in (b"\0", b" ", b"\n", b"\r", b"a", b":", text, bytes(255 - len(text))))
-    yield b"\0" + text
-    yield from (text[:n] + b"\0" + text[n:] for n in range(1, len(text)))
-    yield from (text[:n] + b"\0" + text[n + 1 :] for n in range(len(text)))
-    yield text.upper()
-    for n, byte in enumerate(text):
-        yield from (text[:n] + bytes([byte ^ 1 << bit]) + text[n + 1 :] for bit in range(8))
-
-
 def nobody(options, pattern, secrets=(), **popen):
     """Under this configuration nobody is served, everybody is told so, and --check tells why."""
     done = subprocess.run([STDSOCKS, "-f", "/dev/null", *options, "--check"], capture_output=True, text=True,
@@ -138,15 +158,9 @@ def nobody(options, pattern, secrets=(), **popen):
                               (OFFER_BOTH + REQUEST, CHOSEN + REFUSED, "failed"),
                               (OFFER + login(b"alice", b"secret") + REQUEST, ASKED + WRONG, "failed"),
                               (b"\x05\x01\x01", NOT_SERVED, "failed")):
-        h = Handler("-f", "/dev/null", *options, **popen)
-        h.client.send(sent)
-        check(h.client.end(), (answer, "fin"))
-        h.client.close()
-        h.ended(78, END=end)
+        h = gets(("-f", "/dev/null", *options), sent, answer, 78, popen=popen, END=end)
         assert re.search(pattern, h.said()), f"the handler says: {h.said()}"
         said += h.said()
-    assert not is_waiting(UPSTREAM), "there was a connection to upstream"
-    UPSTREAM.settimeout(DEADLINE_S)
     for secret in secrets:
         assert secret not in said, f"a secret is told: {said}"
 
@@ -185,6 +199,9 @@ def holds(data, secrets):
     return any(piece in data for secret in secrets for piece in pieces(secret))
 
 
+EMPTY = bytes(4096)
+
+
 def in_memory(pid, *secrets):
     """Whether a part of a secret is anywhere in what this process can read or write."""
     looked_at = 0
@@ -197,7 +214,9 @@ def in_memory(pid, *secrets):
             data = memory.read(end - start)
             check(len(data), end - start)
             looked_at += len(data)
-            if holds(data, secrets):
+            # No secret has a zero byte, and most pages have nothing else.
+            pages = (data[at : at + len(EMPTY)] for at in range(0, len(data), len(EMPTY)))
+            if holds(b"".join(page for page in pages if page != EMPTY), secrets):
                 return True
     assert looked_at > 65536, looked_at
     return False
@@ -303,7 +322,7 @@ PTRACE_O_TRACESYSGOOD, PTRACE_O_EXITKILL = 1, 1 << 20
 
 
 def ptrace(what, pid, data=0):
-    sys_call(libc.ptrace, ctypes.c_long(what), ctypes.c_long(pid), ctypes.c_long(0), ctypes.c_long(data))
+    sys_call(libc.ptrace, *map(ctypes.c_long, (what, pid, 0, data)))
 
 
 def steps(options, name, secret):
@@ -315,14 +334,17 @@ def steps(options, name, secret):
     os.waitpid(h.pid, 0)  # its execve()
     ptrace(PTRACE_SETOPTIONS, h.pid, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)
 
+    answered = select.poll()
+    answered.register(client.sock, select.POLLIN)
+
     def until(answer, how):
-        """Let it go on, stop by stop, until the client has this; how many stops that were."""
-        client.sock.setblocking(False)
+        """Continue, stop by stop, until the client has this answer; return the number of stops."""
+        how, pid = ctypes.c_long(how), ctypes.c_long(h.pid)
         for count in range(10000000):
-            with contextlib.suppress(BlockingIOError):
-                check(client.sock.recv(2), answer)
+            if answered.poll(0):
+                check(client.recv(2), answer)
                 return count
-            ptrace(how, h.pid)
+            sys_call(libc.ptrace, how, pid, ctypes.c_long(0), ctypes.c_long(0))
             status = os.waitpid(h.pid, 0)[1]
             assert os.WIFSTOPPED(status), status
         raise AssertionError("no answer")
