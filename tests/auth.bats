@@ -576,7 +576,7 @@ for leave in Peer.fin, Peer.close, Peer.reset:  # while checkpassword runs
     waiting.exits(0)
     h.ended(**gone, USER="alice")
     nothing_runs()
-for asked, number in itertools.product((False, True), (signal.SIGTERM, signal.SIGKILL)):
+for asked, number in itertools.product((False, True), (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)):
     h = Handler(*waiting.options, "-o", "timeout handshake 60s")
     h.client.send(whole if asked else OFFER)
     check(h.client.recv(2), ASKED)

@@ -219,8 +219,9 @@ witnessed() {
     user alice bcrypt secret
     SAID=- trouble 2 'descriptor 3: Bad file descriptor;' passwd
     SAID=. trouble 2 'descriptor 3: Is a directory;' passwd
-    for said in '' alice 'alice\0' 'alice\0secret\0' 'alice\0secret\0now' '\0\0' \
-        'alice\0secret\0now\0more' 'alice\0secret\0now\0\0' 'alice\0\0secret\0now\0' '\0\0\0\0'; do
+    for said in '' alice 'alice\0' 'alice\0secret' 'alice\0secret\0' 'alice\0secret\0now' '\0' '\0\0' \
+        'alice\0secret\0now\0more' 'alice\0secret\0now\0more\0' 'alice\0secret\0now\0\0' \
+        'alice\0secret\0\0\0' 'alice\0secret\0tail\0now\0' 'alice\0\0secret\0now\0' '\0\0\0\0'; do
         # shellcheck disable=SC2059 # the escapes are what it is for
         printf "$said" >message
         trouble 2 'descriptor 3: no NAME NUL PASSWORD NUL TIMESTAMP NUL' passwd
@@ -268,7 +269,7 @@ witnessed() {
 @test "checkpassword: every proper prefix, extension and change of a password is refused" {
     local method
     # shellcheck disable=SC2016 # no variables
-    local password='pass wörd:$6$' methods=(bcrypt sha512crypt)
+    local password='pass wörd:$6$' methods=(yescrypt bcrypt sha512crypt)
     # Slow, and for these none the wiser: the hash is the library's.
     ! grep -qF __asan_init "$CHECKPASSWORD" || methods=(bcrypt)
     for method in "${methods[@]}"; do
@@ -371,7 +372,7 @@ END
 @test "checkpassword: status 111 when everybody can read or write the file" {
     user alice bcrypt secret
     local mode
-    for mode in 604 602 646 666; do
+    for mode in 644 604 642 602 646 666; do
         chmod "$mode" passwd
         unserved 'passwd: everybody can read or write it; chmod o-rw passwd'
     done
@@ -437,7 +438,7 @@ END
     done
     for method in yescrypt bcrypt sha512crypt; do
         whole=$(hash "$method" secret)
-        for broken in "${whole::-1}" "${whole::-2}" "${whole::-11}" "${whole}x" "$whole "; do
+        for broken in "${whole::-1}" "${whole::-2}" "${whole::-5}" "${whole::-11}" "${whole}x" "$whole "; do
             printf 'alice:%s\n' "$broken" >passwd
             answer 1 alice secret
         done
