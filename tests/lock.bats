@@ -99,7 +99,7 @@ def tightened(h, upstream, wanted):
 for alone, stages in (True, 1), (False, 2):
     h = Handler("-o", f"command {'connect' if alone else ALL}")
     tightened(h, h.connected("127.0.0.1", listening), stages + 1)
-    h = Binding(served=f"command {'bind' if alone else ALL}")
+    h = Binding(commands=f"command {'bind' if alone else ALL}")
     where = h.binds("127.0.0.1")
     check(filters(h), stages)
     tightened(h, h.called(where), stages + 1)
@@ -128,7 +128,7 @@ unserved(WHY, *SHARED, before=before)
 h, reply = resolved()
 check(reply, 1)
 fails(h, REPLY="1", ERRNO="1", COMMAND="RESOLVE")
-h = Binding(served="command connect bind", before=before)
+h = Binding(commands="command connect bind", before=before)
 h.ask("127.0.0.1")
 h.turned_down(1, 71, END="failed", ERRNO="1", BOUND=None)
 # Of an association: its command's, and that of its datagrams.
@@ -249,7 +249,7 @@ PY
 for words, last in ("connect", 2), ("connect resolve", 3), ("bind", 2), ("connect bind", 3):
     before = injected(f"seccomp:error=EPERM:when={last}")
     if "bind" in words:
-        h = Binding(served=f"command {words}", before=before)
+        h = Binding(commands=f"command {words}", before=before)
         upstream = call(h.binds("127.0.0.1"))
     else:
         h = Handler("-o", f"command {words}", before=before)
