@@ -22,20 +22,22 @@ binding() {
 
 # -- Who is served.
 
-@test "bind: two replies, where to call and who has called, and then the bytes, in both versions [RFC 1928 6]" {
+@test "bind: two replies, where to call and who has called, and then the bytes [RFC 1928 6]" {
     binding <<'PY'
-for version, host in (5, "127.0.0.1"), (5, "::1"), (4, "127.0.0.1"), (5, b"127.0.0.1"), (4, b"127.0.0.1"):
+MANY = 24 * MIB
+for version, host, size in (5, "127.0.0.1", MANY), (5, "::1", 100), (4, "127.0.0.1", MANY), \
+        (5, b"127.0.0.1", 100), (4, b"127.0.0.1", 100):
     h = Binding(version=version)
     where = h.binds(host)
     check(where[0], host if isinstance(host, str) else host.decode())
     check(h.listening(), where)
     h.waits()
-    exchange(h, h.called(where), 100)
-    h.ended(END="closed", CLOSED_BY="client", REPLY="0", BYTES_UP="100", BYTES_DOWN="100")
+    exchange(h, h.called(where), size)
+    h.ended(END="closed", CLOSED_BY="client", REPLY="0", BYTES_UP=str(size), BYTES_DOWN=str(size))
 PY
 }
 
-@test "bind: each address of a name, of the first one's family, may call, also of many; version 4 finds those that it has room for" {
+@test "bind: each address of a name of the first one's family may call; version 4 takes IPv4 ones" {
     binding <<'PY'
 from dns import *
 ip("address add 2001:db8::1/128 dev lo nodad", "address add 2001:db8::2/128 dev lo nodad")
@@ -48,13 +50,15 @@ served(b"both.test", caller="127.0.0.1", version=4)
 refused(8, b"six.test", version=4)
 four = [f"127.0.3.{n}" for n in range(1, 41)]
 six = [f"2001:db8::{n}" for n in range(1, 41)]
-write("/etc/hosts", "".join(f"{one} many.test\n" for one in four) + "".join(f"{one} mixed.test\n" for one in [*six, four[0]]))
+names = [f"{one} many.test\n" for one in four] + [f"{one} mixed.test\n" for one in [*six, four[0]]]
+write("/etc/hosts", "".join(names))
 for caller in four:
     served(b"many.test", caller=caller, REACHED=caller)
 served(b"mixed.test", caller=four[0], version=4)
 # The refusal names an address that version 4 has room for.
 remedy = "allow from 127.0.0.1 command bind to mixed.test at 127.0.3.1 port 21"
-refused(2, b"mixed.test", "-o", "allow to mixed.test at 2001:db8::/64", rules=(), version=4, RULE="end of the rules", REMEDY=remedy)
+rules = ["allow to mixed.test at 2001:db8::/64"]
+refused(2, b"mixed.test", rules=rules, version=4, RULE="end of the rules", REMEDY=remedy)
 refused(8, b"::1", "-o", "deny to any", rules=(), version=4, RULE=None)
 PY
 }
@@ -64,13 +68,6 @@ PY
 write("/etc/hosts", "127.0.0.1 both.test\n::1 both.test\n")
 for source in "127.0.0.1", "::1":  # which has no way to the other family
     check(served(b"both.test", "-o", f"source {source}")[0], source)
-PY
-}
-
-@test "bind: many megabytes go both ways at once after it" {
-    binding <<'PY'
-for version in 4, 5:
-    served("127.0.0.1", version=version, size=24 * MIB, BYTES_UP=str(24 * MIB), BYTES_DOWN=str(24 * MIB))
 PY
 }
 
@@ -144,24 +141,22 @@ refused(3, "2001:db8::1", "-o", "source 192.0.2.201", ERRNO="101", BOUND=None)
 PY
 }
 
-@test "bind: the reply is 01 and the operator is told when the source cannot be had" {
+@test "bind: the reply tells why no call is possible: 01 (no source), 02, 03, 04 [RFC 1928 6]" {
     binding <<'PY'
+ip("route add unreachable 192.0.2.4", "route add prohibit 192.0.2.2")
+unreachable = "192.0.2.3", "2001:db8::3", "::ffff:127.0.0.1", "fe80::1", "ff02::1"
+replies = {3: unreachable, 4: ["192.0.2.4"], 2: ["192.0.2.2"]}
+for reply, hosts in replies.items():
+    for host in hosts:
+        refused(reply, host, BOUND=None, CONNECT_USEC=None)
+failed = {"status": 71, "END": "failed", "ERRNO": "99", "BOUND": None}
 for version in 4, 5:
     for source in "192.0.2.1", "device nowhere0":
-        refused(1, "127.0.0.1", "-o", f"source {source}", version=version, status=71, END="failed", ERRNO="99", BOUND=None)
+        refused(1, "127.0.0.1", "-o", f"source {source}", version=version, **failed)
 sysctl("ipv4/ip_local_port_range", "40000 40000")
 ends = socket.socketpair()
 taken = socket.create_server(("127.0.0.1", 40000))
-refused(1, "127.0.0.1", ends=ends, status=71, END="failed", ERRNO="99")
-PY
-}
-
-@test "bind: the reply tells why nobody there could call: 03, 04, 02 [RFC 1928 6]" {
-    binding <<'PY'
-ip("route add unreachable 192.0.2.4", "route add prohibit 192.0.2.2")
-for host, reply in ("192.0.2.3", 3), ("2001:db8::3", 3), ("::ffff:127.0.0.1", 3), ("fe80::1", 3), ("ff02::1", 3), \
-        ("192.0.2.4", 4), ("192.0.2.2", 2):
-    refused(reply, host, BOUND=None, CONNECT_USEC=None)
+refused(1, "127.0.0.1", ends=ends, **failed)
 PY
 }
 
@@ -197,11 +192,7 @@ assert is_refused(where)
 assert len(h.descriptors()) == 5, h.descriptors()  # three standard ones, the signals', the connection
 exchange(h, callers[1])
 h.ended(END="closed")
-PY
-}
-
-@test "bind: whose call was over before anybody looked has called all the same" {
-    binding <<'PY'
+# A call that is over before the handler looks is a call all the same.
 h = Binding()
 where = h.binds("127.0.0.1")
 os.kill(h.pid, signal.SIGSTOP)
@@ -236,11 +227,28 @@ for version in 4, 5:
     h = Binding("-o", "timeout bind 400ms", version=version)
     h.binds("127.0.0.1")
     record = h.turned_down(4, ERRNO="110")
-    assert 400000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 5000000, record
+    assert 400000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 15000000, record
     assert "refused, host unreachable (nobody has called in time), " in h.said()
-h = Binding("-o", "timeout handshake 300ms")
+over = threading.Event()
+
+
+def strangers():
+    while not over.is_set():
+        with contextlib.suppress(OSError):
+            call(where, "127.0.0.2").close()
+
+
+# Strangers that keep calling do not make it longer.
+h = Binding("-o", "timeout bind 1s")
 where = h.binds("127.0.0.1")
-h.client.open_and_silent(0.6)  # the handshake's time has nothing to do with it
+with meanwhile(strangers), meanwhile(strangers):
+    record = h.turned_down(4, ERRNO="110")
+    over.set()
+assert 1000000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 15000000, record
+assert "(nobody but strangers has called in time)" in h.said()
+h = Binding("-o", "timeout handshake 1s")
+where = h.binds("127.0.0.1")
+h.client.open_and_silent(1.2)  # the handshake's time has nothing to do with it
 exchange(h, h.called(where))
 h.ended(END="closed")
 PY
@@ -277,27 +285,6 @@ with h.take(0) as sock:
     check(sock.getsockopt(SOL, socket.SO_KEEPALIVE), 1)
     check(sock.getsockopt(TCP, socket.TCP_KEEPIDLE), 60)
     check(sock.getsockopt(TCP, socket.TCP_KEEPINTVL), 60)
-PY
-}
-
-@test "bind: strangers that keep calling do not make it longer" {
-    binding <<'PY'
-h = Binding("-o", "timeout bind 1s")
-where = h.binds("127.0.0.1")
-over = threading.Event()
-
-
-def strangers():
-    while not over.is_set():
-        with contextlib.suppress(OSError):
-            call(where, "127.0.0.2").close()
-
-
-with meanwhile(strangers), meanwhile(strangers):
-    record = h.turned_down(4, ERRNO="110")
-    over.set()
-assert int(record["STDSOCKS_CONNECT_USEC"]) < 5000000, record
-assert "(nobody but strangers has called in time)" in h.said()
 PY
 }
 
@@ -411,7 +398,8 @@ Server({"one.test": ["127.0.0.7"], "in.test": ["10.0.0.1", "127.0.0.7"]})
 def denied(host, port, rule, remedy, *rules, version=5):
     refused(2, host, port=port, rules=rules, version=version, RULE=rule, REMEDY=remedy, BOUND=None)
     # With the line that the refusal names.
-    served(host, port=port, rules=[remedy], version=version, caller="127.0.0.7" if host == b"one.test" else None)
+    caller = "127.0.0.7" if host == b"one.test" else None
+    served(host, port=port, rules=[remedy], version=version, caller=caller)
 
 
 end = "end of the rules"
@@ -512,29 +500,11 @@ for version, typed, reply in (5, b"05 01 00  05 02 00 01 7f000001 0015", "BND"),
 PY
 }
 
-@test "bind: a client is served, or told 01, whatever number of descriptors there may be" {
+@test "bind: 6 descriptors are enough, and with fewer it is 01" {
     binding <<'PY'
-import resource
-from logs import *
-journal = Reader(JOURNAL)
-outcomes = []
-for count in range(5, 9):
-    h = Binding(trace=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count)))
-    h.ask("127.0.0.1")
-    reply = h.client.recv(10)
-    if not reply[1]:  # it could listen
-        caller = call(("127.0.0.1", int.from_bytes(reply[8:], "big")))
-        reply = h.client.recv(10)
-    outcomes.append(reply[1])
-    if not reply[1]:
-        exchange(h, caller)
-        h.over()
-    else:
-        check(h.client.end(), (b"", "fin"))
-        h.client.close()
-        h.over(71)
-    (datagram,) = journal.all()
-    has(fields(datagram), END="failed" if reply[1] else "closed", REPLY=str(reply[1]), ERRNO="24" if reply[1] else None)
-check(outcomes, [1, 1, 0, 0])  # stdsocks(8), FILES: 7
+limit = lambda count: ("prlimit", f"--nofile={count}", "--")
+served("127.0.0.1", before=limit(6))  # a journal would be one more: stdsocks(8), FILES
+for count in 4, 5:
+    refused(1, "127.0.0.1", before=limit(count), status=71, END="failed", ERRNO="24")
 PY
 }

@@ -80,12 +80,13 @@ class Binding(Handler):
 
 def apart(named):
     """Of keyword arguments: the fields of a record, whose names are upper case, and the others."""
-    return {name: named[name] for name in named if name.isupper()}, {name: named[name] for name in named if not name.isupper()}
+    fields = {name: value for name, value in named.items() if name.isupper()}
+    return fields, {name: value for name, value in named.items() if name not in fields}
 
 
 def served(host, *options, port=FTP, caller=None, size=1, **named):
-    """BIND for HOST succeeds: CALLER, or HOST itself, connects, both send SIZE bytes, and the record has these fields. Returns
-    the address that was bound."""
+    """BIND for HOST succeeds: CALLER, or the client's own host, connects, both send SIZE bytes, and
+    the record has these fields. Returns the address that was bound."""
     fields, how = apart(named)
     h = Binding(*options, **how)
     where = h.binds(host, port)
