@@ -62,26 +62,6 @@ a.over_with(drops="oversized 1")
 PY
 }
 
-@test "udp: a client at an IPv6 address has a relay there, and reaches both families" {
-    associated <<'PY'
-a = Association(ends=connection(listener("::1")), dst=("::", 0))
-check(a.relay[0], "::1")
-a.echo(udp())
-a.echo(udp("::1"))
-a.over_with()
-# A client of IPv4 on a socket for both families.
-both = socket.socket(socket.AF_INET6)
-both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-both.bind(("::", 0))
-both.listen()
-client = socket.create_connection(("127.0.0.1", both.getsockname()[1]), DEADLINE_S)
-a = Association(ends=(client, both.accept()[0]))
-check(a.relay[0], "127.0.0.1")
-a.echo(udp())
-a.over_with(CLIENT="127.0.0.1")
-PY
-}
-
 @test "udp: answers come from who was sent to, and from nobody else" {
     associated <<'PY'
 a = Association()
@@ -129,17 +109,37 @@ PY
 
 @test "udp: the relay is at the address that the client reached, and at no other" {
     associated <<'PY'
-for host in "127.0.0.7", "127.0.0.8":
-    sock = socket.socket()
-    sock.bind(("0.0.0.0", 0))
-    sock.listen()
-    client = socket.create_connection((host, sock.getsockname()[1]), DEADLINE_S, source_address=("127.0.0.9", 0))
-    a = Association(ends=(client, sock.accept()[0]), sock=udp("127.0.0.9"))
+a = Association(ends=connection(listener("::1")), dst=("::", 0))
+check(a.relay[0], "::1")
+a.echo(udp())
+a.echo(udp("::1"))
+a.over_with()
+# A client of IPv4 on a socket for both families; on one for all addresses.
+both = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+for listening, host in (both, "127.0.0.1"), (socket.create_server(("", 0)), "127.0.0.7"), \
+        (socket.create_server(("", 0)), "127.0.0.8"):
+    where = host, port_of(listening)
+    client = socket.create_connection(where, DEADLINE_S, source_address=("127.0.0.9", 0))
+    a = Association(ends=(client, listening.accept()[0]), sock=udp("127.0.0.9"))
     check(a.relay[0], host)
     assert not is_free(a.relay)
-    assert is_free(("127.0.0.1", a.relay[1]))
+    assert host == "127.0.0.1" or is_free(("127.0.0.1", a.relay[1]))
     a.echo(udp())
     a.over_with(CLIENT="127.0.0.9", BOUND=host)
+# Of a Unix socket, and of pipes, it is on loopback.
+a = Association(ends=socket.socketpair())
+check(a.relay[0], "127.0.0.1")
+server = udp()
+a.echo(server)
+a.over_with(CLIENT="unix")
+with Piped([STDSOCKS, "-o", "command udp", "-o", "allow to any at any"]) as piped:
+    piped.send(GREETING + request("0.0.0.0", 0, UDP_ASSOCIATE))
+    check(piped.recv(5), CHOSEN + b"\x05\0\0")
+    piped_client = Datagrams()
+    piped_client.sock, piped_client.relay = udp(), place(piped.recv(7))[:2]
+    piped_client.echo(server)
+    piped.close_stdin()
+    check(piped.status(), 0)
 PY
 }
 
@@ -167,17 +167,20 @@ PY
 a = Association()
 server = udp()
 whole = header(*at(server)) + b"data"
-wrong = [b"", whole[:9], header(*at(server), rsv=1) + b"x", whole[:3] + b"\x02" + whole[4:],
-         header("127.0.0.1", 0) + b"x", header(b"localhost", 0) + b"x"]
+wrong = [b"", *(whole[:size] for size in range(1, 10)), header(*at(server), rsv=1) + b"x",
+         header(*at(server), rsv=256) + b"x", *(whole[:3] + kind + whole[4:] for kind in (b"\0", b"\2", b"\5")),
+         b"\0\0\0\x03\xff" + b"a" * 200, b"\0\0\0\x04" + bytes(17), header("127.0.0.1", 0) + b"x",
+         header(b"localhost", 0) + b"x"]
 other = udp()
 for data in wrong:
     other.sendto(data, a.relay)
-a.send(server, b"part", frag=1)
+for number in 1, 2, 0x7F, 0x80, 0xFF:
+    a.send(server, b"part", frag=number)
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
 raw.sendto(struct.pack(">HHHH", 0, a.relay[1], 8 + len(whole), 0) + whole, ("127.0.0.1", 0))  # from port 0: no answer could go there
 a.echo(server)
 assert silent(server)
-a.over_with(drops="malformed 7, fragment 1", DATAGRAMS_UP="1")
+a.over_with(drops="malformed 20, fragment 5", DATAGRAMS_UP="1")
 PY
 }
 
@@ -281,7 +284,7 @@ PY
 @test "udp: what had come when it ends is passed on, in both directions, however it ends" {
     associated <<'PY'
 def filled(*options):
-    """An association that is stopped, and its server; in both directions more than a batch of datagrams waits."""
+    """An association that is stopped, and its server; more than a batch waits in each direction."""
     a, server = Association(*options), udp()
     source = a.echo(server)
     a.process.send_signal(signal.SIGSTOP)
@@ -363,6 +366,14 @@ with a.stopped():
     for _ in range(8000):
         a.send(server, b"")
         answering.sendto(b"", source)
+
+def unread():
+    with open("/proc/net/udp", encoding="ascii") as lines:
+        # sl, address, port, address, port, state, tx, rx
+        rows = [re.split("[ :]+", line.strip()) for line in lines][1:]
+    return sum(int(row[7], 16) for row in rows if int(row[2], 16) in (a.relay[1], source[1]))
+
+eventually(lambda: not unread(), "the handler has read what there was room for")
 a.client.close()
 record = a.ended()
 up, down = int(record["STDSOCKS_DATAGRAMS_UP"]), int(record["STDSOCKS_DATAGRAMS_DOWN"])
@@ -406,9 +417,10 @@ PY
 @test "udp: timers and status wait for no pause of what is not passed on" {
     associated <<'PY'
 rows = []
-for timer, host in ("idle", "127.0.0.1"), ("lifetime", "127.0.0.1"), ("idle", "192.0.2.1"):  # denied; without a route
+rules = "deny to 127.0.0.1", "allow to any at any"  # and there is no route to the other host
+for timer, host in ("idle", "127.0.0.1"), ("lifetime", "127.0.0.1"), ("idle", "192.0.2.1"):
     manager = Manager(f"@{timer} {host}")
-    a = Association("-o", f"timeout {timer} 1500ms", rules=("deny to 127.0.0.1", "allow to any at any"), env=told(manager.where))
+    a = Association("-o", f"timeout {timer} 1500ms", rules=rules, env=told(manager.where))
     rows.append((a, manager, host, {"idle": "idle-timeout"}.get(timer, timer)))
 while any(a.process.poll() is None for a, *_ in rows):
     for a, _, host, _ in rows:
@@ -418,34 +430,6 @@ for a, manager, host, end in rows:
     record = a.ended(END=end, CLOSED_BY="stdsocks", DATAGRAMS_UP="0")
     assert 1500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 15000000, record
     assert manager.sock.recv(4096, socket.MSG_DONTWAIT).startswith(b"STATUS="), (end, host)
-PY
-}
-
-@test "udp: clients of a Unix socket, of pipes" {
-    associated <<'PY'
-server = udp()
-sock = socket.socket(socket.AF_UNIX)
-sock.bind("/run/way")
-sock.listen()
-client = socket.socket(socket.AF_UNIX)
-client.connect("/run/way")
-a = Association(ends=(client, sock.accept()[0]))
-check(a.relay[0], "127.0.0.1")
-a.echo(server)
-a.over_with(CLIENT="unix")
-with Piped([STDSOCKS, "-o", "command udp", "-o", "allow to any at any"]) as piped:
-    piped.send(GREETING + request("0.0.0.0", 0, 3))
-    check(piped.recv(6), CHOSEN + b"\x05\0\0\x01")
-    host = piped.recv(6)
-    relay = (socket.inet_ntoa(host[:4]), struct.unpack(">H", host[4:])[0])
-    one = udp()
-    one.sendto(header(*at(server)) + b"question", relay)
-    data, source = server.recvfrom(100)
-    check(data, b"question")
-    server.sendto(b"answer", source)
-    check(parted(one.recv(100)), (*at(server), b"answer"))
-    piped.close_stdin()
-    check(piped.status(), 0)
 PY
 }
 
@@ -531,7 +515,8 @@ PY
 
 @test "udp: a name is looked up once, whatever is sent to it, and not at all if no address could be allowed" {
     named <<'PY'
-names = Server({"echo.test": ["127.0.0.1"], "denied.test": ["127.0.0.1"], "both.test": ["127.0.0.2", "127.0.0.1"]})
+names = Server({"echo.test": ["127.0.0.1"], "denied.test": ["127.0.0.1"], "no.test": NXDOMAIN,
+                "both.test": ["127.0.0.2", "127.0.0.1"]})
 server = udp()
 port = at(server)[1]
 a = Association("-o", f"allow to echo.test at any port {port}", "-o", f"allow to both.test at 127.0.0.1", rules=())
@@ -549,19 +534,14 @@ check(sorted(names.asked), ["A both.test", "A echo.test", "AAAA both.test", "AAA
 assert silent(server)
 record = a.over_with(drops="denied 3", RULE="end of the rules")
 check(record["STDSOCKS_REMEDY"], f"allow from 127.0.0.1 command udp to denied.test port {port}")
-PY
-}
-
-@test "udp: names that do not exist, and those that are none, are dropped and counted" {
-    named <<'PY'
-names = Server({"no.test": NXDOMAIN, "echo.test": ["127.0.0.1"]})
-server = udp()
+# Names that do not exist, and those that are none.
+names.asked.clear()
 a = Association()
 a.send((b"no.test", 53))
 eventually(lambda: len(names.asked) == 2, "it is asked for")
 for name in b"no.test", b"127.1", b"a b", b"", b"\xff" * 255:
     a.send((name, 53))
-a.echo(server, to=(b"echo.test", at(server)[1]))
+a.echo(server, to=(b"echo.test", port))
 a.over_with(drops="unresolved 6")
 check(sorted(names.asked), ["A echo.test", "A no.test", "AAAA echo.test", "AAAA no.test"])
 PY
@@ -624,12 +604,8 @@ check(a.client.end(), (b"", "fin"))
 a.client.close()
 a.ended(71, END="failed", CLOSED_BY="stdsocks", ERRNO=str(errno.ECHILD))
 assert "the process that looks names up has ended" in a.said(), a.said()
-PY
-}
-
-@test "udp: without a process for names there is no association, but 01" {
-    associated <<'PY'
-nobodys = "prlimit", "--nproc=0", "setpriv", "--reuid=61234", "--clear-groups", "--"  # a user without other processes
+# Without it there is no association, but 01; the user has no other processes.
+nobodys = "prlimit", "--nproc=0", "setpriv", "--reuid=61234", "--clear-groups", "--"
 Association(before=nobodys, reply=1).unserved("no process to look names up", ERRNO="11")
 PY
 }
@@ -691,8 +667,8 @@ for server in udp(), udp("::1"):
     for sizes in (2, 1, 1), (2, 500, 1), (64, 1, 1), (64, 900, 900), (48, 1200, 7), (3, 20000, 20000):
         there_and_back(server, *sizes)
     there_and_back(server, 2, 1, 0)
-descriptors = {line.split("(")[1].split(",")[0] for line in calls("SOL_UDP, cmsg_type=(0x68|UDP_GRO)")}
-check(len(descriptors), 3)  # of both directions, to both families
+lines = calls("SOL_UDP, cmsg_type=(0x68|UDP_GRO)")
+check(len({line.split("(")[1].split(",")[0] for line in lines}), 3)  # both directions and families
 a.over_with()
 PY
 }
@@ -710,8 +686,8 @@ for size in 1400, 1400, 1000:
             a.send(server, bytes([i]) * size)
     check([server.recv(1 << 17) for _ in range(8)], [bytes([i]) * size for i in range(8)])
 a.over_with()
-parted = [line.rpartition(" = ")[2].split()[0] for line in calls("SOL_UDP, cmsg_type=(0x67|UDP_SEGMENT)")]
-check(parted, ["-1", "-1", "1"])
+lines = calls("SOL_UDP, cmsg_type=(0x67|UDP_SEGMENT)")
+check([line.rpartition(" = ")[2].split()[0] for line in lines], ["-1", "-1", "1"])
 PY
 }
 

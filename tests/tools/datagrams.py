@@ -71,7 +71,7 @@ class Datagrams:
 
 
 def send_parted(sock, to, datagrams):
-    """All in one message, which the kernel parts for sockets that take datagrams only; the last may be shorter."""
+    """Sends all in one message, which the kernel parts for sockets that take datagrams only."""
     sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(datagrams[0]))
     sock.sendto(b"".join(datagrams), to)
     sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 0)
