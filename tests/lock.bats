@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The sandbox, from outside: it is in force in a live connection, and what happens where a part of it is not available.
+# The sandbox, from outside: it is in force in a live connection; what happens if a part of it is
+# not available.
 
 load helper
 load net/world
@@ -16,10 +17,11 @@ locked() {
         cat <<'PY'
 from bind import *
 from dns import Server
-from udp import Association, udp
+from udp import Association, children, udp
 
 NET_ADMIN = 1 << 12
-AMBIENT = ["setpriv", "--reuid=nobody", "--clear-groups", "--inh-caps=+net_admin", "--ambient-caps=+net_admin"]
+AMBIENT = ["setpriv", "--reuid=nobody", "--clear-groups",
+           "--inh-caps=+net_admin", "--ambient-caps=+net_admin"]
 RESOLVE = 0xF0
 (listening,) = listeners("127.0.0.1")
 
@@ -58,13 +60,7 @@ def unserved(said="", *options, **how):
     check(h.connect("127.0.0.1", port_of(listening)), 1)
     fails(h, said=said, REPLY="1", COMMAND="CONNECT", REACHED=None)
     assert not is_waiting(listening)
-
-
-def child(pid):
-    """The only process that another one has started: not strace."""
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
-        (pid,) = map(int, children.read().split())
-    return pid
+    listening.settimeout(DEADLINE_S)
 PY
         cat
     } | world
@@ -111,56 +107,23 @@ for alone, stages in (True, 1), (False, 2):
 PY
 }
 
-@test "lock: nobody is served when the stage of the command that was asked for cannot be had" {
-    locked <<'PY'
-SHARED = "-o", "command connect resolve"
-EFFORT = "-o", "sandbox best-effort"
-WHY = "(no further stage of the sandbox, for want of seccomp)"
-before = injected("seccomp:error=EPERM:when=2")
-
-def resolved(*options):
-    h = Handler(*SHARED, *options, before=before)
-    h.client.send(GREETING + request("127.0.0.1", 0, RESOLVE))
-    check(h.client.recv(2), CHOSEN)
-    return h, h.client.recv(10)[1]
-
-unserved(WHY, *SHARED, before=before)
-h, reply = resolved()
-check(reply, 1)
-fails(h, REPLY="1", ERRNO="1", COMMAND="RESOLVE")
-h = Binding(commands="command connect bind", before=before)
-h.ask("127.0.0.1")
-h.turned_down(1, 71, END="failed", ERRNO="1", BOUND=None)
-# Of an association: its command's, and that of its datagrams.
-for words in "connect udp", "udp":
-    a = Association("-o", f"command {words}", before=before, reply=1)
-    fails(a, said=WHY, REPLY="1", ERRNO="1", COMMAND="UDP ASSOCIATE", BOUND=None, DATAGRAMS_UP=None)
-h, reply = resolved(*EFFORT)
-check(reply, 0)
-check(h.client.end(), (b"", "fin"))
-h.client.close()
-h.ended(END="closed")
-served(*SHARED, *EFFORT, before=before)
-PY
-}
-
-@test "lock: before the first byte and while it relays, the handler has its filters, is an ordinary user, and has no capability" {
+@test "lock: from before the first byte the handler has its filters, is no root, and has no capability" {
     locked <<'PY'
 import pwd
 
 def state(h):
-    words = h.status()
-    return [words[name].split() for name in ("Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp", "Seccomp_filters")], \
-        [int(words[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")]
+    words, names = h.status(), ("Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp", "Seccomp_filters")
+    capabilities = {int(words[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
+    return [words[name].split() for name in names], capabilities
 
 for user, options in ("stdsocks", ()), ("nobody", ("-o", "user nobody")):
     ids = pwd.getpwnam(user)
-    wanted = lambda stages: ([[str(ids.pw_uid)] * 4, [str(ids.pw_gid)] * 4, [], ["1"], ["2"], [stages]], [0] * 4)
+    user_and_group = [[str(ids.pw_uid)] * 4, [str(ids.pw_gid)] * 4]
     h = Handler(*options, extra_groups=[4, 27])
     eventually(lambda: h.status()["Seccomp"] == "2", "the first stage")
-    check(state(h), wanted("1"))
+    check(state(h), ([*user_and_group, [], ["1"], ["2"], ["1"]], {0}))
     upstream = relays(h)
-    check(state(h), wanted("2"))
+    check(state(h), ([*user_and_group, [], ["1"], ["2"], ["2"]], {0}))
     upstream.close()
     h.gone()
 PY
@@ -198,8 +161,9 @@ PY
 @test "lock: a mark's capability is not kept for a lookup" {
     locked <<'PY'
 server = Server({})
-for words, command, before, kept in (("connect resolve", 1, [], NET_ADMIN), ("connect resolve", RESOLVE, [], 0), ("resolve", RESOLVE, [], 0),
-                                     ("connect resolve", RESOLVE, AMBIENT, 0), ("resolve", RESOLVE, AMBIENT, 0)):
+BOTH = "connect resolve"
+for words, command, before, kept in (BOTH, 1, [], NET_ADMIN), (BOTH, RESOLVE, [], 0), \
+        ("resolve", RESOLVE, [], 0), (BOTH, RESOLVE, AMBIENT, 0), ("resolve", RESOLVE, AMBIENT, 0):
     server.seen.clear()
     h = Handler("-o", "source mark 7", "-o", f"command {words}", before=before)
     h.client.send(GREETING + request_name(b"silent.test", 80, command))
@@ -217,7 +181,8 @@ with open("/etc/passwd", "a", encoding="ascii") as users:
     users.write("group-stays:x:64999:4294967295::/:/bin/false\ngroup-root:x:64999:0::/:/bin/false\n")
 
 def stays_root(why, *options, **how):
-    unserved(f'started as root, and cannot become {why}; "user NAME" takes another, "sandbox best-effort" stays root', *options, **how)
+    remedy = '"user NAME" takes another, "sandbox best-effort" stays root'
+    unserved(f"started as root, and cannot become {why}; {remedy}", *options, **how)
 
 stays_root("no-such: no such user", "-o", "user no-such")
 for user in "toor", "stays", "group-stays", "group-root":
@@ -225,9 +190,13 @@ for user in "toor", "stays", "group-stays", "group-root":
     said = run(STDSOCKS, "--check", "-f", "/dev/null", "-o", f"user {user}")
     assert f"user: {user}: that is root, too; a process that is started as root serves nobody" in said, said
 stays_root("stdsocks: Operation not permitted", before=["unshare", "--user", "--map-root-user"])
-stays_root("stdsocks: Operation not permitted", before=["setpriv", "--bounding-set=-setuid", "--inh-caps=-setuid"])
-stays_root('stdsocks: no CAP_NET_ADMIN for "source mark" (systemd: CapabilityBoundingSet=)', "-o", "source mark 7",
-           before=["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"])
+
+def without(capability):
+    return ["setpriv", f"--bounding-set=-{capability}", f"--inh-caps=-{capability}"]
+
+stays_root("stdsocks: Operation not permitted", before=without("setuid"))
+stays_root('stdsocks: no CAP_NET_ADMIN for "source mark" (systemd: CapabilityBoundingSet=)',
+           "-o", "source mark 7", before=without("net_admin"))
 h = Handler("-o", "user no-such", "-o", "sandbox best-effort")
 h.connected("127.0.0.1", listening)
 check(os.stat(f"/proc/{h.pid}").st_uid, 0)
@@ -235,17 +204,43 @@ check(h.status()["CapEff"], "0" * 16)  # but without what could be given up
 PY
 }
 
-@test "lock: nobody is served, and the record says why, when a part of it cannot be had" {
+@test "lock: nobody is served, and the record says why, when a part or a stage of it cannot be had" {
     locked <<'PY'
-for call, part in (("seccomp", "seccomp"), ("landlock_restrict_self", "Landlock"), ("landlock_create_ruleset", "Landlock"),
-                   ("landlock_add_rule", "Landlock")):
-    why = f'no sandbox, for want of {part}: Operation not permitted; "sandbox best-effort" serves without'
-    unserved(why, before=injected(f"{call}:error=EPERM"))
-PY
-}
+for fault, part in (("seccomp", "seccomp"), ("landlock_restrict_self", "Landlock"),
+                    ("landlock_create_ruleset", "Landlock"), ("landlock_add_rule", "Landlock")):
+    why = f"no sandbox, for want of {part}: Operation not permitted"
+    unserved(f'{why}; "sandbox best-effort" serves without', before=injected(f"{fault}:error=EPERM"))
 
-@test "lock: a connection is not relayed when the last stage cannot be had" {
-    locked <<'PY'
+# The stage of the command that was asked for.
+SHARED = "-o", "command connect resolve"
+EFFORT = "-o", "sandbox best-effort"
+WHY = "(no further stage of the sandbox, for want of seccomp)"
+second = injected("seccomp:error=EPERM:when=2")
+
+def resolved(*options):
+    h = Handler(*SHARED, *options, before=second)
+    h.client.send(GREETING + request("127.0.0.1", 0, RESOLVE))
+    check(h.client.recv(2), CHOSEN)
+    return h, h.client.recv(10)[1]
+
+unserved(WHY, *SHARED, before=second)
+h, reply = resolved()
+check(reply, 1)
+fails(h, REPLY="1", ERRNO="1", COMMAND="RESOLVE")
+refused(1, "127.0.0.1", commands="command connect bind", before=second, status=71, END="failed",
+        ERRNO="1", BOUND=None)
+# Of an association: its command's, and that of its datagrams.
+for words in "connect udp", "udp":
+    a = Association("-o", f"command {words}", before=second, reply=1)
+    fails(a, said=WHY, REPLY="1", ERRNO="1", COMMAND="UDP ASSOCIATE", BOUND=None, DATAGRAMS_UP=None)
+h, reply = resolved(*EFFORT)
+check(reply, 0)
+check(h.client.end(), (b"", "fin"))
+h.client.close()
+h.ended(END="closed")
+served(*SHARED, *EFFORT, before=second)
+
+# The last stage: the connection is not relayed.
 for words, last in ("connect", 2), ("connect resolve", 3), ("bind", 2), ("connect bind", 3):
     before = injected(f"seccomp:error=EPERM:when={last}")
     if "bind" in words:
@@ -257,11 +252,11 @@ for words, last in ("connect", 2), ("connect resolve", 3), ("bind", 2), ("connec
         upstream = accept(listening)
     check(upstream.end()[1], "reset")
     h.ended(71, END="failed", BYTES_UP="0", BYTES_DOWN="0", ERRNO="1")
-    assert "(no further stage of the sandbox, for want of seccomp)" in h.said(), h.said()
+    assert WHY in h.said(), h.said()
 PY
 }
 
-@test "lock: with sandbox best-effort a connection is served with what there is; a kernel without Landlock is enough" {
+@test "lock: best-effort serves with what there is; a kernel without Landlock is enough" {
     locked <<'PY'
 for call in "seccomp", "landlock_restrict_self":
     served("-o", "sandbox best-effort", before=injected(f"{call}:error=EPERM"))
@@ -269,7 +264,7 @@ served(before=injected("landlock_create_ruleset:error=ENOSYS"))
 PY
 }
 
-@test "lock: descriptors that were left open are closed, with and without close_range, and the relay has the manual's only" {
+@test "lock: descriptors that were left open are closed, with and without close_range" {
     locked <<'PY'
 spare = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]
 h = Handler(pass_fds=spare)
@@ -277,16 +272,19 @@ relays(h)
 found = h.descriptors()
 assert set(found) == {0, 1, 2, 3, 4} and found[0] == found[1] and found[2] == h.log, found
 check(sorted(found[fd].split(":")[0] for fd in (0, 3, 4)), ["anon_inode", "socket", "socket"])
-without = ["prlimit", "--nofile=256", *injected("close_range:error=ENOSYS")]  # 256 calls of close instead of many thousands
+# With the limit it closes 256 numbers and not many thousands.
+without = ["prlimit", "--nofile=256", *injected("close_range:error=ENOSYS")]
 h = Handler(pass_fds=spare, before=without)
 relays(h)
-check(sorted(os.listdir(f"/proc/{child(h.pid)}/fd")), ["0", "1", "2", "3", "4"])
+(h.pid,) = children(h.pid)  # not strace's
+check(sorted(h.descriptors()), [0, 1, 2, 3, 4])
 for before in [], without:
     a = Association(before=before)
     a.echo(udp())
     if before:
-        a.pid = child(a.pid)
-    eventually(lambda: sorted(os.listdir(f"/proc/{a.lookups()}/fd")) == ["0", "2"], "the process for names has nothing of ours")
+        (a.pid,) = children(a.pid)
+    fds = f"/proc/{a.lookups()}/fd"
+    eventually(lambda: sorted(os.listdir(fds)) == ["0", "2"], "names' process has nothing of ours")
 PY
 }
 
