@@ -18,7 +18,9 @@ traced() {
         cat <<'PY'
 from calls import *
 from commands import *
+from notify import *
 
+SOURCES = "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo"
 PY
         cat
         cat <<'PY'
@@ -44,138 +46,126 @@ PY
 
 @test "calls: the table is what is called for CONNECT and in its relay, nothing more and nothing less" {
     traced CR <<'PY'
-from notify import *
-
-command = Connect()
-shared = Connect("-o", "command connect resolve", stages=("CV", "C", "R"))
-commands = command, shared
-shared.serve("127.0.0.1")
-shared.serve(b"localhost")
-
-def fails(**popen):
+def fails(command, **popen):
     h = command.begin(**popen)
     h.connect("127.0.0.1", CLOSED_PORT)
     h.gone()
 
-reader = records(command)
-fails(trace=False)
-h, upstream = command.connected("127.0.0.1", trace=False)
-reader.fill()
-closed(h, upstream, lambda: waits_for(reader, h))
-# Who wants to know the status: there is room for it, none, and nobody any more; or there never was anybody.
-manager = Manager()
-h, upstream = command.connected("127.0.0.1", env=told(manager.where))
-settles(manager, ".*")
-manager.fill()
-for error in "EAGAIN", "ECONNREFUSED":
-    h.client.send(b"more")
-    check(upstream.recv(4), b"more")
-    eventually(lambda: re.search(rf"sendto\(.* {error} ", traced(h)), "it has tried to say more")
-    manager.sock.close()
-closed(h, upstream)
-for where in manager.where, "@nobody":
-    command.serve("127.0.0.1", env=told(where, SYSTEMD_EXEC_PID="1"))
-command.serve("127.0.0.1", env=told(Manager().where, SYSTEMD_EXEC_PID="1"))
-names(command)
-# Sources; what the kernel calls our own; IPv6; nobody there.
-command.serve("127.0.0.1", "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo", "-o", "rate up 10K", "-o", "rate down 10K")
-command.serve("::1")
-for host in "127.0.0.1", "::1":
-    h = command.begin()
-    h.connect(host, h.client.sock.getpeername()[1])
-    h.gone()
-fails()
-pipes(command)
-resets(command)
-# And of us, when the second stage cannot be had.
-h = command.begin(inject="seccomp:error=EPERM:when=2")
-command.ask(h, "127.0.0.1")
-command.accept().close()
-h.over(71)
-passwords(command)
-clockless(command)
+def records_of_both(command):
+    """Of a refusal, and of a relay that has to wait for a journal that is full."""
+    reader = records(command)
+    fails(command, trace=False)
+    h, upstream = command.connected("127.0.0.1", trace=False)
+    reader.fill()
+    closed(h, upstream, lambda: waits_for(reader, h))
+
+def statuses(command):
+    """A service manager reads the status, has no room for it, has gone, and was never there."""
+    manager = Manager()
+    h, upstream = command.connected("127.0.0.1", env=told(manager.where))
+    settles(manager, ".*")
+    manager.fill()
+    for error in "EAGAIN", "ECONNREFUSED":
+        h.client.send(b"more")
+        check(upstream.recv(4), b"more")
+        wanted = re.compile(rf"sendto\(.* {error} ")
+        eventually(lambda: wanted.search(traced(h)), "it has tried to say more")
+        manager.sock.close()
+    closed(h, upstream)
+    for where in manager.where, "@nobody":
+        command.serve("127.0.0.1", env=told(where, SYSTEMD_EXEC_PID="1"))
+    command.serve("127.0.0.1", env=told(Manager().where, SYSTEMD_EXEC_PID="1"))
+
+def ways(command):
+    """Sources; what the kernel calls our own; IPv6; nobody there."""
+    command.serve("127.0.0.1", *SOURCES, "-o", "rate up 10K", "-o", "rate down 10K")
+    command.serve("::1")
+    for host in "127.0.0.1", "::1":
+        h = command.begin()
+        h.connect(host, h.client.sock.getpeername()[1])
+        h.gone()
+    fails(command)
+    # The second stage cannot be had.
+    h = command.begin(inject="seccomp:error=EPERM:when=2")
+    command.ask(h, "127.0.0.1")
+    command.accept().close()
+    h.over(71)
+
+def shared():
+    return Connect("-o", "command connect resolve", stages=("CV", "C", "R"))
+
+commands = alone(Connect, shared)
+commands += side_by_side(Connect, names, passwords, records_of_both, statuses, ways, pipes, resets)
 PY
 }
 
 @test "calls: the table is what is called for RESOLVE, nothing more and nothing less" {
     traced V <<'PY'
-command = Resolve()
+def shared():
+    return Resolve("-o", "command connect resolve", stages=("CV", "V"))
+
+commands = alone(Resolve, shared) + side_by_side(Resolve, names, passwords, records, pipes)
 reverse = Resolve(number=0xF1)
-shared = Resolve("-o", "command connect resolve", stages=("CV", "V"))
-commands = command, reverse, shared
-shared.serve("127.0.0.1")
-shared.serve(b"localhost")
-records(command)
-names(command)
+commands.append(reverse)
 Dnsmasq(hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"], address="127.0.0.3")
 write("/etc/resolv.conf", "nameserver 127.0.0.3\n")
 for host in "127.0.0.1", "10.1.2.3", "2001:db8::7":
     reverse.serve(host)
-pipes(command)
-passwords(command)
-clockless(command)
 PY
 }
 
 @test "calls: the table is what is called for BIND, nothing more and nothing less" {
     traced B <<'PY'
-command = Bind()
-shared = Bind("-o", "command connect bind", stages=("CB", "B", "R"))
-commands = command, shared
-shared.serve("127.0.0.1")
-shared.serve(b"localhost")
-records(command)
-names(command)
-command.serve("127.0.0.1", "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo", "-o", "rate up 10K", "-o", "rate down 10K")
-command.serve("::1")
-# A stranger first; and nobody.
-h = command.begin()
-command.ask(h, "127.0.0.1")
-where = reply(h.client.recv)
-check(command.call(where, "127.0.0.9").end(), (b"", "reset"))
-caller = command.call(where)
-reply(h.client.recv)
-closed(h, caller)
-resets(command)
-h = command.begin("-o", "timeout bind 1ms")
-command.ask(h, "127.0.0.1")
-h.client.end()
-h.gone()
-h = command.begin(inject="seccomp:error=EPERM:when=2")
-command.ask(h, "127.0.0.1")
-command.call(reply(h.client.recv)).close()
-h.over(71)
-pipes(command)
-passwords(command)
-clockless(command)
+def ways(command):
+    """Sources; IPv6; a stranger first; nobody."""
+    command.serve("127.0.0.1", *SOURCES, "-o", "rate up 10K", "-o", "rate down 10K")
+    command.serve("::1")
+    h = command.begin()
+    command.ask(h, "127.0.0.1")
+    where = reply(h.client.recv)
+    check(command.call(where, "127.0.0.9").end(), (b"", "reset"))
+    caller = command.call(where)
+    reply(h.client.recv)
+    closed(h, caller)
+    h = command.begin("-o", "timeout bind 1ms")
+    command.ask(h, "127.0.0.1")
+    h.client.end()
+    h.gone()
+    h = command.begin(inject="seccomp:error=EPERM:when=2")
+    command.ask(h, "127.0.0.1")
+    command.call(reply(h.client.recv)).close()
+    h.over(71)
+
+def shared():
+    return Bind("-o", "command connect bind", stages=("CB", "B", "R"))
+
+commands = alone(Bind, shared) + side_by_side(Bind, names, passwords, ways, records, pipes, resets)
 PY
 }
 
+# A lookup without an answer takes the 5 seconds of the handler.
 @test "calls: the table is what is called for UDP ASSOCIATE, its datagrams and their names, nothing more and nothing less" {
     traced AUL <<'PY'
-from notify import *
+def ways(command):
+    """Sources; IPv6; a service manager; without close_range; the second stage cannot be had."""
+    command.serve("127.0.0.1", *SOURCES)
+    command.serve("::1")
+    command.serve("127.0.0.1", env=told(Manager().where))
+    command.serve("127.0.0.1", inject="close_range:error=ENOSYS")
+    h = command.begin(inject="seccomp:error=EPERM:when=2")
+    h.client.send(GREETING + command.request(None))
+    h.client.end()
+    h.client.close()
+    h.over(71)
 
-command = Associate()
-shared = Associate("-o", "command connect udp", stages=("CA", "A", "U"))
-shared.branch = "CA", "A", "L"
-commands = command, shared
-shared.serve("127.0.0.1")
-shared.serve(b"localhost")
-records(command)
-names(command)
-command.serve("127.0.0.1", "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo")
-command.serve("::1")
-command.serve("127.0.0.1", env=told(Manager().where))
-command.serve("127.0.0.1", inject="close_range:error=ENOSYS")
-h = command.begin(inject="seccomp:error=EPERM:when=2")
-h.client.send(GREETING + command.request(None))
-h.client.end()
-h.client.close()
-h.over(71)
-pipes(command)
-passwords(command)
-clockless(command)
-command.serve(b"localhost", how=Clockless)
+def shared():
+    command = Associate("-o", "command connect udp", stages=("CA", "A", "U"))
+    command.branch = "CA", "A", "L"
+    return command
+
+commands = alone(Associate, shared)
+commands += side_by_side(Associate, names, passwords, ways, records, pipes)
+commands[0].serve(b"localhost", how=Clockless)
 PY
 }
 

@@ -7,75 +7,57 @@ load helper
 load net/world
 load tools/clients
 
-export NODE_PATH=$PEERS/npm/node_modules
-
 setup() {
     machine
-    serve -o 'version 4 5' -o 'command connect resolve'
+    serve
 }
 
 # carries VERSION HOST DESTINATION COMMAND... - COMMAND takes an unknowing curl and an unknowing nc to HOST, which the
 # handler is asked for as DESTINATION: 300 KB come, go, and do both at a time.
 carries() {
-    local version=$1 host=$2 destination=$3 digest
+    row "$*"
+    local version=$1 host=$2 destination=$3
     shift 3
-    need curl nc.openbsd "$1"
-    web "$SERVER"
-    upstream --listen "$SERVER" echo
-    digest=$("${CLIENT[@]}" "$@" curl -sS --max-time 20 "http://$host:$WEB/300000" | sha256sum)
-    served GET 300000 "${digest%% *}"
+    need curl nc.openbsd
+    [[ ${WEB:-} ]] || web "$SERVER"
+    [[ ${UPSTREAM:-} ]] || upstream --listen "$SERVER" echo
+    fetches "http://$host:$WEB/300000" "$@" curl -sS --max-time 20
     talks "$@" nc.openbsd -N "$host" "$UPSTREAM"
-    digest=$(sha256sum <"$BATS_TEST_TMPDIR/data")
     "${CLIENT[@]}" "$@" curl -sS --max-time 20 -T "$BATS_TEST_TMPDIR/data" "http://$host:$WEB/"
-    served PUT 300000 "${digest%% *}"
+    served PUT 300000 "$(digest_of "$BATS_TEST_TMPDIR/data")"
     spoke "$version" "$destination" 3
     ended BYTES_UP=300000 BYTES_DOWN=300000
 }
 
-proxychains() {
-    config proxychains <<CONF
+@test "clients: proxychains4: 4, 4a, 5 connect: an unknowing curl and nc, 300 KB each way" {
+    need proxychains4
+    for words in "4 $SERVER" '4a web.test' '5 web.test'; do
+        read -r version host <<<"$words"
+        config proxychains <<CONF
 strict_chain
 proxy_dns
 [ProxyList]
-$1 $PROXY
+socks${version%a} $PROXY
 CONF
+        carries "$version" "$host" "$host" proxychains4 -q -f "$CONFIG"
+    done
 }
 
-@test "clients: proxychains4: 4 connect: an unknowing curl and nc, 300 KB each way" {
-    proxychains socks4
-    carries 4 "$SERVER" "$SERVER" proxychains4 -q -f "$CONFIG"
-}
-
-@test "clients: proxychains4: 4a connect: an unknowing curl and nc, to a name, 300 KB each way" {
-    proxychains socks4
-    carries 4 web.test web.test proxychains4 -q -f "$CONFIG"
-}
-
-@test "clients: proxychains4: 5 connect: an unknowing curl and nc, to a name, 300 KB each way" {
-    proxychains socks5
-    carries 5 web.test web.test proxychains4 -q -f "$CONFIG"
-}
-
-tsocks_conf() {
-    config tsocks <<CONF
+@test "clients: tsocks: 4, 5 connect: an unknowing curl and nc, 300 KB each way" {
+    need tsocks
+    for version in 4 5; do
+        config tsocks <<CONF
 server = $PROXY_HOST
 server_port = $PROXY_PORT
-server_type = $1
+server_type = $version
 CONF
-    export TSOCKS_CONF_FILE=$CONFIG
-}
-
-@test "clients: tsocks: 4 connect: an unknowing curl and nc, 300 KB each way" {
-    tsocks_conf 4
-    carries 4 "$SERVER" "$SERVER" tsocks
-}
-
-@test "clients: tsocks: 5 connect: an unknowing curl and nc, 300 KB each way" {
-    tsocks_conf 5
-    carries 5 "$SERVER" "$SERVER" tsocks
+        export TSOCKS_CONF_FILE=$CONFIG
+        carries "$version" "$SERVER" "$SERVER" tsocks
+    done
 }
 
 torsocks_conf() {
+    need torsocks
     config torsocks <<CONF
 TorAddress $PROXY_HOST
 TorPort $PROXY_PORT
@@ -85,13 +67,12 @@ CONF
 
 @test "clients: torsocks: 5 connect: an unknowing curl and nc, to a name, 300 KB each way" {
     torsocks_conf
-    # The name is asked for by itself, and the connection by the address that was told.
+    # torsocks resolves the name with RESOLVE, and connects to the address.
     carries 5 web.test "$SERVER" torsocks
     (($(grep -cx STDSOCKS_COMMAND=RESOLVE "$LOG") == 3))
 }
 
 @test "clients: torsocks: 5 resolve: an unknowing python finds an address and a name" {
-    need torsocks
     torsocks_conf
     [[ $("${CLIENT[@]}" torsocks "$PYTHON" -c "from socket import *
 print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.test" ]]
@@ -99,118 +80,36 @@ print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.
     (($(grep -cx 'STDSOCKS_COMMAND=RESOLVE_PTR' "$LOG") == 1))
 }
 
-# socks_conf PROTOCOL [LINE]...
-socks_conf() {
-    config socks.conf <<CONF
-${2:-}
-route {
-    from: 0.0.0.0/0 to: 0.0.0.0/0 via: $PROXY_HOST port = $PROXY_PORT
-    proxyprotocol: $1
-}
-route {
-    from: 0.0.0.0/0 to: . via: $PROXY_HOST port = $PROXY_PORT
-    proxyprotocol: $1
-}
-CONF
-    export SOCKS_CONF=$CONFIG
-}
-
-# Of version 4 it knows no names.
-@test "clients: socksify (dante-client): 4 connect: an unknowing curl and nc, 300 KB each way" {
+# Its version 4 knows no names.
+@test "clients: socksify (dante-client): 4, 5 connect: an unknowing curl and nc, 300 KB each way" {
+    need_from_12 socksify
     socks_conf socks_v4
     carries 4 "$SERVER" "$SERVER" socksify
-}
-
-@test "clients: socksify (dante-client): 5 connect: an unknowing curl and nc, to a name, 300 KB each way" {
-    socks_conf socks_v5 "resolveprotocol: fake"
+    socks_conf socks_v5 'resolveprotocol: fake'
     carries 5 web.test web.test socksify
 }
 
 @test "clients: socksify (dante-client): 5 connect: without a configuration, the proxy from the environment" {
+    need_from_12 socksify
     export SOCKS_CONF=/dev/null SOCKS5_SERVER=$PROXY_HOST:$PROXY_PORT
     carries 5 "$SERVER" "$SERVER" socksify
 }
 
 # -- Libraries. Each script connects, sends what it reads, and prints what comes back.
 
-# echoes VERSION DESTINATION COMMAND... <SCRIPT - it does, with COMMAND to run it.
+# echoes VERSION DESTINATION COMMAND... <SCRIPT - COMMAND runs the script, which connects to
+# DESTINATION in this version.
 echoes() {
+    row "$*"
     config script
-    upstream --listen "$SERVER" echo
-    talks env -u PYTHONPATH "${@:3}" "$CONFIG"
+    [[ ${UPSTREAM:-} ]] || upstream --listen "$SERVER" echo
+    HOST=$2 talks env -u PYTHONPATH "${@:3}" "$CONFIG"
     spoke "$1" "$2" 1
     ended BYTES_UP=300000 BYTES_DOWN=300000
 }
 
-# pysocks VERSION DESTINATION HOST TYPE RDNS - with $NAME and $SECRET, if they are set
-pysocks() {
-    env -u PYTHONPATH "$PYTHON" -c 'import socks' || lacks python3-socks
-    HOST=$3 echoes "$1" "$2" "$PYTHON" <<PY
-import os, sys, threading, socks
-sock = socks.socksocket()
-sock.set_proxy(socks.$4, os.environ["PROXY_HOST"], int(os.environ["PROXY_PORT"]), $5,
-    os.environ.get("NAME"), os.environ.get("SECRET"))
-sock.connect((os.environ["HOST"], int(os.environ["UPSTREAM"])))
-
-
-def send():
-    sock.sendall(sys.stdin.buffer.read())
-    sock.shutdown(socks.socket.SHUT_WR)
-
-
-threading.Thread(target=send).start()
-while piece := sock.recv(65536):
-    sys.stdout.buffer.write(piece)
-PY
-}
-
-@test "clients: python3-socks: 4 connect: 300 KB each way" {
-    pysocks 4 "$SERVER" "$SERVER" SOCKS4 False
-}
-
-@test "clients: python3-socks: 4a connect: to a name, 300 KB each way" {
-    pysocks 4 web.test web.test SOCKS4 True
-}
-
-@test "clients: python3-socks: 5 connect: to a name, 300 KB each way" {
-    pysocks 5 web.test web.test SOCKS5 True
-}
-
-@test "clients: python3-socks: 5 connect: with a password, 300 KB each way" {
-    printf 'alice:secret\n' >"$BATS_TEST_TMPDIR/users"
-    chmod 600 "$BATS_TEST_TMPDIR/users"
-    serve -o "users $BATS_TEST_TMPDIR/users"
-    export NAME=alice SECRET=secret
-    pysocks 5 web.test web.test SOCKS5 True
-    ended USER=alice
-}
-
-# python_socks VERSION DESTINATION <SCRIPT - with the script's proxy().
-python_socks() {
-    "$PYTHON" -c 'import python_socks.async_.asyncio' || lacks python3-python-socks
-    {
-        cat <<PY
-import asyncio, os, socket, sys, threading
-from python_socks import ProxyType
-
-
-def connect(module):
-    proxy = module.Proxy.create(ProxyType.SOCKS$1, os.environ["PROXY_HOST"], int(os.environ["PROXY_PORT"]), rdns=True)
-    return proxy.connect("$2", int(os.environ["UPSTREAM"]))
-
-
-PY
-        cat
-    } | echoes "$1" "$2" "$PYTHON"
-}
-
-python_socks_sync() {
-    python_socks "$@" <<'PY'
-from python_socks import sync
-
-sock = connect(sync)
-
-
+# The end of the Python scripts: sock is connected.
+PYTHON_TALK='
 def send():
     sock.sendall(sys.stdin.buffer.read())
     sock.shutdown(socket.SHUT_WR)
@@ -219,14 +118,67 @@ def send():
 threading.Thread(target=send).start()
 while piece := sock.recv(65536):
     sys.stdout.buffer.write(piece)
+'
+
+# pysocks VERSION DESTINATION - with $NAME and $SECRET, if they are set
+pysocks() {
+    echoes "$1" "$2" "$PYTHON" <<PY
+import os, socket, sys, threading, socks
+sock = socks.socksocket()
+login = os.environ.get("NAME"), os.environ.get("SECRET")
+sock.set_proxy(socks.SOCKS${1%a}, "$PROXY_HOST", $PROXY_PORT, "$1" != "4", *login)
+sock.connect((os.environ["HOST"], int(os.environ["UPSTREAM"])))
+$PYTHON_TALK
 PY
 }
 
-python_socks_async() {
-    python_socks "$@" <<'PY'
-from python_socks.async_ import asyncio as asynchronous
+@test "clients: python3-socks: 4, 4a, 5 connect: 300 KB each way" {
+    need_module socks python3-socks
+    pysocks 4 "$SERVER"
+    pysocks 4a web.test
+    pysocks 5 web.test
+}
+
+@test "clients: python3-socks: 5 connect: with a password, 300 KB each way" {
+    need_module socks python3-socks
+    printf 'alice:secret\n' >"$BATS_TEST_TMPDIR/users"
+    chmod 600 "$BATS_TEST_TMPDIR/users"
+    serve -o "users $BATS_TEST_TMPDIR/users"
+    NAME=alice SECRET=secret pysocks 5 web.test
+    ended USER=alice
+}
+
+# python_socks VERSION DESTINATION <SCRIPT - the script begins with connect().
+python_socks() {
+    {
+        cat <<PY
+import asyncio, os, socket, sys, threading
+from python_socks import ProxyType, async_, sync
+import python_socks.async_.asyncio
 
 
+def connect(module):
+    proxy = module.Proxy.create(ProxyType.SOCKS${1%a}, "$PROXY_HOST", $PROXY_PORT, rdns=True)
+    return proxy.connect(os.environ["HOST"], int(os.environ["UPSTREAM"]))
+
+
+PY
+        cat
+    } | echoes "$1" "$2" "$PYTHON"
+}
+
+@test "clients: python3-python-socks: 4, 5 connect: blocking, 300 KB each way" {
+    need_module python_socks.async_.asyncio python3-python-socks
+    for words in "4 $SERVER" '5 web.test'; do
+        # shellcheck disable=SC2086 # two words
+        python_socks $words <<<"sock = connect(sync)$PYTHON_TALK"
+    done
+}
+
+@test "clients: python3-python-socks: 4a, 5 connect: with asyncio, to a name, 300 KB each way" {
+    need_module python_socks.async_.asyncio python3-python-socks
+    for version in 4a 5; do
+        python_socks "$version" web.test <<'PY'
 async def send(writer):
     writer.write(sys.stdin.buffer.read())
     await writer.drain()
@@ -234,89 +186,54 @@ async def send(writer):
 
 
 async def main():
-    reader, writer = await asyncio.open_connection(sock=await connect(asynchronous))
+    reader, writer = await asyncio.open_connection(sock=await connect(async_.asyncio))
     data, _ = await asyncio.gather(reader.read(), send(writer))
     sys.stdout.buffer.write(data)
 
 
 asyncio.run(main())
 PY
+    done
 }
 
-@test "clients: python3-python-socks: 4 connect: blocking, 300 KB each way" {
-    python_socks_sync 4 "$SERVER"
-}
-
-@test "clients: python3-python-socks: 4a connect: with asyncio, to a name, 300 KB each way" {
-    python_socks_async 4 web.test
-}
-
-@test "clients: python3-python-socks: 5 connect: blocking, to a name, 300 KB each way" {
-    python_socks_sync 5 web.test
-}
-
-@test "clients: python3-python-socks: 5 connect: with asyncio, to a name, 300 KB each way" {
-    python_socks_async 5 web.test
-}
-
-# npm_socks TYPE DESTINATION
-npm_socks() {
-    need node
-    [[ -d $NODE_PATH/socks ]] || lacks "npm's socks"
-    echoes "$1" "$2" node <<JS
+@test "clients: socks (npm socks): 4, 4a, 5 connect: 300 KB each way" {
+    need_npm socks
+    for words in "4 $SERVER" '4a web.test' '5 web.test'; do
+        read -r version host <<<"$words"
+        echoes "$version" "$host" node <<JS
 const { SocksClient } = require("socks");
 SocksClient.createConnection({
-    proxy: { host: process.env.PROXY_HOST, port: +process.env.PROXY_PORT, type: $1 },
+    proxy: { host: process.env.PROXY_HOST, port: +process.env.PROXY_PORT, type: ${version%a} },
     command: "connect",
-    destination: { host: "$2", port: +process.env.UPSTREAM },
+    destination: { host: process.env.HOST, port: +process.env.UPSTREAM },
 }).then(({ socket }) => process.stdin.pipe(socket).pipe(process.stdout));
 JS
+    done
 }
 
-@test "clients: socks (npm socks): 4 connect: 300 KB each way" {
-    npm_socks 4 "$SERVER"
-}
-
-@test "clients: socks (npm socks): 4a connect: to a name, 300 KB each way" {
-    npm_socks 4 web.test
-}
-
-@test "clients: socks (npm socks): 5 connect: to a name, 300 KB each way" {
-    npm_socks 5 web.test
-}
-
-# agent URL VERSION HOST - http.get through socks-proxy-agent.
-agent() {
-    need node
-    [[ -d $NODE_PATH/socks-proxy-agent ]] || lacks "npm's socks-proxy-agent"
+@test "clients: socks-proxy-agent (npm socks-proxy-agent): 4, 4a, 5 connect: http.get of 300 KB" {
+    need_npm socks-proxy-agent
     web "$SERVER"
-    config script <<JS
+    config script <<'JS'
 const { SocksProxyAgent } = require("socks-proxy-agent");
-require("http").get("http://$3:$WEB/300000", { agent: new SocksProxyAgent("$1://$PROXY_HOST:$PROXY_PORT") },
-    (answer) => answer.pipe(process.stdout));
+const [proxy, url] = process.argv.slice(2);
+const agent = new SocksProxyAgent(proxy);
+require("http").get(url, { agent }, (answer) => answer.pipe(process.stdout));
 JS
-    digest=$("${CLIENT[@]}" timeout 30 node "$CONFIG" | sha256sum)
-    served GET 300000 "${digest%% *}"
-    spoke "$2" "$3" 1
-}
-
-@test "clients: socks-proxy-agent (npm socks-proxy-agent): 4 connect: http.get of 300 KB" {
-    agent socks4 4 "$SERVER"
-}
-
-@test "clients: socks-proxy-agent (npm socks-proxy-agent): 4a connect: http.get of 300 KB from a name" {
-    agent socks4a 4 web.test
-}
-
-@test "clients: socks-proxy-agent (npm socks-proxy-agent): 5 connect: http.get of 300 KB from a name" {
-    agent socks5h 5 web.test
+    for words in "4 socks4 $SERVER" '4a socks4a web.test' '5 socks5h web.test'; do
+        row "$words"
+        read -r version scheme host <<<"$words"
+        through=$scheme://$PROXY_HOST:$PROXY_PORT
+        fetches "http://$host:$WEB/300000" timeout 30 node "$CONFIG" "$through"
+        spoke "$version" "$host" 1
+    done
 }
 
 # -- Programs that know of SOCKS.
 
-# browses VERSION HOST - chromium shows a page, whose fifty parts hold 300 KB. Its own errands pass the proxy by, to
-# names that do not resolve.
-browses() {
+# Requests that chromium makes by itself bypass the proxy, to names that do not resolve. It takes
+# seconds to start, twice.
+@test "clients: chromium: 4, 5 connect: headless, a page with fifty parts" {
     need chromium
     serve_files ''
     {
@@ -328,70 +245,57 @@ browses() {
         done
         echo '<pre id=all></pre><script>all.textContent = parts.join("")</script>'
     } >"$BATS_TEST_TMPDIR/www/index.html"
-    "${CLIENT[@]}" chromium --headless --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage \
-        --no-first-run --disable-background-networking --disable-component-update --disable-sync \
-        --user-data-dir="$BATS_TEST_TMPDIR/profile" \
-        --proxy-server="socks$1://$PROXY_HOST:$PROXY_PORT" --proxy-bypass-list='<-loopback>;*.com' \
-        --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1' \
-        --dump-dom "http://$2:$NGINX/index.html" 2>>"$(log chromium)" |
-        sed -n 's,.*<pre id="all">\(.*\)</pre>.*,\1,p' >"$BATS_TEST_TMPDIR/page"
-    cmp "$BATS_TEST_TMPDIR/page" <(cat "$BATS_TEST_TMPDIR"/{1..50} - <<<'') >&2
-    logged 50 '^HTTP/1.1 200 /[0-9]+\.js '
-    asked "$2"
-    in_version "$1"
+    for words in '4 127.0.0.1' '5 localhost'; do
+        row "$words"
+        read -r version host <<<"$words"
+        TMPDIR=$BATS_TEST_TMPDIR "${CLIENT[@]}" chromium --headless --no-sandbox --disable-gpu \
+            --disable-quic --disable-dev-shm-usage --no-first-run --disable-background-networking \
+            --disable-component-update --disable-sync --user-data-dir="$BATS_TEST_TMPDIR/$version" \
+            --proxy-server="socks$version://$PROXY_HOST:$PROXY_PORT" \
+            --proxy-bypass-list='<-loopback>;*.com' \
+            --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1' \
+            --dump-dom "http://$host:$NGINX/index.html" 2>>"$(log chromium)" |
+            sed -n 's,.*<pre id="all">\(.*\)</pre>.*,\1,p' >"$BATS_TEST_TMPDIR/page"
+        cmp "$BATS_TEST_TMPDIR/page" <(cat "$BATS_TEST_TMPDIR"/{1..50} - <<<'') >&2
+        logged 50 '^HTTP/1.1 200 /[0-9]+\.js '
+        asked "$host"
+        in_version "$version"
+    done
 }
 
-@test "clients: chromium: 4 connect: headless, a page with fifty parts" {
-    browses 4 127.0.0.1
-}
-
-@test "clients: chromium: 5 connect: headless, a page with fifty parts, from a name" {
-    browses 5 localhost
-}
-
-# forwards DIRECTIVE HOST - privoxy takes curl there so: 300 KB come.
+# forwards DIRECTIVE - start privoxy on $PRIVOXY: by this directive all goes through the handler.
 forwards() {
     need privoxy curl
-    web "$SERVER"
-    privoxy_port=$(free_port)
-    config privoxy <<<"listen-address 127.0.0.1:$privoxy_port
-$1 / $PROXY_HOST:$PROXY_PORT ."
+    PRIVOXY=$(free_port)
+    config privoxy <<CONF
+listen-address 127.0.0.1:$PRIVOXY
+$1 / $PROXY_HOST:$PROXY_PORT .
+CONF
     start privoxy privoxy --no-daemon "$CONFIG"
-    wait_listening "$privoxy_port"
-    digest=$("${CLIENT[@]}" curl -sS --max-time 30 -x "127.0.0.1:$privoxy_port" "http://$2:$WEB/300000" | sha256sum)
-    served GET 300000 "${digest%% *}"
-    stop privoxy
+    wait_listening "$PRIVOXY"
 }
 
-@test "clients: privoxy: 4 connect: curl through forward-socks4" {
-    forwards forward-socks4 "$SERVER"
-    spoke 4 "$SERVER" 1
-}
-
-@test "clients: privoxy: 4a connect: curl through forward-socks4a, to a name" {
-    forwards forward-socks4a web.test
-    spoke 4 web.test 1
-}
-
-@test "clients: privoxy: 5 connect: curl through forward-socks5, to a name" {
-    forwards forward-socks5 web.test
-    spoke 5 web.test 1
+@test "clients: privoxy: 4, 4a, 5 connect: curl through forward-socks4, -socks4a, -socks5" {
+    web "$SERVER"
+    for words in "4 $SERVER" '4a web.test' '5 web.test'; do
+        row "$words"
+        read -r version host <<<"$words"
+        forwards "forward-socks$version"
+        fetches "http://$host:$WEB/300000" curl -sS --max-time 30 -x "127.0.0.1:$PRIVOXY"
+        stop privoxy
+        spoke "$version" "$host" 1
+    done
 }
 
 # privoxy sends what it was asked for right behind its own request, of 15 bytes after the greeting of 3. The reply
 # has to wait here: the server hears nothing before more than that has come.
 @test "clients: privoxy: 5 connect: curl through forward-socks5t, and its data comes before the reply" {
-    need privoxy curl iptables ss
+    need iptables ss
     web "$SERVER"
-    privoxy_port=$(free_port)
-    config privoxy <<CONF
-listen-address 127.0.0.1:$privoxy_port
-forward-socks5t / $PROXY_HOST:$PROXY_PORT .
-CONF
-    start privoxy privoxy --no-daemon "$CONFIG"
-    wait_listening "$privoxy_port"
+    forwards forward-socks5t
     "${CLIENT[@]}" iptables -A INPUT -p tcp -d "$SERVER" --syn -j DROP
-    start curl curl -sS --max-time 30 -o "$BATS_TEST_TMPDIR/page" -x "127.0.0.1:$privoxy_port" "http://web.test:$WEB/300000"
+    start curl curl -sS --max-time 30 -o "$BATS_TEST_TMPDIR/page" -x "127.0.0.1:$PRIVOXY" \
+        "http://web.test:$WEB/300000"
     early() {
         (($("${CLIENT[@]}" ss -Htni "sport = :$PROXY_PORT" | sed -nE 's/.* bytes_received:([0-9]+).*/\1/p') > 18))
     }
@@ -400,31 +304,27 @@ CONF
     "${CLIENT[@]}" iptables -F
     wait_line "$(log web)" '^GET'
     wait "${RUNNING[curl]}"
-    digest=$(sha256sum <"$BATS_TEST_TMPDIR/page")
-    served GET 300000 "${digest%% *}"
+    served GET 300000 "$(digest_of "$BATS_TEST_TMPDIR/page")"
     stop privoxy
     spoke 5 web.test 1
 }
 
-# redirected PROTOCOL - connections to $SERVER go to redsocks, but for the handler's own.
-redirected() {
+# Connections to $SERVER are redirected to redsocks, except those of the handler.
+@test "clients: redsocks: 4, 5 connect: an unknowing curl and nc are redirected, 300 KB each way" {
     need redsocks iptables
     redsocks_port=$(free_port)
-    config redsocks <<CONF
+    "${CLIENT[@]}" iptables -t nat -A OUTPUT -p tcp -d "$SERVER" -m owner ! --uid-owner stdsocks \
+        -j REDIRECT --to-ports "$redsocks_port"
+    for version in 4 5; do
+        config redsocks <<CONF
 base { log_debug = off; log_info = off; log = "stderr"; daemon = off; redirector = iptables; }
-redsocks { local_ip = 127.0.0.1; local_port = $redsocks_port; ip = $PROXY_HOST; port = $PROXY_PORT; type = $1; }
+redsocks {
+    local_ip = 127.0.0.1; local_port = $redsocks_port;
+    ip = $PROXY_HOST; port = $PROXY_PORT; type = socks$version;
+}
 CONF
-    start redsocks redsocks -c "$CONFIG"
-    wait_listening "$redsocks_port"
-    "${CLIENT[@]}" iptables -t nat -A OUTPUT -p tcp -d "$SERVER" -m owner ! --uid-owner stdsocks -j REDIRECT --to-ports "$redsocks_port"
-}
-
-@test "clients: redsocks: 4 connect: an unknowing curl and nc are redirected, 300 KB each way" {
-    redirected socks4
-    carries 4 "$SERVER" "$SERVER" env
-}
-
-@test "clients: redsocks: 5 connect: an unknowing curl and nc are redirected, 300 KB each way" {
-    redirected socks5
-    carries 5 "$SERVER" "$SERVER" env
+        start redsocks redsocks -c "$CONFIG"
+        wait_listening "$redsocks_port"
+        carries "$version" "$SERVER" "$SERVER" env
+    done
 }

@@ -1,44 +1,22 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Real clients of BIND and UDP ASSOCIATE. With AGAINST=danted they are put through that server, to see that a
-# test holds for another one; what the handler's records say is not asked then.
+# Real clients of BIND and UDP ASSOCIATE.
 
 load helper
 load net/world
 load tools/clients
 
-export NODE_PATH=$PEERS/npm/node_modules
+# shellcheck disable=SC2034 # serve reads it
+SERVES=(-o 'version 4 5' -o 'command connect bind udp')
 
 setup() {
     machine
-    if [[ ${AGAINST:-stdsocks} == danted ]]; then
-        danted_serves
-    else
-        serve -o 'version 4 5' -o 'command connect bind udp'
-    fi
+    serve
     export SERVER
-}
-
-danted_serves() {
-    config danted.conf <<CONF
-logoutput: stderr
-internal: 127.0.0.1 port = 1080
-external: 127.0.0.1
-socksmethod: none
-clientmethod: none
-user.privileged: root
-user.unprivileged: nobody
-client pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }
-socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }
-CONF
-    start danted danted -f "$CONFIG"
-    export PROXY_HOST=127.0.0.1 PROXY_PORT=1080
-    wait_listening 1080
 }
 
 # recorded COMMAND DESTINATION COUNT - so many records say so, and all went well.
 recorded() {
-    [[ ${AGAINST:-stdsocks} == stdsocks ]] || return 0
     counted_records() {
         (($(sed -n "/^STDSOCKS_COMMAND=$1\$/{n;p}" "$LOG" | grep -cx "STDSOCKS_DST=$2") == $3))
     }
@@ -46,57 +24,41 @@ recorded() {
     ended_well
 }
 
-# socks_conf PROTOCOL - socksify's, for everything.
-socks_conf() {
-    config socks.conf <<CONF
-route {
-    from: 0.0.0.0/0 to: 0.0.0.0/0 via: $PROXY_HOST port = $PROXY_PORT
-    proxyprotocol: $1
-    protocol: tcp udp
-    command: connect bind udpassociate
-}
-CONF
-    export SOCKS_CONF=$CONFIG
-}
-
 # -- BIND: somebody calls back.
 
-# ftp_active PROTOCOL - ftp gets and puts a file, and the server opens both connections.
-ftp_active() {
-    need socksify tnftp
-    "$PYTHON" -c 'import pyftpdlib' || lacks python3-pyftpdlib
+@test "clients: socksify (dante-client): 4, 5 bind: an unknowing ftp in active mode gets and puts 300 KB" {
+    need_from_12 socksify
+    need tnftp
+    need_module pyftpdlib python3-pyftpdlib
     local folder=$BATS_TEST_TMPDIR/ftp port
     port=$(free_port)
     mkdir "$folder"
-    head -c 300000 /dev/urandom >"$folder/file"
+    random ftp/file 300000
     start ftpd "$PYTHON" -m pyftpdlib -i "$SERVER" -p "$port" -d "$folder" --write
     wait_listening "$port"
-    socks_conf "$1"
-    cd "$BATS_TEST_TMPDIR" || return
-    "${CLIENT[@]}" timeout 30 socksify tnftp -A -n -v "$SERVER" "$port" >"$(log ftp)" 2>&1 <<FTP
+    cd "$BATS_TEST_TMPDIR"
+    for version in 4 5; do
+        row "$version"
+        socks_conf "socks_v$version"
+        "${CLIENT[@]}" timeout 30 socksify tnftp -A -n -v "$SERVER" "$port" >"$(log ftp)" 2>&1 <<FTP
 user anonymous nobody
 binary
-get file
-put file again
+get file file-$version
+put file-$version again-$version
 quit
 FTP
-    cmp file "$folder/file" >&2
-    cmp file "$folder/again" >&2
-    (($(grep -c 'Active data connection established' "$(log ftp)") == 2))
-    recorded BIND "$SERVER" 2
+        cmp "file-$version" "$folder/file" >&2
+        cmp "$folder/again-$version" "$folder/file" >&2
+        (($(grep -c 'Active data connection established' "$(log ftp)") == 2))
+        recorded BIND "$SERVER" 2
+    done
 }
 
-@test "clients: socksify (dante-client): 4 bind: an unknowing ftp in active mode gets and puts 300 KB" {
-    ftp_active socks_v4
-}
-
-@test "clients: socksify (dante-client): 5 bind: an unknowing ftp in active mode gets and puts 300 KB" {
-    ftp_active socks_v5
-}
-
-# called COMMAND... <SCRIPT - a client that asks for BIND, prints where on descriptor 3, and then sends what it
-# reads and prints what comes back. Who calls comes from $SERVER, and returns what it is told.
+# called COMMAND... <SCRIPT - a client that asks for BIND, writes the bound address to $BOUND, and
+# then sends what it reads and prints what comes back. Its peer connects from $SERVER, and returns
+# what it receives.
 called() {
+    row "$*"
     config script
     : >"$BATS_TEST_TMPDIR/bound"
     export BOUND=$BATS_TEST_TMPDIR/bound
@@ -112,22 +74,6 @@ sock.shutdown(socket.SHUT_WR)
 '
     talks "$@" "$CONFIG"
     recorded BIND "$SERVER" 1
-}
-
-perl_io() {
-    need perl
-    perl -MIO::Socket::Socks -e1 || lacks libio-socket-socks-perl
-    called perl <<PERL
-use strict;
-use IO::Socket::Socks;
-my \$sock = IO::Socket::Socks->new(SocksVersion => $1, ProxyAddr => \$ENV{PROXY_HOST}, ProxyPort => \$ENV{PROXY_PORT},
-    BindAddr => \$ENV{SERVER}, BindPort => 1) or die "BIND: \$SOCKS_ERROR\n";
-my (\$host, \$port) = \$sock->dst;
-told(\$host, \$port);
-\$sock->accept or die "accept: \$SOCKS_ERROR\n";
-talk(\$sock);
-$PERL_TALK
-PERL
 }
 
 # A piece goes when the one before has come back.
@@ -153,76 +99,62 @@ sub talk {
 
 # Its accept() takes the second reply of version 4 for one of version 5.
 @test "clients: IO-Socket-Socks (libio-socket-socks-perl): 5 bind: 300 KB each way with who calls" {
-    perl_io 5
-}
-
-perl_net() {
     need perl
-    perl -MNet::SOCKS -e1 || lacks libnet-socks-perl
+    perl -MIO::Socket::Socks -e1 || lacks libio-socket-socks-perl
     called perl <<PERL
 use strict;
-use Net::SOCKS;
-my \$proxy = Net::SOCKS->new(socks_addr => \$ENV{PROXY_HOST}, socks_port => \$ENV{PROXY_PORT}, protocol_version => $1,
-    user_id => "$2");
-my (undef, \$host, \$port) = \$proxy->bind(peer_addr => \$ENV{SERVER}, peer_port => 1);
-\$proxy->param("status_num") == SOCKS_OKAY or die "BIND: ", Net::SOCKS::status_message(\$proxy->param("status_num")), "\n";
+use IO::Socket::Socks;
+my \$sock = IO::Socket::Socks->new(SocksVersion => 5, ProxyAddr => "$PROXY_HOST",
+    ProxyPort => $PROXY_PORT, BindAddr => "$SERVER", BindPort => 1) or die "BIND: \$SOCKS_ERROR\n";
+my (\$host, \$port) = \$sock->dst;
 told(\$host, \$port);
-my \$sock = \$proxy->accept or die "accept\n";
+\$sock->accept or die "accept: \$SOCKS_ERROR\n";
 talk(\$sock);
 $PERL_TALK
 PERL
 }
 
-@test "clients: Net-SOCKS (libnet-socks-perl): 4 bind: 300 KB each way with who calls" {
-    perl_net 4 somebody
+@test "clients: Net-SOCKS (libnet-socks-perl): 4, 5 bind: 300 KB each way with who calls" {
+    need perl
+    perl -MNet::SOCKS -e1 || lacks libnet-socks-perl
+    for words in '4 somebody' 5; do
+        read -r version user <<<"$words"
+        called perl <<PERL
+use strict;
+use Net::SOCKS;
+my \$proxy = Net::SOCKS->new(socks_addr => "$PROXY_HOST", socks_port => $PROXY_PORT,
+    protocol_version => $version, user_id => "$user");
+my (undef, \$host, \$port) = \$proxy->bind(peer_addr => "$SERVER", peer_port => 1);
+my \$status = \$proxy->param("status_num");
+\$status == SOCKS_OKAY or die "BIND: ", Net::SOCKS::status_message(\$status), "\n";
+told(\$host, \$port);
+my \$sock = \$proxy->accept or die "accept\n";
+talk(\$sock);
+$PERL_TALK
+PERL
+    done
 }
 
-@test "clients: Net-SOCKS (libnet-socks-perl): 5 bind: 300 KB each way with who calls" {
-    perl_net 5
-}
-
-npm_bind() {
-    need node
-    [[ -d $NODE_PATH/socks ]] || lacks "npm's socks"
-    called node <<JS
+@test "clients: socks (npm socks): 4, 5 bind: 300 KB each way with who calls" {
+    need_npm socks
+    for version in 4 5; do
+        called node <<JS
 const { SocksClient } = require("socks");
 const client = new SocksClient({
-    proxy: { host: process.env.PROXY_HOST, port: +process.env.PROXY_PORT, type: $1 },
+    proxy: { host: process.env.PROXY_HOST, port: +process.env.PROXY_PORT, type: $version },
     command: "bind",
     destination: { host: process.env.SERVER, port: 1 },
 });
-client.on("bound", ({ remoteHost }) => require("fs").writeFileSync(process.env.BOUND, \`\${remoteHost.host} \${remoteHost.port}\n\`));
+client.on("bound", ({ remoteHost: { host, port } }) =>
+    require("fs").writeFileSync(process.env.BOUND, \`\${host} \${port}\n\`));
 client.on("established", ({ socket }) => process.stdin.pipe(socket).pipe(process.stdout));
 client.on("error", (error) => { throw error; });
 client.connect();
 JS
-}
-
-@test "clients: socks (npm socks): 4 bind: 300 KB each way with who calls" {
-    npm_bind 4
-}
-
-@test "clients: socks (npm socks): 5 bind: 300 KB each way with who calls" {
-    npm_bind 5
+    done
 }
 
 # -- UDP ASSOCIATE.
-
-# returns_datagrams - $UDP of $SERVER returns each datagram to where it came from.
-returns_datagrams() {
-    start udp "$PYTHON" -c '
-import os, socket
-sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-sock.bind((os.environ["SERVER"], 0))
-print(sock.getsockname()[1], flush=True)
-while True:
-    data, whence = sock.recvfrom(65536)
-    sock.sendto(data, whence)
-'
-    wait_line "$(log udp)" '^[0-9]+$'
-    UDP=$(head -n 1 "$(log udp)")
-    export UDP
-}
 
 # Of each length once, up to what no interface cuts, and a datagram at a time: none may be lost, and each is compared.
 DATAGRAMS='
@@ -237,16 +169,28 @@ def talk(sock, where):
     print("all came back")
 '
 
-# returned COMMAND... <SCRIPT - the script says so.
+# returned COMMAND... <SCRIPT - the script prints that all came back from $UDP of $SERVER, which
+# returns each datagram.
 returned() {
     config script
-    returns_datagrams
+    start udp "$PYTHON" -c '
+import os, socket
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind((os.environ["SERVER"], 0))
+print(sock.getsockname()[1], flush=True)
+while True:
+    data, whence = sock.recvfrom(65536)
+    sock.sendto(data, whence)
+'
+    wait_line "$(log udp)" '^[0-9]+$'
+    UDP=$(head -n 1 "$(log udp)")
+    export UDP
     [[ $("${CLIENT[@]}" timeout 60 env -u PYTHONPATH "$@" "$CONFIG") == 'all came back' ]]
     recorded 'UDP ASSOCIATE' '.*' 1
 }
 
 @test "clients: socksify (dante-client): 5 udp: an unknowing python sends and gets 200 datagrams of up to 60000 bytes" {
-    need socksify
+    need_from_12 socksify
     socks_conf socks_v5
     returned socksify "$PYTHON" <<PY
 import os, socket
@@ -256,7 +200,7 @@ PY
 }
 
 @test "clients: python3-socks: 5 udp: 200 datagrams of up to 60000 bytes, there and back" {
-    env -u PYTHONPATH "$PYTHON" -c 'import socks' || lacks python3-socks
+    need_module socks python3-socks
     returned "$PYTHON" <<PY
 import os, socket, socks
 $DATAGRAMS
@@ -268,8 +212,7 @@ PY
 }
 
 @test "clients: socks (npm socks): 5 udp: 200 datagrams of up to 60000 bytes, there and back" {
-    need node
-    [[ -d $NODE_PATH/socks ]] || lacks "npm's socks"
+    need_npm socks
     returned node <<'JS'
 const { SocksClient } = require("socks");
 const { randomBytes } = require("crypto");
@@ -304,6 +247,11 @@ client.connect();
 JS
 }
 
+# wait_bound PORT - wait until a UDP socket has this port.
+wait_bound() {
+    eventually "${CLIENT[@]}" grep -q "$(printf ':%04X ' "$1")" /proc/net/udp
+}
+
 # answers_names ADDRESS PORT - a name server there knows name.test.
 answers_names() {
     need dnsmasq
@@ -314,7 +262,8 @@ answers_names() {
 
 # dig sends with sendmmsg(2), of which Dante's library knows nothing.
 @test "clients: socksify (dante-client): 5 udp: an unknowing kdig asks a name server" {
-    need socksify kdig
+    need_from_12 socksify
+    need kdig
     answers_names "$SERVER" 53
     socks_conf socks_v5
     [[ $("${CLIENT[@]}" timeout 30 socksify kdig +notcp +retry=0 +time=10 @"$SERVER" name.test A +short) == 192.0.2.9 ]]
@@ -335,7 +284,7 @@ base { log_debug = off; log_info = off; log = "stderr"; daemon = off; redirector
 redudp { local_ip = 127.0.0.1; local_port = $port; ip = $PROXY_HOST; port = $PROXY_PORT; }
 CONF
     start redsocks redsocks -c "$CONFIG"
-    eventually "${CLIENT[@]}" grep -q "$(printf ':%04X ' "$port")" /proc/net/udp
+    wait_bound "$port"
     "${CLIENT[@]}" sh -ec "
         ip rule add fwmark 1 lookup 100
         ip route add local default dev lo table 100
@@ -351,15 +300,16 @@ CONF
 }
 
 @test "clients: socksify (dante-client): 5 udp: an unknowing HTTP/3 client, ngtcp2's, fetches 300 KB over QUIC" {
-    need socksify gtlsclient gtlsserver openssl
+    need_from_12 socksify
+    need gtlsclient gtlsserver openssl
     local folder=$BATS_TEST_TMPDIR/www port
     port=$(free_port)
     mkdir "$folder" "$BATS_TEST_TMPDIR/got"
-    head -c 300000 /dev/urandom >"$folder/file"
+    random www/file 300000
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=web.test \
         -keyout "$BATS_TEST_TMPDIR/key" -out "$BATS_TEST_TMPDIR/certificate" 2>/dev/null
     start quic gtlsserver -q -d "$folder" "$SERVER" "$port" "$BATS_TEST_TMPDIR/key" "$BATS_TEST_TMPDIR/certificate"
-    eventually "${CLIENT[@]}" grep -q "$(printf ':%04X ' "$port")" /proc/net/udp
+    wait_bound "$port"
     socks_conf socks_v5
     "${CLIENT[@]}" timeout 30 socksify gtlsclient -q --download="$BATS_TEST_TMPDIR/got" --exit-on-all-streams-close \
         "$SERVER" "$port" https://web.test/file >&2

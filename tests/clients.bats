@@ -11,35 +11,7 @@ ZERO=00000000000000000000000000000000
 GB_DIGEST=e61756bbcbfe5f6f70ffcdf933e41ef55db7ba2923ab85feeb50eef860520f9f # of so many bytes of AES-128-CTR, its key and counter zero
 
 setup() {
-    serve -o 'version 4 5'
-}
-
-# serve ARGUMENT... - start the handler with them; it listens on $PROXY_HOST and $PROXY_PORT.
-serve() {
-    launch -- "$@"
-    read -r PROXY_HOST PROXY_PORT <<<"$PROXY"
-}
-
-# came COUNT VERSION DST - so many connections came and have ended in order, each in this version of SOCKS
-# and to this destination as the handler understood it.
-came() {
-    local message='client sends request:'
-    [[ $2 != 4* ]] || message='client sends SOCKS 4 request:'
-    gone() {
-        (($(grep -cE '^exit [0-9]+ 0$' "$LOG") == $1))
-    }
-    eventually gone "$1"
-    (($(grep -c '^start ' "$LOG") == $1 && $(grep -cxF "$message" "$LOG") == $1))
-    asked "$3"
-}
-
-# random NAME BYTES - a file of so many, $BATS_TEST_TMPDIR/NAME.
-random() {
-    head -c "$2" /dev/urandom >"$BATS_TEST_TMPDIR/$1"
-}
-
-digest_of() {
-    sha256sum <"$1" | cut -c 1-64
+    serve
 }
 
 fetch() {
@@ -57,39 +29,16 @@ down_and_up() {
     served PUT 300000 "$(digest_of "$BATS_TEST_TMPDIR/up")"
 }
 
-@test "clients: curl: 4 connect: --socks4, down and up" {
+@test "clients: curl: 4, 4a, 5 connect: down and up over one connection" {
     need curl
-    web
-    down_and_up localhost --socks4 "$PROXY_HOST:$PROXY_PORT"
-    came 1 4 127.0.0.1
-}
-
-@test "clients: curl: 4a connect: --socks4a, down and up" {
-    need curl
-    web
-    down_and_up localhost --socks4a "$PROXY_HOST:$PROXY_PORT"
-    came 1 4a localhost
-}
-
-@test "clients: curl: 5 connect: --socks5, down and up" {
-    need curl
-    web
-    down_and_up 127.0.0.1 --socks5 "$PROXY_HOST:$PROXY_PORT"
-    came 1 5 127.0.0.1
-}
-
-@test "clients: curl: 5 connect: --socks5 to IPv6" {
-    need curl
-    web ::1
-    down_and_up '[::1]' --socks5 "$PROXY_HOST:$PROXY_PORT"
-    came 1 5 ::1
-}
-
-@test "clients: curl: 5 connect: --socks5-hostname" {
-    need curl
-    web
-    down_and_up localhost --socks5-hostname "$PROXY_HOST:$PROXY_PORT"
-    came 1 5 localhost
+    web ::
+    for words in '4 localhost 127.0.0.1 socks4' '4a localhost localhost socks4a' \
+        '5 127.0.0.1 127.0.0.1 socks5' '5 [::1] ::1 socks5' '5 localhost localhost socks5-hostname'; do
+        row "$words"
+        read -r version host destination option <<<"$words"
+        down_and_up "$host" "--$option" "$PROXY_HOST:$PROXY_PORT"
+        spoke "$version" "$destination" 1
+    done
 }
 
 @test "clients: curl: 5 connect: with a password, and not without" {
@@ -98,7 +47,7 @@ down_and_up() {
     (umask 077 && echo 'alice:secret' >"$BATS_TEST_TMPDIR/users")
     serve -o 'auth password' -o "users $BATS_TEST_TMPDIR/users"
     down_and_up localhost --proxy "socks5h://alice:secret@$PROXY_HOST:$PROXY_PORT"
-    came 1 5 localhost
+    spoke 5 localhost 1
     ended USER=alice
     run fetch --proxy "socks5h://alice:other@$PROXY_HOST:$PROXY_PORT" "http://localhost:$WEB/1"
     ((status == 97)) # CURLE_PROXY
@@ -109,9 +58,9 @@ down_and_up() {
 @test "clients: curl: 5 connect: at a Unix path" {
     need curl
     web
-    launch -l "$BATS_TEST_TMPDIR/socks"
+    launch -l "$BATS_TEST_TMPDIR/socks" -- "${SERVES[@]}"
     down_and_up localhost --proxy "socks5h://localhost$BATS_TEST_TMPDIR/socks"
-    came 1 5 localhost
+    spoke 5 localhost 1
     ended CLIENT=unix
 }
 
@@ -123,14 +72,14 @@ down_and_up() {
     start tinyproxy tinyproxy -d -c "$BATS_TEST_TMPDIR/tinyproxy.conf"
     wait_listening "$TINYPROXY"
     down_and_up localhost --preproxy "socks5h://$PROXY_HOST:$PROXY_PORT" --proxy "http://localhost:$TINYPROXY" -p
-    came 1 5 localhost
+    spoke 5 localhost 1
     ended DST_PORT="$TINYPROXY"
 }
 
 @test "clients: curl: 5 connect: HTTP/2 without TLS" {
     need curl
     serve_files http2
-    head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/www/file"
+    random www/file 300000
     fetch --http2-prior-knowledge --socks5 "$PROXY_HOST:$PROXY_PORT" "http://127.0.0.1:$NGINX/file" |
         cmp - "$BATS_TEST_TMPDIR/www/file" >&2
     logged 1 "^HTTP/2.0 200 /file 127.0.0.1:$NGINX\$"
@@ -144,7 +93,7 @@ down_and_up() {
         -keyout "$BATS_TEST_TMPDIR/key" -out "$BATS_TEST_TMPDIR/certificate" 2>/dev/null
     serve_files 'http2 ssl' \
         "ssl_certificate $BATS_TEST_TMPDIR/certificate; ssl_certificate_key $BATS_TEST_TMPDIR/key;"
-    head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/www/file"
+    random www/file 300000
     url=https://localhost:$NGINX/file
     fetch --http2 --cacert "$BATS_TEST_TMPDIR/certificate" --socks5-hostname "$PROXY_HOST:$PROXY_PORT" \
         "$url?1" "$url?2" "$url?3" | cmp - <(cat "$BATS_TEST_TMPDIR"/www/file{,,}) >&2
@@ -153,6 +102,7 @@ down_and_up() {
     asked localhost
 }
 
+# The time of these two is that of hashing and copying 1 GB, four times each.
 @test "clients: curl: 5 connect: 1 GB down" {
     need curl openssl
     web
@@ -174,47 +124,36 @@ down_and_up() {
     (($(sed -n 's/^STDSOCKS_BYTES_UP=//p' "$LOG") > GB))
 }
 
-# there_and_back HOST COMMAND... - what goes in comes back and, after the half-close, upstream's count and
-# digest of it. The command's last arguments are HOST and a port.
+# there_and_back VERSION HOST DESTINATION COMMAND... - what the command reads comes back and, after
+# the half-close, upstream's count and digest of it. The command's last arguments are HOST and a
+# port; the handler is asked for DESTINATION.
 there_and_back() {
-    upstream echo-then-answer
+    row "$*"
     random question 500000
-    "${@:2}" "$1" "$UPSTREAM" <"$BATS_TEST_TMPDIR/question" >"$BATS_TEST_TMPDIR/answer"
+    "${@:4}" "$2" "$UPSTREAM" <"$BATS_TEST_TMPDIR/question" >"$BATS_TEST_TMPDIR/answer"
     {
         cat "$BATS_TEST_TMPDIR/question"
         echo "bytes=500000 sha256=$(digest_of "$BATS_TEST_TMPDIR/question")"
     } | cmp - "$BATS_TEST_TMPDIR/answer" >&2
     ended DST_PORT="$UPSTREAM" END=closed BYTES_UP=500000
+    spoke "$1" "$3" 1
 }
 
-@test "clients: ncat: 4 connect: there and back, with a half-close" {
+@test "clients: ncat: 4, 4a, 5 connect: there and back, with a half-close" {
     need ncat
-    there_and_back 127.0.0.1 ncat --proxy-type socks4 --proxy "$PROXY_HOST:$PROXY_PORT"
-    came 1 4 127.0.0.1
+    upstream echo-then-answer
+    there_and_back 4 127.0.0.1 127.0.0.1 ncat --proxy-type socks4 --proxy "$PROXY_HOST:$PROXY_PORT"
+    for version in 4a 5; do
+        there_and_back "$version" localhost localhost ncat --proxy-type "socks${version%a}" \
+            --proxy-dns remote --proxy "$PROXY_HOST:$PROXY_PORT"
+    done
 }
 
-@test "clients: ncat: 4a connect: there and back, with a half-close" {
-    need ncat
-    there_and_back localhost ncat --proxy-type socks4 --proxy-dns remote --proxy "$PROXY_HOST:$PROXY_PORT"
-    came 1 4a localhost
-}
-
-@test "clients: ncat: 5 connect: there and back, with a half-close" {
-    need ncat
-    there_and_back localhost ncat --proxy-type socks5 --proxy-dns remote --proxy "$PROXY_HOST:$PROXY_PORT"
-    came 1 5 localhost
-}
-
-@test "clients: nc (netcat-openbsd): 4 connect: -X 4, there and back, with a half-close" {
+@test "clients: nc (netcat-openbsd): 4, 5 connect: there and back, with a half-close" {
     need nc.openbsd
-    there_and_back localhost nc.openbsd -N -X 4 -x "$PROXY_HOST:$PROXY_PORT"
-    came 1 4 127.0.0.1
-}
-
-@test "clients: nc (netcat-openbsd): 5 connect: -X 5, there and back, with a half-close" {
-    need nc.openbsd
-    there_and_back localhost nc.openbsd -N -X 5 -x "$PROXY_HOST:$PROXY_PORT"
-    came 1 5 localhost
+    upstream echo-then-answer
+    there_and_back 4 localhost 127.0.0.1 nc.openbsd -N -X 4 -x "$PROXY_HOST:$PROXY_PORT"
+    there_and_back 5 localhost localhost nc.openbsd -N -X 5 -x "$PROXY_HOST:$PROXY_PORT"
 }
 
 # through_socat ADDRESS HOST PORT
@@ -222,39 +161,24 @@ through_socat() {
     socat -t 30 - "$1:$PROXY_HOST:$2:$3,socksport=$PROXY_PORT"
 }
 
-@test "clients: socat: 4 connect: SOCKS4, there and back, with a half-close" {
+@test "clients: socat: 4, 4a connect: there and back, with a half-close" {
     need socat
-    there_and_back localhost through_socat SOCKS4
-    came 1 4 127.0.0.1
+    upstream echo-then-answer
+    there_and_back 4 localhost 127.0.0.1 through_socat SOCKS4
+    there_and_back 4a localhost localhost through_socat SOCKS4A
 }
 
-@test "clients: socat: 4a connect: SOCKS4A, there and back, with a half-close" {
-    need socat
-    there_and_back localhost through_socat SOCKS4A
-    came 1 4a localhost
-}
-
-@test "clients: connect-proxy: 4 connect: there and back, with a half-close" {
+@test "clients: connect-proxy: 4, 4a, 5 connect: there and back, with a half-close" {
     need connect-proxy
-    there_and_back localhost connect-proxy -4 -S "$PROXY_HOST:$PROXY_PORT"
-    came 1 4 127.0.0.1
+    upstream echo-then-answer
+    there_and_back 4 localhost 127.0.0.1 connect-proxy -4 -S "$PROXY_HOST:$PROXY_PORT"
+    there_and_back 4a localhost localhost connect-proxy -4 -R remote -S "$PROXY_HOST:$PROXY_PORT"
+    there_and_back 5 localhost localhost connect-proxy -5 -S "$PROXY_HOST:$PROXY_PORT"
 }
 
-@test "clients: connect-proxy: 4a connect: there and back, with a half-close" {
-    need connect-proxy
-    there_and_back localhost connect-proxy -4 -R remote -S "$PROXY_HOST:$PROXY_PORT"
-    came 1 4a localhost
-}
-
-@test "clients: connect-proxy: 5 connect: there and back, with a half-close" {
-    need connect-proxy
-    there_and_back localhost connect-proxy -5 -S "$PROXY_HOST:$PROXY_PORT"
-    came 1 5 localhost
-}
-
-# serve_ssh PROXYCOMMAND - sshd on a free port of 127.0.0.1, for one key; ssh_config has the host "peer",
-# which is reached by this command. sshd wants a user of its own and a folder in /run: both are there
-# in its own mount namespace only, as is all that it knows of this machine's users.
+# serve_ssh - sshd on a free port of 127.0.0.1, for one key; ssh_config has the host "peer". sshd
+# needs a user of its own and a folder in /run: both are in its own mount namespace only, where it
+# knows no users of this machine.
 serve_ssh() {
     local file=$BATS_TEST_TMPDIR sshd
     need_world
@@ -288,63 +212,47 @@ Host peer
     IdentitiesOnly yes
     UserKnownHostsFile $file/known_hosts
     StrictHostKeyChecking yes
-    ProxyCommand $1
 CONF
     start sshd unshare --mount sh -ec "mount --bind '$file/passwd' /etc/passwd
         mount --bind '$file/shadow' /etc/shadow
         mount -t tmpfs -o mode=755 tmpfs /run
-        mkdir /run/sshd
+        mkdir -m 755 /run/sshd
         exec '$sshd' -D -e -f '$file/sshd_config'"
     wait_listening "$SSHD"
 }
 
-# copies PROXYCOMMAND OPTION... - scp with these options takes a file to the peer and another name back.
-copies() {
-    serve_ssh "$1"
+@test "clients: ssh (openssh-client): 4, 4a, 5 connect: a command there and back, by a ProxyCommand" {
+    need nc.openbsd connect-proxy
+    serve_ssh
     random file 500000
-    scp -q -F "$BATS_TEST_TMPDIR/ssh_config" "${@:2}" "$BATS_TEST_TMPDIR/file" "peer:$BATS_TEST_TMPDIR/there"
-    cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/there"
-    scp -q -F "$BATS_TEST_TMPDIR/ssh_config" "${@:2}" "peer:$BATS_TEST_TMPDIR/there" "$BATS_TEST_TMPDIR/back"
-    cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/back"
+    proxy=$PROXY_HOST:$PROXY_PORT
+    for words in "4 127.0.0.1 nc.openbsd -X 4 -x $proxy 127.0.0.1 %p" \
+        "4a localhost connect-proxy -4 -R remote -S $proxy %h %p" \
+        "5 localhost nc.openbsd -X 5 -x $proxy %h %p"; do
+        row "$words"
+        read -r version destination command <<<"$words"
+        ssh -F "$BATS_TEST_TMPDIR/ssh_config" -o "ProxyCommand $command" peer 'cat; echo end' \
+            <"$BATS_TEST_TMPDIR/file" >"$BATS_TEST_TMPDIR/back"
+        cmp "$BATS_TEST_TMPDIR/back" <(cat "$BATS_TEST_TMPDIR/file" - <<<end) >&2
+        spoke "$version" "$destination" 1
+    done
 }
 
-# echoes PROXYCOMMAND - a command there says back what it is told, until its end of input.
-echoes() {
-    serve_ssh "$1"
+@test "clients: scp (openssh-client): 5 connect: there and back, over SFTP and with -O" {
+    need nc.openbsd connect-proxy scp
+    serve_ssh
     random file 500000
-    ssh -F "$BATS_TEST_TMPDIR/ssh_config" peer 'cat; echo end' <"$BATS_TEST_TMPDIR/file" >"$BATS_TEST_TMPDIR/back"
-    echo end >>"$BATS_TEST_TMPDIR/file"
-    cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/back"
-}
-
-@test "clients: ssh (openssh-client): 4 connect: through a command there and back, by nc as ProxyCommand" {
-    need nc.openbsd
-    echoes "nc.openbsd -X 4 -x $PROXY_HOST:$PROXY_PORT 127.0.0.1 %p"
-    came 1 4 127.0.0.1
-}
-
-@test "clients: ssh (openssh-client): 5 connect: through a command there and back, by nc as ProxyCommand" {
-    need nc.openbsd
-    echoes "nc.openbsd -X 5 -x $PROXY_HOST:$PROXY_PORT %h %p"
-    came 1 5 localhost
-}
-
-@test "clients: ssh (openssh-client): 4a connect: through a command there and back, by connect-proxy as ProxyCommand" {
-    need connect-proxy
-    echoes "connect-proxy -4 -R remote -S $PROXY_HOST:$PROXY_PORT %h %p"
-    came 1 4a localhost
-}
-
-@test "clients: scp (openssh-client): 5 connect: there and back over SFTP, by connect-proxy as ProxyCommand" {
-    need connect-proxy scp
-    copies "connect-proxy -5 -S $PROXY_HOST:$PROXY_PORT %h %p"
-    came 2 5 localhost
-}
-
-@test "clients: scp (openssh-client): 5 connect: -O, there and back by its own protocol, by nc as ProxyCommand" {
-    need nc.openbsd scp
-    copies "nc.openbsd -X 5 -x $PROXY_HOST:$PROXY_PORT %h %p" -O
-    came 2 5 localhost
+    for words in "-s connect-proxy -5 -S $PROXY_HOST:$PROXY_PORT %h %p" \
+        "-O nc.openbsd -X 5 -x $PROXY_HOST:$PROXY_PORT %h %p"; do
+        row "$words"
+        read -r protocol command <<<"$words"
+        copy=(scp -q -F "$BATS_TEST_TMPDIR/ssh_config" "$protocol" -o "ProxyCommand $command")
+        "${copy[@]}" "$BATS_TEST_TMPDIR/file" "peer:$BATS_TEST_TMPDIR/there"
+        cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/there"
+        "${copy[@]}" "peer:$BATS_TEST_TMPDIR/there" "$BATS_TEST_TMPDIR/back"
+        cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/back"
+        spoke 5 localhost 2
+    done
 }
 
 # git_repository FOLDER - of one file of 2 MB.
@@ -357,43 +265,37 @@ git_repository() {
 
 # git_clone REPOSITORY URL OPTION... - and what was cloned is what is there.
 git_clone() {
+    rm -rf "$BATS_TEST_TMPDIR/clone"
     git "${@:3}" clone -q "$2" "$BATS_TEST_TMPDIR/clone"
     git -C "$BATS_TEST_TMPDIR/clone" fsck --strict
     cmp "$1/file" "$BATS_TEST_TMPDIR/clone/file"
 }
 
-# clones SCHEME VERSION HOST - git takes a repository from there over HTTP.
-clones() {
+@test "clients: git: 4, 4a, 5 connect: a clone over HTTP" {
     need git
     serve_files ''
     repository=$BATS_TEST_TMPDIR/www/repository
     git_repository "$repository"
     git -C "$repository" update-server-info
-    git_clone "$repository" "http://$3:$NGINX/repository/.git" -c http.proxy="$1://$PROXY_HOST:$PROXY_PORT"
-    spoke "$2" "$3" "$(grep -c '^start ' "$LOG")"
-}
-
-@test "clients: git: 4 connect: a clone over HTTP" {
-    clones socks4 4 127.0.0.1
-}
-
-@test "clients: git: 4a connect: a clone over HTTP, from a name" {
-    clones socks4a 4 localhost
-}
-
-@test "clients: git: 5 connect: a clone over HTTP, from a name" {
-    clones socks5h 5 localhost
+    for words in '4 socks4 127.0.0.1' '4a socks4a localhost' '5 socks5h localhost'; do
+        row "$words"
+        read -r version scheme host <<<"$words"
+        git_clone "$repository" "http://$host:$NGINX/repository/.git" \
+            -c http.proxy="$scheme://$PROXY_HOST:$PROXY_PORT"
+        spoke "$version" "$host" "$(grep -c '^start ' "$LOG")"
+    done
 }
 
 @test "clients: git: 5 connect: a clone and a push over ssh, by nc as ProxyCommand" {
     need git nc.openbsd
-    serve_ssh "nc.openbsd -X 5 -x $PROXY_HOST:$PROXY_PORT %h %p"
+    serve_ssh
     git_repository "$BATS_TEST_TMPDIR/repository"
-    export GIT_SSH_COMMAND="ssh -F $BATS_TEST_TMPDIR/ssh_config"
+    command="nc.openbsd -X 5 -x $PROXY_HOST:$PROXY_PORT %h %p"
+    export GIT_SSH_COMMAND="ssh -F $BATS_TEST_TMPDIR/ssh_config -o 'ProxyCommand $command'"
     git_clone "$BATS_TEST_TMPDIR/repository" "peer:$BATS_TEST_TMPDIR/repository"
     git -C "$BATS_TEST_TMPDIR/clone" push -q origin HEAD:pushed
     [[ $(git -C "$BATS_TEST_TMPDIR/repository" rev-parse pushed) == $(git -C "$BATS_TEST_TMPDIR/clone" rev-parse HEAD) ]]
-    came 2 5 localhost
+    spoke 5 localhost 2
 }
 
 # deb_repository - a package without dependencies, "parcel", with a file of 300 KB, is served by nginx.
@@ -440,19 +342,19 @@ CONF
     asked localhost
 }
 
-@test "clients: tor-resolve (tor): 4a resolve: the address of a name" {
+@test "clients: tor-resolve (tor): 4a, 5 resolve: the address of a name" {
     need tor-resolve
-    serve -o 'version 4 5' -o 'command connect resolve'
-    [[ $(timeout 20 tor-resolve -4 localhost "$PROXY_HOST:$PROXY_PORT") == 127.0.0.1 ]]
-    came 1 4a localhost
+    for words in '4a 127.0.0.1' '5 127.0.0.1|::1'; do
+        row "$words"
+        read -r version address <<<"$words"
+        found=$(timeout 20 tor-resolve "-${version%a}" localhost "$PROXY_HOST:$PROXY_PORT")
+        [[ $found =~ ^($address)$ ]]
+        spoke "$version" localhost 1 RESOLVE
+    done
 }
 
-@test "clients: tor-resolve (tor): 5 resolve: the address of a name, and the name of an address" {
+@test "clients: tor-resolve (tor): 5 resolve: the name of an address" {
     need tor-resolve
-    serve -o 'command connect resolve'
-    [[ $(timeout 20 tor-resolve -5 localhost "$PROXY_HOST:$PROXY_PORT") =~ ^(127.0.0.1|::1)$ ]]
-    came 1 5 localhost
-    serve -o 'command connect resolve'
     [[ $(timeout 20 tor-resolve -x 127.0.0.1 "$PROXY_HOST:$PROXY_PORT") == localhost ]]
-    came 1 5 127.0.0.1
+    spoke 5 127.0.0.1 1 RESOLVE_PTR
 }

@@ -27,14 +27,16 @@ written() {
 
 @test "readme: tests of the same client, version and command are one row of the table of clients" {
     written <<'TAP' >"$BATS_TEST_TMPDIR/rows"
-1..3
+1..4
 ok 1 clients: two: 4a connect: a thing
 ok 2 clients: one (two): 5 udp: another
 ok 3 clients: two: 4a connect: a third
+ok 4 clients: two: 4, 4a connect: a fourth
 TAP
     diff - "$BATS_TEST_TMPDIR/rows" <<'END'
-| two | two 2.0-1 | 4a | connect | a thing; a third | passed |
+| two | two 2.0-1 | 4a | connect | a thing; a third; a fourth | passed |
 | one | two 2.0-1 | 5 | udp | another | passed |
+| two | two 2.0-1 | 4 | connect | a fourth | passed |
 END
     ((STATUS == 0))
 }

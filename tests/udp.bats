@@ -10,6 +10,7 @@ associated() {
     need_world
     {
         echo 'from udp import *'
+        echo 'from notify import Manager, told'
         cat
     } | world
 }
@@ -61,26 +62,6 @@ a.over_with(drops="oversized 1")
 PY
 }
 
-@test "udp: a client at an IPv6 address has a relay there, and reaches both families" {
-    associated <<'PY'
-a = Association(ends=connection(listener("::1")), dst=("::", 0))
-check(a.relay[0], "::1")
-a.echo(udp())
-a.echo(udp("::1"))
-a.over_with()
-# A client of IPv4 on a socket for both families.
-both = socket.socket(socket.AF_INET6)
-both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-both.bind(("::", 0))
-both.listen()
-client = socket.create_connection(("127.0.0.1", both.getsockname()[1]), DEADLINE_S)
-a = Association(ends=(client, both.accept()[0]))
-check(a.relay[0], "127.0.0.1")
-a.echo(udp())
-a.over_with(CLIENT="127.0.0.1")
-PY
-}
-
 @test "udp: answers come from who was sent to, and from nobody else" {
     associated <<'PY'
 a = Association()
@@ -110,11 +91,7 @@ a.echo(server)
 for sock in server, before, stranger, elsewhere, a.sock:
     assert silent(sock)
 a.over_with(drops="stranger 5, malformed 1")
-PY
-}
-
-@test "udp: nothing answers who did not ask, from wherever" {
-    associated <<'PY'
+# Nothing answers a stranger, whatever its address is and whatever it sends.
 ip("addr add 192.0.2.1/24 dev lo", "addr add 192.0.2.3/24 dev lo")
 a = Association()
 ports = [udp(host) for host in ("127.0.0.1", "127.0.0.3", "192.0.2.1", "192.0.2.3")]
@@ -132,17 +109,37 @@ PY
 
 @test "udp: the relay is at the address that the client reached, and at no other" {
     associated <<'PY'
-for host in "127.0.0.7", "127.0.0.8":
-    sock = socket.socket()
-    sock.bind(("0.0.0.0", 0))
-    sock.listen()
-    client = socket.create_connection((host, sock.getsockname()[1]), DEADLINE_S, source_address=("127.0.0.9", 0))
-    a = Association(ends=(client, sock.accept()[0]), sock=udp("127.0.0.9"))
+a = Association(ends=connection(listener("::1")), dst=("::", 0))
+check(a.relay[0], "::1")
+a.echo(udp())
+a.echo(udp("::1"))
+a.over_with()
+# A client of IPv4 on a socket for both families; on one for all addresses.
+both = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+for listening, host in (both, "127.0.0.1"), (socket.create_server(("", 0)), "127.0.0.7"), \
+        (socket.create_server(("", 0)), "127.0.0.8"):
+    where = host, port_of(listening)
+    client = socket.create_connection(where, DEADLINE_S, source_address=("127.0.0.9", 0))
+    a = Association(ends=(client, listening.accept()[0]), sock=udp("127.0.0.9"))
     check(a.relay[0], host)
     assert not is_free(a.relay)
-    assert is_free(("127.0.0.1", a.relay[1]))
+    assert host == "127.0.0.1" or is_free(("127.0.0.1", a.relay[1]))
     a.echo(udp())
     a.over_with(CLIENT="127.0.0.9", BOUND=host)
+# Of a Unix socket, and of pipes, it is on loopback.
+a = Association(ends=socket.socketpair())
+check(a.relay[0], "127.0.0.1")
+server = udp()
+a.echo(server)
+a.over_with(CLIENT="unix")
+with Piped([STDSOCKS, "-o", "command udp", "-o", "allow to any at any"]) as piped:
+    piped.send(GREETING + request("0.0.0.0", 0, UDP_ASSOCIATE))
+    check(piped.recv(5), CHOSEN + b"\x05\0\0")
+    piped_client = Datagrams()
+    piped_client.sock, piped_client.relay = udp(), place(piped.recv(7))[:2]
+    piped_client.echo(server)
+    piped.close_stdin()
+    check(piped.status(), 0)
 PY
 }
 
@@ -170,9 +167,10 @@ PY
 a = Association()
 server = udp()
 whole = header(*at(server)) + b"data"
-wrong = [b"", *(whole[:size] for size in range(1, 10)), header(*at(server), rsv=1) + b"x", header(*at(server), rsv=256) + b"x",
-         whole[:3] + b"\x00" + whole[4:], whole[:3] + b"\x02" + whole[4:], whole[:3] + b"\x05" + whole[4:],
-         b"\0\0\0\x03\xff" + b"a" * 200, b"\0\0\0\x04" + bytes(17), header("127.0.0.1", 0) + b"x", header(b"localhost", 0) + b"x"]
+wrong = [b"", *(whole[:size] for size in range(1, 10)), header(*at(server), rsv=1) + b"x",
+         header(*at(server), rsv=256) + b"x", *(whole[:3] + kind + whole[4:] for kind in (b"\0", b"\2", b"\5")),
+         b"\0\0\0\x03\xff" + b"a" * 200, b"\0\0\0\x04" + bytes(17), header("127.0.0.1", 0) + b"x",
+         header(b"localhost", 0) + b"x"]
 other = udp()
 for data in wrong:
     other.sendto(data, a.relay)
@@ -182,7 +180,7 @@ raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
 raw.sendto(struct.pack(">HHHH", 0, a.relay[1], 8 + len(whole), 0) + whole, ("127.0.0.1", 0))  # from port 0: no answer could go there
 a.echo(server)
 assert silent(server)
-a.over_with(drops=f"malformed {len(wrong) + 1}, fragment 5", DATAGRAMS_UP="1")
+a.over_with(drops="malformed 20, fragment 5", DATAGRAMS_UP="1")
 PY
 }
 
@@ -215,10 +213,8 @@ PY
     associated <<'PY'
 h = Handler()
 h.client.send(GREETING + request("0.0.0.0", 0, UDP_ASSOCIATE))
-check(h.client.recv(4), CHOSEN + b"\x05\x07")
-h.client.end()
-h.client.close()
-h.ended(END="refused", REPLY="7", COMMAND="UDP ASSOCIATE", DATAGRAMS_UP=None)
+check(h.client.recv(12), CHOSEN + b"\x05\x07\0\x01" + bytes(6))
+h.refused(REPLY="7", COMMAND="UDP ASSOCIATE", DATAGRAMS_UP=None)
 (listening,) = listeners("127.0.0.1")
 h = Handler("-o", "command udp")
 check(h.connect("127.0.0.1", port_of(listening)), 7)
@@ -226,10 +222,8 @@ h.refused()
 # Version 4 has no such command.
 h = Handler("-o", "version 4 5", "-o", "command connect udp")
 h.client.send(b"\x04\x03" + bytes(2) + bytes([127, 0, 0, 1]) + b"\0")
-check(h.client.recv(2), b"\0\x5b")
-h.client.end()
-h.client.close()
-h.ended(END="refused", REPLY="7")
+check(h.client.recv(8)[:2], b"\0\x5b")
+h.refused(REPLY="7")
 PY
 }
 
@@ -290,7 +284,7 @@ PY
 @test "udp: what had come when it ends is passed on, in both directions, however it ends" {
     associated <<'PY'
 def filled(*options):
-    """An association that has stopped, and what has come meanwhile: more than a batch."""
+    """An association that is stopped, and its server; more than a batch waits in each direction."""
     a, server = Association(*options), udp()
     source = a.echo(server)
     a.process.send_signal(signal.SIGSTOP)
@@ -310,13 +304,12 @@ for how in "close", "fin", "reset":
     getattr(a.client, how)()
     passed_on(a, server, CLOSED_BY="client")
 a, server = filled()
-a.process.send_signal(signal.SIGTERM)
+a.terminate()
 passed_on(a, server, END="terminated")
-for timer, end in ("idle", "idle-timeout"), ("lifetime", "lifetime"):
-    a, server = filled("-o", f"timeout {timer} 1s")
-    over_s = time.monotonic() + 1.1
-    eventually(lambda: time.monotonic() > over_s, "the timer has run out")
-    passed_on(a, server, END=end)
+idle, lifetime = filled("-o", "timeout idle 2s"), filled("-o", "timeout lifetime 2s")
+time.sleep(2.1)  # both timers run out
+passed_on(*idle, END="idle-timeout")
+passed_on(*lifetime, END="lifetime")
 PY
 }
 
@@ -333,19 +326,14 @@ for slow_ones, stop in (SLOW[:4], "terminate"), (SLOW[4:], "close"):
     for name in slow_ones:
         a.send((name.encode(), port), name.encode())
     eventually(lambda: {f"A {name}" for name in slow_ones} <= set(names.asked), "all are asked for")
-    helper = a.lookups()
-    a.process.send_signal(signal.SIGSTOP)
-    let.set()
-    def children():
-        with open(f"/proc/{helper}/task/{helper}/children", encoding="ascii") as text:
-            return text.read()
-    eventually(lambda: not children(), "all are answered")
-    a.send((stop.encode() + b".test", port))
-    if stop == "terminate":
-        a.terminate()
-    else:
-        a.client.close()
-    a.process.send_signal(signal.SIGCONT)
+    with a.stopped():
+        let.set()
+        eventually(lambda: not children(a.lookups()), "all are answered")
+        a.send((stop.encode() + b".test", port))
+        if stop == "terminate":
+            a.terminate()
+        else:
+            a.client.close()
     a.ended(DATAGRAMS_UP="4", DROPPED_FOR="unresolved 1")
     check(sorted(server.recv(100).decode() for _ in slow_ones), slow_ones)
 assert not any("terminate" in query for query in names.asked), names.asked  # after the end nothing is asked for
@@ -355,20 +343,15 @@ PY
 @test "udp: where nothing could be sent is no destination, costs little, and may not answer" {
     need strace
     associated <<'PY'
-UDP_SEGMENT, CALLS = 103, f"{WORLD}/calls"
-a = Association(before=["strace", "-f", "-qq", "-e", "trace=sendmmsg", "-o", CALLS])
-train = [header("2001:db8::1", 53) + b"x"] * 64
-a.sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(train[0]))
-a.sock.sendto(b"".join(train), a.relay)
-a.sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 0)
+a = Association(before=traced("sendmmsg"))
+send_parted(a.sock, a.relay, [header("2001:db8::1", 53) + b"x"] * 64)
 six = udp("::1")
 source = a.echo(six)
 ip("addr add 2001:db8::1/128 dev lo nodad")
 udp("2001:db8::1", 53).sendto(b"unasked", source)
 a.echo(six)
 a.over_with(drops="unasked 1, unsent 64", DATAGRAMS_UP="2", DESTINATIONS="1", REACHED="::1", REACHED_PORT=str(at(six)[1]))
-with open(CALLS, encoding="ascii") as calls:
-    check(sum("ENETUNREACH" in line for line in calls), 1)
+check(len(calls("ENETUNREACH")), 1)
 a = Association()
 a.send(("2001:db8:1::1", 53))
 a.over_with(drops="unsent 1", DESTINATIONS="0", REACHED=None)
@@ -379,11 +362,18 @@ PY
     associated <<'PY'
 a, server, answering = Association(), udp(), udp()
 source = a.echo(answering)
-a.process.send_signal(signal.SIGSTOP)
-for _ in range(8000):
-    a.send(server, b"")
-    answering.sendto(b"", source)
-a.process.send_signal(signal.SIGCONT)
+with a.stopped():
+    for _ in range(8000):
+        a.send(server, b"")
+        answering.sendto(b"", source)
+
+def unread():
+    with open("/proc/net/udp", encoding="ascii") as lines:
+        # sl, address, port, address, port, state, tx, rx
+        rows = [re.split("[ :]+", line.strip()) for line in lines][1:]
+    return sum(int(row[7], 16) for row in rows if int(row[2], 16) in (a.relay[1], source[1]))
+
+eventually(lambda: not unread(), "the handler has read what there was room for")
 a.client.close()
 record = a.ended()
 up, down = int(record["STDSOCKS_DATAGRAMS_UP"]), int(record["STDSOCKS_DATAGRAMS_DOWN"])
@@ -395,84 +385,51 @@ PY
 @test "udp: idle, lifetime, SIGTERM" {
     associated <<'PY'
 server = udp()
-a = Association("-o", "timeout idle 300ms")
+idle, lifetime = Association("-o", "timeout idle 800ms"), Association("-o", "timeout lifetime 1s")
 began_s = time.monotonic()
-while time.monotonic() < began_s + 1:
-    a.echo(server)
+while time.monotonic() < began_s + 1.7:
+    idle.echo(server)
+    lifetime.send(udp())
 stranger = udp()
-while a.process.poll() is None:  # does not keep it
-    stranger.sendto(b"x", a.relay)
+while idle.process.poll() is None:
+    stranger.sendto(b"x", idle.relay)  # does not keep it
     time.sleep(0.02)
-check(a.client.end(), (b"", "fin"))
-a.ended(END="idle-timeout", CLOSED_BY="stdsocks")
-a = Association("-o", "timeout lifetime 300ms")
-while a.process.poll() is None:
-    a.send(udp())
-    time.sleep(0.001)
-check(a.client.end(), (b"", "fin"))
-a.ended(END="lifetime", CLOSED_BY="stdsocks")
+for a, end in (idle, "idle-timeout"), (lifetime, "lifetime"):
+    check(a.client.end(), (b"", "fin"))
+    a.ended(END=end, CLOSED_BY="stdsocks")
 a = Association()
 a.echo(server)
 a.terminate()
 check(a.client.end(), (b"", "fin"))
 a.ended(END="terminated", CLOSED_BY="stdsocks")
-for idle, lifetime, end in (300, 400, "idle-timeout"), (400, 300, "lifetime"):  # whichever was over first
-    a = Association("-o", f"timeout idle {idle}ms", "-o", f"timeout lifetime {lifetime}ms", rules=["deny"])
-    a.process.send_signal(signal.SIGSTOP)
-    a.send(server)
-    over_s = time.monotonic() + 0.5
-    eventually(lambda: time.monotonic() > over_s, "both timers have run out")
-    a.process.send_signal(signal.SIGCONT)
-    a.ended(END=end, CLOSED_BY="stdsocks", DROPPED_FOR="denied 1")
+# Of two timers that have run out, the one that did so first.
+idle = Association("-o", "timeout idle 1s", "-o", "timeout lifetime 1300ms", rules=["deny"])
+lifetime = Association("-o", "timeout idle 1300ms", "-o", "timeout lifetime 1s", rules=["deny"])
+with idle.stopped(), lifetime.stopped():
+    idle.send(server)
+    lifetime.send(server)
+    time.sleep(1.4)
+idle.ended(END="idle-timeout", CLOSED_BY="stdsocks", DROPPED_FOR="denied 1")
+lifetime.ended(END="lifetime", CLOSED_BY="stdsocks", DROPPED_FOR="denied 1")
 PY
 }
 
 @test "udp: timers and status wait for no pause of what is not passed on" {
     associated <<'PY'
-UDP_SEGMENT = 103
-manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-manager.bind("\0udp")
-manager.settimeout(DEADLINE_S)
-for timer, end, host in ("idle", "idle-timeout", "127.0.0.1"), ("lifetime", "lifetime", "127.0.0.1"), ("idle", "idle-timeout", "192.0.2.1"):
-    a = Association("-o", f"timeout {timer} 1500ms", rules=("deny to 127.0.0.1", "allow to any at any"),
-                    env={**os.environ, "NOTIFY_SOCKET": "@udp"})
-    one = header(host, 9)  # denied; without a route
-    a.sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(one))
-    began_s = time.monotonic()
-    while a.process.poll() is None:
+rows = []
+rules = "deny to 127.0.0.1", "allow to any at any"  # and there is no route to the other host
+for timer, host in ("idle", "127.0.0.1"), ("lifetime", "127.0.0.1"), ("idle", "192.0.2.1"):
+    manager = Manager(f"@{timer} {host}")
+    a = Association("-o", f"timeout {timer} 1500ms", rules=rules, env=told(manager.where))
+    rows.append((a, manager, host, {"idle": "idle-timeout"}.get(timer, timer)))
+while any(a.process.poll() is None for a, *_ in rows):
+    for a, _, host, _ in rows:
         with contextlib.suppress(ConnectionRefusedError):
-            a.sock.sendto(one * 64, a.relay)
-    assert 1.4 < time.monotonic() - began_s < 10, time.monotonic() - began_s
-    assert manager.recv(4096).startswith(b"STATUS="), timer
-    has(a.ended(END=end, CLOSED_BY="stdsocks"), DATAGRAMS_UP="0")
-PY
-}
-
-@test "udp: clients of a Unix socket, of pipes" {
-    associated <<'PY'
-server = udp()
-sock = socket.socket(socket.AF_UNIX)
-sock.bind("/run/way")
-sock.listen()
-client = socket.socket(socket.AF_UNIX)
-client.connect("/run/way")
-a = Association(ends=(client, sock.accept()[0]))
-check(a.relay[0], "127.0.0.1")
-a.echo(server)
-a.over_with(CLIENT="unix")
-with Piped([STDSOCKS, "-o", "command udp", "-o", "allow to any at any"]) as piped:
-    piped.send(GREETING + request("0.0.0.0", 0, 3))
-    check(piped.recv(6), CHOSEN + b"\x05\0\0\x01")
-    host = piped.recv(6)
-    relay = (socket.inet_ntoa(host[:4]), struct.unpack(">H", host[4:])[0])
-    one = udp()
-    one.sendto(header(*at(server)) + b"question", relay)
-    data, source = server.recvfrom(100)
-    check(data, b"question")
-    server.sendto(b"answer", source)
-    check(parted(one.recv(100)), (*at(server), b"answer"))
-    piped.close_stdin()
-    check(piped.status(), 0)
+            send_parted(a.sock, a.relay, [header(host, 9)] * 64)
+for a, manager, host, end in rows:
+    record = a.ended(END=end, CLOSED_BY="stdsocks", DATAGRAMS_UP="0")
+    assert 1500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 15000000, record
+    assert manager.sock.recv(4096, socket.MSG_DONTWAIT).startswith(b"STATUS="), (end, host)
 PY
 }
 
@@ -491,11 +448,7 @@ a.echo(server)
 assert silent(six)
 a.over_with(drops="unsent 1")
 for source in "192.0.2.77", "127.255.255.255":  # the broadcast address can be bound, and is no source
-    a = Association("-o", f"source {source}", reply=1)
-    a.client.end()
-    a.client.close()
-    a.ended(71, END="failed", REPLY="1")
-    assert "no such source" in a.said(), a.said()
+    Association("-o", f"source {source}", reply=1).unserved("no such source")
 PY
 }
 
@@ -562,7 +515,8 @@ PY
 
 @test "udp: a name is looked up once, whatever is sent to it, and not at all if no address could be allowed" {
     named <<'PY'
-names = Server({"echo.test": ["127.0.0.1"], "denied.test": ["127.0.0.1"], "both.test": ["127.0.0.2", "127.0.0.1"]})
+names = Server({"echo.test": ["127.0.0.1"], "denied.test": ["127.0.0.1"], "no.test": NXDOMAIN,
+                "both.test": ["127.0.0.2", "127.0.0.1"]})
 server = udp()
 port = at(server)[1]
 a = Association("-o", f"allow to echo.test at any port {port}", "-o", f"allow to both.test at 127.0.0.1", rules=())
@@ -580,19 +534,14 @@ check(sorted(names.asked), ["A both.test", "A echo.test", "AAAA both.test", "AAA
 assert silent(server)
 record = a.over_with(drops="denied 3", RULE="end of the rules")
 check(record["STDSOCKS_REMEDY"], f"allow from 127.0.0.1 command udp to denied.test port {port}")
-PY
-}
-
-@test "udp: names that do not exist, and those that are none, are dropped and counted" {
-    named <<'PY'
-names = Server({"no.test": NXDOMAIN, "echo.test": ["127.0.0.1"]})
-server = udp()
+# Names that do not exist, and those that are none.
+names.asked.clear()
 a = Association()
 a.send((b"no.test", 53))
 eventually(lambda: len(names.asked) == 2, "it is asked for")
 for name in b"no.test", b"127.1", b"a b", b"", b"\xff" * 255:
     a.send((name, 53))
-a.echo(server, to=(b"echo.test", at(server)[1]))
+a.echo(server, to=(b"echo.test", port))
 a.over_with(drops="unresolved 6")
 check(sorted(names.asked), ["A echo.test", "A no.test", "AAAA echo.test", "AAAA no.test"])
 PY
@@ -626,6 +575,7 @@ a.over_with(drops="unresolved 8")
 PY
 }
 
+# The time is that limit of the handler.
 @test "udp: a lookup without an answer is over after 5 seconds, and the association goes on" {
     named <<'PY'
 names = Server({})
@@ -635,13 +585,9 @@ a.send((b"silent.test", 53))
 assert names.seen.wait(DEADLINE_S)
 began_s = time.monotonic()
 a.echo(server)
-def children():
-    with open(f"/proc/{a.pid}/task/{a.pid}/children", encoding="ascii") as text:
-        pids = text.read().split()
-    return [pid for one in pids for pid in open(f"/proc/{one}/task/{one}/children", encoding="ascii").read().split()]
-check(len(children()), 1)
-eventually(lambda: not children(), "the lookup is over")
-assert 4 < time.monotonic() - began_s < 8
+check(len(children(a.lookups())), 1)
+eventually(lambda: not children(a.lookups()), "the lookup is over")
+assert 4 < time.monotonic() - began_s < 20
 a.send((b"silent-too.test", 53))  # waits as long as the association lasts
 eventually(lambda: "A silent-too.test" in names.asked, "it is asked for")
 a.echo(server)
@@ -658,16 +604,9 @@ check(a.client.end(), (b"", "fin"))
 a.client.close()
 a.ended(71, END="failed", CLOSED_BY="stdsocks", ERRNO=str(errno.ECHILD))
 assert "the process that looks names up has ended" in a.said(), a.said()
-PY
-}
-
-@test "udp: without a process for names there is no association, but 01" {
-    associated <<'PY'
-a = Association(before=("prlimit", "--nproc=0", "setpriv", "--reuid=61234", "--clear-groups", "--"), reply=1)  # whom nothing else runs as
-a.client.end()
-a.client.close()
-a.ended(71, END="failed", REPLY="1", ERRNO="11")
-assert "no process to look names up" in a.said(), a.said()
+# Without it there is no association, but 01; the user has no other processes.
+nobodys = "prlimit", "--nproc=0", "setpriv", "--reuid=61234", "--clear-groups", "--"
+Association(before=nobodys, reply=1).unserved("no process to look names up", ERRNO="11")
 PY
 }
 
@@ -679,20 +618,18 @@ one, other = udp(), udp("::1")
 def there_and_back(*sizes, to=(one,)):
     """All of them at once, in turn to each of TO, and back at once."""
     sent = [(to[i % len(to)], bytes([i % 256]) * size) for i, size in enumerate(sizes)]
-    a.process.send_signal(signal.SIGSTOP)
-    for server, data in sent:
-        a.send(server, data)
-    a.process.send_signal(signal.SIGCONT)
+    with a.stopped():
+        for server, data in sent:
+            a.send(server, data)
     got, sources = {server: [] for server in to}, {}
     for server, _ in sent:
         data, sources[server] = server.recvfrom(1 << 17)
         got[server].append(data)
     for server in to:
         check(got[server], [data for where, data in sent if where is server])
-    a.process.send_signal(signal.SIGSTOP)
-    for server, data in sent:
-        server.sendto(data, sources[server])
-    a.process.send_signal(signal.SIGCONT)
+    with a.stopped():
+        for server, data in sent:
+            server.sendto(data, sources[server])
     back = [a.recv() for _ in sent]
     for server in to:
         check([data for *where, data in back if tuple(where) == at(server)], got[server])
@@ -715,14 +652,7 @@ PY
 @test "udp: datagrams that the kernel gives as one go on each for itself, with its own header" {
     need strace
     associated <<'PY'
-UDP_SEGMENT, CALLS = 103, f"{WORLD}/calls"
-a = Association(before=["strace", "-f", "-qq", "-e", "trace=recvmmsg", "-o", CALLS])
-
-def send_parted(sock, to, datagrams):
-    """All in one message, which the kernel parts for sockets that take datagrams only."""
-    sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(datagrams[0]))
-    sock.sendto(b"".join(datagrams), to)
-    sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 0)
+a = Association(before=traced("recvmmsg"))
 
 def there_and_back(server, count, size, last):
     data = [bytes([i % 256]) * size for i in range(count - 1)] + [b"z" * last]
@@ -737,9 +667,8 @@ for server in udp(), udp("::1"):
     for sizes in (2, 1, 1), (2, 500, 1), (64, 1, 1), (64, 900, 900), (48, 1200, 7), (3, 20000, 20000):
         there_and_back(server, *sizes)
     there_and_back(server, 2, 1, 0)
-with open(CALLS, encoding="ascii") as calls:  # of both directions, to both families
-    many = [line.split("(")[1].split(",")[0] for line in calls if re.search("SOL_UDP, cmsg_type=(0x68|UDP_GRO)", line)]
-check(len(set(many)), 3)
+lines = calls("SOL_UDP, cmsg_type=(0x68|UDP_GRO)")
+check(len({line.split("(")[1].split(",")[0] for line in lines}), 3)  # both directions and families
 a.over_with()
 PY
 }
@@ -747,33 +676,27 @@ PY
 @test "udp: what is too long for a way goes there one by one, and everything else together" {
     need strace
     associated <<'PY'
-CALLS = f"{WORLD}/calls"
 ip("link set lo mtu 1300")
-a = Association(before=["strace", "-f", "-qq", "-e", "trace=sendmmsg", "-o", CALLS])
+a = Association(before=traced("sendmmsg"))
 server = udp()
 a.echo(server)
 for size in 1400, 1400, 1000:
-    a.process.send_signal(signal.SIGSTOP)
-    eventually(lambda: a.state() == "T", "it has stopped")
-    for i in range(8):
-        a.send(server, bytes([i]) * size)
-    a.process.send_signal(signal.SIGCONT)
+    with a.stopped():
+        for i in range(8):
+            a.send(server, bytes([i]) * size)
     check([server.recv(1 << 17) for _ in range(8)], [bytes([i]) * size for i in range(8)])
 a.over_with()
-with open(CALLS, encoding="ascii") as calls:
-    parted = [line.rpartition(" = ")[2].split()[0] for line in calls if re.search("SOL_UDP, cmsg_type=(0x67|UDP_SEGMENT)", line)]
-check(parted, ["-1", "-1", "1"])
+lines = calls("SOL_UDP, cmsg_type=(0x67|UDP_SEGMENT)")
+check([line.rpartition(" = ")[2].split()[0] for line in lines], ["-1", "-1", "1"])
 PY
 }
 
 @test "udp: the status says what was passed on" {
     associated <<'PY'
-manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-manager.bind("\0udp")
-manager.settimeout(DEADLINE_S)
-a = Association(env={**os.environ, "NOTIFY_SOCKET": "@udp"})
+manager = Manager("@udp")
+a = Association(env=told("@udp"))
 a.echo(udp(), pattern(3412))
-said = manager.recv(4096).decode()
+said = manager.sock.recv(4096).decode()
 assert re.fullmatch(r"STATUS=127\.0\.0\.1 -> UDP ASSOCIATE 0\.0\.0\.0:0, 3\.4K up, 3\.4K down, ([\d.]+K/s, )?\d+s", said), said
 a.over_with()
 PY
@@ -784,23 +707,6 @@ PY
 a = Association(before=("prlimit", "--nofile=8", "--"))  # a journal would be one more
 a.echo(udp())
 a.over_with()
-a = Association(before=("prlimit", "--nofile=7", "--"), reply=1)
-a.client.end()
-a.client.close()
-a.ended(71, END="failed", REPLY="1", ERRNO="24")
-PY
-}
-
-@test "udp: behind its last lock it opens, makes and connects nothing" {
-    sanitized && skip "it makes calls of its own"
-    associated <<'PY'
-a = Association()
-a.echo(udp())
-lookups = a.lookups()
-eventually(lambda: a.status(lookups)["Seccomp_filters"] == "2", "the process for names is locked in")
-check(a.status()["Seccomp_filters"], "2")
-# Of the client's nothing is open there.
-check(sorted(int(fd) for fd in os.listdir(f"/proc/{lookups}/fd")), [0, 2])
-a.over_with()
+Association(before=("prlimit", "--nofile=7", "--"), reply=1).unserved(ERRNO="24")
 PY
 }

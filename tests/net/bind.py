@@ -13,9 +13,14 @@ GRANTED, REJECTED = (bytes([0, code]) for code in (0x5A, 0x5B))  # version 4
 class Binding(Handler):
     """A handler, of which BIND is asked."""
 
-    def __init__(self, *options, version=5, served="command bind", **fields):
+    def __init__(self, *options, version=5, commands="command bind", **how):
         self.version = version
-        super().__init__("-o", served, "-o", "version 4 5", *options, **fields)
+        super().__init__("-o", commands, "-o", "version 4 5", *options, **how)
+
+    def connect(self, host, port):
+        """Ask for CONNECT instead; return the reply's code."""
+        super().ask(host, port)
+        return self.answer()
 
     def ask(self, host, port=FTP, payload=b""):
         if self.version == 4:
@@ -71,6 +76,32 @@ class Binding(Handler):
         check(self.client.end(), (wanted, "fin"))
         self.client.close()
         return self.ended(status, **{"END": "refused", "CLOSED_BY": "stdsocks", "REPLY": str(reply), "REACHED": None, **fields})
+
+
+def apart(named):
+    """Of keyword arguments: the fields of a record, whose names are upper case, and the others."""
+    fields = {name: value for name, value in named.items() if name.isupper()}
+    return fields, {name: value for name, value in named.items() if name not in fields}
+
+
+def served(host, *options, port=FTP, caller=None, size=1, **named):
+    """BIND for HOST succeeds: CALLER, or the client's own host, connects, both send SIZE bytes, and
+    the record has these fields. Returns the address that was bound."""
+    fields, how = apart(named)
+    h = Binding(*options, **how)
+    where = h.binds(host, port)
+    exchange(h, h.called(where, caller), size)
+    h.ended(**{"END": "closed", **fields})
+    return where
+
+
+def refused(reply, host, *options, port=FTP, status=0, **named):
+    """BIND for HOST has this reply, and the record these fields. Returns the handler."""
+    fields, how = apart(named)
+    h = Binding(*options, **how)
+    h.ask(host, port)
+    h.turned_down(reply, status, **fields)
+    return h
 
 
 def request4(host, port=FTP, userid=b"", command=BIND):

@@ -5,6 +5,7 @@ Every way that a handler has to make a call of guard/syscalls.c is to be here, o
 command.
 """
 
+import concurrent.futures
 import contextlib
 import ipaddress
 import os
@@ -34,13 +35,15 @@ class Command:
     """A command, as handlers serve it: their STAGES, and those of the process that they start, as calls.py has them."""
 
     branch = ()
+    starting = threading.Lock()  # handlers are numbered
 
     def __init__(self, number, *options, stages):
         self.number, self.options, self.stages = number, options, stages
         self.handlers = []
 
     def begin(self, *options, how=Traced, **popen):
-        h = how(*self.options, *options, **popen)
+        with self.starting:
+            h = how(*self.options, *options, **popen)
         h.stages, h.branch = self.stages, self.branch
         self.handlers.append(h)
         return h
@@ -134,6 +137,7 @@ class Resolve(Command):
 class Bind(Stream):
     """The peer calls."""
 
+    peer = None
     peers = {b"many.test": "127.0.1.1", b"long.test": "127.0.2.1"}  # who does not call from where it is called
 
     def __init__(self, *options, stages=("B", "R")):
@@ -226,6 +230,24 @@ def goes_on(command, h):
     return " restart_syscall(" in traced(h)
 
 
+def side_by_side(kind, *steps):
+    """Takes each step with a command of its own, three at a time. Returns the commands."""
+    commands = [kind() for _ in steps]
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(step, command) for step, command in zip(steps, commands)]:
+            done.result()
+    return commands
+
+
+def alone(kind, shared):
+    """A kernel without a clock in the vDSO; and SHARED, where several commands may be asked for."""
+    clockless, among_others = kind(), shared()
+    clockless.serve("127.0.0.1", how=Clockless)
+    for host in "127.0.0.1", b"localhost":
+        among_others.serve(host)
+    return [clockless, among_others]
+
+
 def records(command):
     """Where the record goes: standard error, syslog, the journal, and the journal when it is full; the journal's reader."""
     for log in None, SYSLOG, JOURNAL:
@@ -295,7 +317,10 @@ def resets(command):
         h, upstream = command.connected("127.0.0.1")
         ends = h.client, upstream
         ends[other].sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        ends[first].send(pattern(300000))
+        # If there is no room, not all of it: TCP would probe a window that stays shut.
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(5):
+                ends[first].sock.send(pattern(65536), socket.MSG_DONTWAIT)
         ends[first].reset()
         eventually(lambda: h.state() != "R", "it moves")
         ends[other].sock.settimeout(DEADLINE_S)
@@ -340,16 +365,12 @@ def passwords(command):
     """The checkpassword program: right, asked in vain, never asked."""
     write("/run/program", "#!/bin/sh\nread -r x <&3\ntest \"$1\" = right || exec sleep 60\n")
     os.chmod("/run/program", 0o755)
-    for word in "right", "late":
-        h = command.begin("-o", f"checkpassword /run/program {word}", "-o", "timeout handshake 2s")
+    for word, timeout in ("right", "30s"), ("late", "2s"):
+        options = f"checkpassword /run/program {word}", f"timeout handshake {timeout}"
+        h = command.begin(*(word for option in options for word in ("-o", option)))
         h.client.send(b"\x05\x01\x02" + b"\x01\x01a\x01b")
         h.client.fin()
         h.client.end()
         h.client.close()
         h.over()
     command.serve("127.0.0.1", "-o", "checkpassword /run/program right", "-o", "auth none password")
-
-
-def clockless(command):
-    """A kernel without a clock in the vDSO."""
-    command.serve("127.0.0.1", how=Clockless)

@@ -539,7 +539,7 @@ def matrix(kind):
 # what it takes, and strace does for those that would not.
 VALGRIND = ("strace", "-f", "-b", "execve", "-qq", "-o", "/dev/null", "-e", "trace=seccomp,landlock_restrict_self",
             "-e", "inject=seccomp,landlock_restrict_self:error=EPERM",
-            "valgrind", "-q", "--error-exitcode=99")
+            "valgrind", "-q", "--vgdb=no", "--error-exitcode=99")
 SLOWLY = ("-o", "sandbox best-effort", "-o", "timeout handshake 20s", "-o", "timeout connect 10s",
           "-o", "timeout idle 20s", "-o", "timeout half-closed 20s")
 

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: ISC
 """UDP ASSOCIATE in a world: a handler, its client's datagrams, and whom they go to."""
 
+import contextlib
+import re
+import signal
 import time
 
 from datagrams import *
 from socks import CHOSEN, GREETING, check, request, request_name
-from world import Handler, has
+from world import WORLD, Handler, eventually, has
+
+CALLS = f"{WORLD}/calls"
 
 
 class Association(Datagrams, Handler):
@@ -24,9 +29,23 @@ class Association(Datagrams, Handler):
 
     def lookups(self):
         """The process that looks names up."""
-        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as children:
-            (pid,) = children.read().split()
-        return int(pid)
+        (pid,) = children(self.pid)
+        return pid
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """The handler, or strace which has it, does nothing during the block."""
+        self.process.send_signal(signal.SIGSTOP)
+        eventually(lambda: self.state() == "T", "it has stopped")
+        yield
+        self.process.send_signal(signal.SIGCONT)
+
+    def unserved(self, said="", **fields):
+        """The client had the reply 01; the handler has failed, and its record has these fields."""
+        check(self.client.end(), (b"", "fin"))
+        self.client.close()
+        self.ended(71, END="failed", REPLY="1", **fields)
+        assert said in self.said(), self.said()
 
     def over_with(self, status=0, drops=None, **fields):
         """The client leaves; what the record says, and which datagrams were DROPPED."""
@@ -36,3 +55,19 @@ class Association(Datagrams, Handler):
         counts = [int(word.split()[1]) for word in (drops or "x 0").split(", ")]
         has(record, DROPPED=str(sum(counts)))
         return record
+
+
+def traced(call):
+    """The command under which an association's calls of one system call are written to CALLS."""
+    return ["strace", "-f", "-qq", "-e", f"trace={call}", "-o", CALLS]
+
+
+def calls(pattern):
+    """The lines of CALLS in which the pattern is found."""
+    with open(CALLS, encoding="ascii") as lines:
+        return [line for line in lines if re.search(pattern, line)]
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as pids:
+        return [int(pid) for pid in pids.read().split()]

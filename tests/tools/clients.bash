@@ -1,9 +1,45 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: ISC
-# What the suites of real clients share: the handler, servers, what they and the records were told, and a machine with
-# addresses that no client takes for its own.
+# What the suites of real clients share: the handler, servers, checks of their logs and of the
+# records, and a network with addresses that no client takes for its own.
 
 SERVER=10.9.8.7
+SERVES=(-o 'version 4 5' -o 'command connect resolve')
+export NODE_PATH=$PEERS/npm/node_modules
+
+# need_from_12 COMMAND... - need, for programs that no Debian release after 12 offers: there the
+# test is skipped, even with REQUIRE_ALL=1.
+need_from_12() {
+    local release
+    # shellcheck disable=SC1091
+    release=$(. /etc/os-release && echo "${VERSION_ID:-unstable}")
+    if [[ $release == 12 ]]; then
+        need "$@"
+    else
+        REQUIRE_ALL=0 need "$@"
+    fi
+}
+
+# need_module MODULE PACKAGE - need, for a module of Python. The suites' own socks.py is not found.
+need_module() {
+    env -u PYTHONPATH "$PYTHON" -c "import $1" || lacks "$2"
+}
+
+# need_npm PACKAGE - need, for a package of npm's.
+need_npm() {
+    need node
+    [[ -d $NODE_PATH/$1 ]] || lacks "npm's $1"
+}
+
+# random NAME BYTES - write a file of random bytes, $BATS_TEST_TMPDIR/NAME.
+random() {
+    head -c "$2" /dev/urandom >"$BATS_TEST_TMPDIR/$1"
+}
+
+# digest_of FILE - print its SHA-256 digest.
+digest_of() {
+    sha256sum <"$1" | cut -c 1-64
+}
 
 # nginx serves $BATS_TEST_TMPDIR/www on $NGINX, on both loopback addresses, and $LISTENS elsewhere.
 serve_files() {
@@ -56,18 +92,45 @@ machine() {
     CLIENT=(nsenter --net --target "${RUNNING[machine]}")
 }
 
-# serve [OPTION]... - the handler, with these options more, at $PROXY_HOST and $PROXY_PORT.
+# serve [OPTION]... - start the handler with $SERVES and these options, at $PROXY_HOST and
+# $PROXY_PORT; its log is empty.
 serve() {
-    HANDLER+=("$@")
-    launch
+    launch -- "${SERVES[@]}" "$@"
     read -r PROXY_HOST PROXY_PORT <<<"$PROXY"
     export PROXY_HOST PROXY_PORT
+}
+
+# row WORD... - begin a row of a test's table: print it, and empty the logs of the handler and of
+# the servers.
+row() {
+    echo "row: $*"
+    for name in "${LAUNCH:-launch}" web access; do
+        : >"$(log "$name")"
+    done
 }
 
 # config NAME <TEXT - a file for a client; $CONFIG is its path.
 config() {
     CONFIG=$BATS_TEST_TMPDIR/$1
     cat >"$CONFIG"
+}
+
+# socks_conf PROTOCOL [LINE] - $SOCKS_CONF for Dante's client: all goes by this protocol.
+socks_conf() {
+    config socks.conf <<CONF
+${2:-}
+route {
+    from: 0.0.0.0/0 to: 0.0.0.0/0 via: $PROXY_HOST port = $PROXY_PORT
+    proxyprotocol: $1
+    protocol: tcp udp
+    command: connect bind udpassociate
+}
+route {
+    from: 0.0.0.0/0 to: . via: $PROXY_HOST port = $PROXY_PORT
+    proxyprotocol: $1
+}
+CONF
+    export SOCKS_CONF=$CONFIG
 }
 
 # asked REGEX - the only destination in all records so far, as the handler understood it.
@@ -90,10 +153,6 @@ logged() {
     eventually counted "$@"
 }
 
-all_over() {
-    (($(grep -cx STDSOCKS_COMMAND=CONNECT "$LOG") == $1 && $(grep -c '^exit ' "$LOG") == $(grep -c '^start ' "$LOG")))
-}
-
 # ended_well - no handler has failed, and nobody was refused.
 ended_well() {
     ! grep -E '^(signal |exit |STDSOCKS_REPLY=)' "$LOG" | grep -vxE 'exit [0-9]+ 0|STDSOCKS_REPLY=0' >&2
@@ -101,26 +160,40 @@ ended_well() {
 
 # in_version VERSION - all requests were of this one.
 in_version() {
-    local requests
-    requests=$(sed -nE 's/^client sends (SOCKS 4 |)request:$/\1/p' "$LOG" | sort -u)
-    [[ $requests == "$([[ $1 == 5 ]] || echo 'SOCKS 4 ')" ]]
+    local requests='SOCKS 4 '
+    [[ $1 == 4* ]] || requests=''
+    [[ $(sed -nE 's/^client sends (SOCKS 4 |)request:$/\1/p' "$LOG" | sort -u) == "$requests" ]]
 }
 
-# spoke VERSION DESTINATION COUNT - so many CONNECTs have ended well; all were asked for in this version, and for
-# this destination.
+# spoke VERSION DESTINATION COUNT [COMMAND] - wait until COUNT sessions of COMMAND, by default
+# CONNECT, have ended; check that every session has ended well and sent a request in this version of
+# SOCKS, and those of COMMAND for DESTINATION.
 spoke() {
+    local command=${4:-CONNECT}
+    # shellcheck disable=SC2317 # eventually calls it
+    all_over() {
+        (($(grep -cx "STDSOCKS_COMMAND=$command" "$LOG") == $1)) &&
+            (($(grep -c '^exit ' "$LOG") == $(grep -c '^start ' "$LOG")))
+    }
     eventually all_over "$3"
+    (($(grep -c '^STDSOCKS_COMMAND=' "$LOG") == $(grep -c '^start ' "$LOG")))
     ended_well || return
     if grep '^STDSOCKS_END=' "$LOG" | grep -vx STDSOCKS_END=closed >&2; then
         return 1
     fi
     in_version "$1"
-    [[ $(sed -n '/^STDSOCKS_COMMAND=CONNECT$/{n;s/STDSOCKS_DST=//p}' "$LOG" | sort -u) == "$2" ]]
+    [[ $(sed -n "/^STDSOCKS_COMMAND=$command\$/{n;s/STDSOCKS_DST=//p}" "$LOG" | sort -u) == "$2" ]]
 }
 
-# talks COMMAND... - what it is given comes back from a server that returns whatever comes.
+# talks COMMAND... - 300 KB that the command reads come back from a server that returns everything.
 talks() {
-    head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/data"
+    random data 300000
     "${CLIENT[@]}" timeout 30 "$@" <"$BATS_TEST_TMPDIR/data" >"$BATS_TEST_TMPDIR/answer"
     cmp "$BATS_TEST_TMPDIR/data" "$BATS_TEST_TMPDIR/answer" >&2
+}
+
+# fetches URL COMMAND... - the command prints the 300 KB that web.py serves at URL.
+fetches() {
+    "${CLIENT[@]}" "${@:2}" "$1" >"$BATS_TEST_TMPDIR/page"
+    served GET 300000 "$(digest_of "$BATS_TEST_TMPDIR/page")"
 }

@@ -10,6 +10,7 @@ import struct
 from socks import DEADLINE_S, check, request, request_name
 
 UDP_ASSOCIATE = 3
+UDP_SEGMENT = 103  # udp(7)
 SIZE_MAX = 65507  # of a datagram over IPv4: 65535 less the headers of IP and UDP
 
 
@@ -67,6 +68,13 @@ class Datagrams:
         server.sendto(b"re: " + data[: SIZE_MAX - 32], source)
         check(self.recv(), (*at(server), b"re: " + data[: SIZE_MAX - 32]))
         return source[:2]
+
+
+def send_parted(sock, to, datagrams):
+    """Sends all in one message, which the kernel parts for sockets that take datagrams only."""
+    sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(datagrams[0]))
+    sock.sendto(b"".join(datagrams), to)
+    sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 0)
 
 
 def silent(sock):

@@ -39,6 +39,7 @@ class Browser:
             + ["--disable-background-networking", "--remote-debugging-pipe", f"--user-data-dir={profile}"],
             preexec_fn=place,
             close_fds=False,
+            env={**os.environ, "TMPDIR": profile},
             stderr=subprocess.DEVNULL,
         )
         os.close(to_it)
@@ -72,7 +73,8 @@ class Browser:
 
 
 def main(path, widths):
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+    folder = os.path.dirname(os.path.realpath(path))
+    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as profile:
         browser = Browser(profile)
         target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
         browser.session = browser.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
