@@ -265,17 +265,31 @@ PY
     all_well
 }
 
-@test "systemd: the booted system ends with bats, even if that is killed, and leaves nothing" {
-    local pid boot place
-    BATS_FILE_TMPDIR=$BATS_TEST_TMPDIR bash -c 'source "$1/helper.bash"; source "$1/net/world.bash"
-        source "$1/systemd/booted.bash"; boot_file; sleep 60' - "$ROOT/tests" 3>&- &
-    pid=$!
-    places() { compgen -G "/tmp/$place" || compgen -G "/sys/fs/cgroup/*/$place" || compgen -G "/sys/fs/cgroup/$place"; }
-    up() { boot=$(cat "$BATS_TEST_TMPDIR/booted.boot") && BOOTED=$BATS_TEST_TMPDIR/booted booted; }
-    eventually up
-    place=$(sed -n "1s|/tmp/||p" "$BATS_TEST_TMPDIR/booted.log")
+# leaves_nothing bats|boot - of a system that was booted, and whose bats or boot is killed, nothing is left.
+leaves_nothing() {
+    local folder=$BATS_TEST_TMPDIR/$1 boot place
+    local -A pids
+    mkdir "$folder"
+    export BOOTED=$folder/booted
+    BATS_FILE_TMPDIR=$folder bash -c 'source "$1/helper.bash"; source "$1/systemd/booted.bash"; boot_file; exec sleep 60' \
+        - "$ROOT/tests" 3>&- &
+    pids[bats]=$!
+    disown # its end is no news
+    eventually booted
+    pids[boot]=$(cat "$BOOTED.boot")
+    place=$(head -n 1 "$BOOTED.log")
+    places() { compgen -G "$place" || compgen -G "/sys/fs/cgroup/*/${place##*/}" || compgen -G "/sys/fs/cgroup/${place##*/}"; }
     [[ $place && $(places) ]]
-    kill -KILL "$pid"
-    ended() { [[ ! -e /proc/$boot && -z $(places) ]]; }
+    kill -KILL "${pids[$1]}"
+    ended() { ! grep -qs boot "/proc/${pids[boot]}/cmdline" && [[ -z $(places) ]]; }
     eventually ended
+    kill -KILL "${pids[bats]}" 2>/dev/null || true
+}
+
+@test "systemd: the booted system ends and leaves nothing if bats is killed, and if boot is killed" {
+    local other
+    leaves_nothing bats &
+    other=$!
+    leaves_nothing boot
+    wait "$other"
 }
