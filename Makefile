@@ -261,12 +261,11 @@ endef
 install: all
 	@echo '$(subst $(newline),;,$(installed))' | tr ';' '\n' | grep . | while read -r from to mode; do \
 		echo "$$to"; \
+		install -D -m "$$mode" "$$from" "$(DESTDIR)$$to.new" || exit 1; \
 		case $$from in \
-		units/*) mkdir -p "$(BUILD)"; sed 's|@BINDIR@|$(BINDIR)|g' "$$from" > "$(BUILD)/filled-in"; \
-			from=$(BUILD)/filled-in;; \
+		units/*) sed -i 's|@BINDIR@|$(BINDIR)|g' "$(DESTDIR)$$to.new" || exit 1;; \
 		esac; \
-		install -D -m "$$mode" "$$from" "$(DESTDIR)$$to.new" && mv -f "$(DESTDIR)$$to.new" "$(DESTDIR)$$to" || \
-			exit 1; \
+		mv -f "$(DESTDIR)$$to.new" "$(DESTDIR)$$to" || exit 1; \
 	done
 
 uninstall:

@@ -43,9 +43,13 @@ need() {
     for command; do
         command -v "$command" >/dev/null || missing+=("$command")
     done
-    ((${#missing[@]})) || return 0
-    [[ ${REQUIRE_ALL:-0} != 1 ]] || fail "missing: ${missing[*]}" || return
-    skip "missing: ${missing[*]}"
+    ((${#missing[@]} == 0)) || lacks "${missing[*]}"
+}
+
+# lacks WHAT - skip the test, naming what is missing; with REQUIRE_ALL=1 that is a failure.
+lacks() {
+    [[ ${REQUIRE_ALL:-0} != 1 ]] || fail "missing: $1" || return
+    skip "missing: $1"
 }
 
 # sanitized - the handler is built with a sanitizer, whose own memory and calls are in the way.

@@ -1,44 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# What an operator sees of connections, with the tools of a booted systemd: systemctl status and journalctl.
+# What an operator sees of connections, with the tools of a booted systemd, systemctl status and journalctl, and with
+# stdsocksctl log.
 
+bats_require_minimum_version 1.5.0
 load helper
-load net/world
 load systemd/booted
-
-setup_file() {
-    boot_file
-    # As the README has it.
-    inside systemd-sysusers
-    inside systemctl daemon-reload
-    inside journalctl --update-catalog
-    inside systemctl start stdsocks.socket
-    inside mkdir -p /etc/stdsocks
-}
-
-teardown_file() {
-    stop_file
-}
-
-setup() {
-    configure 'allow to any'
-}
-
-teardown() {
-    shown_when_failed
-}
-
-# configure LINE... - what the next connections find.
-configure() {
-    printf '%s\n' "$@" | inside tee /etc/stdsocks/stdsocks.conf >/dev/null
-}
-
-# login_users NAME:SECRET... - those whom "users /etc/stdsocks/users" lets in.
-login_users() {
-    printf '%s\n' "$@" | inside tee /etc/stdsocks/users >/dev/null
-    inside chown stdsocks /etc/stdsocks/users
-    inside chmod 600 /etc/stdsocks/users
-}
 
 # none_refused - systemd has got no status from somebody who was not to send one.
 none_refused() {
@@ -47,65 +14,13 @@ none_refused() {
     [[ $said == *stdsocks.socket* && $said != *'notification message'* ]] || fail "$said"
 }
 
-# python_operator <SCRIPT [ARGUMENT]... - python_inside, with what stands below at hand as well.
-python_operator() {
-    {
-        cat <<'END'
-import json
-
-BEGAN = f"--since=@{time.time():.6f}"  # a port may have been another test's
-
-
-def records(*matches, count=1):
-    """What journalctl finds since the script began, once it is so many records; they come when they come."""
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
-        said = say("journalctl", "-q", "-a", "-o", "json", BEGAN, *matches)
-        found = [json.loads(line) for line in said.splitlines()]
-        if len(found) >= count or time.monotonic() > deadline:
-            check((matches, len(found)), (matches, count))
-            return found
-        time.sleep(0.05)
-
-
-def asked(message, answer):
-    """A client that says all it has to say at once, and hears that answer and the end; its port."""
-    one = client()
-    port = one.sock.getsockname()[1]
-    one.send(message)
-    check(one.recv(len(answer)), answer)
-    one.end()
-    one.close()
-    return port
-
-
-def login(name, password=b"wrong"):
-    return b"\x05\x01\x02\x01" + bytes([len(name)]) + name + bytes([len(password)]) + password
-
-
-def named(name, port):
-    return b"\x05\x01\x00\x03" + bytes([len(name)]) + name + struct.pack(">H", port)
-
-
-def escaped(name):
-    """stdsocks(8), RECORD."""
-    short = {9: r"\t", 10: r"\n", 13: r"\r", 34: r"\"", 92: r"\\"}
-    return "".join(short.get(byte, chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}") for byte in name)
-END
-        cat
-    } | python_inside "$@"
-}
-
 @test "journal: systemctl status says what a connection is while it lives" {
-    python_operator <<'PY'
+    python_inside <<'PY'
 def line_of(one):
     return shown(unit_of(one), "StatusText")
 
 def becomes(one, pattern):
-    deadline = time.monotonic() + DEADLINE_S
-    while not re.fullmatch(pattern, line_of(one)):
-        assert time.monotonic() < deadline, f"{line_of(one)} is not {pattern}"
-        time.sleep(0.05)
+    eventually(lambda: re.fullmatch(pattern, line_of(one)), f"{line_of(one)} is not {pattern}")
 
 one, upstream = served()
 other, its_upstream = served()
@@ -121,8 +36,6 @@ assert f'Status: "{line_of(one)}"' in said and f'Status: "{line_of(other)}"' in 
 # It is said by a user without rights, from behind its lock.
 words = status_of(pid_of(one))
 check([words["Seccomp"], words["CapEff"], words["Uid"].split()[1]], ["2", "0" * 16, say("id", "-u", "stdsocks").strip()])
-for end in one, upstream, other, its_upstream:
-    end.close()
 PY
     none_refused
 }
@@ -130,26 +43,19 @@ PY
 # inetd is such a service, and its children inherit what is meant for it alone.
 @test "journal: systemd has no message to refuse when the manager of another service started it" {
     need socat
-    inside systemd-run --quiet --unit=superserver --property=NotifyAccess=main \
+    inside systemd-run --quiet --unit=superserver --property=NotifyAccess=main --property=SuccessExitStatus=143 \
         socat TCP-LISTEN:1081,fork,reuseaddr EXEC:/usr/local/bin/stdsocks,nofork
-    python_operator <<'PY'
+    python_inside <<'PY'
 def reachable():
     with contextlib.suppress(ConnectionRefusedError):
-        return Peer(socket.create_connection(("127.0.0.1", 1081), DEADLINE_S))
+        return dial("127.0.0.1 1081")
 
-deadline = time.monotonic() + DEADLINE_S
-while not (one := reachable()):
-    assert time.monotonic() < deadline, "socat does not listen"
-    time.sleep(0.02)
-with listener() as listening:
-    open_through(one, "127.0.0.1", listening.getsockname()[1])
-    upstream = accept(listening)
+one = eventually(reachable, "socat listens")
+upstream = through(one)
 time.sleep(1.5)  # beyond the time of a first message: an observation, not a synchronisation
 at = one.sock.getsockname()[1]
-one.close()
-upstream.close()
-(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
-assert int(record["STDSOCKS_TOTAL_USEC"]) > 1500000
+over((one, upstream))
+assert int(record_of(at)["STDSOCKS_TOTAL_USEC"]) > 1500000
 PY
     inside systemctl stop superserver
     none_refused
@@ -160,14 +66,23 @@ PY
     names=$(sed -n 's/^\.It Ev //p' "$ROOT/man/stdsocks.8" | tr -d ' ' | tr , '\n' | grep -E '^(STDSOCKS_|ERRNO|MESSAGE_ID)')
     (($(wc -l <<<"$names") >= 20))
     configure 'auth none password' 'version 4 5' 'command connect bind udp' 'timeout bind 1ms' 'users /etc/stdsocks/users' 'deny port 4712' 'allow to any at any'
-    login_users alice:secret
+    secrets stdsocks:stdsocks 600 alice:secret
     # shellcheck disable=SC2086 # one word each
-    python_operator $names <<'PY'
+    python_inside $names <<'PY'
+seen = set()
+
+def arrives(port, **wanted):
+    """The record of the client with this port, which has these fields among others."""
+    record = record_of(port)
+    seen.update(record)
+    check({name: record.get(name if name == "ERRNO" else f"STDSOCKS_{name}") for name in wanted}, wanted)
+    return record
+
 with listener() as listening:
     where = listening.getsockname()[1]
     one = client()
     at = one.sock.getsockname()[1]
-    one.send(login(b"alice", b"secret") + named(b"localhost", where))
+    one.send(login(b"alice", b"secret") + request("localhost", where))
     check(one.recv(8)[:6], b"\x05\x02\x01\x00\x05\x00")
     one.recv(6)
     upstream = accept(listening)
@@ -176,59 +91,34 @@ upstream.recv(8)
 upstream.send(b"the answer")
 upstream.fin()
 check(one.end(), (b"the answer", "fin"))
-one.close()
-upstream.close()
-(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
-wanted = {
-    "CLIENT": "127.0.0.1", "CLIENT_PORT": str(at), "USER": "alice", "COMMAND": "CONNECT", "DST": "localhost", "DST_PORT": str(where),
-    "REACHED": "127.0.0.1", "REACHED_PORT": str(where), "REPLY": "0", "BYTES_UP": "8", "BYTES_DOWN": "10", "END": "closed", "CLOSED_BY": "upstream"}
-check({name: record.get(f"STDSOCKS_{name}") for name in wanted}, wanted)
+over((one, upstream))
+record = arrives(at, CLIENT="127.0.0.1", CLIENT_PORT=str(at), USER="alice", COMMAND="CONNECT", DST="localhost", DST_PORT=str(where),
+                 REACHED="127.0.0.1", REACHED_PORT=str(where), REPLY="0", BYTES_UP="8", BYTES_DOWN="10", END="closed", CLOSED_BY="upstream")
 check([record[name] for name in ("MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "_UID")],
       ["676b8ea6ab824ca18b7b99a8399ac688", "5", "stdsocks", say("id", "-u", "stdsocks").strip()])
 assert record["MESSAGE"].startswith(f"127.0.0.1:{at} user alice CONNECT localhost:{where} at 127.0.0.1: closed by upstream, "), record
-seen = set(record)
 at = asked(GREETING + request("127.0.0.1", 4712), CHOSEN + b"\x05\x02")
-(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
-check([record.get(f"STDSOCKS_{name}") for name in ("END", "RULE", "REPLY")], ["refused", "/etc/stdsocks/stdsocks.conf:6", "2"])
+record = arrives(at, END="refused", RULE="/etc/stdsocks/stdsocks.conf:6", REPLY="2")
 assert record["STDSOCKS_REMEDY"].startswith("allow from 127.0.0.1 "), record
-seen |= set(record)
-at = asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05")
-(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
-check([record.get(name) for name in ("STDSOCKS_END", "ERRNO")], ["refused", "111"])
-seen |= set(record)
-at = asked(bytes.fromhex("04010009 7f000001") + b"bob\0", b"\0\x5b")
-(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
-check([record.get(f"STDSOCKS_{name}") for name in ("USERID", "REPLY")], ["bob", "5"])
-seen |= set(record)
+arrives(asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05"), END="refused", ERRNO="111")
+arrives(asked(bytes.fromhex("04010009 7f000001") + b"bob\0", b"\0\x5b"), USERID="bob", REPLY="5")
 at = asked(GREETING + request("127.0.0.1", 21, 2), CHOSEN + b"\x05\0\0\x01\x7f\0\0\x01")
-(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
-check([record.get(f"STDSOCKS_{name}") for name in ("COMMAND", "BOUND", "END", "REPLY")], ["BIND", "127.0.0.1", "refused", "4"])
-one = client()
-at = one.sock.getsockname()[1]
-one.send(GREETING + request("0.0.0.0", 0, 3))
-check(one.recv(6), CHOSEN + b"\x05\0\0\x01")
-relay = ("127.0.0.1", struct.unpack(">4xH", one.recv(6))[0])
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-    server.bind(("127.0.0.1", 0))
-    for end in server, sock:
-        end.settimeout(DEADLINE_S)
-    sock.sendto(b"no header", relay)
-    sock.sendto(b"\0\0\0" + request(*server.getsockname())[3:] + b"question", relay)
-    server.sendto(b"the answer", server.recvfrom(100)[1])
-    check(sock.recv(100)[-10:], b"the answer")
-one.close()
-(record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
-wanted = {
-    "COMMAND": "UDP ASSOCIATE", "BOUND": "127.0.0.1", "BOUND_PORT": str(relay[1]), "BYTES_UP": "8", "BYTES_DOWN": "10", "DATAGRAMS_UP": "1",
-    "DATAGRAMS_DOWN": "1", "DROPPED": "1", "DROPPED_FOR": "malformed 1", "END": "closed", "CLOSED_BY": "client"}
-check({name: record.get(f"STDSOCKS_{name}") for name in wanted}, wanted)
-seen |= set(record)
+arrives(at, COMMAND="BIND", BOUND="127.0.0.1", END="refused", REPLY="4")
+a = Association()
+at, server = a.client.sock.getsockname()[1], udp()
+a.sock.sendto(b"no header", a.relay)
+a.send(server, b"question")
+server.sendto(b"the answer", server.recvfrom(100)[1])
+check(a.recv()[2], b"the answer")
+a.client.close()
+arrives(at, COMMAND="UDP ASSOCIATE", BOUND="127.0.0.1", BOUND_PORT=str(a.relay[1]), BYTES_UP="8", BYTES_DOWN="10", DATAGRAMS_UP="1",
+        DATAGRAMS_DOWN="1", DROPPED="1", DROPPED_FOR="malformed 1", END="closed", CLOSED_BY="client")
 check({name for name in seen if name.startswith("STDSOCKS_") or name in ("ERRNO", "MESSAGE_ID")}, set(sys.argv[1:]))
 PY
 }
 
 @test "journal: the record of every connection arrives, once, when there are hundreds at a time" {
-    python_operator <<'PY'
+    python_inside <<'PY'
 PORT = 4713  # nobody listens there
 clients = [client() for _ in range(300)]
 for one in clients:
@@ -247,8 +137,8 @@ PY
 
 @test "journal: records are found by one field, by several, and by one of several" {
     configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any'
-    login_users carol:secret
-    python_operator <<'PY'
+    secrets stdsocks:stdsocks 600 carol:secret
+    python_inside <<'PY'
 offer = {"carol": login(b"carol", b"secret"), "nobody": GREETING, "wrong": login(b"carol")}
 reply = {"carol": b"\x05\x02\x01\x00\x05\x05", "nobody": b"\x05\x00\x05\x05", "wrong": b"\x05\x02\x01\x01"}
 at = {}
@@ -278,11 +168,11 @@ PY
     local kinds=()
     mapfile -t kinds < <(sed -n 's/^#define ID_[A-Z_]* *"\([0-9a-f]*\)"$/\1/p' "$ROOT/src/record/record.c")
     ((${#kinds[@]} == 3))
-    inside mkdir -p /run/systemd/system/stdsocks@.service.d
-    python_operator "${kinds[@]}" <<'PY'
+    changed
+    python_inside "${kinds[@]}" <<'PY'
 def explained(at, *lines):
     """What -x says of a client's record: these lines, and nothing that is still a field's name in capitals."""
-    (record,) = records(f"STDSOCKS_CLIENT_PORT={at}")
+    record = record_of(at)
     said = say("journalctl", "-q", "-x", BEGAN, f"STDSOCKS_CLIENT_PORT={at}")
     for line in ("Defined-By: stdsocks", "Documentation: man:stdsocks(8)", *lines):
         assert f"-- {line}" in said, f"no {line!r} in {said}"
@@ -305,6 +195,7 @@ at = asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05")
 ids.append(explained(at, "Subject: A SOCKS client was not served", "The client 127.0.0.1 was not connected to anything.", "The reason in a word: refused."))
 at = asked(b"GET / HTTP/1.0\r\n\r\n", b"\x05\xff")  # little is known of this one
 check(explained(at, "The reason in a word: not-socks5."), ids[1])
+os.makedirs("/run/systemd/system/stdsocks@.service.d")
 with open("/run/systemd/system/stdsocks@.service.d/few.conf", "w", encoding="ascii") as drop_in:
     drop_in.write("[Service]\nLimitNOFILE=5\n")
 say("systemctl", "daemon-reload")
@@ -313,25 +204,27 @@ ids.append(explained(at, "Subject: A SOCKS connection failed for want of somethi
                      "The system refused stdsocks what it needed to serve 127.0.0.1."))
 check(ids, sys.argv[1:])
 PY
-    inside rm -r /run/systemd/system/stdsocks@.service.d
-    inside systemctl daemon-reload
 }
 
 @test "journal: every byte in a user's name or in a destination is harmless, and can be searched for" {
     configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any'
-    login_users alice:secret
-    python_operator <<'PY'
+    secrets stdsocks:stdsocks 600 alice:secret
+    python_inside <<'PY'
+def escaped(name):
+    """stdsocks(8), RECORD."""
+    short = {9: r"\t", 10: r"\n", 13: r"\r", 34: r"\"", 92: r"\\"}
+    return "".join(short.get(byte, chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}") for byte in name)
+
 every = bytes(range(256))
-names = [b" " + bytes([byte]) + b"-" for byte in range(256)]  # none is a host's: nothing is looked up
-names += [every[:255], every[1:], b"\xff" * 255, b"\n" * 255, b"\0", b" x\nMESSAGE=forged\nPRIORITY=0\n_PID=1",
+# None is a host's: nothing is looked up.
+names = [every[:255], every[1:], b"\xff" * 255, b"\n" * 255, b"\0", b" \0-", b" \xff-", b" \"\\", b" x\nMESSAGE=forged\nPRIORITY=0\n_PID=1",
           b" @STDSOCKS_CLIENT@ %s%n", b" MESSAGE\n\x01\0\0\0\0\0\0\0x\n", "caf\u00e9 \u202e".encode(), b"\xc3\x28 \xed\xa0\x80"]
 PORT = 4730
-since = f"--since=@{time.time():.6f}"
 ports = {}
 for name in names:
     ports["USER", name] = asked(login(name), b"\x05\x02\x01\x01")
-    ports["DST", name] = asked(GREETING + named(name, PORT), CHOSEN + b"\x05\x04")
-users = records("STDSOCKS_END=login-failed", since, count=len(names))
+    ports["DST", name] = asked(GREETING + request_name(name, PORT), CHOSEN + b"\x05\x04")
+users = records("STDSOCKS_END=login-failed", count=len(names))
 hosts = records(f"STDSOCKS_DST_PORT={PORT}", count=len(names))
 for field, found in ("USER", users), ("DST", hosts):
     for record in found:
@@ -340,8 +233,8 @@ for field, found in ("USER", users), ("DST", hosts):
         check(record["PRIORITY"], "5")
     check({record["STDSOCKS_CLIENT_PORT"]: record[f"STDSOCKS_{field}"] for record in found},
           {str(ports[field, name]): escaped(name) for name in names})
-# A name as it stands in the record finds it; every tenth, and all of the odd ones.
-for name in names[:256:10] + names[256:]:
+# A name as it stands in the record finds it.
+for name in names:
     for field in "USER", "DST":
         found = records(f"STDSOCKS_{field}={escaped(name)}", *([f"STDSOCKS_DST_PORT={PORT}"] if field == "DST" else ["STDSOCKS_END=login-failed"]))
         check(found[0]["STDSOCKS_CLIENT_PORT"], str(ports[field, name]))
@@ -351,4 +244,33 @@ assert said.isascii() and said.replace("\n", "").isprintable(), "a terminal woul
 check(len(said.splitlines()), len(names))
 assert "@STDSOCKS_CLIENT@ %s%n" in say("journalctl", "-q", "-x", "STDSOCKS_DST= @STDSOCKS_CLIENT@ %s%n")
 PY
+}
+
+@test "log --follow: records as they are made, through rotation and vacuuming, until the reader goes" {
+    ask() { # PORT
+        inside bash -c "exec 3<>/dev/tcp/127.0.0.1/1080; printf '\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x$(printf %02x "$1")' >&3; cat <&3 >/dev/null"
+    }
+    inside /usr/local/bin/stdsocksctl log --follow --json -n 0 >"$(log follow)" 3>&- &
+    # It says nothing before there is a record: ask until one is seen.
+    seen() { ask 9; grep -q '"dst_port":9,' "$(log follow)"; }
+    eventually seen
+    inside journalctl -q --rotate
+    inside journalctl -q --vacuum-size=1
+    ask 10
+    wait_line "$(log follow)" '"dst_port":10,'
+    kill $!
+    # A reader that goes away is noticed without another record.
+    inside bash -c '/usr/local/bin/stdsocksctl log -f -n 1 | head -n 1' | grep -q .
+    inside timeout 20 bash -c '/usr/local/bin/stdsocksctl log -f -n 1 2>&1 > >(head -n 1 >/dev/null); :'
+}
+
+@test "log: who may not read the journal is told which group would help" {
+    local groups
+    groups=$(inside getent group systemd-journal | cut -d : -f 3)
+    inside journalctl -q --sync
+    become() { inside setpriv --reuid 65534 --regid 65534 "$@" 2>&1; }
+    run -77 become --clear-groups /usr/local/bin/stdsocksctl log
+    [[ $output == *systemd-journal* ]] || fail "$output"
+    run -0 become --groups "$groups" /usr/local/bin/stdsocksctl report
+    [[ $output == *connections* && $output != *systemd-journal* ]] || fail "$output"
 }

@@ -2,12 +2,6 @@
 # SPDX-License-Identifier: ISC
 # Starts a test in a world of its own: a machine within the machine, whose network leads nowhere.
 
-# lacks WHAT - skip the test, naming what is missing; with REQUIRE_ALL=1 that is a failure.
-lacks() {
-    [[ ${REQUIRE_ALL:-0} != 1 ]] || fail "missing: $1" || return
-    skip "missing: $1"
-}
-
 # need_world - skip the test where there can be no world.
 need_world() {
     need ip unshare

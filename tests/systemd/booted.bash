@@ -1,6 +1,46 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: ISC
-# A booted systemd for a whole suite: boot_file in setup_file, stop_file in teardown_file, inside COMMAND in between.
+# A booted systemd for a whole suite: "inside COMMAND" runs a command there. A suite that loads this file has it booted,
+# with stdsocks.socket listening on port 1080; the array CALLS holds system calls that are possible there, too, and the
+# array CONFIGURATION the lines of stdsocks.conf at the start of each test.
+
+CALLS=()
+CONFIGURATION=('allow to any')
+
+setup_file() {
+    boot_and_start
+}
+
+boot_and_start() {
+    boot_file "${CALLS[@]}" || return
+    inside systemd-sysusers
+    inside journalctl --update-catalog
+    configure "${CONFIGURATION[@]}"
+    inside systemctl daemon-reload
+    inside systemctl start stdsocks.socket
+}
+
+teardown_file() {
+    stop_file
+}
+
+# After each test all connections end, nothing has failed, and what the test has configured is taken back.
+teardown() {
+    local status=0
+    [[ -z ${BATS_TEST_COMPLETED:-} ]] || all_well || status=1
+    [[ -n ${BATS_TEST_COMPLETED:-}${BATS_TEST_SKIPPED:-} && $status == 0 ]] || shown
+    if [[ -e $BATS_TEST_TMPDIR/changed ]]; then
+        configure "${CONFIGURATION[@]}"
+        # shellcheck disable=SC2016 # for the shell inside
+        inside sh -c 'cd /run/systemd/system
+            changed=$(ls -d stdsocks*.d 2>/dev/null) || exit 0
+            rm -r $changed
+            systemctl daemon-reload
+            systemctl reset-failed
+            case $changed in *stdsocks.socket.d*) systemctl restart stdsocks.socket ;; esac'
+    fi
+    return $status
+}
 
 # boot_file [CALL]... - boot, where these system calls are possible, too, and wait until all that was to start has started; or say why that cannot be.
 boot_file() {
@@ -12,32 +52,30 @@ boot_file() {
     echo $! >"$BOOTED.boot"
     disown # its end is no news
     eventually booted || { cat "$BOOTED.log"; return 1; }
+    leader >"$BOOTED.leader"
 }
 
 booted() {
     inside systemctl is-active --quiet booted.target 2>/dev/null
 }
 
+# stop_file - end the booted system, and fail if a part of it stays.
 stop_file() {
     [[ -s $BOOTED.boot ]] || return 0
     kill -TERM "$(cat "$BOOTED.boot")" 2>/dev/null || true # it may have failed
-    eventually test ! -e "/proc/$(cat "$BOOTED.boot")"
+    WAIT_S=90 eventually test ! -e "/proc/$(cat "$BOOTED.boot")"
+    ! grep 'left behind' "$BOOTED.log"
 }
 
-# children PID
-children() {
-    cat "/proc/$1/task/"*/children 2>/dev/null
-}
-
-# leader - the PID of the booted systemd, as seen from here: boot's child is unshare, then come boot again,
+# leader - the PID of the booted systemd, as seen from here: the last child of boot is unshare, then come boot again,
 # which becomes nspawn, and its child.
 leader() {
-    local pid
+    local pid pids
     pid=$(cat "$BOOTED.boot")
     for _ in unshare nspawn systemd; do
-        pid=$(children "$pid")
-        pid=${pid%% *}
-        [[ $pid ]] || return
+        read -ra pids < <(cat "/proc/$pid/task/"*/children 2>/dev/null)
+        ((${#pids[@]})) || return
+        pid=${pids[-1]}
     done
     echo "$pid"
 }
@@ -45,28 +83,38 @@ leader() {
 # inside COMMAND... - run it there.
 inside() {
     local pid
-    pid=$(leader)
+    pid=$(cat "$BOOTED.leader" 2>/dev/null || leader)
     [[ $pid ]] || return 1
-    nsenter --target "$pid" --all -- "$@"
-}
-
-# serve_there - as the README has it: port 1080, and everybody may go everywhere.
-serve_there() {
-    inside systemd-sysusers
-    inside systemctl daemon-reload
-    inside journalctl --update-catalog
-    inside systemctl start stdsocks.socket
-    put_there /etc/stdsocks/stdsocks.conf <<<'allow to any'
+    # Not the umask of a run that measures coverage: a configuration that others can write to is refused.
+    (umask 022 && exec nsenter --target "$pid" --all -- "$@")
 }
 
 # put_there PATH <TEXT - a file there, and the folders that it takes.
 put_there() {
-    inside mkdir -p "${1%/*}"
-    inside tee "$1" >/dev/null
+    inside install -D -m 644 /dev/stdin "$1"
 }
 
-# drop_in UNIT <TEXT - one drop-in of a unit, from now on; drop_in_none UNIT takes it away again.
+# changed - there is something to be taken back after the test; a variable would not leave the subshell of a pipe.
+changed() {
+    [[ -z ${BATS_TEST_TMPDIR:-} ]] || : >"$BATS_TEST_TMPDIR/changed"
+}
+
+# configure LINE... - the lines of stdsocks.conf, for the connections that come from now on, to the end of the test.
+configure() {
+    changed
+    printf '%s\n' "$@" | put_there /etc/stdsocks/stdsocks.conf
+}
+
+# secrets OWNER MODE LINE... - the file of users, /etc/stdsocks/users
+secrets() {
+    printf '%s\n' "${@:3}" | put_there /etc/stdsocks/users
+    inside chown "$1" /etc/stdsocks/users
+    inside chmod "$2" /etc/stdsocks/users
+}
+
+# drop_in UNIT <TEXT - the only drop-in of stdsocks.socket or stdsocks@.service, to the end of the test.
 drop_in() {
+    changed
     put_there "/run/systemd/system/$1.d/test.conf"
     inside systemctl daemon-reload
 }
@@ -82,28 +130,28 @@ python_inside() {
         echo 'from socks import *'
         echo 'from booted import *'
         cat
-    } | inside timeout "${INSIDE_S:-80}" env PYTHONPATH=/opt/stdsocks-tests "$PYTHON" - "$@"
-}
-
-none_runs() {
-    [[ -z $(inside systemctl list-units --plain --no-legend 'stdsocks@*') ]]
+    } | inside timeout "${INSIDE_S:-80}" env PATH="/usr/local/bin:$PATH" PYTHONDONTWRITEBYTECODE= PYTHONPATH=/opt/stdsocks-tests "$PYTHON" - "$@"
 }
 
 # all_well - the socket listens, nobody is connected, and nothing has failed.
 all_well() {
     eventually none_runs || return
     inside systemctl is-active --quiet stdsocks.socket || fail 'the socket does not listen' || return
-    [[ -z $(failed_units) ]] || fail "failed: $(failed_units)"
+    nothing_failed
 }
 
-# failed_units - none, is what is wanted.
-failed_units() {
-    inside systemctl --failed --no-legend --plain
+none_runs() {
+    [[ -z $(inside systemctl list-units --plain --no-legend 'stdsocks*@*') ]]
 }
 
-# shown_when_failed - what the booted system has to say: the end of it is shown, all of it is kept.
-shown_when_failed() {
-    [[ -z ${BATS_TEST_COMPLETED:-} && -z ${BATS_TEST_SKIPPED:-} ]] || return 0
+nothing_failed() {
+    local units
+    units=$(inside systemctl --failed --no-legend --plain)
+    [[ -z $units ]] || fail "failed: $units"
+}
+
+# shown - what the booted system has to say: the end of it is shown, all of it is kept.
+shown() {
     local kept=$BUILT/failed/${BATS_TEST_FILENAME##*/}.$BATS_TEST_NUMBER
     mkdir -p "$kept"
     cp "$BOOTED.log" "$kept/console"

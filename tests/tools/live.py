@@ -6,44 +6,39 @@ unit's status is, is told in its place.
 """
 
 import array
-import contextlib
 import datetime
-import json
 import pty
 
 import pyte
 
-from booted import eventually
-from socks import *
+from booted import *
 
 CGROUPS = "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"
-
-
-def say(*command, status=0):
-    """What a command says, which ends with this status."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == status, f"{command}: {done.returncode}, {done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
+NOBODY = "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"
 
 
 def ctl(*words, status=0):
     return say("stdsocksctl", *words, status=status)
 
 
+def objects(said):
+    """Those of the lines that are JSON."""
+    return [json.loads(line) for line in said.splitlines() if line[0] == "{"]
+
+
 def listed(*words):
     """Unit to object, in the order of the list."""
-    found = [json.loads(line) for line in ctl("list", "--json", *words).splitlines()]
-    return {one["unit"]: one for one in found}
+    return {one["unit"]: one for one in objects(ctl("list", "--json", *words))}
 
 
-def properties(unit, *names):
-    lines = say("systemctl", "show", *(f"--property={name}" for name in names), unit).splitlines()
-    return dict(line.split("=", 1) for line in lines)
+def columns(row, *names):
+    """These fields of an object, None for those that it has not."""
+    return [row.get(name) for name in names]
 
 
 def tell(unit, status):
     """Say for the unit's handler what its status is: systemd knows a process's unit by its cgroup."""
-    group = properties(unit, "ControlGroup")["ControlGroup"]
+    group = shown(unit, "ControlGroup")
     pid = os.fork()
     if pid == 0:
         for root in CGROUPS:
@@ -61,7 +56,7 @@ def tell(unit, status):
         os._exit(told.recv(1) != b"")
     check(os.waitpid(pid, 0)[1], 0)
     # systemd 252 takes the backslashes for its own.
-    check(properties(unit, "StatusText")["StatusText"].replace("\\", ""), status.decode().replace("\\", ""))
+    check(shown(unit, "StatusText").replace("\\", ""), status.decode().replace("\\", ""))
 
 
 class Connection:
@@ -88,8 +83,7 @@ class Connection:
 
 
 def units():
-    lines = say("systemctl", "list-units", "--state=active", "--plain", "--no-legend", "stdsocks*@*").splitlines()
-    return [line.split()[0] for line in lines]
+    return instances("--state=active")
 
 
 class Terminal:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""page.py FILE WIDTH... - a page in a headless Chromium, spoken to over a pipe: what is wrong with how it
-looks at these widths is said, a line each, and then its text. Nothing may be loaded, no script run.
+"""page.py FILE... WIDTH... - pages in a headless Chromium, spoken to over a pipe: of each, what is wrong with
+how it looks at these widths is said, a line each, and then its text. Nothing may be loaded, no script run.
 """
 
 import json
@@ -72,35 +72,44 @@ class Browser:
             self.events.append(self.read())
 
 
-def main(path, widths):
-    folder = os.path.dirname(os.path.realpath(path))
+def look(browser, path, widths):
+    browser.session = None
+    target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
+    browser.session = browser.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    for domain in "Page", "Runtime", "Log", "Network":
+        browser.ask(domain + ".enable")
+    browser.events = []
+    url = "file://" + os.path.realpath(path)
+    browser.ask("Page.navigate", url=url)
+    browser.wait("Page.loadEventFired")
+    print("page:", path)
+    for width in widths:
+        browser.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        seen = browser.ask("Runtime.evaluate", expression=LOOKS_AT, returnByValue=True)["result"]["value"]
+        for what in seen["wrong"]:
+            print(f"wrong at {width}: {what}")
+        print(f"plots at {width}: {seen['plots']}")
+    for event in browser.events:
+        if event["method"] in ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"):
+            print("wrong:", json.dumps(event["params"])[:300])
+        if event["method"] == "Network.requestWillBeSent":
+            asked = event["params"]["request"]["url"]
+            if asked not in (url, "data:,"):
+                print("wrong: it asked for", asked)
+    print("title:", seen["title"])
+    print(seen["text"])
+
+
+def main(arguments):
+    widths = [int(word) for word in arguments if word.isdigit()]
+    folder = os.path.dirname(os.path.realpath(arguments[0]))
     with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as profile:
         browser = Browser(profile)
-        target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
-        browser.session = browser.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in "Page", "Runtime", "Log", "Network":
-            browser.ask(domain + ".enable")
-        browser.events = []
-        url = "file://" + os.path.realpath(path)
-        browser.ask("Page.navigate", url=url)
-        browser.wait("Page.loadEventFired")
-        for width in widths:
-            browser.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
-            seen = browser.ask("Runtime.evaluate", expression=LOOKS_AT, returnByValue=True)["result"]["value"]
-            for what in seen["wrong"]:
-                print(f"wrong at {width}: {what}")
-            print(f"plots at {width}: {seen['plots']}")
-        for event in browser.events:
-            if event["method"] in ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"):
-                print("wrong:", json.dumps(event["params"])[:300])
-            if event["method"] == "Network.requestWillBeSent":
-                asked = event["params"]["request"]["url"]
-                if asked not in (url, "data:,"):
-                    print("wrong: it asked for", asked)
-        print("title:", seen["title"])
-        print(seen["text"])
-        browser.process.kill()
+        for path in arguments[: -len(widths)]:
+            look(browser, path, widths)
+        browser.session = None
+        browser.ask("Browser.close")  # a killed one leaves files and processes
         browser.process.wait()
 
 
-main(sys.argv[1], [int(width) for width in sys.argv[2:]])
+main(sys.argv[1:])
