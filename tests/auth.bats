@@ -9,6 +9,19 @@ bats_require_minimum_version 1.5.0
 load helper
 load net/world
 
+prelude <<'PY'
+import contextlib, os, re, signal, socket, subprocess
+
+from logins import ADA, ASKED, BAB, NAMELESS, NOT_ALLOWED, NOT_SERVED, NO_RULE, OFFER, OFFER_BOTH
+from logins import OTHER, PROGRAM, REFUSED, REQUEST, RIGHT, SECRET, STDSOCKS, UPSTREAM, USERS
+from logins import WRONG, Waiting, accounts, bound, called, calls, child_of, core_limit, enters
+from logins import for_the_program, gets, holds, in_memory, in_public, is_allowed, is_over
+from logins import is_rejected, is_served, login, nobody, nothing_runs, owner, processes, program
+from logins import rejected, served, steps, tells, users
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, request
+from world import CLOSED_PORT, Handler, connection, eventually, port_of, run
+PY
+
 CHECKPASSWORD=$(realpath -m "${CHECKPASSWORD:-$ROOT/build/stdsocks-checkpassword}")
 export CHECKPASSWORD
 
@@ -21,18 +34,10 @@ setup() {
     need_world
 }
 
-# logins <SCRIPT - world, with all of logins.py at hand.
-logins() {
-    {
-        echo 'from logins import *'
-        cat
-    } | world
-}
-
 # The file of users
 
 @test "auth: a right login is served, and the record names the user [RFC 1929 2]" {
-    logins <<'PY'
+    world <<'PY'
 right = {
     b"alice": b"secret",
     b" a name ": b"  a b\t c ",
@@ -58,7 +63,7 @@ PY
 }
 
 @test "auth: 01 01, and the end, when name or password is wrong, empty or another's [RFC 1929 2]" {
-    logins <<'PY'
+    world <<'PY'
 options = users(b"alice:secret\nbob:other-secret\n# carol:hidden\n\n"
                 b"erin:one\nfrank:se:cret\nerin:one\n")
 for name, secret in (
@@ -81,7 +86,7 @@ PY
 }
 
 @test "auth: a login is understood however its bytes are cut" {
-    logins <<'PY'
+    world <<'PY'
 options = users(b"alice:secret\n")
 for secret, wanted in (b"secret", True), (b"wrong!", False):
     whole = OFFER + login(b"alice", secret) + REQUEST
@@ -94,7 +99,7 @@ PY
 }
 
 @test "auth: the record tells, and nothing is answered, when a login ends at any byte" {
-    logins <<'PY'
+    world <<'PY'
 options = users(b"alice:secret\n")
 whole = OFFER + login(b"alice", b"secret")
 for end in range(len(OFFER), len(whole)):
@@ -108,7 +113,7 @@ PY
 }
 
 @test "auth: 01 01 when the version of a login is not 1, or it is a request [RFC 1929 2]" {
-    logins <<'PY'
+    world <<'PY'
 options = users(b"alice:secret\n")
 for version in 0, 2, 4, 5, 255:
     for sent in login(b"alice", b"secret", version) + REQUEST, bytes([version]):
@@ -119,7 +124,7 @@ PY
 }
 
 @test "auth: client, record and trace are alike for a wrong password and an unknown user" {
-    logins <<'PY'
+    world <<'PY'
 options = users(b"alice:secret\nbob:other-secret\n")
 
 def seen(name, secret):
@@ -145,7 +150,7 @@ PY
 
 @test "auth: the system calls are the same for a wrong password and an unknown user" {
     need strace
-    logins <<'PY'
+    world <<'PY'
 strace = ["strace", "-f", "-qq", "-o", "/run/strace"]
 
 def made(name, secret, options):
@@ -168,7 +173,7 @@ PY
 
 @test "auth: the number of instructions is the same for every wrong login" {
     ! sanitized || skip "counted for a build without sanitizer"
-    logins <<'PY'
+    world <<'PY'
 # Each step switches between two processes: on one CPU, and before others, that is quick.
 with contextlib.suppress(PermissionError):
     os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
@@ -191,7 +196,7 @@ PY
 # Methods
 
 @test "auth: 05 FF when a password is required, and the method is not offered [RFC 1928 3]" {
-    logins <<'PY'
+    world <<'PY'
 for options in users(b"alice:secret\n"), program("#!/bin/sh\nexit 0\n"):
     for methods in b"\x00", b"\x01", b"\x00\x01\x03\x80\xfe\xff", b"", bytes(255):
         sent = bytes([5, len(methods)]) + methods + REQUEST
@@ -202,7 +207,7 @@ PY
 }
 
 @test "auth: the password is preferred when either method may be chosen" {
-    logins <<'PY'
+    world <<'PY'
 options = *users(b"alice:secret\n"), "-o", "auth none password"
 for offer in OFFER, OFFER_BOTH, b"\x05\x02\x02\x00", b"\x05\xff" + bytes(254) + b"\x02":
     is_served(options, offer + login(b"alice", b"secret") + REQUEST, ASKED + RIGHT, "alice")
@@ -215,7 +220,7 @@ PY
 }
 
 @test "auth: no password is requested, and no file read, when auth is none" {
-    logins <<'PY'
+    world <<'PY'
 for options in users(b"alice:secret\n"), ("-o", "users /run/missing"), program(None, "/run/missing"):
     options = *options, "-o", "auth none"
     is_served(options, OFFER_BOTH + REQUEST, CHOSEN, None)
@@ -226,7 +231,7 @@ PY
 # Configurations that serve nobody
 
 @test "auth: nobody is served, with status 78, when the file of users cannot be trusted or read" {
-    logins <<'PY'
+    world <<'PY'
 right = b"alice:s3cret\n"
 for mode, pattern in {
     0o604: "everyone can read its secrets; chmod o-r",
@@ -252,7 +257,7 @@ PY
 }
 
 @test "auth: nobody is served, and each mistake in the file is named with its line, but no secret" {
-    logins <<'PY'
+    world <<'PY'
 for text, pattern in {
     b"": "empty",
     b"# alice:s3cret\n#\r\n": "there is no user in it",
@@ -267,7 +272,7 @@ PY
 }
 
 @test "auth: 64 KB of users are read, and not a byte more" {
-    logins <<'PY'
+    world <<'PY'
 first, last = b"alice:secret\n", b"bob:" + b"other" * 51  # 255
 for size, end in (65536, b""), (65536, b"\n"), (65537, b""), (65537, b"\n"):
     filling = size - len(first + last + end)
@@ -290,7 +295,7 @@ PY
 }
 
 @test "auth: the users come from a systemd credential" {
-    logins <<'PY'
+    world <<'PY'
 options = "-o", "users credential:people"
 os.mkdir("/run/credentials")
 os.environ["CREDENTIALS_DIRECTORY"] = "/run/credentials"
@@ -310,7 +315,7 @@ PY
 }
 
 @test "auth: each connection reads the file again" {
-    logins <<'PY'
+    world <<'PY'
 options = users(b"alice:secret\n")
 assert enters(options, b"alice", b"secret")
 users(b"alice:changed\n")
@@ -329,7 +334,7 @@ PY
 # A checkpassword program
 
 @test "auth: checkpassword gets name, password and time, and inherits no other descriptor" {
-    logins <<'PY'
+    world <<'PY'
 program("""
 import os, sys, resource
 question = os.read(3, 4096)
@@ -367,7 +372,7 @@ PY
 
 @test "auth: the process for checkpassword starts before the client's first byte is read" {
     need strace
-    logins <<'PY'
+    world <<'PY'
 strace = ["strace", "-f", "-qq", "-o", "/run/strace"]
 options = program("#!/bin/sh\nexit 0\n")
 
@@ -409,7 +414,7 @@ PY
 
 @test "auth: stdsocks-checkpassword is a checkpassword program" {
     need mkpasswd
-    logins <<'PY'
+    world <<'PY'
 lines = []
 secrets = {b"yescrypt": b"correct horse", b"bcrypt": b"battery:staple", b"sha512crypt": b"s" * 200}
 for method, secret in secrets.items():
@@ -436,7 +441,7 @@ PY
     need htpasswd
     EXAMPLE=$(sed -n '/^#!\/bin\/sh$/,/^}$/ { s/\\e/\\/g; p; }' "$ROOT/man/stdsocks.conf.5")
     export EXAMPLE
-    logins <<'PY'
+    world <<'PY'
 example = os.environ["EXAMPLE"].replace("/etc/stdsocks/htpasswd", "/run/htpasswd") + "\n"
 check(len(example.splitlines()), 6)
 options = program(example)
@@ -457,7 +462,7 @@ PY
 }
 
 @test "auth: exit status 0 of checkpassword accepts a login, and 1 rejects it" {
-    logins <<'PY'
+    world <<'PY'
 assert enters(program("#!/bin/sh\nexit 0\n"), b"alice", b"secret")
 assert not enters(program("#!/bin/sh\nexit 1\n"), b"alice", b"secret")
 assert enters(program("#!/bin/sh\ntest \"$1\" = a && exec \"$2\"\n", words="a"), b"alice", b"secret")
@@ -478,7 +483,7 @@ PY
 }
 
 @test "auth: 01 01, END=failed and 71 when checkpassword fails" {
-    logins <<'PY'
+    world <<'PY'
 for script, why in {
     "#!/bin/sh\nexit 2\n": "exit status 2",
     "#!/bin/sh\nexit 111\n": "exit status 111",
@@ -502,7 +507,7 @@ PY
 }
 
 @test "auth: nobody is served, with status 78, when checkpassword is no program" {
-    logins <<'PY'
+    world <<'PY'
 nobody(program(None, "/run/missing"), 'no program: "/run/missing"; name a file')
 os.mkdir("/run/folder")
 nobody(program(None, "/run/folder"), "no program")
@@ -515,7 +520,7 @@ PY
 }
 
 @test "auth: a checkpassword program that never ends is killed at the handshake's deadline" {
-    logins <<'PY'
+    world <<'PY'
 sent = OFFER + login(b"alice", b"secret") + REQUEST
 wanted = {"CLOSED_BY": "stdsocks", "USER": "alice", "REPLY": None}
 for script in ("exec sleep 1000", "trap '' TERM HUP INT\nwhile :; do :; done", "sleep 1000\nexit 0",
@@ -537,7 +542,7 @@ PY
 }
 
 @test "auth: the process for checkpassword has ended when the relay starts" {
-    logins <<'PY'
+    world <<'PY'
 options = *program("#!/bin/sh\nexit 0\n"), "-o", "auth none password"
 for sent, answer in (OFFER + login(b"alice", b"secret"), ASKED + RIGHT), (GREETING, CHOSEN):
     h = Handler(*options)
@@ -553,7 +558,7 @@ PY
 }
 
 @test "auth: no process is left when the client leaves, or the handler ends, during a login" {
-    logins <<'PY'
+    world <<'PY'
 import itertools
 waiting = Waiting()
 whole = OFFER + login(b"alice", b"secret") + REQUEST
@@ -597,7 +602,7 @@ PY
 # Where the password never is
 
 @test "auth: a password is in no arguments and no environment while checkpassword runs" {
-    logins <<'PY'
+    world <<'PY'
 waiting = Waiting()
 with subprocess.Popen(["sh", "-c", "read -r _", SECRET], stdin=subprocess.PIPE) as control:  # it is found if it is there
     eventually(lambda: in_public(SECRET), "the control has it")
@@ -617,7 +622,7 @@ PY
 }
 
 @test "auth: a password is neither in the record nor in the trace, however the login ends" {
-    logins <<'PY'
+    world <<'PY'
 def said_after(options, sent, trace=True):
     h = Handler(*options, trace=trace)
     h.client.send(sent + request("127.0.0.1", CLOSED_PORT))
@@ -662,7 +667,7 @@ PY
 
 @test "auth: no secret is in the memory of a handler that relays" {
     ! sanitized || skip "a sanitizer keeps copies of its own"
-    logins <<'PY'
+    world <<'PY'
 text = b"alice:" + SECRET + b"\nbob:" + OTHER + b"\n"
 by_users, by_program = users(text), program("#!/bin/sh\nexit 0\n")
 whole = OFFER + login(b"alice", SECRET)
@@ -713,7 +718,7 @@ PY
 
 @test "auth: no secret is in the memory of a handler whose refused client stays connected" {
     ! sanitized || skip "a sanitizer keeps copies of its own"
-    logins <<'PY'
+    world <<'PY'
 by_users = users(b"alice:" + SECRET + b"\nbob:" + OTHER + b"\n")
 whole = OFFER + login(b"alice", SECRET)
 kept = []
@@ -738,7 +743,7 @@ PY
 }
 
 @test "auth: a handler that has passwords is not dumped, nor readable by its own user" {
-    logins <<'PY'
+    world <<'PY'
 import resource
 text = b"nobody:" + SECRET + b"\n"
 by_users, by_program = users(text), program("#!/bin/sh\nexit 0\n")
@@ -779,7 +784,7 @@ PY
 
 @test "auth: a handler with a broken configuration does not expose the secrets either" {
     ! sanitized || skip "a sanitizer keeps copies of its own"
-    logins <<'PY'
+    world <<'PY'
 import resource
 everything = resource.RLIM_INFINITY
 for text, more in (b"alice:" + SECRET + b"\n", ["-o", "bogus"]), (b"alice:" + SECRET + b"\nmistake\n", []):
@@ -802,7 +807,7 @@ PY
 # Users that the kernel knows; tests/rules.bats has the rules for them
 
 @test "auth: SO_PEERCRED is accepted in place of a password on AF_UNIX" {
-    logins <<'PY'
+    world <<'PY'
 accounts()
 listening = bound()
 rules = "-o", "allow user ada to any", "-o", "auth password"
@@ -823,7 +828,7 @@ PY
 }
 
 @test "auth: a pair of sockets, TCP and pipes have no user, and need the password" {
-    logins <<'PY'
+    world <<'PY'
 accounts()
 rule = "-o", "allow user any to any", "-o", "allow from unix:0 to any"
 assert not is_allowed(socket.socketpair(), rule, None)

@@ -5,6 +5,18 @@
 load helper
 load net/world
 
+prelude <<'PY'
+import contextlib, os, re, signal, socket, subprocess, threading, time
+
+from bind import BIND, Binding, FTP, LISTEN_BACKLOG, call, exchange, is_refused, is_reset, refused
+from bind import request4, served
+from dns import Server
+from logs import JOURNAL, Reader, fields
+from socks import CHOSEN, GREETING, MIB, Piped, check, meanwhile, pattern, request, rests
+from wire import Wire
+from world import STDSOCKS, eventually, ip, listeners, port_of, sysctl, unnamed, write
+PY
+
 # Of a sanitized build: conversation.bats tells why.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 
@@ -12,18 +24,10 @@ setup() {
     need_world
 }
 
-# binding <SCRIPT - world, with all of bind.py at hand.
-binding() {
-    {
-        echo 'from bind import *'
-        cat
-    } | world
-}
-
 # -- Who is served.
 
 @test "bind: two replies, where to call and who has called, and then the bytes [RFC 1928 6]" {
-    binding <<'PY'
+    world <<'PY'
 MANY = 24 * MIB
 for version, host, size in (5, "127.0.0.1", MANY), (5, "::1", 100), (4, "127.0.0.1", MANY), \
         (5, b"127.0.0.1", 100), (4, b"127.0.0.1", 100):
@@ -38,8 +42,7 @@ PY
 }
 
 @test "bind: each address of a name of the first one's family may call; version 4 takes IPv4 ones" {
-    binding <<'PY'
-from dns import *
+    world <<'PY'
 ip("address add 2001:db8::1/128 dev lo nodad", "address add 2001:db8::2/128 dev lo nodad")
 Server({"four.test": ["127.0.0.4", "127.0.0.5"], "six.test": ["2001:db8::1", "2001:db8::2"], "both.test": ["::1", "127.0.0.1"]})
 for name, callers in (b"four.test", ("127.0.0.4", "127.0.0.5")), (b"six.test", ("2001:db8::1", "2001:db8::2")), (b"both.test", ("::1",)):
@@ -64,7 +67,7 @@ PY
 }
 
 @test "bind: the other family is faced when there is no way to the first one's" {
-    binding <<'PY'
+    world <<'PY'
 write("/etc/hosts", "127.0.0.1 both.test\n::1 both.test\n")
 for source in "127.0.0.1", "::1":  # which has no way to the other family
     check(served(b"both.test", "-o", f"source {source}")[0], source)
@@ -72,7 +75,7 @@ PY
 }
 
 @test "bind: a client on a Unix socket, and one on pipes, are served" {
-    binding <<'PY'
+    world <<'PY'
 for ends in socket.socketpair(), None:
     served("127.0.0.1", ends=ends, size=1000)
 with Piped([STDSOCKS, "-o", "allow to any", "-o", "command bind"]) as piped:
@@ -96,8 +99,7 @@ PY
 
 @test "bind: where to call is the address that faces the peer when the host has several" {
     need_wire
-    binding <<'PY'
-from wire import *
+    world <<'PY'
 wires = Wire(), Wire("other", "198.51.100", "2001:db8:1:")
 for wire, four, six in zip(wires, ("192.0.2", "198.51.100"), ("2001:db8:", "2001:db8:1:")):
     for peer, here in (f"{four}.1", f"{four}.200"), (f"{six}:1", f"{six}:8000"):
@@ -115,8 +117,7 @@ PY
 
 @test "bind: where to call is the source when there is one, and by its device and mark alone" {
     need_wire
-    binding <<'PY'
-from wire import *
+    world <<'PY'
 wire, other = Wire(), Wire("other", "198.51.100", "2001:db8:1:")
 ip("address add 192.0.2.201/24 dev wire", "route add 192.0.2.0/24 dev other metric 500", "rule add fwmark 7 table 77",
    "route add 192.0.2.0/24 dev other table 77")
@@ -142,7 +143,7 @@ PY
 }
 
 @test "bind: the reply tells why no call is possible: 01 (no source), 02, 03, 04 [RFC 1928 6]" {
-    binding <<'PY'
+    world <<'PY'
 ip("route add unreachable 192.0.2.4", "route add prohibit 192.0.2.2")
 unreachable = "192.0.2.3", "2001:db8::3", "::ffff:127.0.0.1", "fe80::1", "ff02::1"
 replies = {3: unreachable, 4: ["192.0.2.4"], 2: ["192.0.2.2"]}
@@ -163,7 +164,7 @@ PY
 # -- Who may call.
 
 @test "bind: a stranger is reset, and the peer is still waited for" {
-    binding <<'PY'
+    world <<'PY'
 for version, peer, strangers in (5, "127.0.0.1", ("127.0.0.2", "127.1.0.1")), (4, "127.0.0.9", ("127.0.0.1",)), \
         (5, "::1", ("2001:db8::7",)):
     if ":" in peer:
@@ -179,7 +180,7 @@ PY
 }
 
 @test "bind: who calls again is refused, and so is who has called meanwhile" {
-    binding <<'PY'
+    world <<'PY'
 h = Binding()
 where = h.binds("127.0.0.1")
 os.kill(h.pid, signal.SIGSTOP)
@@ -208,8 +209,7 @@ PY
 }
 
 @test "bind: nobody may be meant by 0.0.0.0 or ::, by address, by name, in both versions" {
-    binding <<'PY'
-from dns import *
+    world <<'PY'
 Server({"any.test": ["0.0.0.0", "::"], "some.test": ["0.0.0.0", "127.0.0.1"]})
 for version, host in (5, "0.0.0.0"), (5, "::"), (5, b"0.0.0.0"), (5, b"any.test"), (4, "0.0.0.0"), (4, b"any.test"):
     h = refused(2, host, version=version, BOUND=None, RULE=None)
@@ -222,7 +222,7 @@ PY
 # -- For how long.
 
 @test "bind: 04 when nobody has called in time, which begins with the first reply" {
-    binding <<'PY'
+    world <<'PY'
 for version in 4, 5:
     h = Binding("-o", "timeout bind 400ms", version=version)
     h.binds("127.0.0.1")
@@ -255,7 +255,7 @@ PY
 }
 
 @test "bind: a call that came in time is taken though the handler looks late, and one that came late is not" {
-    binding <<'PY'
+    world <<'PY'
 h = Binding("-o", "timeout bind 1s")
 where = h.binds("127.0.0.1")
 os.kill(h.pid, signal.SIGSTOP)
@@ -276,7 +276,7 @@ PY
 }
 
 @test "bind: a client that vanishes is noticed while the call is waited for, too" {
-    binding <<'PY'
+    world <<'PY'
 TCP, SOL = socket.IPPROTO_TCP, socket.SOL_SOCKET
 h = Binding()
 h.binds("127.0.0.1")
@@ -289,7 +289,7 @@ PY
 }
 
 @test "bind: it ends at once when it is told to stop" {
-    binding <<'PY'
+    world <<'PY'
 for number in signal.SIGTERM, signal.SIGINT:
     h = Binding()
     where = h.binds("127.0.0.1")
@@ -305,7 +305,7 @@ PY
 # -- What the client does meanwhile.
 
 @test "bind: bytes that the client sends before the call are the peer's first ones" {
-    binding <<'PY'
+    world <<'PY'
 for version in 4, 5:
     for size in 1, 1000, 300000:  # more than is kept; the rest waits in the kernel
         h = Binding(version=version)
@@ -321,7 +321,7 @@ PY
 }
 
 @test "bind: a client that has ended its direction gets what the peer sends, and nothing spins meanwhile" {
-    binding <<'PY'
+    world <<'PY'
 for ends in None, socket.socketpair():
     h = Binding(ends=ends)
     where = h.binds("127.0.0.1", payload=b"last")
@@ -339,7 +339,7 @@ PY
 }
 
 @test "bind: it ends at once when the client resets, or nobody is left to hear" {
-    binding <<'PY'
+    world <<'PY'
 def reset(h):
     h.client.reset()
 
@@ -373,7 +373,7 @@ PY
 # -- Rules, and what is not configured.
 
 @test "bind: 07, or 5B, unless it is configured, and then CONNECT only if it is, too" {
-    binding <<'PY'
+    world <<'PY'
 for version in 4, 5:
     for commands in "command connect", "command connect resolve":
         refused(7, "127.0.0.1", version=version, commands=commands, COMMAND="BIND", BOUND=None)
@@ -389,8 +389,7 @@ PY
 }
 
 @test "bind: the rules judge the peer; a refusal names the line that opens it" {
-    binding <<'PY'
-from dns import *
+    world <<'PY'
 ip("address add 8.8.8.8 dev lo")
 Server({"one.test": ["127.0.0.7"], "in.test": ["10.0.0.1", "127.0.0.7"]})
 
@@ -423,7 +422,7 @@ PY
 }
 
 @test "bind: version 4 is no way round a password" {
-    binding <<'PY'
+    world <<'PY'
 write("/run/users", "alice:secret\n")
 os.chmod("/run/users", 0o600)
 for userid in b"", b"alice":
@@ -443,8 +442,7 @@ PY
 # -- What is told of it.
 
 @test "bind: the record has who was asked for, where it could call, from where it did, and how long that took" {
-    binding <<'PY'
-from logs import *
+    world <<'PY'
 journal = Reader(JOURNAL)
 write("/etc/hosts", "127.0.0.5 ftp.test\n")
 h = Binding(trace=False)
@@ -473,7 +471,7 @@ PY
 }
 
 @test "bind: --hex shows both replies field by field, in both versions, and then the peer's bytes" {
-    binding <<'PY'
+    world <<'PY'
 for version, typed, reply in (5, b"05 01 00  05 02 00 01 7f000001 0015", "BND"), (4, b"04 02 0015 7f000001 00", "DST"):
     with subprocess.Popen([STDSOCKS, "-o", "allow to any", "-o", "command bind", "-o", "version 4 5", "--hex", "--trace"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as h:
@@ -501,7 +499,7 @@ PY
 }
 
 @test "bind: 6 descriptors are enough, and with fewer it is 01" {
-    binding <<'PY'
+    world <<'PY'
 limit = lambda count: ("prlimit", f"--nofile={count}", "--")
 served("127.0.0.1", before=limit(6))  # a journal would be one more: stdsocks(8), FILES
 for count in 4, 5:

@@ -5,43 +5,30 @@
 load helper
 load net/world
 
-# traced STAGES <SCRIPT - world, with all of calls.py and commands.py: the table of these stages is what the script's sessions
-# call. Ends with what the sessions have to prove; `commands` has them.
+prelude <<'PY'
+import re
+
+from calls import Clockless, prove
+from commands import Associate, Bind, Connect, Resolve, alone, closed, names, passwords, pipes, records
+from commands import reply, resets, side_by_side, traced, waits_for
+from dns import Dnsmasq
+from notify import Manager, settles, told
+from socks import GREETING, check
+from world import CLOSED_PORT, eventually, write
+
+SOURCES = "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo"
+PY
+
+# traced STAGES <SCRIPT - world; the table of these stages is what the script's sessions call. The script ends
+# with prove(), whose argument has the sessions.
 traced() {
     need_world
     need strace dnsmasq gcc
     ! sanitized || skip "a sanitizer makes calls of its own"
     STAGES=$1 SYSCALLS=${UNITS:-$ROOT/build/unit}/syscalls
-    [[ $(file -b "$STDSOCKS") == *static* ]] && LIBC=musl || LIBC=gnu
+    is_static && LIBC=musl || LIBC=gnu
     export STAGES SYSCALLS LIBC
-    {
-        cat <<'PY'
-from calls import *
-from commands import *
-from notify import *
-
-SOURCES = "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo"
-PY
-        cat
-        cat <<'PY'
-
-STAGES = os.environ["STAGES"]
-denied, calls, rows = against_the_table([h for command in commands for h in command.handlers], STAGES)
-first = {stages[0] for stages in (command.stages for command in commands)}
-# Of guard/syscalls.h, beside the table; in the stage in which passwords are asked for.
-kills = [call for call in calls if call.startswith("kill ")]
-check({re.sub("f+[0-9a-f]{2,4} ", "GROUP ", call) for call in kills}, {f"kill in {stage}: GROUP 9 0" for stage in first if len(stage) == 1})
-calls = [call for call in calls if call not in kills]
-if os.environ["LIBC"] == "musl":
-    check((calls, denied), ([], []))
-    of_1_2_4 = "socket in {}, way 3", "socket in {}, way 4", "recvmsg in {}, way 1", "sendmsg in {}, way 1"
-    assert set(rows) <= {row.format(stage) for row in of_1_2_4 for stage in STAGES}, rows
-else:
-    # What nscd, and the host's addresses, are asked on.
-    check(set(calls), {f"socket in {stage}: {what} 0" for stage in first | {"L"} & set(STAGES) for what in ("1 80801", "10 80003")})
-    check((set(denied), rows), ({"socket"}, []))
-PY
-    } | world
+    world
 }
 
 @test "calls: the table is what is called for CONNECT and in its relay, nothing more and nothing less" {
@@ -96,6 +83,7 @@ def shared():
 
 commands = alone(Connect, shared)
 commands += side_by_side(Connect, names, passwords, records_of_both, statuses, ways, pipes, resets)
+prove(commands)
 PY
 }
 
@@ -111,6 +99,7 @@ Dnsmasq(hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"], address="127.0.0.3
 write("/etc/resolv.conf", "nameserver 127.0.0.3\n")
 for host in "127.0.0.1", "10.1.2.3", "2001:db8::7":
     reverse.serve(host)
+prove(commands)
 PY
 }
 
@@ -140,6 +129,7 @@ def shared():
     return Bind("-o", "command connect bind", stages=("CB", "B", "R"))
 
 commands = alone(Bind, shared) + side_by_side(Bind, names, passwords, ways, records, pipes, resets)
+prove(commands)
 PY
 }
 
@@ -166,6 +156,7 @@ def shared():
 commands = alone(Associate, shared)
 commands += side_by_side(Associate, names, passwords, ways, records, pipes)
 commands[0].serve(b"localhost", how=Clockless)
+prove(commands)
 PY
 }
 

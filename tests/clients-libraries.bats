@@ -110,6 +110,9 @@ echoes() {
 
 # The end of the Python scripts: sock is connected.
 PYTHON_TALK='
+import sys, threading
+
+
 def send():
     sock.sendall(sys.stdin.buffer.read())
     sock.shutdown(socket.SHUT_WR)
@@ -123,7 +126,7 @@ while piece := sock.recv(65536):
 # pysocks VERSION DESTINATION - with $NAME and $SECRET, if they are set
 pysocks() {
     echoes "$1" "$2" "$PYTHON" <<PY
-import os, socket, sys, threading, socks
+import os, socket, socks
 sock = socks.socksocket()
 login = os.environ.get("NAME"), os.environ.get("SECRET")
 sock.set_proxy(socks.SOCKS${1%a}, "$PROXY_HOST", $PROXY_PORT, "$1" != "4", *login)
@@ -148,37 +151,40 @@ PY
     ended USER=alice
 }
 
-# python_socks VERSION DESTINATION <SCRIPT - the script begins with connect().
-python_socks() {
-    {
-        cat <<PY
-import asyncio, os, socket, sys, threading
-from python_socks import ProxyType, async_, sync
-import python_socks.async_.asyncio
+# The beginning of the scripts that use python_socks; $KIND is a name of ProxyType.
+PYTHON_SOCKS='
+import os
+import python_socks
 
 
 def connect(module):
-    proxy = module.Proxy.create(ProxyType.SOCKS${1%a}, "$PROXY_HOST", $PROXY_PORT, rdns=True)
+    kind = python_socks.ProxyType[os.environ["KIND"]]
+    proxy = module.Proxy.create(kind, os.environ["PROXY_HOST"], int(os.environ["PROXY_PORT"]), rdns=True)
     return proxy.connect(os.environ["HOST"], int(os.environ["UPSTREAM"]))
-
-
-PY
-        cat
-    } | echoes "$1" "$2" "$PYTHON"
-}
+'
 
 @test "clients: python3-python-socks: 4, 5 connect: blocking, 300 KB each way" {
     need_module python_socks.async_.asyncio python3-python-socks
     for words in "4 $SERVER" '5 web.test'; do
         # shellcheck disable=SC2086 # two words
-        python_socks $words <<<"sock = connect(sync)$PYTHON_TALK"
+        KIND=SOCKS${words%% *} echoes $words "$PYTHON" <<PY
+import socket
+import python_socks.sync
+$PYTHON_SOCKS
+sock = connect(python_socks.sync)
+$PYTHON_TALK
+PY
     done
 }
 
 @test "clients: python3-python-socks: 4a, 5 connect: with asyncio, to a name, 300 KB each way" {
     need_module python_socks.async_.asyncio python3-python-socks
     for version in 4a 5; do
-        python_socks "$version" web.test <<'PY'
+        KIND=SOCKS${version%a} echoes "$version" web.test "$PYTHON" <<PY
+import asyncio, sys
+import python_socks.async_.asyncio
+$PYTHON_SOCKS
+
 async def send(writer):
     writer.write(sys.stdin.buffer.read())
     await writer.drain()
@@ -186,7 +192,7 @@ async def send(writer):
 
 
 async def main():
-    reader, writer = await asyncio.open_connection(sock=await connect(async_.asyncio))
+    reader, writer = await asyncio.open_connection(sock=await connect(python_socks.async_.asyncio))
     data, _ = await asyncio.gather(reader.read(), send(writer))
     sys.stdout.buffer.write(data)
 

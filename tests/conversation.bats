@@ -8,6 +8,12 @@
 load helper
 load net/world
 
+prelude <<'PY'
+import contextlib, subprocess
+
+from socks import CHOSEN, GREETING, accept, check, dial, listener, pattern, request
+PY
+
 # Of a sanitized build: looking for leaks takes longer than the whole life of a process that ends
 # with its connection, and there are two thousand here.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
@@ -51,6 +57,7 @@ has_ended() {
 @test "conversation: 04, and no lookup, when the name is no host name [RFC 1035 2.3.4]" {
     need_world
     world <<PY
+from world import Handler
 from dns import Server
 server = Server({})
 subprocess.run(["$PYTHON", "$ROOT/tests/vectors/run.py", "split", "names"], check=True)
@@ -65,6 +72,7 @@ PY
 @test "conversation: 02, 03 or 04 when the network says no, as it says it [RFC 1928 6]" {
     need_world
     world <<PY
+from world import run
 for kind, host in ("unreachable", 1), ("prohibit", 2), ("blackhole", 3):
     run("ip", "route", "add", kind, f"192.0.2.{host}")
 subprocess.run(["$PYTHON", "$ROOT/tests/vectors/run.py", "split", "routes"], check=True)
@@ -125,6 +133,7 @@ PY
 @test "conversation: status is 0 whatever byte of the handshake is another one" {
     need_world
     world <<'PY'
+from world import Handler, is_waiting, listeners, port_of
 # Changed requests lead anywhere: this world has a loopback and nothing else.
 (listening,) = listeners("127.0.0.1")
 port = port_of(listening)

@@ -6,6 +6,16 @@ bats_require_minimum_version 1.5.0
 load helper
 load systemd/booted
 
+prelude <<'PY'
+import contextlib, datetime, os, re, signal, socket, subprocess, termios, threading, time
+
+from booted import Association, client, eventually, login, records, say, shown, works
+from datagrams import place, udp
+from live import Connection, NOBODY, Terminal, columns, ctl, listed, objects, tell, units
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, listener, meanwhile
+from socks import open_through, reply_of, request
+PY
+
 # A handler waits for its client's request as long as a test takes, and others may tell its status.
 # shellcheck disable=SC2034 # booted.bash reads it
 CONFIGURATION=('allow to any' 'timeout handshake 1h')
@@ -16,10 +26,10 @@ setup_file() {
     inside systemctl daemon-reload
 }
 
-# live <SCRIPT - with live.py at hand, there.
+# live <SCRIPT - python_inside, if that has a terminal emulator.
 live() {
     inside "$PYTHON" -c 'import pyte' || lacks python3-pyte || return
-    { echo 'from live import *'; cat; } | python_inside
+    python_inside
 }
 
 @test "list: client, port, age, memory and CPU are those that systemd has" {

@@ -4,6 +4,16 @@
 
 load helper
 
+prelude <<'PY'
+import json, sys
+
+from socks import check
+
+def reported():
+    with open(sys.argv[1], encoding="utf-8") as report:
+        return json.load(report)
+PY
+
 setup_file() {
     export JOURNALS=$BATS_FILE_TMPDIR/journals
     need /lib/systemd/systemd-journal-remote journalctl
@@ -35,13 +45,10 @@ ctl() {
     timeout 60 "$STDSOCKSCTL" "$1" -D "$JOURNALS/$2" "${@:3}"
 }
 
-# reported NAME [OPTION]... <SCRIPT - with "report" at hand, the object that report --json gives of that journal.
+# reported NAME [OPTION]... <SCRIPT - the argument of the script is a file with what report --json says of that journal.
 reported() {
     ctl report "$1" --json "${@:2}" >"$BATS_TEST_TMPDIR/report" || return
-    {
-        printf 'import json\nreport = json.load(open(sys.argv[1]))\n'
-        cat
-    } | python "$BATS_TEST_TMPDIR/report"
+    python "$BATS_TEST_TMPDIR/report"
 }
 
 # with_gnuplot LINE - from now on in this test, gnuplot answers --version, and does that instead of plotting.
@@ -220,7 +227,7 @@ PY
     [[ $(ctl log associations to 192.0.2.53 port 53 | awk '{ print $4 }') == 192.0.2.53:53 ]]
     [[ $(ctl log associations to 0.0.0.0 | wc -l) == 1 ]]
     [[ $(ctl log associations --json to 192.0.2.53 port 53) == *'"dst":"0.0.0.0"'*'"reached":"192.0.2.53"'*'"destinations":2'* ]]
-    reported associations <<<'top = report["destinations"]["by_connections"]["top"]
+    reported associations <<<'top = reported()["destinations"]["by_connections"]["top"]
 check(sorted(one["name"] for one in top), ["0.0.0.0", "192.0.2.53", "a.test"])'
 }
 
@@ -339,6 +346,7 @@ PY
     long=$(printf 'x%.0s' {1..300})
     printf 'STDSOCKS_REPLY=0 STDSOCKS_DST=%s\n' "${long}1" "${long}2" "${long}2" "$long$long$long$long" | forged long
     reported long <<'PY'
+report = reported()
 shown = report["destinations"]["by_connections"]
 check((shown["exact"], [(len(one["name"]), one["connections"]) for one in shown["top"]]), (True, [(301, 2), (301, 1), (1023, 1)]))
 PY
@@ -346,21 +354,21 @@ PY
 
 @test "report: how long a call was waited for is no time to connect" {
     printf 'STDSOCKS_REPLY=0 STDSOCKS_COMMAND=%s STDSOCKS_CONNECT_USEC=%s\n' BIND 60000000 CONNECT 1000 | forged waits
-    reported waits <<<'check((report["connect"]["connections"], report["connect"]["max_usec"]), (1, 1000))'
+    reported waits <<<'check((reported()["connect"]["connections"], reported()["connect"]["max_usec"]), (1, 1000))'
 }
 
 @test "report: forged numbers, rules of what was served, and times of nothing are left out" {
     printf '%s\n' 'STDSOCKS_REPLY=256 STDSOCKS_DST_PORT=65536 STDSOCKS_END=closed' \
         'STDSOCKS_REPLY=255 STDSOCKS_DST_PORT=65535' 'STDSOCKS_REPLY=0 STDSOCKS_RULE=a:1' 'STDSOCKS_REPLY=2 STDSOCKS_RULE=a:2' | forged forged
     [[ $(ctl log forged --json | grep -o '"\(reply\|dst_port\)":[0-9]*' | xargs) == 'dst_port:65535 reply:255 reply:0 reply:2' ]]
-    reported forged <<<'check(([one["name"] for one in report["rules"]["top"]], report["connect"]), (["a:2"], {"connections": 0}))'
+    reported forged <<<'check(([one["name"] for one in reported()["rules"]["top"]], reported()["connect"]), (["a:2"], {"connections": 0}))'
 }
 
 @test "report: the rule that denied datagrams counts, of an association that was served" {
     printf 'STDSOCKS_REPLY=0 STDSOCKS_COMMAND=%s\n' 'UDP STDSOCKS_DESTINATIONS=0 STDSOCKS_RULE=a:1' \
         'UDP STDSOCKS_DESTINATIONS=2 STDSOCKS_RULE=a:1' 'UDP STDSOCKS_DESTINATIONS=2' 'CONNECT STDSOCKS_RULE=a:2' | forged denied
-    reported denied <<<'check([(one["name"], one["connections"]) for one in report["rules"]["top"]], [("a:1", 2)])
-check(report["outcomes"]["served"], 4)'
+    reported denied <<<'check([(one["name"], one["connections"]) for one in reported()["rules"]["top"]], [("a:1", 2)])
+check(reported()["outcomes"]["served"], 4)'
     # In words that are true of every command.
     ctl report denied | grep -qE '^served .* got what it asked for$'
 }
@@ -371,7 +379,7 @@ check(report["outcomes"]["served"], 4)'
         'BIND STDSOCKS_REPLY=0 STDSOCKS_END=terminated' 'BIND STDSOCKS_REPLY=0 STDSOCKS_END=client-gone' \
         'BIND STDSOCKS_REPLY=4 STDSOCKS_END=refused' 'RESOLVE_PTR STDSOCKS_REPLY=0 STDSOCKS_END=closed' \
         'CONNECT STDSOCKS_END=client-gone' 'BIND STDSOCKS_REPLY=0 STDSOCKS_END=failed' | forged calls
-    reported calls <<<'check(report["outcomes"], {"served": 3, "denied": 0, "unreachable": 1, "client": 3, "host": 1})'
+    reported calls <<<'check(reported()["outcomes"], {"served": 3, "denied": 0, "unreachable": 1, "client": 3, "host": 1})'
 }
 
 @test "report: what is approximate is too small by a number, or that is not said" {

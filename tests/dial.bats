@@ -5,12 +5,23 @@
 load helper
 load net/world
 
+prelude <<'PY'
+import socket, struct
+
+from dns import Server
+from socks import CHOSEN, GREETING, check, request
+from wire import Wire, drop, icmp
+from world import CLOSED_PORT, Handler, connection, eventually, ip, is_waiting, listeners, port_of
+from world import sysctl
+PY
+
 setup() {
     need_world
 }
 
 @test "dial: families take turns, at once and to the end, when every address refuses [RFC 8305 4, 5]" {
     wired <<'PY'
+wire = Wire()
 six, four = [f"2001:db8::{i}" for i in range(1, 7)], [f"192.0.2.{i}" for i in range(1, 4)]
 server = Server({"many.test": six + four})
 h = Handler()
@@ -23,6 +34,7 @@ PY
 
 @test "dial: addresses are tried in the order and after the times of RFC 8305 5, 8" {
     wired <<'PY'
+wire = Wire()
 FOUR, SIX = [f"192.0.2.{i}" for i in range(1, 8)], [f"2001:db8::{i}" for i in range(1, 8)]
 RACES = {  # addresses of the name, fates, those tried, of which the last answers, from and below how many ms
     "the next address is tried 250 ms later when the first is silent":
@@ -64,6 +76,7 @@ PY
 
 @test "dial: the first attempt still wins when it answers after the second has begun [RFC 8305 5]" {
     wired <<'PY'
+wire = Wire()
 wire.delays_s["192.0.2.1"] = 0.4
 wire.fates["192.0.2.2"] = drop
 server = Server({"slow.test": ["192.0.2.1", "192.0.2.2"]})
@@ -80,6 +93,7 @@ PY
 
 @test "dial: nothing of the losers is left when one has won" {
     wired <<'PY'
+wire = Wire()
 def connections():
     """State and destination of each TCP socket that leads over the wire."""
     found = []
@@ -105,6 +119,7 @@ PY
 
 @test "dial: the connect deadline ends it with 04 when nothing answers [RFC 1928 6]" {
     wired <<'PY'
+wire = Wire()
 wire.fates |= {"192.0.2.1": drop, "192.0.2.2": drop, "192.0.2.3": drop}
 server = Server({"dead.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3"]})
 for host in "192.0.2.1", b"dead.test":
@@ -118,6 +133,7 @@ PY
 
 @test "dial: the handshake's deadline ends it with 04 when the connect deadline is later" {
     wired <<'PY'
+wire = Wire()
 wire.fates["192.0.2.1"] = drop
 h = Handler("-o", "timeout handshake 600ms", "-o", "timeout connect 10s")
 h.client.send(GREETING)
@@ -156,7 +172,6 @@ PY
 
 @test "dial: IPv4 is reached, and the reply for IPv6 is 03, when IPv6 is switched off [RFC 1928 6]" {
     world <<'PY'
-from dns import *
 for device in "all", "lo":
     sysctl(f"ipv6/conf/{device}/disable_ipv6", "1")
 server = Server({"both.test": ["2001:db8::1", "2001:db8::2", "127.0.0.1"]})
@@ -174,6 +189,7 @@ PY
 
 @test "dial: the attempt that got furthest gives the reply when all fail differently [RFC 1928 6]" {
     wired <<'PY'
+wire = Wire()
 from itertools import combinations, permutations
 wire.fates["192.0.2.1"] = drop
 refuses, silent_, unreachable, prohibited, no_route = "192.0.2.2", "192.0.2.1", "192.0.2.4", "192.0.2.5", "198.51.100.1"
@@ -237,7 +253,6 @@ PY
 
 @test "dial: the other family is out of reach, with 03, when there is a source for one" {
     world <<'PY'
-from dns import *
 server = Server({"both.test": ["::1", "127.0.0.1"]})
 listening = dict(zip(("127.0.0.1", "::1"), listeners("127.0.0.1", "::1")))
 port = port_of(listening["::1"])
@@ -289,6 +304,7 @@ PY
 
 @test "dial: connections leave by the device when there is one" {
     wired <<'PY'
+wire = Wire()
 other = Wire("other", "198.51.100", "2001:db8:1:")
 # Both lead to 192.0.2.1; the other is the worse.
 ip("route add 192.0.2.0/24 dev other metric 500")
@@ -306,6 +322,7 @@ PY
 
 @test "dial: connections carry the mark when there is one" {
     wired <<'PY'
+wire = Wire()
 other = Wire("other", "198.51.100", "2001:db8:1:")
 ip("rule add fwmark 4294967295 table 77", "route add default dev other table 77")
 with other.far:

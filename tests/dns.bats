@@ -5,6 +5,14 @@
 load helper
 load net/world
 
+prelude <<'PY'
+import signal, time
+
+from dns import Dnsmasq, SERVFAIL, Server, broken, slow
+from socks import CHOSEN, DEADLINE_S, GREETING, check, request_name
+from world import CLOSED_PORT, Handler, is_waiting, listeners, port_of, write
+PY
+
 setup() {
     need_world
 }
@@ -12,7 +20,6 @@ setup() {
 @test "dns: a name is reached, and asked for once, when it has IPv4 addresses only" {
     need dnsmasq
     world <<'PY'
-from dns import *
 server = Dnsmasq(hosts=["127.0.0.1 four.test"])
 (listening,) = listeners("127.0.0.1")
 h = Handler()
@@ -27,7 +34,6 @@ PY
 @test "dns: a name is reached, and asked for once, when it has IPv6 addresses only" {
     need dnsmasq
     world <<'PY'
-from dns import *
 server = Dnsmasq(hosts=["::1 six.test"])
 (listening,) = listeners("::1")
 h = Handler()
@@ -41,7 +47,6 @@ PY
 @test "dns: a name with both families is reached when only one of them answers [RFC 8305]" {
     need dnsmasq
     world <<'PY'
-from dns import *
 server = Dnsmasq(hosts=["127.0.0.1 both.test", "::1 both.test"])
 for host in "127.0.0.1", "::1":
     (listening,) = listeners(host)
@@ -56,7 +61,6 @@ PY
 @test "dns: an alias is followed when it leads over others [RFC 1034 3.6.2]" {
     need dnsmasq
     world <<'PY'
-from dns import *
 server = Dnsmasq("--cname=a.test,b.test", "--cname=b.test,c.test", "--cname=c.test,d.test", hosts=["127.0.0.1 d.test"])
 (listening,) = listeners("127.0.0.1")
 h = Handler()
@@ -70,7 +74,6 @@ PY
 @test "dns: a name is the same when it is in capitals or ends in a dot [RFC 1034 3.1]" {
     need dnsmasq
     world <<'PY'
-from dns import *
 server = Dnsmasq(hosts=["127.0.0.1 four.test"])
 for name in b"FOUR.Test", b"four.test.":
     (listening,) = listeners("127.0.0.1")
@@ -85,7 +88,6 @@ PY
 @test "dns: the reply is 04 when there is no such name [RFC 1928 6]" {
     need dnsmasq
     world <<'PY'
-from dns import *
 server = Dnsmasq(hosts=["127.0.0.1 four.test"])
 h = Handler()
 check(h.connect(b"none.test", 80), 4)
@@ -98,7 +100,6 @@ PY
 @test "dns: the reply is 04 when the name has no address [RFC 1928 6]" {
     need dnsmasq
     world <<'PY'
-from dns import *
 server = Dnsmasq("--txt-record=text.test,hello")
 h = Handler()
 check(h.connect(b"text.test", 80), 4)
@@ -110,7 +111,6 @@ PY
 @test "dns: the reply is 04 when the server fails or refuses to answer [RFC 1928 6]" {
     need dnsmasq
     world <<'PY'
-from dns import *
 server = Dnsmasq()  # which refuses what is not in .test
 write("/etc/resolv.conf", "nameserver 127.0.0.1\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
 h = Handler()
@@ -119,7 +119,6 @@ h.refused(REPLY="4", DST="example.com")
 assert "A example.com" in server.asked()
 PY
     world <<'PY'
-from dns import *
 server = Server({"fails.test": SERVFAIL})
 write("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
 h = Handler()
@@ -131,7 +130,6 @@ PY
 
 @test "dns: the handshake's deadline ends the lookup with 04 when no server answers" {
     world <<'PY'
-from dns import *
 server = Server({})
 h = Handler("-o", "timeout handshake 500ms")
 check(h.connect(b"silent.test", 80), 4)
@@ -145,7 +143,6 @@ PY
 
 @test "dns: the handshake's deadline does not begin again with the lookup" {
     world <<'PY'
-from dns import *
 server = Server({})
 h = Handler("-o", "timeout handshake 1s")
 h.client.send(GREETING)
@@ -170,7 +167,6 @@ PY
 @test "dns: the other server is asked when the first one is not there" {
     need dnsmasq
     world <<'PY'
-from dns import *
 write("/etc/resolv.conf", "nameserver 127.0.0.2\nnameserver 127.0.0.1\n")
 server = Dnsmasq(hosts=["127.0.0.1 four.test"])
 (listening,) = listeners("127.0.0.1")
@@ -183,7 +179,6 @@ PY
 
 @test "dns: a name is reached when its answer comes late, but in time" {
     world <<'PY'
-from dns import *
 server = Server({"slow.test": slow(0.4, ["127.0.0.1"])})
 (listening,) = listeners("127.0.0.1")
 h = Handler()
@@ -196,7 +191,6 @@ PY
 
 @test "dns: the handler ends at once when it is told to stop during the lookup" {
     world <<'PY'
-from dns import *
 server = Server({})
 for number in signal.SIGTERM, signal.SIGINT:
     server.seen.clear()
@@ -212,7 +206,6 @@ PY
 
 @test "dns: the second address is taken when the first one refuses [RFC 8305 5]" {
     world <<'PY'
-from dns import *
 server = Server({"mixed.test": ["127.0.0.129", "127.0.0.130"]})
 (listening,) = listeners("127.0.0.130")
 h = Handler()
@@ -225,7 +218,6 @@ PY
 
 @test "dns: a name is asked for once when all its addresses refuse" {
     world <<'PY'
-from dns import *
 server = Server({"dead.test": ["127.0.0.129", "127.0.0.130", "::1"]})
 h = Handler()
 check(h.connect(b"dead.test", CLOSED_PORT), 5)
@@ -237,7 +229,6 @@ PY
 @test "dns: a name with fifty addresses is reached when all of them but one refuse" {
     need dnsmasq
     world <<'PY'
-from dns import *
 server = Dnsmasq(hosts=["127.0.0.%d fifty.test" % i for i in range(129, 179)])
 listening = listeners(*("127.0.0.%d" % i for i in range(129, 179)))
 h = Handler()
@@ -247,7 +238,6 @@ h.gone()
 h.ended(END="closed", REACHED=f"127.0.0.{reached}")
 PY
     world <<'PY'
-from dns import *
 # As many as one datagram of 512 bytes holds (RFC 1035 s4.2.1).
 server = Server({"thirty.test": ["127.0.0.%d" % i for i in range(129, 158)]})
 (listening,) = listeners("127.0.0.157")
@@ -260,7 +250,6 @@ PY
 
 @test "dns: a name from /etc/hosts is reached without a query" {
     world <<'PY'
-from dns import *
 server = Server({})
 write("/etc/hosts", "127.0.0.1 localhost\n127.0.0.77 printer printer.example\n")
 (listening,) = listeners("127.0.0.77")
@@ -275,7 +264,6 @@ PY
 
 @test "dns: an address is not looked up when the client sends it as a name" {
     world <<'PY'
-from dns import *
 server = Server({})
 for host in "127.0.0.1", "::1":
     (listening,) = listeners(host)
@@ -289,7 +277,6 @@ PY
 
 @test "dns: what is no host name is refused with 04, neither looked up nor dialled" {
     world <<'PY'
-from dns import *
 server = Server({})
 (listening,) = listeners("0.0.0.0")
 names = [
@@ -314,7 +301,6 @@ PY
 
 @test "dns: the reply is 04, and nothing is dialled, when all answers are broken" {
     world <<'PY'
-from dns import *
 
 
 def name_loops(query, right):

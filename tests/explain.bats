@@ -8,6 +8,15 @@ bats_require_minimum_version 1.5.0
 load helper
 load net/world
 
+prelude <<'PY'
+import re, subprocess
+
+from dns import NXDOMAIN, Server
+from rules import Watch, asks, from_ip, from_pair, from_path, here, lines
+from socks import check
+from world import STDSOCKS, is_waiting, listeners, port_of, run
+PY
+
 export STDSOCKS
 
 setup() {
@@ -172,7 +181,6 @@ END
 @test "explain: names are shown as allowed at public addresses, when a rule does not say at which" {
     need_world
     world <<'PY' >answers
-from dns import *
 server = Server({"inner.test": ["fc00::1"], "public.test": ["8.8.8.8"], "both.test": ["127.0.0.1", "8.8.8.8"]})
 command = [STDSOCKS, "-f", "/dev/null", "-o", "allow to .test", "--explain"]
 print(run(*command, "-", text="to inner.test port 80\nto Public.TEST. port 80\n"), end="")
@@ -209,8 +217,6 @@ END
     need_world
     need_wire
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 here("8.8.8.8")
 (listening,) = listeners("8.8.8.8")
@@ -257,8 +263,6 @@ PY
     need_world
     need_wire
     world <<'PY'
-from dns import *
-from rules import *
 hosts = ["8.8.8.8", "10.0.0.1", "2002:808:808::1", "192.168.0.1", "fc00::1", "127.0.0.1", "::1"]
 here("9.9.9.9", *hosts[:5])
 listening = listeners(*hosts)

@@ -5,12 +5,22 @@
 load helper
 load net/world
 
+prelude <<'PY'
+import contextlib, os, socket, threading
+
+from socks import CHOSEN, DEADLINE_S, GREETING, MIB, Peer, check, close_in_order, meanwhile
+from socks import pattern, request
+from wire import Wire, drop, icmp
+from world import CLOSED_PORT, Handler, eventually, listeners, port_of
+PY
+
 setup() {
     need_world
 }
 
 @test "faults: the reply tells what ICMP says when it answers the attempt [RFC 1928 6]" {
     wired <<'PY'
+wire = Wire()
 replies = {  # by ICMP's code: (reply, errno)
     "192.0.2.%d": {0: (3, 101), 1: (4, 113), 2: (5, 92), 3: (5, 111), 7: (4, 112), 8: (3, 64), 9: (3, 101), 10: (4, 113), 13: (4, 113)},  # RFC 1812 s5.2.7.1
     "2001:db8::%d": {0: (3, 101), 1: (2, 13), 3: (4, 113), 4: (5, 111), 5: (2, 13)},  # RFC 4443 s3.1
@@ -28,6 +38,7 @@ PY
 
 @test "faults: a connection goes on when ICMP calls its destination unreachable [RFC 1122 4.2.3.9]" {
     wired <<'PY'
+wire = Wire()
 for host in "192.0.2.1", "2001:db8::1":
     listening = wire.listener(host)
     h = Handler()
@@ -53,6 +64,7 @@ PY
 
 @test "faults: every byte arrives in both directions when both wires lose and reorder packets" {
     wired <<'PY'
+wire = Wire()
 near = Wire("clients", "198.51.100", "2001:db8:1:", seed=2)
 listening = wire.listener("192.0.2.1")
 h = Handler(ends=near.client())
@@ -71,6 +83,7 @@ PY
 
 @test "faults: the handshake is whole when the wire to the client loses and reorders packets" {
     wired <<'PY'
+wire = Wire()
 near = Wire("clients", "198.51.100", "2001:db8:1:", seed=3)
 (listening,) = listeners("127.0.0.1")
 h = Handler(ends=near.client())
@@ -89,6 +102,7 @@ PY
 
 @test "faults: a transfer goes on when the wire was cut for a while" {
     wired <<'PY'
+wire = Wire()
 listening = wire.listener("192.0.2.1")
 h = Handler()
 upstream = h.connected("192.0.2.1", listening)
@@ -108,6 +122,7 @@ PY
 
 @test "faults: the idle timer ends it when upstream has vanished with data on the way" {
     wired <<'PY'
+wire = Wire()
 listening = wire.listener("192.0.2.1")
 h = Handler("-o", "timeout idle 500ms")
 upstream = h.connected("192.0.2.1", listening)
@@ -121,6 +136,7 @@ PY
 
 @test "faults: the idle timer ends it when the client has vanished with data on the way" {
     wired <<'PY'
+wire = Wire()
 near = Wire("clients", "198.51.100", "2001:db8:1:")
 (listening,) = listeners("127.0.0.1")
 h = Handler("-o", "timeout idle 500ms", ends=near.client())
@@ -135,6 +151,7 @@ PY
 
 @test "faults: the handshake's deadline ends it when the client vanishes in the middle of a message" {
     wired <<'PY'
+wire = Wire()
 near = Wire("clients", "198.51.100", "2001:db8:1:")
 h = Handler("-o", "timeout handshake 500ms", ends=near.client())
 h.client.send(GREETING + b"\x05\x01")
@@ -146,6 +163,7 @@ PY
 
 @test "faults: the handler ends when the client vanishes before the reply to its request" {
     wired <<'PY'
+wire = Wire()
 near = Wire("clients", "198.51.100", "2001:db8:1:")
 h = Handler(ends=near.client())
 h.client.send(GREETING)
@@ -161,9 +179,9 @@ PY
 # The span after which a peer has vanished is minutes; the test makes it shorter in the socket, from
 # outside.
 vanishes() {
-    {
-        echo "WHO = '$1'"
-        cat <<'PY'
+    WHO=$1 wired <<'PY'
+wire = Wire()
+who = os.environ["WHO"]
 near = Wire("clients", "198.51.100", "2001:db8:1:")
 listening = wire.listener("192.0.2.1")
 h = Handler(ends=near.client())
@@ -173,14 +191,13 @@ check(upstream.recv(1), b"x")  # the relay runs
 gone, left, its_wire, sock = {
     "client": (h.client, upstream, near, h.take(0)),
     "upstream": (upstream, h.client, wire, h.upstream()),
-}[WHO]
+}[who]
 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 300)
 its_wire.is_cut = True
 left.send(b"anyone?")
 check(left.end(), (b"", "reset"))
-h.ended(END="vanished", CLOSED_BY=WHO, ERRNO="110", REPLY="0")  # ETIMEDOUT
+h.ended(END="vanished", CLOSED_BY=who, ERRNO="110", REPLY="0")  # ETIMEDOUT
 PY
-    } | wired
 }
 
 @test "faults: the client is reset when upstream has vanished for too long" {

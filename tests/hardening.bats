@@ -6,6 +6,15 @@ bats_require_minimum_version 1.5.0
 load helper
 load systemd/booted
 
+prelude <<'PY'
+import socket, struct, sys
+
+from booted import Association, client, login, pid_of, record_of, say, served, status_of, through
+from booted import works
+from datagrams import at, place, udp
+from socks import DEADLINE_S, Peer, accept, check, listener, open_through, reply_of
+PY
+
 HARDENED=/usr/local/share/doc/stdsocks/stdsocks-hardened.conf
 
 # What systemd-analyze security finds, in tenths, by systemd's version: the unit as installed, and with the drop-in.

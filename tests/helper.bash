@@ -165,12 +165,17 @@ ended() {
     done
 }
 
-# python <SCRIPT [ARGUMENT]... - with all of socks.py at hand, and 60 seconds.
+# prelude <SCRIPT - what each Python script of the suite begins with, mostly its imports.
+prelude() {
+    read -r -d '' PRELUDE || true # there is no delimiter
+}
+
+# python <SCRIPT [ARGUMENT]... - run the script behind the prelude, for at most 60 seconds.
 python() {
     local script
     script=$(mktemp "$BATS_TEST_TMPDIR/script.XXXXXX")
     {
-        echo 'from socks import *'
+        printf '%s\n' "${PRELUDE-}"
         cat
     } >"$script"
     timeout 60 "$PYTHON" "$script" "$@"

@@ -5,6 +5,20 @@
 load helper
 load net/world
 
+prelude <<'PY'
+import os, signal, subprocess
+
+from socks import DEADLINE_S, accept, check
+
+# The handler for hex text, and PIPES for a text at each of its ends.
+COMMAND = [os.environ["STDSOCKS"], "-f", "/dev/null", "-o", "allow to any", "--hex", "--trace"]
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+
+def type_in(handler, text):
+    handler.stdin.write(text + "\n")
+    handler.stdin.flush()
+PY
+
 export STDSOCKS
 PAD=$(printf '%45s' '')
 GREETING='05 01 00'
@@ -44,6 +58,7 @@ reply_end() {
 @test "hex: what the README says to type comes back as a served connection" {
     need_world
     world <<'PY'
+from world import ip, listeners
 from dns import Server
 Server({"example.com": ["1.2.3.4"]})
 ip("address add 1.2.3.4 dev lo")
@@ -117,25 +132,9 @@ $(<"$BATS_TEST_TMPDIR/first")"
     cmp <(bytes <(sed "1,$(reply_end "$OUT")d" "$OUT")) <(bytes <<<"$data")
 }
 
-# typing <SCRIPT - with COMMAND, the handler for hex text, and PIPES for a text at each of its ends.
-typing() {
-    {
-        cat <<'PY'
-COMMAND = [os.environ["STDSOCKS"], "-f", "/dev/null", "-o", "allow to any", "--hex", "--trace"]
-PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-
-def type_in(handler, text):
-    handler.stdin.write(text + "\n")
-    handler.stdin.flush()
-
-PY
-        cat
-    } | python
-}
-
 @test "hex: answers come while the rest is not typed yet" {
     upstream echo
-    typing <<'PY'
+    python <<'PY'
 def lines(count):
     return [handler.stdout.readline().split("#")[1].strip() for _ in range(count)]
 
@@ -156,7 +155,7 @@ PY
 }
 
 @test "hex: it ends when the server has closed, though more could be typed" {
-    typing <<'PY'
+    python <<'PY'
 with subprocess.Popen(COMMAND, **PIPES) as handler:
     type_in(handler, "05 01 02")
     check(handler.stdout.read().count("\n"), 2)
@@ -165,7 +164,7 @@ PY
 }
 
 @test "hex: a signal ends it with its record, and leaves nothing behind" {
-    typing <<'PY'
+    python <<'PY'
 with subprocess.Popen(COMMAND, start_new_session=True, **PIPES) as handler:
     type_in(handler, "05 01 00")
     handler.stdout.readline()  # it serves

@@ -7,63 +7,13 @@
 load helper
 load net/world
 
-if [[ ${INJECT:-} == all ]]; then
-    export BATS_TEST_TIMEOUT=600 WORLD_S=590
-fi
+prelude <<'PY'
+import contextlib, fcntl, os, socket
 
-setup() {
-    need_world
-    need strace
-}
+from inject import SESSIONS, matrix, memcheck, side_by_side
+from socks import CHOSEN, GREETING, Peer, Piped, check, close_in_order, meanwhile, pattern, request
+from world import Handler, STDSOCKS, connection, eventually, listeners, port_of, sysctl
 
-# matrix SESSION - one of inject.py's.
-matrix() {
-    printf 'from inject import *\nmatrix("%s")\n' "$1" | world
-}
-
-@test "inject: it ends in the truth when a system call fails, of a session with an IPv4 address" {
-    matrix literal
-}
-
-@test "inject: it ends in the truth when a system call fails, of a session with a name of two addresses" {
-    matrix name
-}
-
-@test "inject: it ends in the truth when a system call fails, of a session with a file of users" {
-    matrix login
-}
-
-@test "inject: it ends in the truth when a system call fails, of a session with a checkpassword program" {
-    matrix program
-}
-
-@test "inject: it ends in the truth when a system call fails, of a session on pipes" {
-    matrix pipes
-}
-
-@test "inject: it ends in the truth when a system call fails, of a session on AF_UNIX with a journal" {
-    matrix journal
-}
-
-@test "inject: it ends in the truth when a system call fails, of a session with the client as standard error" {
-    matrix inetd
-}
-
-@test "inject: no memory is used that is not there or was not written, in these sessions" {
-    need valgrind
-    ! grep -qa __asan_init "$STDSOCKS" || skip "the handler is built with a sanitizer, which sees that itself"
-    world <<'PY'
-from inject import *
-kinds = list(enumerate(kind for kind in SESSIONS if kind != "program"))  # valgrind 3.19 has no pidfd_open(2)
-for pair in kinds[0::2], kinds[1::2]:
-    side_by_side([(memcheck, *each) for each in pair])
-PY
-}
-
-# Short reads and writes: strace could only lie about them, so what bytes go through is small.
-
-SHORT_PY='
-from world import *
 up, down = pattern(300000), pattern(300000)[::-1]
 
 def tiny(*socks):
@@ -100,17 +50,66 @@ def answered_late(h, size, listening):
     check(h.client.end(), (b"", "fin"))
     h.client.close()
     h.ended(END="closed", BYTES_UP="1000")
-'
+PY
 
-short() {
-    {
-        echo "$SHORT_PY"
-        cat
-    } | world
+if [[ ${INJECT:-} == all ]]; then
+    export BATS_TEST_TIMEOUT=600 WORLD_S=590
+fi
+
+setup() {
+    need_world
+    need strace
 }
 
+# matrix SESSION - one of inject.py's.
+matrix() {
+    SESSION=$1 world <<'PY'
+matrix(os.environ["SESSION"])
+PY
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session with an IPv4 address" {
+    matrix literal
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session with a name of two addresses" {
+    matrix name
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session with a file of users" {
+    matrix login
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session with a checkpassword program" {
+    matrix program
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session on pipes" {
+    matrix pipes
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session on AF_UNIX with a journal" {
+    matrix journal
+}
+
+@test "inject: it ends in the truth when a system call fails, of a session with the client as standard error" {
+    matrix inetd
+}
+
+@test "inject: no memory is used that is not there or was not written, in these sessions" {
+    need valgrind
+    ! grep -qa __asan_init "$STDSOCKS" || skip "the handler is built with a sanitizer, which sees that itself"
+    world <<'PY'
+kinds = list(enumerate(kind for kind in SESSIONS if kind != "program"))  # valgrind 3.19 has no pidfd_open(2)
+for pair in kinds[0::2], kinds[1::2]:
+    side_by_side([(memcheck, *each) for each in pair])
+PY
+}
+
+# Short reads and writes: strace could only lie about them, so what bytes go through is small.
+
 @test "inject: all bytes arrive both ways when TCP's buffers are as small as they can be" {
-    short <<'PY'
+    world <<'PY'
 for name in "tcp_rmem", "tcp_wmem":
     sysctl(f"ipv4/{name}", "4096 4096 4096")
 (listening,) = listeners("127.0.0.1")
@@ -123,7 +122,7 @@ PY
 }
 
 @test "inject: all bytes arrive both ways when an AF_UNIX client's buffers are as small as they can be" {
-    short <<'PY'
+    world <<'PY'
 (listening,) = listeners("127.0.0.1")
 ends = socket.socketpair()
 tiny(*ends)
@@ -133,7 +132,7 @@ PY
 }
 
 @test "inject: all bytes arrive both ways when pipes hold a page and are read byte by byte" {
-    short <<'PY'
+    world <<'PY'
 F_SETPIPE_SZ = 1031
 (listening,) = listeners("127.0.0.1")
 piped = Piped([STDSOCKS, "-o", "allow to any"])
@@ -158,7 +157,7 @@ PY
 }
 
 @test "inject: the handshake is answered whole when the client's window is closed at first" {
-    short <<'PY'
+    world <<'PY'
 (listening,) = listeners("127.0.0.1")
 for ends in connection(), socket.socketpair():
     size = fill(ends[1])

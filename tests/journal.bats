@@ -7,6 +7,15 @@ bats_require_minimum_version 1.5.0
 load helper
 load systemd/booted
 
+prelude <<'PY'
+import contextlib, os, re, sys, time
+
+from booted import Association, BEGAN, asked, client, eventually, login, over, pid_of, record_of
+from booted import records, say, served, shown, status_of, through, unit_of
+from datagrams import udp
+from socks import CHOSEN, GREETING, accept, check, dial, listener, pattern, request, request_name
+PY
+
 # none_refused - systemd has got no status from somebody who was not to send one.
 none_refused() {
     local said

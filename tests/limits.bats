@@ -6,21 +6,24 @@
 load helper
 load net/world
 
+prelude <<'PY'
+import contextlib, errno, fcntl, itertools, os, re, resource, select, shutil, socket, stat, subprocess
+
+import world
+from dns import Server
+from limits import LISTENING, LOGIN, OFFER, PORT, REQUEST, TOLD, limited, outcome
+from logs import JOURNAL, Reader, fields
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, meanwhile, pattern
+from socks import request_name, rests
+from world import CLOSED_PORT, Handler, STDSOCKS, connection, eventually, has, listeners, port_of
+from world import write
+PY
+
 # Of a sanitized build: looking for leaks takes longer than the whole life of a process.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 
 setup() {
     need_world
-}
-
-# limits <SCRIPT - world, with all of limits.py, a name server and the readers of logs at hand.
-limits() {
-    {
-        echo 'from limits import *'
-        echo 'from dns import Server'
-        echo 'from logs import JOURNAL, Reader, fields'
-        cat
-    } | world
 }
 
 # need_address_space - skip the test where the handler's own size is beside the point.
@@ -31,7 +34,7 @@ need_address_space() {
 # Limits
 
 @test "limits: a client is served, or told 01, whatever number of descriptors there may be" {
-    limits <<'PY'
+    world <<'PY'
 server = Server({"one.test": ["127.0.0.1"]})
 write("/run/users", "alice:secret\n")
 os.chmod("/run/users", 0o600)
@@ -55,7 +58,7 @@ PY
 }
 
 @test "limits: the journal gets the record whenever there is a descriptor for it, else standard error" {
-    limits <<'PY'
+    world <<'PY'
 journal = Reader(JOURNAL)
 for count in range(3, 9):
     h = Handler(trace=False, preexec_fn=limited(resource.RLIMIT_NOFILE, count))
@@ -72,7 +75,7 @@ PY
 }
 
 @test "limits: every address of a name gets its turn when there are few descriptors" {
-    limits <<'PY'
+    world <<'PY'
 hosts = [f"127.0.0.{i}" for i in range(10, 31)]
 server = Server({"many.test": hosts})
 for count in 6, 7, 8:
@@ -92,7 +95,7 @@ PY
 
 @test "limits: it is this host's failure when there is no descriptor for the address that would answer" {
     need_wire
-    limits <<'PY'
+    world <<'PY'
 from wire import Wire, drop
 wire = Wire(far_count=9)
 hosts = [f"192.0.2.{i}" for i in range(1, 10)]
@@ -111,9 +114,9 @@ PY
 # smallest RESOURCE HIGHEST - from the least with which the handler can be started at all, every size
 # serves or is told; those from HIGHEST on serve.
 smallest() {
-    {
-        echo "RESOURCE, HIGHEST, IS_STATIC = resource.$1, $2, $(is_static && echo True || echo False)"
-        cat <<'PY'
+    RESOURCE=$1 HIGHEST=$2 IS_STATIC=$(is_static && echo yes) world <<'PY'
+RESOURCE = getattr(resource, os.environ["RESOURCE"])
+HIGHEST = int(os.environ["HIGHEST"])
 server = Server({"one.test": ["127.0.0.1"]})
 
 def starts(size):
@@ -130,13 +133,12 @@ while high - low > 1:
 sizes = [high + i for i in range(16)] + [high + i for i in range(16, 1000, 200)]
 for size in [*sizes, HIGHEST // PAGE]:
     # The resolver of the GNU C library crashes where memory fails it.
-    for wanted in (REQUEST, request_name(b"one.test", PORT)) if IS_STATIC else (REQUEST,):
+    for wanted in (REQUEST, request_name(b"one.test", PORT)) if os.environ["IS_STATIC"] else (REQUEST,):
         h = Handler(trace=False, preexec_fn=limited(RESOURCE, size * PAGE))
         how = outcome(h, GREETING + wanted)
         assert how in ("served", "told") or (how in ("killed", "not loaded") and size == high), (size * PAGE, how, h.said())
         assert how == "served" or size * PAGE < HIGHEST, (size * PAGE, how, h.said())
 PY
-    } | limits
 }
 
 @test "limits: a client is served, or told 01, whatever address space there is" {
@@ -151,7 +153,7 @@ PY
 
 @test "limits: a stack of 64 KB is enough, and its record comes with the rest" {
     need_address_space
-    limits <<'PY'
+    world <<'PY'
 server = Server({"one.test": ["127.0.0.1"]})
 for size in range(64 << 10, 256 << 10, 16 << 10):
     for wanted in REQUEST, request_name(b"one.test", PORT):
@@ -163,7 +165,7 @@ PY
 
 @test "limits: only checkpassword takes a process, and without one the client is told" {
     need setpriv prlimit
-    limits <<'PY'
+    world <<'PY'
 program = shutil.copy(STDSOCKS, "/run/stdsocks")  # where users other than root can start it
 world.STDSOCKS = program
 # Of this user nothing else runs, not in another run of this test either.
@@ -181,7 +183,7 @@ PY
 }
 
 @test "limits: the client is answered when the file or the pipe of standard error takes no more" {
-    limits <<'PY'
+    world <<'PY'
 MAY_NOT_GROW = {"preexec_fn": limited(resource.RLIMIT_FSIZE, 0)}
 for trace in False, True:
     h = Handler(trace=trace, **MAY_NOT_GROW)
@@ -199,7 +201,7 @@ PY
 }
 
 @test "limits: upstream is reset, and told no whole stream, when standard output may grow no more" {
-    limits <<'PY'
+    world <<'PY'
 with open("/run/output", "wb") as output:
     read_end, write_end = os.pipe()
     h = Handler(stdin=read_end, stdout=output, preexec_fn=limited(resource.RLIMIT_FSIZE, 5000))
@@ -216,7 +218,7 @@ PY
 # Descriptors that are left open
 
 @test "limits: 1,100 inherited descriptors are closed before the first byte is read, wherever they are" {
-    limits <<'PY'
+    world <<'PY'
 most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 files = [os.open("/dev/null", os.O_RDONLY) for _ in range(1000)]
@@ -242,7 +244,7 @@ PY
 }
 
 @test "limits: a client is served when all the descriptors that there may be are inherited" {
-    limits <<'PY'
+    world <<'PY'
 spare = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
 h = Handler(pass_fds=spare, preexec_fn=limited(resource.RLIMIT_NOFILE, 64))
 assert outcome(h, GREETING + REQUEST) in ("served", "not loaded")
@@ -252,7 +254,7 @@ PY
 # Descriptors 0, 1 and 2
 
 @test "limits: it serves, or says why not, whichever of its three descriptors are closed" {
-    limits <<'PY'
+    world <<'PY'
 journal = Reader(JOURNAL)
 
 def messages():
@@ -285,7 +287,7 @@ PY
 }
 
 @test "limits: input may be one connection and output another, each with its own end" {
-    limits <<'PY'
+    world <<'PY'
 def two(**options):
     """A handler between two connections: what we send it, where its bytes come, and upstream."""
     (mine_in, its_in), (mine_out, its_out) = connection(), connection()
@@ -323,7 +325,7 @@ PY
 }
 
 @test "limits: input may be a pipe and output a connection, or the other way round" {
-    limits <<'PY'
+    world <<'PY'
 read_end, write_end = os.pipe()
 h = Handler(stdin=read_end)
 os.close(read_end)
@@ -353,7 +355,7 @@ PY
 }
 
 @test "limits: whatever is standard input, it ends quietly, with one record, and in time" {
-    limits <<'PY'
+    world <<'PY'
 nobody, pipe_end = os.pipe()
 epoll, ready = select.epoll(), os.eventfd(1)
 watching = select.epoll()
@@ -381,7 +383,7 @@ PY
 }
 
 @test "limits: whatever is standard output, it ends quietly, with one record" {
-    limits <<'PY'
+    world <<'PY'
 (listening,) = listeners("127.0.0.1")
 write("/run/file", "")
 os.mknod("/run/full", 0o666 | stat.S_IFCHR, os.makedev(1, 7))  # as /dev/full
@@ -409,7 +411,7 @@ PY
 }
 
 @test "limits: it serves when nothing can be written to standard error" {
-    limits <<'PY'
+    world <<'PY'
 read_end, broken = os.pipe()
 os.close(read_end)
 os.mknod("/run/full", 0o666 | stat.S_IFCHR, os.makedev(1, 7))  # as /dev/full
@@ -422,7 +424,7 @@ PY
 
 # Over 5 s: the handler waits a second for room, for each message that --trace shows and for the record.
 @test "limits: it serves when standard error is a pipe that is full" {
-    limits <<'PY'
+    world <<'PY'
 read_end, full = os.pipe()
 os.set_blocking(full, False)
 with contextlib.suppress(BlockingIOError):
@@ -435,7 +437,7 @@ PY
 }
 
 @test "limits: pipes that do not block serve as well" {
-    limits <<'PY'
+    world <<'PY'
 (in_read, in_write), (out_read, out_write) = os.pipe(), os.pipe()
 for fd in in_read, out_write:
     os.set_blocking(fd, False)
@@ -460,7 +462,7 @@ PY
 }
 
 @test "limits: a connection that is gone, or never was, ends with status 0 and its record" {
-    limits <<'PY'
+    world <<'PY'
 def reset():
     client, accepted = connection()
     Peer(client).reset()
@@ -490,7 +492,7 @@ PY
 }
 
 @test "limits: what a client had sent before it ended its half is served, however late it starts" {
-    limits <<'PY'
+    world <<'PY'
 client, accepted = connection()
 client.sendall(GREETING + REQUEST + pattern(50000))
 client.shutdown(socket.SHUT_WR)

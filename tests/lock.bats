@@ -6,18 +6,16 @@
 load helper
 load net/world
 
-setup() {
-    need_world
-    need strace setpriv
-}
+prelude <<'PY'
+import os, subprocess
 
-# locked <SCRIPT - world, with a listener, and the sessions that these tests share.
-locked() {
-    {
-        cat <<'PY'
-from bind import *
+from bind import BIND, Binding, call, refused
+from datagrams import udp
 from dns import Server
-from udp import Association, children, udp
+from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, request, request_name
+from udp import Association, children
+from world import Handler, STDSOCKS, eventually, is_waiting, libc, listeners, port_of, run
+from world import sys_call, write
 
 NET_ADMIN = 1 << 12
 AMBIENT = ["setpriv", "--reuid=nobody", "--clear-groups",
@@ -62,12 +60,14 @@ def unserved(said="", *options, **how):
     assert not is_waiting(listening)
     listening.settimeout(DEADLINE_S)
 PY
-        cat
-    } | world
+
+setup() {
+    need_world
+    need strace setpriv
 }
 
 @test "lock: where several commands are configured, there is a stage more: that of the one that was asked for" {
-    locked <<'PY'
+    world <<'PY'
 def filters(h, pid=None):
     return int(h.status(pid)["Seccomp_filters"])
 
@@ -108,7 +108,7 @@ PY
 }
 
 @test "lock: from before the first byte the handler has its filters, is no root, and has no capability" {
-    locked <<'PY'
+    world <<'PY'
 import pwd
 
 def state(h):
@@ -130,7 +130,7 @@ PY
 }
 
 @test "lock: a mark's capability is all that is kept, until the connection stands" {
-    locked <<'PY'
+    world <<'PY'
 def capabilities(h, pid=None):
     words = h.status(pid)
     return {int(words[name], 16) for name in ("CapPrm", "CapEff", "CapAmb")}
@@ -159,7 +159,7 @@ PY
 }
 
 @test "lock: a mark's capability is not kept for a lookup" {
-    locked <<'PY'
+    world <<'PY'
 server = Server({})
 BOTH = "connect resolve"
 for words, command, before, kept in (BOTH, 1, [], NET_ADMIN), (BOTH, RESOLVE, [], 0), \
@@ -175,7 +175,7 @@ PY
 }
 
 @test "lock: nobody is served as root, and the record says why, when there is no other user to be" {
-    locked <<'PY'
+    world <<'PY'
 with open("/etc/passwd", "a", encoding="ascii") as users:
     users.write("toor:x:0:64999::/:/bin/false\nstays:x:4294967295:64999::/:/bin/false\n")
     users.write("group-stays:x:64999:4294967295::/:/bin/false\ngroup-root:x:64999:0::/:/bin/false\n")
@@ -205,7 +205,7 @@ PY
 }
 
 @test "lock: nobody is served, and the record says why, when a part or a stage of it cannot be had" {
-    locked <<'PY'
+    world <<'PY'
 for fault, part in (("seccomp", "seccomp"), ("landlock_restrict_self", "Landlock"),
                     ("landlock_create_ruleset", "Landlock"), ("landlock_add_rule", "Landlock")):
     why = f"no sandbox, for want of {part}: Operation not permitted"
@@ -257,7 +257,7 @@ PY
 }
 
 @test "lock: best-effort serves with what there is; a kernel without Landlock is enough" {
-    locked <<'PY'
+    world <<'PY'
 for call in "seccomp", "landlock_restrict_self":
     served("-o", "sandbox best-effort", before=injected(f"{call}:error=EPERM"))
 served(before=injected("landlock_create_ruleset:error=ENOSYS"))
@@ -265,7 +265,7 @@ PY
 }
 
 @test "lock: descriptors that were left open are closed, with and without close_range" {
-    locked <<'PY'
+    world <<'PY'
 spare = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]
 h = Handler(pass_fds=spare)
 relays(h)
@@ -290,7 +290,7 @@ PY
 
 @test "lock: nothing is on the client's stream when the handler aborts, or finds its stack smashed" {
     need gdb
-    locked <<'PY'
+    world <<'PY'
 for death in "abort", "__stack_chk_fail":
     for in_relay in False, True:
         h = Handler(trace=False, stderr=subprocess.STDOUT)  # the client's own socket, as inetd has it
@@ -313,7 +313,7 @@ PY
 }
 
 @test "lock: nobody is asked for a password that lets nobody in, when a part of it cannot be had" {
-    locked <<'PY'
+    world <<'PY'
 write("/run/program", "#!/bin/sh\necho asked >/run/asked\n")
 os.chmod("/run/program", 0o755)
 h = Handler("-o", "checkpassword /run/program", before=injected("seccomp:error=EPERM"))
@@ -324,7 +324,7 @@ PY
 }
 
 @test "lock: a client whose connection is standard error is not served where that cannot be silenced" {
-    locked <<'PY'
+    world <<'PY'
 for mounted in b"/dev/null", b"/run/dev/null":
     sys_call(libc.umount2, mounted, 0)
 os.unlink("/dev/null")
@@ -337,7 +337,7 @@ PY
 }
 
 @test "lock: a file of the resolver's that cannot be found is no matter" {
-    locked <<'PY'
+    world <<'PY'
 os.mkdir("/run/closed", 0o700)
 os.unlink("/etc/hosts")
 for there in "/run/closed/hosts", "hosts", "/dev/null/hosts":

@@ -6,6 +6,12 @@
 bats_require_minimum_version 1.5.0
 load helper
 
+prelude <<'PY'
+import os, socket, subprocess, sys
+
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, dial, listener, request
+PY
+
 export STDSOCKS
 FILE=stdsocks.conf
 

@@ -4,6 +4,12 @@
 
 load helper
 
+prelude <<'PY'
+import sys, time
+
+from socks import MIB, Piped, check, close_in_order, meanwhile, pair, pattern
+PY
+
 # measure UP DOWN - send in both directions at once, and check the bytes a second that each receiver
 # sees: within a tenth of this limit, or, if it is "fast", twice the highest limit of this suite.
 measure() {

@@ -5,6 +5,15 @@
 load helper
 load net/world
 
+prelude <<'PY'
+import os, re, socket, subprocess, time
+
+from logs import JOURNAL, Journald, Reader, SYSLOG, Syslogd, fields
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, close_in_order, request
+from world import CLOSED_PORT, Handler, WORLD, connection, eventually, has, listeners, port_of
+from world import unnamed, write
+PY
+
 setup() {
     need_world
 }

@@ -4,14 +4,21 @@
 
 load helper
 
-# SIDES - for from_each_side: which side is the first.
-# shellcheck disable=SC2016 # for Python
-SIDES='
+prelude <<'PY'
+import contextlib, os, signal, sys, time
+
+from socks import CHOSEN, DEADLINE_S, GREETING, MIB, Piped, accept, check, close_in_order, dial, gone
+from socks import handler, listener, meanwhile, pair, pattern, request, rests
+
 def sides():
     """The two ends of a new connection, and first the one that $FIRST names."""
     client, upstream = pair()
     return (client, upstream) if os.environ["FIRST"] == "client" else (upstream, client)
-'
+
+def opened():
+    piped = Piped(sys.argv[1:])
+    return piped, piped.open()
+PY
 
 # both_ways [KEY=VALUE]... <SCRIPT - run the script twice at the same time, each with a record that
 # has these fields: with the client's socket in the handler's hands only, and with a duplicate held
@@ -27,7 +34,7 @@ from_each_side() {
     local script first hold name failed=0 fields
     local -A running
     local -A names=([client]='UP DOWN client upstream' [upstream]='DOWN UP upstream client')
-    script=$SIDES$(cat)
+    script=$(cat)
     for first in ${FIRSTS:-client upstream}; do
         for hold in '' -k; do
             # shellcheck disable=SC2086 # no word, or one
@@ -387,18 +394,15 @@ with contextlib.suppress(ConnectionResetError, BrokenPipeError, TimeoutError):
 PY
 }
 
-# piped <SCRIPT - the handler between two pipes, whose other ends the script keeps as well, and the
-# other end of its connection; it ends with status 0.
+# piped <SCRIPT - the script begins with opened(): the handler between two pipes, whose other ends
+# the script keeps as well, and the other end of its connection.
 piped() {
-    {
-        echo 'with Piped(sys.argv[1:]) as piped:'
-        echo '    upstream = piped.open()'
-        sed 's/^/    /'
-    } | python "${HANDLER[@]}"
+    python "${HANDLER[@]}"
 }
 
 @test "relay: the end of a pipe on standard input is a half-close" {
     piped <<'PY'
+piped, upstream = opened()
 piped.send(b"question")
 piped.close_stdin()
 check(upstream.end(), (b"question", "fin"))
@@ -412,6 +416,7 @@ PY
 
 @test "relay: upstream's half-close ends a pipe on standard output, and the other goes on" {
     piped <<'PY'
+piped, upstream = opened()
 upstream.send(b"welcome")
 upstream.fin()
 check(piped.end(), b"welcome")
@@ -424,6 +429,7 @@ PY
 
 @test "relay: inherited pipes stay blocking, when it runs and when it is killed" {
     piped <<'PY'
+piped, upstream = opened()
 piped.send(b"question")
 check(upstream.recv(8), b"question")
 check(piped.non_blocking(), [])
@@ -435,6 +441,7 @@ PY
 
 @test "relay: 25 MB through a pipe arrive when the other pipe is full" {
     piped <<'PY'
+piped, upstream = opened()
 data = pattern(25000000)
 upstream.send(data[:10000])
 piped.wait_unread(10000)  # a pipe that is part full has room, but not for a whole buffer
@@ -451,6 +458,7 @@ PY
 
 @test "relay: the bytes received before upstream's RST arrive through a pipe" {
     piped <<'PY'
+piped, upstream = opened()
 upstream.send(pattern(10000))
 upstream.acknowledged()
 upstream.reset()
@@ -461,6 +469,7 @@ PY
 
 @test "relay: upstream is reset when the reader of standard output has gone" {
     piped <<'PY'
+piped, upstream = opened()
 piped.close_stdout()
 check(upstream.end(), (b"", "reset"))
 check(piped.status(), 0)

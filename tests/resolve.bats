@@ -5,13 +5,12 @@
 load helper
 load net/world
 
-# resolving <SCRIPT - world, with dns.py and what follows.
-resolving() {
-    need_world
-    need dnsmasq
-    {
-        cat <<'PY'
-from dns import *
+prelude <<'PY'
+import socket
+
+from dns import Dnsmasq, Server
+from socks import CHOSEN, GREETING, check, request, request_name
+from world import Handler, ip, listeners, port_of, write
 
 RESOLVE, RESOLVE_PTR = 0xF0, 0xF1
 SERVED = "-o", "command connect resolve"
@@ -35,12 +34,14 @@ def ask(host, *options, command=RESOLVE, served=SERVED, port=0, **fields):
         return reply[1]
     return found.decode() if reply[3] == 3 else socket.inet_ntop({1: socket.AF_INET, 4: socket.AF_INET6}[reply[3]], found)
 PY
-        cat
-    } | world
+
+setup() {
+    need_world
+    need dnsmasq
 }
 
 @test "resolve: the address of a name, of either family, and the one that an address is already" {
-    resolving <<'PY'
+    world <<'PY'
 server = Dnsmasq(hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"])
 anywhere = "-o", "allow to any"
 check(ask(b"four.test", *anywhere, END="closed", REACHED="10.1.2.3"), "10.1.2.3")
@@ -54,7 +55,7 @@ PY
 }
 
 @test "resolve: the name of an address, and 04 where there is none" {
-    resolving <<'PY'
+    world <<'PY'
 Dnsmasq("--bogus-priv", hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"])
 anywhere = "-o", "allow to any"
 check(ask("10.1.2.3", *anywhere, command=RESOLVE_PTR, END="closed", REACHED=None), "four.test")
@@ -67,7 +68,7 @@ PY
 }
 
 @test "resolve: through the rules: what may not be reached is not told" {
-    resolving <<'PY'
+    world <<'PY'
 server = Dnsmasq(hosts=["10.1.2.3 four.test", "8.8.8.8 public.test", "10.1.2.3 both.test", "8.8.4.4 both.test"])
 check(ask(b"four.test", END="refused"), 2)  # the built-in rules: public addresses only
 check(ask(b"public.test"), "8.8.8.8")
@@ -87,7 +88,7 @@ PY
 }
 
 @test "resolve: an IPv4-mapped address is told as it stands, named as what lies inside, and judged by that" {
-    resolving <<'PY'
+    world <<'PY'
 Dnsmasq("--bogus-priv", hosts=["10.1.2.3 four.test", "::ffff:10.1.2.3 mapped.test"])
 inside = "-o", "allow to 10.0.0.0/8", "-o", "allow to mapped.test at 10.0.0.0/8"
 for host in "::ffff:10.1.2.3", b"::ffff:10.1.2.3", b"mapped.test":
@@ -100,7 +101,7 @@ PY
 }
 
 @test "resolve: version 4 gets the first IPv4 address that the rules allow, however many of IPv6 stand before it" {
-    resolving <<'PY'
+    world <<'PY'
 from bind import request4
 
 
@@ -133,7 +134,7 @@ PY
 }
 
 @test "resolve: 07 unless it is configured, and then CONNECT only if it is, too" {
-    resolving <<'PY'
+    world <<'PY'
 Dnsmasq(hosts=["10.1.2.3 four.test"])
 for served in (), ("-o", "command connect"):
     for command in RESOLVE, RESOLVE_PTR:
@@ -146,7 +147,7 @@ PY
 }
 
 @test "resolve: a silent name server is 04 when the handshake's time is over" {
-    resolving <<'PY'
+    world <<'PY'
 Server({})
 check(ask(b"four.test", "-o", "timeout handshake 300ms", "-o", "allow to any", END="refused"), 4)
 check(ask("10.1.2.3", "-o", "timeout handshake 300ms", "-o", "allow to any", command=RESOLVE_PTR, END="refused"), 4)

@@ -7,6 +7,18 @@
 load helper
 load net/world
 
+prelude <<'PY'
+import ipaddress, os, re, socket, struct
+
+from dns import Dnsmasq, Server, answer, broken, question
+from rules import PUBLIC, Watch, asks, forbidden, from_ip, from_pair, from_path, here, is_denied
+from rules import is_served, judged, login, reply_on_pipes
+from socks import CHOSEN, DEADLINE_S, GREETING, check, listener, request, request_name
+from wire import Wire
+from world import CLOSED_PORT, Handler, WORLD, connection, has, ip, is_waiting, listeners, mount
+from world import port_of, sysctl, write
+PY
+
 setup() {
     umask 022 # or the handler takes no configuration of a test
     need_world
@@ -17,7 +29,6 @@ setup() {
 
 @test "rules: without rules a non-public address is refused with 02, and no packet leaves" {
     world <<'PY'
-from rules import *
 watch = Watch()
 for host in forbidden():
     for written in host, host.encode():
@@ -33,8 +44,6 @@ PY
 
 @test "rules: without rules a name at a non-public address is refused with 02, and not dialled" {
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 names = {f"n{i}.test": host for i, host in enumerate(forbidden())}
 server = Server({name: [host] for name, host in names.items()})
@@ -47,7 +56,6 @@ PY
 
 @test "rules: the watch of these tests sees a packet to each address that the kernel sends to" {
     world <<'PY'
-from rules import *
 watch = Watch()
 missed = []
 for host in forbidden():
@@ -66,7 +74,6 @@ PY
 
 @test "rules: numbers that only some programs take for an address are refused with 04, without a query" {
     world <<'PY'
-from rules import *
 watch = Watch()
 names = [
     "127.1", "127.0.1", "0x7f000001", "2130706433", "017700000001", "0", "0x0", "10.1", "0177.0.0.1", "127.0.0.1.",
@@ -82,8 +89,6 @@ PY
 
 @test "rules: without rules a local client reaches public addresses, and names at them" {
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 here(*PUBLIC)
 server = Server({f"n{i}.test": [host] for i, host in enumerate(PUBLIC)})
@@ -99,8 +104,6 @@ PY
 
 @test "rules: without rules a client that is not local is refused everything" {
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 server = Server({"public.test": ["8.8.8.8"], "inner.test": ["10.0.0.1"]})
 clients = "9.9.9.9", "2606:4700::1", "203.0.113.5", "2001:db8::5", "64:ff9b::a00:1"
@@ -120,8 +123,6 @@ PY
 
 @test "rules: without rules port 25 is refused, and nothing is looked up for it" {
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 server = Server({"mail.test": ["8.8.8.8"]})
 here("8.8.8.8")
@@ -138,8 +139,6 @@ PY
 
 @test "rules: a name is looked up once, and the connection goes to the addresses that were judged" {
     world <<'PY'
-from dns import *
-from rules import *
 
 
 def changing(*answers):
@@ -180,8 +179,6 @@ PY
 
 @test "rules: only the permitted addresses of a name are tried" {
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 bad = ["127.0.0.1", "::1", "10.0.0.1", "fc00::1", "2002:7f00:1::1", "192.168.0.1"]
 good = ["8.8.8.8", "2606:4700::1"]
@@ -219,8 +216,6 @@ PY
 @test "rules: an alias is judged by the address that it leads to [RFC 1034 3.6.2]" {
     need dnsmasq
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 here("8.8.8.8")
 server = Dnsmasq("--cname=inner.test,deep.test", "--cname=deep.test,loop.test", "--cname=outer.test,public.test",
@@ -236,8 +231,6 @@ assert not is_waiting(bad)
 check([what for what in watch.connects() if "8.8.8.8" not in what], [])
 PY
     world <<'PY'
-from dns import *
-from rules import *
 
 
 def to_localhost(records):
@@ -271,8 +264,6 @@ PY
 @test "rules: of a thousand addresses of a name only a permitted one is tried" {
     need dnsmasq
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 here("8.8.8.8")
 many = [f"127.{i // 250}.{i % 250}.9" for i in range(1, 1001)]
@@ -292,8 +283,6 @@ PY
 
 @test "rules: a name that is denied at any address is not looked up" {
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 here("9.9.9.9")
 server = Server({"name.test": ["8.8.8.8"]})
@@ -324,8 +313,6 @@ PY
 
 @test "rules: a rule allows a name by labels, at public addresses or as \"at\" says [RFC 4343]" {
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 table = {
     "public.test": "8.8.8.8", "a.public.test": "2606:4700::1", "evilpublic.test": "8.8.8.8",
@@ -363,7 +350,6 @@ PY
 
 @test "rules: an address is judged as the address that it carries [RFC 4291 2.5.5.2]" {
     world <<'PY'
-from rules import *
 watch = Watch()
 reach = {
     "127.0.0.1": "127.0.0.1 0.0.0.0 ::ffff:127.0.0.1 ::ffff:0.0.0.0 ::127.0.0.1 64:ff9b::7f00:1 64:ff9b::",
@@ -400,7 +386,6 @@ PY
 
 @test "rules: the first rule that matches decides, -o in its order before the file" {
     world <<'PY'
-from rules import *
 here("8.8.8.8")
 (listening,) = listeners("8.8.8.8")
 path = f"{WORLD}/rules"
@@ -431,7 +416,6 @@ PY
 
 @test "rules: the default file is read when there is one, and no -f" {
     world <<'PY'
-from rules import *
 here("8.8.8.8")
 (listening,) = listeners("8.8.8.8")
 port = port_of(listening)
@@ -450,8 +434,6 @@ PY
 
 @test "rules: the line that the record of a refusal names allows just that request" {
     world <<'PY'
-from dns import *
-from rules import *
 here("8.8.8.8", "2606:4700::1", "10.0.0.1", "fc00::1", "9.9.9.9", "fe80::5", "2001:db8::5")
 server = Server({"public.test": ["8.8.8.8"], "inner.test": ["10.0.0.1"], "inner6.test": ["fc00::1"],
                  "both.test": ["10.0.0.1", "127.0.0.1"]})
@@ -511,7 +493,6 @@ PY
 
 @test "rules: a rule for a user holds for a client that has logged in under that name" {
     world <<'PY'
-from rules import *
 here("8.8.8.8", "9.9.9.9", "10.0.0.1")
 listening, inner = listeners("8.8.8.8", "10.0.0.1")
 port = port_of(listening)
@@ -554,8 +535,6 @@ PY
 
 @test "rules: the server's own listening address is refused with 02 under every name that it has" {
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 here("8.8.8.8", "10.0.0.1", "2606:4700::1", "fc00::1")
 names = ["127.0.0.1 localhost", "10.0.0.1 me.test", "2606:4700::1 me6.test", "127.0.0.1 both.test", "::1 both.test"]
@@ -587,7 +566,6 @@ PY
 
 @test "rules: its own address is refused when it carries another, or is a network's second" {
     world <<'PY'
-from rules import *
 watch = Watch()
 carriers = ["2002:808:808::1", "2606:4700::5efe:8.8.8.8", "2606:4700::200:5efe:10.0.0.1",
             "2001:0:101:101::f7f7:f7f7", "64:ff9b::808:808"]
@@ -607,8 +585,6 @@ PY
 
 @test "rules: another port, and the same port of another host, are no loop [ip_nonlocal_bind]" {
     world <<'PY'
-from wire import *
-from rules import *
 wire = Wire()
 listening = socket.create_server(("0.0.0.0", 0))
 port = port_of(listening)
@@ -641,7 +617,6 @@ PY
 
 @test "rules: a client is of the class of its address, whatever address that carries" {
     world <<'PY'
-from rules import *
 clients = {
     ("127.9.9.9", None): "loopback", ("::1", None): "loopback", ("127.0.0.1", "::"): "loopback",
     ("10.1.2.3", "::"): "private", ("100.64.0.5", None): "private", ("fd00::5", None): "private",
@@ -674,7 +649,6 @@ PY
 
 @test "rules: a client of AF_UNIX is the user that the kernel knows, one on pipes is stdio" {
     world <<'PY'
-from rules import *
 here("8.8.8.8")
 (listening,) = listeners("8.8.8.8")
 listening.listen(1000)
@@ -721,7 +695,6 @@ with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listening, socket.soc
     client.connect((1, listening.getsockname()[1]))
 PY
     world <<'PY'
-from rules import *
 here("8.8.8.8")
 (to,) = listeners("8.8.8.8")
 with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listening:
@@ -743,8 +716,6 @@ PY
 
 @test "rules: no keyword but a rule makes a destination reachable" {
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 here("8.8.8.8", "9.9.9.9", "10.0.0.1")
 server = Server({"public.test": ["8.8.8.8"], "inner.test": ["10.0.0.1"]})
@@ -790,8 +761,6 @@ PY
 
 @test "rules: a broken configuration refuses every request with 01, and no packet leaves" {
     world <<'PY'
-from dns import *
-from rules import *
 watch = Watch()
 here("8.8.8.8")
 server = Server({"public.test": ["8.8.8.8"]})

@@ -5,37 +5,13 @@
 load helper
 load net/world
 
-export VERSIONS='version 4 5'
-export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 # conversation.bats tells why
+prelude <<'PY'
+import socket, struct
 
-# sessions WAY GROUP... - lead these conversations of vectors/sessions.txt.
-sessions() {
-    STDSOCKS=$STDSOCKS timeout 80 "$PYTHON" "$ROOT/tests/vectors/run.py" "$@"
-}
-
-@test "socks4: a client is served, by address and by name, however its bytes are cut" {
-    sessions split served4
-}
-
-@test "socks4: status is 0 and the record tells when the client ends or resets at any byte" {
-    sessions fin served4
-    sessions reset served4
-}
-
-@test "socks4: 5B for whatever cannot be" {
-    sessions split refused4
-}
-
-@test "socks4: every message of messages.txt gets its answer" {
-    sessions split messages4
-}
-
-# logins4 <SCRIPT - world, with all of logins.py at hand, and what follows.
-logins4() {
-    need_world
-    {
-        cat <<'PY'
-from logins import *
+from logins import ADA, BAB, NAMELESS, NOT_SERVED, NO_RULE, REQUEST, UPSTREAM, accounts, bound
+from logins import called, login, nothing_runs, program, shown, users
+from socks import CHOSEN, GREETING, accept, check
+from world import Handler, is_waiting, port_of, write
 
 BOTH = "-o", "version 4 5"
 REJECTED, OTHER_USER = (bytes([0, code]) + bytes(6) for code in (0x5B, 0x5D))
@@ -66,12 +42,35 @@ def refused4(h, answer=REJECTED, **fields):
     h.ended(**{"END": "refused", "CLOSED_BY": "stdsocks", "REPLY": "2", **fields})
     assert not is_waiting(UPSTREAM), "there was a connection to upstream"
 PY
-        cat
-    } | world
+
+export VERSIONS='version 4 5'
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 # conversation.bats tells why
+
+# sessions WAY GROUP... - lead these conversations of vectors/sessions.txt.
+sessions() {
+    STDSOCKS=$STDSOCKS timeout 80 "$PYTHON" "$ROOT/tests/vectors/run.py" "$@"
+}
+
+@test "socks4: a client is served, by address and by name, however its bytes are cut" {
+    sessions split served4
+}
+
+@test "socks4: status is 0 and the record tells when the client ends or resets at any byte" {
+    sessions fin served4
+    sessions reset served4
+}
+
+@test "socks4: 5B for whatever cannot be" {
+    sessions split refused4
+}
+
+@test "socks4: every message of messages.txt gets its answer" {
+    sessions split messages4
 }
 
 @test "socks4: 05 FF, at the first byte of a version that is not configured" {
-    logins4 <<'PY'
+    need_world
+    world <<'PY'
 for options, sent in (
     (("-o", "version 5"), request4()), ((), request4()), (("-o", "version 4"), GREETING + REQUEST),
     (("-o", "version 5"), b"\x04"), (("-o", "version 4"), b"\x05"), (("-o", "version 4"), b"G"),
@@ -91,7 +90,8 @@ PY
 }
 
 @test "socks4: it is never a way round a password" {
-    logins4 <<'PY'
+    need_world
+    world <<'PY'
 for options in (*users(b"alice:secret\n"), *BOTH), (*program("#!/bin/sh\nexit 0\n"), *BOTH), \
         (*users(b"alice:secret\n"), *BOTH, "-o", "auth password", "-o", "allow user alice to any"):
     for userid in b"", b"alice", b"alice:secret", b"alice\nsecret", b"u" * 255:
@@ -113,7 +113,8 @@ PY
 }
 
 @test "socks4: 5D where the kernel knows that the user is another one" {
-    logins4 <<'PY'
+    need_world
+    world <<'PY'
 accounts()
 listening = bound()
 options = *BOTH, "-o", "allow user ada to any", "-o", "auth password", *users(b"bob:secret\n")
@@ -130,7 +131,8 @@ PY
 }
 
 @test "socks4: a text of 255 bytes is read, one of 256 is 5B, and bytes of a client stay harmless" {
-    logins4 <<'PY'
+    need_world
+    world <<'PY'
 for userid in b"u" * 255, bytes(range(1, 256)):
     h = Handler(*BOTH)
     h.client.send(request4(userid))
@@ -147,7 +149,8 @@ PY
 }
 
 @test "socks4: rules see the name of 4A, and the record has the reply of version 5 that it means" {
-    logins4 <<'PY'
+    need_world
+    world <<'PY'
 rules = *BOTH, "-o", "allow to localhost at any", "-o", "deny"
 for host, reply in ("localhost", None), ("127.0.0.1", "2"), ("other.test", "2"):
     h = Handler(*rules, before=NO_RULE)
@@ -160,7 +163,8 @@ PY
 }
 
 @test "socks4: nobody is served, and the reply is 5B or 01, where nobody can be" {
-    logins4 <<'PY'
+    need_world
+    world <<'PY'
 # Which versions were meant is not known where the configuration has a mistake.
 write("/run/mistaken", "version 4\nallow too any\n")
 write("/run/neither", "version 4 6\n")

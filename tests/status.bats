@@ -5,6 +5,14 @@
 load helper
 load net/world
 
+prelude <<'PY'
+import contextlib, os, re, socket, threading, time
+
+from notify import Manager, PAUSE_S, settles, told, watched
+from socks import CHOSEN, GREETING, accept, check, listener, meanwhile, pattern, request
+from world import CLOSED_PORT, Handler, connection, eventually, listeners, port_of, write
+PY
+
 setup() {
     need_world
 }
@@ -13,7 +21,6 @@ setup() {
 
 @test "status: it says who, where to, how much and how fast, one second after the relay began" {
     world <<'PY'
-from notify import *
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
 since_s = time.monotonic()
@@ -37,7 +44,6 @@ PY
 
 @test "status: a connection that is over within a second says nothing, nor one that is not served" {
     world <<'PY'
-from notify import *
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
 begun_s = time.monotonic()
@@ -62,7 +68,6 @@ PY
 
 @test "status: no message more than one a second, as long as bytes move" {
     world <<'PY'
-from notify import *
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
 since_s = time.monotonic()
@@ -95,7 +100,6 @@ PY
 
 @test "status: nothing is said, and nobody wakes, as long as nothing moves" {
     world <<'PY'
-from notify import *
 manager, h, upstream = watched()
 manager.says(r".*, 0 up, 0 down, \d+s", pid=h.pid)
 eventually(lambda: h.state() == "S", "it sleeps")
@@ -128,7 +132,6 @@ PY
 
 @test "status: the last message of a transfer that stopped is final" {
     world <<'PY'
-from notify import *
 manager, h, upstream = watched()
 sent = 0
 for total, shown in (700, "700"), (1000, r"1\.0K"), (250000, "250K"), (99999999, r"99\.9M"):
@@ -144,7 +147,6 @@ PY
 
 @test "status: a client and a destination in every form" {
     world <<'PY'
-from notify import *
 manager = Manager()
 write("/etc/hosts", "127.0.0.1 Some.test\n")
 four, six = listeners("127.0.0.1", "::1")
@@ -180,7 +182,6 @@ PY
 
 @test "status: a user's name is harmless whatever it is, and the destination is behind the last arrow" {
     world <<'PY'
-from notify import *
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
 write("/run/anybody", "#!/bin/sh\n")
@@ -216,7 +217,6 @@ PY
 
 @test "status: a path and a name without one will do" {
     world <<'PY'
-from notify import *
 (listening,) = listeners("127.0.0.1")
 longest = "/run/" + "p" * 102  # 107 and a NUL
 for where in "/run/notify", "@stdsocks/test", "@x", "/x", longest, "@" + "n" * 106:
@@ -232,7 +232,6 @@ PY
 
 @test "status: a variable that leads nowhere changes nothing, and leaves nothing open" {
     world <<'PY'
-from notify import *
 (listening,) = listeners("127.0.0.1")
 stream = socket.socket(socket.AF_UNIX)
 stream.bind("/run/stream")
@@ -264,7 +263,6 @@ PY
 # each message of such a process is a warning in the journal.
 @test "status: nothing is said to the manager of the process that started it" {
     world <<'PY'
-from notify import *
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
 for pid in "1", "", "x", str(os.getpid()):
@@ -279,7 +277,6 @@ PY
 
 @test "status: nobody is kept waiting when there is no room, and it is said when there is" {
     world <<'PY'
-from notify import *
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
 full = manager.fill()
@@ -304,7 +301,6 @@ PY
 
 @test "status: the connection goes on when who listened has gone" {
     world <<'PY'
-from notify import *
 manager, h, upstream = watched()
 manager.says(r".*, 0 up, 0 down, \d+s", pid=h.pid)
 manager.sock.close()
@@ -327,7 +323,6 @@ PY
 
 @test "status: timers end it at their time, whatever is said meanwhile" {
     world <<'PY'
-from notify import *
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
 for timer, span_s, end in ("idle", 1, "idle-timeout"), ("half-closed", 1.5, "half-closed-timeout"), ("lifetime", 2.5, "lifetime"):

@@ -5,6 +5,18 @@
 load helper
 load net/world
 
+prelude <<'PY'
+import contextlib, os, signal, threading, time
+
+from dns import Server, answer
+from logs import JOURNAL, Reader, fields
+from socks import CHOSEN, DEADLINE_S, FILL_MAX, GREETING, MIB, accept, check, meanwhile, pattern
+from socks import ran_ns
+from storm import ENDING, Ended, HARMLESS, LISTENING, PORT, REQUEST, child, finish, go_on, hang_up
+from storm import raining, refused, stop, stopped, waiting
+from world import CLOSED_PORT, Handler, eventually, has, port_of, write
+PY
+
 # Of a sanitized build: looking for leaks takes longer than the whole life of a process.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 
@@ -12,18 +24,10 @@ setup() {
     need_world
 }
 
-# storm <SCRIPT - world, with all of storm.py at hand.
-storm() {
-    {
-        echo 'from storm import *'
-        cat
-    } | world
-}
-
 # SIGSTOP and SIGCONT
 
 @test "storm: it goes on when it was stopped before the greeting and while it relays" {
-    storm <<'PY'
+    world <<'PY'
 h = waiting()
 with stopped(h):
     h.client.send(GREETING + REQUEST + b"question")
@@ -48,7 +52,7 @@ PY
 
 @test "storm: it goes on when it was stopped during the lookup or the connect" {
     need_wire
-    storm <<'PY'
+    world <<'PY'
 from wire import Wire
 queries = []
 server = Server({"late.test": lambda _server, query, asker: queries.append((query, asker))})
@@ -77,7 +81,7 @@ PY
 }
 
 @test "storm: it goes on when it was stopped while its refused client stays, or the journal is full" {
-    storm <<'PY'
+    world <<'PY'
 h = refused()
 eventually(lambda: h.state() == "S", "the handler waits for its client")
 with stopped(h):
@@ -104,7 +108,7 @@ PY
 
 @test "storm: a deadline that passed while it was stopped ends it at once" {
     need_wire
-    storm <<'PY'
+    world <<'PY'
 from wire import Wire, drop
 wire = Wire()
 wire.fates["192.0.2.1"] = drop
@@ -157,7 +161,7 @@ PY
 }
 
 @test "storm: what came while it was stopped is delivered though the idle timeout has passed" {
-    storm <<'PY'
+    world <<'PY'
 h = Handler("-o", "timeout idle 1500ms")
 upstream = h.connected("127.0.0.1", LISTENING)
 with stopped(h):
@@ -175,7 +179,7 @@ PY
 # Storms
 
 @test "storm: no byte is lost when signals that mean nothing come by the thousand" {
-    storm <<'PY'
+    world <<'PY'
 SIZE = 16 * MIB
 h = Handler()
 upstream = h.connected("127.0.0.1", LISTENING)
@@ -189,7 +193,7 @@ PY
 }
 
 @test "storm: deadlines stay where they are when signals that mean nothing come by the thousand" {
-    storm <<'PY'
+    world <<'PY'
 server = Server({})
 def within(h, how):
     """It ends by a timer of a second."""
@@ -219,7 +223,7 @@ PY
 
 @test "storm: SIGHUP ends it in order in every phase" {
     need_wire
-    storm <<'PY'
+    world <<'PY'
 from wire import Wire, drop
 wire = Wire()
 wire.fates["192.0.2.1"] = drop
@@ -246,7 +250,7 @@ PY
 }
 
 @test "storm: SIGHUP means nothing to it when nohup has started it" {
-    storm <<'PY'
+    world <<'PY'
 queries = []
 server = Server({"late.test": lambda _server, query, asker: queries.append((query, asker))})
 h = Handler(before=["nohup"])
@@ -264,7 +268,7 @@ PY
 }
 
 @test "storm: SIGALRM and SIGUSR1 end it as they end every process, after a lookup too" {
-    storm <<'PY'
+    world <<'PY'
 server = Server({"one.test": ["127.0.0.1"]})
 for number in signal.SIGALRM, signal.SIGUSR1:
     for host in "127.0.0.1", b"one.test":
@@ -279,7 +283,7 @@ PY
 
 @test "storm: SIGTERM ends it, without its record, when there was no descriptor to hear it by" {
     need strace
-    storm <<'PY'
+    world <<'PY'
 server = Server({"one.test": ["127.0.0.1"]})
 for host in "127.0.0.1", b"one.test":
     h = Handler(before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=signalfd4:error=EMFILE"])
@@ -297,7 +301,7 @@ PY
 # What is inherited
 
 @test "storm: its deadlines and its end are heard whatever signals its parent blocks or ignores" {
-    storm <<'PY'
+    world <<'PY'
 server = Server({"one.test": ["127.0.0.1"]})
 
 def block():
@@ -343,10 +347,9 @@ PY
 # seconds from the real one, or "start", where it has just begun.
 clocks() {
     unshare --time true 2>/dev/null || lacks 'time namespaces' || return
-    {
-        echo "OFFSET = '$1'"
-        cat <<'PY'
-offset = -int(time.monotonic()) if OFFSET == "start" else int(OFFSET)
+    OFFSET=$1 world <<'PY'
+offset = os.environ["OFFSET"]
+offset = -int(time.monotonic()) if offset == "start" else int(offset)
 before = ["unshare", "--time", "--fork", "--kill-child", f"--monotonic={offset}"]
 server = Server({"one.test": ["127.0.0.1"]})
 
@@ -373,7 +376,6 @@ h = Handler(before=before)  # the usual timeouts
 check(h.connect("127.0.0.1", PORT), 0)
 finish(h)
 PY
-    } | storm
 }
 
 @test "storm: every deadline is kept when the clock has just begun" {
@@ -388,7 +390,7 @@ PY
 # Patience
 
 @test "storm: the lifetime ends it when there is always something to move" {
-    storm <<'PY'
+    world <<'PY'
 def flood(end):
     with contextlib.suppress(OSError):
         while True:
@@ -414,7 +416,7 @@ PY
 }
 
 @test "storm: a dribble in one direction keeps up a connection whose other one is stalled" {
-    storm <<'PY'
+    world <<'PY'
 def keeps_up(h, dribbles, floods):
     sent = floods.fill()
     for i in range(25):
@@ -436,7 +438,7 @@ PY
 }
 
 @test "storm: every byte arrives, in its order, when each is a segment, both ways at once" {
-    storm <<'PY'
+    world <<'PY'
 SIZE = 5000
 h = Handler()
 upstream = h.connected("127.0.0.1", LISTENING)
@@ -449,7 +451,7 @@ PY
 }
 
 @test "storm: the handshake's deadline stays where it is when a greeting or a login dribbles" {
-    storm <<'PY'
+    world <<'PY'
 write("/run/users", "alice:secret\n")
 os.chmod("/run/users", 0o600)
 for message in b"\x05\xff" + bytes(255), b"\x05\x01\x02\x01\x05alice\xff" + bytes(255):
@@ -464,7 +466,7 @@ PY
 }
 
 @test "storm: two stalled ends take no CPU until the idle timeout, and are reset then" {
-    storm <<'PY'
+    world <<'PY'
 pattern(FILL_MAX)
 h = Handler("-o", "timeout idle 2s")
 upstream = h.connected("127.0.0.1", LISTENING)

@@ -5,6 +5,16 @@
 load helper
 load systemd/booted
 
+prelude <<'PY'
+import os, select, signal, socket, subprocess
+
+from booted import Association, asked, client, configure, eventually, instances, login, over
+from booted import pid_of, record_of, say, served, shown, through, unit_of, works
+from datagrams import UDP_ASSOCIATE, at, place, silent, udp
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, dial, listener, open_through
+from socks import pattern, request
+PY
+
 export BATS_TEST_TIMEOUT=180
 # shellcheck disable=SC2034 # booted.bash reads it
 CALLS=(bpf)

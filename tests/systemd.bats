@@ -5,6 +5,14 @@
 load helper
 load systemd/booted
 
+prelude <<'PY'
+import contextlib, json, os, re, socket, struct, sys, threading
+
+from booted import asked, client, eventually, instances, over, pid_of, record_of, say, served
+from booted import shown, unit_of, works
+from socks import CHOSEN, GREETING, accept, check, meanwhile, pattern, request
+PY
+
 export BATS_TEST_TIMEOUT=600 # two thousand processes, on a busy machine
 export WAIT_S=60
 

@@ -5,28 +5,26 @@
 load helper
 load net/world
 
-# associated <SCRIPT - world, with udp.py at hand.
-associated() {
-    need_world
-    {
-        echo 'from udp import *'
-        echo 'from notify import Manager, told'
-        cat
-    } | world
-}
+prelude <<'PY'
+import contextlib, errno, os, re, signal, socket, struct, threading, time
 
-# named <SCRIPT - the same, with name servers.
-named() {
-    need dnsmasq
-    {
-        echo 'from dns import *'
-        echo 'from udp import silent'
-        cat
-    } | associated
+from datagrams import Datagrams, SIZE_MAX, UDP_ASSOCIATE, at, header, is_free, place, send_parted
+from datagrams import silent, udp
+from dns import NXDOMAIN, Server, after
+from notify import Manager, told
+from socks import CHOSEN, DEADLINE_S, GREETING, Piped, check, listener, pattern, request
+from udp import Association, calls, children, traced
+from wire import Wire
+from world import CLOSED_PORT, Handler, STDSOCKS, connection, eventually, has, ip, listeners
+from world import port_of, run, write
+PY
+
+setup() {
+    need_world
 }
 
 @test "udp: there and back, by IPv4, IPv6 and name, byte for byte [RFC 1928 s7]" {
-    associated <<'PY'
+    world <<'PY'
 write("/etc/hosts", "127.0.0.1 four.test\n::1 six.test\n")
 a = Association()
 four, six = udp(), udp("::1")
@@ -46,7 +44,7 @@ PY
 }
 
 @test "udp: the longest datagrams of both directions, and one byte more" {
-    associated <<'PY'
+    world <<'PY'
 a = Association()
 server = udp()
 longest = pattern(SIZE_MAX - 10)
@@ -63,7 +61,7 @@ PY
 }
 
 @test "udp: answers come from who was sent to, and from nobody else" {
-    associated <<'PY'
+    world <<'PY'
 a = Association()
 one, other, stranger = udp(), udp(), udp()
 source = a.echo(one)
@@ -78,7 +76,7 @@ PY
 }
 
 @test "udp: the client's first datagram fixes its port; others' are dropped, and nobody else gets a byte" {
-    associated <<'PY'
+    world <<'PY'
 a = Association()
 server, before, stranger, elsewhere = udp(), udp("127.0.0.2"), udp(), udp("127.0.0.2")
 before.sendto(header(*at(server)) + b"not the client's address", a.relay)
@@ -108,7 +106,7 @@ PY
 }
 
 @test "udp: the relay is at the address that the client reached, and at no other" {
-    associated <<'PY'
+    world <<'PY'
 a = Association(ends=connection(listener("::1")), dst=("::", 0))
 check(a.relay[0], "::1")
 a.echo(udp())
@@ -144,7 +142,7 @@ PY
 }
 
 @test "udp: DST of the request is the client's own address, and its port is fixed by it [RFC 1928 s4]" {
-    associated <<'PY'
+    world <<'PY'
 mine, other, server = udp(), udp(), udp()
 for host in "0.0.0.0", "127.0.0.1", b"127.0.0.1", "::ffff:127.0.0.1":
     a = Association(dst=(host, at(mine)[1]), sock=mine)
@@ -163,7 +161,7 @@ PY
 }
 
 @test "udp: what is malformed is dropped and counted, and fixes nothing [RFC 1928 s7]" {
-    associated <<'PY'
+    world <<'PY'
 a = Association()
 server = udp()
 whole = header(*at(server)) + b"data"
@@ -185,7 +183,7 @@ PY
 }
 
 @test "udp: through the rules, with the remedy of the first denial; the association goes on" {
-    associated <<'PY'
+    world <<'PY'
 server, denied = udp(), udp()
 a = Association("-o", f"deny port {at(denied)[1]}", "-o", "allow command udp to any", rules=())
 for _ in range(3):
@@ -210,7 +208,7 @@ PY
 }
 
 @test "udp: 07 unless it is configured, and then CONNECT only if it is, too" {
-    associated <<'PY'
+    world <<'PY'
 h = Handler()
 h.client.send(GREETING + request("0.0.0.0", 0, UDP_ASSOCIATE))
 check(h.client.recv(12), CHOSEN + b"\x05\x07\0\x01" + bytes(6))
@@ -228,7 +226,7 @@ PY
 }
 
 @test "udp: an ICMP error, a way that is not there and a broadcast end nothing" {
-    associated <<'PY'
+    world <<'PY'
 a = Association()
 server = udp()
 for _ in range(3):
@@ -257,7 +255,7 @@ PY
 }
 
 @test "udp: the end of the client's connection is the end of all, at once" {
-    associated <<'PY'
+    world <<'PY'
 server = udp()
 for how in "close", "fin", "reset":
     a = Association()
@@ -282,7 +280,7 @@ PY
 }
 
 @test "udp: what had come when it ends is passed on, in both directions, however it ends" {
-    associated <<'PY'
+    world <<'PY'
 def filled(*options):
     """An association that is stopped, and its server; more than a batch waits in each direction."""
     a, server = Association(*options), udp()
@@ -314,7 +312,8 @@ PY
 }
 
 @test "udp: names that were answered by the end get what has waited for them" {
-    named <<'PY'
+    need dnsmasq
+    world <<'PY'
 let = threading.Event()
 late = after(lambda: let.wait(DEADLINE_S), ["127.0.0.1"])
 SLOW = [f"slow{number}.test" for number in range(8)]
@@ -342,7 +341,7 @@ PY
 
 @test "udp: where nothing could be sent is no destination, costs little, and may not answer" {
     need strace
-    associated <<'PY'
+    world <<'PY'
 a = Association(before=traced("sendmmsg"))
 send_parted(a.sock, a.relay, [header("2001:db8::1", 53) + b"x"] * 64)
 six = udp("::1")
@@ -359,7 +358,7 @@ PY
 }
 
 @test "udp: what the kernel has no room for is counted" {
-    associated <<'PY'
+    world <<'PY'
 a, server, answering = Association(), udp(), udp()
 source = a.echo(answering)
 with a.stopped():
@@ -383,7 +382,7 @@ PY
 }
 
 @test "udp: idle, lifetime, SIGTERM" {
-    associated <<'PY'
+    world <<'PY'
 server = udp()
 idle, lifetime = Association("-o", "timeout idle 800ms"), Association("-o", "timeout lifetime 1s")
 began_s = time.monotonic()
@@ -415,7 +414,7 @@ PY
 }
 
 @test "udp: timers and status wait for no pause of what is not passed on" {
-    associated <<'PY'
+    world <<'PY'
 rows = []
 rules = "deny to 127.0.0.1", "allow to any at any"  # and there is no route to the other host
 for timer, host in ("idle", "127.0.0.1"), ("lifetime", "127.0.0.1"), ("idle", "192.0.2.1"):
@@ -439,7 +438,7 @@ PY
 }
 
 @test "udp: source is where datagrams come from, and one family excludes the other" {
-    associated <<'PY'
+    world <<'PY'
 server, six = udp(), udp("::1")
 a = Association("-o", "source 127.0.0.5")
 check(a.echo(server)[0], "127.0.0.5")
@@ -454,8 +453,7 @@ PY
 
 @test "udp: datagrams leave by the device, or with the mark, of the source, and by the device alone others come" {
     need_wire
-    associated <<'PY'
-from wire import *
+    world <<'PY'
 wire, other = Wire(), Wire("other", "198.51.100", "2001:db8:1:")
 ip("route add 192.0.2.0/24 dev other metric 500", "route add 2001:db8::/64 dev other metric 2000",
    "route add 192.0.2.0/24 dev other table 77", "route add 2001:db8::/64 dev other table 77", "rule add fwmark 7 table 77")
@@ -487,7 +485,7 @@ PY
 }
 
 @test "udp: 1024 destinations at a time; of the one unused for longest no answer is taken" {
-    associated <<'PY'
+    world <<'PY'
 MAX = 1024
 a = Association()
 server, last = udp(), udp()
@@ -514,12 +512,13 @@ PY
 }
 
 @test "udp: a name is looked up once, whatever is sent to it, and not at all if no address could be allowed" {
-    named <<'PY'
+    need dnsmasq
+    world <<'PY'
 names = Server({"echo.test": ["127.0.0.1"], "denied.test": ["127.0.0.1"], "no.test": NXDOMAIN,
                 "both.test": ["127.0.0.2", "127.0.0.1"]})
 server = udp()
 port = at(server)[1]
-a = Association("-o", f"allow to echo.test at any port {port}", "-o", f"allow to both.test at 127.0.0.1", rules=())
+a = Association("-o", f"allow to echo.test at any port {port}", "-o", "allow to both.test at 127.0.0.1", rules=())
 for _ in range(8):
     a.send((b"echo.test", port), b"early")
 for _ in range(8):
@@ -548,7 +547,8 @@ PY
 }
 
 @test "udp: a slow name holds up neither addresses nor other names; 8 at a time, with 8 datagrams each" {
-    named <<'PY'
+    need dnsmasq
+    world <<'PY'
 SLOW = [f"slow{number}.test" for number in range(8)]
 let = threading.Event()
 late = after(lambda: let.wait(DEADLINE_S), ["127.0.0.1"])
@@ -577,7 +577,8 @@ PY
 
 # The time is that limit of the handler.
 @test "udp: a lookup without an answer is over after 5 seconds, and the association goes on" {
-    named <<'PY'
+    need dnsmasq
+    world <<'PY'
 names = Server({})
 server = udp()
 a = Association()
@@ -596,7 +597,7 @@ PY
 }
 
 @test "udp: the end of the process for names is the end of the association, and the operator is told" {
-    associated <<'PY'
+    world <<'PY'
 a = Association()
 a.echo(udp())
 os.kill(a.lookups(), signal.SIGKILL)
@@ -611,7 +612,7 @@ PY
 }
 
 @test "udp: what comes in one go goes in its order, each datagram for itself, whatever the sizes" {
-    associated <<'PY'
+    world <<'PY'
 a = Association()
 one, other = udp(), udp("::1")
 
@@ -651,7 +652,7 @@ PY
 
 @test "udp: datagrams that the kernel gives as one go on each for itself, with its own header" {
     need strace
-    associated <<'PY'
+    world <<'PY'
 a = Association(before=traced("recvmmsg"))
 
 def there_and_back(server, count, size, last):
@@ -675,7 +676,7 @@ PY
 
 @test "udp: what is too long for a way goes there one by one, and everything else together" {
     need strace
-    associated <<'PY'
+    world <<'PY'
 ip("link set lo mtu 1300")
 a = Association(before=traced("sendmmsg"))
 server = udp()
@@ -692,7 +693,7 @@ PY
 }
 
 @test "udp: the status says what was passed on" {
-    associated <<'PY'
+    world <<'PY'
 manager = Manager("@udp")
 a = Association(env=told("@udp"))
 a.echo(udp(), pattern(3412))
@@ -703,7 +704,7 @@ PY
 }
 
 @test "udp: 8 descriptors are enough, and with fewer it is 01" {
-    associated <<'PY'
+    world <<'PY'
 a = Association(before=("prlimit", "--nofile=8", "--"))  # a journal would be one more
 a.echo(udp())
 a.over_with()

@@ -4,6 +4,10 @@
 
 load helper
 
+prelude <<'PY'
+from socks import CHOSEN, GREETING, check, dial, listener, request
+PY
+
 # refuses PROXY - rubbish, and a request that fails, are answered in SOCKS and in nothing else.
 refuses() {
     PROXY=$1 python <<'PY'

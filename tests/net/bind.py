@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: ISC
 """BIND: a handler that waits for a call, and those who call. For scripts in a world."""
 
-from socks import *
-from world import *
+import socket
+import struct
+
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, meanwhile, pattern, request
+from socks import request_name
+from world import Handler
 
 BIND = 2
 FTP = 21  # what clients of FTP say; the call comes from another port, 20 with many servers

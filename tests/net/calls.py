@@ -156,3 +156,24 @@ def against_the_table(handlers, wanted):
         between = ": " if kind == "call" else ", "
         (calls if kind == "call" else rows).append(f"{names[int(number)]} in {letters(int(stages))}{between}{rest}")
     return denied, calls, rows
+
+
+def prove(commands):
+    """Hold what the sessions of these commands call against the table of the stages in $STAGES."""
+    stages = os.environ["STAGES"]
+    denied, calls, rows = against_the_table([h for command in commands for h in command.handlers], stages)
+    first = {stages[0] for stages in (command.stages for command in commands)}
+    # Of guard/syscalls.h, beside the table; in the stage in which passwords are asked for.
+    kills = [call for call in calls if call.startswith("kill ")]
+    check({re.sub("f+[0-9a-f]{2,4} ", "GROUP ", call) for call in kills},
+          {f"kill in {stage}: GROUP 9 0" for stage in first if len(stage) == 1})
+    calls = [call for call in calls if call not in kills]
+    if os.environ["LIBC"] == "musl":
+        check((calls, denied), ([], []))
+        of_1_2_4 = "socket in {}, way 3", "socket in {}, way 4", "recvmsg in {}, way 1", "sendmsg in {}, way 1"
+        assert set(rows) <= {row.format(stage) for row in of_1_2_4 for stage in stages}, rows
+    else:
+        # What nscd, and the host's addresses, are asked on.
+        wanted = {f"socket in {stage}: {what} 0" for stage in first | {"L"} & set(stages) for what in ("1 80801", "10 80003")}
+        check(set(calls), wanted)
+        check((set(denied), rows), ({"socket"}, []))

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: ISC
 """What becomes of a handler that has little of everything. For scripts in a world."""
 
-import itertools
+import contextlib
+import re
 import resource
-import shutil
-import stat
 
-import world
-from socks import *
-from world import *
+from socks import DEADLINE_S, accept, check, close_in_order, request
+from world import listeners, port_of
 
 OFFER = b"\x05\x01\x02"  # RFC 1928 s3: one method, "username/password"
 LOGIN = b"\x01\x05alice\x06secret"  # RFC 1929 s2

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: ISC
 """Signals to a handler, one or thousands. For scripts in a world."""
 
+import contextlib
+import signal
+import threading
+import time
 import random
 
-from dns import *
-from logs import *
-from socks import *
-from world import *
+from socks import accept, check, close_in_order, meanwhile, request
+from world import CLOSED_PORT, Handler, eventually, listeners, port_of
 
 (LISTENING,) = listeners("127.0.0.1")
 PORT = port_of(LISTENING)

@@ -6,7 +6,7 @@ import re
 import signal
 import time
 
-from datagrams import *
+from datagrams import Datagrams, UDP_ASSOCIATE, place, udp
 from socks import CHOSEN, GREETING, check, request, request_name
 from world import WORLD, Handler, eventually, has
 

@@ -124,11 +124,10 @@ drop_in_none() {
     inside systemctl daemon-reload
 }
 
-# python_inside <SCRIPT - with socks.py and booted.py at hand, and $INSIDE_S seconds, 80 if that is not set, there.
+# python_inside <SCRIPT - run the script behind the prelude there, for at most $INSIDE_S seconds (80).
 python_inside() {
     {
-        echo 'from socks import *'
-        echo 'from booted import *'
+        printf '%s\n' "${PRELUDE-}"
         cat
     } | inside timeout "${INSIDE_S:-80}" env PATH="/usr/local/bin:$PATH" PYTHONDONTWRITEBYTECODE= PYTHONPATH=/opt/stdsocks-tests "$PYTHON" - "$@"
 }

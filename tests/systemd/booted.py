@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: ISC
 """What scripts on a booted systemd use, beside socks.py."""
 
+import socket
 import json
 import subprocess
 import time
 
-from datagrams import *
-from socks import *
+from datagrams import Datagrams, UDP_ASSOCIATE, place, udp
+from socks import DEADLINE_S, Peer, accept, check, listener, open_through
 
 BEGAN = f"--since=@{time.time():.6f}"  # a port may have been another test's
 

@@ -6,12 +6,21 @@ unit's status is, is told in its place.
 """
 
 import array
-import datetime
+import contextlib
+import fcntl
+import json
+import os
 import pty
+import select
+import socket
+import struct
+import termios
+import time
 
 import pyte
 
-from booted import *
+from booted import eventually, instances, say, shown
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check
 
 CGROUPS = "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"
 NOBODY = "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"

@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: ISC
 """Logins (RFC 1929), and looks into processes, to see where a secret has gone. For scripts in a world."""
 
+import contextlib
+import ctypes
+import os
+import re
+import select
+import socket
+import subprocess
 import collections
 import shutil
 
 import world
-from socks import *
-from world import *
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, request
+from world import Handler, STDSOCKS, eventually, is_waiting, libc, listeners, port_of, sys_call
 
 OFFER = b"\x05\x01\x02"  # RFC 1928 s3: one method, "username/password"
 OFFER_BOTH = b"\x05\x02\x00\x02"

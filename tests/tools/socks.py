@@ -14,11 +14,9 @@ import ipaddress
 import os
 import re
 import select
-import signal
 import socket
 import struct
 import subprocess
-import sys
 import termios
 import threading
 import time
