@@ -124,10 +124,10 @@ static long try_fork(void)
 static long try_int80(void)
 {
 	long result;
-	__asm__ volatile("int $0x80"
-			 : "=a"(result)
-			 : "a"(20L)
-			 : "memory", "r8", "r9", "r10", "r11");
+	/* Versions of clang-format disagree on the colons. */
+	/* clang-format off */
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
+	/* clang-format on */
 	return result;
 }
 #endif
