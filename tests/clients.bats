@@ -180,7 +180,7 @@ through_socat() {
 # needs a user of its own and a folder in /run: both are in its own mount namespace only, where it
 # knows no users of this machine.
 serve_ssh() {
-    local file=$BATS_TEST_TMPDIR sshd
+    local file=$BATS_TEST_TMPDIR sshd program path
     need_world
     need ssh ssh-keygen sshd
     sshd=$(command -v sshd)
@@ -201,6 +201,11 @@ PermitRootLogin prohibit-password
 PasswordAuthentication no
 Subsystem sftp internal-sftp
 CONF
+    # Since OpenSSH 9.8 and 10.0, sshd executes these two, by paths that an unpacked package does not have.
+    for program in Session Auth; do
+        path=${sshd%/sbin/sshd}/lib/openssh/sshd-${program,}
+        [[ ! -x $path ]] || echo "Sshd${program}Path $path" >>"$file/sshd_config"
+    done
     cat >"$file/ssh_config" <<CONF
 Host peer
     HostName localhost

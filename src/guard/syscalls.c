@@ -151,7 +151,7 @@ static const struct row table[] = {
 	ANYHOW(writev, N),                   /* a query over TCP */
 #else /* And musl's. */
 	ANYHOW(bind, V | L),                 /* its UDP socket */
-	ANYHOW(gettid, A | L),               /* fork(3) */
+	ANYHOW(gettid, A | L),               /* fork(3), before 1.2.5 */
 	WHERE(fcntl, N, IS(1, F_SETFD)), /* what its open(3) does with O_CLOEXEC */
 	WHERE(mprotect, N, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3), where brk(2) fails */
 	ANYHOW(munmap, N),                   /* free(3) */
@@ -164,6 +164,7 @@ static const struct row table[] = {
 	WHERE(sendmsg, N, HAS_NONE_OF(2, MSG_FASTOPEN)), /* a query over TCP, since 1.2.4 */
 	WHERE(sendto, N, HAS_NONE_OF(3, MSG_FASTOPEN)), /* a query; with that it would connect(2), too */
 	WHERE(setsockopt, V | L, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* its socket for both families */
+	ANYHOW(set_tid_address, A | L),      /* fork(3), since 1.2.5 */
 	SOCKET(N, AF_INET, SOCK_DGRAM, IPPROTO_UDP), /* RFC 6724: which source an address would have */
 	SOCKET(N, AF_INET6, SOCK_DGRAM, IPPROTO_UDP), /* the same */
 #endif

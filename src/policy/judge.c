@@ -9,10 +9,10 @@
 #include "policy/command.h"
 #include "wire/socks5.h"
 
-#define RULE(where, what)                                                                          \
-	{                                                                                          \
-		.text = (what), .len = sizeof(what) - 1, .place = (where)                          \
-	}
+/* Versions of clang-format disagree on braces in a macro. */
+/* clang-format off */
+#define RULE(where, what) {.text = (what), .len = sizeof(what) - 1, .place = (where)}
+/* clang-format on */
 
 /* Neither an open proxy, nor a way into the network behind it, nor a mail relay. */
 static const struct words_line built_in[] = {
@@ -70,7 +70,7 @@ struct judge_verdict judge(const struct judge_rules *rules, const struct rule_fa
 	void (*see)(const struct words_line *rule, const struct rule_match *match))
 {
 	struct rule_facts f = *facts;
-	struct judge_verdict verdict;
+	struct judge_verdict verdict = {.allowed = RULE_NO};
 
 	if (facts->reached.kind == ADDR_NONE)
 		return judge_inside(rules, facts, see);

@@ -8,11 +8,11 @@
 
 #include "policy/words.h"
 
-#define FIELD(name, word, member, is_text, most)                                                   \
-	{                                                                                          \
-		(name), sizeof(name) - 1, (word), offsetof(struct entry, member), (is_text),       \
-			(most)                                                                     \
-	}
+/* Versions of clang-format disagree on braces in a macro. */
+/* clang-format off */
+#define FIELD(name, word, member, is_text, most) \
+	{(name), sizeof(name) - 1, (word), offsetof(struct entry, member), (is_text), (most)}
+/* clang-format on */
 #define TEXT(name, word, member)        FIELD(name, word, member, 1, 0)
 #define NUMBER(name, word, member)      FIELD(name, word, member, 0, ENTRY_NUMBER_MAX)
 #define SMALL(name, word, member, most) FIELD(name, word, member, 0, most)

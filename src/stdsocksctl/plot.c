@@ -250,12 +250,13 @@ static char *read_all(int fd)
 	if (fstat(fd, &st) < 0)
 		return NULL;
 	char *text = malloc((size_t)st.st_size + 1);
-	ssize_t n = text ? pread(fd, text, (size_t)st.st_size, 0) : -1;
-	if (n != st.st_size) {
+	if (!text)
+		return NULL;
+	if (pread(fd, text, (size_t)st.st_size, 0) != st.st_size) {
 		free(text);
 		return NULL;
 	}
-	text[n] = '\0';
+	text[st.st_size] = '\0';
 	return text;
 }
 

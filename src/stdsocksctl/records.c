@@ -20,6 +20,9 @@ enum {
 	KEY_FILE,
 	KEY_REPLY,
 	KEY_END,
+};
+
+enum {
 	PROGRESS_EVERY = 256,        /* records between two looks at the clock */
 	PROGRESS_PERIOD_US = 250000, /* between two lines of progress */
 	PROGRESS_QUIET_US = 1000000  /* ... and after a record that is printed there */

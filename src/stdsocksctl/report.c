@@ -19,7 +19,8 @@
 #include "stdsocksctl/records.h"
 #include "stdsocksctl/when.h"
 
-enum { KEY_HTML = 0x3000, KEY_PROMETHEUS, KEY_OUTPUT, KEY_TOP, TOP_DEFAULT = 10 };
+enum { KEY_HTML = 0x3000, KEY_PROMETHEUS, KEY_OUTPUT, KEY_TOP };
+enum { TOP_DEFAULT = 10 };
 
 struct report_options {
 	struct records_options records;

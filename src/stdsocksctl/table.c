@@ -40,8 +40,8 @@ static void print_row(const struct table *t, const int *widths, char *const *cel
 void table_print(const struct table *t, FILE *to)
 {
 	bool bold = screen_is_one(fileno(to));
-	int widths[TABLE_COLUMNS_MAX];
-	char *titles[TABLE_COLUMNS_MAX];
+	int widths[TABLE_COLUMNS_MAX] = {0};
+	char *titles[TABLE_COLUMNS_MAX] = {NULL};
 
 	for (size_t i = 0; i < t->count; i++) {
 		titles[i] = (char *)t->columns[i].title;

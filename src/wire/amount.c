@@ -83,8 +83,11 @@ bool amount_bytes(const char *text, size_t len, uint64_t *ret_bytes)
 	if (!read_digits(&text, end, &value))
 		return false;
 	bool has_tenths = text < end && *text == '.';
-	if (has_tenths && (end - text < 3 || !(text++, read_digits(&text, text + 1, &value))))
-		return false;
+	if (has_tenths) {
+		text++;
+		if (end - text < 2 || !read_digits(&text, text + 1, &value))
+			return false;
+	}
 	if (text < end) {
 		unit = memchr(units, *text++, sizeof units - 1);
 		if (!unit)
