@@ -13,7 +13,8 @@ import contextlib, os, re, sys, time
 from booted import Association, BEGAN, asked, client, eventually, login, over, pid_of, record_of
 from booted import records, say, served, shown, status_of, through, unit_of
 from datagrams import udp
-from socks import CHOSEN, GREETING, accept, check, dial, listener, pattern, request, request_name
+from socks import CHOSEN, GREETING, accept, check, dial, escaped, listener, pattern, request
+from socks import request_name
 PY
 
 # none_refused - systemd has got no status from somebody who was not to send one.
@@ -219,11 +220,6 @@ PY
     configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any'
     secrets stdsocks:stdsocks 600 alice:secret
     python_inside <<'PY'
-def escaped(name):
-    """stdsocks(8), RECORD."""
-    short = {9: r"\t", 10: r"\n", 13: r"\r", 34: r"\"", 92: r"\\"}
-    return "".join(short.get(byte, chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}") for byte in name)
-
 every = bytes(range(256))
 # None is a host's: nothing is looked up.
 names = [every[:255], every[1:], b"\xff" * 255, b"\n" * 255, b"\0", b" \0-", b" \xff-", b" \"\\", b" x\nMESSAGE=forged\nPRIORITY=0\n_PID=1",
