@@ -38,6 +38,11 @@ class Reader:
                 datagrams.append(self.sock.recv(65536))
         return datagrams
 
+    def record(self):
+        """The fields of the only datagram that has come so far."""
+        (datagram,) = self.all()
+        return fields(datagram)
+
     def fill(self):
         """Make it take no more."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
