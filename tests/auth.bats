@@ -14,11 +14,11 @@ import contextlib, os, re, resource, shutil, signal, socket, subprocess
 
 from logins import ADA, ASKED, BAB, NAMELESS, NOT_ALLOWED, NOT_SERVED, NO_RULE, OFFER, OFFER_BOTH
 from logins import OTHER, PROGRAM, REFUSED, REQUEST, RIGHT, SECRET, STDSOCKS, UPSTREAM, USERS
-from logins import WRONG, Waiting, accounts, calls, dumps, enters, gets, holds
+from logins import WRONG, Waiting, accounts, begun, calls, dumps, enters, finished, gets, holds
 from logins import in_memory, in_public, is_allowed, is_over, is_rejected, is_served, nobody
 from logins import nothing_runs, processes, program, rejected, served, steps, tells, users
 from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, login, request
-from world import CLOSED_PORT, Handler, bound, called, connection, eventually, port_of, run
+from world import CLOSED_PORT, Handler, bound, called, connection, eventually, run
 
 ALICE = users(b"alice:secret\n")  # the options; a test may write other users into the file
 LOGIN = OFFER + login(b"alice", b"secret")
@@ -126,12 +126,9 @@ options = users(b"alice:secret\nbob:other-secret\n")
 
 def seen(name, secret):
     """All that client and record get, but for the name, the port and the time."""
-    h = Handler(*options)
-    h.client.send(OFFER + login(name, secret) + REQUEST)
-    h.client.fin()
-    end = h.client.end()
-    client_port = str(port_of(h.client.sock))
-    h.gone()
+    h, end = finished(options, OFFER + login(name, secret) + REQUEST)
+    h.over()
+    client_port = h.record()["STDSOCKS_CLIENT_PORT"]
     said = re.sub(r"\d+\.\d{3} s$|(?<=TOTAL_USEC=)\d+", "", h.said(), flags=re.M)
     said = re.sub("".join(f"{byte:02x} " for byte in name) + " *", "", said)
     return end, said.replace(client_port, "PORT").replace(name.decode(), "NAME")
@@ -316,9 +313,7 @@ assert enters(ALICE, b"alice", b"secret")
 users(b"alice:changed\n")
 assert not enters(ALICE, b"alice", b"secret")
 assert enters(ALICE, b"alice", b"changed")
-h = Handler(*ALICE)  # and only for a new one
-h.client.send(OFFER)
-check(h.client.recv(2), ASKED)
+h = begun(ALICE, OFFER, ASKED)  # and only for a new one
 users(b"alice:other\n")
 h.client.send(login(b"alice", b"changed") + REQUEST)
 check(h.client.recv(2), RIGHT)
@@ -348,9 +343,7 @@ with open("/run/told", "w") as told:
 options = "-o", 'checkpassword /usr/bin/python3 -IS /run/probe.py "two words" last'
 for name, secret in (b"alice", b"secret"), (b"n" * 255, b"s" * 255), (b"\xff\n:", b" \r\n\x01 "):
     for popen in {}, {"pass_fds": [UPSTREAM.fileno()]}, {"stderr": subprocess.STDOUT}:
-        h = Handler(*options, **popen)
-        h.client.send(OFFER + login(name, secret) + REQUEST)
-        check(h.client.recv(4), ASKED + RIGHT)
+        h = begun(options, OFFER + login(name, secret) + REQUEST, ASKED + RIGHT, **popen)
         served(h)
         h.over()
         with open("/run/told", encoding="utf-8") as told:
@@ -372,12 +365,7 @@ strace = ["strace", "-f", "-qq", "-o", "/run/strace"]
 options = program("#!/bin/sh\nexit 0\n")
 
 def made(sent, options):
-    h = Handler(*options, before=strace)
-    h.client.send(sent)
-    h.client.fin()
-    h.client.end()
-    h.client.close()
-    h.process.wait(DEADLINE_S)
+    finished(options, sent, before=strace)
     return calls("/run/strace")
 
 nowhere = request("127.0.0.1", CLOSED_PORT)
@@ -490,9 +478,7 @@ for script, why in {
     h = is_rejected(program(script), LOGIN + REQUEST, "alice", status=71, END="failed")
     assert f"(checkpassword: {why})" in h.said(), h.said()
 # It was there when the connection began.
-h = Handler(*program("#!/bin/sh\nexit 0\n"))
-h.client.send(OFFER)
-check(h.client.recv(2), ASKED)
+h = begun(program("#!/bin/sh\nexit 0\n"), OFFER, ASKED)
 os.unlink(PROGRAM)
 h.client.send(LOGIN.removeprefix(OFFER) + REQUEST)
 is_over(h, WRONG, 71, **rejected("alice", END="failed"))
@@ -523,9 +509,8 @@ for script in ("exec sleep 1000", "trap '' TERM HUP INT\nwhile :; do :; done", "
     assert 500000 <= int(h.record()["STDSOCKS_TOTAL_USEC"]) < 10000000, h.said()
     nothing_runs()
 # The processes that it has started end with it when the handler is terminated, too.
-h = Handler(*program("#!/bin/sh\nsleep 1000\nexit 0\n"), "-o", "timeout handshake 60s")
-h.client.send(LOGIN + REQUEST)
-check(h.client.recv(2), ASKED)
+options = *program("#!/bin/sh\nsleep 1000\nexit 0\n"), "-o", "timeout handshake 60s"
+h = begun(options, LOGIN + REQUEST, ASKED)
 eventually(lambda: len(processes()) == 3, "the program and its sleep run")
 h.terminate()
 check(h.client.end(), (b"", "fin"))
@@ -538,9 +523,8 @@ PY
     world <<'PY'
 options = *program("#!/bin/sh\nexit 0\n"), "-o", "auth none password"
 for sent, answer in (LOGIN, ASKED + RIGHT), (GREETING, CHOSEN):
-    h = Handler(*options)
-    h.client.send(sent + REQUEST)
-    check(h.client.recv(len(answer) + 10)[:-8], answer + b"\x05\x00")
+    h = begun(options, sent + REQUEST, answer)
+    check(h.client.recv(10)[:2], b"\x05\x00")
     upstream = accept(UPSTREAM)
     check(processes(), [h.pid])
     check([fd for fd, link in h.descriptors().items() if link.startswith("pipe:") or "pidfd" in link], [])
@@ -565,9 +549,7 @@ for sent in b"", OFFER[:1], OFFER, whole[:8]:
         h.ended(**gone)
         nothing_runs()
 for leave in Peer.fin, Peer.close, Peer.reset:  # while checkpassword runs
-    h = Handler(*waiting.options)
-    h.client.send(whole[:-1])
-    check(h.client.recv(2), ASKED)
+    h = begun(waiting.options, whole[:-1], ASKED)
     waiting.has_begun()
     leave(h.client)
     waiting.exits(0)
@@ -575,9 +557,7 @@ for leave in Peer.fin, Peer.close, Peer.reset:  # while checkpassword runs
     nothing_runs()
 for sent in OFFER, whole:
     for number in signal.SIGTERM, signal.SIGINT, signal.SIGKILL:
-        h = Handler(*waiting.options, "-o", "timeout handshake 60s")
-        h.client.send(sent)
-        check(h.client.recv(2), ASKED)
+        h = begun((*waiting.options, "-o", "timeout handshake 60s"), sent, ASKED)
         if sent == whole:
             waiting.has_begun()
         check(len(processes()), 2)
@@ -600,9 +580,7 @@ waiting = Waiting()
 with subprocess.Popen(["sh", "-c", "read -r _", SECRET], stdin=subprocess.PIPE) as control:  # it is found if it is there
     eventually(lambda: in_public(SECRET), "the control has it")
     control.stdin.close()
-h = Handler(*waiting.options)
-h.client.send(OFFER + login(b"alice", SECRET) + REQUEST)
-check(h.client.recv(2), ASKED)
+h = begun(waiting.options, OFFER + login(b"alice", SECRET) + REQUEST, ASKED)
 waiting.has_begun()
 check(len(processes()), 2)
 assert not in_public(SECRET)
@@ -617,13 +595,7 @@ PY
 @test "auth: a password is neither in the record nor in the trace, however the login ends" {
     world <<'PY'
 def said_after(options, sent, trace=True):
-    h = Handler(*options, trace=trace)
-    h.client.send(sent + request("127.0.0.1", CLOSED_PORT))
-    h.client.fin()
-    h.client.end()
-    h.client.close()
-    h.process.wait(DEADLINE_S)
-    return h.said()
+    return finished(options, sent + request("127.0.0.1", CLOSED_PORT), trace=trace)[0].said()
 
 def tells_nothing(options, sent):
     for trace in True, False:
@@ -696,9 +668,7 @@ for cut, trace in (False, True), (True, False):
         (by_program, whole, ASKED + RIGHT),
         ((*by_users, "-o", "auth none password"), GREETING, CHOSEN),
     ):
-        h = Handler(*options, trace=trace)
-        h.client.send(sent, range(1, len(sent)) if cut else ())
-        check(h.client.recv(len(answer)), answer)
+        h = begun(options, sent, answer, range(1, len(sent)) if cut else (), trace=trace)
         if sent != GREETING:
             assert not in_memory(h.pid, SECRET, OTHER), (options, trace)
         relays(b"", early=b"early").fin()
@@ -745,9 +715,7 @@ eventually(lambda: dumps(other.pid) == able, "another program")  # this one coul
 other.send_signal(signal.SIGSEGV)
 dumped = os.WCOREDUMP(os.waitpid(other.pid, 0)[1])
 for options in by_users, by_program:
-    h = Handler(*options, cwd="/run/cores", **CRASHING)
-    h.client.send(OFFER_BOTH)
-    check(h.client.recv(2), ASKED)
+    h = begun(options, OFFER_BOTH, ASKED, cwd="/run/cores", **CRASHING)
     pids = processes()
     check((len(pids), h.pid in pids), (2 if options == by_program else 1, True))
     for pid in pids:
@@ -769,9 +737,7 @@ PY
 for text, more in (b"alice:" + SECRET + b"\n", ["-o", "bogus"]), (b"alice:" + SECRET + b"\nmistake\n", []):
     users(text)
     os.chown(USERS, 65534, 65534)
-    h = Handler("-o", f"users {USERS}", *more, **CRASHING)
-    h.client.send(GREETING)
-    check(h.client.recv(2), CHOSEN)
+    h = begun(("-o", f"users {USERS}", *more), GREETING, CHOSEN, **CRASHING)
     if in_memory(h.pid, SECRET):
         check(dumps(h.pid), (("0", "0"), 0))
     h.client.send(REQUEST)

@@ -13,6 +13,8 @@ from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, close_in_order, req
 from world import CLOSED_PORT, Handler, WORLD, connection, eventually, has, listeners, port_of
 from world import unnamed, write
 
+(LISTENING,) = listeners("127.0.0.1")
+
 def refused(**options):
     """A handler that is over: it refused a request, and its client got nothing but that."""
     h = Handler(**options)
@@ -33,10 +35,9 @@ setup() {
     world <<'PY'
 journal, syslog = Reader(JOURNAL), Reader(SYSLOG)
 write("/etc/hosts", "127.0.0.1 here.test\n")
-(listening,) = listeners("127.0.0.1")
 h = Handler(trace=False)
-port = port_of(listening)
-upstream = h.connected(b"here.test", listening)
+port = port_of(LISTENING)
+upstream = h.connected(b"here.test", LISTENING)
 h.client.send(b"question")
 upstream.recv(8)
 upstream.send(b"the answer")
@@ -204,10 +205,9 @@ PY
 
 @test "record: upstream gets no byte of it when standard error is closed" {
     world <<'PY'
-(listening,) = listeners("127.0.0.1")
 for trace in False, True:
     h = Handler(trace=trace, before=["sh", "-c", 'exec "$0" "$@" 2>&-'])
-    upstream = h.connected("127.0.0.1", listening)
+    upstream = h.connected("127.0.0.1", LISTENING)
     h.client.fin()
     check(upstream.end(), (b"", "fin"))
     upstream.close()
@@ -219,11 +219,10 @@ PY
 @test "record: the journal gets it when it was full and makes room in time" {
     world <<'PY'
 journal = Reader(JOURNAL)
-(listening,) = listeners("127.0.0.1")
 for _ in range(3):  # a busy machine may make this test too late, but not every time
     journal.fill()
     h = Handler(trace=False)
-    upstream = h.connected("127.0.0.1", listening)
+    upstream = h.connected("127.0.0.1", LISTENING)
     close_in_order(h.client, upstream)
     # All that it has to wait for now is the journal.
     eventually(lambda: h.state() in "SZ", "the handler waits, or has ended")
@@ -262,8 +261,7 @@ PY
     world <<'PY'
 journal = Reader(JOURNAL)
 h = Handler(trace=False)
-(listening,) = listeners("127.0.0.1")
-upstream = h.connected("127.0.0.1", listening)
+upstream = h.connected("127.0.0.1", LISTENING)
 journal.sock.close()
 upstream.fin()
 check(h.client.end(), (b"", "fin"))
@@ -294,11 +292,10 @@ PY
 
 @test "record: the end is closed or reset, by the side that was first" {
     world <<'PY'
-(listening,) = listeners("127.0.0.1")
 for leave, end, number in (Peer.fin, "fin", None), (Peer.reset, "reset", "104"):  # ECONNRESET
     for first in "client", "upstream":
         h = Handler()
-        upstream = h.connected("127.0.0.1", listening)
+        upstream = h.connected("127.0.0.1", LISTENING)
         one, other = (h.client, upstream) if first == "client" else (upstream, h.client)
         leave(one)
         check(other.end(), (b"", end))
@@ -376,9 +373,8 @@ PY
 
 @test "record: the client is named by its kind when it has no address" {
     world <<'PY'
-(listening,) = listeners("127.0.0.1")
 h = Handler(ends=socket.socketpair())
-upstream = h.connected("127.0.0.1", listening)
+upstream = h.connected("127.0.0.1", LISTENING)
 upstream.fin()
 check(h.client.end(), (b"", "fin"))
 h.client.fin()

@@ -53,6 +53,25 @@ def program(script, path=PROGRAM, words=""):
     return "-o", f"checkpassword {path} {words}"
 
 
+def begun(options, sent, answer, cuts=(), **handler):
+    """A handler whose client has sent this and got this answer."""
+    h = Handler(*options, **handler)
+    h.client.send(sent, cuts)
+    check(h.client.recv(len(answer)), answer)
+    return h
+
+
+def finished(options, sent, **handler):
+    """A handler that is over after its client sent this and FIN, and the end of the client's stream."""
+    h = Handler(*options, **handler)
+    h.client.send(sent)
+    h.client.fin()
+    end = h.client.end()
+    h.client.close()
+    h.process.wait(DEADLINE_S)
+    return h, end
+
+
 def relays(h):
     """The client has a connection, which ends in order."""
     upstream = accept(UPSTREAM)
@@ -102,18 +121,14 @@ def is_rejected(options, sent, name, status=0, cuts=(), ends=None, **fields):
 
 def is_served(options, sent, answer, user, cuts=(), **popen):
     """The client that sends this gets this answer, its reply and a connection, as this user."""
-    h = Handler(*options, **popen)
-    h.client.send(sent, cuts)
-    check(h.client.recv(len(answer)), answer)
+    h = begun(options, sent, answer, cuts, **popen)
     served(h)
     h.ended(END="closed", REPLY="0", USER=user)
 
 
 def enters(options, name, secret, **popen):
     """Whether this login is right. Whichever it is, all that has to follow is checked."""
-    h = Handler(*options, **popen)
-    h.client.send(OFFER + login(name, secret) + REQUEST)
-    check(h.client.recv(2), ASKED)
+    h = begun(options, OFFER + login(name, secret) + REQUEST, ASKED, **popen)
     status = h.client.recv(2)
     if status == RIGHT:
         served(h)
@@ -254,9 +269,7 @@ def accounts():
 
 def is_allowed(ends, options, user, sent=GREETING, answer=CHOSEN):
     """Whether the rules among the options, and no others, serve this; the record names the user."""
-    h = Handler(*options, ends=ends, before=NO_RULE)
-    h.client.send(sent + REQUEST)
-    check(h.client.recv(len(answer)), answer)
+    h = begun(options, sent + REQUEST, answer, ends=ends, before=NO_RULE)
     reply = h.client.recv(10)
     if reply[1] == 0:
         relays(h)
