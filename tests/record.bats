@@ -15,13 +15,13 @@ from world import unnamed, write
 
 (LISTENING,) = listeners("127.0.0.1")
 
-def refused(**options):
+def refused(*options, host="127.0.0.1", port=CLOSED_PORT, reply=5, status=0, **handler):
     """A handler that is over: it refused a request, and its client got nothing but that."""
-    h = Handler(**options)
-    check(h.connect("127.0.0.1", CLOSED_PORT), 5)
+    h = Handler(*options, **handler)
+    check((host, h.connect(host, port)), (host, reply))
     check(h.client.end(), (b"", "fin"))
     h.client_port = port_of(h.client.sock)
-    h.gone()
+    h.gone(status)
     return h
 PY
 
@@ -84,10 +84,7 @@ PY
 journal = Reader(JOURNAL)
 ours, stream = socket.socketpair()  # as the journal's own stream is
 for options in {"stderr": stream}, {}:
-    h = Handler("-o", "allow to", "-o", "nonsense", trace=False, **options)
-    check(h.connect("127.0.0.1", CLOSED_PORT), 1)
-    check(h.client.end(), (b"", "fin"))
-    h.gone(78)
+    h = refused("-o", "allow to", "-o", "nonsense", trace=False, reply=1, status=78, **options)
     rule, keyword, record = (fields(datagram) for datagram in journal.all())
     has(rule, PRIORITY="3", MESSAGE='-o: nothing follows "to"; an address, a prefix such as 10.0.0.0/8, loopback, private, '
         "link-local, public, any, a host name or .suffix would do")
@@ -105,10 +102,7 @@ PY
 journal = Reader(JOURNAL)
 write(f"{WORLD}/rules", "\n# these\ndeny to 127.0.0.0/8 port 9\n")
 os.chmod(f"{WORLD}/rules", 0o644)
-h = Handler("-f", f"{WORLD}/rules", trace=False, rules=())
-check(h.connect("127.0.0.1", CLOSED_PORT), 2)
-check(h.client.end(), (b"", "fin"))
-h.gone()
+refused("-f", f"{WORLD}/rules", trace=False, rules=(), reply=2)
 record = journal.record()
 remedy = "allow from 127.0.0.1 to 127.0.0.1 port 9"
 has(record, END="refused", REPLY="2", RULE=f"{WORLD}/rules:3", REMEDY=remedy, CLOSED_BY="stdsocks")
@@ -123,10 +117,7 @@ PY
     [[ -x /lib/systemd/systemd-journald ]] || lacks systemd-journald
     world <<'PY'
 journald = Journald()
-h = Handler(trace=False)
-check(h.connect(b"MESSAGE=x\n\x1b[2J", 443), 4)
-check(h.client.end(), (b"", "fin"))
-h.gone()
+h = refused(trace=False, host=b"MESSAGE=x\n\x1b[2J", port=443, reply=4)
 (record,) = eventually(lambda: journald.read("MESSAGE_ID=dabd9aa38022419e8b57bfe5028c7661"), "the record")
 has(record, CLIENT="127.0.0.1", DST=r"MESSAGE=x\n\x1b[2J", DST_PORT="443", REPLY="4", END="refused", PRIORITY="5",
     SYSLOG_IDENTIFIER="stdsocks")
@@ -154,10 +145,7 @@ PY
     world <<'PY'
 def asked():
     """The PID of a handler whose record has a name that is harmful if it is not escaped."""
-    h = Handler(trace=False)
-    h.connect(b"%n%s\n\x1b[2J", 80)
-    h.gone()
-    return h.pid
+    return refused(trace=False, host=b"%n%s\n\x1b[2J", port=80, reply=4).pid
 
 syslogd = Syslogd("busybox")
 line = syslogd.said(f"stdsocks[{asked()}]: ").splitlines()[-1]
@@ -279,9 +267,7 @@ for name, shown in {
     b"\xff" * 255: r"\xff" * 255,
     b"": "",
 }.items():
-    h = Handler(trace=False)
-    check((name, h.connect(name, 80)), (name, 4))
-    h.gone()
+    refused(trace=False, host=name, port=80, reply=4)
     record = journal.record()
     has(record, PRIORITY="5", REPLY="4", DST=shown)
     assert not name or f" CONNECT {shown}:80: refused, " in record["MESSAGE"], record
@@ -342,21 +328,20 @@ PY
 @test "record: the end is failed, the reply 01 and the status 71 when there is no descriptor left" {
     IS_STATIC=$(is_static && echo yes) world <<'PY'
 import resource
+
+def few(descriptors):
+    limit = descriptors, descriptors
+    return {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit)}
+
 # A build with the leak sanitizer would want descriptors of its own.
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
 journal = Reader(JOURNAL)
 # The resolver of the GNU C library calls it a name that does not exist.
 for host in ("127.0.0.1", "name.test") if os.environ["IS_STATIC"] else ("127.0.0.1",):
-    h = Handler(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4)))
-    check(h.connect(host, CLOSED_PORT), 1)
-    check(h.client.end(), (b"", "fin"))
-    h.client.close()
+    h = refused(host=host, reply=1, status=71, **few(4))
     h.ended(71, END="failed", CLOSED_BY="stdsocks", REPLY="1", ERRNO="24",  # EMFILE
             MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
-h = Handler(trace=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5)))
-check(h.connect("127.0.0.1", CLOSED_PORT), 1)
-check(h.client.end(), (b"", "fin"))
-h.gone(71)
+refused(trace=False, reply=1, status=71, **few(5))
 has(journal.record(), END="failed", PRIORITY="3", MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
 PY
 }

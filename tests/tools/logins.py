@@ -62,7 +62,7 @@ def begun(options, sent, answer, cuts=(), **handler):
 
 
 def finished(options, sent, **handler):
-    """A handler that is over after its client sent this and FIN, and the end of the client's stream."""
+    """A handler that is over after its client sent this and FIN; and all that the client got."""
     h = Handler(*options, **handler)
     h.client.send(sent)
     h.client.fin()
