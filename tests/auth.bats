@@ -835,7 +835,7 @@ PY
                 2>"$(log hex)"
     }
     run -0 typed secret
-    [[ $(sed 's/.*# //' <<<"$output" | head -n 8) == "VER 5
+    [[ $(printf '%s\n' "${lines[@]##*# }" | head -n 8) == "VER 5
 METHOD username/password
 VER 1
 STATUS success
@@ -845,7 +845,7 @@ RSV 0
 ATYP IPv4" ]] || fail "$output"
     grep -q 'user alice CONNECT' "$(log hex)"
     run -0 typed wrong!
-    [[ $(sed 's/.*# //' <<<"$output") == "VER 5
+    [[ $(printf '%s\n' "${lines[@]##*# }") == "VER 5
 METHOD username/password
 VER 1
 STATUS failure" ]] || fail "$output"
