@@ -96,6 +96,7 @@ with listener() as listening:
     check(one.recv(8)[:6], b"\x05\x02\x01\x00\x05\x00")
     one.recv(6)
     upstream = accept(listening)
+    pid = pid_of(one)
 one.send(b"question")
 upstream.recv(8)
 upstream.send(b"the answer")
@@ -104,8 +105,10 @@ check(one.end(), (b"the answer", "fin"))
 over((one, upstream))
 record = arrives(at, CLIENT="127.0.0.1", CLIENT_PORT=str(at), USER="alice", COMMAND="CONNECT", DST="localhost", DST_PORT=str(where),
                  REACHED="127.0.0.1", REACHED_PORT=str(where), REPLY="0", BYTES_UP="8", BYTES_DOWN="10", END="closed", CLOSED_BY="upstream")
-check([record[name] for name in ("MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "_UID")],
-      ["676b8ea6ab824ca18b7b99a8399ac688", "5", "stdsocks", say("id", "-u", "stdsocks").strip()])
+own = "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "_UID", "_PID", "_TRANSPORT"
+check([record[name] for name in own],
+      ["676b8ea6ab824ca18b7b99a8399ac688", "5", "stdsocks", say("id", "-u", "stdsocks").strip(),
+       str(pid), "journal"])
 assert record["MESSAGE"].startswith(f"127.0.0.1:{at} user alice CONNECT localhost:{where} at 127.0.0.1: closed by upstream, "), record
 at = asked(GREETING + request("127.0.0.1", 4712), CHOSEN + b"\x05\x02")
 record = arrives(at, END="refused", RULE="/etc/stdsocks/stdsocks.conf:6", REPLY="2")
@@ -238,6 +241,11 @@ for field, found in ("USER", users), ("DST", hosts):
         check(record["PRIORITY"], "5")
     check({record["STDSOCKS_CLIENT_PORT"]: record[f"STDSOCKS_{field}"] for record in found},
           {str(ports[field, name]): escaped(name) for name in names})
+for record in hosts:
+    fields = "STDSOCKS_END", "STDSOCKS_REPLY", "STDSOCKS_CLIENT"
+    check([record[name] for name in fields], ["refused", "4", "127.0.0.1"])
+    said = f" CONNECT {record['STDSOCKS_DST']}:{PORT}: refused, host unreachable (no host name), "
+    assert said in record["MESSAGE"], record
 # A name as it stands in the record finds it.
 for name in names:
     for field in "USER", "DST":

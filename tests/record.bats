@@ -8,7 +8,7 @@ load net/world
 prelude <<'PY'
 import os, re, socket, subprocess, time
 
-from logs import JOURNAL, Journald, Reader, SYSLOG, Syslogd, fields
+from logs import JOURNAL, Reader, SYSLOG, Syslogd, fields
 from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, close_in_order, request
 from world import CLOSED_PORT, Handler, WORLD, connection, eventually, has, listeners, port_of
 from world import unnamed, write
@@ -109,22 +109,6 @@ has(record, END="refused", REPLY="2", RULE=f"{WORLD}/rules:3", REMEDY=remedy, CL
 wanted = (r"127\.0\.0\.1:\d+ CONNECT 127\.0\.0\.1:9: refused, connection not allowed by ruleset by "
           rf"{re.escape(WORLD)}/rules:3, \d+\.\d{{3}} s; to allow it: {remedy}")
 assert re.fullmatch(wanted, record["MESSAGE"]), record
-PY
-}
-
-@test "record: a real journald keeps it, and finds it by its fields" {
-    need journalctl
-    [[ -x /lib/systemd/systemd-journald ]] || lacks systemd-journald
-    world <<'PY'
-journald = Journald()
-h = refused(trace=False, host=b"MESSAGE=x\n\x1b[2J", port=443, reply=4)
-(record,) = eventually(lambda: journald.read("MESSAGE_ID=dabd9aa38022419e8b57bfe5028c7661"), "the record")
-has(record, CLIENT="127.0.0.1", DST=r"MESSAGE=x\n\x1b[2J", DST_PORT="443", REPLY="4", END="refused", PRIORITY="5",
-    SYSLOG_IDENTIFIER="stdsocks")
-check((record["_PID"], record["_TRANSPORT"]), (str(h.pid), "journal"))
-assert r" CONNECT MESSAGE=x\n\x1b[2J:443: refused, host unreachable (no host name), " in record["MESSAGE"], record
-check(len(journald.read("STDSOCKS_END=refused")), 1)
-check(journald.read("STDSOCKS_END=closed"), [])
 PY
 }
 
@@ -258,7 +242,8 @@ assert re.fullmatch(r"stdsocks: .* closed by upstream, .* s\n", h.said()), h.sai
 PY
 }
 
-# tests/unit/record.c has names with every byte; the tests of journald and of syslog above have one each.
+# tests/unit/record.c has names with every byte, and so has journal.bats, for a real journald; the
+# test of syslog above has one.
 @test "record: a name stays one harmless field when it is meant to be more, the longest, or empty" {
     world <<'PY'
 journal = Reader(JOURNAL)
