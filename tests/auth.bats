@@ -10,16 +10,21 @@ load helper
 load net/world
 
 prelude <<'PY'
-import contextlib, os, re, signal, socket, subprocess
+import contextlib, os, re, resource, shutil, signal, socket, subprocess
 
 from logins import ADA, ASKED, BAB, NAMELESS, NOT_ALLOWED, NOT_SERVED, NO_RULE, OFFER, OFFER_BOTH
 from logins import OTHER, PROGRAM, REFUSED, REQUEST, RIGHT, SECRET, STDSOCKS, UPSTREAM, USERS
-from logins import WRONG, Waiting, accounts, bound, called, calls, child_of, core_limit, enters
-from logins import for_the_program, gets, holds, in_memory, in_public, is_allowed, is_over
-from logins import is_rejected, is_served, login, nobody, nothing_runs, owner, processes, program
-from logins import rejected, served, steps, tells, users
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, request
-from world import CLOSED_PORT, Handler, connection, eventually, port_of, run
+from logins import WRONG, Waiting, accounts, begun, calls, dumps, enters, finished, gets, holds
+from logins import in_memory, in_public, is_allowed, is_over, is_rejected, is_served, nobody
+from logins import nothing_runs, processes, program, rejected, served, steps, tells, users
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, login, request
+from world import CLOSED_PORT, Handler, bound, called, connection, eventually, run
+
+ALICE = users(b"alice:secret\n")  # the options; a test may write other users into the file
+LOGIN = OFFER + login(b"alice", b"secret")
+NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}  # for Popen
+UNLIMITED = resource.RLIM_INFINITY, resource.RLIM_INFINITY
+CRASHING = NOBODY | {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_CORE, UNLIMITED)}
 PY
 
 CHECKPASSWORD=$(realpath -m "${CHECKPASSWORD:-$ROOT/build/stdsocks-checkpassword}")
@@ -87,39 +92,31 @@ PY
 
 @test "auth: a login is understood however its bytes are cut" {
     world <<'PY'
-options = users(b"alice:secret\n")
-for secret, wanted in (b"secret", True), (b"wrong!", False):
-    whole = OFFER + login(b"alice", secret) + REQUEST
-    for cuts in [[cut] for cut in range(1, len(whole))] + [range(1, len(whole))]:
-        if wanted:
-            is_served(options, whole, ASKED + RIGHT, "alice", cuts)
-        else:
-            is_rejected(options, whole, "alice", cuts=cuts)
+right, wrong = LOGIN + REQUEST, OFFER + login(b"alice", b"wrong!") + REQUEST
+for cuts in [[cut] for cut in range(1, len(right))] + [range(1, len(right))]:
+    is_served(ALICE, right, ASKED + RIGHT, "alice", cuts)
+    is_rejected(ALICE, wrong, "alice", cuts=cuts)
 PY
 }
 
 @test "auth: the record tells, and nothing is answered, when a login ends at any byte" {
     world <<'PY'
-options = users(b"alice:secret\n")
-whole = OFFER + login(b"alice", b"secret")
-for end in range(len(OFFER), len(whole)):
-    gone = {"END": "client-gone", "CLOSED_BY": "client", "USER": None, "REPLY": None}
-    gets(options, whole[:end], ASKED, fin=True, **gone)
-options = *options, "-o", "timeout handshake 100ms"
-for end in len(OFFER), len(OFFER) + 4, len(whole) - 1:
-    late = {"END": "handshake-timeout", "CLOSED_BY": "stdsocks", "USER": None, "REPLY": None}
-    gets(options, whole[:end], ASKED, **late)
+unknown = {"USER": None, "REPLY": None}
+for end in range(len(OFFER), len(LOGIN)):
+    gets(ALICE, LOGIN[:end], ASKED, fin=True, END="client-gone", CLOSED_BY="client", **unknown)
+options = *ALICE, "-o", "timeout handshake 100ms"
+for end in len(OFFER), len(OFFER) + 4, len(LOGIN) - 1:
+    gets(options, LOGIN[:end], ASKED, END="handshake-timeout", CLOSED_BY="stdsocks", **unknown)
 PY
 }
 
 @test "auth: 01 01 when the version of a login is not 1, or it is a request [RFC 1929 2]" {
     world <<'PY'
-options = users(b"alice:secret\n")
 for version in 0, 2, 4, 5, 255:
     for sent in login(b"alice", b"secret", version) + REQUEST, bytes([version]):
-        is_rejected(options, OFFER + sent, None)
+        is_rejected(ALICE, OFFER + sent, None)
 for sent in OFFER + REQUEST, OFFER + GREETING + REQUEST, OFFER_BOTH + REQUEST:
-    is_rejected(options, sent, None)
+    is_rejected(ALICE, sent, None)
 PY
 }
 
@@ -129,13 +126,9 @@ options = users(b"alice:secret\nbob:other-secret\n")
 
 def seen(name, secret):
     """All that client and record get, but for the name, the port and the time."""
-    h = Handler(*options)
-    h.client.send(OFFER + login(name, secret) + REQUEST)
-    h.client.fin()
-    end = h.client.end()
-    client_port = str(port_of(h.client.sock))
-    h.client.close()
+    h, end = finished(options, OFFER + login(name, secret) + REQUEST)
     h.over()
+    client_port = h.record()["STDSOCKS_CLIENT_PORT"]
     said = re.sub(r"\d+\.\d{3} s$|(?<=TOTAL_USEC=)\d+", "", h.said(), flags=re.M)
     said = re.sub("".join(f"{byte:02x} " for byte in name) + " *", "", said)
     return end, said.replace(client_port, "PORT").replace(name.decode(), "NAME")
@@ -197,7 +190,7 @@ PY
 
 @test "auth: 05 FF when a password is required, and the method is not offered [RFC 1928 3]" {
     world <<'PY'
-for options in users(b"alice:secret\n"), program("#!/bin/sh\nexit 0\n"):
+for options in ALICE, program("#!/bin/sh\nexit 0\n"):
     for methods in b"\x00", b"\x01", b"\x00\x01\x03\x80\xfe\xff", b"", bytes(255):
         sent = bytes([5, len(methods)]) + methods + REQUEST
         h = gets(options, sent, NOT_SERVED, **rejected(None, END="no-method"))
@@ -208,7 +201,7 @@ PY
 
 @test "auth: the password is preferred when either method may be chosen" {
     world <<'PY'
-options = *users(b"alice:secret\n"), "-o", "auth none password"
+options = *ALICE, "-o", "auth none password"
 for offer in OFFER, OFFER_BOTH, b"\x05\x02\x02\x00", b"\x05\xff" + bytes(254) + b"\x02":
     is_served(options, offer + login(b"alice", b"secret") + REQUEST, ASKED + RIGHT, "alice")
     is_rejected(options, offer + login(b"alice", b"wrong") + REQUEST, "alice")
@@ -221,10 +214,10 @@ PY
 
 @test "auth: no password is requested, and no file read, when auth is none" {
     world <<'PY'
-for options in users(b"alice:secret\n"), ("-o", "users /run/missing"), program(None, "/run/missing"):
+for options in ALICE, ("-o", "users /run/missing"), program(None, "/run/missing"):
     options = *options, "-o", "auth none"
     is_served(options, OFFER_BOTH + REQUEST, CHOSEN, None)
-    gets(options, OFFER + login(b"alice", b"secret"), NOT_SERVED, END="no-method", USER=None)
+    gets(options, LOGIN, NOT_SERVED, END="no-method", USER=None)
 PY
 }
 
@@ -246,7 +239,7 @@ for mode in 0o600, 0o400, 0o640, 0o660:
     assert enters(users(right, mode=mode), b"alice", b"s3cret")
 assert enters(("-o", "users /run/link"), b"alice", b"s3cret")
 users(right)
-nobody(("-o", "users /run/users"), "/run/users: Permission denied", user=65534, group=65534, extra_groups=[])
+nobody(("-o", "users /run/users"), "/run/users: Permission denied", **NOBODY)
 nobody(("-o", "users /run/missing"), "/run/missing: No such file")
 nobody(("-o", "users /run"), "/run: Is a directory")
 nobody(("-o", "users /dev/null"), "there is no user in it")
@@ -316,14 +309,11 @@ PY
 
 @test "auth: each connection reads the file again" {
     world <<'PY'
-options = users(b"alice:secret\n")
-assert enters(options, b"alice", b"secret")
+assert enters(ALICE, b"alice", b"secret")
 users(b"alice:changed\n")
-assert not enters(options, b"alice", b"secret")
-assert enters(options, b"alice", b"changed")
-h = Handler(*options)  # and only for a new one
-h.client.send(OFFER)
-check(h.client.recv(2), ASKED)
+assert not enters(ALICE, b"alice", b"secret")
+assert enters(ALICE, b"alice", b"changed")
+h = begun(ALICE, OFFER, ASKED)  # and only for a new one
 users(b"alice:other\n")
 h.client.send(login(b"alice", b"changed") + REQUEST)
 check(h.client.recv(2), RIGHT)
@@ -353,9 +343,7 @@ with open("/run/told", "w") as told:
 options = "-o", 'checkpassword /usr/bin/python3 -IS /run/probe.py "two words" last'
 for name, secret in (b"alice", b"secret"), (b"n" * 255, b"s" * 255), (b"\xff\n:", b" \r\n\x01 "):
     for popen in {}, {"pass_fds": [UPSTREAM.fileno()]}, {"stderr": subprocess.STDOUT}:
-        h = Handler(*options, **popen)
-        h.client.send(OFFER + login(name, secret) + REQUEST)
-        check(h.client.recv(4), ASKED + RIGHT)
+        h = begun(options, OFFER + login(name, secret) + REQUEST, ASKED + RIGHT, **popen)
         served(h)
         h.over()
         with open("/run/told", encoding="utf-8") as told:
@@ -377,16 +365,11 @@ strace = ["strace", "-f", "-qq", "-o", "/run/strace"]
 options = program("#!/bin/sh\nexit 0\n")
 
 def made(sent, options):
-    h = Handler(*options, before=strace)
-    h.client.send(sent)
-    h.client.fin()
-    h.client.end()
-    h.client.close()
-    h.process.wait(DEADLINE_S)
+    finished(options, sent, before=strace)
     return calls("/run/strace")
 
 nowhere = request("127.0.0.1", CLOSED_PORT)
-whole = OFFER + login(b"alice", b"secret") + nowhere
+whole = LOGIN + nowhere
 found = made(whole, options)
 first = found[0].pid
 check((found[0].name, sum(call.name == "execve" for call in found if call.pid == first)), ("execve", 1))
@@ -407,7 +390,7 @@ for sent in (b"", OFFER, whole[:10], GREETING + nowhere, OFFER + login(b"alice",
                  (b"alice\0secret\0", b"x"), (b"alice", b"sec\0ret"), (b"alice", b"\0")))):
     check(sum(call.name == "execve" for call in made(sent, options)), 1)
 # A file of users needs no process at all.
-found = made(whole, users(b"alice:secret\n"))
+found = made(whole, ALICE)
 check({call.pid for call in found}, {found[0].pid})
 PY
 }
@@ -422,7 +405,7 @@ for method, secret in secrets.items():
     hashed = run("mkpasswd", "-s", "-m", method.decode(), "-R", rounds, text=secret.decode())
     lines.append(method + b":" + hashed.strip().encode() + b"\n")
 users(b"".join(lines), "/run/hashed")
-for_the_program("/run/hashed")
+shutil.chown("/run/hashed", "stdsocks")  # the user that the handler, and so the program, becomes
 options = "-o", f"checkpassword {os.environ['CHECKPASSWORD']} /run/hashed"
 for name, secret in secrets.items():
     assert enters(options, name, secret), name
@@ -449,7 +432,7 @@ users(b"", "/run/htpasswd")
 secrets = {b"alice": b"secret", b"bob": b" a b\\n:$HOME'\"", b"carol": b"-v"}
 for name, secret in secrets.items():
     run("htpasswd", "-iBC", "4", "/run/htpasswd", name.decode(), text=secret.decode())
-for_the_program("/run/htpasswd")
+shutil.chown("/run/htpasswd", "stdsocks")
 for name, secret in secrets.items():
     assert enters(options, name, secret), name
     for wrong in b"wrong", secret + b"\n", secret + b"\n" + secret, b"\n" + secret, secret + b" ":
@@ -492,15 +475,12 @@ for script, why in {
     "#!/missing/interpreter\n": "exit status 127",
     "": "exit status 127",
 }.items():
-    sent = OFFER + login(b"alice", b"secret") + REQUEST
-    h = is_rejected(program(script), sent, "alice", status=71, END="failed")
+    h = is_rejected(program(script), LOGIN + REQUEST, "alice", status=71, END="failed")
     assert f"(checkpassword: {why})" in h.said(), h.said()
 # It was there when the connection began.
-h = Handler(*program("#!/bin/sh\nexit 0\n"))
-h.client.send(OFFER)
-check(h.client.recv(2), ASKED)
+h = begun(program("#!/bin/sh\nexit 0\n"), OFFER, ASKED)
 os.unlink(PROGRAM)
-h.client.send(login(b"alice", b"secret") + REQUEST)
+h.client.send(LOGIN.removeprefix(OFFER) + REQUEST)
 is_over(h, WRONG, 71, **rejected("alice", END="failed"))
 nothing_runs()
 PY
@@ -521,18 +501,16 @@ PY
 
 @test "auth: a checkpassword program that never ends is killed at the handshake's deadline" {
     world <<'PY'
-sent = OFFER + login(b"alice", b"secret") + REQUEST
 wanted = {"CLOSED_BY": "stdsocks", "USER": "alice", "REPLY": None}
 for script in ("exec sleep 1000", "trap '' TERM HUP INT\nwhile :; do :; done", "sleep 1000\nexit 0",
                "cat <&3 >/dev/null\nexec sleep 1000"):
     options = *program(f"#!/bin/sh\n{script}\n"), "-o", "timeout handshake 500ms"
-    h = gets(options, sent, ASKED, END="handshake-timeout", **wanted)
+    h = gets(options, LOGIN + REQUEST, ASKED, END="handshake-timeout", **wanted)
     assert 500000 <= int(h.record()["STDSOCKS_TOTAL_USEC"]) < 10000000, h.said()
     nothing_runs()
 # The processes that it has started end with it when the handler is terminated, too.
-h = Handler(*program("#!/bin/sh\nsleep 1000\nexit 0\n"), "-o", "timeout handshake 60s")
-h.client.send(sent)
-check(h.client.recv(2), ASKED)
+options = *program("#!/bin/sh\nsleep 1000\nexit 0\n"), "-o", "timeout handshake 60s"
+h = begun(options, LOGIN + REQUEST, ASKED)
 eventually(lambda: len(processes()) == 3, "the program and its sleep run")
 h.terminate()
 check(h.client.end(), (b"", "fin"))
@@ -544,10 +522,9 @@ PY
 @test "auth: the process for checkpassword has ended when the relay starts" {
     world <<'PY'
 options = *program("#!/bin/sh\nexit 0\n"), "-o", "auth none password"
-for sent, answer in (OFFER + login(b"alice", b"secret"), ASKED + RIGHT), (GREETING, CHOSEN):
-    h = Handler(*options)
-    h.client.send(sent + REQUEST)
-    check(h.client.recv(len(answer) + 10)[:-8], answer + b"\x05\x00")
+for sent, answer in (LOGIN, ASKED + RIGHT), (GREETING, CHOSEN):
+    h = begun(options, sent + REQUEST, answer)
+    check(h.client.recv(10)[:2], b"\x05\x00")
     upstream = accept(UPSTREAM)
     check(processes(), [h.pid])
     check([fd for fd, link in h.descriptors().items() if link.startswith("pipe:") or "pidfd" in link], [])
@@ -559,9 +536,8 @@ PY
 
 @test "auth: no process is left when the client leaves, or the handler ends, during a login" {
     world <<'PY'
-import itertools
 waiting = Waiting()
-whole = OFFER + login(b"alice", b"secret") + REQUEST
+whole = LOGIN + REQUEST
 gone = {"END": "client-gone", "CLOSED_BY": "client"}
 for sent in b"", OFFER[:1], OFFER, whole[:8]:
     for leave in Peer.close, Peer.reset:
@@ -573,29 +549,26 @@ for sent in b"", OFFER[:1], OFFER, whole[:8]:
         h.ended(**gone)
         nothing_runs()
 for leave in Peer.fin, Peer.close, Peer.reset:  # while checkpassword runs
-    h = Handler(*waiting.options)
-    h.client.send(whole[:-1])
-    check(h.client.recv(2), ASKED)
+    h = begun(waiting.options, whole[:-1], ASKED)
     waiting.has_begun()
     leave(h.client)
     waiting.exits(0)
     h.ended(**gone, USER="alice")
     nothing_runs()
-for asked, number in itertools.product((False, True), (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)):
-    h = Handler(*waiting.options, "-o", "timeout handshake 60s")
-    h.client.send(whole if asked else OFFER)
-    check(h.client.recv(2), ASKED)
-    if asked:
-        waiting.has_begun()
-    check(len(processes()), 2)
-    h.process.send_signal(number)
-    check(h.client.end()[0], b"")
-    h.client.close()
-    if number == signal.SIGKILL:
-        h.over(-9)
-    else:
-        h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
-    nothing_runs()
+for sent in OFFER, whole:
+    for number in signal.SIGTERM, signal.SIGINT, signal.SIGKILL:
+        h = begun((*waiting.options, "-o", "timeout handshake 60s"), sent, ASKED)
+        if sent == whole:
+            waiting.has_begun()
+        check(len(processes()), 2)
+        h.process.send_signal(number)
+        check(h.client.end()[0], b"")
+        h.client.close()
+        if number == signal.SIGKILL:
+            h.over(-9)
+        else:
+            h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
+        nothing_runs()
 PY
 }
 
@@ -607,9 +580,7 @@ waiting = Waiting()
 with subprocess.Popen(["sh", "-c", "read -r _", SECRET], stdin=subprocess.PIPE) as control:  # it is found if it is there
     eventually(lambda: in_public(SECRET), "the control has it")
     control.stdin.close()
-h = Handler(*waiting.options)
-h.client.send(OFFER + login(b"alice", SECRET) + REQUEST)
-check(h.client.recv(2), ASKED)
+h = begun(waiting.options, OFFER + login(b"alice", SECRET) + REQUEST, ASKED)
 waiting.has_begun()
 check(len(processes()), 2)
 assert not in_public(SECRET)
@@ -624,13 +595,7 @@ PY
 @test "auth: a password is neither in the record nor in the trace, however the login ends" {
     world <<'PY'
 def said_after(options, sent, trace=True):
-    h = Handler(*options, trace=trace)
-    h.client.send(sent + request("127.0.0.1", CLOSED_PORT))
-    h.client.fin()
-    h.client.end()
-    h.client.close()
-    h.process.wait(DEADLINE_S)
-    return h.said()
+    return finished(options, sent + request("127.0.0.1", CLOSED_PORT), trace=trace)[0].said()
 
 def tells_nothing(options, sent):
     for trace in True, False:
@@ -672,23 +637,29 @@ text = b"alice:" + SECRET + b"\nbob:" + OTHER + b"\n"
 by_users, by_program = users(text), program("#!/bin/sh\nexit 0\n")
 whole = OFFER + login(b"alice", SECRET)
 
-# What lies there before is found.
-h = Handler(*by_users)
 def has_read():
     with contextlib.suppress(OSError, AssertionError):  # a process that starts maps and unmaps
         return in_memory(h.pid, OTHER)
 
+def relays(sent, answer=b"", early=b""):
+    """The handler relays after this, and has no secret; its upstream."""
+    h.client.send(sent + REQUEST + early)
+    check(h.client.recv(len(answer) + 10)[:-6], answer + b"\x05\x00\x00\x01")
+    upstream = accept(UPSTREAM)
+    check(upstream.recv(len(early)), early)
+    upstream.send(b"question")
+    check(h.client.recv(8), b"question")
+    assert not in_memory(h.pid, SECRET, OTHER), (options, trace)
+    return upstream
+
+# What lies there before is found.
+options, trace = by_users, True
+h = Handler(*options)
 eventually(has_read, "the users are read")
 h.client.send(whole[:-1])
 h.client.acknowledged()
 eventually(lambda: in_memory(h.pid, SECRET), "the login is heard")
-h.client.send(whole[-1:] + REQUEST)
-check(h.client.recv(4), ASKED + RIGHT)
-check(h.client.recv(10)[:4], b"\x05\x00\x00\x01")
-upstream = accept(UPSTREAM)
-upstream.send(b"question")
-check(h.client.recv(8), b"question")
-assert not in_memory(h.pid, SECRET, OTHER)
+relays(whole[-1:], ASKED + RIGHT)
 h.process.kill()
 
 for cut, trace in (False, True), (True, False):
@@ -697,22 +668,12 @@ for cut, trace in (False, True), (True, False):
         (by_program, whole, ASKED + RIGHT),
         ((*by_users, "-o", "auth none password"), GREETING, CHOSEN),
     ):
-        h = Handler(*options, trace=trace)
-        h.client.send(sent, range(1, len(sent)) if cut else ())
-        check(h.client.recv(len(answer)), answer)
+        h = begun(options, sent, answer, range(1, len(sent)) if cut else (), trace=trace)
         if sent != GREETING:
             assert not in_memory(h.pid, SECRET, OTHER), (options, trace)
-        h.client.send(REQUEST + b"early")
-        check(h.client.recv(10)[:4], b"\x05\x00\x00\x01")
-        upstream = accept(UPSTREAM)
-        check(upstream.recv(5), b"early")
-        upstream.send(b"question")
-        check(h.client.recv(8), b"question")
-        assert not in_memory(h.pid, SECRET, OTHER), (options, trace)
-        upstream.fin()
+        relays(b"", early=b"early").fin()
         check(h.client.end(), (b"", "fin"))
-        h.client.close()
-        h.over()
+        h.gone()
 PY
 }
 
@@ -744,63 +705,45 @@ PY
 
 @test "auth: a handler that has passwords is not dumped, nor readable by its own user" {
     world <<'PY'
-import resource
-text = b"nobody:" + SECRET + b"\n"
-by_users, by_program = users(text), program("#!/bin/sh\nexit 0\n")
+by_users, by_program = users(b"nobody:" + SECRET + b"\n"), program("#!/bin/sh\nexit 0\n")
 os.chown(USERS, 65534, 65534)
-everything = resource.RLIM_INFINITY
-
-def started(options):
-    h = Handler(*options, user=65534, group=65534, extra_groups=[],
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (everything, everything)), cwd="/run/cores")
-    h.client.send(OFFER_BOTH)
-    h.method = h.client.recv(2)
-    return h
-
 os.mkdir("/run/cores")
 os.chmod("/run/cores", 0o777)
-other = subprocess.Popen(["sleep", "60"], user=65534, group=65534, extra_groups=[], cwd="/run/cores",
-    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (everything, everything)))
-eventually(lambda: owner(other.pid) == 65534, "another program")  # this one could
-check(core_limit(other.pid), ("unlimited", "unlimited"))
+other = subprocess.Popen(["sleep", "60"], cwd="/run/cores", **CRASHING)
+able = ("unlimited", "unlimited"), 65534
+eventually(lambda: dumps(other.pid) == able, "another program")  # this one could
 other.send_signal(signal.SIGSEGV)
-dumps = os.WCOREDUMP(os.waitpid(other.pid, 0)[1])
+dumped = os.WCOREDUMP(os.waitpid(other.pid, 0)[1])
 for options in by_users, by_program:
-    h = started(options)
-    check(h.method, ASKED)
-    pids = [h.pid, *([child_of(h.pid)] if options == by_program else [])]
+    h = begun(options, OFFER_BOTH, ASKED, cwd="/run/cores", **CRASHING)
+    pids = processes()
+    check((len(pids), h.pid in pids), (2 if options == by_program else 1, True))
     for pid in pids:
-        check((core_limit(pid), owner(pid)), (("0", "0"), 0))
-        done = subprocess.run(["cat", f"/proc/{pid}/mem", f"/proc/{pid}/environ"], user=65534, group=65534, extra_groups=[],
-                              capture_output=True, check=False)
+        check(dumps(pid), (("0", "0"), 0))
+        command = ["cat", f"/proc/{pid}/mem", f"/proc/{pid}/environ"]
+        done = subprocess.run(command, capture_output=True, check=False, **NOBODY)
         check(done.stderr.count(b"Permission denied"), 2)
     h.process.send_signal(signal.SIGSEGV)
     check(os.WCOREDUMP(os.waitpid(h.pid, 0)[1]), False)
     check(h.client.end()[0], b"")
     nothing_runs()
-print("a core was written of the first one" if dumps else "no core is written here at all")
+print("a core was written of the first one" if dumped else "no core is written here at all")
 PY
 }
 
 @test "auth: a handler with a broken configuration does not expose the secrets either" {
     ! sanitized || skip "a sanitizer keeps copies of its own"
     world <<'PY'
-import resource
-everything = resource.RLIM_INFINITY
 for text, more in (b"alice:" + SECRET + b"\n", ["-o", "bogus"]), (b"alice:" + SECRET + b"\nmistake\n", []):
     users(text)
     os.chown(USERS, 65534, 65534)
-    h = Handler("-o", f"users {USERS}", *more, user=65534, group=65534, extra_groups=[],
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (everything, everything)))
-    h.client.send(GREETING)
-    check(h.client.recv(2), CHOSEN)
+    h = begun(("-o", f"users {USERS}", *more), GREETING, CHOSEN, **CRASHING)
     if in_memory(h.pid, SECRET):
-        check((core_limit(h.pid), owner(h.pid)), (("0", "0"), 0))
+        check(dumps(h.pid), (("0", "0"), 0))
     h.client.send(REQUEST)
     check(h.client.end(), (REFUSED, "fin"))
     assert not in_memory(h.pid, SECRET), text
-    h.client.close()
-    h.over(78)
+    h.gone(78)
 PY
 }
 
@@ -833,10 +776,10 @@ accounts()
 rule = "-o", "allow user any to any", "-o", "allow from unix:0 to any"
 assert not is_allowed(socket.socketpair(), rule, None)
 assert not is_allowed(connection(), rule, None)
-options = *users(b"alice:secret\n"), *rule
+options = *ALICE, *rule
 for ends in socket.socketpair, connection:
     gets(options, GREETING, NOT_SERVED, popen={"ends": ends()}, END="no-method", USER=None)
-    assert is_allowed(ends(), options, "alice", OFFER + login(b"alice", b"secret"), ASKED + RIGHT)
+    assert is_allowed(ends(), options, "alice", LOGIN, ASKED + RIGHT)
 for options, answer in (rule, CHOSEN + NOT_ALLOWED), (options, NOT_SERVED):
     h = Handler(*options, stdin=subprocess.PIPE, stdout=subprocess.PIPE, before=NO_RULE)
     check(h.process.communicate(GREETING + REQUEST, DEADLINE_S)[0], answer)
@@ -891,11 +834,8 @@ PY
             timeout "$WAIT_S" "$STDSOCKS" -f /dev/null -o 'allow to any' -o "users $BATS_TEST_TMPDIR/users" --hex \
                 2>"$(log hex)"
     }
-    meanings() {
-        printf '%s\n' "$output" | sed 's/.*# //'
-    }
     run -0 typed secret
-    [[ $(meanings | head -n 8) == "VER 5
+    [[ $(printf '%s\n' "${lines[@]##*# }" | head -n 8) == "VER 5
 METHOD username/password
 VER 1
 STATUS success
@@ -905,7 +845,7 @@ RSV 0
 ATYP IPv4" ]] || fail "$output"
     grep -q 'user alice CONNECT' "$(log hex)"
     run -0 typed wrong!
-    [[ $(meanings) == "VER 5
+    [[ $(printf '%s\n' "${lines[@]##*# }") == "VER 5
 METHOD username/password
 VER 1
 STATUS failure" ]] || fail "$output"

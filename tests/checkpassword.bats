@@ -29,9 +29,10 @@ hash() {
     printf '%s\n' "$2" | mkpasswd -s -m "$1" "${rounds[@]}"
 }
 
-# user NAME METHOD PASSWORD - one more line of the file.
+# user NAME METHOD PASSWORD - one more line of the file; descriptor 3 will say its login.
 user() {
     printf '%s:%s\n' "$1" "$(hash "$2" "$3")" >>passwd
+    message "$1" "$3"
 }
 
 # message NAME PASSWORD - what descriptor 3 will say.
@@ -203,20 +204,14 @@ witnessed() {
     run -111 sh -c '"$1" --help >/dev/full' sh "$CHECKPASSWORD"
 }
 
-@test "checkpassword: status 2 when the command line is wrong" {
-    local words
+@test "checkpassword: status 2 when the command line or the message is wrong" {
+    local words said
     user alice bcrypt secret
-    message alice secret
     trouble 2 'FILE is expected' ''
     for words in '' -- '--chec passwd' --check '--check passwd true' '-passwd true'; do
         # shellcheck disable=SC2086 # words
         trouble 2 'FILE is expected' $words || return
     done
-}
-
-@test "checkpassword: status 2 when descriptor 3 is closed, or has no login in the protocol" {
-    local said
-    user alice bcrypt secret
     SAID=- trouble 2 'descriptor 3: Bad file descriptor;' passwd
     SAID=. trouble 2 'descriptor 3: Is a directory;' passwd
     for said in '' alice 'alice\0' 'alice\0secret' 'alice\0secret\0' 'alice\0secret\0now' '\0' '\0\0' \
@@ -369,9 +364,10 @@ END
     answer 1 cut "$(letters 73)"
 }
 
-@test "checkpassword: status 111 when everybody can read or write the file" {
-    user alice bcrypt secret
+@test "checkpassword: status 111 when the file can be used by everybody, or not at all" {
     local mode
+    unserved 'passwd: No such file or directory; '
+    user alice bcrypt secret
     for mode in 644 604 642 602 646 666; do
         chmod "$mode" passwd
         unserved 'passwd: everybody can read or write it; chmod o-rw passwd'
@@ -380,10 +376,7 @@ END
         chmod "$mode" passwd
         answer 0 alice secret
     done
-}
-
-@test "checkpassword: status 111 when the file is missing, empty, too large or unreadable" {
-    unserved 'passwd: No such file or directory; '
+    rm passwd
     mkdir passwd
     unserved 'passwd: not a regular file; '
     rmdir passwd
@@ -447,7 +440,6 @@ END
 
 @test "checkpassword: executes PROGRAM, with its arguments and streams, if the password is right" {
     user alice bcrypt secret
-    message alice secret
     # shellcheck disable=SC2016 # PROGRAM's variables
     HERE=kept run -7 --separate-stderr asked passwd sh -c \
         'printf "%s|" "$0" "$@" "$HERE"; test ! -e /proc/self/fd/3 && echo closed; exit 7' '' 'a b' '' --check
@@ -468,7 +460,6 @@ END
 
 @test "checkpassword: status 111 when PROGRAM cannot be executed" {
     user alice bcrypt secret
-    message alice secret
     trouble 111 '\./missing: No such file or directory; ' passwd ./missing
     # A folder of PATH that the user cannot search is another reason.
     PATH=/usr/bin trouble 111 'no-such-program: No such file or directory; ' passwd no-such-program
@@ -537,7 +528,6 @@ END
 @test "checkpassword: status 111 with a crypt library that cannot tell strong from weak" {
     build_witness
     user alice bcrypt secret
-    message alice secret
     export CRYPT_IS_OLD=1 WITNESS=$PWD/witness.log
     PRELOAD=$PWD/witness.so trouble 111 'install libxcrypt 4\.4\.21$' passwd
 }

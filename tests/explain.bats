@@ -43,12 +43,13 @@ is() {
     diff - <(printf '%s\n' "$output")
 }
 
-# asked STATUS COUNT <QUESTIONS - the questions of standard input get COUNT answers, and this
-# status; standard error is empty if the status is 0.
+# asked STATUS COUNT [PATTERN] <QUESTIONS - the questions of standard input get COUNT answers, and
+# this status; standard error matches, and is empty if the status is 0.
 asked() {
     run "-$1" --separate-stderr "$STDSOCKS" -f /dev/null --explain -
     [[ $(grep -cxE 'allow|deny' <<<"$output") == "$2" ]] || fail "answered: $output" || return
-    [[ $1 != 0 || -z $stderr ]] || fail "said: $stderr"
+    # shellcheck disable=SC2053 # a pattern
+    [[ $stderr == ${3-*} && ($1 != 0 || -z $stderr) ]] || fail "said: $stderr"
 }
 
 # no_question TEXT PATTERN - status 64, nothing on standard output, and one line of advice.
@@ -146,7 +147,7 @@ END
 }
 
 @test "explain: an address is shown with what it reaches and its class" {
-    local row host shown
+    local row host shown answer
     for row in \
         '8.8.8.8|8.8.8.8 (public)' '10.0.0.1|10.0.0.1 (private)' '127.0.0.1|127.0.0.1 (loopback)' \
         '169.254.169.254|169.254.169.254 (link-local)' '198.18.0.1|198.18.0.1 (special)' \
@@ -157,11 +158,9 @@ END
         host=${row%%|*} shown=${row#*|}
         explain "to $host port 80"
         [[ ${lines[1]} == " at $shown" ]] || fail "$host: ${lines[1]}" || return
-        if [[ $shown == *'(public)' ]]; then
-            [[ ${lines[-1]} == allow ]] || fail "$output" || return
-        else
-            [[ ${lines[-1]} == deny ]] || fail "$output" || return
-        fi
+        answer=deny
+        [[ $shown != *'(public)' ]] || answer=allow
+        [[ ${lines[-1]} == "$answer" ]] || fail "$output" || return
     done
 }
 
@@ -324,31 +323,26 @@ allow to 8.8.8.8 port 81'
 
 @test "explain: a line that is no question is named with its number, with status 64" {
     local long
-    asked 64 3 <<<$'allow to 8.8.8.8 port 80\n\nnonsense\nallow to 10.0.0.1 port 80
-deny to 10.0.0.1 port 80'
-    [[ $stderr == 'standard input:3: '*'; '*$'\n''expected allow, '* ]] || fail "$stderr" || return
+    asked 64 3 $'standard input:3: *; *\nexpected allow, *' <<<$'allow to 8.8.8.8 port 80\n
+nonsense\nallow to 10.0.0.1 port 80\ndeny to 10.0.0.1 port 80'
     asked 64 1 <<<$'allow to 10.0.0.1 port 80\nnonsense'
-    asked 64 1 < <(printf 'allow to 8.8.8.8 port 80\0\nto 8.8.8.8 port 80\n')
-    [[ $stderr == 'standard input:1: the line has a NUL byte or '* ]] || fail "$stderr" || return
-    asked 64 0 < <(printf '  \0# x\n')
-    [[ $stderr == 'standard input:1: '* ]] || fail "$stderr" || return
+    asked 64 1 'standard input:1: the line has a NUL byte or *' \
+        < <(printf 'allow to 8.8.8.8 port 80\0\nto 8.8.8.8 port 80\n')
+    asked 64 0 'standard input:1: *' < <(printf '  \0# x\n')
     printf -v long '%-1024s' 'allow to 8.8.8.8 port 80'
     explain "$long"
     asked 0 1 <<<"$long"
     no_question "$long " 'the line is too long'
-    asked 64 1 <<<"$long "$'\nallow to 8.8.8.8 port 80'
-    [[ $stderr == 'standard input:1: the line is too long; '* ]] || fail "$stderr" || return
-    asked 64 0 < <(head -c 3000000 /dev/zero | tr '\0' a)
-    [[ $stderr == 'standard input:1: the line is too long; '* ]] || fail "$stderr"
+    asked 64 1 'standard input:1: the line is too long; *' <<<"$long "$'\nallow to 8.8.8.8 port 80'
+    asked 64 0 'standard input:1: the line is too long; *' \
+        < <(head -c 3000000 /dev/zero | tr '\0' a)
 }
 
 @test "explain: a question that is not understood is status 64, with an example" {
     local question
-    no_question '' 'no destination or no port; ask, for example: '
-    no_question 'allow' 'no destination or no port'
-    no_question 'to 8.8.8.8' 'no destination or no port'
-    no_question 'port 80' 'no destination or no port'
-    no_question '# to 8.8.8.8 port 80' 'no destination or no port'
+    for question in '' allow 'to 8.8.8.8' 'port 80' '# to 8.8.8.8 port 80'; do
+        no_question "$question" 'no destination or no port; ask, for example: '
+    done
     no_question 'to 8.8.8.8 port 80 "' 'a quote is left open'
     for question in 'to 8.8.8.8 port' 'to 8.8.8.8 port 0' 'to 8.8.8.8 port 65536' 'to 8.8.8.8 port http' \
         'to 8.8.8.8 port 80-81' 'to 8.8.8.8 port -1' 'to 8.8.8.8 port ""' \
@@ -383,28 +377,28 @@ deny to 10.0.0.1 port 80'
 
 @test "explain: a configuration with a mistake answers nothing, with status 78" {
     printf 'allow to any\nallow too any\n' >conf
-    run -78 --separate-stderr "$STDSOCKS" -f conf --explain 'to 8.8.8.8 port 80' </dev/null
-    [[ -z $output && $stderr == *'conf:2: no such clause: "too"; '* ]] || fail "$output $stderr" || return
-    run -78 --separate-stderr "$STDSOCKS" -f conf --explain - <<<'to 8.8.8.8 port 80'
-    [[ -z $output ]]
-    run -78 --separate-stderr "$STDSOCKS" -f conf --explain 'nonsense' </dev/null
-    run -78 --separate-stderr "$STDSOCKS" -f nowhere --explain 'to 8.8.8.8 port 80' </dev/null
-    [[ -z $output && $stderr == *nowhere* ]]
-    printf 'allow to any\n' >conf
-    chmod o+w conf
-    run -78 --separate-stderr "$STDSOCKS" -f conf --explain 'to 8.8.8.8 port 80' </dev/null
-    [[ -z $output && $stderr == *'everyone can write to it'* ]]
+    printf 'allow to any\n' >writable
+    chmod o+w writable
+    local file question said
+    while IFS='|' read -r file question said; do
+        run -78 --separate-stderr "$STDSOCKS" -f "$file" --explain "$question" \
+            <<<'to 8.8.8.8 port 80'
+        [[ -z $output && $stderr == *"$said"* ]] || fail "$file, $question: $output $stderr"
+    done <<'END'
+conf|to 8.8.8.8 port 80|conf:2: no such clause: "too"; |
+conf|-|conf:2: no such clause: "too"; |
+conf|nonsense|conf:2: no such clause: "too"; |
+nowhere|to 8.8.8.8 port 80|nowhere|
+writable|to 8.8.8.8 port 80|everyone can write to it|
+END
 }
 
-@test "explain: standard input that cannot be read is a failure" {
+@test "explain: a question that cannot be read, or an answer not written, is a failure" {
     local input
     for input in '</' '<&-'; do
         run --separate-stderr bash -c "\"\$STDSOCKS\" -f /dev/null --explain - $input"
         ((status != 0)) && [[ -n $stderr ]] || fail "$input: status $status $stderr" || return
     done
-}
-
-@test "explain: an answer that cannot be written is a failure of the system" {
     # shellcheck disable=SC2016 # for the other shell
     run -71 bash -c '"$STDSOCKS" -f /dev/null --explain "to 8.8.8.8 port 80" >/dev/full'
 }

@@ -23,11 +23,13 @@ export STDSOCKS
 PAD=$(printf '%45s' '')
 GREETING='05 01 00'
 
-# hex TEXT [OPTION]... - what --hex makes of the text: its output, its messages, its status.
+# hex TEXT [OPTION]... - what --hex makes of the text, in $OUT and $ERR; the status is $STATUS or 0.
 hex() {
+    local status=0
     OUT=$BATS_TEST_TMPDIR/out ERR=$BATS_TEST_TMPDIR/err
-    STATUS=0
-    printf '%s' "$1" | timeout 60 "$STDSOCKS" -f /dev/null -o "allow to any" --hex "${@:2}" >"$OUT" 2>"$ERR" || STATUS=$?
+    timeout 60 "$STDSOCKS" -f /dev/null -o "allow to any" --hex "${@:2}" \
+        < <(printf '%s' "$1") >"$OUT" 2>"$ERR" || status=$?
+    ((status == ${STATUS:-0})) || fail "status $status: $1"
 }
 
 # is FILE - its content is that of standard input.
@@ -35,24 +37,14 @@ is() {
     diff -u "$1" - || fail "${1##*/} differs"
 }
 
-# port PORT - its two bytes.
-port() {
-    printf '%04x' "$1"
-}
-
 # to_upstream - the request for 127.0.0.1 and upstream's port.
 to_upstream() {
-    printf '05 01 00 01 7f000001 %s' "$(port "$UPSTREAM")"
+    printf '05 01 00 01 7f000001 %04x' "$UPSTREAM"
 }
 
 # bytes [FILE] - the bytes that hex text without quotes stands for, two digits each.
 bytes() {
     sed 's/#.*//' "$@" | grep -oE '[0-9a-f]{2}' || true
-}
-
-# reply_end FILE - the number of the line that ends the reply, BND.PORT.
-reply_end() {
-    grep -nF '# BND.PORT' "$1" | cut -d : -f 1
 }
 
 @test "hex: what the README says to type comes back as a served connection" {
@@ -85,7 +77,6 @@ PY
 
 @test "hex: a refusal is shown, and the status is 0" {
     hex "$GREETING  05 01 00 03 09 \"127.0.0.1\" 00 00"
-    ((STATUS == 0))
     is "$OUT" <<END
 05 $PAD # VER 5
 00 $PAD # METHOD no authentication required
@@ -101,24 +92,19 @@ END
 @test "hex: the bytes from upstream are shown as text too, and the output can be typed in again" {
     upstream echo
     hex "$GREETING $(to_upstream) \"GET \\\"/\\\" # HTTP\\r\\n\\r\\n\" 00 ff"
-    ((STATUS == 0))
-    is <(sed "1,$(reply_end "$OUT")d" "$OUT") <<'END'
+    is <(sed '1,/# BND\.PORT/d' "$OUT") <<'END'
 47 45 54 20 22 2f 22 20 23 20 48 54 54 50 0d 0a  # "GET \"/\" # HTTP\r\n"
 0d 0a 00 ff                                      # "\r\n\x00\xff"
 END
     cp "$OUT" "$BATS_TEST_TMPDIR/first"
     hex "$GREETING $(to_upstream)
 $(<"$BATS_TEST_TMPDIR/first")"
-    ((STATUS == 0))
-    is <(bytes <(sed "1,$(reply_end "$OUT")d" "$OUT")) < <(bytes "$BATS_TEST_TMPDIR/first")
+    is <(bytes <(sed '1,/# BND\.PORT/d' "$OUT")) < <(bytes "$BATS_TEST_TMPDIR/first")
 }
 
 @test "hex: BND is shown in its family when the destination is IPv6" {
-    start upstream "$PYTHON" "$TOOLS/upstream.py" --listen ::1 echo
-    wait_line "$(log upstream)" '^[0-9]+$'
-    UPSTREAM=$(head -n 1 "$(log upstream)")
-    hex "$GREETING 05 01 00 04 0000000000000000 0000000000000001 $(port "$UPSTREAM")"
-    ((STATUS == 0))
+    upstream --listen ::1 echo
+    hex "$GREETING 05 01 00 04 0000000000000000 0000000000000001 $(printf %04x "$UPSTREAM")"
     grep -qxF "04 $PAD # ATYP IPv6" "$OUT"
     grep -qxF '00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01  # BND.ADDR ::1' "$OUT"
 }
@@ -128,8 +114,7 @@ $(<"$BATS_TEST_TMPDIR/first")"
     data=$(head -c 200000 /dev/urandom | od -An -v -tx1)
     upstream echo
     hex "$GREETING $(to_upstream) $data"
-    ((STATUS == 0))
-    cmp <(bytes <(sed "1,$(reply_end "$OUT")d" "$OUT")) <(bytes <<<"$data")
+    cmp <(bytes <(sed '1,/# BND\.PORT/d' "$OUT")) <(bytes <<<"$data")
 }
 
 @test "hex: answers come while the rest is not typed yet" {
@@ -154,17 +139,12 @@ check(handler.returncode, 0)
 PY
 }
 
-@test "hex: it ends when the server has closed, though more could be typed" {
+@test "hex: it ends, and leaves nothing behind, when the server has closed or at a signal" {
     python <<'PY'
 with subprocess.Popen(COMMAND, **PIPES) as handler:
     type_in(handler, "05 01 02")
     check(handler.stdout.read().count("\n"), 2)
-    check(handler.wait(DEADLINE_S), 0)
-PY
-}
-
-@test "hex: a signal ends it with its record, and leaves nothing behind" {
-    python <<'PY'
+    check(handler.wait(DEADLINE_S), 0)  # though more could be typed
 with subprocess.Popen(COMMAND, start_new_session=True, **PIPES) as handler:
     type_in(handler, "05 01 00")
     handler.stdout.readline()  # it serves
@@ -177,11 +157,6 @@ with subprocess.Popen(COMMAND, start_new_session=True, **PIPES) as handler:
     except ProcessLookupError:
         pass
 PY
-}
-
-@test "trace: a message that stays a part is shown when the client has gone" {
-    run "$STDSOCKS" -f /dev/null -o "allow to any" --hex --trace <<<'05 01 00  05 01 00 03 0c "example.com" 00 50'
-    [[ $output == *'client sends request:'*'# LEN 12'*'STDSOCKS_END=client-gone'* ]]
 }
 
 @test "hex: it ends when the reader of its output has gone" {
@@ -197,7 +172,6 @@ PY
     local text
     for text in '' '# nothing' '05' '05 01'; do
         hex "$text"
-        ((STATUS == 0)) || fail "status $STATUS: $text"
         [[ ! -s $OUT ]] || fail "an answer to: $text"
         grep -qF 'gone before it was served' "$ERR" || fail "no record: $text"
     done
@@ -206,8 +180,7 @@ PY
 # mistake TEXT PLACE WHAT - the text is wrong there, the message says what, nothing else is on standard
 # error besides the record, and the status is 64.
 mistake() {
-    hex "$1"
-    ((STATUS == 64)) || fail "status $STATUS: $1"
+    STATUS=64 hex "$1" || return
     grep -qE "^stdsocks: standard input:$2: .*$3" "$ERR" || fail "$1: $(<"$ERR")"
     (($(grep -c 'standard input:' "$ERR") == 1 && $(wc -l <"$ERR") <= 2)) || fail "$1: $(<"$ERR")"
 }
@@ -228,7 +201,6 @@ $(printf '%s\n' {10..99})
 # tests/unit/annotate.c has the text of each message.
 @test "trace: every message is shown in order, and then the record" {
     hex "$GREETING  05 01 00 03 09 \"127.0.0.1\" 00 00" --trace
-    ((STATUS == 0))
     is <(grep -vE '^[0-9a-f ]{48} # |^STDSOCKS_' "$ERR") <<END
 client sends methods:
 stdsocks sends method:
@@ -242,9 +214,10 @@ END
     grep -qxF 'STDSOCKS_END=refused' "$ERR"
 }
 
-@test "trace: bytes that are no message are shown as they came" {
+@test "trace: a part of a message, and bytes that are no message, are shown as they came" {
+    hex "$GREETING  05 01 00 03 0c \"example.com\" 00 50" --trace
+    [[ $(<"$ERR") == *'client sends request:'*'# LEN 12'*'STDSOCKS_END=client-gone'* ]]
     hex '"GET / HTTP/1.1\r\n"' --trace
-    ((STATUS == 0))
     grep -qF 'no version of SOCKS that is spoken here' "$ERR"
     sed 's/#.*//' "$ERR" | tr -d ' \n' | grep -qF '474554202f20485454502f312e310d0a'
 }
@@ -257,7 +230,6 @@ END
 
 @test "trace: a name cannot speak to the terminal or forge a field" {
     hex "$GREETING 05 01 00 03 1b \"\\x1b[2J\\nSTDSOCKS_END=closed\\r\\x9b\\0\" 00 50" --trace
-    ((STATUS == 0))
     ! LC_ALL=C grep -q '[^[:print:]]' "$ERR" || fail 'not printable'
     (($(grep -c '^STDSOCKS_END=' "$ERR") == 1))
     grep -qF 'STDSOCKS_DST=\x1b[2J\nSTDSOCKS_END=closed\r\x9b\x00' "$ERR"

@@ -13,7 +13,8 @@ import contextlib, os, re, sys, time
 from booted import Association, BEGAN, asked, client, eventually, login, over, pid_of, record_of
 from booted import records, say, served, shown, status_of, through, unit_of
 from datagrams import udp
-from socks import CHOSEN, GREETING, accept, check, dial, listener, pattern, request, request_name
+from socks import CHOSEN, GREETING, accept, check, dial, escaped, listener, pattern, request
+from socks import request_name
 PY
 
 # none_refused - systemd has got no status from somebody who was not to send one.
@@ -95,6 +96,7 @@ with listener() as listening:
     check(one.recv(8)[:6], b"\x05\x02\x01\x00\x05\x00")
     one.recv(6)
     upstream = accept(listening)
+    pid = pid_of(one)
 one.send(b"question")
 upstream.recv(8)
 upstream.send(b"the answer")
@@ -103,8 +105,10 @@ check(one.end(), (b"the answer", "fin"))
 over((one, upstream))
 record = arrives(at, CLIENT="127.0.0.1", CLIENT_PORT=str(at), USER="alice", COMMAND="CONNECT", DST="localhost", DST_PORT=str(where),
                  REACHED="127.0.0.1", REACHED_PORT=str(where), REPLY="0", BYTES_UP="8", BYTES_DOWN="10", END="closed", CLOSED_BY="upstream")
-check([record[name] for name in ("MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "_UID")],
-      ["676b8ea6ab824ca18b7b99a8399ac688", "5", "stdsocks", say("id", "-u", "stdsocks").strip()])
+own = "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "_UID", "_PID", "_TRANSPORT"
+check([record[name] for name in own],
+      ["676b8ea6ab824ca18b7b99a8399ac688", "5", "stdsocks", say("id", "-u", "stdsocks").strip(),
+       str(pid), "journal"])
 assert record["MESSAGE"].startswith(f"127.0.0.1:{at} user alice CONNECT localhost:{where} at 127.0.0.1: closed by upstream, "), record
 at = asked(GREETING + request("127.0.0.1", 4712), CHOSEN + b"\x05\x02")
 record = arrives(at, END="refused", RULE="/etc/stdsocks/stdsocks.conf:6", REPLY="2")
@@ -219,11 +223,6 @@ PY
     configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any'
     secrets stdsocks:stdsocks 600 alice:secret
     python_inside <<'PY'
-def escaped(name):
-    """stdsocks(8), RECORD."""
-    short = {9: r"\t", 10: r"\n", 13: r"\r", 34: r"\"", 92: r"\\"}
-    return "".join(short.get(byte, chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}") for byte in name)
-
 every = bytes(range(256))
 # None is a host's: nothing is looked up.
 names = [every[:255], every[1:], b"\xff" * 255, b"\n" * 255, b"\0", b" \0-", b" \xff-", b" \"\\", b" x\nMESSAGE=forged\nPRIORITY=0\n_PID=1",
@@ -242,6 +241,11 @@ for field, found in ("USER", users), ("DST", hosts):
         check(record["PRIORITY"], "5")
     check({record["STDSOCKS_CLIENT_PORT"]: record[f"STDSOCKS_{field}"] for record in found},
           {str(ports[field, name]): escaped(name) for name in names})
+for record in hosts:
+    fields = "STDSOCKS_END", "STDSOCKS_REPLY", "STDSOCKS_CLIENT"
+    check([record[name] for name in fields], ["refused", "4", "127.0.0.1"])
+    said = f" CONNECT {record['STDSOCKS_DST']}:{PORT}: refused, host unreachable (no host name), "
+    assert said in record["MESSAGE"], record
 # A name as it stands in the record finds it.
 for name in names:
     for field in "USER", "DST":

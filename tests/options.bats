@@ -112,18 +112,14 @@ listed() {
     [[ $output == *'no such keyword: "nonsense"'* && $output != *terminal* ]]
 }
 
-# closed ARGUMENTS REDIRECTIONS - the handler that a shell starts says that a descriptor is closed.
-closed() {
-    run -64 --separate-stderr bash -c "\"\$STDSOCKS\" $1 </dev/null $2"
-    [[ $stderr == *'standard input or output is closed; start it '* ]] || fail "$1 $2 said: $stderr"
-}
-
 @test "options: status 64, with advice, when descriptor 0 or 1 is closed, but not for 2" {
-    local arguments
+    local arguments closed
     for arguments in '-f /dev/null' '-f /dev/null --trace' "-o 'timeout idle 1h'"; do
-        closed "$arguments" '<&-'
-        closed "$arguments" '>&-'
-        closed "$arguments" '<&- >&-'
+        for closed in '<&-' '>&-' '<&- >&-'; do
+            run -64 --separate-stderr bash -c "\"\$STDSOCKS\" $arguments </dev/null $closed"
+            [[ $stderr == *'standard input or output is closed; start it '* ]] ||
+                fail "$arguments $closed said: $stderr" || return
+        done
     done
     run -64 bash -c "\"\$STDSOCKS\" -f /dev/null <&- >&- 2>&-"
     run -64 --separate-stderr bash -c "\"\$STDSOCKS\" --nonsense <&-"

@@ -8,34 +8,36 @@ load net/world
 prelude <<'PY'
 import os, re, socket, subprocess, time
 
-from logs import JOURNAL, Journald, Reader, SYSLOG, Syslogd, fields
+from logs import JOURNAL, Reader, SYSLOG, Syslogd, fields
 from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, close_in_order, request
 from world import CLOSED_PORT, Handler, WORLD, connection, eventually, has, listeners, port_of
 from world import unnamed, write
+
+(LISTENING,) = listeners("127.0.0.1")
+
+def refused(*options, host="127.0.0.1", port=CLOSED_PORT, reply=5, status=0, **handler):
+    """A handler that is over: it refused a request, and its client got nothing but that."""
+    h = Handler(*options, **handler)
+    check((host, h.connect(host, port)), (host, reply))
+    check(h.client.end(), (b"", "fin"))
+    h.client_port = port_of(h.client.sock)
+    h.gone(status)
+    return h
 PY
 
 setup() {
     need_world
 }
 
-# logged <SCRIPT - world, with the readers of logs.py at hand.
-logged() {
-    {
-        echo 'from logs import JOURNAL, SYSLOG, Journald, Reader, Syslogd, fields'
-        cat
-    } | world
-}
-
 # Where it goes
 
 @test "record: the journal gets all of it in one datagram when there is a journal" {
-    logged <<'PY'
+    world <<'PY'
 journal, syslog = Reader(JOURNAL), Reader(SYSLOG)
 write("/etc/hosts", "127.0.0.1 here.test\n")
-(listening,) = listeners("127.0.0.1")
 h = Handler(trace=False)
-port = port_of(listening)
-upstream = h.connected(b"here.test", listening)
+port = port_of(LISTENING)
+upstream = h.connected(b"here.test", LISTENING)
 h.client.send(b"question")
 upstream.recv(8)
 upstream.send(b"the answer")
@@ -43,8 +45,7 @@ upstream.fin()
 check(h.client.end(), (b"the answer", "fin"))
 client_port = str(port_of(h.client.sock))
 h.gone()
-(datagram,) = journal.all()
-record = fields(datagram)
+record = journal.record()
 took = {name: int(record.pop(f"STDSOCKS_{name}_USEC")) for name in ("RESOLVE", "CONNECT", "TOTAL")}
 assert 0 < took["RESOLVE"] + took["CONNECT"] <= took["TOTAL"] < 20000000, took
 message = record.pop("MESSAGE")
@@ -63,7 +64,7 @@ PY
 }
 
 @test "record: there is exactly one whatever the client has sent" {
-    logged <<'PY'
+    world <<'PY'
 journal = Reader(JOURNAL)
 for sent in (b"", b"\x05", GREETING, GREETING + b"\x05", b"GET / HTTP/1.0\r\n\r\n", b"\x04\x01", b"\x05\x01\x02",
              GREETING + request("127.0.0.1", CLOSED_PORT), GREETING + request("127.0.0.1", 80, 2),
@@ -73,22 +74,17 @@ for sent in (b"", b"\x05", GREETING, GREETING + b"\x05", b"GET / HTTP/1.0\r\n\r\
     h.client.fin()
     check(h.client.end()[1], "fin")
     h.over()
-    (datagram,) = journal.all()
-    has(fields(datagram), CLIENT="127.0.0.1", PRIORITY="5")
+    has(journal.record(), CLIENT="127.0.0.1", PRIORITY="5")
     check(h.said(), "")
 PY
 }
 
 @test "record: every mistake of the configuration is an error in the journal, and on standard error if that is a file" {
-    logged <<'PY'
+    world <<'PY'
 journal = Reader(JOURNAL)
 ours, stream = socket.socketpair()  # as the journal's own stream is
 for options in {"stderr": stream}, {}:
-    h = Handler("-o", "allow to", "-o", "nonsense", trace=False, **options)
-    check(h.connect("127.0.0.1", CLOSED_PORT), 1)
-    check(h.client.end(), (b"", "fin"))
-    h.client.close()
-    h.over(78)
+    h = refused("-o", "allow to", "-o", "nonsense", trace=False, reply=1, status=78, **options)
     rule, keyword, record = (fields(datagram) for datagram in journal.all())
     has(rule, PRIORITY="3", MESSAGE='-o: nothing follows "to"; an address, a prefix such as 10.0.0.0/8, loopback, private, '
         "link-local, public, any, a host name or .suffix would do")
@@ -102,17 +98,12 @@ PY
 }
 
 @test "record: a refusal names the rule, and the line that would allow it" {
-    logged <<'PY'
+    world <<'PY'
 journal = Reader(JOURNAL)
 write(f"{WORLD}/rules", "\n# these\ndeny to 127.0.0.0/8 port 9\n")
 os.chmod(f"{WORLD}/rules", 0o644)
-h = Handler("-f", f"{WORLD}/rules", trace=False, rules=())
-check(h.connect("127.0.0.1", CLOSED_PORT), 2)
-check(h.client.end(), (b"", "fin"))
-h.client.close()
-h.over()
-(datagram,) = journal.all()
-record = fields(datagram)
+refused("-f", f"{WORLD}/rules", trace=False, rules=(), reply=2)
+record = journal.record()
 remedy = "allow from 127.0.0.1 to 127.0.0.1 port 9"
 has(record, END="refused", REPLY="2", RULE=f"{WORLD}/rules:3", REMEDY=remedy, CLOSED_BY="stdsocks")
 wanted = (r"127\.0\.0\.1:\d+ CONNECT 127\.0\.0\.1:9: refused, connection not allowed by ruleset by "
@@ -121,35 +112,13 @@ assert re.fullmatch(wanted, record["MESSAGE"]), record
 PY
 }
 
-@test "record: a real journald keeps it, and finds it by its fields" {
-    need journalctl
-    [[ -x /lib/systemd/systemd-journald ]] || lacks systemd-journald
-    logged <<'PY'
-journald = Journald()
-h = Handler(trace=False)
-check(h.connect(b"MESSAGE=x\n\x1b[2J", 443), 4)
-check(h.client.end(), (b"", "fin"))
-h.gone()
-(record,) = eventually(lambda: journald.read("MESSAGE_ID=dabd9aa38022419e8b57bfe5028c7661"), "the record")
-has(record, CLIENT="127.0.0.1", DST=r"MESSAGE=x\n\x1b[2J", DST_PORT="443", REPLY="4", END="refused", PRIORITY="5",
-    SYSLOG_IDENTIFIER="stdsocks")
-check((record["_PID"], record["_TRANSPORT"]), (str(h.pid), "journal"))
-assert r" CONNECT MESSAGE=x\n\x1b[2J:443: refused, host unreachable (no host name), " in record["MESSAGE"], record
-check(len(journald.read("STDSOCKS_END=refused")), 1)
-check(journald.read("STDSOCKS_END=closed"), [])
-PY
-}
-
 @test "record: syslog gets one line when there is no journal [RFC 3164 4.1]" {
-    logged <<'PY'
+    world <<'PY'
 syslog = Reader(SYSLOG)
-h = Handler(trace=False)
-h.connect("127.0.0.1", CLOSED_PORT)
-client_port = port_of(h.client.sock)
-h.gone()
+h = refused(trace=False)
 (datagram,) = syslog.all()
-wanted = (rf"<29>stdsocks\[{h.pid}\]: 127\.0\.0\.1:{client_port} CONNECT 127\.0\.0\.1:9: refused, "
-          r"connection refused, \d+\.\d{3} s")
+wanted = (rf"<29>stdsocks\[{h.pid}\]: 127\.0\.0\.1:{h.client_port} "
+          r"CONNECT 127\.0\.0\.1:9: refused, connection refused, \d+\.\d{3} s")
 assert re.fullmatch(wanted, datagram.decode()), datagram
 check(h.said(), "")
 PY
@@ -157,13 +126,10 @@ PY
 
 @test "record: busybox's syslogd writes it, and rsyslogd takes it apart, as it is meant" {
     need busybox rsyslogd
-    logged <<'PY'
+    world <<'PY'
 def asked():
     """The PID of a handler whose record has a name that is harmful if it is not escaped."""
-    h = Handler(trace=False)
-    h.connect(b"%n%s\n\x1b[2J", 80)
-    h.gone()
-    return h.pid
+    return refused(trace=False, host=b"%n%s\n\x1b[2J", port=80, reply=4).pid
 
 syslogd = Syslogd("busybox")
 line = syslogd.said(f"stdsocks[{asked()}]: ").splitlines()[-1]
@@ -179,25 +145,19 @@ PY
 }
 
 @test "record: standard error gets it when there is no log, when it is a terminal, and with --trace" {
-    logged <<'PY'
+    world <<'PY'
 import pty
 
 LINE = r"stdsocks: 127\.0\.0\.1:\d+ CONNECT 127\.0\.0\.1:9: refused, .* s\r?\n"
 
-def said(**options):
-    h = Handler(**options)
-    check(h.connect("127.0.0.1", CLOSED_PORT), 5)
-    h.gone()
-    return h.said()
-
-alone = said(trace=False)
+alone = refused(trace=False).said()
 assert re.fullmatch(LINE, alone), alone
 journal = Reader(JOURNAL)
 master, slave = pty.openpty()
-said(trace=False, stderr=slave)
+refused(trace=False, stderr=slave)
 terminal = os.read(master, 4096).decode()
 assert re.fullmatch(LINE, terminal), terminal
-traced = said()
+traced = refused().said()
 check(len(re.findall(f"^{LINE}", traced, re.M)), 1)
 assert "STDSOCKS_END=refused\n" in traced, traced
 check(journal.all(), [])
@@ -205,26 +165,21 @@ PY
 }
 
 @test "record: the client gets no byte of it when standard error is its socket" {
-    logged <<'PY'
+    world <<'PY'
 for make in (lambda: None), (lambda: Reader(JOURNAL)):
     journal = make()
     for trace in False, True:
-        h = Handler(trace=trace, stderr=subprocess.STDOUT)
-        check(h.connect("127.0.0.1", CLOSED_PORT), 5)
-        check(h.client.end(), (b"", "fin"))
-        h.gone()
+        refused(trace=trace, stderr=subprocess.STDOUT)
         if journal:
-            (datagram,) = journal.all()
-            has(fields(datagram), END="refused")
+            has(journal.record(), END="refused")
 PY
 }
 
 @test "record: upstream gets no byte of it when standard error is closed" {
     world <<'PY'
-(listening,) = listeners("127.0.0.1")
 for trace in False, True:
     h = Handler(trace=trace, before=["sh", "-c", 'exec "$0" "$@" 2>&-'])
-    upstream = h.connected("127.0.0.1", listening)
+    upstream = h.connected("127.0.0.1", LISTENING)
     h.client.fin()
     check(upstream.end(), (b"", "fin"))
     upstream.close()
@@ -234,13 +189,12 @@ PY
 }
 
 @test "record: the journal gets it when it was full and makes room in time" {
-    logged <<'PY'
+    world <<'PY'
 journal = Reader(JOURNAL)
-(listening,) = listeners("127.0.0.1")
 for _ in range(3):  # a busy machine may make this test too late, but not every time
     journal.fill()
     h = Handler(trace=False)
-    upstream = h.connected("127.0.0.1", listening)
+    upstream = h.connected("127.0.0.1", LISTENING)
     close_in_order(h.client, upstream)
     # All that it has to wait for now is the journal.
     eventually(lambda: h.state() in "SZ", "the handler waits, or has ended")
@@ -257,7 +211,7 @@ PY
 
 # Over 5 s: the patience of the handler, SINK_PATIENCE_S, is ten seconds.
 @test "record: standard error gets it, after ten seconds, when the journal stays full" {
-    logged <<'PY'
+    world <<'PY'
 journal = Reader(JOURNAL)
 journal.fill()
 handlers = [Handler(trace=False), Handler(trace=False, stderr=subprocess.STDOUT)]
@@ -276,11 +230,10 @@ PY
 }
 
 @test "record: standard error gets it when the journal goes away in the meantime" {
-    logged <<'PY'
+    world <<'PY'
 journal = Reader(JOURNAL)
 h = Handler(trace=False)
-(listening,) = listeners("127.0.0.1")
-upstream = h.connected("127.0.0.1", listening)
+upstream = h.connected("127.0.0.1", LISTENING)
 journal.sock.close()
 upstream.fin()
 check(h.client.end(), (b"", "fin"))
@@ -289,21 +242,20 @@ assert re.fullmatch(r"stdsocks: .* closed by upstream, .* s\n", h.said()), h.sai
 PY
 }
 
-# tests/unit/record.c has names with every byte; the tests of journald and of syslog above have one each.
+# tests/unit/record.c has names with every byte, and so has journal.bats, for a real journald; the
+# test of syslog above has one.
 @test "record: a name stays one harmless field when it is meant to be more, the longest, or empty" {
-    logged <<'PY'
+    world <<'PY'
 journal = Reader(JOURNAL)
 for name, shown in {
     b"\nMESSAGE\n\x01\0\0\0\0\0\0\0x\n": r"\nMESSAGE\n\x01\x00\x00\x00\x00\x00\x00\x00x\n",
     b"\xff" * 255: r"\xff" * 255,
     b"": "",
 }.items():
-    h = Handler(trace=False)
-    check((name, h.connect(name, 80)), (name, 4))
-    h.gone()
-    (datagram,) = journal.all()
-    has(fields(datagram), PRIORITY="5", REPLY="4", DST=shown)
-    assert not name or f" CONNECT {shown}:80: refused, " in fields(datagram)["MESSAGE"], datagram
+    refused(trace=False, host=name, port=80, reply=4)
+    record = journal.record()
+    has(record, PRIORITY="5", REPLY="4", DST=shown)
+    assert not name or f" CONNECT {shown}:80: refused, " in record["MESSAGE"], record
 PY
 }
 
@@ -311,11 +263,10 @@ PY
 
 @test "record: the end is closed or reset, by the side that was first" {
     world <<'PY'
-(listening,) = listeners("127.0.0.1")
 for leave, end, number in (Peer.fin, "fin", None), (Peer.reset, "reset", "104"):  # ECONNRESET
     for first in "client", "upstream":
         h = Handler()
-        upstream = h.connected("127.0.0.1", listening)
+        upstream = h.connected("127.0.0.1", LISTENING)
         one, other = (h.client, upstream) if first == "client" else (upstream, h.client)
         leave(one)
         check(other.end(), (b"", end))
@@ -360,26 +311,23 @@ PY
 }
 
 @test "record: the end is failed, the reply 01 and the status 71 when there is no descriptor left" {
-    IS_STATIC=$(is_static && echo yes) logged <<'PY'
+    IS_STATIC=$(is_static && echo yes) world <<'PY'
 import resource
+
+def few(descriptors):
+    limit = descriptors, descriptors
+    return {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit)}
+
 # A build with the leak sanitizer would want descriptors of its own.
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
 journal = Reader(JOURNAL)
 # The resolver of the GNU C library calls it a name that does not exist.
 for host in ("127.0.0.1", "name.test") if os.environ["IS_STATIC"] else ("127.0.0.1",):
-    h = Handler(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4)))
-    check(h.connect(host, CLOSED_PORT), 1)
-    check(h.client.end(), (b"", "fin"))
-    h.client.close()
+    h = refused(host=host, reply=1, status=71, **few(4))
     h.ended(71, END="failed", CLOSED_BY="stdsocks", REPLY="1", ERRNO="24",  # EMFILE
             MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
-h = Handler(trace=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5)))
-check(h.connect("127.0.0.1", CLOSED_PORT), 1)
-check(h.client.end(), (b"", "fin"))
-h.client.close()
-h.over(71)
-(datagram,) = journal.all()
-has(fields(datagram), END="failed", PRIORITY="3", MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
+refused(trace=False, reply=1, status=71, **few(5))
+has(journal.record(), END="failed", PRIORITY="3", MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
 PY
 }
 
@@ -395,9 +343,8 @@ PY
 
 @test "record: the client is named by its kind when it has no address" {
     world <<'PY'
-(listening,) = listeners("127.0.0.1")
 h = Handler(ends=socket.socketpair())
-upstream = h.connected("127.0.0.1", listening)
+upstream = h.connected("127.0.0.1", LISTENING)
 upstream.fin()
 check(h.client.end(), (b"", "fin"))
 h.client.fin()

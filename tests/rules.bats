@@ -8,15 +8,30 @@ load helper
 load net/world
 
 prelude <<'PY'
-import ipaddress, os, re, socket, struct
+import ipaddress, os, re, socket, struct, tempfile
 
 from dns import Dnsmasq, Server, answer, broken, question
 from rules import PUBLIC, Watch, asks, forbidden, from_ip, from_pair, from_path, here, is_denied
-from rules import is_served, judged, login, reply_on_pipes
-from socks import CHOSEN, DEADLINE_S, GREETING, check, listener, request, request_name
+from rules import is_served, judged, reply_on_pipes, tries
+from socks import CHOSEN, DEADLINE_S, GREETING, check, listener, login, request, request_name
 from wire import Wire
 from world import CLOSED_PORT, Handler, WORLD, connection, has, ip, is_waiting, listeners, mount
 from world import port_of, sysctl, write
+
+USERS = f"{WORLD}/users"
+EITHER = [f"users {USERS}", "auth none password"]
+write(USERS, "alice:secret\nbob:hidden\n")
+os.chmod(USERS, 0o600)
+
+
+def known(name, password):
+    """How a client with this login begins, for is_served() and is_denied()."""
+    return [(b"\x05\x01\x02", b"\x05\x02"), (login(name, password), b"\x01\x00")]
+
+
+def far():
+    """A client of a public address."""
+    return from_ip("9.9.9.9")
 PY
 
 setup() {
@@ -27,42 +42,28 @@ setup() {
 
 # -- The built-in rules
 
-@test "rules: without rules a non-public address is refused with 02, and no packet leaves" {
+@test "rules: without rules a non-public address, or a name at one, is refused with 02" {
     world <<'PY'
 watch = Watch()
 for host in forbidden():
     for written in host, host.encode():
-        is_denied(written, 80, rule="built-in 4")
-        assert not (seen := watch.seen()), (host, seen)
+        watch.denies(written, 80, rule="built-in 4")
 for host in "2001:DB8::1", "0:0:0:0:0:FFFF:127.0.0.1", "::FFFF:7F00:1", "0000:0000:0000:0000:0000:0000:0000:0001":
-    is_denied(host.encode(), 80, rule="built-in 4")
+    watch.denies(host.encode(), 80, rule="built-in 4")
 # A mapped public address is unreachable, not forbidden (RFC 4291 s2.5.5.2).
 check(asks("::ffff:8.8.8.8", 80)[0], 3)
 check(watch.seen(), [])
-PY
-}
-
-@test "rules: without rules a name at a non-public address is refused with 02, and not dialled" {
-    world <<'PY'
-watch = Watch()
+# A name is looked up, and not dialled.
 names = {f"n{i}.test": host for i, host in enumerate(forbidden())}
 server = Server({name: [host] for name, host in names.items()})
 for name, host in names.items():
     record = is_denied(name.encode(), 80, rule="built-in 4")
     check(record["DST"], name)
     assert not (seen := watch.connects()), (host, seen)
-PY
-}
-
-@test "rules: the watch of these tests sees a packet to each address that the kernel sends to" {
-    world <<'PY'
-watch = Watch()
+# With rules the watch sees a packet to each of these addresses that the kernel sends to.
 missed = []
 for host in forbidden():
-    h = judged("allow to any", "timeout connect 1ms")
-    h.connect(host, 80)
-    h.gone()
-    os.unlink(h.log)
+    tries(host, 80, "allow to any")
     if not watch.connects():
         missed.append(host)
 # The kernel itself sends nothing to some.
@@ -112,10 +113,7 @@ listening = listeners("8.8.8.8", "2606:4700::1", "127.0.0.1", "::1")
 hosts = ["8.8.8.8", "2606:4700::1", "127.0.0.1", b"public.test", b"inner.test", b"8.8.8.8"]
 for client in clients:
     for host in hosts:
-        ends = from_ip(client)
-        watch.seen()
-        is_denied(host, listening[0], ends=ends, rule="built-in 4")
-        check(watch.seen(), [])
+        watch.denies(host, listening[0], ends=from_ip(client), rule="built-in 4")
 assert not any(map(is_waiting, listening))
 check(server.asked, [])
 PY
@@ -297,13 +295,9 @@ for rules in [
     ["deny to 10.0.0.0/8"],
     ["deny to any at 10.0.0.0/8", "deny", "allow to any"],
 ]:
-    record = is_denied(b"name.test", 80, *rules)
+    record = watch.denies(b"name.test", 80, *rules)
     assert "RESOLVE_USEC" not in record, (rules, record)
-    assert not (seen := watch.seen()), (rules, seen)
-ends = from_ip("9.9.9.9")
-watch.seen()
-is_denied(b"name.test", 80, ends=ends, rule="built-in 4")
-check(watch.seen(), [])
+watch.denies(b"name.test", 80, ends=far(), rule="built-in 4")
 check(server.asked, [])
 # A name that may be allowed is looked up.
 is_denied(b"name.test", 80, "deny to 8.8.8.0/24", "allow to any", rule="-o")
@@ -363,10 +357,7 @@ for inside, hosts in reach.items():
     for host in hosts.split():
         for where in inside, groups[inside]:
             is_denied(host, 80, f"deny to {where}", "allow to any", rule="-o")
-            h = judged(f"allow to {where}", "timeout connect 1ms")
-            assert h.connect(host, 80) != 2, (host, where)
-            h.gone()
-            os.unlink(h.log)
+            assert tries(host, 80, f"allow to {where}") != 2, (host, where)
 # A prefix around an address denies it, and allows it only when the address inside is public.
 here("2002:808:808::1")
 (outer,) = listeners("2002:808:808::1")
@@ -414,7 +405,7 @@ for text, options, rule in [
 PY
 }
 
-@test "rules: the default file is read when there is one, and no -f" {
+@test "rules: without -f the default file is read; it may be missing, but no dangling link" {
     world <<'PY'
 here("8.8.8.8")
 (listening,) = listeners("8.8.8.8")
@@ -429,6 +420,19 @@ os.unlink("/etc/stdsocks/stdsocks.conf")
 h = Handler(rules=(), ends=from_pair())
 check(h.connect("10.0.0.1", port), 2)
 h.refused(RULE="built-in 4")
+with open("/etc/passwd", encoding="utf-8") as file:
+    users = file.read()
+mount("tmpfs", "/etc", "tmpfs")
+write("/etc/passwd", users)  # for the user whom root becomes
+check(Handler().connect("127.0.0.1", CLOSED_PORT), 5)
+os.mkdir("/etc/stdsocks")
+check(Handler().connect("127.0.0.1", CLOSED_PORT), 5)
+os.symlink("missing", "/etc/stdsocks/stdsocks.conf")
+h = Handler()
+check(h.connect("127.0.0.1", CLOSED_PORT), 1)
+h.terminate()  # it does not wait any longer for its refused client to close
+h.over(78)
+assert "/etc/stdsocks/stdsocks.conf: No such file or directory; " in h.said(), h.said()
 PY
 }
 
@@ -496,26 +500,12 @@ PY
 here("8.8.8.8", "9.9.9.9", "10.0.0.1")
 listening, inner = listeners("8.8.8.8", "10.0.0.1")
 port = port_of(listening)
-users = f"{WORLD}/users"
-write(users, "alice:secret\nbob:hidden\n")
-os.chmod(users, 0o600)
-
-
-def known(name, password):
-    return [(b"\x05\x01\x02", b"\x05\x02"), (login(name, password), b"\x01\x00")]
-
-
-def far():
-    return from_ip("9.9.9.9")
-
-
-either = [f"users {users}", "auth none password"]
 alice, bob = known(b"alice", b"secret"), known(b"bob", b"hidden")
-is_denied("8.8.8.8", port, *either, ends=far(), rule="built-in 4")
-check(is_served("8.8.8.8", port, *either, ends=far(), said=alice)["USER"], "alice")
-is_denied("8.8.8.8", 25, *either, ends=far(), said=alice, rule="built-in 1")
+is_denied("8.8.8.8", port, *EITHER, ends=far(), rule="built-in 4")
+check(is_served("8.8.8.8", port, *EITHER, ends=far(), said=alice)["USER"], "alice")
+is_denied("8.8.8.8", 25, *EITHER, ends=far(), said=alice, rule="built-in 1")
 for host in "10.0.0.1", "127.0.0.1", "169.254.169.254", "::1":
-    record = is_denied(host, port, *either, ends=far(), said=alice, rule="built-in 4")
+    record = is_denied(host, port, *EITHER, ends=far(), said=alice, rule="built-in 4")
     check(record["USER"], "alice")
 for rule, wanted in {
     "allow user alice": [alice], "allow user any": [alice, bob], "allow user Alice,ali": [],
@@ -523,10 +513,10 @@ for rule, wanted in {
 }.items():
     for said in alice, bob, None:
         judge = is_served if said in wanted else is_denied
-        judge("8.8.8.8", port, rule, *either, ends=far(), said=said)
+        judge("8.8.8.8", port, rule, *EITHER, ends=far(), said=said)
 # A client without a login is no user, and no rule for users denies it.
 is_served("8.8.8.8", port, "deny user any", "allow", ends=far())
-is_denied("8.8.8.8", port, "deny user any", "allow", *either, ends=far(), said=bob, rule="-o")
+is_denied("8.8.8.8", port, "deny user any", "allow", *EITHER, ends=far(), said=bob, rule="-o")
 assert not is_waiting(inner)
 PY
 }
@@ -554,11 +544,8 @@ for at in "0.0.0.0", "127.0.0.1", "10.0.0.1", "::", "::1":
     to = at if at not in ("0.0.0.0", "::") else "127.0.0.1"
     for host in hosts:
         client = socket.create_connection((to, port), DEADLINE_S)
-        ends = client, listening.accept()[0]
-        watch.seen()
-        record = is_denied(host, port, "allow to any", ends=ends)
+        record = watch.denies(host, port, "allow to any", ends=(client, listening.accept()[0]))
         assert "RULE" not in record and "REMEDY" not in record, record
-        assert not (seen := watch.seen()), (host, seen)
     assert not is_waiting(listening)
     listening.close()
 PY
@@ -575,10 +562,7 @@ ip("address add 192.0.2.5/24 dev lo", "address add 192.0.2.6/24 dev lo",
    "route add local 10.78.0.0/16 dev lo src 192.0.2.5")
 for own in *carriers, "192.0.2.5", "192.0.2.6", "10.78.7.8":
     listening = listener(own if ":" in own else "0.0.0.0")
-    ends = connection(listening.dup())
-    watch.seen()
-    is_denied(own, listening, "allow to any", ends=ends)
-    assert not (seen := watch.seen()), (own, seen)
+    watch.denies(own, listening, "allow to any", ends=connection(listening.dup()))
     assert not is_waiting(listening), own
 PY
 }
@@ -722,26 +706,16 @@ server = Server({"public.test": ["8.8.8.8"], "inner.test": ["10.0.0.1"]})
 listening = listeners("8.8.8.8", "10.0.0.1", "127.0.0.1", "::1")
 port = port_of(listening[0])
 mail = listeners("8.8.8.8", port=25)
-users = f"{WORLD}/users"
-write(users, "alice:secret\n")
-os.chmod(users, 0o600)
 either = "auth none password"
-known = [(b"\x05\x02\x00\x02", b"\x05\x02"), (login(b"alice", b"secret"), b"\x01\x00")]
+alice = [(b"\x05\x02\x00\x02", b"\x05\x02"), (login(b"alice", b"secret"), b"\x01\x00")]
 configurations = [
-    [], [""], ["# allow to any", "   ", "\t# x"], ["auth none"], [f"users {users}", "auth none"],
-    [f"users {users}", either], ["checkpassword /bin/true", either],
+    [], [""], ["# allow to any", "   ", "\t# x"], ["auth none"], [f"users {USERS}", "auth none"],
+    EITHER, ["checkpassword /bin/true", either],
     ["timeout handshake 5s", "timeout connect 1s", "timeout idle none", "timeout lifetime none"],
     ["command connect"], ["version 5"], ["source 127.0.0.1"], ["source ::1"], ["source 10.0.0.1"],
     ["source device lo"], ["source mark 1"], ["rate up 1G"], ["rate down 1G", "rate up none"],
-    [f"users {users}", either, "timeout idle 1h", "command connect", "version 5", "source 10.0.0.1",
-     "rate up 1G"],
+    [*EITHER, "timeout idle 1h", "command connect", "version 5", "source 10.0.0.1", "rate up 1G"],
 ]
-
-
-def far():
-    return from_ip("9.9.9.9")
-
-
 inner = ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", b"inner.test"]
 local = [(from_pair, host, port) for host in inner] + [(from_pair, "8.8.8.8", 25)]
 strange = [(far, host, port) for host in ("127.0.0.1", b"inner.test", "8.8.8.8", b"public.test")]
@@ -752,9 +726,9 @@ for rules in configurations:
         is_denied(host, to_port, *rules, ends=pair)
         assert not (seen := watch.connects()), (rules, host, seen)
 # A client that has logged in may reach public addresses, and no others.
-for rules in [f"users {users}"], [f"users {users}", either], ["checkpassword /bin/true"]:
+for rules in [f"users {USERS}"], EITHER, ["checkpassword /bin/true"]:
     for ends, host, to_port in local + strange[:2] + [(far, "8.8.8.8", 25)]:
-        is_denied(host, to_port, *rules, ends=ends(), said=known)
+        is_denied(host, to_port, *rules, ends=ends(), said=alice)
 assert not any(map(is_waiting, listening + mail))
 PY
 }
@@ -766,13 +740,10 @@ here("8.8.8.8")
 server = Server({"public.test": ["8.8.8.8"]})
 listening = listeners("8.8.8.8", "127.0.0.1")
 port = port_of(listening[0])
-setups = 0
 
 
-def file(content, mode=0o644, name=None):
-    global setups
-    setups += 1
-    path = name or f"{WORLD}/broken-{setups}"
+def file(content, mode=0o644, path=None):
+    path = path or tempfile.mktemp(dir=WORLD)
     with open(path, "wb") as out:
         out.write(content)
     os.chmod(path, mode)
@@ -796,15 +767,15 @@ cases = [
 ]
 
 
-def ended_broken(h):
-    """Its record; the status is 78, and nothing went out."""
-    h.over(78)
-    record = h.record()
+def ended_broken(h, **fields):
+    """The status is 78, the record has these fields, and nothing went out; standard error."""
+    h.gone(78)
     assert not (seen := watch.seen()), seen
-    check(h.said().count("\nSTDSOCKS_END="), 1)
-    record["said"] = h.said()
+    said = h.said()
+    check(said.count("\nSTDSOCKS_END="), 1)
+    has(h.record(), CLOSED_BY="stdsocks", **fields)
     os.unlink(h.log)
-    return record
+    return said
 
 
 def ask(h, host, greeting=GREETING):
@@ -814,12 +785,8 @@ def ask(h, host, greeting=GREETING):
     h.asked_s = 0
     check(h.answer(), 1)
     check(h.client.end(), (b"", "fin"))
-    h.client.close()
-    record = ended_broken(h)
     dst = host if isinstance(host, str) else host.decode()
-    has(record, END="failed", CLOSED_BY="stdsocks", REPLY="1", DST=dst, RULE=None, REMEDY=None,
-        REACHED=None)
-    return record["said"]
+    return ended_broken(h, END="failed", REPLY="1", DST=dst, RULE=None, REMEDY=None, REACHED=None)
 
 
 # A file that its group can write to is read.
@@ -839,8 +806,7 @@ for case in cases:
     check(h.client.recv(2), b"\x05\x02")
     h.client.send(b"\x01\x01a\x01b")
     check(h.client.end(), (b"\x01\x01", "fin"))
-    h.client.close()
-    has(ended_broken(h), CLOSED_BY="stdsocks", REPLY=None)
+    ended_broken(h, REPLY=None)
 # The same holds for the default file.
 default = "/etc/stdsocks/stdsocks.conf"
 for setup, said in (
@@ -854,23 +820,5 @@ for setup, said in (
     (os.rmdir if os.path.isdir(default) else os.unlink)(default)
 check(server.asked, [])
 assert not any(map(is_waiting, listening))
-PY
-}
-
-@test "rules: serves with an empty /etc, and nobody when the default file is a dangling link" {
-    world <<'PY'
-with open("/etc/passwd", encoding="utf-8") as file:
-    users = file.read()
-mount("tmpfs", "/etc", "tmpfs")
-write("/etc/passwd", users)  # for the user whom root becomes
-check(Handler().connect("127.0.0.1", CLOSED_PORT), 5)
-os.mkdir("/etc/stdsocks")
-check(Handler().connect("127.0.0.1", CLOSED_PORT), 5)
-os.symlink("missing", "/etc/stdsocks/stdsocks.conf")
-h = Handler()
-check(h.connect("127.0.0.1", CLOSED_PORT), 1)
-h.terminate()  # it does not wait any longer for its refused client to close
-h.over(78)
-assert "/etc/stdsocks/stdsocks.conf: No such file or directory; " in h.said(), h.said()
 PY
 }

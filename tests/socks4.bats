@@ -8,10 +8,10 @@ load net/world
 prelude <<'PY'
 import socket, struct
 
-from logins import ADA, BAB, NAMELESS, NOT_SERVED, NO_RULE, REQUEST, UPSTREAM, accounts, bound
-from logins import called, login, nothing_runs, program, shown, users
-from socks import CHOSEN, GREETING, accept, check
-from world import Handler, is_waiting, port_of, write
+from logins import ADA, BAB, NAMELESS, NOT_SERVED, NO_RULE, REQUEST, UPSTREAM, accounts
+from logins import nothing_runs, program, users
+from socks import CHOSEN, GREETING, accept, check, escaped, login
+from world import Handler, bound, called, is_waiting, port_of, write
 
 BOTH = "-o", "version 4 5"
 REJECTED, OTHER_USER = (bytes([0, code]) + bytes(6) for code in (0x5B, 0x5D))
@@ -98,7 +98,7 @@ for options in (*users(b"alice:secret\n"), *BOTH), (*program("#!/bin/sh\nexit 0\
         for sent in request4(userid), request4(userid, "localhost"), request4(userid) + login(b"alice", b"secret") + REQUEST:
             h = Handler(*options)
             h.client.send(sent)
-            refused4(h, USER=None, USERID=shown(userid))
+            refused4(h, USER=None, USERID=escaped(userid))
     nothing_runs()
 # Where a client may choose, it is nobody: a user id is no login.
 options = *users(b"alice:secret\n"), "-o", "auth none password", *BOTH
@@ -137,7 +137,7 @@ for userid in b"u" * 255, bytes(range(1, 256)):
     h = Handler(*BOTH)
     h.client.send(request4(userid))
     served4(h)
-    h.ended(USERID=shown(userid))
+    h.ended(USERID=escaped(userid))
 for sent in request4(b"u" * 256), request4(b"", "n" * 256), b"\x04" + b"A" * 600:
     h = Handler(*BOTH)
     h.client.send(sent)

@@ -2,7 +2,6 @@
 """The logs of a world: readers in the place of journald and of syslogd, and the real ones."""
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -38,6 +37,11 @@ class Reader:
                 datagrams.append(self.sock.recv(65536))
         return datagrams
 
+    def record(self):
+        """The fields of the only datagram that has come so far."""
+        (datagram,) = self.all()
+        return fields(datagram)
+
     def fill(self):
         """Make it take no more."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
@@ -59,31 +63,6 @@ def fields(datagram):
         assert value.isprintable(), line
         found[name] = value
     return found
-
-
-class Journald:
-    """A real systemd-journald, alone, in memory."""
-
-    PROGRAM = "/lib/systemd/systemd-journald"
-
-    def __init__(self):
-        write("/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
-        os.makedirs("/etc/systemd/journald.conf.d", exist_ok=True)
-        write("/etc/systemd/journald.conf.d/zz.conf",
-              "[Journal]\nStorage=volatile\nReadKMsg=no\nAudit=no\nRateLimitIntervalSec=0\nForwardToSyslog=no\n")
-        os.makedirs("/run/systemd/journal", exist_ok=True)
-        with open(f"{WORLD}/journald.log", "wb") as log:
-            subprocess.Popen([self.PROGRAM], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        eventually(lambda: os.path.exists(JOURNAL) and self.read("SYSLOG_IDENTIFIER=systemd-journald"), "journald runs")
-
-    @staticmethod
-    def read(*matches):
-        """Records with these fields, as journalctl finds them."""
-        if not os.path.isdir("/run/log/journal"):
-            return []
-        command = ["journalctl", "--directory=/run/log/journal", "--output=json", "--all", *matches]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 class Syslogd:

@@ -9,7 +9,7 @@ import subprocess
 
 from socks import CHOSEN, DEADLINE_S, GREETING, check, request
 from wire import TCP, destination, is_syn, tun
-from world import STDSOCKS, Handler, eventually, ip, port_of, request_name, sysctl
+from world import STDSOCKS, Handler, bound, called, eventually, ip, port_of, request_name, sysctl
 
 UDP = 17
 RTF_LOCAL = 1 << 31  # linux/ipv6_route.h
@@ -98,6 +98,13 @@ class Watch:
         """Of seen(), TCP."""
         return [what for what in self.seen() if what.startswith("tcp")]
 
+    def denies(self, host, port, *rules, **more):
+        """As is_denied(), and no packet leaves."""
+        self.seen()  # those of the client's connection
+        record = is_denied(host, port, *rules, **more)
+        assert not (seen := self.seen()), (host, rules, seen)
+        return record
+
 
 def lines(*rules):
     """The options that give these lines of a configuration."""
@@ -108,6 +115,15 @@ def judged(*rules, file="/dev/null", ends=None, **handler):
     """A handler with these lines of a configuration before those of FILE, and the client of ENDS,
     or else of from_pair()."""
     return Handler("-f", file, *lines(*rules), rules=(), ends=ends or from_pair(), **handler)
+
+
+def tries(host, port, *rules):
+    """The reply if no attempt to connect is answered."""
+    h = judged(*rules, "timeout connect 1ms")
+    reply = h.connect(host, port)
+    h.gone()
+    os.unlink(h.log)
+    return reply
 
 
 def asks(host, port, *rules, said=None, **handler):
@@ -128,8 +144,7 @@ def asks(host, port, *rules, said=None, **handler):
         h.terminate()
     else:
         check(h.client.end(), (b"", "fin"))
-    h.client.close()
-    h.over()
+    h.gone()
     record = {name.removeprefix("STDSOCKS_"): value for name, value in h.record().items()}
     os.unlink(h.log)  # else a failure would show them all
     check(record["END"], "terminated" if reply == 0 else "refused")
@@ -169,17 +184,12 @@ def here(*hosts):
 
 def from_ip(host, to=None, scope=0):
     """A connection from HOST to TO, or to itself: the client's socket and the handler's."""
-    six = ":" in host
-    with socket.socket(socket.AF_INET6 if ":" in (to or host) else socket.AF_INET) as listening:
-        if to == "::":
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        listening.bind((to or host, 0, 0, scope) if ":" in (to or host) else (to or host, 0))
-        listening.listen()
-        port = listening.getsockname()[1]
-        client = socket.socket(socket.AF_INET6 if six else socket.AF_INET)
-        client.settimeout(DEADLINE_S)
-        client.bind((host, 0, 0, scope) if six else (host, 0))
-        client.connect((host, port, 0, scope) if six else (host, port))
+    source = (host, 0, 0, scope) if ":" in host else (host, 0)
+    family = socket.AF_INET6 if ":" in (to or host) else socket.AF_INET
+    at = (to, 0) if to else source
+    with socket.create_server(at, family=family, dualstack_ipv6=to == "::") as listening:
+        where = f"{host}%{scope}" if scope else host
+        client = socket.create_connection((where, port_of(listening)), DEADLINE_S, source)
         return client, listening.accept()[0]
 
 
@@ -190,37 +200,18 @@ def from_pair():
 
 def from_path(uid, path=None):
     """A client of AF_UNIX whose user the kernel knows."""
-    path = path or f"/run/listening-{uid}"
-    if path[0] == "/" and os.path.exists(path):
-        os.unlink(path)
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(path)
-        if path[0] == "/":
-            os.chmod(path, 0o777)
-        listening.listen()
-        client = socket.socket(socket.AF_UNIX)
-        os.seteuid(uid)
-        try:
-            client.connect(path)
-        finally:
-            os.seteuid(0)
-        return client, listening.accept()[0]
+    with bound(path or f"/run/listening-{uid}") as listening:
+        return called(listening, uid)
 
 
 def reply_on_pipes(host, port, *rules):
     """The reply to a client on two pipes."""
     command = [STDSOCKS, "-f", "/dev/null", *lines(*rules)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **pipes) as process:
         process.stdin.write(GREETING + request(host, port))
         process.stdin.flush()
         check(process.stdout.read(2), CHOSEN)
         reply = process.stdout.read(4)
         process.kill()
         return reply[1]
-
-
-def login(name, password):
-    """RFC 1929 s2."""
-    return bytes([1, len(name)]) + name + bytes([len(password)]) + password

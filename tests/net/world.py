@@ -180,10 +180,10 @@ class Handler:
         self.client.close()
         return self.ended(END="refused", CLOSED_BY="stdsocks", **fields)
 
-    def gone(self):
+    def gone(self, status=0):
         """The client closes, and the handler ends."""
         self.client.close()
-        self.over()
+        self.over(status)
 
     def over(self, status=0):
         check(self.process.wait(DEADLINE_S), status)
@@ -275,6 +275,29 @@ def listeners(*hosts, port=0):
         port = port_of(sock)
         socks.append(sock)
     return socks
+
+
+def bound(path="/run/socks"):
+    """A listening AF_UNIX socket, open to everybody."""
+    if path[0] == "/" and os.path.exists(path):
+        os.unlink(path)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    if path[0] == "/":
+        os.chmod(path, 0o777)
+    listening.listen()
+    return listening
+
+
+def called(listening, uid):
+    """A connection that this user has made: both ends."""
+    client = socket.socket(socket.AF_UNIX)
+    os.seteuid(uid)
+    try:
+        client.connect(listening.getsockname())
+    finally:
+        os.seteuid(0)
+    return client, listening.accept()[0]
 
 
 def is_waiting(sock):

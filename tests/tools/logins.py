@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: ISC
 """Logins (RFC 1929), and looks into processes, to see where a secret has gone. For scripts in a world."""
 
+import collections
 import contextlib
 import ctypes
 import os
 import re
 import select
+import shutil
 import socket
 import subprocess
-import collections
-import shutil
 
 import world
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, escaped, login, request
 from world import Handler, STDSOCKS, eventually, is_waiting, libc, listeners, port_of, sys_call
 
 OFFER = b"\x05\x01\x02"  # RFC 1928 s3: one method, "username/password"
@@ -36,21 +36,12 @@ STDSOCKS = world.STDSOCKS = shutil.copy(STDSOCKS, "/run/stdsocks")  # where user
 REQUEST = request("127.0.0.1", port_of(UPSTREAM))
 
 
-def login(name, secret, version=1):
-    return bytes([version, len(name)]) + name + bytes([len(secret)]) + secret
-
-
 def users(text, path=USERS, mode=0o600):
     """A file of users, and the option that names it."""
     with open(path, "wb") as file:
         file.write(text)
     os.chmod(path, mode)
     return "-o", f"users {path}"
-
-
-def for_the_program(path):
-    """A file that the checkpassword program may read: it runs as the user that the handler became."""
-    shutil.chown(path, "stdsocks")
 
 
 def program(script, path=PROGRAM, words=""):
@@ -62,20 +53,38 @@ def program(script, path=PROGRAM, words=""):
     return "-o", f"checkpassword {path} {words}"
 
 
-def shown(name):
-    """As a record shows a name."""
-    short = {b"\n": "\\n", b"\r": "\\r", b"\t": "\\t", b'"': '\\"', b"\\": "\\\\"}
-    return "".join(short.get(bytes([byte]), chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}") for byte in name)
+def begun(options, sent, answer, cuts=(), **handler):
+    """A handler whose client has sent this and got this answer."""
+    h = Handler(*options, **handler)
+    h.client.send(sent, cuts)
+    check(h.client.recv(len(answer)), answer)
+    return h
 
 
-def served(h):
-    """The client gets its reply and a connection, which ends in order."""
-    check(h.client.recv(10)[:4], b"\x05\x00\x00\x01")
+def finished(options, sent, **handler):
+    """A handler that is over after its client sent this and FIN; and all that the client got."""
+    h = Handler(*options, **handler)
+    h.client.send(sent)
+    h.client.fin()
+    end = h.client.end()
+    h.client.close()
+    h.process.wait(DEADLINE_S)
+    return h, end
+
+
+def relays(h):
+    """The client has a connection, which ends in order."""
     upstream = accept(UPSTREAM)
     upstream.fin()
     check(h.client.end(), (b"", "fin"))
     h.client.close()
     upstream.close()
+
+
+def served(h):
+    """The client gets its reply and a connection, which ends in order."""
+    check(h.client.recv(10)[:4], b"\x05\x00\x00\x01")
+    relays(h)
 
 
 def is_over(h, answer, status=0, **fields):
@@ -112,26 +121,21 @@ def is_rejected(options, sent, name, status=0, cuts=(), ends=None, **fields):
 
 def is_served(options, sent, answer, user, cuts=(), **popen):
     """The client that sends this gets this answer, its reply and a connection, as this user."""
-    h = Handler(*options, **popen)
-    h.client.send(sent, cuts)
-    check(h.client.recv(len(answer)), answer)
+    h = begun(options, sent, answer, cuts, **popen)
     served(h)
     h.ended(END="closed", REPLY="0", USER=user)
-    return h
 
 
 def enters(options, name, secret, **popen):
     """Whether this login is right. Whichever it is, all that has to follow is checked."""
-    h = Handler(*options, **popen)
-    h.client.send(OFFER + login(name, secret) + REQUEST)
-    check(h.client.recv(2), ASKED)
+    h = begun(options, OFFER + login(name, secret) + REQUEST, ASKED, **popen)
     status = h.client.recv(2)
     if status == RIGHT:
         served(h)
-        h.ended(END="closed", REPLY="0", USER=shown(name))
+        h.ended(END="closed", REPLY="0", USER=escaped(name))
         return True
     check(status, WRONG)
-    is_over(h, b"", **rejected(shown(name)))
+    is_over(h, b"", **rejected(escaped(name)))
     return False
 
 
@@ -141,7 +145,7 @@ class Waiting:
     def __init__(self):
         for fifo in "/run/begun", "/run/status":
             os.mkfifo(fifo)
-            for_the_program(fifo)
+            shutil.chown(fifo, "stdsocks")  # the user that the handler, and so the program, becomes
         self.options = program('#!/bin/sh\necho >/run/begun\nread -r status </run/status\nexit "$status"\n')
 
     def has_begun(self):
@@ -190,20 +194,9 @@ def nothing_runs():
     eventually(lambda: not processes(), "no process is left")
 
 
-def child_of(pid):
-    """The one process that this one has split off."""
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
-        (child,) = children.read().split()
-        return int(child)
-
-
-def pieces(secret):
-    """What tells that it, or most of it, is somewhere."""
-    return {secret[at : at + 8] for at in range(len(secret) - 7)}
-
-
 def holds(data, secrets):
-    return any(piece in data for secret in secrets for piece in pieces(secret))
+    """Whether eight bytes of a secret are in it: that tells that it, or most of it, is there."""
+    return any(secret[at : at + 8] in data for secret in secrets for at in range(len(secret) - 7))
 
 
 EMPTY = bytes(4096)
@@ -240,27 +233,22 @@ def in_public(*secrets):
     return found
 
 
-def core_limit(pid):
+def dumps(pid):
+    """The limits of its core dump, and who owns its files in /proc: root where a process cannot be
+    dumped, or read by its equals (proc(5))."""
     with open(f"/proc/{pid}/limits", encoding="ascii") as limits:
-        return re.search(r"^Max core file size +(\S+) +(\S+)", limits.read(), re.MULTILINE).groups()
+        cores = re.search(r"^Max core file size +(\S+) +(\S+)", limits.read(), re.MULTILINE)
+    return cores.groups(), os.stat(f"/proc/{pid}/environ").st_uid
 
 
-def owner(pid):
-    """Of its files in /proc: root where a process cannot be dumped, or read by its equals (proc(5))."""
-    return os.stat(f"/proc/{pid}/environ").st_uid
+Call = collections.namedtuple("Call", "pid name rest")
 
 
 def calls(path):
     """Of strace -f -o PATH: (process, system call, its arguments and result), in order."""
-    found = []
     with open(path, encoding="utf-8", errors="replace") as log:
-        for line in log:
-            if match := re.match(r"(\d+) +(\w+)\((.*)", line):
-                found.append(Call(int(match[1]), match[2], match[3]))
-    return found
-
-
-Call = collections.namedtuple("Call", "pid name rest")
+        lines = re.findall(r"^(\d+) +(\w+)\((.*)", log.read(), re.MULTILINE)
+    return [Call(*line) for line in lines]
 
 
 def tells(said, *secrets):
@@ -272,7 +260,6 @@ def tells(said, *secrets):
 # Users whom the kernel knows
 
 ADA, BAB, NAMELESS = 4001, 4002, 4003
-LOCAL = "/run/socks"
 
 
 def accounts():
@@ -280,45 +267,16 @@ def accounts():
         passwd.write(f"ada:x:{ADA}:{ADA}::/:/bin/false\nbab:x:{BAB}:{BAB}::/:/bin/false\n")
 
 
-def bound(address=LOCAL):
-    """A listening AF_UNIX socket, open to everybody."""
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(address)
-    if address[0] == "/":
-        os.chmod(address, 0o777)
-    listening.listen()
-    return listening
-
-
-def called(listening, uid):
-    """A connection that this user has made: both ends."""
-    client = socket.socket(socket.AF_UNIX)
-    os.seteuid(uid)
-    try:
-        client.connect(listening.getsockname())
-    finally:
-        os.seteuid(0)
-    return client, listening.accept()[0]
-
-
 def is_allowed(ends, options, user, sent=GREETING, answer=CHOSEN):
     """Whether the rules among the options, and no others, serve this; the record names the user."""
-    h = Handler(*options, ends=ends, before=NO_RULE)
-    h.client.send(sent + REQUEST)
-    check(h.client.recv(len(answer)), answer)
+    h = begun(options, sent + REQUEST, answer, ends=ends, before=NO_RULE)
     reply = h.client.recv(10)
     if reply[1] == 0:
-        upstream = accept(UPSTREAM)
-        upstream.fin()
-        check(h.client.end(), (b"", "fin"))
-        h.client.close()
+        relays(h)
         h.ended(END="closed", USER=user)
         return True
     check(reply, NOT_ALLOWED)
-    h.client.close()
-    h.ended(END="refused", USER=user, REPLY="2")
-    assert not is_waiting(UPSTREAM), "there was a connection to upstream"
-    UPSTREAM.settimeout(DEADLINE_S)
+    is_over(h, b"", END="refused", USER=user, REPLY="2")
     return False
 
 

@@ -46,6 +46,18 @@ def request_name(name, port, command=CONNECT):
     return bytes([5, command, 0, 3, len(name)]) + name + struct.pack(">H", port)
 
 
+def escaped(name):
+    """As a record shows a name: stdsocks(8), RECORD."""
+    short = {9: r"\t", 10: r"\n", 13: r"\r", 34: r"\"", 92: r"\\"}
+    plain = {byte: chr(byte) for byte in range(32, 127)} | short
+    return "".join(plain.get(byte, f"\\x{byte:02x}") for byte in name)
+
+
+def login(name, secret, version=1):
+    """The message of RFC 1929 s2."""
+    return bytes([version, len(name)]) + name + bytes([len(secret)]) + secret
+
+
 @functools.cache
 def pattern(size):
     """SIZE bytes that look random; a shorter pattern is the beginning of a longer one."""
