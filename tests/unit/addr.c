@@ -176,12 +176,12 @@ static void unmaps_mapped_addresses_only(void)
 	EACH_TEXT(text, mapped) {
 		char with_prefix[64];
 		snprintf(with_prefix, sizeof with_prefix, "::ffff:%s", text);
-		struct addr from = check_address(with_prefix, 443), a = addr_unmapped(&from);
-		struct addr want = check_address(text, 443);
+		struct addr from = fuzz_address(with_prefix, 443), a = addr_unmapped(&from);
+		struct addr want = fuzz_address(text, 443);
 		CHECK_BYTES(&a, sizeof a, &want, sizeof want);
 	}
 	EACH_TEXT(text, others) {
-		struct addr from = check_address(text, 443), a = addr_unmapped(&from);
+		struct addr from = fuzz_address(text, 443), a = addr_unmapped(&from);
 		CHECK_NUMBER(a.kind, ADDR_IPV6);
 		CHECK_BYTES(&a, sizeof a, &from, sizeof from);
 	}
@@ -216,7 +216,7 @@ static void writes_ipv6_in_the_one_right_way(void)
 		{"100:10:1:f000:f00:f0:f:0", "100:10:1:f000:f00:f0:f:0"},
 	};
 	EACH_ROW(row, rows, text) {
-		const struct addr a = check_address(row->text, 443);
+		const struct addr a = fuzz_address(row->text, 443);
 		CHECK_NUMBER(a.kind, ADDR_IPV6);
 		CHECK_PUT(row->want, addr_put_host, &a);
 	}

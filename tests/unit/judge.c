@@ -49,8 +49,8 @@ static void add_place(
 	const char *text, const char *class, const char *inside_text, const char *inside_class)
 {
 	struct place *p = &places[place_count++];
-	*p = (struct place){text, class, inside_text, inside_class, check_address(text, 0),
-		check_address(inside_text, 0)};
+	*p = (struct place){text, class, inside_text, inside_class, fuzz_address(text, 0),
+		fuzz_address(inside_text, 0)};
 	CHECK(p->addr.kind != ADDR_NAME && p->inside.kind != ADDR_NAME);
 }
 
@@ -503,7 +503,8 @@ static void show(const struct rule *rules, size_t count, const struct question *
 static struct words_line line_of(const char *text)
 {
 	size_t len = strlen(text);
-	return (struct words_line){.text = check_copy(text, len), .len = len, .place = "test"};
+	return (struct words_line){
+		.text = (char *)fuzz_copy(text, len), .len = len, .place = "test"};
 }
 
 /* The rules as judge() takes them, each text at the end of its memory. `first`, if not NULL, is
@@ -765,8 +766,8 @@ static struct question asked_by(enum rule_client kind, const char *user, const c
 	static struct place client = {.text = "8.8.8.8", .class = "public"};
 	struct question q = {.facts = {.client_kind = kind, .user = user, .uid = -1, .command = 1}};
 	q.client = &client;
-	q.facts.client = check_address(client.text, 0);
-	q.facts.asked = q.facts.reached = check_address(to, (uint16_t)port);
+	q.facts.client = fuzz_address(client.text, 0);
+	q.facts.asked = q.facts.reached = fuzz_address(to, (uint16_t)port);
 	CHECK(q.facts.asked.kind != ADDR_NAME);
 	return q;
 }
