@@ -15,7 +15,6 @@ static void passing(void)
 		bool passes;
 	} rows[] = {
 		{{NULL}, {0}, true},
-		{{"from any"}, {0}, true},
 		{{"from unix:0"}, {.client = "unix", .uid = &root}, true},
 		{{"from unix:0"}, {.client = "unix", .uid = &somebody}, false},
 		{{"from unix:0"}, {.client = "unix"}, false},
@@ -24,7 +23,6 @@ static void passing(void)
 		{{"from 192.0.2.0/24"}, {.client = "other"}, false},
 		{{"from 192.0.2.0/24"}, {0}, false},
 		{{"user any"}, {.user = "alice"}, true},
-		{{"user any"}, {0}, false},
 		/* names were escaped by wire/writer, or something took the backslashes away */
 		{{"user dom\\alice"}, {.user = "dom\\\\alice"}, true},
 		{{"user dom\\alice"}, {.user = "dom\\alice"}, true},
@@ -34,7 +32,6 @@ static void passing(void)
 		{{"user a\\x20b"}, {.user = "a b"}, true},
 		{{"user a\\x20b"}, {.user = "a c"}, false},
 		{{"user a\\x20"}, {.user = "a"}, false},
-		{{"user \"a b\""}, {.user = "a b"}, true},
 		{{"user \xc3\xa9"}, {.user = "\\xc3\\xa9"}, true},
 		{{"user al"}, {.user = "a\"\"l"}, false},
 		{{"user al"}, {.user = "a\"l"}, false},
@@ -45,7 +42,6 @@ static void passing(void)
 		{{"to 10.0.0.0/8"}, {.dst = "10.1.2.3", .port = 1}, true},
 		{{"to 10.0.0.0/8"}, {.dst = "example.com", .port = 1}, false},
 		{{"to 10.0.0.0/8"}, {.dst = "example.com", .reached = "10.1.2.3", .port = 1}, true},
-		{{"to any"}, {0}, true},
 		/* what follows a clause is one word */
 		{{"user", "a b"}, {.user = "a b"}, true},
 		{{"user", "a b"}, {.user = "a"}, false},
