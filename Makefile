@@ -153,7 +153,7 @@ bench-plot: bench
 bench-systemd: all
 	tests/bench/systemd --build $(BUILD) $(BENCHFLAGS)
 
-$(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(tested)
+$(BUILD)/unit/%: tests/unit/%.c tests/unit/check.h $(wildcard tests/fuzz/*.h) $(tested)
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(our_CPPFLAGS) -Itests/unit $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) $(our_LDFLAGS) \
 		$(LDFLAGS) -o $@ $< $(tested)

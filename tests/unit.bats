@@ -24,10 +24,6 @@ unit() {
     unit amount
 }
 
-@test "wire/socks5: the header of datagrams, cut anywhere, read and written [RFC 1928 7]" {
-    unit datagram
-}
-
 @test "stdsocks/target: destinations are found again, and of too many the one unused for longest goes" {
     unit target
 }
@@ -36,7 +32,7 @@ unit() {
     unit addr
 }
 
-@test "wire/socks5, wire/socks4: each message, cut anywhere and with anything behind it [RFC 1928, 1929]" {
+@test "wire/socks5, wire/socks4: each message and the header of datagrams, cut anywhere and with anything behind it [RFC 1928, 1929]" {
     unit messages tests/vectors/messages.txt
 }
 

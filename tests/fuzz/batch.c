@@ -39,7 +39,7 @@ static void put_destination(struct writer *w, uint8_t command, const struct addr
 	put_number(w, dst->port);
 }
 
-static void put_parsed(struct writer *w, enum socks5_message message, const union parsed *p)
+static void put_values(struct writer *w, enum socks5_message message, const union parsed *p)
 {
 	if (message == SOCKS5_METHODS) {
 		put_bytes(w, p->methods.methods, p->methods.count);
@@ -67,7 +67,7 @@ static void answer_client(enum socks5_message message, const uint8_t *bytes, siz
 	writer_str(&w, verdicts[verdict]);
 	if (verdict == PARSE_DONE) {
 		put_number(&w, (unsigned)used);
-		put_parsed(&w, message, &parsed);
+		put_values(&w, message, &parsed);
 	} else if (verdict == PARSE_BAD && message == SOCKS5_REQUEST) {
 		put_number(&w, reply);
 	}
@@ -102,21 +102,13 @@ static void answer_server(const char *what, const char *line)
 int main(void)
 {
 	static char line[LINE_MAX_], bytes[LINE_MAX_];
-	static const char *const clients[] = {[SOCKS5_METHODS] = "methods",
-		[SOCKS5_LOGIN] = "login",
-		[SOCKS5_REQUEST] = "request",
-		[SOCKS4_REQUEST] = "request4"};
-
 	while (fgets(line, sizeof line, stdin)) {
-		size_t message = 0, count = sizeof clients / sizeof clients[0];
 		char *rest = strchr(line, ' ');
 		if (!rest)
 			return 64;
 		*rest++ = '\0';
-		while (message < count &&
-			!(clients[message] && strcmp(line, clients[message]) == 0))
-			message++;
-		if (message == count) {
+		int message = message_of(line);
+		if (message < 0) {
 			answer_server(line, rest);
 			continue;
 		}

@@ -3,16 +3,21 @@
  * Knows: how to stop. Does not know: what is promised. */
 #pragma once
 
+#include <arpa/inet.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/reader.h"
-#include "wire/writer.h"
+#include "policy/words.h"
+#include "wire/addr.h"
+#include "wire/hex.h"
 
-/* Not assert(3): NDEBUG must not turn it off, and a release build may replay the corpus. */
+/* Not assert(3): NDEBUG must not turn it off, and a release build may replay the corpus. In a unit
+ * test, it is a check that is counted (unit/check.h). */
+#ifndef INVARIANT
 #define INVARIANT(holds) ((holds) ? (void)0 : fuzz_broken(#holds, __FILE__, __LINE__))
+#endif
 
 static inline _Noreturn void fuzz_broken(const char *what, const char *file, int line)
 {
@@ -43,6 +48,38 @@ static inline bool fuzz_is_harmless(const char *text, size_t len, bool lines)
 		if ((text[i] < 0x20 || text[i] > 0x7e) && !(lines && text[i] == '\n'))
 			return false;
 	return true;
+}
+
+/* Whether a text is hex text for these bytes, fewer than 1024 as in all messages and inputs. */
+static inline bool fuzz_is_hex_of(const struct writer *text, const uint8_t *bytes, size_t len)
+{
+	static char back[1024];
+	struct writer w = writer_on(back, sizeof back);
+	struct hex h = hex_start();
+	return !text->full && hex_read(&h, text->bytes, text->len, &w) && hex_end(&h) &&
+		fuzz_same(back, w.len, bytes, len);
+}
+
+/* Reads a numeric address. Returns a name if the text is no address. */
+static inline struct addr fuzz_address(const char *text, uint16_t port)
+{
+	uint8_t ip[16];
+	if (inet_pton(AF_INET, text, ip) == 1)
+		return addr_of(ADDR_IPV4, ip, 4, port);
+	if (inet_pton(AF_INET6, text, ip) == 1)
+		return addr_of(ADDR_IPV6, ip, 16, port);
+	return addr_of(ADDR_NAME, text, (uint8_t)strlen(text), port);
+}
+
+/* Returns the line that begins at *text, and moves *text behind its newline. */
+static inline struct words_line fuzz_take_line(const char **text, const char *end, size_t number)
+{
+	const char *newline = memchr(*text, '\n', (size_t)(end - *text));
+	const size_t len = (size_t)((newline ? newline : end) - *text);
+	const struct words_line line = {
+		.text = *text, .len = len, .place = "input", .number = number};
+	*text += len + 1;
+	return line;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

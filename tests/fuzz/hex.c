@@ -4,8 +4,6 @@
  *
  * Input: the length of each piece but the last (two bytes), the text. Where both are alike, the text
  * is also what bytes are made of, which takes far longer. */
-#include "wire/hex.h"
-
 #include "fuzz.h"
 #include "wire/annotate.h"
 
@@ -70,17 +68,6 @@ static void is_bad_for_good(struct result *r, const uint8_t *text, size_t len)
 		r->hex.what == before.what);
 }
 
-static void gives_back(const struct writer *text, const uint8_t *bytes, size_t len)
-{
-	static char back[TEXT_MAX];
-	struct writer w = writer_on(back, sizeof back);
-	struct hex h = hex_start();
-
-	INVARIANT(!text->full && fuzz_is_harmless(text->bytes, text->len, true));
-	INVARIANT(hex_read(&h, text->bytes, text->len, &w) && hex_end(&h));
-	INVARIANT(fuzz_same(back, w.len, bytes, len));
-}
-
 /* The input itself, as bytes: in lines of hex digits, and as one text in quotes. */
 static void check_round_trip(const uint8_t *bytes, size_t len)
 {
@@ -88,12 +75,12 @@ static void check_round_trip(const uint8_t *bytes, size_t len)
 	struct writer w = writer_on(text, sizeof text);
 
 	annotate_data(&w, bytes, len);
-	gives_back(&w, bytes, len);
+	INVARIANT(fuzz_is_hex_of(&w, bytes, len) && fuzz_is_harmless(text, w.len, true));
 	w = writer_on(text, sizeof text);
 	writer_u8(&w, '"');
 	writer_escaped(&w, bytes, len);
 	writer_u8(&w, '"');
-	gives_back(&w, bytes, len);
+	INVARIANT(fuzz_is_hex_of(&w, bytes, len) && fuzz_is_harmless(text, w.len, true));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -5,8 +5,6 @@
  * Input: the question (see take_facts()), then the rules, a line each; none are the built-in ones. */
 #include "policy/judge.h"
 
-#include <arpa/inet.h>
-
 #include "fuzz.h"
 #include "policy/config.h"
 #include "wire/socks5.h"
@@ -22,15 +20,7 @@ enum { PLACES = sizeof places / sizeof places[0], RAW_IPV4 = 0xfe, RAW_IPV6 = 0x
 
 static struct addr place(unsigned n)
 {
-	static struct addr parsed[PLACES];
-	struct addr *a = &parsed[n % PLACES];
-	uint8_t ip[16];
-
-	if (a->kind == ADDR_NONE && inet_pton(AF_INET, places[n % PLACES], ip) == 1)
-		*a = addr_of(ADDR_IPV4, ip, 4, 0);
-	else if (a->kind == ADDR_NONE && inet_pton(AF_INET6, places[n % PLACES], ip) == 1)
-		*a = addr_of(ADDR_IPV6, ip, 16, 0);
-	return *a;
+	return fuzz_address(places[n % PLACES], 0);
 }
 
 /* One of the places, or any address. */
@@ -89,17 +79,12 @@ static void take_rules(const char *text, size_t len, struct judge_rules *rules)
 	static char problem_bytes[PROBLEM_MAX];
 
 	for (const char *end = text + len; text < end && rules->count < RULES_MAX;) {
-		const char *newline = memchr(text, '\n', (size_t)(end - text));
-		struct words_line line = {.text = text,
-			.len = (size_t)((newline ? newline : end) - text),
-			.place = "input",
-			.number = rules->count + 1};
+		struct words_line line = fuzz_take_line(&text, end, rules->count + 1);
 		struct writer problem = writer_on(problem_bytes, sizeof problem_bytes);
 		struct config config;
 
 		if (config_is_rule(&line) && config_line(&config, &line, &problem) == CONFIG_RULE)
 			rules->rules[rules->count++] = line;
-		text = line.text + line.len + 1;
 	}
 }
 

@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
+#include "parse.h"
 #include "policy/users.h"
 #include "world.h"
 
@@ -43,7 +44,6 @@
 static ssize_t hear_status(int fd, const char *bytes, size_t len);
 #include "record/status.c"
 #include "wire/annotate.h"
-#include "wire/socks4.h"
 
 /* In every password that counts: it may be seen nowhere, nor may its bytes. */
 #define SECRET     "pw!!"
@@ -103,24 +103,42 @@ bool sockaddr_is_own(const struct addr *a)
 	return given.is_own && a->kind == ADDR_IPV4;
 }
 
+/* Whether the rules let this session have to do with an address. */
+static bool is_allowed(const struct addr *a)
+{
+	struct rule_facts facts = given.facts;
+	facts.reached = *a;
+	return judge(&given.settings.rules, &facts, NULL).allowed == RULE_YES;
+}
+
+/* What a lookup says, but for what it brings. */
+static enum resolve_status look_up(int64_t deadline_us, struct resolve_list *ret_list)
+{
+	const unsigned status = given.resolved % 8;
+
+	INVARIANT(deadline_us != INT64_MAX);
+	world.now_us += given.times & 0x10 ? 6000000 : 1;
+	ret_list->why = "said the input";
+	ret_list->error = 0;
+	return status > RESOLVE_DONE && status <= RESOLVE_FAILED ? status : RESOLVE_DONE;
+}
+
 enum resolve_status resolve_name(
 	const struct addr *name, int64_t deadline_us, struct resolve_list *ret_list)
 {
 	static const uint8_t public[4] = {8, 8, 8, 8}, private[4] = {10, 0, 0, 1},
 			     six[16] = {0x26, 6};
-	const unsigned status = given.resolved % 8;
+	const unsigned choice = given.resolved % 8;
+	const enum resolve_status status = look_up(deadline_us, ret_list);
 
-	INVARIANT(addr_is_hostname(name) && deadline_us != INT64_MAX);
-	world.now_us += given.times & 0x10 ? 6000000 : 1;
-	ret_list->why = "said the input";
-	ret_list->error = 0;
-	if (status > RESOLVE_DONE && status <= RESOLVE_FAILED)
+	INVARIANT(addr_is_hostname(name));
+	if (status != RESOLVE_DONE)
 		return status;
 	ret_list->count = (size_t)given.resolved / 8 * 2 + 1;
 	for (size_t i = 0; i < ret_list->count; i++)
-		ret_list->addrs[i] = status == 0 && i % 2 == 0
+		ret_list->addrs[i] = choice == 0 && i % 2 == 0
 			? addr_of(ADDR_IPV6, six, 16, name->port)
-			: addr_of(ADDR_IPV4, (i + status) % 3 ? public : private, 4, name->port);
+			: addr_of(ADDR_IPV4, (i + choice) % 3 ? public : private, 4, name->port);
 	return RESOLVE_DONE;
 }
 
@@ -128,18 +146,10 @@ enum resolve_status resolve_name(
 enum resolve_status resolve_address(
 	const struct addr *a, int64_t deadline_us, struct resolve_list *ret_list)
 {
-	struct rule_facts facts = given.facts;
-	const unsigned status = given.resolved % 8;
-
-	facts.reached = *a;
-	INVARIANT(a->kind != ADDR_NAME && deadline_us != INT64_MAX);
-	INVARIANT(judge(&given.settings.rules, &facts, NULL).allowed == RULE_YES);
-	world.now_us += given.times & 0x10 ? 6000000 : 1;
-	ret_list->why = "said the input";
-	ret_list->error = 0;
+	INVARIANT(a->kind != ADDR_NAME && is_allowed(a));
 	ret_list->count = 1;
 	ret_list->addrs[0] = addr_of(ADDR_NAME, "a\nb", 3, 0);
-	return status > RESOLVE_DONE && status <= RESOLVE_FAILED ? status : RESOLVE_DONE;
+	return look_up(deadline_us, ret_list);
 }
 
 void dial_order(struct resolve_list *list)
@@ -161,16 +171,14 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 {
 	static const int errors[] = {ECANCELED, ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT,
 		EACCES, EADDRNOTAVAIL, EMFILE};
-	struct rule_facts facts = given.facts;
 
 	INVARIANT(!given.has_dialled && source && deadline_us != INT64_MAX);
 	INVARIANT(!given.settings.users); /* forgotten by now */
 	given.has_dialled = true;
 	for (size_t i = 0; i < list->count; i++) {
-		facts.reached = list->addrs[i];
-		INVARIANT(judge(&given.settings.rules, &facts, NULL).allowed == RULE_YES);
-		INVARIANT(facts.reached.port != given.client.local_port ||
-			!sockaddr_is_own(&facts.reached));
+		const struct addr *a = &list->addrs[i];
+		INVARIANT(is_allowed(a));
+		INVARIANT(a->port != given.client.local_port || !sockaddr_is_own(a));
 	}
 	world.now_us += given.times & 0x20 ? 6000000 : 1;
 	if (given.dialled >= 0xf8)
@@ -185,14 +193,12 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 static void check_peers(const struct resolve_list *peers)
 {
 	static const uint8_t anybody[16];
-	struct rule_facts facts = given.facts;
 
 	INVARIANT(peers->count > 0 && peers->count <= RESOLVE_MAX);
 	INVARIANT(!given.has_dialled && !given.settings.users);
 	for (size_t i = 0; i < peers->count; i++) {
-		facts.reached = peers->addrs[i];
-		INVARIANT(judge(&given.settings.rules, &facts, NULL).allowed == RULE_YES);
-		INVARIANT(memcmp(facts.reached.bytes, anybody, facts.reached.len) != 0);
+		const struct addr *a = &peers->addrs[i];
+		INVARIANT(is_allowed(a) && memcmp(a->bytes, anybody, a->len) != 0);
 	}
 }
 
@@ -363,16 +369,16 @@ static struct said read_said(const struct side *client)
 	return said;
 }
 
-static size_t read_asked4(const struct side *client)
+/* Reads a request into given.facts. Returns its length, or 0 if it is none. */
+static size_t read_request(enum socks5_message message, const uint8_t *bytes, size_t len)
 {
-	struct socks4_request request;
-	size_t used;
+	const struct outcome o = parse(message, bytes, len);
 
-	if (socks4_parse_request(client->bytes, client->len, &used, &request) != PARSE_DONE)
+	if (o.verdict != PARSE_DONE)
 		return 0;
-	given.facts.command = request.command;
-	given.facts.asked = addr_from_literal(&request.dst);
-	return used;
+	given.facts.command = o.command;
+	given.facts.asked = addr_from_literal(&o.dst);
+	return o.used;
 }
 
 /* Where the client's request ends, of which the server has said that it was one; 0: nowhere. What it
@@ -381,13 +387,11 @@ static size_t read_asked(const struct side *client, enum socks5_method method)
 {
 	struct socks5_methods methods;
 	struct socks5_login login = {0};
-	struct socks5_request request;
-	enum socks5_reply reply;
 	size_t used, at = 0;
 	static char user[UINT8_MAX + 1];
 
 	if (is_version_4(client))
-		return read_asked4(client);
+		return read_request(SOCKS4_REQUEST, client->bytes, client->len);
 	if (socks5_parse_methods(client->bytes, client->len, &used, &methods) != PARSE_DONE)
 		return 0;
 	at = used;
@@ -406,12 +410,8 @@ static size_t read_asked(const struct side *client, enum socks5_method method)
 		user[login.name_len] = '\0';
 		given.facts.user = user;
 	}
-	if (socks5_parse_request(client->bytes + at, client->len - at, &used, &request, &reply) !=
-		PARSE_DONE)
-		return 0;
-	given.facts.command = request.command;
-	given.facts.asked = addr_from_literal(&request.dst);
-	return at + used;
+	used = read_request(SOCKS5_REQUEST, client->bytes + at, client->len - at);
+	return used > 0 ? at + used : 0;
 }
 
 /* The method that the server has to choose, if any will do. Where nobody is served, a client may come

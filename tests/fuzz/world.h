@@ -171,19 +171,16 @@ static void act(uint8_t byte)
 	const unsigned n = byte >> 3;
 	const size_t amount = n == 31 ? SIZE_MAX : n + 1;
 	struct side *side = n % 2 ? &world.upstream : &world.client;
+	struct side *named = byte & 1 ? &world.upstream : &world.client;
 
 	switch (byte & 7) {
 	case 0:
-		side_say(&world.client, amount);
-		break;
 	case 1:
-		side_say(&world.upstream, amount);
+		side_say(named, amount);
 		break;
 	case 2:
-		side_take(&world.client, amount);
-		break;
 	case 3:
-		side_take(&world.upstream, amount);
+		side_take(named, amount);
 		break;
 	case 4:
 		side_end(side, n >= 16);

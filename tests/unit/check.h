@@ -2,14 +2,16 @@
 /* What a unit test says: each check that failed, with its place, and at the end how many did. */
 #pragma once
 
-#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "wire/addr.h"
-#include "wire/writer.h"
+
+/* A promise of tests/fuzz is a check here: it goes on when it fails. */
+#define INVARIANT(holds) CHECK(holds)
+#include "../fuzz/fuzz.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -107,27 +109,22 @@ static inline struct writer *check_writer(void)
 	return &check_written;
 }
 
-/* Copies bytes to the end of memory of their own, so that a sanitizer reports a read behind
- * them. The caller frees it. */
-static inline char *check_copy(const void *bytes, size_t len)
+/* What was said of a mistake, with a NUL behind it. */
+static char check_said[4 * WORDS_LINE_MAX];
+static struct writer check_problem;
+
+static inline struct writer *check_to_say(void)
 {
-	char *copy = malloc(len);
-	if (!copy && len > 0)
-		abort();
-	if (len > 0)
-		memcpy(copy, bytes, len);
-	return copy;
+	memset(check_said, 0, sizeof check_said);
+	check_problem = writer_on(check_said, sizeof check_said - 1);
+	return &check_problem;
 }
 
-/* Reads a numeric address. Returns a name if the text is no address. */
-static inline struct addr check_address(const char *text, uint16_t port)
+/* Returns a line that lies at the end of its memory. The caller frees its text. */
+static inline struct words_line check_line(const char *text, size_t len)
 {
-	uint8_t ip[16];
-	if (inet_pton(AF_INET, text, ip) == 1)
-		return addr_of(ADDR_IPV4, ip, 4, port);
-	if (inet_pton(AF_INET6, text, ip) == 1)
-		return addr_of(ADDR_IPV6, ip, 16, port);
-	return addr_of(ADDR_NAME, text, (uint8_t)strlen(text), port);
+	return (struct words_line){
+		.text = (char *)fuzz_copy(text, len), .len = len, .place = "test", .number = 1};
 }
 
 /* The last line, and the exit status. A test that checked nothing has failed. */

@@ -15,7 +15,6 @@ static void passing(void)
 		bool passes;
 	} rows[] = {
 		{{NULL}, {0}, true},
-		{{"from any"}, {0}, true},
 		{{"from unix:0"}, {.client = "unix", .uid = &root}, true},
 		{{"from unix:0"}, {.client = "unix", .uid = &somebody}, false},
 		{{"from unix:0"}, {.client = "unix"}, false},
@@ -24,7 +23,6 @@ static void passing(void)
 		{{"from 192.0.2.0/24"}, {.client = "other"}, false},
 		{{"from 192.0.2.0/24"}, {0}, false},
 		{{"user any"}, {.user = "alice"}, true},
-		{{"user any"}, {0}, false},
 		/* names were escaped by wire/writer, or something took the backslashes away */
 		{{"user dom\\alice"}, {.user = "dom\\\\alice"}, true},
 		{{"user dom\\alice"}, {.user = "dom\\alice"}, true},
@@ -34,7 +32,6 @@ static void passing(void)
 		{{"user a\\x20b"}, {.user = "a b"}, true},
 		{{"user a\\x20b"}, {.user = "a c"}, false},
 		{{"user a\\x20"}, {.user = "a"}, false},
-		{{"user \"a b\""}, {.user = "a b"}, true},
 		{{"user \xc3\xa9"}, {.user = "\\xc3\\xa9"}, true},
 		{{"user al"}, {.user = "a\"\"l"}, false},
 		{{"user al"}, {.user = "a\"l"}, false},
@@ -45,7 +42,6 @@ static void passing(void)
 		{{"to 10.0.0.0/8"}, {.dst = "10.1.2.3", .port = 1}, true},
 		{{"to 10.0.0.0/8"}, {.dst = "example.com", .port = 1}, false},
 		{{"to 10.0.0.0/8"}, {.dst = "example.com", .reached = "10.1.2.3", .port = 1}, true},
-		{{"to any"}, {0}, true},
 		/* what follows a clause is one word */
 		{{"user", "a b"}, {.user = "a b"}, true},
 		{{"user", "a b"}, {.user = "a"}, false},
@@ -93,12 +89,11 @@ static void passing(void)
 
 	EACH_ROW(row, rows, arguments[0]) {
 		struct filter f = {0};
-		char text[WORDS_LINE_MAX];
-		struct writer problem = writer_on(text, sizeof text);
+		check_to_say();
 		for (size_t n = 0; n < COUNT(row->arguments) && row->arguments[n]; n++)
-			CHECK(filter_add(&f, row->arguments[n], &problem));
-		CHECK(filter_check(&f, &problem));
-		CHECK_TEXT(problem, "");
+			CHECK(filter_add(&f, row->arguments[n], &check_problem));
+		CHECK(filter_check(&f, &check_problem));
+		CHECK_STRING(check_said, "");
 		CHECK_NUMBER(filter_passes(&f, &row->who), row->passes);
 	}
 }
@@ -106,13 +101,12 @@ static void passing(void)
 static void words(void)
 {
 	struct filter f = {0};
-	char text[WORDS_LINE_MAX], word[WORDS_LINE_MAX + 1];
-	struct writer problem = writer_on(text, sizeof text);
+	char word[WORDS_LINE_MAX + 1];
 
 	check_about = "words";
 	CHECK(filter_add(&f, "user", NULL));
 	CHECK(filter_wants_value(&f));
-	CHECK(!filter_check(&f, &problem) && problem.len > 0);
+	CHECK(!filter_check(&f, check_to_say()) && check_said[0]);
 	CHECK(filter_add(&f, "alice", NULL));
 	CHECK(!filter_wants_value(&f));
 	CHECK(filter_check(&f, NULL));
@@ -129,19 +123,16 @@ static void nothing(void)
 		"", " ", "\t", " \t ", "#", "#x", " # x", "\r", "\n", " \r", "\"\" #x", "user\r"};
 	static const char *const values[] = {
 		"", " ", "\t", "\r", "alice\r", "a\"b", "\"a b\"", "\""};
-	char text[WORDS_LINE_MAX];
 
 	EACH_TEXT(argument, arguments) {
 		struct filter f = {0};
-		struct writer problem = writer_on(text, sizeof text);
-		CHECK(!filter_add(&f, argument, &problem) && problem.len > 0);
+		CHECK(!filter_add(&f, argument, check_to_say()) && check_said[0]);
 		CHECK_NUMBER(f.words, 0);
 	}
 	EACH_TEXT(value, values) {
 		struct filter f = {0};
-		struct writer problem = writer_on(text, sizeof text);
 		CHECK(filter_add(&f, "user", NULL));
-		CHECK(!filter_add(&f, value, &problem) && problem.len > 0);
+		CHECK(!filter_add(&f, value, check_to_say()) && check_said[0]);
 	}
 	check_about = "a rule without clauses";
 	CHECK(!filter_check(&(struct filter){.text = "deny "}, NULL));

@@ -159,31 +159,13 @@ static long try_int80(void)
 
 /* The ways of processes, a stage after the other. Where several commands are configured, the
  * first is theirs together. */
+#define WAY(...) .name = #__VA_ARGS__, .stages = {__VA_ARGS__}
 static const struct way {
 	const char *name;
 	unsigned stages[3];
-} ways[] = {
-	{"C", {C}},
-	{"V", {V}},
-	{"B", {B}},
-	{"A", {A}},
-	{"C|V", {C | V}},
-	{"C|B", {C | B}},
-	{"C|A", {C | A}},
-	{"all", {H}},
-	{"all, C", {H, C}},
-	{"all, V", {H, V}},
-	{"all, B", {H, B}},
-	{"all, A", {H, A}},
-	{"C, R", {C, R}},
-	{"B, R", {B, R}},
-	{"A, U", {A, U}},
-	{"A, L", {A, L}},
-	{"all, C, R", {H, C, R}},
-	{"all, B, R", {H, B, R}},
-	{"all, A, U", {H, A, U}},
-	{"all, A, L", {H, A, L}},
-};
+} ways[] = {{WAY(C)}, {WAY(V)}, {WAY(B)}, {WAY(A)}, {WAY(C | V)}, {WAY(C | B)}, {WAY(C | A)},
+	{WAY(H)}, {WAY(H, C)}, {WAY(H, V)}, {WAY(H, B)}, {WAY(H, A)}, {WAY(C, R)}, {WAY(B, R)},
+	{WAY(A, U)}, {WAY(A, L)}, {WAY(H, C, R)}, {WAY(H, B, R)}, {WAY(H, A, U)}, {WAY(H, A, L)}};
 
 /* Arguments that are known in the process only. */
 #define PARENT LONG_MIN

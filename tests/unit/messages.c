@@ -1,36 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* wire/socks5, wire/socks4: each message, cut anywhere and with anything behind it. Usage:
- * messages MESSAGES, the path of tests/vectors/messages.txt. */
-#include "wire/socks4.h"
-
+/* wire/socks5, wire/socks4: each message and the header of datagrams, cut anywhere and with anything
+ * behind it. Usage: messages MESSAGES, the path of tests/vectors/messages.txt. */
 #include "check.h"
+
+#include "../fuzz/parse.h"
 #include "wire/hex.h"
 
-enum { JUNK = 300, LINE_MAX_ = 2048, UNTOUCHED = 0x5a };
-
-/* What a parser says, in one shape for all of them. */
-struct outcome {
-	enum parse verdict;
-	size_t used;
-	enum socks5_reply reply; /* of a request that is BAD */
-	union {
-		struct socks5_methods methods;
-		struct socks5_login login;
-		struct socks5_request request;
-		struct socks4_request request4;
-	} of;
-	size_t text_len; /* the values, as the table writes them */
-	char text[4 * 512];
-};
-
-static bool is_untouched(const void *output, size_t size)
-{
-	const uint8_t *bytes = output;
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i] != UNTOUCHED)
-			return false;
-	return true;
-}
+enum { DATA = 20, JUNK = 300, LINE_MAX_ = 2048 };
 
 static void put_quoted(struct writer *w, const uint8_t *bytes, size_t len)
 {
@@ -39,83 +15,29 @@ static void put_quoted(struct writer *w, const uint8_t *bytes, size_t len)
 	writer_u8(w, '"');
 }
 
-static void put_request(struct writer *w, uint8_t command, const struct addr *dst)
+/* Writes the values as the table has them. */
+static void put_values(struct writer *w, enum socks5_message message, const union parsed *p)
 {
-	writer_hex(w, command);
-	writer_u8(w, ' ');
-	addr_put(w, dst);
-}
+	bool is_4 = message == SOCKS4_REQUEST;
 
-static enum parse parse_methods(
-	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
-{
-	const struct socks5_methods *methods = &o->of.methods;
-	o->verdict = socks5_parse_methods(bytes, len, &o->used, &o->of.methods);
-	for (size_t i = 0; o->verdict == PARSE_DONE && i < methods->count; i++) {
-		if (i > 0)
-			writer_u8(w, ' ');
-		writer_hex(w, methods->methods[i]);
+	if (message == SOCKS5_METHODS) {
+		for (size_t i = 0; i < p->methods.count; i++) {
+			writer_str(w, i > 0 ? " " : "");
+			writer_hex(w, p->methods.methods[i]);
+		}
+	} else if (message == SOCKS5_LOGIN) {
+		put_quoted(w, p->login.name, p->login.name_len);
+		writer_u8(w, ' ');
+		put_quoted(w, p->login.password, p->login.password_len);
+	} else {
+		writer_hex(w, is_4 ? p->request4.command : p->request.command);
+		writer_u8(w, ' ');
+		addr_put(w, is_4 ? &p->request4.dst : &p->request.dst);
 	}
-	return o->verdict;
-}
-
-static enum parse parse_login(const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
-{
-	const struct socks5_login *login = &o->of.login;
-	o->verdict = socks5_parse_login(bytes, len, &o->used, &o->of.login);
-	if (o->verdict != PARSE_DONE)
-		return o->verdict;
-	put_quoted(w, login->name, login->name_len);
-	writer_u8(w, ' ');
-	put_quoted(w, login->password, login->password_len);
-	return o->verdict;
-}
-
-static enum parse parse_request(
-	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
-{
-	o->verdict = socks5_parse_request(bytes, len, &o->used, &o->of.request, &o->reply);
-	if (o->verdict == PARSE_DONE)
-		put_request(w, o->of.request.command, &o->of.request.dst);
-	return o->verdict;
-}
-
-static enum parse parse_request4(
-	const uint8_t *bytes, size_t len, struct outcome *o, struct writer *w)
-{
-	const struct socks4_request *request = &o->of.request4;
-	o->verdict = socks4_parse_request(bytes, len, &o->used, &o->of.request4);
-	if (o->verdict != PARSE_DONE)
-		return o->verdict;
-	put_request(w, request->command, &request->dst);
-	writer_u8(w, ' ');
-	put_quoted(w, request->userid, request->userid_len);
-	return o->verdict;
-}
-
-/* The bytes lie at the end of their memory, where a sanitizer sees one read too many. */
-static struct outcome parse(enum socks5_message message, const void *bytes, size_t len)
-{
-	static enum parse (*const parsers[])(
-		const uint8_t *, size_t, struct outcome *, struct writer *) = {
-		[SOCKS5_METHODS] = parse_methods,
-		[SOCKS5_LOGIN] = parse_login,
-		[SOCKS5_REQUEST] = parse_request,
-		[SOCKS4_REQUEST] = parse_request4,
-	};
-	struct outcome o;
-	char *copy = check_copy(bytes, len);
-	memset(&o, UNTOUCHED, sizeof o);
-	struct writer text = writer_on(o.text, sizeof o.text);
-	if (parsers[message]((const uint8_t *)copy, len, &o, &text) != PARSE_DONE) {
-		CHECK(is_untouched(&o.used, sizeof o.used));
-		CHECK(is_untouched(&o.of, sizeof o.of));
+	if (is_4) {
+		writer_u8(w, ' ');
+		put_quoted(w, p->request4.userid, p->request4.userid_len);
 	}
-	o.text_len = text.len;
-	free(copy);
-	if (o.verdict != PARSE_BAD || message != SOCKS5_REQUEST)
-		CHECK(is_untouched(&o.reply, sizeof o.reply));
-	return o;
 }
 
 static void is_more(enum socks5_message message, const uint8_t *bytes, size_t len)
@@ -124,29 +46,30 @@ static void is_more(enum socks5_message message, const uint8_t *bytes, size_t le
 		CHECK_NUMBER(parse(message, bytes, i).verdict, PARSE_MORE);
 }
 
-/* Every proper prefix is MORE; the whole is DONE; with junk behind it, it is the same. */
+/* Every proper prefix is MORE; the whole is DONE; with junk behind it, it is the same: parse() has
+ * compared all values with the bytes. */
 static void is_done(enum socks5_message message, const uint8_t *bytes, size_t len, const char *text)
 {
 	static const uint8_t junk_bytes[] = {0x00, 0x01, 0x05, 0xff};
+	static const size_t junk[] = {0, 1, JUNK};
 	uint8_t with_junk[SOCKS4_REQUEST_MAX + JUNK];
 
 	is_more(message, bytes, len - 1);
-	struct outcome o = parse(message, bytes, len);
-	CHECK_NUMBER(o.verdict, PARSE_DONE);
-	CHECK_NUMBER(o.used, len);
-	if (text)
-		CHECK_BYTES(o.text, o.text_len, text, strlen(text));
-
 	memcpy(with_junk, bytes, len);
 	for (size_t i = 0; i < sizeof junk_bytes; i++) {
 		memset(with_junk + len, junk_bytes[i], JUNK);
-		for (size_t junk = 1; junk <= JUNK; junk += JUNK - 1) {
-			struct outcome longer = parse(message, with_junk, len + junk);
-			CHECK_NUMBER(longer.verdict, PARSE_DONE);
-			CHECK_NUMBER(longer.used, len);
-			CHECK_BYTES(longer.text, longer.text_len, o.text, o.text_len);
+		for (size_t j = 0; j < COUNT(junk); j++) {
+			struct outcome o = parse(message, with_junk, len + junk[j]);
+			CHECK_NUMBER(o.verdict, PARSE_DONE);
+			CHECK_NUMBER(o.used, len);
 		}
 	}
+	union parsed parsed;
+	enum socks5_reply reply;
+	size_t used;
+	if (text &&
+		CHECK_NUMBER(parse_client(message, bytes, len, &used, &parsed, &reply), PARSE_DONE))
+		CHECK_PUT(text, put_values, message, &parsed);
 }
 
 /* reply -1: there is none. */
@@ -175,19 +98,6 @@ static void is_bad(enum socks5_message message, const uint8_t *bytes, size_t len
 	}
 }
 
-/* Takes the text up to the next '|' off the line, without the blanks around it. */
-static char *take_field(char **line)
-{
-	char *field = *line + strspn(*line, " "), *bar = strchr(field, '|');
-	if (!bar)
-		return NULL;
-	*line = bar + 1;
-	while (bar > field && bar[-1] == ' ')
-		bar--;
-	*bar = '\0';
-	return field;
-}
-
 static void check_vector(enum socks5_message message, const char *verdict, const char *hex)
 {
 	uint8_t bytes[LINE_MAX_];
@@ -209,21 +119,17 @@ static void check_vector(enum socks5_message message, const char *verdict, const
 		CHECK(!"a verdict");
 }
 
-static void check_line(char *line)
+static void check_row(const char *line)
 {
-	static const struct {
-		const char *kind;
-		enum socks5_message message;
-	} rows[] = {{"methods", SOCKS5_METHODS}, {"login", SOCKS5_LOGIN},
-		{"request", SOCKS5_REQUEST}, {"request4", SOCKS4_REQUEST}};
-	char *kind = take_field(&line), *verdict = take_field(&line);
-	size_t i = 0;
-	if (!CHECK(kind && verdict))
+	char kind[16], verdict[LINE_MAX_];
+	int hex = 0;
+	if (!CHECK(sscanf(line, "%15[^ |] | %2047[^|]|%n", kind, verdict, &hex) == 2 && hex > 0))
 		return;
-	while (i < COUNT(rows) && strcmp(rows[i].kind, kind) != 0)
-		i++;
-	if (CHECK(i < COUNT(rows)))
-		check_vector(rows[i].message, verdict, line);
+	for (size_t len = strlen(verdict); len > 0 && verdict[len - 1] == ' '; len--)
+		verdict[len - 1] = '\0';
+	int message = message_of(kind);
+	if (CHECK(message >= 0))
+		check_vector((enum socks5_message)message, verdict, line + hex);
 }
 
 static const char *table_path;
@@ -240,7 +146,7 @@ static void agrees_with_the_table(void)
 			continue;
 		snprintf(about, sizeof about, "line %u", number);
 		check_about = about;
-		check_line(line);
+		check_row(line);
 	}
 	fclose(file);
 }
@@ -288,15 +194,9 @@ static void knows_every_count_of_methods(void)
 {
 	for (unsigned count = 0; count < 256; count++) {
 		uint8_t greeting[SOCKS5_METHODS_MAX] = {5, (uint8_t)count};
-		size_t used;
-		struct socks5_methods methods;
 		for (unsigned i = 0; i < count; i++)
 			greeting[2 + i] = (uint8_t)(i * 7 + count);
 		is_done(SOCKS5_METHODS, greeting, 2 + count, NULL);
-		CHECK_NUMBER(
-			socks5_parse_methods(greeting, 2 + count, &used, &methods), PARSE_DONE);
-		CHECK_NUMBER(methods.count, count);
-		CHECK(methods.methods == greeting + 2);
 	}
 }
 
@@ -316,20 +216,13 @@ static void knows_which_methods_are_offered(void)
 static void knows_every_length_of_a_login(void)
 {
 	static const unsigned lens[] = {0, 1, 2, 127, 128, 254, 255};
-	for (size_t i = 0; i < 7; i++) {
-		for (size_t j = 0; j < 7; j++) {
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		for (size_t j = 0; j < COUNT(lens); j++) {
 			uint8_t bytes[SOCKS5_LOGIN_MAX] = {1, (uint8_t)lens[i]};
-			size_t used, len = 3 + lens[i] + lens[j];
-			struct socks5_login login;
 			memset(bytes + 2, 'n', lens[i]);
 			bytes[2 + lens[i]] = (uint8_t)lens[j];
 			memset(bytes + 3 + lens[i], 'p', lens[j]);
-			is_done(SOCKS5_LOGIN, bytes, len, NULL);
-			CHECK_NUMBER(socks5_parse_login(bytes, len, &used, &login), PARSE_DONE);
-			CHECK_NUMBER(login.name_len, lens[i]);
-			CHECK_NUMBER(login.password_len, lens[j]);
-			CHECK(login.name == bytes + 2);
-			CHECK(login.password == bytes + 3 + lens[i]);
+			is_done(SOCKS5_LOGIN, bytes, 3 + lens[i] + lens[j], NULL);
 		}
 	}
 }
@@ -338,15 +231,8 @@ static void knows_every_length_of_a_login(void)
 static void knows_every_code_of_a_request(void)
 {
 	for (unsigned i = 0; i < 256; i++) {
-		uint8_t bytes[22] = {5, 1, 0, 1, 192, 0, 2, 1, 0, 80};
-		struct socks5_request request;
-		enum socks5_reply reply;
-		size_t used;
-
-		bytes[1] = (uint8_t)i;
+		uint8_t bytes[22] = {5, (uint8_t)i, 0, 1, 192, 0, 2, 1, 0, 80};
 		is_done(SOCKS5_REQUEST, bytes, 10, NULL);
-		CHECK_NUMBER(socks5_parse_request(bytes, 10, &used, &request, &reply), PARSE_DONE);
-		CHECK_NUMBER(request.command, i);
 
 		bytes[1] = 1, bytes[2] = (uint8_t)i;
 		if (i > 0)
@@ -364,21 +250,11 @@ static void knows_every_length_of_a_name(void)
 {
 	for (unsigned len = 0; len < 256; len++) {
 		uint8_t bytes[SOCKS5_REQUEST_MAX] = {5, 1, 0, 3, (uint8_t)len};
-		struct socks5_request request;
-		enum socks5_reply reply;
-		size_t used;
-
 		for (unsigned i = 0; i < len; i++)
 			bytes[5 + i] = (uint8_t)(i * 3 + len);
 		bytes[5 + len] = 0x12;
 		bytes[6 + len] = 0x34;
 		is_done(SOCKS5_REQUEST, bytes, 7 + len, NULL);
-		CHECK_NUMBER(
-			socks5_parse_request(bytes, 7 + len, &used, &request, &reply), PARSE_DONE);
-		CHECK_NUMBER(request.dst.kind, ADDR_NAME);
-		CHECK_NUMBER(request.dst.port, 0x1234);
-		CHECK_BYTES(request.dst.bytes, request.dst.len, bytes + 5, len);
-		CHECK_NUMBER(request.dst.bytes[len], 0);
 	}
 }
 
@@ -387,18 +263,67 @@ static void knows_every_port(void)
 	for (unsigned port = 0; port < 65536; port++) {
 		const uint8_t bytes[] = {
 			5, 1, 0, 1, 192, 0, 2, 1, (uint8_t)(port >> 8), (uint8_t)port};
-		struct socks5_request request = {.command = 0};
-		enum socks5_reply reply;
+		CHECK_NUMBER(parse(SOCKS5_REQUEST, bytes, sizeof bytes).dst.port, port);
+	}
+}
+
+static const struct datagram {
+	enum socks5_datagram kind;
+	const char *where; /* NULL: malformed */
+	const char *bytes; /* hex text, the header */
+} datagrams[] = {
+	{SOCKS5_DATAGRAM_WHOLE, "192.0.2.1:53", "00 00 00 01 c0 00 02 01 00 35"},
+	{SOCKS5_DATAGRAM_WHOLE, "0.0.0.0:0", "00 00 00 01 00 00 00 00 00 00"},
+	{SOCKS5_DATAGRAM_WHOLE, "[2001:db8::1]:443",
+		"00 00 00 04 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01 01 bb"},
+	{SOCKS5_DATAGRAM_WHOLE, "example.com:53", "00 00 00 03 0b \"example.com\" 00 35"},
+	{SOCKS5_DATAGRAM_WHOLE, ":53",
+		"00 00 00 03 00 00 35"}, /* whether it is a name is not syntax */
+	{SOCKS5_DATAGRAM_FRAGMENT, "192.0.2.1:53", "00 00 01 01 c0 00 02 01 00 35"},
+	{SOCKS5_DATAGRAM_FRAGMENT, "192.0.2.1:53", "00 00 80 01 c0 00 02 01 00 35"},
+	{SOCKS5_DATAGRAM_FRAGMENT, "192.0.2.1:53", "00 00 ff 01 c0 00 02 01 00 35"},
+	{SOCKS5_DATAGRAM_MALFORMED, NULL, ""},
+	{SOCKS5_DATAGRAM_MALFORMED, NULL, "00 01 00 01 c0 00 02 01 00 35"},
+	{SOCKS5_DATAGRAM_MALFORMED, NULL, "01 00 00 01 c0 00 02 01 00 35"},
+	{SOCKS5_DATAGRAM_MALFORMED, NULL, "00 00 00 00 c0 00 02 01 00 35"},
+	{SOCKS5_DATAGRAM_MALFORMED, NULL, "00 00 00 02 c0 00 02 01 00 35"},
+	{SOCKS5_DATAGRAM_MALFORMED, NULL, "00 00 00 05 c0 00 02 01 00 35"},
+	{SOCKS5_DATAGRAM_MALFORMED, NULL, "05 01 00 01 c0 00 02 01 00 35"}, /* a request */
+};
+
+/* RFC 1928 s7. Every cut is malformed; what follows the header is not looked at. */
+static void knows_the_header_of_datagrams(void)
+{
+	EACH_ROW(row, datagrams, bytes) {
+		uint8_t bytes[64];
+		struct writer w = writer_on(bytes, sizeof bytes);
+		struct hex h = hex_start();
+		struct addr dst;
 		size_t used;
-		socks5_parse_request(bytes, sizeof bytes, &used, &request, &reply);
-		CHECK_NUMBER(request.dst.port, port);
+
+		CHECK(hex_read(&h, row->bytes, strlen(row->bytes), &w) && hex_end(&h));
+		memset(bytes + w.len, 0xff, sizeof bytes - w.len);
+		for (size_t cut = 0; cut <= w.len + DATA; cut++) {
+			enum socks5_datagram kind = parse_datagram(bytes, cut, &used, &dst);
+			if (cut < w.len || !row->where) {
+				CHECK_NUMBER(kind, SOCKS5_DATAGRAM_MALFORMED);
+				continue;
+			}
+			CHECK_NUMBER(kind, row->kind);
+			CHECK_NUMBER(used, w.len);
+			CHECK_PUT(row->where, addr_put, &dst);
+			if (dst.kind == ADDR_IPV4)
+				CHECK_NUMBER(used, SOCKS5_DATAGRAM_IPV4_LEN);
+			if (dst.kind == ADDR_IPV6)
+				CHECK_NUMBER(used, SOCKS5_DATAGRAM_IPV6_LEN);
+		}
 	}
 }
 
 static void writes_what_the_server_says(void)
 {
-	const struct addr none = {.kind = ADDR_NONE}, ipv4 = check_address("192.0.2.1", 0x1234),
-			  ipv6 = check_address("2001:db8::1", 443),
+	const struct addr none = {.kind = ADDR_NONE}, ipv4 = fuzz_address("192.0.2.1", 0x1234),
+			  ipv6 = fuzz_address("2001:db8::1", 443),
 			  name = addr_of(ADDR_NAME, "a.test", 6, 0);
 
 	for (unsigned i = 0; i < 256; i++) {
@@ -457,6 +382,6 @@ int main(int argc, char **argv)
 	return CHECK_ALL(agrees_with_the_table, knows_every_version, ends_every_text,
 		knows_every_count_of_methods, knows_which_methods_are_offered,
 		knows_every_length_of_a_login, knows_every_code_of_a_request,
-		knows_every_length_of_a_name, knows_every_port, writes_what_the_server_says,
-		has_words_for_every_code);
+		knows_every_length_of_a_name, knows_every_port, knows_the_header_of_datagrams,
+		writes_what_the_server_says, has_words_for_every_code);
 }

@@ -8,8 +8,6 @@
 
 #define UNKNOWN "?"
 
-static char problem_bytes[4 * WORDS_LINE_MAX];
-
 /* -- Facts from text, as --explain has them */
 
 /* from: "stdio", "unix", "unix0", "unix1000", "other" or an address. reached: NULL: what is
@@ -18,7 +16,7 @@ static struct rule_facts facts_of(const char *from, const char *to, const char *
 {
 	struct rule_facts facts = {.uid = -1,
 		.command = SOCKS5_CONNECT,
-		.asked = check_address(to, 443),
+		.asked = fuzz_address(to, 443),
 		.user = "alice"};
 	if (strcmp(from, "stdio") == 0) {
 		facts.client_kind = RULE_CLIENT_STDIO;
@@ -28,13 +26,13 @@ static struct rule_facts facts_of(const char *from, const char *to, const char *
 			facts.uid = atoi(from + 4);
 	} else if (strcmp(from, "other") != 0) {
 		facts.client_kind = RULE_CLIENT_IP;
-		facts.client = check_address(from, 0);
+		facts.client = fuzz_address(from, 0);
 		CHECK(facts.client.kind != ADDR_NAME);
 	}
 	if (!reached)
 		facts.reached = facts.asked;
 	else if (strcmp(reached, UNKNOWN) != 0)
-		facts.reached = check_address(reached, 0);
+		facts.reached = fuzz_address(reached, 0);
 	CHECK(facts.reached.kind != ADDR_NAME);
 	return facts;
 }
@@ -81,17 +79,15 @@ static bool match(const char *rule, const struct rule_facts *facts, struct rule_
 {
 	static struct words words;
 	struct rule_match again;
-	struct writer problem = writer_on(problem_bytes, sizeof problem_bytes - 1);
 	const struct words_line line = {.text = rule, .len = strlen(rule), .place = "test"};
 	check_about = rule;
-	if (!CHECK(words_split(&line, &words, &problem)) || !CHECK(rule_is_one(&words)))
+	if (!CHECK(words_split(&line, &words, check_to_say())) || !CHECK(rule_is_one(&words)))
 		return false;
 	struct rule_facts known = *facts; /* as judge() does it */
 	if (known.reached.kind != ADDR_NONE)
 		known.inside = special_inside(&known.reached, 0);
-	bool right = rule_match(&words, &known, ret_match, &problem);
-	problem_bytes[problem.len] = '\0';
-	CHECK(!problem.full);
+	bool right = rule_match(&words, &known, ret_match, check_to_say());
+	CHECK(!check_problem.full);
 	if (right && CHECK(words_split(&line, &words, NULL)) &&
 		CHECK(rule_match(&words, &known, &again, NULL))) {
 		CHECK_NUMBER(again.answer, ret_match->answer);
@@ -105,10 +101,10 @@ static bool answers(const char *rule, const struct rule_facts *facts, enum rule_
 {
 	struct rule_match got;
 	if (!CHECK(match(rule, facts, &got))) {
-		printf("\tsaid %s\n", problem_bytes);
+		printf("\tsaid %s\n", check_said);
 		return false;
 	}
-	return CHECK_STRING(problem_bytes, "") && CHECK_NUMBER(got.answer, want) &&
+	return CHECK_STRING(check_said, "") && CHECK_NUMBER(got.answer, want) &&
 		CHECK(got.allow == (rule[0] == 'a')) &&
 		CHECK((got.failed == RULE_CLAUSES) == (want != RULE_NO));
 }
@@ -469,7 +465,7 @@ static void is_mistake(const char *rule, const char *want)
 			facts.user = NULL;
 		bool right = match(rule, &facts, &got);
 		CHECK(!right);
-		CHECK_STRING(problem_bytes, want);
+		CHECK_STRING(check_said, want);
 		CHECK_BYTES(&got, sizeof got, &before, sizeof before);
 	}
 }

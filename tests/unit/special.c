@@ -9,7 +9,7 @@
 
 static struct addr address(const char *text)
 {
-	struct addr a = check_address(text, PORT);
+	struct addr a = fuzz_address(text, PORT);
 	CHECK(a.kind != ADDR_NAME);
 	return a;
 }
@@ -120,14 +120,11 @@ static void knows_each_row_of_ipv6(void)
 		is_exactly(row);
 }
 
+/* Beside the neighbours of those rows. */
 static void what_is_in_no_row_is_public(void)
 {
-	static const char *const rows[] = {"1.0.0.0", "8.8.8.8", "9.255.255.255", "11.0.0.0",
-		"100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0", "169.253.255.255",
-		"169.255.0.0", "172.15.255.255", "172.32.0.0", "191.255.255.255", "192.0.1.0",
-		"192.0.3.0", "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0",
-		"223.255.255.255", "2000::", "2001:200::", "2001:4860::8888", "2001:db7::1",
-		"2001:db9::1", "2600::", "2a00::", "3ffe::1", "3fff:ffff::"};
+	static const char *const rows[] = {"8.8.8.8", "191.255.255.255", "2001:4860::8888",
+		"2001:db7::1", "2001:db9::1", "2600::", "2a00::", "3ffe::1", "3fff:ffff::"};
 	EACH_TEXT(text, rows) {
 		struct addr a = address(text);
 		is_of_class(&a, "public");

@@ -8,17 +8,12 @@
 
 /* -- Lines */
 
-static char problem_bytes[512];
-
 /* Checks a line that lies at the end of its memory. */
-static bool check_line(const char *text, size_t len, bool *ret_is_user)
+static bool is_line(const char *text, size_t len, bool *ret_is_user)
 {
-	char *copy = check_copy(text, len);
-	const struct words_line line = {.text = copy, .len = len, .place = "test", .number = 1};
-	struct writer problem = writer_on(problem_bytes, sizeof problem_bytes - 1);
-	bool right = users_check_line(&line, ret_is_user, &problem);
-	problem_bytes[problem.len] = '\0';
-	free(copy);
+	const struct words_line line = check_line(text, len);
+	bool right = users_check_line(&line, ret_is_user, check_to_say());
+	free((char *)line.text);
 	return right;
 }
 
@@ -26,16 +21,16 @@ static bool check_line(const char *text, size_t len, bool *ret_is_user)
 static void is_mistake(const char *text, size_t len, const char *want)
 {
 	bool is_user;
-	CHECK(!check_line(text, len, &is_user));
-	CHECK_STRING(problem_bytes, want);
+	CHECK(!is_line(text, len, &is_user));
+	CHECK_STRING(check_said, want);
 }
 
 static void is_right(const char *text, size_t len, bool want_is_user)
 {
 	bool is_user = !want_is_user;
-	CHECK(check_line(text, len, &is_user));
+	CHECK(is_line(text, len, &is_user));
 	CHECK_NUMBER(is_user, want_is_user);
-	CHECK_STRING(problem_bytes, "");
+	CHECK_STRING(check_said, "");
 }
 
 static const char no_user[] = "not a user; NAME:SECRET would do, and '#' for a comment";
