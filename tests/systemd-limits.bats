@@ -276,7 +276,8 @@ after = int(shown(unit, "IPEgressBytes")), int(shown(unit, "IPIngressBytes"))
 assert 1 << 20 <= after[0] - before[0] < 5 << 19, (before, after)
 assert 1 << 10 <= after[1] - before[1] < 1 << 20, (before, after)
 # Datagrams of clients come to a socket of the service's, so they are filtered with those of destinations.
-configure("command connect udp\nallow to any at any")
+# A handler tries to connect for so long, also when its client has gone.
+configure("command connect udp\ntimeout connect 1s\nallow to any at any")
 a = Association()
 a.echo(udp())
 a.client.close()
