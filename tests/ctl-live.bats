@@ -382,7 +382,6 @@ PY
 says = b"127.0.0.1 zoe -> b.example:1, 1.0K up, 2.0M down, 5/s, 1s", b"127.0.0.1 bob -> a.example:1, 999 up, 2.1M down, 2.0K/s, 1s"
 connections = [Connection(status=status) for status in says]
 t = Terminal(24, 140)
-before = t.modes()
 t.run("stdsocksctl top --interval 0.1", "2 connections, 2.0K/s")
 t.wait(true=lambda: "zoe" in t.screen.display[2] and "bob" in t.screen.display[3])
 assert t.screen.cursor.hidden and t.screen.display[1].startswith("CLIENT "), t.text()
@@ -398,7 +397,6 @@ t.wait(true=lambda: "1 connection, 0/s" in t.text() and "bob" not in t.text())
 assert t.screen.display[2].rstrip().endswith(connections[0].unit), t.text()  # nothing of the longer line is left
 t.keys("q")
 t.back(0)
-check(t.modes(), before)
 # What an arrow, a function key or the Linux console's F4 sends is no key, but what follows is.
 t.run("stdsocksctl top --interval 3600 --sort up", "1 connection, 0/s")
 for sequence in "\x1b[D", "\x1bOD", "\x1b[1;5D", "\x1b[[D", "\x1b[3~":
@@ -424,10 +422,8 @@ assert not re.search(rb"(?<!\n)(?<!\x1b\[H)\x1b\[[JK]", t.said), t.said
 check(t.screen.display[15].strip(), "")
 t.keys("q")
 t.back(0)
-check(t.modes(), before)
 t.run("stdsocksctl top --interval 0.1 --count 2", "13 connections")
 t.back(0)
-check(t.modes(), before)
 t.end()
 PY
 }
@@ -435,12 +431,11 @@ PY
 @test "top: leaves the terminal as it was when a signal ends or stops it" {
     live <<'PY'
 t = Terminal()
-before = t.modes()
 
 
 def shown():
     t.run("stdsocksctl top --interval 3600", "0 connections")
-    t.wait(true=lambda: t.modes() != before)
+    t.wait(true=lambda: t.modes() != t.before)
 
 
 for name in "INT", "TERM", "HUP", "QUIT":
@@ -450,7 +445,6 @@ for name in "INT", "TERM", "HUP", "QUIT":
     else:
         os.kill(t.foreground(), getattr(signal, f"SIG{name}"))
     t.back(128 + getattr(signal, f"SIG{name}"))
-    check(t.modes(), before)
 # Ctrl-Z, and on with it; then stopped by somebody who does not ask.
 shown()
 for stop in range(2):
@@ -458,16 +452,15 @@ for stop in range(2):
         t.keys("\x1a")
     else:
         os.kill(t.foreground(), signal.SIGSTOP)
-    t.wait(true=lambda: t.said.rstrip().endswith(b"ready>"))
+    t.ready()
     assert b"Stopped" in t.said
-    check(t.modes(), before)
+    check(t.modes(), t.before)
     check(t.screen.cursor.hidden, stop == 1)
     t.screen.reset()
     t.run("fg", "0 connections")
-    t.wait(true=lambda: t.modes() != before and t.screen.cursor.hidden)
+    t.wait(true=lambda: t.modes() != t.before and t.screen.cursor.hidden)
 t.keys("q")
 t.back(0)
-check(t.modes(), before)
 t.end()
 PY
 }
@@ -488,13 +481,13 @@ check([row["unit"] for row in objects(ctl("top", "--json", "--count", "3", "--in
 t = Terminal(24, 200)
 for line, sees in ("TERM=dumb stdsocksctl top", "1 connection,"), ("stdsocksctl top --json", f'"unit":"{one.unit}"'):
     t.run(line, sees)
-    t.wait(true=lambda: t.said.rstrip().endswith(b"ready>"))
+    t.ready()
     assert b"\x1b[?" not in t.said
     t.screen.reset()
 for term, bold in ("dumb", False), ("xterm", True):
     t.said = b""
     t.run(f"TERM={term} stdsocksctl list; TERM={term} stdsocksctl top --count 1 | cat", "by age")
-    t.wait(true=lambda: t.said.rstrip().endswith(b"ready>"))
+    t.ready()
     check((term, b"\x1b[1m" in t.said), (term, bold))
 t.end()
 PY

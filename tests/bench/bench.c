@@ -114,13 +114,14 @@ static void options_parse(int argc, char *argv[], struct plan *plan)
 		['g'] = &plan->gap_us,
 		['s'] = &plan->streams,
 		['b'] = &plan->message_len};
+	bool as_trains = false;
 	int option;
 
 	while ((option = getopt(argc, argv, "n:t:g:s:b:uG")) != -1) {
 		if (option == 'u')
 			plan->upload = true;
 		else if (option == 'G')
-			plan->upstream.as_trains = true;
+			as_trains = true;
 		else if (option == '?')
 			usage();
 		else
@@ -129,6 +130,7 @@ static void options_parse(int argc, char *argv[], struct plan *plan)
 	if (argc - optind != 3 || plan->count < 1 || plan->slice_ms < 1 || plan->streams < 1 ||
 		plan->message_len < 1)
 		usage();
+	plan->upstream.segment_len = as_trains ? plan->message_len : 0;
 	plan->label = argv[optind];
 	plan->port = (uint16_t)atoi(argv[optind + 1]);
 	plan->group = atoi(argv[optind + 2]);
@@ -146,7 +148,7 @@ int main(int argc, char *argv[])
 	slice = measure_find(argv[1]);
 	options_parse(argc - 1, argv + 1, &plan);
 	alarm(RUN_TIMEOUT_S);
-	upstream_start(&plan.upstream);
+	upstream_start(&plan.upstream, plan.streams);
 	result = slice(&plan);
 	if (upstream_drain(&plan.upstream) < 0)
 		warnx("%s: leaves connections open upstream", plan.label);

@@ -20,13 +20,12 @@
  * datagrams. */
 struct upstream {
 	uint16_t echo_port, sink_port, source_port;
-	int echo_fd, sink_fd, source_fd, epoll_fd;
 	atomic_int open_count;        /* connections accepted and not yet closed */
 	atomic_ullong received_bytes; /* by the sink */
 	uint16_t udp_echo_port, udp_sink_port;
 	int udp_echo_fd, udp_sink_fd;
 	atomic_ullong received_datagrams; /* by the sink for datagrams */
-	bool as_trains; /* both ends send datagrams to one peer as one (UDP_SEGMENT), like QUIC */
+	int segment_len; /* of the datagrams that both ends send as one (UDP_SEGMENT), like QUIC; or 0 */
 };
 
 /* One slice: whom to measure, and how much of it. */
@@ -78,7 +77,8 @@ int client_receive(int fd, void *bytes, size_t len);
 void client_pump(int fd, bool sends, atomic_ullong *received_bytes);
 
 /* upstream.c */
-void upstream_start(struct upstream *up);
+/* For so many connections at a time. */
+void upstream_start(struct upstream *up, int streams);
 /* Waits until no connection is left; what lingers would disturb the next slice. 0, or -1. */
 int upstream_drain(struct upstream *up);
 

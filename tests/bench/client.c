@@ -77,34 +77,16 @@ int client_connect(const char *label, int type, uint16_t port)
 
 int client_send(int fd, const void *bytes, size_t len)
 {
-	const char *from = bytes;
-
-	while (len > 0) {
-		ssize_t n = send(fd, from, len, MSG_NOSIGNAL);
-
-		if (n < 0)
-			return -1;
-		from += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return send(fd, bytes, len, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -1;
 }
 
 int client_receive(int fd, void *bytes, size_t len)
 {
-	char *to = bytes;
+	ssize_t n = recv(fd, bytes, len, MSG_WAITALL);
 
-	while (len > 0) {
-		ssize_t n = recv(fd, to, len, 0);
-
-		if (n <= 0) {
-			errno = n == 0 ? 0 : errno;
-			return -1;
-		}
-		to += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	if (n >= 0 && n < (ssize_t)len)
+		errno = 0;
+	return n == (ssize_t)len ? 0 : -1;
 }
 
 void client_pump(int fd, bool sends, atomic_ullong *received_bytes)

@@ -47,12 +47,15 @@ int setup_slice(struct plan *plan)
 	return 0;
 }
 
+/* A thread of a slice. */
 struct worker {
 	pthread_t thread;
 	const struct plan *plan;
-	int64_t deadline_us;
+	int64_t deadline_us; /* of setups */
 	int done;
 	bool failed;
+	int fd; /* of a stream */
+	atomic_ullong *received_bytes;
 };
 
 static void *rate_thread(void *arg)
@@ -90,26 +93,19 @@ int rate_slice(struct plan *plan)
 	return failed ? -1 : 0;
 }
 
-struct stream {
-	pthread_t thread;
-	int fd;
-	bool upload;
-	atomic_ullong *received_bytes;
-};
-
 /* Ends when main shuts the socket down, or after WAIT_TIMEOUT_MS of nothing. */
 static void *stream_thread(void *arg)
 {
-	struct stream *s = arg;
+	struct worker *w = arg;
 
-	client_pump(s->fd, s->upload, s->received_bytes);
+	client_pump(w->fd, w->plan->upload, w->received_bytes);
 	return NULL;
 }
 
 /* Opens all, then starts all: a slow setup must not eat into the window of the others. */
-static int streams_start(struct plan *plan, struct stream *streams, atomic_ullong *received_bytes)
+static int streams_start(const struct plan *plan, struct worker *streams, atomic_ullong *received)
 {
-	struct upstream *up = &plan->upstream;
+	const struct upstream *up = &plan->upstream;
 
 	for (int i = 0; i < plan->streams; i++) {
 		int fd = client_open(plan, plan->upload ? up->sink_port : up->source_port);
@@ -119,8 +115,7 @@ static int streams_start(struct plan *plan, struct stream *streams, atomic_ullon
 				close(streams[i].fd);
 			return -1;
 		}
-		streams[i] = (struct stream){
-			.fd = fd, .upload = plan->upload, .received_bytes = received_bytes};
+		streams[i] = (struct worker){.plan = plan, .fd = fd, .received_bytes = received};
 	}
 	for (int i = 0; i < plan->streams; i++)
 		thread_start(&streams[i].thread, stream_thread, &streams[i]);
@@ -129,7 +124,7 @@ static int streams_start(struct plan *plan, struct stream *streams, atomic_ullon
 
 /* With RST. A source that is stopped by a closed window would not see a FIN, and would go on
  * probing for it into the next contestant's slice. */
-static void streams_stop(struct stream *streams, int streams_len)
+static void streams_stop(struct worker *streams, int streams_len)
 {
 	static const struct linger reset = {1, 0};
 
@@ -146,7 +141,7 @@ static void streams_stop(struct stream *streams, int streams_len)
  * teardown is in it. */
 int bulk_slice(struct plan *plan)
 {
-	struct stream streams[plan->streams];
+	struct worker streams[plan->streams];
 	atomic_ullong downloaded_bytes = 0;
 	atomic_ullong *received_bytes =
 		plan->upload ? &plan->upstream.received_bytes : &downloaded_bytes;

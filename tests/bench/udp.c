@@ -4,7 +4,7 @@
  * move many datagrams a system call, so that they cost little beside what is between them. */
 #include <err.h>
 #include <errno.h>
-#include <linux/udp.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -22,28 +22,42 @@
 static const unsigned char header_ipv4[10] = {0, 0, 0, 1, 127, 0, 0, 1}; /* RFC 1928 s7 */
 
 struct datagrams {
-	bool as_trains;
-	struct mmsghdr message[DATAGRAMS_MAX], departure[DATAGRAMS_MAX];
+	int train_len; /* so many are sent as one, which the kernel parts */
+	struct mmsghdr message[DATAGRAMS_MAX];
 	struct iovec piece[DATAGRAMS_MAX];
 	struct sockaddr_in peer[DATAGRAMS_MAX];
-	_Alignas(struct cmsghdr) char control[DATAGRAMS_MAX][CMSG_SPACE(sizeof(uint16_t))];
 	char bytes[DATAGRAMS_MAX][DATAGRAM_CAP];
 };
 
-/* Room for many, to be used again and again; exits if there is none. */
-static struct datagrams *datagrams_new(bool as_trains)
+/* Room for many, to be used again and again; exits if there is none. If segment_len is not 0, all
+ * that the socket sends are of this length, and to one peer. */
+static struct datagrams *datagrams_new(int fd, int segment_len)
 {
 	struct datagrams *d = calloc(1, sizeof *d);
 
 	if (!d)
 		err(1, "calloc");
-	d->as_trains = as_trains;
-	for (int i = 0; i < DATAGRAMS_MAX; i++) {
+	d->train_len = segment_len ? TRAIN_BYTES_MAX / segment_len : 1;
+	if (segment_len &&
+		setsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment_len, sizeof segment_len) < 0)
+		err(1, "UDP_SEGMENT");
+	for (int i = 0; i < DATAGRAMS_MAX; i++)
 		d->piece[i].iov_base = d->bytes[i];
-		d->message[i].msg_hdr.msg_iov = &d->piece[i];
-		d->message[i].msg_hdr.msg_iovlen = 1;
-	}
 	return d;
+}
+
+/* Messages of so many pieces each, with or without a peer: how many it takes for the first count. */
+static int messages_of(struct datagrams *d, int count, int train_len, bool has_peer)
+{
+	int messages = 0;
+
+	for (int i = 0; i < count; i += train_len)
+		d->message[messages++].msg_hdr = (struct msghdr){
+			.msg_name = has_peer ? &d->peer[i] : NULL,
+			.msg_namelen = has_peer ? sizeof d->peer[i] : 0,
+			.msg_iov = &d->piece[i],
+			.msg_iovlen = (size_t)(count - i < train_len ? count - i : train_len)};
+	return messages;
 }
 
 /* Waits for one, takes as many as there are: how many, or -1 and errno. */
@@ -51,70 +65,25 @@ static int datagrams_receive(int fd, struct datagrams *d)
 {
 	int n;
 
-	for (int i = 0; i < DATAGRAMS_MAX; i++) {
+	for (int i = 0; i < DATAGRAMS_MAX; i++)
 		d->piece[i].iov_len = DATAGRAM_CAP;
-		d->message[i].msg_hdr.msg_name = &d->peer[i];
-		d->message[i].msg_hdr.msg_namelen = sizeof d->peer[i];
-	}
-	n = recvmmsg(fd, d->message, DATAGRAMS_MAX, MSG_WAITFORONE, NULL);
+	n = recvmmsg(fd, d->message, (unsigned)messages_of(d, DATAGRAMS_MAX, 1, true),
+		MSG_WAITFORONE, NULL);
 	for (int i = 0; i < n; i++)
 		d->piece[i].iov_len = d->message[i].msg_len;
 	return n;
-}
-
-/* Those from the first on that can be one train: to one peer, of one length. */
-static int train_of(const struct datagrams *d, int first, int count, bool is_connected)
-{
-	int n = 1;
-
-	while (d->as_trains && first + n < count &&
-		d->piece[first + n].iov_len == d->piece[first].iov_len &&
-		(size_t)(n + 1) * d->piece[first].iov_len <= TRAIN_BYTES_MAX &&
-		(is_connected ||
-			memcmp(&d->peer[first + n], &d->peer[first], sizeof d->peer[first]) == 0))
-		n++;
-	return n;
-}
-
-/* Tells the kernel where to part it. */
-static void make_train(struct datagrams *d, struct msghdr *m, int message, size_t len)
-{
-	struct cmsghdr *header = (struct cmsghdr *)d->control[message];
-	uint16_t segment_len = (uint16_t)len;
-
-	header->cmsg_level = IPPROTO_UDP;
-	header->cmsg_type = UDP_SEGMENT;
-	header->cmsg_len = CMSG_LEN(sizeof segment_len);
-	memcpy(CMSG_DATA(header), &segment_len, sizeof segment_len);
-	m->msg_control = header;
-	m->msg_controllen = CMSG_SPACE(sizeof segment_len);
 }
 
 /* Sends the first count, to where they came from, or (is_connected) to the peer. 0, or -1 and
  * errno. */
 static int datagrams_send(int fd, struct datagrams *d, int count, bool is_connected)
 {
-	int messages = 0;
+	int messages = messages_of(d, count, d->train_len, !is_connected);
 
-	for (int i = 0, n; i < count; i += n) {
-		struct msghdr *m = &d->departure[messages].msg_hdr;
-
-		n = train_of(d, i, count, is_connected);
-		*m = (struct msghdr){.msg_iov = &d->piece[i], .msg_iovlen = (size_t)n};
-		if (!is_connected) {
-			m->msg_name = &d->peer[i];
-			m->msg_namelen = sizeof d->peer[i];
-		}
-		if (n > 1)
-			make_train(d, m, messages, d->piece[i].iov_len);
-		messages++;
-	}
-	for (int done = 0; done < messages;) {
-		int n = sendmmsg(fd, d->departure + done, (unsigned)(messages - done), 0);
-
+	for (int n, done = 0; done < messages; done += n) {
+		n = sendmmsg(fd, d->message + done, (unsigned)(messages - done), 0);
 		if (n < 0)
 			return -1;
-		done += n;
 	}
 	return 0;
 }
@@ -133,7 +102,7 @@ static int udp_receive(int fd, struct datagrams *d)
 static void *udp_echo_thread(void *arg)
 {
 	struct upstream *up = arg;
-	struct datagrams *d = datagrams_new(up->as_trains);
+	struct datagrams *d = datagrams_new(up->udp_echo_fd, up->segment_len);
 
 	for (;;) {
 		int n = udp_receive(up->udp_echo_fd, d);
@@ -146,7 +115,7 @@ static void *udp_echo_thread(void *arg)
 static void *udp_sink_thread(void *arg)
 {
 	struct upstream *up = arg;
-	struct datagrams *d = datagrams_new(up->as_trains);
+	struct datagrams *d = datagrams_new(up->udp_sink_fd, 0);
 
 	for (;;)
 		atomic_fetch_add(&up->received_datagrams,
@@ -175,18 +144,9 @@ struct flow {
 	int in_flight, silences;
 };
 
-static void flow_close(struct flow *f)
-{
-	close(f->fd);
-	close(f->control_fd);
-}
-
 /* What is sent is written once: it is the same each time. */
-static void flow_fill(struct flow *f, size_t message_len, uint16_t upstream_port)
+static void flow_fill(struct flow *f, size_t header_len, uint16_t upstream_port)
 {
-	size_t header_len = f->control_fd < 0 ? 0 : sizeof header_ipv4;
-
-	f->len = header_len + message_len;
 	for (int i = 0; i < DATAGRAMS_MAX; i++) {
 		unsigned char *bytes = (unsigned char *)f->out->bytes[i];
 
@@ -203,22 +163,26 @@ static void flow_fill(struct flow *f, size_t message_len, uint16_t upstream_port
 static int flow_open(struct flow *f, const struct plan *plan, uint16_t upstream_port)
 {
 	static const struct timeval silence = {0, SILENCE_MS * 1000};
+	size_t header_len = plan->port ? sizeof header_ipv4 : 0;
 	uint16_t port = upstream_port;
 
-	*f = (struct flow){.control_fd = -1,
-		.fd = -1,
-		.out = datagrams_new(plan->upstream.as_trains),
-		.in = datagrams_new(false)};
+	*f = (struct flow){.control_fd = -1, .len = header_len + (size_t)plan->message_len};
 	if (plan->port && (f->control_fd = client_associate(plan, &port)) < 0)
 		return -1;
 	f->fd = client_connect(plan->label, SOCK_DGRAM, port);
-	if (f->fd < 0) {
-		flow_close(f);
+	if (f->fd < 0)
 		return -1;
-	}
 	setsockopt(f->fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence);
-	flow_fill(f, (size_t)plan->message_len, upstream_port);
+	f->out = datagrams_new(f->fd, plan->upstream.segment_len ? (int)f->len : 0);
+	f->in = datagrams_new(f->fd, 0);
+	flow_fill(f, header_len, upstream_port);
 	return 0;
+}
+
+static void flow_close(struct flow *f)
+{
+	close(f->fd);
+	close(f->control_fd);
 }
 
 /* 0; -1 when nothing gets through. Refused is what a proxy's port says that is not open any

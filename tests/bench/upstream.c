@@ -1,113 +1,81 @@
 /* SPDX-License-Identifier: ISC */
 /* Where the proxies connect to: an echo, a sink and a source.
  * Knows nothing of proxies; the same for all contestants. */
-#include <err.h>
-#include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "bench.h"
 
-#define EVENTS_MAX 64
+#define SPARE_THREADS 8 /* for connections that a proxy closes late */
 
-static void watch(struct upstream *up, int fd)
-{
-	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-	if (epoll_ctl(up->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-		err(1, "epoll_ctl");
-}
-
-/* Messages are small and their sender waits for the echo, so this write never blocks. */
-static void echo_answer(struct upstream *up, int fd)
-{
-	char bytes[4096];
-	ssize_t n = recv(fd, bytes, sizeof bytes, 0);
-
-	if (n > 0 && send(fd, bytes, (size_t)n, MSG_NOSIGNAL) == n)
-		return;
-	close(fd);
-	atomic_fetch_sub(&up->open_count, 1);
-}
-
-struct bulk {
+struct service {
 	struct upstream *up;
-	int fd;
-	bool is_source;
+	int fd; /* listens */
+	void (*serve)(struct upstream *up, int fd);
 };
 
-static void *bulk_thread(void *arg)
+static void echo(struct upstream *up, int fd)
 {
-	struct bulk *bulk = arg;
+	char bytes[4096];
+	ssize_t n;
 
-	client_pump(bulk->fd, bulk->is_source, &bulk->up->received_bytes);
-	close(bulk->fd);
-	atomic_fetch_sub(&bulk->up->open_count, 1);
-	free(bulk);
+	(void)up;
+	do
+		n = recv(fd, bytes, sizeof bytes, 0);
+	while (n > 0 && send(fd, bytes, (size_t)n, MSG_NOSIGNAL) == n);
+}
+
+static void sink(struct upstream *up, int fd)
+{
+	client_pump(fd, false, &up->received_bytes);
+}
+
+static void source(struct upstream *up, int fd)
+{
+	client_pump(fd, true, &up->received_bytes);
+}
+
+/* Serves one connection after the other. */
+static void *service_thread(void *arg)
+{
+	const struct service *service = arg;
+
+	for (;;) {
+		int fd = accept4(service->fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0)
+			continue; /* gone again before we came to it */
+		atomic_fetch_add(&service->up->open_count, 1);
+		service->serve(service->up, fd);
+		close(fd);
+		atomic_fetch_sub(&service->up->open_count, 1);
+	}
 	return NULL;
 }
 
-/* The echo has one thread for all of it; a sink or source has one a connection. */
-static void accept_one(struct upstream *up, int listen_fd)
+/* The threads are there before the first connection: to start one takes as long as an answer.
+ * Accepted sockets inherit TCP_NODELAY. */
+static void service_start(struct service *service, int threads, uint16_t *ret_port)
 {
 	static const int on = 1;
-	struct bulk *bulk;
-	pthread_t thread;
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-
-	if (fd < 0)
-		return; /* gone again before we came to it */
-	atomic_fetch_add(&up->open_count, 1);
-	if (listen_fd == up->echo_fd) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-		watch(up, fd);
-		return;
-	}
-	bulk = malloc(sizeof *bulk);
-	if (!bulk)
-		err(1, "malloc");
-	*bulk = (struct bulk){up, fd, listen_fd == up->source_fd};
-	thread_start(&thread, bulk_thread, bulk);
-	pthread_detach(thread);
-}
-
-static void *tcp_thread(void *arg)
-{
-	struct upstream *up = arg;
-	struct epoll_event events[EVENTS_MAX];
-
-	for (;;) {
-		int n = epoll_wait(up->epoll_fd, events, EVENTS_MAX, -1);
-
-		if (n < 0 && errno != EINTR)
-			err(1, "epoll_wait");
-		for (int i = 0; i < n; i++) {
-			int fd = events[i].data.fd;
-
-			if (fd == up->echo_fd || fd == up->sink_fd || fd == up->source_fd)
-				accept_one(up, fd);
-			else
-				echo_answer(up, fd);
-		}
-	}
-}
-
-void upstream_start(struct upstream *up)
-{
 	pthread_t thread;
 
-	up->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (up->epoll_fd < 0)
-		err(1, "epoll_create1");
-	up->echo_fd = client_listen(SOCK_STREAM, &up->echo_port);
-	up->sink_fd = client_listen(SOCK_STREAM, &up->sink_port);
-	up->source_fd = client_listen(SOCK_STREAM, &up->source_port);
-	watch(up, up->echo_fd);
-	watch(up, up->sink_fd);
-	watch(up, up->source_fd);
-	thread_start(&thread, tcp_thread, up);
+	service->fd = client_listen(SOCK_STREAM, ret_port);
+	setsockopt(service->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	for (int i = 0; i < threads; i++)
+		thread_start(&thread, service_thread, service);
+}
+
+void upstream_start(struct upstream *up, int streams)
+{
+	static struct service services[] = {{.serve = echo}, {.serve = sink}, {.serve = source}};
+	uint16_t *const ports[] = {&up->echo_port, &up->sink_port, &up->source_port};
+
+	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+		services[i].up = up;
+		service_start(&services[i], streams + SPARE_THREADS, ports[i]);
+	}
 	udp_start(up);
 }
 

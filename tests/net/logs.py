@@ -2,31 +2,34 @@
 """The logs of a world: readers in the place of journald and of syslogd, and the real ones."""
 
 import contextlib
+import itertools
 import os
+import pathlib
 import re
 import shutil
 import socket
 import subprocess
 
-from world import DEADLINE_S, WORLD, eventually, write
+from world import WORLD, eventually, write
 
 JOURNAL, SYSLOG = "/run/systemd/journal/socket", "/dev/log"
 
 
 class Reader:
-    """A datagram socket at a path, read when the test asks."""
+    """A datagram socket at a path, or "@NAME" for one without; read when the test asks."""
 
-    def __init__(self, path):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        self.path = path
+    FILLING = b"FULL=1\n"
+
+    def __init__(self, where):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.sock.bind(path)
-        os.chmod(path, 0o666)
-
-    def one(self):
-        """The next datagram."""
-        self.sock.settimeout(DEADLINE_S)
-        return self.sock.recv(65536)
+        if where.startswith("@"):
+            self.sock.bind("\0" + where[1:])
+            return
+        os.makedirs(os.path.dirname(where), exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(where)
+        self.sock.bind(where)
+        os.chmod(where, 0o666)
 
     def all(self):
         """What has come so far."""
@@ -43,13 +46,15 @@ class Reader:
         return fields(datagram)
 
     def fill(self):
-        """Make it take no more."""
+        """Make it take no more; answer how many datagrams it took."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
-            sender.connect(self.path)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    sender.send(b"FULL=1\n")
+            sender.connect(self.sock.getsockname())
+            for count in itertools.count():
+                try:
+                    sender.send(self.FILLING)
+                except BlockingIOError:
+                    return count
 
 
 def fields(datagram):
@@ -70,6 +75,7 @@ class Syslogd:
 
     def __init__(self, name):
         self.log = f"{WORLD}/messages.log"
+        write(self.log, "")
         command = {"busybox": self.busybox, "rsyslogd": self.rsyslogd}[name]()
         with open(f"{WORLD}/{name}.log", "wb") as log:
             subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -88,10 +94,6 @@ class Syslogd:
 
     def said(self, text):
         """The log, once this text is in it."""
-
-        def found():
-            with contextlib.suppress(FileNotFoundError), open(self.log, encoding="utf-8") as log:
-                said = log.read()
-                return said if text in said else None
-
-        return eventually(found, f"the log says {text}")
+        log = pathlib.Path(self.log)
+        eventually(lambda: text in log.read_text(encoding="utf-8"), f"the log says {text}")
+        return log.read_text(encoding="utf-8")

@@ -1,30 +1,27 @@
 # SPDX-License-Identifier: ISC
 """Who wants to know what a connection is, in systemd's place: the reader of $NOTIFY_SOCKET."""
 
-import contextlib
 import os
 import re
 import socket
 import struct
 import time
 
+from logs import Reader
 from world import DEADLINE_S, Handler, listeners
 
 PAUSE_S = 1  # before the first message, and between two
 
 
-class Manager:
-    """A datagram socket at a path, or "@NAME" for one without."""
+class Manager(Reader):
+    """A datagram socket at a path, or "@NAME" for one without, which knows the senders."""
+
+    FILLING = b"STATUS=full"
 
     def __init__(self, where="/run/notify"):
+        super().__init__(where)
         self.where = where
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(where)
-        self.sock.bind("\0" + where[1:] if where.startswith("@") else where)
-        if not where.startswith("@"):
-            os.chmod(where, 0o666)
 
     def handler(self, *options, **popen):
         """A handler that knows of it."""
@@ -53,18 +50,6 @@ class Manager:
         match = text and re.fullmatch(pattern, text)
         assert match, f"{text!r} is not {pattern}"
         return match.groups()
-
-    def fill(self):
-        """Make it take no more; answer how many messages it took."""
-        count = 0
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.setblocking(False)
-            sender.connect(self.sock.getsockname())
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    sender.send(b"STATUS=full")
-                    count += 1
-        return count
 
 
 def watched():

@@ -5,8 +5,6 @@ A connection here is one whose handshake has not gone on, so that its handler sa
 unit's status is, is told in its place.
 """
 
-import array
-import contextlib
 import fcntl
 import json
 import os
@@ -14,6 +12,7 @@ import pty
 import select
 import socket
 import struct
+import subprocess
 import termios
 import time
 
@@ -23,6 +22,10 @@ from booted import eventually, instances, say, shown
 from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check
 
 CGROUPS = "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"
+# The sender is systemd-notify or its parent. It ends when systemd has read the message.
+ENTER_AND_TELL = """for procs; do echo $$ >"$procs"; done 2>/dev/null
+systemd-notify "--status=$STATUS"
+exit"""
 NOBODY = "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"
 
 
@@ -47,23 +50,9 @@ def columns(row, *names):
 
 def tell(unit, status):
     """Say for the unit's handler what its status is: systemd knows a process's unit by its cgroup."""
-    group = shown(unit, "ControlGroup")
-    pid = os.fork()
-    if pid == 0:
-        for root in CGROUPS:
-            with contextlib.suppress(OSError), open(f"{root}{group}/cgroup.procs", "w") as procs:
-                procs.write(str(os.getpid()))
-        told, mine = socket.socketpair()
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
-            to.connect("/run/systemd/notify")
-            to.send(b"STATUS=" + status)
-            # systemd closes this one when it has read what came before it.
-            fds = array.array("i", [mine.fileno()])
-            to.sendmsg([b"BARRIER=1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
-        mine.close()
-        told.settimeout(DEADLINE_S)
-        os._exit(told.recv(1) != b"")
-    check(os.waitpid(pid, 0)[1], 0)
+    procs = [f"{root}{shown(unit, 'ControlGroup')}/cgroup.procs" for root in CGROUPS]
+    env = {**os.environ, "NOTIFY_SOCKET": "/run/systemd/notify", "STATUS": os.fsdecode(status)}
+    check(subprocess.run(["sh", "-c", ENTER_AND_TELL, "sh", *procs], env=env).returncode, 0)
     # systemd 252 takes the backslashes for its own.
     check(shown(unit, "StatusText").replace("\\", ""), status.decode().replace("\\", ""))
 
@@ -109,6 +98,7 @@ class Terminal:
             os.execve("/bin/bash", ["bash", "--norc", "--noprofile", *more, "-i"], env)
         self.resize(rows, columns)
         self.wait("ready>")
+        self.before = self.modes()
 
     def resize(self, rows, columns):
         self.screen.resize(rows, columns)
@@ -146,13 +136,18 @@ class Terminal:
         self.keys(line + "\n")
         self.wait(sees)
 
+    def ready(self):
+        """Wait until the shell asks for a command."""
+        self.wait(true=lambda: self.said.rstrip().endswith(b"ready>"))
+
     def back(self, status):
         """Wait until the shell is back, with the terminal as it was; its command ended with this status."""
-        self.wait(true=lambda: self.said.rstrip().endswith(b"ready>"))
+        self.ready()
         assert b"\x1b[?25h\x1b[?1049l" in self.said[-400:], self.said[-400:]
         assert not self.screen.cursor.hidden
         self.screen.reset()
         self.run("echo status=$?", f"status={status}")
+        check(self.modes(), self.before)
 
     def end(self):
         self.keys("exit\n")

@@ -1,115 +1,72 @@
 # SPDX-License-Identifier: ISC
-"""page.py FILE... WIDTH... - pages in a headless Chromium, spoken to over a pipe: of each, what is wrong with
-how it looks at these widths is said, a line each, and then its text. Nothing may be loaded, no script run.
-"""
+"""Pages in a headless Chromium: how they look, and that they load nothing and run no script."""
 
+import contextlib
+import functools
+import html
+import http.server
+import itertools
 import json
 import os
+import pathlib
+import re
 import subprocess
-import sys
 import tempfile
+import threading
 
-LOOKS_AT = """(() => {
-  const wrong = [], width = document.documentElement.clientWidth;
-  for (const e of document.querySelectorAll('body, body *')) {
+CHROMIUM = """chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run
+    --disable-background-networking --enable-logging=stderr --dump-dom""".split()
+
+# What a page's scripts and loads leave behind is seen here, or the browser says it.
+LOOK = """<script>
+function look(frame) {
+  const page = frame.contentDocument, width = page.documentElement.clientWidth, wrong = [];
+  const found = (what, e) => wrong.push(what + ': ' + e.outerHTML.slice(0, 80));
+  for (const e of page.querySelectorAll('body, body *')) {
     const r = e.getBoundingClientRect();
-    if (!e.closest('svg') && (r.right > width + 1 || r.left < -1)) wrong.push('overflows: ' + e.outerHTML.slice(0, 80));
+    if (!e.closest('svg') && (r.right > width + 1 || r.left < -1)) found('overflows', e);
   }
-  if (document.documentElement.scrollWidth > width) wrong.push('scrolls sideways');
-  const plots = [...document.querySelectorAll('svg')].map(e => e.getBoundingClientRect()).filter(r => r.width > 0);
-  for (const r of plots) if (r.width < 200 || r.height < 100 || r.right > width) wrong.push('a plot of ' + r.width + ' x ' + r.height);
-  for (const e of document.querySelectorAll('script, iframe, img, object, [onerror], [onload]')) wrong.push('alive: ' + e.outerHTML.slice(0, 80));
-  return {wrong, plots: plots.length, title: document.title, text: document.body.innerText};
-})()"""
+  if (page.documentElement.scrollWidth > width) wrong.push('scrolls sideways');
+  const plots = [...page.querySelectorAll('svg')].filter(e => e.getBoundingClientRect().width > 0);
+  for (const e of plots) {
+    const r = e.getBoundingClientRect();
+    if (r.width < 200 || r.height < 100 || r.right > width) found('a small or wide plot', e);
+  }
+  const alive = 'script, iframe, img, object, [onerror], [onload]';
+  for (const e of page.querySelectorAll(alive)) found('alive', e);
+  const asked = frame.contentWindow.performance.getEntriesByType('resource');
+  for (const e of asked) wrong.push('it asked for ' + e.name);
+  return {wrong, plots: plots.length, title: page.title, text: page.body.innerText};
+}
+onload = () => {
+  const pages = [...document.querySelectorAll('iframe')].map(look);
+  document.body.textContent = JSON.stringify(pages);
+};
+</script><body>"""
 
 
-class Browser:
-    def __init__(self, profile):
-        to_it, self.to = os.pipe()
-        self.of, from_it = os.pipe()
-
-        def place():
-            os.dup2(to_it, 63)
-            os.dup2(from_it, 64)
-            os.dup2(63, 3)
-            os.dup2(64, 4)
-
-        self.process = subprocess.Popen(
-            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-            + ["--disable-background-networking", "--remote-debugging-pipe", f"--user-data-dir={profile}"],
-            preexec_fn=place,
-            close_fds=False,
-            env={**os.environ, "TMPDIR": profile},
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(to_it)
-        os.close(from_it)
-        self.buffer, self.number, self.session, self.events = b"", 0, None, []
-
-    def read(self):
-        while b"\0" not in self.buffer:
-            some = os.read(self.of, 1 << 16)
-            if not some:
-                sys.exit("chromium has gone")
-            self.buffer += some
-        message, self.buffer = self.buffer.split(b"\0", 1)
-        return json.loads(message)
-
-    def ask(self, method, **params):
-        self.number += 1
-        message = {"id": self.number, "method": method, "params": params}
-        if self.session:
-            message["sessionId"] = self.session
-        os.write(self.to, json.dumps(message).encode() + b"\0")
-        while (answer := self.read()).get("id") != self.number:
-            self.events.append(answer)
-        if "error" in answer:
-            sys.exit(f"{method}: {answer['error']}")
-        return answer["result"]
-
-    def wait(self, method):
-        while method not in [event.get("method") for event in self.events]:
-            self.events.append(self.read())
+@contextlib.contextmanager
+def serving(folder):
+    """The address of an HTTP server: local files that a page asks for would not be told."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
-def look(browser, path, widths):
-    browser.session = None
-    target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
-    browser.session = browser.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-    for domain in "Page", "Runtime", "Log", "Network":
-        browser.ask(domain + ".enable")
-    browser.events = []
-    url = "file://" + os.path.realpath(path)
-    browser.ask("Page.navigate", url=url)
-    browser.wait("Page.loadEventFired")
-    print("page:", path)
-    for width in widths:
-        browser.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
-        seen = browser.ask("Runtime.evaluate", expression=LOOKS_AT, returnByValue=True)["result"]["value"]
-        for what in seen["wrong"]:
-            print(f"wrong at {width}: {what}")
-        print(f"plots at {width}: {seen['plots']}")
-    for event in browser.events:
-        if event["method"] in ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"):
-            print("wrong:", json.dumps(event["params"])[:300])
-        if event["method"] == "Network.requestWillBeSent":
-            asked = event["params"]["request"]["url"]
-            if asked not in (url, "data:,"):
-                print("wrong: it asked for", asked)
-    print("title:", seen["title"])
-    print(seen["text"])
-
-
-def main(arguments):
-    widths = [int(word) for word in arguments if word.isdigit()]
-    folder = os.path.dirname(os.path.realpath(arguments[0]))
+def looks(folder, names, widths):
+    """Of each page and width, (NAME, WIDTH): what is wrong, the plots, the title and the text."""
+    frame = '<iframe src="/{}" width="{}" height="900" frameborder="0"></iframe>'
+    frames = list(itertools.product(names, widths))
     with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as profile:
-        browser = Browser(profile)
-        for path in arguments[: -len(widths)]:
-            look(browser, path, widths)
-        browser.session = None
-        browser.ask("Browser.close")  # a killed one leaves files and processes
-        browser.process.wait()
-
-
-main(sys.argv[1:])
+        wrapper = pathlib.Path(profile, "frames.html")
+        wrapper.write_text(LOOK + "".join(itertools.starmap(frame.format, frames)), "ascii")
+        with serving(folder) as address:
+            command = [*CHROMIUM, f"--user-data-dir={profile}"]
+            command.append(f"{address}/{wrapper.relative_to(folder)}")
+            env = {**os.environ, "TMPDIR": profile}
+            done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=50)
+    assert ":CONSOLE" not in done.stderr, done.stderr  # a script, or a load that was not allowed
+    seen = re.search("<body>(.*)</body>", done.stdout, re.DOTALL)
+    return dict(zip(frames, json.loads(html.unescape(seen[1]))))

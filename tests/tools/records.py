@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: ISC
-"""records.py COUNT [--destinations N] [--start EPOCH] [--step SECONDS] - that many records, the same
-ones each time, in the journal's export format, for systemd-journal-remote: what the handler leaves
-and what journald adds to it. With --hostile, what anybody could write there.
+"""records.py COUNT [--destinations N] - that many records, a second apart, the same ones each
+time, in the journal's export format, for systemd-journal-remote: what the handler leaves and what
+journald adds to it. With --hostile, what anybody could write there.
 """
 
 import argparse
 import random
 import sys
 
+START_S = 1763629200  # 2025-11-20 09:00 UTC
 SERVED, NOT_SERVED, FAILED = (
     "676b8ea6ab824ca18b7b99a8399ac688",
     "dabd9aa38022419e8b57bfe5028c7661",
@@ -118,14 +119,12 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("count", type=int)
     options.add_argument("--destinations", type=int, default=1000)
-    options.add_argument("--start", type=float, default=1763629200)  # 2025-11-20 09:00 UTC
-    options.add_argument("--step", type=float, default=1)
     options.add_argument("--hostile", action="store_true")
     asked = options.parse_args()
     rng = random.Random(1080)
     for number in range(asked.count):
         fields = hostile(number) if asked.hostile else record(rng, number, asked.destinations)
-        write(fields, int((asked.start + number * asked.step) * 1e6), sys.stdout.buffer)
+        write(fields, (START_S + number) * 10**6, sys.stdout.buffer)
 
 
 main()
