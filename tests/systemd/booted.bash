@@ -11,7 +11,18 @@ setup_file() {
     boot_and_start
 }
 
+# can_boot - setup_file cannot skip tests, so it does nothing if not; then setup skips each.
+can_boot() {
+    ((EUID == 0)) && type -p systemd-nspawn nsenter setpriv >/dev/null
+}
+
+setup() {
+    need systemd-nspawn nsenter setpriv || return
+    can_boot || lacks root
+}
+
 boot_and_start() {
+    can_boot || return 0
     boot_file "${CALLS[@]}" || return
     inside systemd-sysusers
     inside journalctl --update-catalog
@@ -44,8 +55,6 @@ teardown() {
 
 # boot_file [CALL]... - boot, where these system calls are possible, too, and wait until all that was to start has started; or say why that cannot be.
 boot_file() {
-    need systemd-nspawn nsenter setpriv || return
-    ((EUID == 0)) || lacks 'root' || return
     export BOOTED=$BATS_FILE_TMPDIR/booted
     # The end of bats, even a violent one, is the end of all that is booted.
     setpriv --pdeathsig TERM "$ROOT/tests/systemd/boot" "${STDSOCKS%/stdsocks}" "$@" >"$BOOTED.log" 2>&1 3>&- &
@@ -61,7 +70,7 @@ booted() {
 
 # stop_file - end the booted system, and fail if a part of it stays.
 stop_file() {
-    [[ -s $BOOTED.boot ]] || return 0
+    [[ -s ${BOOTED:-}.boot ]] || return 0
     kill -TERM "$(cat "$BOOTED.boot")" 2>/dev/null || true # it may have failed
     WAIT_S=90 eventually test ! -e "/proc/$(cat "$BOOTED.boot")"
     ! grep 'left behind' "$BOOTED.log"
