@@ -61,38 +61,47 @@ setup() {
     need strace
 }
 
-# matrix SESSION - one of inject.py's.
+# matrix SESSION [ERROR]... - one of inject.py's sessions, with these errors, or with all.
 matrix() {
-    SESSION=$1 world <<'PY'
-matrix(os.environ["SESSION"])
+    WORDS=$* world <<'PY'
+kind, *errors = os.environ["WORDS"].split()
+matrix(kind, errors)
 PY
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session with an IPv4 address" {
-    matrix literal
+@test "inject: the reply and the record are correct when a call fails with EINTR, EAGAIN or ENOMEM: a session with an IPv4 address" {
+    matrix literal EINTR EAGAIN ENOMEM
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session with a name of two addresses" {
-    matrix name
+@test "inject: the reply and the record are correct when a call fails with EMFILE, ECONNRESET or ENOBUFS: a session with an IPv4 address" {
+    matrix literal EMFILE ECONNRESET ENOBUFS
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session with a file of users" {
+@test "inject: the reply and the record are correct when a call fails with EINTR or EAGAIN: a session with a name of two addresses" {
+    matrix name EINTR EAGAIN
+}
+
+@test "inject: the reply and the record are correct when a call fails with ENOMEM, EMFILE, ECONNRESET or ENOBUFS: a session with a name of two addresses" {
+    matrix name ENOMEM EMFILE ECONNRESET ENOBUFS
+}
+
+@test "inject: the reply and the record are correct when any one system call fails: a session with a file of users" {
     matrix login
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session with a checkpassword program" {
+@test "inject: the reply and the record are correct when any one system call fails: a session with a checkpassword program" {
     matrix program
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session on pipes" {
+@test "inject: the reply and the record are correct when any one system call fails: a session on pipes" {
     matrix pipes
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session on AF_UNIX with a journal" {
+@test "inject: the reply and the record are correct when any one system call fails: a session on AF_UNIX with a journal" {
     matrix journal
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session with the client as standard error" {
+@test "inject: the reply and the record are correct when any one system call fails: a session with the client as standard error" {
     matrix inetd
 }
 
