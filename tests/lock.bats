@@ -9,7 +9,7 @@ load net/world
 prelude <<'PY'
 import os, subprocess
 
-from bind import BIND, Binding, call, refused
+from bind import BIND, Binding, is_reset, refused
 from datagrams import udp
 from dns import Server
 from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, passes, request, request_name
@@ -237,12 +237,11 @@ for words, last in ("connect", 2), ("connect resolve", 3), ("bind", 2), ("connec
     before = injected(f"seccomp:error=EPERM:when={last}")
     if "bind" in words:
         h = Binding(commands=f"command {words}", before=before)
-        upstream = call(h.binds("127.0.0.1"))
+        assert is_reset(h.binds("127.0.0.1"))
     else:
         h = Handler("-o", f"command {words}", before=before)
         h.ask("127.0.0.1", port_of(listening))
-        upstream = accept(listening)
-    check(upstream.end()[1], "reset")
+        check(accept(listening).end()[1], "reset")
     h.ended(71, END="failed", BYTES_UP="0", BYTES_DOWN="0", ERRNO="1")
     assert WHY in h.said(), h.said()
 PY
