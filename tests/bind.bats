@@ -6,13 +6,14 @@ load helper
 load net/world
 
 prelude <<'PY'
-import contextlib, os, re, signal, socket, subprocess, threading, time
+import contextlib, re, signal, socket, subprocess, threading, time
 
-from bind import BIND, Binding, FTP, LISTEN_BACKLOG, call, exchange, is_refused, is_reset, refused
-from bind import request4, served
+from bind import BIND, Binding, FTP, LISTEN_BACKLOG, call, exchange, expecting, is_refused, is_reset
+from bind import refused, request4, served
 from dns import Server
 from logs import JOURNAL, Reader, fields
-from socks import CHOSEN, GREETING, MIB, Piped, check, meanwhile, pattern, request, rests
+from socks import CHOSEN, GREETING, MIB, Piped, check, half_close, meanwhile, passes, pattern
+from socks import request, rests
 from wire import Wire
 from world import STDSOCKS, eventually, ip, listeners, port_of, sysctl, unnamed, write
 PY
@@ -31,13 +32,12 @@ setup() {
 MANY = 24 * MIB
 for version, host, size in (5, "127.0.0.1", MANY), (5, "::1", 100), (4, "127.0.0.1", MANY), \
         (5, b"127.0.0.1", 100), (4, b"127.0.0.1", 100):
-    h = Binding(version=version)
-    where = h.binds(host)
+    h, where = expecting(host, version=version)
     check(where[0], host if isinstance(host, str) else host.decode())
     check(h.listening(), where)
     h.waits()
-    exchange(h, h.called(where), size)
-    h.ended(END="closed", CLOSED_BY="client", REPLY="0", BYTES_UP=str(size), BYTES_DOWN=str(size))
+    h.serves(h.called(where), size, CLOSED_BY="client", REPLY="0", BYTES_UP=str(size),
+             BYTES_DOWN=str(size))
 PY
 }
 
@@ -85,8 +85,7 @@ with Piped([STDSOCKS, "-o", "allow to any", "-o", "command bind"]) as piped:
     caller = call(("127.0.0.1", int.from_bytes(where[4:], "big")))
     check(piped.recv(10), b"\x05\0\0" + request(*caller.sock.getsockname())[3:])
     check(caller.recv(2), b"up")
-    caller.send(b"down")
-    check(piped.recv(4), b"down")
+    passes(caller, piped, b"down")
     piped.close_stdin()
     check(caller.end(), (b"", "fin"))
     caller.fin()
@@ -103,14 +102,12 @@ PY
 wires = Wire(), Wire("other", "198.51.100", "2001:db8:1:")
 for wire, four, six in zip(wires, ("192.0.2", "198.51.100"), ("2001:db8:", "2001:db8:1:")):
     for peer, here in (f"{four}.1", f"{four}.200"), (f"{six}:1", f"{six}:8000"):
-        h = Binding()
-        where = h.binds(peer)
+        h, where = expecting(peer)
         check(where[0], here)
         with wire.far:
             caller = call(where, peer)
         h.hears(*caller.sock.getsockname()[:2])
-        exchange(h, caller, 1000)
-        h.ended(END="closed", BOUND=here, BOUND_PORT=str(where[1]), REACHED=peer)
+        h.serves(caller, 1000, BOUND=here, BOUND_PORT=str(where[1]), REACHED=peer)
     check(wire.syns, [])  # and nobody was called to learn that
 PY
 }
@@ -125,16 +122,13 @@ with other.far:
     ip("address add 192.0.2.1/32 dev other", "route add 198.51.100.200/32 dev other src 192.0.2.1")
 for source, here, way in ("192.0.2.201", "192.0.2.201", wire), ("device other", "198.51.100.200", other), \
         ("mark 7", "198.51.100.200", other):
-    h = Binding("-o", f"source {source}")
-    where = h.binds("192.0.2.1")
+    h, where = expecting("192.0.2.1", "-o", f"source {source}")
     check(where[0], here)
     with way.far:
         caller = call(where, "192.0.2.1")
     h.hears(*caller.sock.getsockname())
-    exchange(h, caller)
-    h.ended(END="closed", BOUND=here)
-h = Binding("-o", "source device other")
-where = h.binds("192.0.2.1")
+    h.serves(caller, BOUND=here)
+h, where = expecting("192.0.2.1", "-o", "source device other")
 with wire.far:
     ip("route add 198.51.100.200/32 dev wire src 192.0.2.1")
     assert is_refused(where, "192.0.2.1"), "called by another device"
@@ -169,38 +163,31 @@ for version, peer, strangers in (5, "127.0.0.1", ("127.0.0.2", "127.1.0.1")), (4
         (5, "::1", ("2001:db8::7",)):
     if ":" in peer:
         ip("address add 2001:db8::7/128 dev lo nodad")
-    h = Binding(version=version)
-    where = h.binds(peer)
+    h, where = expecting(peer, version=version)
     for host in strangers * 3:
         assert is_reset(where, host), host
     h.waits()
-    exchange(h, h.called(where, peer))
-    h.ended(END="closed", REACHED=peer)
+    h.serves(h.called(where, peer), REACHED=peer)
 PY
 }
 
 @test "bind: who calls again is refused, and so is who has called meanwhile" {
     world <<'PY'
-h = Binding()
-where = h.binds("127.0.0.1")
-os.kill(h.pid, signal.SIGSTOP)
-callers = [call(where, host) for host in ("127.0.0.2", "127.0.0.1", "127.0.0.1", "127.0.0.2")]
-os.kill(h.pid, signal.SIGCONT)
+h, where = expecting("127.0.0.1")
+with h.stopped():
+    callers = [call(where, host) for host in ("127.0.0.2", "127.0.0.1", "127.0.0.1", "127.0.0.2")]
 h.hears(*callers[1].sock.getsockname())
 for other in callers[0], callers[2], callers[3]:
     check(other.end(), (b"", "reset"))
 assert is_refused(where)
 assert len(h.descriptors()) == 5, h.descriptors()  # three standard ones, the signals', the connection
-exchange(h, callers[1])
-h.ended(END="closed")
+h.serves(callers[1])
 # A call that is over before the handler looks is a call all the same.
-h = Binding()
-where = h.binds("127.0.0.1")
-os.kill(h.pid, signal.SIGSTOP)
-caller = call(where)
-caller.send(b"a whole file")
-caller.close()
-os.kill(h.pid, signal.SIGCONT)
+h, where = expecting("127.0.0.1")
+with h.stopped():
+    caller = call(where)
+    caller.send(b"a whole file")
+    caller.close()
 h.client.recv(10)
 check(h.client.end(), (b"a whole file", "fin"))
 h.gone()
@@ -224,8 +211,7 @@ PY
 @test "bind: 04 when nobody has called in time, which begins with the first reply" {
     world <<'PY'
 for version in 4, 5:
-    h = Binding("-o", "timeout bind 400ms", version=version)
-    h.binds("127.0.0.1")
+    h, _ = expecting("127.0.0.1", "-o", "timeout bind 400ms", version=version)
     record = h.turned_down(4, ERRNO="110")
     assert 400000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 15000000, record
     assert "refused, host unreachable (nobody has called in time), " in h.said()
@@ -239,37 +225,30 @@ def strangers():
 
 
 # Strangers that keep calling do not make it longer.
-h = Binding("-o", "timeout bind 1s")
-where = h.binds("127.0.0.1")
+h, where = expecting("127.0.0.1", "-o", "timeout bind 1s")
 with meanwhile(strangers), meanwhile(strangers):
     record = h.turned_down(4, ERRNO="110")
     over.set()
 assert 1000000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 15000000, record
 assert "(nobody but strangers has called in time)" in h.said()
-h = Binding("-o", "timeout handshake 1s")
-where = h.binds("127.0.0.1")
+h, where = expecting("127.0.0.1", "-o", "timeout handshake 1s")
 h.client.open_and_silent(1.2)  # the handshake's time has nothing to do with it
-exchange(h, h.called(where))
-h.ended(END="closed")
+h.serves(h.called(where))
 PY
 }
 
 @test "bind: a call that came in time is taken though the handler looks late, and one that came late is not" {
     world <<'PY'
-h = Binding("-o", "timeout bind 1s")
-where = h.binds("127.0.0.1")
-os.kill(h.pid, signal.SIGSTOP)
-strangers = [call(where, "127.0.0.2") for _ in range(LISTEN_BACKLOG)]
-caller = call(where)
-time.sleep(1.1)  # what the test is about, not a synchronisation
-os.kill(h.pid, signal.SIGCONT)
+h, where = expecting("127.0.0.1", "-o", "timeout bind 1s")
+with h.stopped():
+    strangers = [call(where, "127.0.0.2") for _ in range(LISTEN_BACKLOG)]
+    caller = call(where)
+    time.sleep(1.1)  # what the test is about, not a synchronisation
 h.hears(*caller.sock.getsockname())
 for stranger in strangers:
     check(stranger.end(), (b"", "reset"))
-exchange(h, caller)
-h.ended(END="closed")
-h = Binding("-o", "timeout bind 500ms")
-where = h.binds("127.0.0.1")
+h.serves(caller)
+h, where = expecting("127.0.0.1", "-o", "timeout bind 500ms")
 h.client.recv(10)
 assert is_refused(where)
 PY
@@ -278,8 +257,7 @@ PY
 @test "bind: a client that vanishes is noticed while the call is waited for, too" {
     world <<'PY'
 TCP, SOL = socket.IPPROTO_TCP, socket.SOL_SOCKET
-h = Binding()
-h.binds("127.0.0.1")
+h, _ = expecting("127.0.0.1")
 with h.take(0) as sock:
     eventually(lambda: sock.getsockopt(TCP, socket.TCP_KEEPCNT) == 2, "it has keepalive")
     check(sock.getsockopt(SOL, socket.SO_KEEPALIVE), 1)
@@ -291,12 +269,10 @@ PY
 @test "bind: it ends at once when it is told to stop" {
     world <<'PY'
 for number in signal.SIGTERM, signal.SIGINT:
-    h = Binding()
-    where = h.binds("127.0.0.1")
+    h, where = expecting("127.0.0.1")
     h.process.send_signal(number)
-    check(h.client.end(), (b"", "fin"))
-    h.client.close()
-    h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY="0", REACHED=None, MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
+    h.ends(END="terminated", CLOSED_BY="stdsocks", REPLY="0", REACHED=None,
+           MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
     assert re.search(r" BIND 127\.0\.0\.1:21 on 127\.0\.0\.1:\d+: told to stop, ended, \d", h.said()), h.said()
     assert is_refused(where)
 PY
@@ -308,8 +284,7 @@ PY
     world <<'PY'
 for version in 4, 5:
     for size in 1, 1000, 300000:  # more than is kept; the rest waits in the kernel
-        h = Binding(version=version)
-        where = h.binds("127.0.0.1", payload=b"<")
+        h, where = expecting("127.0.0.1", payload=b"<", version=version)
         with meanwhile(h.client.send, pattern(size)):
             h.waits()
             if size > 262144:
@@ -323,16 +298,14 @@ PY
 @test "bind: a client that has ended its direction gets what the peer sends, and nothing spins meanwhile" {
     world <<'PY'
 for ends in None, socket.socketpair():
-    h = Binding(ends=ends)
-    where = h.binds("127.0.0.1", payload=b"last")
+    h, where = expecting("127.0.0.1", payload=b"last", ends=ends)
     h.client.fin()
     h.waits()
     assert rests(h.pid), "it spins"
     caller = h.called(where)
     check(caller.end(), (b"last", "fin"))
     caller.send(pattern(MIB))
-    caller.fin()
-    check(h.client.end(), (pattern(MIB), "fin"))
+    half_close(caller, h.client, pattern(MIB))
     h.gone()
     h.ended(END="closed", CLOSED_BY="client", BYTES_UP="4", BYTES_DOWN=str(MIB))
 PY
@@ -352,8 +325,7 @@ for how, ends, error in (reset, None, "104"), (close, socket.socketpair(), None)
     for payload in b"", b"pipelined":
         if payload and ends:
             ends = socket.socketpair()
-        h = Binding(ends=ends)
-        where = h.binds("127.0.0.1", payload=payload)
+        h, where = expecting("127.0.0.1", payload=payload, ends=ends)
         if payload and not ends:
             h.client.acknowledged()
         how(h)
@@ -383,8 +355,7 @@ check(h.connect("127.0.0.1", port_of(listening)), 7)
 h.refused(REPLY="7", REACHED=None, COMMAND="CONNECT")
 served("127.0.0.1", commands="command connect bind resolve")
 h = Binding(commands="command connect bind resolve")
-exchange(h, h.connected("127.0.0.1", listening))
-h.ended(END="closed")
+h.serves(h.connected("127.0.0.1", listening))
 PY
 }
 
@@ -412,8 +383,7 @@ denied(b"one.test", 21, end, "allow from 127.0.0.1 command bind to one.test at 1
 # Public peers are within reach of a local client, as they are for CONNECT.
 served("8.8.8.8", rules=(), caller="8.8.8.8")
 # Who is allowed is one of the name's addresses, and the other one is a stranger.
-h = Binding(rules=["allow to in.test at 127.0.0.7"])
-where = h.binds(b"in.test")
+h, where = expecting(b"in.test", rules=["allow to in.test at 127.0.0.7"])
 ip("address add 10.0.0.1 dev lo")
 assert is_reset(where, "10.0.0.1")
 exchange(h, h.called(where, "127.0.0.7"))
@@ -423,8 +393,7 @@ PY
 
 @test "bind: version 4 is no way round a password" {
     world <<'PY'
-write("/run/users", "alice:secret\n")
-os.chmod("/run/users", 0o600)
+write("/run/users", "alice:secret\n", 0o600)
 for userid in b"", b"alice":
     h = Binding("-o", "users /run/users", version=4)
     h.client.send(request4("127.0.0.1", userid=userid))
@@ -445,8 +414,7 @@ PY
     world <<'PY'
 journal = Reader(JOURNAL)
 write("/etc/hosts", "127.0.0.5 ftp.test\n")
-h = Binding(trace=False)
-where = h.binds(b"ftp.test")
+h, where = expecting(b"ftp.test", trace=False)
 h.client.open_and_silent(0.3)
 caller = h.called(where, "127.0.0.5")
 port, client_port = port_of(caller.sock), port_of(h.client.sock)

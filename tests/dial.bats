@@ -12,7 +12,7 @@ from dns import Server
 from socks import CHOSEN, GREETING, check, request
 from wire import Wire, drop, icmp
 from world import CLOSED_PORT, Handler, connection, eventually, ip, is_waiting, listeners, port_of
-from world import sysctl
+from world import relaying, sysctl
 PY
 
 setup() {
@@ -24,10 +24,8 @@ setup() {
 wire = Wire()
 six, four = [f"2001:db8::{i}" for i in range(1, 7)], [f"192.0.2.{i}" for i in range(1, 4)]
 server = Server({"many.test": six + four})
-h = Handler()
-check(h.connect(b"many.test", CLOSED_PORT), 5)
-# Eight times 250 ms would be two seconds.
-assert int(h.refused(REPLY="5", ERRNO="111")["STDSOCKS_CONNECT_USEC"]) < 2000000
+record = Handler().unreached(b"many.test", CLOSED_PORT, 5, 111)
+assert int(record["STDSOCKS_CONNECT_USEC"]) < 2000000, record  # eight times 250 ms
 check(wire.tried(), [six[0], four[0], six[1], four[1], six[2], four[2], *six[3:]])
 PY
 }
@@ -81,13 +79,10 @@ wire.delays_s["192.0.2.1"] = 0.4
 wire.fates["192.0.2.2"] = drop
 server = Server({"slow.test": ["192.0.2.1", "192.0.2.2"]})
 listening = wire.listener("192.0.2.1")
-h = Handler()
-upstream = h.connected(b"slow.test", listening)
+h, upstream = relaying(b"slow.test", listening)
 check(wire.tried(), ["192.0.2.1", "192.0.2.2"])
 wire.delays_s.clear()
-upstream.close()
-h.gone()
-h.ended(END="closed", REPLY="0", REACHED="192.0.2.1")
+h.closed(upstream, REPLY="0", REACHED="192.0.2.1")
 PY
 }
 
@@ -123,9 +118,7 @@ wire = Wire()
 wire.fates |= {"192.0.2.1": drop, "192.0.2.2": drop, "192.0.2.3": drop}
 server = Server({"dead.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3"]})
 for host in "192.0.2.1", b"dead.test":
-    h = Handler("-o", "timeout connect 400ms")
-    check(h.connect(host, 80), 4)
-    record = h.refused(REPLY="4", ERRNO="110", REACHED=None)
+    record = Handler("-o", "timeout connect 400ms").unreached(host, 80, 4, 110)
     assert 400000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 8000000, record
 check(wire.tried(), ["192.0.2.1", "192.0.2.2"])
 PY
@@ -162,11 +155,9 @@ for host, reply, number in [
     ("fe80::1", 3, 22), ("192.0.2.6", 3, 22), ("2001:db8::6", 3, 22),  # EINVAL: no interface is said; and nothing goes there
 ]:
     h = Handler()
-    got = h.connect(host, CLOSED_PORT)
-    assert got == reply, (host, got, reply)
+    h.unreached(host, CLOSED_PORT, reply, number, COMMAND="CONNECT", DST=host, RESOLVE_USEC=None,
+                BYTES_UP="0", BYTES_DOWN="0", MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
     check(h.bound, b"\x01" + bytes(6))
-    h.refused(REPLY=str(reply), ERRNO=str(number), COMMAND="CONNECT", DST=host, REACHED=None, RESOLVE_USEC=None,
-              BYTES_UP="0", BYTES_DOWN="0", MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
 PY
 }
 
@@ -177,13 +168,9 @@ for device in "all", "lo":
 server = Server({"both.test": ["2001:db8::1", "2001:db8::2", "127.0.0.1"]})
 (listening,) = listeners("127.0.0.1")
 h = Handler()
-h.connected(b"both.test", listening).close()
-h.gone()
-h.ended(END="closed", REACHED="127.0.0.1")
+h.closed(h.connected(b"both.test", listening), REACHED="127.0.0.1")
 for host in "::1", "2001:db8::1":
-    h = Handler()
-    check(h.connect(host, CLOSED_PORT), 3)
-    h.refused(REPLY="3", ERRNO="101", REACHED=None)  # ENETUNREACH
+    Handler().unreached(host, CLOSED_PORT, 3, 101)  # ENETUNREACH
 PY
 }
 
@@ -215,9 +202,7 @@ PY
 for host, reached in ("0.0.0.0", "127.0.0.1"), ("::", "::1"):
     (listening,) = listeners(reached)
     h = Handler()
-    h.connected(host, listening).close()
-    h.gone()
-    h.ended(END="closed", DST=host, REACHED=reached)
+    h.closed(h.connected(host, listening), DST=host, REACHED=reached)
 PY
 }
 
@@ -229,9 +214,7 @@ for host in "127.0.0.1", "::1":
     with socket.create_connection((host, 40000)) as itself:  # else this test shows nothing
         check(itself.getsockname(), itself.getpeername())
         itself.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    h = Handler(ends=ENDS.pop())
-    check(h.connect(host, 40000), 5)
-    h.refused(REPLY="5", ERRNO="111", REACHED=None)
+    Handler(ends=ENDS.pop()).unreached(host, 40000, 5, 111)
 PY
 }
 
@@ -241,13 +224,11 @@ ip("address add fd00::7/128 dev lo nodad")
 for source, host in ("127.0.0.7", "127.0.0.1"), ("fd00::7", "::1"):
     (listening,) = listeners(host)
     for sources in (source,), ("fd00::7", "127.0.0.7"):
-        h = Handler(*(word for each in sources for word in ("-o", f"source {each}")))
-        upstream = h.connected(host, listening)
+        options = (word for each in sources for word in ("-o", f"source {each}"))
+        h, upstream = relaying(host, listening, *options)
         check(upstream.sock.getpeername()[0], source)
         check(h.bound, request(*upstream.sock.getpeername()[:2])[3:])  # BND is the source
-        upstream.close()
-        h.gone()
-        h.ended(END="closed", REACHED=host)
+        h.closed(upstream, REACHED=host)
 PY
 }
 
@@ -257,13 +238,9 @@ server = Server({"both.test": ["::1", "127.0.0.1"]})
 listening = dict(zip(("127.0.0.1", "::1"), listeners("127.0.0.1", "::1")))
 port = port_of(listening["::1"])
 for source, other in ("127.0.0.1", "::1"), ("::1", "127.0.0.1"):
+    Handler("-o", f"source {source}").unreached(other, port, 3, 101)
     h = Handler("-o", f"source {source}")
-    check(h.connect(other, port), 3)
-    h.refused(REPLY="3", ERRNO="101")
-    h = Handler("-o", f"source {source}")
-    h.connected(b"both.test", listening[source]).close()
-    h.gone()
-    h.ended(END="closed", REACHED=source)
+    h.closed(h.connected(b"both.test", listening[source]), REACHED=source)
 assert not any(map(is_waiting, listening.values()))
 PY
 }
@@ -282,9 +259,7 @@ for source, host, options in (
 ):
     h = Handler("-o", f"source {source}", **options)
     check((source, h.connect(host, port_of(listening[host]))), (source, 1))
-    check(h.client.end(), (b"", "fin"))
-    h.client.close()
-    h.ended(71, END="failed", REPLY="1", ERRNO="99", REACHED=None)  # EADDRNOTAVAIL
+    h.ends(status=71, END="failed", REPLY="1", ERRNO="99", REACHED=None)  # EADDRNOTAVAIL
 assert not is_waiting(listening["127.0.0.1"])
 PY
 }
@@ -302,38 +277,23 @@ assert ports <= {40000, 40001, 40002, 40003}, ports
 PY
 }
 
-@test "dial: connections leave by the device when there is one" {
+@test "dial: connections leave by the device, and carry the mark, of the source" {
     wired <<'PY'
 wire = Wire()
 other = Wire("other", "198.51.100", "2001:db8:1:")
-# Both lead to 192.0.2.1; the other is the worse.
-ip("route add 192.0.2.0/24 dev other metric 500")
-with other.far:
-    ip("address add 192.0.2.1/32 dev other")
-here, there = wire.listener("192.0.2.1", 7000), other.listener("192.0.2.1", 7000)
-h = Handler()
-h.connected("192.0.2.1", here).close()
-h.gone()
-h = Handler("-o", "source device other")
-check(h.connected("192.0.2.1", there).sock.getpeername()[0], "198.51.100.200")
-check((len(wire.syns), len(other.syns)), (1, 1))
-PY
-}
-
-@test "dial: connections carry the mark when there is one" {
-    wired <<'PY'
-wire = Wire()
-other = Wire("other", "198.51.100", "2001:db8:1:")
-ip("rule add fwmark 4294967295 table 77", "route add default dev other table 77")
+# Both lead to 192.0.2.1; the other is the worse, but for the mark.
+ip("route add 192.0.2.0/24 dev other metric 500", "rule add fwmark 4294967295 table 77",
+   "route add default dev other table 77")
 with other.far:
     ip("address add 192.0.2.1/32 dev other", "route add 192.0.2.200/32 dev other")
 here, there = wire.listener("192.0.2.1", 7000), other.listener("192.0.2.1", 7000)
 h = Handler()
-h.connected("192.0.2.1", here).close()
-h.gone()
-h = Handler("-o", "source mark 4294967295")
-h.connected("192.0.2.1", there)
+h.closed(h.connected("192.0.2.1", here))
+h, upstream = relaying("192.0.2.1", there, "-o", "source device other")
+check(upstream.sock.getpeername()[0], "198.51.100.200")
 check((len(wire.syns), len(other.syns)), (1, 1))
+h, _ = relaying("192.0.2.1", there, "-o", "source mark 4294967295")
+check((len(wire.syns), len(other.syns)), (1, 2))
 check(h.upstream().getsockopt(socket.SOL_SOCKET, socket.SO_MARK) & 0xFFFFFFFF, 4294967295)
 PY
 }
@@ -343,8 +303,7 @@ PY
 TCP, SOL = socket.IPPROTO_TCP, socket.SOL_SOCKET
 for host in "127.0.0.1", "::1":
     (listening,) = listeners(host)
-    h = Handler(ends=connection(*listeners(host)))
-    upstream = h.connected(host, listening)
+    h, upstream = relaying(host, listening, ends=connection(*listeners(host)))
     upstream.send(b"x")
     check(h.client.recv(1), b"x")  # the relay runs
     for sock in h.take(0), h.upstream():

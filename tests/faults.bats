@@ -6,12 +6,12 @@ load helper
 load net/world
 
 prelude <<'PY'
-import contextlib, os, socket, threading
+import contextlib, socket, threading
 
-from socks import CHOSEN, DEADLINE_S, GREETING, MIB, Peer, check, close_in_order, meanwhile
+from socks import CHOSEN, DEADLINE_S, GREETING, MIB, Peer, check, close_in_order, meanwhile, passes
 from socks import pattern, request
 from wire import Wire, drop, icmp
-from world import CLOSED_PORT, Handler, eventually, listeners, port_of
+from world import CLOSED_PORT, Handler, eventually, listeners, port_of, relaying
 PY
 
 setup() {
@@ -29,10 +29,7 @@ for form, codes in replies.items():
     for i, (code, (reply, number)) in enumerate(codes.items(), 1):
         host = form % i
         wire.fates[host] = icmp(code)
-        h = Handler()
-        got = h.connect(host, 80)
-        assert got == reply, (host, code, got)
-        h.refused(REPLY=str(reply), ERRNO=str(number), REACHED=None)
+        Handler().unreached(host, 80, reply, number)
 PY
 }
 
@@ -41,8 +38,7 @@ PY
 wire = Wire()
 for host in "192.0.2.1", "2001:db8::1":
     listening = wire.listener(host)
-    h = Handler()
-    upstream = h.connected(host, listening)
+    h, upstream = relaying(host, listening)
     for code in 1, 3:
         answered = threading.Event()
 
@@ -56,9 +52,7 @@ for host in "192.0.2.1", "2001:db8::1":
         h.client.send(b"question")
         assert answered.wait(DEADLINE_S)
         check(upstream.recv(8), b"question")
-    upstream.close()
-    h.gone()
-    h.ended(END="closed", BYTES_UP="16")
+    h.closed(upstream, BYTES_UP="16")
 PY
 }
 
@@ -67,8 +61,7 @@ PY
 wire = Wire()
 near = Wire("clients", "198.51.100", "2001:db8:1:", seed=2)
 listening = wire.listener("192.0.2.1")
-h = Handler(ends=near.client())
-upstream = h.connected("192.0.2.1", listening)
+h, upstream = relaying("192.0.2.1", listening, ends=near.client())
 for each in near, wire:
     each.loss, each.reordered = 0.02, 0.05
 SIZE = 1500000
@@ -104,8 +97,7 @@ PY
     wired <<'PY'
 wire = Wire()
 listening = wire.listener("192.0.2.1")
-h = Handler()
-upstream = h.connected("192.0.2.1", listening)
+h, upstream = relaying("192.0.2.1", listening)
 SIZE = 4 * MIB
 with meanwhile(h.client.send, pattern(SIZE)):
     upstream.recv(65536)
@@ -120,27 +112,18 @@ h.ended(END="closed", BYTES_UP=str(SIZE))
 PY
 }
 
-@test "faults: the idle timer ends it when upstream has vanished with data on the way" {
+@test "faults: the idle timer ends it when a side has vanished with data on the way" {
     wired <<'PY'
 wire = Wire()
-listening = wire.listener("192.0.2.1")
-h = Handler("-o", "timeout idle 500ms")
-upstream = h.connected("192.0.2.1", listening)
+near = Wire("clients", "198.51.100", "2001:db8:1:")
+idle = "-o", "timeout idle 500ms"
+h, upstream = relaying("192.0.2.1", wire.listener("192.0.2.1"), *idle)
 wire.is_cut = True
 h.client.send(pattern(100000))
 check(h.client.end(), (b"", "reset"))
 record = h.ended(END="idle-timeout", CLOSED_BY="stdsocks", BYTES_DOWN="0")
 assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 5000000, record
-PY
-}
-
-@test "faults: the idle timer ends it when the client has vanished with data on the way" {
-    wired <<'PY'
-wire = Wire()
-near = Wire("clients", "198.51.100", "2001:db8:1:")
-(listening,) = listeners("127.0.0.1")
-h = Handler("-o", "timeout idle 500ms", ends=near.client())
-upstream = h.connected("127.0.0.1", listening)
+h, upstream = relaying("127.0.0.1", *listeners("127.0.0.1"), *idle, ends=near.client())
 near.is_cut = True
 with contextlib.suppress(ConnectionResetError, BrokenPipeError):
     while True:
@@ -149,61 +132,48 @@ h.ended(END="idle-timeout", CLOSED_BY="stdsocks")
 PY
 }
 
-@test "faults: the handshake's deadline ends it when the client vanishes in the middle of a message" {
+@test "faults: the handler ends when the client vanishes in a message, or before the reply" {
     wired <<'PY'
-wire = Wire()
 near = Wire("clients", "198.51.100", "2001:db8:1:")
-h = Handler("-o", "timeout handshake 500ms", ends=near.client())
-h.client.send(GREETING + b"\x05\x01")
-check(h.client.recv(2), CHOSEN)
+
+def asks(begun, *options):
+    h = Handler(*options, ends=near.client())
+    h.client.send(GREETING + begun)
+    check(h.client.recv(2), CHOSEN)
+    h.client.acknowledged()
+    return h
+
+wanted = request("127.0.0.1", CLOSED_PORT)
+h = asks(wanted[:-1])
+near.fates["198.51.100.1"] = drop  # nothing of ours arrives there any more
+h.client.send(wanted[-1:])
+h.ended(END="refused", REPLY="5")
+near.fates.clear()
+h = asks(b"\x05\x01", "-o", "timeout handshake 500ms")
 near.is_cut = True
 h.ended(END="handshake-timeout", CLOSED_BY="stdsocks", REPLY=None)
 PY
 }
 
-@test "faults: the handler ends when the client vanishes before the reply to its request" {
+# The span after which a peer has vanished is minutes; the test makes it shorter in the socket, from
+# outside.
+@test "faults: the client, or upstream, is reset when the other one has vanished for too long" {
     wired <<'PY'
 wire = Wire()
 near = Wire("clients", "198.51.100", "2001:db8:1:")
-h = Handler(ends=near.client())
-h.client.send(GREETING)
-check(h.client.recv(2), CHOSEN)
-h.client.send(request("127.0.0.1", CLOSED_PORT)[:-1])
-h.client.acknowledged()
-near.fates["198.51.100.1"] = drop  # nothing of ours arrives there any more
-h.client.send(request("127.0.0.1", CLOSED_PORT)[-1:])
-h.ended(END="refused", REPLY="5")
-PY
-}
-
-# The span after which a peer has vanished is minutes; the test makes it shorter in the socket, from
-# outside.
-vanishes() {
-    WHO=$1 wired <<'PY'
-wire = Wire()
-who = os.environ["WHO"]
-near = Wire("clients", "198.51.100", "2001:db8:1:")
 listening = wire.listener("192.0.2.1")
-h = Handler(ends=near.client())
-upstream = h.connected("192.0.2.1", listening)
-h.client.send(b"x")
-check(upstream.recv(1), b"x")  # the relay runs
-gone, left, its_wire, sock = {
-    "client": (h.client, upstream, near, h.take(0)),
-    "upstream": (upstream, h.client, wire, h.upstream()),
-}[who]
-sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 300)
-its_wire.is_cut = True
-left.send(b"anyone?")
-check(left.end(), (b"", "reset"))
-h.ended(END="vanished", CLOSED_BY=who, ERRNO="110", REPLY="0")  # ETIMEDOUT
+for who in "upstream", "client":
+    h, upstream = relaying("192.0.2.1", listening, ends=near.client())
+    passes(h.client, upstream, b"x")  # the relay runs
+    gone, left, its_wire, sock = {
+        "client": (h.client, upstream, near, h.take(0)),
+        "upstream": (upstream, h.client, wire, h.upstream()),
+    }[who]
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 300)
+    its_wire.is_cut = True
+    left.send(b"anyone?")
+    check(left.end(), (b"", "reset"))
+    h.ended(END="vanished", CLOSED_BY=who, ERRNO="110", REPLY="0")  # ETIMEDOUT
+    its_wire.is_cut = False
 PY
-}
-
-@test "faults: the client is reset when upstream has vanished for too long" {
-    vanishes upstream
-}
-
-@test "faults: upstream is reset when the client has vanished for too long" {
-    vanishes client
 }

@@ -47,9 +47,7 @@ def answered_late(h, size, listening):
     upstream = Peer(listening.accept()[0])
     check(upstream.recv(1000), up[:1000])
     upstream.close()
-    check(h.client.end(), (b"", "fin"))
-    h.client.close()
-    h.ended(END="closed", BYTES_UP="1000")
+    h.ends(END="closed", BYTES_UP="1000")
 PY
 
 if [[ ${INJECT:-} == all ]]; then
@@ -61,38 +59,47 @@ setup() {
     need strace
 }
 
-# matrix SESSION - one of inject.py's.
+# matrix SESSION [ERROR]... - one of inject.py's sessions, with these errors, or with all.
 matrix() {
-    SESSION=$1 world <<'PY'
-matrix(os.environ["SESSION"])
+    WORDS=$* world <<'PY'
+kind, *errors = os.environ["WORDS"].split()
+matrix(kind, errors)
 PY
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session with an IPv4 address" {
-    matrix literal
+@test "inject: the reply and the record are correct when a call fails with EINTR, EAGAIN or ENOMEM: a session with an IPv4 address" {
+    matrix literal EINTR EAGAIN ENOMEM
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session with a name of two addresses" {
-    matrix name
+@test "inject: the reply and the record are correct when a call fails with EMFILE, ECONNRESET or ENOBUFS: a session with an IPv4 address" {
+    matrix literal EMFILE ECONNRESET ENOBUFS
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session with a file of users" {
+@test "inject: the reply and the record are correct when a call fails with EINTR or EAGAIN: a session with a name of two addresses" {
+    matrix name EINTR EAGAIN
+}
+
+@test "inject: the reply and the record are correct when a call fails with ENOMEM, EMFILE, ECONNRESET or ENOBUFS: a session with a name of two addresses" {
+    matrix name ENOMEM EMFILE ECONNRESET ENOBUFS
+}
+
+@test "inject: the reply and the record are correct when any one system call fails: a session with a file of users" {
     matrix login
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session with a checkpassword program" {
+@test "inject: the reply and the record are correct when any one system call fails: a session with a checkpassword program" {
     matrix program
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session on pipes" {
+@test "inject: the reply and the record are correct when any one system call fails: a session on pipes" {
     matrix pipes
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session on AF_UNIX with a journal" {
+@test "inject: the reply and the record are correct when any one system call fails: a session on AF_UNIX with a journal" {
     matrix journal
 }
 
-@test "inject: it ends in the truth when a system call fails, of a session with the client as standard error" {
+@test "inject: the reply and the record are correct when any one system call fails: a session with the client as standard error" {
     matrix inetd
 }
 
@@ -108,26 +115,20 @@ PY
 
 # Short reads and writes: strace could only lie about them, so what bytes go through is small.
 
-@test "inject: all bytes arrive both ways when TCP's buffers are as small as they can be" {
+@test "inject: all bytes arrive both ways when buffers of AF_UNIX or TCP are as small as can be" {
     world <<'PY'
+(listening,) = listeners("127.0.0.1")
+
+def through(ends, size):
+    tiny(*ends)
+    h = Handler(ends=ends)
+    both_ways(h, h.connected("127.0.0.1", listening), size)
+
+through(socket.socketpair(), 300000)
 for name in "tcp_rmem", "tcp_wmem":
     sysctl(f"ipv4/{name}", "4096 4096 4096")
-(listening,) = listeners("127.0.0.1")
 tiny(listening)
-ends = connection()
-tiny(*ends)
-h = Handler(ends=ends)
-both_ways(h, h.connected("127.0.0.1", listening), 12000)
-PY
-}
-
-@test "inject: all bytes arrive both ways when an AF_UNIX client's buffers are as small as they can be" {
-    world <<'PY'
-(listening,) = listeners("127.0.0.1")
-ends = socket.socketpair()
-tiny(*ends)
-h = Handler(ends=ends)
-both_ways(h, h.connected("127.0.0.1", listening), 300000)
+through(connection(), 12000)
 PY
 }
 

@@ -11,12 +11,11 @@ import contextlib, errno, fcntl, itertools, os, re, resource, select, shutil, so
 
 import world
 from dns import Server
-from limits import LISTENING, LOGIN, OFFER, PORT, REQUEST, TOLD, limited, outcome
+from limits import LISTENING, LOGIN, OFFER, PORT, REQUEST, TOLD, limited, one_record, outcome
 from logs import JOURNAL, Reader, fields
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, meanwhile, pattern
-from socks import request_name, rests
-from world import CLOSED_PORT, Handler, STDSOCKS, connection, eventually, has, listeners, port_of
-from world import write
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, half_close, meanwhile, passes
+from socks import pattern, request_name, rests
+from world import CLOSED_PORT, Handler, STDSOCKS, connection, eventually, listeners, port_of, write
 PY
 
 # Of a sanitized build: looking for leaks takes longer than the whole life of a process.
@@ -36,8 +35,7 @@ need_address_space() {
 @test "limits: a client is served, or told 01, whatever number of descriptors there may be" {
     world <<'PY'
 server = Server({"one.test": ["127.0.0.1"]})
-write("/run/users", "alice:secret\n")
-os.chmod("/run/users", 0o600)
+write("/run/users", "alice:secret\n", 0o600)
 kinds = {
     "literal": ((), GREETING, REQUEST),
     "name": ((), GREETING, request_name(b"one.test", PORT)),
@@ -82,14 +80,10 @@ for count in 6, 7, 8:
     for last in hosts[-1], hosts[10], hosts[0]:
         (listening,) = listeners(last)
         h = Handler(preexec_fn=limited(resource.RLIMIT_NOFILE, count))
-        upstream = h.connected(b"many.test", listening)
-        upstream.close()
-        h.gone()
-        h.ended(END="closed", REACHED=last)
+        h.closed(h.connected(b"many.test", listening), REACHED=last)
         listening.close()
     h = Handler(preexec_fn=limited(resource.RLIMIT_NOFILE, count))
-    check(h.connect(b"many.test", CLOSED_PORT), 5)
-    h.refused(REPLY="5", ERRNO="111")
+    h.unreached(b"many.test", CLOSED_PORT, 5, 111)
 PY
 }
 
@@ -105,9 +99,7 @@ for host in hosts[:-1]:
 listening = wire.listener(hosts[-1])
 h = Handler("-o", "timeout connect 1500ms", preexec_fn=limited(resource.RLIMIT_NOFILE, 8))
 check(h.connect(b"many.test", port_of(listening)), 1)
-check(h.client.end(), (b"", "fin"))
-h.client.close()
-h.ended(71, END="failed", REPLY="1", ERRNO="24")
+h.ends(status=71, END="failed", REPLY="1", ERRNO="24")
 PY
 }
 
@@ -194,9 +186,7 @@ os.close(read_end)
 for how in {"stderr": write_end}, MAY_NOT_GROW:
     h = Handler("-o", "nonsense", trace=False, **how)
     check(h.connect("127.0.0.1", PORT), 1)
-    check(h.client.end(), (b"", "fin"))
-    h.client.close()
-    h.over(78)
+    h.ends(status=78)
 PY
 }
 
@@ -299,15 +289,11 @@ def two(**options):
     return h, come, accept(LISTENING)
 
 h, come, upstream = two()
-h.client.send(pattern(300000))
-check(upstream.recv(300000), pattern(300000))
-upstream.send(pattern(200000))
-check(come.recv(200000), pattern(200000))
-h.client.fin()
-check(upstream.end(), (b"", "fin"))
+passes(h.client, upstream, pattern(300000))
+passes(upstream, come, pattern(200000))
+half_close(h.client, upstream)
 upstream.send(b"answer")
-upstream.fin()
-check(come.end(), (b"answer", "fin"))
+half_close(upstream, come, b"answer")
 h.ended(END="closed", CLOSED_BY="client", BYTES_UP="300000", BYTES_DOWN="200006")
 
 h, come, upstream = two()
@@ -335,8 +321,7 @@ check(h.client.recv(12)[:4], CHOSEN + b"\x05\x00")
 upstream = accept(LISTENING)
 check(upstream.end(), (b"question", "fin"))
 upstream.send(b"answer")
-upstream.fin()
-check(h.client.end(), (b"answer", "fin"))
+half_close(upstream, h.client, b"answer")
 h.ended(END="closed", BYTES_UP="8", BYTES_DOWN="6", CLIENT="stdio")
 
 read_end, write_end = os.pipe()
@@ -376,9 +361,7 @@ inputs = {
 for name, (fd, wanted) in inputs.items():
     h = Handler("-o", "timeout handshake 200ms", stdin=fd)
     h.client.end()
-    h.over()
-    has(h.record(), CLIENT="stdio", **wanted)
-    check((name, h.said().count("STDSOCKS_END=")), (name, 1))
+    one_record(name, h, CLIENT="stdio", **wanted)
 PY
 }
 
@@ -404,9 +387,7 @@ for name, (output, number) in outputs.items():
     h = Handler(stdout=output)
     h.client.send(GREETING + REQUEST)
     h.client.end()
-    h.over()
-    has(h.record(), END="client-gone", ERRNO=number)
-    check((name, h.said().count("STDSOCKS_END=")), (name, 1))
+    one_record(name, h, END="client-gone", ERRNO=number)
 PY
 }
 
@@ -485,9 +466,7 @@ def unix_gone():
 for name, make in {"reset": reset, "refused": refused, "new": socket.socket, "AF_UNIX": unix_gone,
                    "new AF_UNIX": lambda: socket.socket(socket.AF_UNIX)}.items():
     h = Handler(ends=(socket.socket(), make()))
-    h.over()
-    has(h.record(), END="client-gone", CLOSED_BY="client", REPLY=None)
-    check((name, h.said().count("STDSOCKS_END=")), (name, 1))
+    one_record(name, h, END="client-gone", CLOSED_BY="client", REPLY=None)
 PY
 }
 

@@ -9,13 +9,13 @@ load net/world
 prelude <<'PY'
 import os, subprocess
 
-from bind import BIND, Binding, call, refused
+from bind import BIND, Binding, is_reset, refused
 from datagrams import udp
 from dns import Server
-from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, request, request_name
+from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, passes, request, request_name
 from udp import Association, children
-from world import Handler, STDSOCKS, eventually, is_waiting, libc, listeners, port_of, run
-from world import sys_call, write
+from world import Handler, STDSOCKS, eventually, is_waiting, libc, listeners, port_of, run, sys_call
+from world import write
 
 NET_ADMIN = 1 << 12
 AMBIENT = ["setpriv", "--reuid=nobody", "--clear-groups",
@@ -32,8 +32,7 @@ def injected(fault):
 def relays(h, upstream=None):
     """A byte passes, so the handler relays. Returns the other end."""
     upstream = upstream or h.connected("127.0.0.1", listening)
-    h.client.send(b"x")
-    check(upstream.recv(1), b"x")
+    passes(h.client, upstream, b"x")
     return upstream
 
 
@@ -46,9 +45,7 @@ def served(*options, **how):
 
 def fails(h, last=b"", said="", **fields):
     """The client gets LAST and FIN; the handler has failed, and its record has these fields."""
-    check(h.client.end(), (last, "fin"))
-    h.client.close()
-    h.ended(71, **{"END": "failed", **fields})
+    h.ends(last, status=71, **{"END": "failed", **fields})
     assert said in h.said(), h.said()
 
 
@@ -89,8 +86,7 @@ for command, words, known in ((command, *way) for command in NUMBERS for way in 
 def tightened(h, upstream, wanted):
     relays(h, upstream)
     check(filters(h), wanted)
-    upstream.close()
-    h.gone()
+    h.closed(upstream)
 
 for alone, stages in (True, 1), (False, 2):
     h = Handler("-o", f"command {'connect' if alone else ALL}")
@@ -124,8 +120,7 @@ for user, options in ("stdsocks", ()), ("nobody", ("-o", "user nobody")):
     check(state(h), ([*user_and_group, [], ["1"], ["2"], ["1"]], {0}))
     upstream = relays(h)
     check(state(h), ([*user_and_group, [], ["1"], ["2"], ["2"]], {0}))
-    upstream.close()
-    h.gone()
+    h.closed(upstream)
 PY
 }
 
@@ -148,8 +143,7 @@ for before, kept in ([], {NET_ADMIN, 0}), (AMBIENT, {NET_ADMIN}):
             upstream = h.connected("127.0.0.1", listening)
         relays(h, upstream)
         check(capabilities(h), {0})
-        upstream.close()
-        h.gone()
+        h.closed(upstream)
     a = Association("-o", "source mark 7", before=before)
     a.echo(udp())
     check(capabilities(a), {0})
@@ -235,9 +229,7 @@ for words in "connect udp", "udp":
     fails(a, said=WHY, REPLY="1", ERRNO="1", COMMAND="UDP ASSOCIATE", BOUND=None, DATAGRAMS_UP=None)
 h, reply = resolved(*EFFORT)
 check(reply, 0)
-check(h.client.end(), (b"", "fin"))
-h.client.close()
-h.ended(END="closed")
+h.ends(END="closed")
 served(*SHARED, *EFFORT, before=second)
 
 # The last stage: the connection is not relayed.
@@ -245,12 +237,11 @@ for words, last in ("connect", 2), ("connect resolve", 3), ("bind", 2), ("connec
     before = injected(f"seccomp:error=EPERM:when={last}")
     if "bind" in words:
         h = Binding(commands=f"command {words}", before=before)
-        upstream = call(h.binds("127.0.0.1"))
+        assert is_reset(h.binds("127.0.0.1"))
     else:
         h = Handler("-o", f"command {words}", before=before)
         h.ask("127.0.0.1", port_of(listening))
-        upstream = accept(listening)
-    check(upstream.end()[1], "reset")
+        check(accept(listening).end()[1], "reset")
     h.ended(71, END="failed", BYTES_UP="0", BYTES_DOWN="0", ERRNO="1")
     assert WHY in h.said(), h.said()
 PY
@@ -314,8 +305,7 @@ PY
 
 @test "lock: nobody is asked for a password that lets nobody in, when a part of it cannot be had" {
     world <<'PY'
-write("/run/program", "#!/bin/sh\necho asked >/run/asked\n")
-os.chmod("/run/program", 0o755)
+write("/run/program", "#!/bin/sh\necho asked >/run/asked\n", 0o755)
 h = Handler("-o", "checkpassword /run/program", before=injected("seccomp:error=EPERM"))
 h.client.send(b"\x05\x01\x02\x01\x01a\x01b")
 fails(h, b"\x05\x02\x01\x01")
@@ -330,9 +320,7 @@ for mounted in b"/dev/null", b"/run/dev/null":
 os.unlink("/dev/null")
 h = Handler(trace=False, stderr=subprocess.STDOUT)
 check(h.connect("127.0.0.1", port_of(listening)), 1)
-check(h.client.end(), (b"", "fin"))
-h.client.close()
-h.over(71)
+h.ends(status=71)
 PY
 }
 

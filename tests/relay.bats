@@ -7,8 +7,9 @@ load helper
 prelude <<'PY'
 import contextlib, os, signal, sys, time
 
-from socks import CHOSEN, DEADLINE_S, GREETING, MIB, Piped, accept, check, close_in_order, dial, gone
-from socks import handler, listener, meanwhile, pair, pattern, request, rests
+from socks import CHOSEN, DEADLINE_S, GREETING, MIB, Piped, accept, both_reset, check
+from socks import close_in_order, dial, gone, half_close, handler, listener, meanwhile, pair, passes
+from socks import pattern, request, rests
 
 def sides():
     """The two ends of a new connection, and first the one that $FIRST names."""
@@ -64,10 +65,8 @@ setup() {
 @test "relay: each end gets the other's bytes and FIN when both close in order" {
     both_ways BYTES_UP=8 BYTES_DOWN=6 CLOSED_BY=client END=closed <<'PY'
 client, upstream = pair()
-client.send(b"question")
-check(upstream.recv(8), b"question")
-upstream.send(b"answer")
-check(client.recv(6), b"answer")
+passes(client, upstream, b"question")
+passes(upstream, client, b"answer")
 close_in_order(client, upstream)
 PY
 }
@@ -76,13 +75,11 @@ PY
     from_each_side BYTES_FIRST=8 BYTES_SECOND=1000000 CLOSED_BY=first END=closed <<'PY'
 first, second = sides()
 first.send(b"question")
-first.fin()
-check(second.end(), (b"question", "fin"))
+half_close(first, second, b"question")
 with meanwhile(second.send, pattern(1000000)):
     check(first.recv(1000000), pattern(1000000))
 assert first.open_and_silent()
-second.fin()
-check(first.end(), (b"", "fin"))
+half_close(second, first)
 PY
 }
 
@@ -102,8 +99,7 @@ with listener() as listening:
     with meanwhile(client.send, GREETING + request(*listening.getsockname()) + pattern(3000000)):
         upstream = accept(listening)
         check(upstream.recv(3000000), pattern(3000000))
-client.fin()
-check(upstream.end(), (b"", "fin"))
+half_close(client, upstream)
 upstream.fin()
 check(client.end()[0][:4], CHOSEN + b"\x05\x00")
 PY
@@ -122,10 +118,8 @@ PY
 @test "relay: RST becomes RST when the other end has closed its half" {
     from_each_side CLOSED_BY=second END=reset <<'PY'
 first, second = sides()
-first.fin()
-check(second.end(), (b"", "fin"))
-second.send(b"answer")
-check(first.recv(6), b"answer")
+half_close(first, second)
+passes(second, first, b"answer")
 second.reset()
 check(first.end(), (b"", "reset"))
 PY
@@ -192,19 +186,16 @@ PY
     both_ways END=closed <<'PY'
 client, upstream = pair()
 assert rests(handler())
-client.fin()
-check(upstream.end(), (b"", "fin"))
+half_close(client, upstream)
 assert rests(handler()), "a half-closed relay uses CPU"
-upstream.fin()
-check(client.end(), (b"", "fin"))
+half_close(upstream, client)
 PY
 }
 
 @test "relay: a closed side does not spin the handler when the other reads late" {
     from_each_side CLOSED_BY=second END=closed <<'PY'
 first, second = sides()
-second.fin()
-check(first.end(), (b"", "fin"))
+half_close(second, first)
 sent = first.fill()
 first.close()  # both halves of this socket are now shut: POLLHUP for ever
 assert rests(handler()), "POLLHUP makes the handler spin"
@@ -220,8 +211,7 @@ for sender, receiver in ((client, upstream), (upstream, client)):
     sender.urgent(b"X")
     check(receiver.recv(3), b"abX")
     assert rests(handler()), "urgent data makes the handler spin"
-    sender.send(b"cd")
-    check(receiver.recv(2), b"cd")
+    passes(sender, receiver, b"cd")
 close_in_order(client, upstream)
 PY
 }
@@ -236,8 +226,7 @@ with listener() as listening:
     client.urgent(message[-1:])
     upstream = accept(listening)
 check(upstream.recv(${#payload}), b"$payload")
-client.fin()
-check(upstream.end(), (b"", "fin"))
+half_close(client, upstream)
 upstream.fin()
 check(client.end()[0][:4], CHOSEN + b"\x05\x00")
 PY
@@ -265,11 +254,9 @@ PY
         python <<'PY'
 client, upstream = pair(host="::1" if "::1" in os.environ["PROXY"] else "127.0.0.1")
 client.send(b"question")
-client.fin()
-check(upstream.end(), (b"question", "fin"))
+half_close(client, upstream, b"question")
 upstream.send(b"answer")
-upstream.fin()
-check(client.end(), (b"answer", "fin"))
+half_close(upstream, client, b"answer")
 PY
         ended BYTES_UP=8 BYTES_DOWN=6 CLOSED_BY=client END=closed
     done
@@ -294,8 +281,7 @@ PY
     both_ways CLOSED_BY=stdsocks REPLY=0 END=idle-timeout <<'PY'
 start = time.monotonic()
 client, upstream = pair()
-check(client.end(), (b"", "reset"))
-check(upstream.end(), (b"", "reset"))
+both_reset(client, upstream)
 assert time.monotonic() - start >= 0.99
 PY
 }
@@ -306,10 +292,8 @@ PY
 first, second = sides()
 time.sleep(0.3)  # of silence, which must not count
 since_s = time.monotonic()
-first.send(b".")
-check(second.recv(1), b".")
-check(first.end(), (b"", "reset"))
-check(second.end(), (b"", "reset"))
+passes(first, second, b".")
+both_reset(first, second)
 assert time.monotonic() - since_s >= 1.99
 PY
 }
@@ -320,8 +304,7 @@ PY
 first, second = sides()
 assert first.open_and_silent(0.5)  # a longer silence before the half-close does not count
 start = time.monotonic()
-first.fin()
-check(second.end(), (b"", "fin"))
+half_close(first, second)
 check(first.end(), (b"", "reset"))
 assert time.monotonic() - start >= 0.29
 assert second.reset_after_fin()
@@ -350,8 +333,7 @@ PY
 client, upstream = pair(payload=b"question")
 check(upstream.recv(8), b"question")
 os.kill(handler(), signal.$signal)
-check(client.end(), (b"", "reset"))
-check(upstream.end(), (b"", "reset"))
+both_reset(client, upstream)
 PY
     done
 }
@@ -400,22 +382,17 @@ piped() {
     python "${HANDLER[@]}"
 }
 
-@test "relay: the end of a pipe on standard input is a half-close" {
+@test "relay: a half-close passes on from a pipe on standard input, and to one on standard output" {
     piped <<'PY'
 piped, upstream = opened()
 piped.send(b"question")
 piped.close_stdin()
 check(upstream.end(), (b"question", "fin"))
-upstream.send(b"answer")
-check(piped.recv(6), b"answer")
+passes(upstream, piped, b"answer")
 upstream.fin()
 check(piped.end(), b"")
 check(piped.status(), 0)
-PY
-}
-
-@test "relay: upstream's half-close ends a pipe on standard output, and the other goes on" {
-    piped <<'PY'
+# Upstream ends its half first, and the other goes on.
 piped, upstream = opened()
 upstream.send(b"welcome")
 upstream.fin()
@@ -430,8 +407,7 @@ PY
 @test "relay: inherited pipes stay blocking, when it runs and when it is killed" {
     piped <<'PY'
 piped, upstream = opened()
-piped.send(b"question")
-check(upstream.recv(8), b"question")
+passes(piped, upstream, b"question")
 check(piped.non_blocking(), [])
 piped.process.kill()
 piped.status()
@@ -456,7 +432,7 @@ check(piped.status(), 0)
 PY
 }
 
-@test "relay: the bytes received before upstream's RST arrive through a pipe" {
+@test "relay: bytes before upstream's RST arrive through a pipe, and a closed pipe becomes RST" {
     piped <<'PY'
 piped, upstream = opened()
 upstream.send(pattern(10000))
@@ -464,11 +440,6 @@ upstream.acknowledged()
 upstream.reset()
 check(piped.end(), pattern(10000))
 check(piped.status(), 0)
-PY
-}
-
-@test "relay: upstream is reset when the reader of standard output has gone" {
-    piped <<'PY'
 piped, upstream = opened()
 piped.close_stdout()
 check(upstream.end(), (b"", "reset"))

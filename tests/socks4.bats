@@ -10,7 +10,7 @@ import socket, struct
 
 from logins import ADA, BAB, NAMELESS, NOT_SERVED, NO_RULE, REQUEST, UPSTREAM, accounts
 from logins import nothing_runs, program, users
-from socks import CHOSEN, GREETING, accept, check, escaped, login
+from socks import CHOSEN, GREETING, accept, check, escaped, half_close, login
 from world import Handler, bound, called, is_waiting, port_of, write
 
 BOTH = "-o", "version 4 5"
@@ -26,20 +26,25 @@ def request4(userid=b"", host="127.0.0.1", port=port_of(UPSTREAM), command=1):
     return struct.pack(">BBH", 4, command, port) + where + userid + b"\0" + name
 
 
-def served4(h):
+def asked(sent, *options, **how):
+    """A handler, to which its client has sent this."""
+    h = Handler(*options, **how)
+    h.client.send(sent)
+    return h
+
+
+def served4(h, **fields):
     check(h.client.recv(2), b"\x00\x5a")
     h.client.recv(6)
     upstream = accept(UPSTREAM)
-    upstream.fin()
-    check(h.client.end(), (b"", "fin"))
-    h.client.close()
+    half_close(upstream, h.client)
     upstream.close()
+    h.client.close()
+    h.ended(END="closed", **fields)
 
 
 def refused4(h, answer=REJECTED, **fields):
-    check(h.client.end(), (answer, "fin"))
-    h.client.close()
-    h.ended(**{"END": "refused", "CLOSED_BY": "stdsocks", "REPLY": "2", **fields})
+    h.ends(answer, **{"END": "refused", "CLOSED_BY": "stdsocks", "REPLY": "2", **fields})
     assert not is_waiting(UPSTREAM), "there was a connection to upstream"
 PY
 
@@ -51,21 +56,13 @@ sessions() {
     STDSOCKS=$STDSOCKS timeout 80 "$PYTHON" "$ROOT/tests/vectors/run.py" "$@"
 }
 
-@test "socks4: a client is served, by address and by name, however its bytes are cut" {
-    sessions split served4
+@test "socks4: a client is served, or gets 5B, however the bytes of its messages are cut" {
+    sessions split served4 refused4 messages4
 }
 
 @test "socks4: status is 0 and the record tells when the client ends or resets at any byte" {
     sessions fin served4
     sessions reset served4
-}
-
-@test "socks4: 5B for whatever cannot be" {
-    sessions split refused4
-}
-
-@test "socks4: every message of messages.txt gets its answer" {
-    sessions split messages4
 }
 
 @test "socks4: 05 FF, at the first byte of a version that is not configured" {
@@ -76,16 +73,10 @@ for options, sent in (
     (("-o", "version 5"), b"\x04"), (("-o", "version 4"), b"\x05"), (("-o", "version 4"), b"G"),
     (BOTH, b"\x06"), (BOTH, b"\0"),
 ):
-    h = Handler(*options)
-    h.client.send(sent)
-    check(h.client.end(), (NOT_SERVED, "fin"))
-    h.client.close()
-    h.ended(END="not-socks5", CLOSED_BY="stdsocks")
+    h = asked(sent, *options)
+    h.ends(NOT_SERVED, END="not-socks5", CLOSED_BY="stdsocks")
     assert not is_waiting(UPSTREAM)
-h = Handler("-o", "version 4")
-h.client.send(request4())
-served4(h)
-h.ended(END="closed", REPLY="0")
+served4(asked(request4(), "-o", "version 4"), REPLY="0")
 PY
 }
 
@@ -96,18 +87,12 @@ for options in (*users(b"alice:secret\n"), *BOTH), (*program("#!/bin/sh\nexit 0\
         (*users(b"alice:secret\n"), *BOTH, "-o", "auth password", "-o", "allow user alice to any"):
     for userid in b"", b"alice", b"alice:secret", b"alice\nsecret", b"u" * 255:
         for sent in request4(userid), request4(userid, "localhost"), request4(userid) + login(b"alice", b"secret") + REQUEST:
-            h = Handler(*options)
-            h.client.send(sent)
-            refused4(h, USER=None, USERID=escaped(userid))
+            refused4(asked(sent, *options), USER=None, USERID=escaped(userid))
     nothing_runs()
 # Where a client may choose, it is nobody: a user id is no login.
 options = *users(b"alice:secret\n"), "-o", "auth none password", *BOTH
-h = Handler(*options)
-h.client.send(request4(b"alice"))
-served4(h)
-h.ended(END="closed", USER=None, USERID="alice")
-h = Handler(*options, "-o", "allow user alice to any", before=NO_RULE)
-h.client.send(request4(b"alice"))
+served4(asked(request4(b"alice"), *options), USER=None, USERID="alice")
+h = asked(request4(b"alice"), *options, "-o", "allow user alice to any", before=NO_RULE)
 refused4(h, RULE="end of the rules")
 PY
 }
@@ -120,13 +105,11 @@ listening = bound()
 options = *BOTH, "-o", "allow user ada to any", "-o", "auth password", *users(b"bob:secret\n")
 for userid, uid, answer in (b"", ADA, None), (b"ada", ADA, None), (b"bab", ADA, OTHER_USER), (b"adam", ADA, OTHER_USER), \
         (b"ad", ADA, OTHER_USER), (b"ada", BAB, OTHER_USER), (b"bab", BAB, REJECTED), (b"ada", NAMELESS, REJECTED):
-    h = Handler(*options, ends=called(listening, uid), before=NO_RULE)
-    h.client.send(request4(userid))
+    h = asked(request4(userid), *options, ends=called(listening, uid), before=NO_RULE)
     if answer:
         refused4(h, answer)
     else:
-        served4(h)
-        h.ended(END="closed", USER="ada")
+        served4(h, USER="ada")
 PY
 }
 
@@ -134,17 +117,10 @@ PY
     need_world
     world <<'PY'
 for userid in b"u" * 255, bytes(range(1, 256)):
-    h = Handler(*BOTH)
-    h.client.send(request4(userid))
-    served4(h)
-    h.ended(USERID=escaped(userid))
+    served4(asked(request4(userid), *BOTH), USERID=escaped(userid))
 for sent in request4(b"u" * 256), request4(b"", "n" * 256), b"\x04" + b"A" * 600:
-    h = Handler(*BOTH)
-    h.client.send(sent)
-    refused4(h, REPLY="1", DST=None)
-h = Handler(*BOTH)
-h.client.send(request4(b"", "n" * 255))
-refused4(h, REPLY="4", DST="n" * 255)
+    refused4(asked(sent, *BOTH), REPLY="1", DST=None)
+refused4(asked(request4(b"", "n" * 255), *BOTH), REPLY="4", DST="n" * 255)
 PY
 }
 
@@ -153,8 +129,7 @@ PY
     world <<'PY'
 rules = *BOTH, "-o", "allow to localhost at any", "-o", "deny"
 for host, reply in ("localhost", None), ("127.0.0.1", "2"), ("other.test", "2"):
-    h = Handler(*rules, before=NO_RULE)
-    h.client.send(request4(b"", host))
+    h = asked(request4(b"", host), *rules, before=NO_RULE)
     if reply:
         refused4(h, REPLY=reply)
     else:
@@ -171,17 +146,11 @@ write("/run/neither", "version 4 6\n")
 why = {"user": "started as root, and cannot become no-such-user", "conf": "the configuration is wrong"}
 for kind, status, options in ("user", 71, ("-o", "version 4 5", "-o", "user no-such-user")), ("conf", 78, ("-f", "/run/mistaken")), \
         ("conf", 78, ("-f", "/run/neither")), ("user", 71, ("-o", "version 5", "-o", "user no-such-user")):
-    h = Handler(*options)
-    h.client.send(request4())
-    check(h.client.end(), (REJECTED, "fin"))
-    h.client.close()
-    h.ended(status, END="failed", REPLY="1", USERID="")
+    h = asked(request4(), *options)
+    h.ends(REJECTED, status=status, END="failed", REPLY="1", USERID="")
     assert why[kind] in h.said()
-    h = Handler(*options)
-    h.client.send(GREETING + REQUEST)
-    check(h.client.end(), (CHOSEN + b"\x05\x01\0\x01" + bytes(6), "fin"))
-    h.client.close()
-    h.ended(status, END="failed", REPLY="1")
+    h = asked(GREETING + REQUEST, *options)
+    h.ends(CHOSEN + b"\x05\x01\0\x01" + bytes(6), status=status, END="failed", REPLY="1")
 assert not is_waiting(UPSTREAM)
 PY
 }

@@ -4,8 +4,8 @@
 import socket
 import struct
 
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, meanwhile, pattern, request
-from socks import request_name
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, close_in_order, meanwhile, pattern
+from socks import request, request_name
 from world import Handler
 
 BIND = 2
@@ -70,6 +70,11 @@ class Binding(Handler):
         self.hears(*caller.sock.getsockname()[:2])
         return caller
 
+    def serves(self, caller, size=1, **fields):
+        """Client and caller exchange SIZE bytes and end; the record has these fields."""
+        exchange(self, caller, size)
+        self.ended(**{"END": "closed", **fields})
+
     def waits(self):
         """The second reply has not come."""
         assert self.client.open_and_silent(), "a byte or an end"
@@ -77,9 +82,8 @@ class Binding(Handler):
     def turned_down(self, reply, status=0, **fields):
         """Nothing but a refusal and FIN comes, in whichever version, and the record is right."""
         wanted = REJECTED + bytes(6) if self.version == 4 else bytes([5, reply, 0, 1]) + bytes(6)
-        check(self.client.end(), (wanted, "fin"))
-        self.client.close()
-        return self.ended(status, **{"END": "refused", "CLOSED_BY": "stdsocks", "REPLY": str(reply), "REACHED": None, **fields})
+        usual = {"END": "refused", "CLOSED_BY": "stdsocks", "REPLY": str(reply), "REACHED": None}
+        return self.ends(wanted, status, **usual | fields)
 
 
 def apart(named):
@@ -88,14 +92,18 @@ def apart(named):
     return fields, {name: value for name, value in named.items() if name not in fields}
 
 
+def expecting(host, *options, port=FTP, payload=b"", **how):
+    """A handler that waits for the call of HOST, and where HOST may call to."""
+    h = Binding(*options, **how)
+    return h, h.binds(host, port, payload)
+
+
 def served(host, *options, port=FTP, caller=None, size=1, **named):
     """BIND for HOST succeeds: CALLER, or the client's own host, connects, both send SIZE bytes, and
     the record has these fields. Returns the address that was bound."""
     fields, how = apart(named)
-    h = Binding(*options, **how)
-    where = h.binds(host, port)
-    exchange(h, h.called(where, caller), size)
-    h.ended(**{"END": "closed", **fields})
+    h, where = expecting(host, *options, port=port, **how)
+    h.serves(h.called(where, caller), size, **fields)
     return where
 
 
@@ -132,10 +140,7 @@ def exchange(h, caller, size=1):
     with meanwhile(h.client.send, data), meanwhile(caller.send, data[::-1]):
         check(caller.recv(size), data)
         check(h.client.recv(size), data[::-1])
-    h.client.fin()
-    check(caller.end(), (b"", "fin"))
-    caller.fin()
-    check(h.client.end(), (b"", "fin"))
+    close_in_order(h.client, caller)
     h.client.close()
     caller.close()
 

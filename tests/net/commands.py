@@ -18,7 +18,7 @@ import threading
 from calls import Clockless, Traced
 from dns import Dnsmasq, Server, answer
 from logs import JOURNAL, SYSLOG, Reader
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, pattern, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, passes, pattern, request
 from world import WORLD, eventually, ip, request_name, write
 
 NAME_SERVER = "nameserver 127.0.0.1\n"
@@ -87,10 +87,8 @@ class Stream(Command):
     def relayed(self, h):
         """The other end, when bytes have gone both ways."""
         other = self.other_end(h)
-        h.client.send(b"up")
-        check(other.recv(2), b"up")
-        other.send(b"down")
-        check(h.client.recv(4), b"down")
+        passes(h.client, other, b"up")
+        passes(other, h.client, b"down")
         return other
 
     def finish(self, h, meanwhile=None):
@@ -363,8 +361,7 @@ def pipes(command):
 
 def passwords(command):
     """The checkpassword program: right, asked in vain, never asked."""
-    write("/run/program", "#!/bin/sh\nread -r x <&3\ntest \"$1\" = right || exec sleep 60\n")
-    os.chmod("/run/program", 0o755)
+    write("/run/program", "#!/bin/sh\nread -r x <&3\ntest \"$1\" = right || exec sleep 60\n", 0o755)
     for word, timeout in ("right", "30s"), ("late", "2s"):
         options = f"checkpassword /run/program {word}", f"timeout handshake {timeout}"
         h = command.begin(*(word for option in options for word in ("-o", option)))

@@ -114,9 +114,10 @@ class Session:
     never_interrupted = frozenset()  # calls of the C library for files on a disk
     journal = None
     record_call = "write"  # its last one in a whole session, the record_ordinal'th
+    record_ordinal = 0  # ordinals() finds it, and
+    journal_calls = frozenset()  # the calls and their ordinals of the journal's socket, and of the way there
 
     def __init__(self):
-        self.journal_calls = set()  # call and ordinal: its socket, and the way there
         self.listening = listener()
         self.listening.setblocking(False)
         self.port = self.listening.getsockname()[1]
@@ -138,10 +139,13 @@ class Named(Session):
 
     host = b"two.test"
     never_interrupted = frozenset({"read"})
+    has_server = False
 
     def __init__(self):
         super().__init__()
-        apart(lambda: Server({"two.test": ["127.0.0.3", "127.0.0.1"]}))
+        if not self.has_server:
+            apart(lambda: Server({"two.test": ["127.0.0.3", "127.0.0.1"]}))
+        Named.has_server = True
 
     def request(self):
         return request_name(self.host, self.port)
@@ -221,10 +225,13 @@ SESSIONS = {"literal": Session, "name": Named, "login": Login, "program": Progra
 
 
 def put(name, text, mode=0o644):
+    """Write a file, which other workers' handlers may be reading, as a whole."""
     path = os.path.join(WORLD, name)
-    with open(path, "w", encoding="ascii") as file:
+    new = f"{path}.{os.getpid()}"
+    with open(new, "w", encoding="ascii") as file:
         file.write(text)
-    os.chmod(path, mode)
+    os.chmod(new, mode)
+    os.replace(new, path)
 
 
 def apart(function):
@@ -441,8 +448,10 @@ def strace(call=None, ordinal=0, error=None, log="/dev/null"):
     return ["strace", "-f", "-b", "execve", "-qq", "-o", log, *inject]
 
 
-def ordinals(session):
-    """The calls of a session from main() on, as sorted pairs of call and ordinal."""
+def ordinals(kind):
+    """The calls of a kind of session from main() on, as sorted pairs of call and ordinal."""
+    session = kind()
+    kind.journal_calls = set()
     log = f"{WORLD}/calls.{os.getpid()}"
     outcome = Run(session, strace(log=log)).outcome()
     wrong = judge(session, outcome)
@@ -454,10 +463,10 @@ def ordinals(session):
                 pid, call = match.groups()
                 counts[pid][call] += 1
                 if re.search(r"socket\(AF_UNIX, SOCK_DGRAM|journal/socket", line):
-                    session.journal_calls.add((call, counts[pid][call]))
+                    kind.journal_calls.add((call, counts[pid][call]))
                 if "RLIMIT_CORE" in line:  # the first call of main(); a sanitizer makes it before that, too
                     before = {pid: counts[pid] - collections.Counter({call: 1})}
-    session.record_ordinal = counts[next(iter(before))][session.record_call]
+    kind.record_ordinal = counts[next(iter(before))][session.record_call]
     return sorted({(call, ordinal) for pid, count in counts.items() for call, last in count.items()
                    for ordinal in range(before.get(pid, {}).get(call, 0) + 1, last + 1) if call not in left_out()})
 
@@ -492,17 +501,15 @@ def attempt(session, call, ordinal, error):
     return f"{call} {ordinal} {error}: {'; '.join(wrong)}: status {outcome.status}, {ends}, {outcome.records}"
 
 
-def work(kind, number, count):
-    """One worker's share. The calls of a plain session meet every error there, and one in others."""
+def work(kind, number, cases):
+    """One worker's share."""
     Handler.count = number * 1000000
-    others = {call for call, _ in ordinals(SESSIONS["literal"]())} if kind != "literal" else set()
-    session = SESSIONS[kind]()
-    bad, cases = 0, selected(ordinals(session), others)
-    for case in cases[number::count]:
+    session, bad = SESSIONS[kind](), 0
+    for case in cases:
         if said := attempt(session, *case):
             bad += 1
             print(f"{kind}: {said}", file=sys.stderr, flush=True)
-    print(f"{kind}: {len(cases[number::count])} runs, {bad} wrong", flush=True)
+    print(f"{kind}: {len(cases)} runs, {bad} wrong", flush=True)
     assert not bad
 
 
@@ -528,9 +535,13 @@ def side_by_side(tasks):
     assert not any(statuses), statuses
 
 
-def matrix(kind):
-    count = os.cpu_count()
-    side_by_side([(work, kind, number, count) for number in range(count)])
+def matrix(kind, errors):
+    """Run the cases of a session with some of the errors, or with all. The calls of a plain session meet every error
+    there, and one in others."""
+    others = {call for call, _ in ordinals(SESSIONS["literal"])} if kind != "literal" else set()
+    cases = [case for case in selected(ordinals(SESSIONS[kind]), others) if case[2] in (errors or ERRORS)]
+    count = 2 * os.cpu_count()  # some runs wait for a timeout
+    side_by_side([(work, kind, number, cases[number - 1 :: count]) for number in range(1, count + 1)])
 
 
 # Under valgrind

@@ -21,10 +21,6 @@ ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGALRM, signal.S
           signal.SIGUSR2, signal.SIGXFSZ)
 
 
-class Ended(Exception):
-    """There is nothing left to be stopped."""
-
-
 def waiting(*options):
     """A handler that waits for its client's first byte."""
     h = Handler(*options)
@@ -40,24 +36,6 @@ def refused():
     return h
 
 
-def stop(h):
-    h.process.send_signal(signal.SIGSTOP)
-    eventually(lambda: h.state() in "TZ", "it is stopped, or over")
-    if h.state() == "Z":
-        raise Ended
-
-
-def go_on(h):
-    h.process.send_signal(signal.SIGCONT)
-
-
-@contextlib.contextmanager
-def stopped(h):
-    stop(h)
-    yield
-    go_on(h)
-
-
 @contextlib.contextmanager
 def raining(h, *numbers):
     """Signals in a random order, as fast as they go, until the block ends; SIGCONT is the last. The
@@ -71,13 +49,19 @@ def raining(h, *numbers):
             sent[0] += 1
             if sent[0] % 64 == 0:
                 time.sleep(0.001)  # the others shall run, too
-        go_on(h)
+        h.go_on()
 
     with meanwhile(rain):
         try:
             yield lambda: sent[0]
         finally:
             over.set()
+
+
+def timed(h, how, span_s):
+    """It ends by a timer of SPAN_S."""
+    took_s = int(h.ended(END=how)["STDSOCKS_TOTAL_USEC"]) / 1e6
+    assert span_s <= took_s < span_s + 8, took_s
 
 
 def hang_up(h):

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: ISC
 """UDP ASSOCIATE in a world: a handler, its client's datagrams, and whom they go to."""
 
-import contextlib
 import re
-import signal
 import time
 
-from datagrams import Datagrams, UDP_ASSOCIATE, place, udp
+from datagrams import UDP_ASSOCIATE, Datagrams, place, udp
 from socks import CHOSEN, GREETING, check, request, request_name
-from world import WORLD, Handler, eventually, has
+from world import WORLD, Handler, has
 
 CALLS = f"{WORLD}/calls"
 
@@ -32,19 +30,9 @@ class Association(Datagrams, Handler):
         (pid,) = children(self.pid)
         return pid
 
-    @contextlib.contextmanager
-    def stopped(self):
-        """The handler, or strace which has it, does nothing during the block."""
-        self.process.send_signal(signal.SIGSTOP)
-        eventually(lambda: self.state() == "T", "it has stopped")
-        yield
-        self.process.send_signal(signal.SIGCONT)
-
     def unserved(self, said="", **fields):
         """The client had the reply 01; the handler has failed, and its record has these fields."""
-        check(self.client.end(), (b"", "fin"))
-        self.client.close()
-        self.ended(71, END="failed", REPLY="1", **fields)
+        self.ends(status=71, END="failed", REPLY="1", **fields)
         assert said in self.said(), self.said()
 
     def over_with(self, status=0, drops=None, **fields):

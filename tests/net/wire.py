@@ -17,7 +17,7 @@ import struct
 import threading
 import time
 
-from world import DEADLINE_S, HERE, Network, ip
+from world import DEADLINE_S, HERE, Network, ip, listener
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 TCP, ICMP, ICMPV6 = 6, 1, 58
@@ -150,11 +150,7 @@ class Wire:
     def listener(self, host, port=0):
         """A listener on a far address."""
         with self.far:
-            sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-            sock.bind((host, port))
-        sock.listen()
-        sock.settimeout(DEADLINE_S)
-        return sock
+            return listener(host, port)
 
     def client(self):
         """A connection from a far client to this side: the client's end and ours."""

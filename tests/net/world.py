@@ -60,12 +60,14 @@ def eventually(condition, what):
     return answer
 
 
-def write(path, text):
-    """A new file; a symbolic link in its place is not followed."""
+def write(path, text, mode=None):
+    """A new file, with this mode if any; a symbolic link in its place is not followed."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
+    if mode is not None:
+        os.chmod(path, mode)
 
 
 def sysctl(name, value):
@@ -127,6 +129,10 @@ HERE = Network()
 # The handler
 
 
+class Ended(Exception):
+    """There is nothing left to be stopped."""
+
+
 class Handler:
     """One handler, with its client and its record."""
 
@@ -174,11 +180,26 @@ class Handler:
         check(self.connect(host, listening.getsockname()[1]), 0)
         return Peer(listening.accept()[0])
 
+    def ends(self, last=b"", status=0, **fields):
+        """The client reads LAST and FIN, and closes; the handler ends, with this record."""
+        check(self.client.end(), (last, "fin"))
+        self.client.close()
+        return self.ended(status, **fields)
+
     def refused(self, **fields):
         """After a refusal: nothing but FIN comes, and the record is right."""
-        check(self.client.end(), (b"", "fin"))
+        return self.ends(END="refused", CLOSED_BY="stdsocks", **fields)
+
+    def unreached(self, host, port, reply, number, **fields):
+        """CONNECT has this reply, and the record this errno. Returns the record."""
+        check((host, self.connect(host, port)), (host, reply))
+        return self.refused(REPLY=str(reply), ERRNO=str(number), REACHED=None, **fields)
+
+    def closed(self, upstream, **fields):
+        """Upstream closes, and then the client; the record has these fields."""
+        upstream.close()
         self.client.close()
-        return self.ended(END="refused", CLOSED_BY="stdsocks", **fields)
+        return self.ended(END="closed", **fields)
 
     def gone(self, status=0):
         """The client closes, and the handler ends."""
@@ -201,6 +222,22 @@ class Handler:
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
+
+    def stop(self):
+        """Stop the handler, or strace which has it."""
+        self.process.send_signal(signal.SIGSTOP)
+        eventually(lambda: self.state() in "TZ", "it is stopped, or over")
+        if self.state() == "Z":
+            raise Ended
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def stopped(self):
+        self.stop()
+        yield
+        self.go_on()
 
     def state(self):
         """One letter, of proc_pid_stat(5): R runs, S sleeps, Z is over."""
@@ -238,6 +275,12 @@ class Handler:
         raise AssertionError("there is no connection")
 
 
+def relaying(host, listening, *options, **how):
+    """A handler whose client is connected to HOST, where LISTENING accepts; and the other end."""
+    h = Handler(*options, **how)
+    return h, h.connected(host, listening)
+
+
 def connection(listening=None):
     """A new TCP connection: the client's end and the other."""
     with listening or listener() as sock:
@@ -268,12 +311,8 @@ def listeners(*hosts, port=0):
     """One listener a host, all on one port."""
     socks = []
     for host in hosts:
-        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        sock.bind((host, port))
-        sock.listen()
-        sock.settimeout(DEADLINE_S)
-        port = port_of(sock)
-        socks.append(sock)
+        socks.append(listener(host, port))
+        port = port_of(socks[-1])
     return socks
 
 

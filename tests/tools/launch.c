@@ -24,16 +24,14 @@
 static const int BACKLOG = 128;
 
 static const char USAGE[] =
-	"usage: launch [-2k] [-l ADDRESS] [-n COUNT] PROGRAM [ARGUMENT]...\n"
+	"usage: launch [-2k] [-l ADDRESS] PROGRAM [ARGUMENT]...\n"
 	"  -l ADDRESS  listen here: 127.0.0.1 (the default), ::1, or the path of a new AF_UNIX "
 	"socket\n"
-	"  -n COUNT    end after so many connections, when the last program has ended\n"
 	"  -2          the socket becomes standard error as well\n"
 	"  -k          keep a duplicate of every accepted socket until launch ends\n";
 
 struct options {
 	const char *address;
-	long count; /* -1: no end */
 	bool with_stderr;
 	bool keep;
 	char **program;
@@ -41,16 +39,13 @@ struct options {
 
 static struct options options_read(int argc, char **argv)
 {
-	struct options options = {.address = "127.0.0.1", .count = -1};
+	struct options options = {.address = "127.0.0.1"};
 	int option;
 
-	while ((option = getopt(argc, argv, "+l:n:2k")) != -1) {
+	while ((option = getopt(argc, argv, "+l:2k")) != -1) {
 		switch (option) {
 		case 'l':
 			options.address = optarg;
-			break;
-		case 'n':
-			options.count = atol(optarg);
 			break;
 		case '2':
 			options.with_stderr = true;
@@ -122,14 +117,14 @@ static void child_run(int fd, const struct options *options, const sigset_t *sig
 	_exit(127);
 }
 
-/* Answer how many programs were started: 1, or 0 when the connection was gone before it was accepted. */
-static int connection_start(int listening, const struct options *options, const sigset_t *signals)
+/* Accept a connection, if it is still there, and start the program for it. */
+static void connection_start(int listening, const struct options *options, const sigset_t *signals)
 {
 	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
 	pid_t pid;
 
 	if (fd < 0)
-		return 0;
+		return;
 	pid = fork();
 	if (pid < 0)
 		err(71, "fork");
@@ -138,13 +133,11 @@ static int connection_start(int listening, const struct options *options, const 
 	printf("start %d\n", (int)pid);
 	if (!options->keep)
 		close(fd);
-	return 1;
 }
 
-/* Tell of every child that has ended; answer how many there were. */
-static int children_reap(void)
+/* Tell of every child that has ended. */
+static void children_reap(void)
 {
-	int count = 0;
 	int status;
 	pid_t pid;
 
@@ -153,9 +146,7 @@ static int children_reap(void)
 			printf("signal %d %d\n", (int)pid, WTERMSIG(status));
 		else
 			printf("exit %d %d\n", (int)pid, WEXITSTATUS(status));
-		count++;
 	}
-	return count;
 }
 
 int main(int argc, char **argv)
@@ -164,8 +155,6 @@ int main(int argc, char **argv)
 	struct signalfd_siginfo info;
 	struct pollfd fds[2];
 	sigset_t signals;
-	long started = 0;
-	long ended = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sigemptyset(&signals);
@@ -174,20 +163,15 @@ int main(int argc, char **argv)
 	fds[0] = (struct pollfd){.fd = listen_at(options.address), .events = POLLIN};
 	fds[1] = (struct pollfd){.fd = signalfd(-1, &signals, SFD_CLOEXEC), .events = POLLIN};
 
-	while (ended != options.count) {
+	for (;;) {
 		if (poll(fds, 2, -1) < 0)
 			err(71, "poll");
 		if (fds[1].revents != 0) {
 			if (read(fds[1].fd, &info, sizeof(info)) < 0)
 				err(71, "signalfd");
-			ended += children_reap();
+			children_reap();
 		}
-		if (fds[0].revents != 0) {
-			started += connection_start(fds[0].fd, &options, &signals);
-			if (started == options.count)
-				fds[0].fd =
-					-1; /* poll() passes over it; what waits in the backlog stays there */
-		}
+		if (fds[0].revents != 0)
+			connection_start(fds[0].fd, &options, &signals);
 	}
-	return 0;
 }

@@ -161,9 +161,9 @@ def dial(where=None):
     return Peer(socket.create_connection((host, int(port[0])), DEADLINE_S))
 
 
-def listener(host="127.0.0.1"):
+def listener(host="127.0.0.1", port=0):
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    sock.bind((host, 0))
+    sock.bind((host, port))
     sock.listen()
     sock.settimeout(DEADLINE_S)
     return sock
@@ -173,12 +173,28 @@ def accept(listening):
     return Peer(listening.accept()[0])
 
 
+def passes(sender, receiver, data):
+    """DATA, which the sender sends, reaches the receiver."""
+    sender.send(data)
+    check(receiver.recv(len(data)), data)
+
+
+def half_close(sender, receiver, data=b""):
+    """The sender ends its half of a relayed stream; the receiver reads DATA and FIN."""
+    sender.fin()
+    check(receiver.end(), (data, "fin"))
+
+
 def close_in_order(first, second):
     """FIRST ends its half of a relayed stream, then SECOND; each reads the other's FIN and nothing else."""
-    first.fin()
-    check(second.end(), (b"", "fin"))
-    second.fin()
-    check(first.end(), (b"", "fin"))
+    half_close(first, second)
+    half_close(second, first)
+
+
+def both_reset(first, second):
+    """Each end reads RST and nothing else."""
+    for end in first, second:
+        check(end.end(), (b"", "reset"))
 
 
 def open_through(client, host, port, payload=b"", command=CONNECT):
