@@ -396,6 +396,7 @@ PY
 }
 
 @test "auth: stdsocks-checkpassword is a checkpassword program" {
+    need_root
     need mkpasswd
     world <<'PY'
 lines = []

@@ -22,6 +22,7 @@ PY
 # traced STAGES <SCRIPT - world; the table of these stages is what the script's sessions call. The script ends
 # with prove(), whose argument has the sessions.
 traced() {
+    need_root
     need_world
     need strace dnsmasq gcc
     ! sanitized || skip "a sanitizer makes calls of its own"

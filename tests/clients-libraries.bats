@@ -82,7 +82,7 @@ print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.
 
 # Its version 4 knows no names.
 @test "clients: socksify (dante-client): 4, 5 connect: an unknowing curl and nc, 300 KB each way" {
-    need_from_12 socksify
+    need socksify
     socks_conf socks_v4
     carries 4 "$SERVER" "$SERVER" socksify
     socks_conf socks_v5 'resolveprotocol: fake'
@@ -90,7 +90,7 @@ print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.
 }
 
 @test "clients: socksify (dante-client): 5 connect: without a configuration, the proxy from the environment" {
-    need_from_12 socksify
+    need socksify
     export SOCKS_CONF=/dev/null SOCKS5_SERVER=$PROXY_HOST:$PROXY_PORT
     carries 5 "$SERVER" "$SERVER" socksify
 }

@@ -27,7 +27,7 @@ recorded() {
 # -- BIND: somebody calls back.
 
 @test "clients: socksify (dante-client): 4, 5 bind: an unknowing ftp in active mode gets and puts 300 KB" {
-    need_from_12 socksify
+    need socksify
     need tnftp
     need_module pyftpdlib python3-pyftpdlib
     local folder=$BATS_TEST_TMPDIR/ftp port
@@ -190,7 +190,7 @@ while True:
 }
 
 @test "clients: socksify (dante-client): 5 udp: an unknowing python sends and gets 200 datagrams of up to 60000 bytes" {
-    need_from_12 socksify
+    need socksify
     socks_conf socks_v5
     returned socksify "$PYTHON" <<PY
 import os, socket
@@ -262,7 +262,7 @@ answers_names() {
 
 # dig sends with sendmmsg(2), of which Dante's library knows nothing.
 @test "clients: socksify (dante-client): 5 udp: an unknowing kdig asks a name server" {
-    need_from_12 socksify
+    need socksify
     need kdig
     answers_names "$SERVER" 53
     socks_conf socks_v5
@@ -300,7 +300,7 @@ CONF
 }
 
 @test "clients: socksify (dante-client): 5 udp: an unknowing HTTP/3 client, ngtcp2's, fetches 300 KB over QUIC" {
-    need_from_12 socksify
+    need socksify
     need gtlsclient gtlsserver openssl
     local folder=$BATS_TEST_TMPDIR/www port
     port=$(free_port)

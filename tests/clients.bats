@@ -180,6 +180,7 @@ through_socat() {
 # needs a user of its own and a folder in /run: both are in its own mount namespace only, where it
 # knows no users of this machine.
 serve_ssh() {
+    need_root
     local file=$BATS_TEST_TMPDIR sshd program path
     need_world
     need ssh ssh-keygen sshd
@@ -323,7 +324,7 @@ deb_repository() {
 # This machine's apt neither configures the test's nor is told of it: all folders are below another root.
 @test "clients: apt: 5 connect: Acquire::http::proxy socks5h://, update, download and install" {
     need apt-get dpkg-deb
-    ((EUID == 0)) || lacks 'root'
+    need_root
     deb_repository
     local root=$BATS_TEST_TMPDIR/root
     mkdir -p "$root"/{etc/apt/{apt.conf,preferences}.d,var/{cache/apt/archives/partial,lib/apt/lists/partial,lib/dpkg/{info,updates},log/apt}}

@@ -552,7 +552,7 @@ END
 
 @test "list, top, stop: where no systemd runs they say so, with status 69" {
     need unshare
-    ((EUID == 0)) || lacks root || return
+    need_root || return
     local words
     for words in list top 'stop --all'; do
         # shellcheck disable=SC2086 # words

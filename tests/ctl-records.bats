@@ -460,7 +460,7 @@ PY
 
 @test "log, report: without systemd that is said, with status 69" {
     local command
-    ((EUID == 0)) || lacks 'root' || return
+    need_root || return
     for command in log report; do
         gives 69 unshare --mount bash -c "mount -t tmpfs none /run && mount -t tmpfs none /var/log && \"\$0\" $command" "$STDSOCKSCTL"
         [[ $said == *'is there no systemd here?'* ]] || fail "$said"

@@ -246,6 +246,7 @@ PY
 }
 
 @test "dial: the reply is 01, and nothing is relayed, when the source cannot be had" {
+    need_root
     world <<'PY'
 ip("address add 192.0.2.5/24 brd 192.0.2.255 dev lo")
 listening = dict(zip(("127.0.0.1", "192.0.2.5"), listeners("127.0.0.1", "192.0.2.5")))

@@ -55,6 +55,11 @@ lacks() {
     skip "missing: $1"
 }
 
+# need_root - skip the test for other users.
+need_root() {
+    ((EUID == 0)) || lacks root
+}
+
 # sanitized - the handler is built with a sanitizer, whose own memory and calls are in the way.
 sanitized() {
     grep -qa __asan_init "$STDSOCKS"

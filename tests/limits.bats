@@ -156,6 +156,7 @@ PY
 }
 
 @test "limits: only checkpassword takes a process, and without one the client is told" {
+    need_root
     need setpriv prlimit
     world <<'PY'
 program = shutil.copy(STDSOCKS, "/run/stdsocks")  # where users other than root can start it
@@ -234,6 +235,7 @@ PY
 }
 
 @test "limits: a client is served when all the descriptors that there may be are inherited" {
+    need_root
     world <<'PY'
 spare = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
 h = Handler(pass_fds=spare, preexec_fn=limited(resource.RLIMIT_NOFILE, 64))
@@ -366,6 +368,7 @@ PY
 }
 
 @test "limits: whatever is standard output, it ends quietly, with one record" {
+    need_root
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
 write("/run/file", "")
@@ -392,6 +395,7 @@ PY
 }
 
 @test "limits: it serves when nothing can be written to standard error" {
+    need_root
     world <<'PY'
 read_end, broken = os.pipe()
 os.close(read_end)

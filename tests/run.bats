@@ -53,7 +53,7 @@ inner_run() {
 }
 
 @test "run: names a mount that is left behind" {
-    ((EUID == 0)) || lacks root
+    need_root
     suite <<'END'
         mkdir "$HOME/mounted"
         mount -t tmpfs tmpfs "$HOME/mounted"
@@ -70,7 +70,7 @@ END
 
 @test "run: names a cgroup that is left behind" {
     local cgroup
-    ((EUID == 0)) || lacks root
+    need_root
     cgroup=$(findmnt -rn -t cgroup,cgroup2 -o TARGET | head -n 1)
     suite <<<"mkdir $cgroup/test.\$RUN_MARK"
     inner_run 1 "^# run: left behind: $cgroup/test\\..*"
@@ -78,7 +78,7 @@ END
 }
 
 @test "run: hides the journal of this machine" {
-    ((EUID == 0)) || lacks root
+    need_root
     suite <<<'[[ ! -e /run/systemd/journal/socket ]]'
     # shellcheck disable=SC2016 # for the shell inside
     inner unshare --mount bash -c 'mkdir -p /run/systemd/journal && mount -t tmpfs tmpfs /run/systemd/journal &&

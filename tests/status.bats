@@ -216,6 +216,7 @@ PY
 # Where it says it
 
 @test "status: a path and a name without one will do" {
+    need_root
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
 longest = "/run/" + "p" * 102  # 107 and a NUL

@@ -117,6 +117,9 @@ def isolate():
     os.symlink("pts/ptmx", "/run/dev/ptmx")
     mount("/run/dev", "/dev", None, MS_BIND | MS_REC)
     ip("link set lo up")
+    for name in ("/etc/group", "/etc/passwd"):
+        with open(name, encoding="utf-8") as file:
+            write(name, file.read())  # the root of a user namespace may not write to the file of the real one
     write("/etc/nsswitch.conf", "hosts: files dns\n")
     write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
     write("/etc/resolv.conf", "nameserver 127.0.0.1\n")

@@ -7,19 +7,6 @@ SERVER=10.9.8.7
 SERVES=(-o 'version 4 5' -o 'command connect resolve')
 export NODE_PATH=$PEERS/npm/node_modules
 
-# need_from_12 COMMAND... - need, for programs that no Debian release after 12 offers: there the
-# test is skipped, even with REQUIRE_ALL=1.
-need_from_12() {
-    local release
-    # shellcheck disable=SC1091
-    release=$(. /etc/os-release && echo "${VERSION_ID:-unstable}")
-    if [[ $release == 12 ]]; then
-        need "$@"
-    else
-        REQUIRE_ALL=0 need "$@"
-    fi
-}
-
 # need_module MODULE PACKAGE - need, for a module of Python. The suites' own socks.py is not found.
 need_module() {
     env -u PYTHONPATH "$PYTHON" -c "import $1" || lacks "$2"
@@ -79,6 +66,7 @@ CONF
 # web.test, is known to what is started, the handler, and to no client.
 machine() {
     need_world
+    need_root
     printf '127.0.0.1 localhost\n%s web.test\n' "$SERVER" >"$BATS_TEST_TMPDIR/hosts"
     start machine unshare --net --mount sh -ec "
         ip link set lo up
