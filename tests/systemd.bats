@@ -148,7 +148,8 @@ with contextlib.ExitStack() as transfers:
         pair = served()  # none that comes meanwhile is lost
         works(pair)
         over(pair)
-    check(inode(pid_of(served()[0])), os.stat("/usr/local/bin/stdsocks").st_ino)
+    pair = served()
+    check(inode(pid_of(pair[0])), os.stat("/usr/local/bin/stdsocks").st_ino)
     check(inode(first), old)
     assert old != os.stat("/usr/local/bin/stdsocks").st_ino
     upgraded.set()
