@@ -69,12 +69,14 @@ END
 }
 
 @test "run: names a cgroup that is left behind" {
-    local cgroup
+    local cgroup failed=0
     need_root
     cgroup=$(findmnt -rn -t cgroup,cgroup2 -o TARGET | head -n 1)
-    suite <<<"mkdir $cgroup/test.\$RUN_MARK"
-    inner_run 1 "^# run: left behind: $cgroup/test\\..*"
-    rmdir "$cgroup"/test.stdsocks-*
+    [[ $cgroup ]] || lacks 'a hierarchy of cgroups'
+    suite <<<"mkdir $cgroup/test.$BASHPID.\$RUN_MARK"
+    inner_run 1 "^# run: left behind: $cgroup/test\\.$BASHPID\\." || failed=1
+    rmdir "$cgroup/test.$BASHPID".*
+    ((failed == 0))
 }
 
 @test "run: hides the journal of this machine" {

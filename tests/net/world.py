@@ -23,6 +23,7 @@ WORLD = os.environ["WORLD"]  # a folder that is the test's own
 libc = ctypes.CDLL(None, use_errno=True)
 MS_BIND, MS_REC = 0x1000, 0x4000
 CLONE_NEWNET = 0x40000000
+RTF_LOCAL = 0x80000000  # linux/ipv6_route.h
 SYS_PIDFD_GETFD = 438  # the same on every architecture
 
 
@@ -47,8 +48,19 @@ def run(*command, text=None):
 
 
 def ip(*lines):
-    """ip(8), one command a line."""
+    """ip(8), one command a line. Waits for the local routes to IPv6 addresses of lo, which the kernel adds later."""
     run("ip", "-batch", "-", text="\n".join(lines) + "\n")
+    added = re.findall(r"^addr(?:ess)? add ([^ /]*:[^ /]*)/\d+ dev lo\b", "\n".join(lines), re.MULTILINE)
+    wanted = {socket.inet_pton(socket.AF_INET6, address).hex() for address in added}
+    if wanted:
+        eventually(lambda: wanted <= local_routes(), f"local routes to {added}")
+
+
+def local_routes():
+    """The IPv6 addresses to which this network has a local route, in hexadecimal."""
+    with open("/proc/thread-self/net/ipv6_route", encoding="ascii") as routes:
+        rows = [line.split() for line in routes]
+    return {row[0] for row in rows if int(row[8], 16) & RTF_LOCAL}
 
 
 def eventually(condition, what):

@@ -73,7 +73,7 @@ booted() {
 stop_file() {
     [[ -s ${BOOTED:-}.boot ]] || return 0
     kill -TERM "$(cat "$BOOTED.boot")" 2>/dev/null || true # it may have failed
-    WAIT_S=90 eventually test ! -e "/proc/$(cat "$BOOTED.boot")"
+    WAIT_S=90 eventually test ! -e "/proc/$(cat "$BOOTED.boot")" || return
     ! grep 'left behind' "$BOOTED.log"
 }
 

@@ -97,7 +97,7 @@ static unsigned bits_of(const struct addr *a)
 
 static unsigned bit_at(const struct addr *a, unsigned i)
 {
-	return a->bytes[i / 8] >> (7 - i % 8) & 1U;
+	return (unsigned)a->bytes[i / 8] >> (7 - i % 8) & 1U;
 }
 
 static const struct place *some_place(void)
