@@ -244,6 +244,11 @@ PY
     mkfifo fifo
     run timeout 10 "$STDSOCKS" --check -f fifo
     ((status != 124))
+    # Nor one that a writer has opened without writing: a read waits for 1 s.
+    exec {writer}<>fifo
+    run -78 timeout 10 "$STDSOCKS" --check -f fifo
+    exec {writer}>&-
+    [[ $output == 'fifo: Operation timed out; '* || $output == 'fifo: Connection timed out; '* ]]
 }
 
 @test "options: every mistake is named, with file and line" {
