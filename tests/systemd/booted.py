@@ -34,8 +34,14 @@ def instances(*options):
 
 
 def shown(unit, name):
-    """One property of a unit."""
-    return say("systemctl", "show", "--property", name, "--value", unit).strip()
+    """One property of a unit. systemctl loses PID 1 at times while that is busy with a thousand units."""
+
+    def ask():
+        done = subprocess.run(["systemctl", "show", "--property", name, "--value", unit], capture_output=True, text=True)
+        assert done.returncode == 0 or "endpoint is not connected" in done.stderr, done.stderr
+        return done.returncode == 0 and [done.stdout.strip()]
+
+    return eventually(ask, f"{name} of {unit}")[0]
 
 
 def client(host="127.0.0.1", source=None):
