@@ -15,7 +15,8 @@ import contextlib, os, re, resource, shutil, signal, socket, subprocess
 from logins import ADA, ASKED, BAB, NAMELESS, NOT_ALLOWED, NOT_SERVED, NO_RULE, OFFER, OFFER_BOTH
 from logins import OTHER, PROGRAM, REFUSED, REQUEST, RIGHT, SECRET, STDSOCKS, UPSTREAM, USERS
 from logins import WRONG, Waiting, accounts, begun, calls, dumps, enters, finished, gets, holds
-from logins import in_memory, in_public, is_allowed, is_over, is_rejected, is_served, nobody
+from logins import in_memory, in_public, is_allowed, is_over, is_rejected, is_served
+from logins import serves_no_client
 from logins import nothing_runs, processes, program, rejected, served, steps, tells, users
 from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, login, request
 from world import CLOSED_PORT, Handler, bound, called, connection, eventually, run
@@ -82,7 +83,7 @@ for name, secret in (
     assert not enters(options, name, secret), (name, secret)
 assert enters(options, b"alice", b"secret")
 assert enters(options, b"frank", b"se:cret")
-# The name that stands twice is nobody's, and --check names its line.
+# A name that stands twice belongs to no user, and --check names its line.
 done = subprocess.run([STDSOCKS, "-f", "/dev/null", *options, "--check"], capture_output=True,
                       text=True, check=False)
 assert re.match(r"/run/users:7: a name that stands twice; .*\n$", done.stderr), done.stderr
@@ -221,9 +222,9 @@ for options in ALICE, ("-o", "users /run/missing"), program(None, "/run/missing"
 PY
 }
 
-# Configurations that serve nobody
+# Configurations that serve no client
 
-@test "auth: nobody is served, with status 78, when the file of users cannot be trusted or read" {
+@test "auth: serves no client, with status 78, if the file of users cannot be trusted or read" {
     world <<'PY'
 right = b"alice:s3cret\n"
 for mode, pattern in {
@@ -232,24 +233,24 @@ for mode, pattern in {
     0o602: "everyone can write to it; chmod o-w",
     0o666: "everyone can ",
 }.items():
-    nobody(users(right, mode=mode), pattern, ["s3cret"])
+    serves_no_client(users(right, mode=mode), pattern, ["s3cret"])
 os.symlink(USERS, "/run/link")
-nobody(("-o", "users /run/link"), "everyone can ")
+serves_no_client(("-o", "users /run/link"), "everyone can ")
 for mode in 0o600, 0o400, 0o640, 0o660:
     assert enters(users(right, mode=mode), b"alice", b"s3cret")
 assert enters(("-o", "users /run/link"), b"alice", b"s3cret")
 users(right)
-nobody(("-o", "users /run/users"), "/run/users: Permission denied", **NOBODY)
-nobody(("-o", "users /run/missing"), "/run/missing: No such file")
-nobody(("-o", "users /run"), "/run: Is a directory")
-nobody(("-o", "users /dev/null"), "there is no user in it")
-nobody(("-o", "users users"), "users takes a file's whole path")
+serves_no_client(("-o", "users /run/users"), "/run/users: Permission denied", **NOBODY)
+serves_no_client(("-o", "users /run/missing"), "/run/missing: No such file")
+serves_no_client(("-o", "users /run"), "/run: Is a directory")
+serves_no_client(("-o", "users /dev/null"), "there is no user in it")
+serves_no_client(("-o", "users users"), "users takes a file's whole path")
 for auth in "password", "none password":
-    nobody(("-o", f"auth {auth}"), "a password is asked for, but nobody knows one")
+    serves_no_client(("-o", f"auth {auth}"), "a password is asked for, but nobody knows one")
 PY
 }
 
-@test "auth: nobody is served, and each mistake in the file is named with its line, but no secret" {
+@test "auth: serves no client, and names each mistake in the file with its line, but no secret" {
     world <<'PY'
 for text, pattern in {
     b"": "empty",
@@ -260,7 +261,7 @@ for text, pattern in {
     b"alice:s3cret\ns3cret\n\n# fine\n:s3cret\nbob:\nerin:" + b"s3cret" * 43:
         ":2: not a user(.|\n)*:5: not a name(.|\n)*:6: not a secret(.|\n)*:7: not a secret",
 }.items():
-    nobody(users(text), pattern, ["s3cret", "erin"])
+    serves_no_client(users(text), pattern, ["s3cret", "erin"])
 PY
 }
 
@@ -275,7 +276,7 @@ for size, end in (65536, b""), (65536, b"\n"), (65537, b""), (65537, b"\n"):
     check(len(text), size)
     options = users(text)
     if size > 65536:
-        nobody(options, "too large; at most 64K")
+        serves_no_client(options, "too large; at most 64K")
         continue
     assert enters(options, b"alice", b"secret")
     assert enters(options, b"bob", b"other" * 51)
@@ -292,18 +293,18 @@ PY
 options = "-o", "users credential:people"
 os.mkdir("/run/credentials")
 os.environ["CREDENTIALS_DIRECTORY"] = "/run/credentials"
-nobody(options, "/run/credentials/people: No such file")
+serves_no_client(options, "/run/credentials/people: No such file")
 users(b"alice:secret\n", "/run/credentials/people", 0o400)
 assert enters(options, b"alice", b"secret")
 assert not enters(options, b"alice", b"wrong")
 users(b"alice:secret\n", "/run/credentials/people", 0o444)
-nobody(options, "everyone can read its secrets")
+serves_no_client(options, "everyone can read its secrets")
 os.environ["CREDENTIALS_DIRECTORY"] = "/" + "x" * 5000
-nobody(options, "people")
+serves_no_client(options, "people")
 del os.environ["CREDENTIALS_DIRECTORY"]
-nobody(options, "no systemd credentials here, so not \"people\"; LoadCredential=")
+serves_no_client(options, "no systemd credentials here, so not \"people\"; LoadCredential=")
 for name in "", "../users", "a/b":
-    nobody(("-o", f"users credential:{name}"), "not a credential")
+    serves_no_client(("-o", f"users credential:{name}"), "not a credential")
 PY
 }
 
@@ -487,16 +488,16 @@ nothing_runs()
 PY
 }
 
-@test "auth: nobody is served, with status 78, when checkpassword is no program" {
+@test "auth: serves no client, with status 78, if checkpassword is no program" {
     world <<'PY'
-nobody(program(None, "/run/missing"), 'no program: "/run/missing"; name a file')
+serves_no_client(program(None, "/run/missing"), 'no program: "/run/missing"; name a file')
 os.mkdir("/run/folder")
-nobody(program(None, "/run/folder"), "no program")
+serves_no_client(program(None, "/run/folder"), "no program")
 program("#!/bin/sh\nexit 0\n")
 os.chmod(PROGRAM, 0o644)
-nobody(program(None), "no program")
-nobody(("-o", "checkpassword program"), "checkpassword takes a program's whole path")
-nobody(("-o", "checkpassword"), "checkpassword takes a program's whole path")
+serves_no_client(program(None), "no program")
+serves_no_client(("-o", "checkpassword program"), "checkpassword takes a program's whole path")
+serves_no_client(("-o", "checkpassword"), "checkpassword takes a program's whole path")
 PY
 }
 

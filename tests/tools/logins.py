@@ -157,8 +157,8 @@ class Waiting:
             file.write(f"{status}\n")
 
 
-def nobody(options, pattern, secrets=(), **popen):
-    """Under this configuration nobody is served, everybody is told so, and --check tells why."""
+def serves_no_client(options, pattern, secrets=(), **popen):
+    """With this configuration no client is served, each is told so, and --check prints the reason."""
     done = subprocess.run([STDSOCKS, "-f", "/dev/null", *options, "--check"], capture_output=True, text=True,
                           check=False, **popen)
     said = done.stderr
