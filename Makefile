@@ -53,10 +53,10 @@ $(BUILD)/include/%:
 	@ln -sfn $(firstword $(wildcard /usr/include/$* /usr/include/$(shell gcc -print-multiarch)/$*)) $@
 endif
 
-# The rooms, in the order of their layers; src/README.md tells who may include whom.
-rooms = wire policy net guard record stdsocks
+# The modules, in the order of their layers; src/README.md tells who may include whom.
+modules = wire text policy net sandbox record stdsocks
 objects_of = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/$(1)/*.c))
-objects = $(foreach room,$(rooms),$(call objects_of,$(room)))
+objects = $(foreach module,$(modules),$(call objects_of,$(module)))
 
 # One short line a command; the whole one with V=1.
 say = $(if $(V),,@echo '$(1) $@';)
@@ -74,8 +74,8 @@ $(BUILD)/stdsocks-checkpassword: src/checkpassword/main.c $(BUILD)/flags
 	$(call say,LD) $(SYSTEM_CC) $(filter-out -MMD -MP,$(our_CPPFLAGS)) $(CPPFLAGS) $(our_CFLAGS) $(CFLAGS) \
 		-pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $< -lcrypt
 
-# The system's C library, too, and the pure rooms once more.
-ctl_objects = $(patsubst src/%.c,$(BUILD)/ctl/%.o,$(wildcard src/stdsocksctl/*.c src/wire/*.c src/policy/*.c))
+# The system's C library, too, and the pure modules once more.
+ctl_objects = $(patsubst src/%.c,$(BUILD)/ctl/%.o,$(wildcard src/stdsocksctl/*.c src/wire/*.c src/text/*.c src/policy/*.c))
 $(BUILD)/stdsocksctl: $(ctl_objects)
 	$(call say,LD) $(SYSTEM_CC) $(our_CFLAGS) $(CFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $(ctl_objects) \
 		$(shell pkg-config --libs libsystemd jansson) -lm
@@ -173,8 +173,8 @@ FUZZER = libfuzzer
 FUZZ_FAST =
 
 # What the harnesses are linked with. That of the session includes the rest, for calls of its own.
-fuzzed = $(wildcard src/wire/*.c src/policy/*.c)
-%/session: fuzzed += $(addprefix src/record/,datagram.c record.c) src/net/checker.c $(addprefix src/stdsocks/,file.c login.c settings.c)
+fuzzed = $(wildcard src/wire/*.c src/text/*.c src/policy/*.c)
+%/session: fuzzed += $(addprefix src/record/,log_socket.c record.c) src/net/checker.c $(addprefix src/stdsocks/,file.c login.c settings.c)
 trap = -fsanitize=undefined -fsanitize-trap=undefined
 ifeq ($(FUZZER),afl)
 fuzz_cc = AFL_QUIET=1 afl-clang-fast -fsanitize=fuzzer $(trap)

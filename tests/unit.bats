@@ -20,7 +20,7 @@ unit() {
     unit writer
 }
 
-@test "wire/amount: where each unit begins, and that what is written is read" {
+@test "text/amount: where each unit begins, and that what is written is read" {
     unit amount
 }
 
@@ -36,11 +36,11 @@ unit() {
     unit messages tests/vectors/messages.txt
 }
 
-@test "wire/annotate: each message as hex text, and never a password" {
+@test "text/annotate: each message as hex text, and never a password" {
     unit annotate
 }
 
-@test "wire/hex: the grammar of hex text, and line and column of each mistake" {
+@test "text/hex: the grammar of hex text, and line and column of each mistake" {
     unit hex
 }
 
@@ -48,7 +48,7 @@ unit() {
     unit config
 }
 
-@test "policy/words: blanks, quotes, comments and the limits of a line" {
+@test "text/words: blanks, quotes, comments and the limits of a line" {
     unit words
 }
 
@@ -60,8 +60,8 @@ unit() {
     unit rule
 }
 
-@test "policy/judge: as a slow and obvious model of it, for rules and questions by the thousand" {
-    unit judge
+@test "policy/rules: as a slow and obvious model of it, for rules and questions by the thousand" {
+    unit rules
 }
 
 @test "policy/users: one name, one secret, and nothing near them [RFC 1929 2]" {
@@ -72,8 +72,8 @@ unit() {
     unit session
 }
 
-@test "guard/lock: what each stage forbids, tried one by one" {
-    unit lock
+@test "sandbox/sandbox: what each stage forbids, tried one by one" {
+    unit sandbox
 }
 
 @test "net/dial: families take turns [RFC 8305 4]" {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocks-checkpassword: is this the password of this user? The interface is that of checkpassword,
- * https://cr.yp.to/checkpwd/interface.html; the users are a file's lines, NAME:HASH.
+/* stdsocks-checkpassword: is this the password of this user? The interface is that of
+ * checkpassword, https://cr.yp.to/checkpwd/interface.html; the users are a file's lines, NAME:HASH.
  * Knows: the file, crypt(3). Does not know: SOCKS, the users of the system. */
 #include <crypt.h>
 #include <errno.h>
@@ -85,8 +85,8 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void die(int status, cons
 	leave(status);
 }
 
-/* Tells of a mistake in the file, on line 0 in all of it: every one if the file is checked, else the
- * first. It must not quote the line: that may be a password. */
+/* Tells of a mistake in the file, on line 0 in all of it: every one if the file is checked, else
+ * the first. It must not quote the line: that may be a password. */
 __attribute__((format(printf, 3, 4))) static void mistake(
 	struct users *u, size_t line, const char *format, ...)
 {
@@ -273,8 +273,8 @@ static const struct user *find_user(const struct users *u, const char *name)
 	return found && (*found)->usable ? *found : NULL;
 }
 
-/* Somebody to hash against for a name that cannot get in: always the same one for the same name, lest
- * asking twice tells them apart where the costs of the hashes differ. */
+/* Somebody to hash against for a name that cannot get in: always the same one for the same name,
+ * lest asking twice tells them apart where the costs of the hashes differ. */
 static const struct user *stand_in(const struct users *u, const char *name)
 {
 	const struct user *e = u->first;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* A program with the checkpassword interface (https://cr.yp.to/checkpwd/interface.html), in a process
- * of its own. Knows: fork, exec, descriptor 3. Does not know: what it is told, or who asks. */
+/* A program with the checkpassword interface (https://cr.yp.to/checkpwd/interface.html), in a
+ * process of its own. Knows: fork, exec, descriptor 3. Does not know: what it is told, or who asks.
+ */
 #include "net/checker.h"
 
 #include <errno.h>
@@ -52,7 +53,7 @@ static _Noreturn void become(char *const argv[], int question_fd, bool with_stde
 	_exit(question.revents & POLLIN ? EXIT_NOT_FOUND : 0);
 }
 
-int checker_split(char *const argv[], bool with_stderr, struct checker *ret_checker)
+int checker_start(char *const argv[], bool with_stderr, struct checker *ret_checker)
 {
 	int ends[2];
 	struct sigaction usual = {.sa_handler = SIG_DFL};

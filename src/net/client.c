@@ -61,7 +61,7 @@ static enum client_kind kind_without_peer(void)
 
 struct client client_on_stdio(void)
 {
-	struct client client = {.uid = -1, .peer = {.in = STDIN_FILENO, .out = STDOUT_FILENO}};
+	struct client client = {.uid = -1, .endpoint = {.in = STDIN_FILENO, .out = STDOUT_FILENO}};
 	union sockaddr_any remote = {.sa.sa_family = AF_UNSPEC};
 	socklen_t len = sizeof remote;
 
@@ -75,11 +75,11 @@ struct client client_on_stdio(void)
 			client.local_port = sockaddr_local(STDIN_FILENO).port;
 		if (client.kind == CLIENT_UNIX)
 			client.uid = uid_of_peer();
-		client.peer.in_socket = true;
-		peer_keep_urgent(STDIN_FILENO);
+		client.endpoint.in_socket = true;
+		endpoint_set_oob_inline(STDIN_FILENO);
 	}
 	int type = option(STDOUT_FILENO, SO_TYPE);
-	client.peer.out_socket = type != -ENOTSOCK;
+	client.endpoint.out_socket = type != -ENOTSOCK;
 	if (type == -EBADF)
 		client.kind = CLIENT_CLOSED;
 	return client;

@@ -2,7 +2,7 @@
 /* Who is on standard input and output. Knows: what super-servers hand over. */
 #pragma once
 
-#include "net/peer.h"
+#include "net/endpoint.h"
 #include "wire/addr.h"
 
 enum client_kind {
@@ -25,7 +25,7 @@ struct client {
 	 * it, or -1. An end of socketpair(2), such as socat's, is nobody's: whoever made the pair
 	 * stands before the client. */
 	int64_t uid;
-	struct peer peer; /* descriptors 0 and 1 */
+	struct endpoint endpoint; /* descriptors 0 and 1 */
 };
 
 struct client client_on_stdio(void);

@@ -11,15 +11,16 @@
 #include "net/sockaddr.h"
 #include "net/wait.h"
 
-/* The race: attempts 0 to running - 1, in the order of their addresses. There is none but those that
- * run, for poll(2) takes no more entries than the process may have descriptors. */
+/* The race: attempts 0 to running - 1, in the order of their addresses. There is none but those
+ * that run, for poll(2) takes no more entries than the process may have descriptors. */
 struct race {
 	const struct resolve_list *list;
 	const struct dial_source *source;
 	size_t started; /* addresses of the list that had their turn */
 	size_t running;
-	int error; /* 0, or the -errno of the attempt that got furthest */
-	int starved; /* 0, or the -errno for which the next one cannot begin before another has ended */
+	int error;   /* 0, or the -errno of the attempt that got furthest */
+	int starved; /* 0, or the -errno for which the next one cannot begin before another has
+			ended */
 	struct pollfd attempts[DIAL_MAX + 1]; /* the last one is wait_poll()'s */
 	struct addr remote, local;            /* of the winner */
 };
@@ -100,8 +101,8 @@ bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source)
 		return true;
 	union sockaddr_any any;
 	socklen_t len = sockaddr_write(&any, from);
-	/* The port is chosen at connect(), by the pair: 28,000 a destination, not 28,000 in all; or at
-	 * listen(). */
+	/* The port is chosen at connect(), by the pair: 28,000 a destination, not 28,000 in all; or
+	 * at listen(). */
 	return set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) &&
 		bind(fd, &any.sa, len) == 0;
 }
@@ -184,7 +185,8 @@ static int outcome(struct race *race, int fd)
 		addr_is_same_host(&race->local, &race->remote);
 	if (itself)
 		return -ECONNREFUSED;
-	/* The kernel takes a network's broadcast address as a source, and then goes from another. */
+	/* The kernel takes a network's broadcast address as a source, and then goes from another.
+	 */
 	return is_from(&race->local, race->source) ? 0 : -EADDRNOTAVAIL;
 }
 
@@ -279,7 +281,7 @@ static int face(const struct addr *to, const struct dial_source *source, struct 
 	return sockaddr_is_broadcast(ret_here) ? -EADDRNOTAVAIL : 0;
 }
 
-int dial_face(
+int dial_local_address(
 	const struct resolve_list *list, const struct dial_source *source, struct addr *ret_here)
 {
 	struct race race = {.list = list, .source = source};

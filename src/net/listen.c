@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* One call from outside, of a peer that was named before.
- * Knows: listening sockets, and who may call. Does not know: who asked for it, and how long it is waited for. */
+ * Knows: listening sockets, and who may call. Does not know: who asked for it, and how long it is
+ * waited for. */
 #include "net/listen.h"
 
 #include <errno.h>
@@ -8,11 +9,11 @@
 
 #include "net/sockaddr.h"
 
-int listen_facing(
+int listen_for(
 	const struct resolve_list *peers, const struct dial_source *source, struct addr *ret_here)
 {
 	struct addr here;
-	int error = dial_face(peers, source, &here);
+	int error = dial_local_address(peers, source, &here);
 	if (error < 0)
 		return error;
 

@@ -35,7 +35,8 @@ int lookups_split(int *ret_fd)
 	return pid == 0;
 }
 
-/* One name, in a process that does nothing else: what a lookup without an answer leaves behind ends with it. */
+/* One name, in a process that does nothing else: what a lookup without an answer leaves behind ends
+ * with it. */
 static void look_up(int fd, const struct question *q, struct resolve_list *list)
 {
 	static struct lookups_answer a LARGE;

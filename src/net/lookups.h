@@ -17,8 +17,9 @@ struct lookups_answer {
 	} addrs[RESOLVE_MAX]; /* as the resolver sorts */
 };
 
-/* Splits it off: 0 here and 1 there, or -errno. *ret_fd is the way to the other one. The new process has what this one has
- * open, needs none of it, and is to go on with lookups_serve(), which ends when this one does. */
+/* Splits it off: 0 here and 1 there, or -errno. *ret_fd is the way to the other one. The new
+ * process has what this one has open, needs none of it, and is to go on with lookups_serve(), which
+ * ends when this one does. */
 int lookups_split(int *ret_fd);
 
 /* Answers questions until nobody can ask any more. list is room to work with. */

@@ -14,7 +14,7 @@ static bool is_empty(const struct flow *f)
 }
 
 /* What a flow waits for, derived from its state at every turn: bytes from its source while it holds
- * none, room at its sink while it holds some. fds[0] is the source, fds[1] the sink. An idle sink
+ * none, room at its log while it holds some. fds[0] is the source, fds[1] the log. An idle log
  * is watched too: poll(2) tells of a broken one without being asked. For the same reason a
  * descriptor of no interest must be -1, or the loop would spin on it. */
 static void flow_want(const struct flow *f, struct pollfd fds[2])
@@ -32,17 +32,17 @@ static bool flow_turn(struct flow *f, const struct pollfd fds[2])
 	bool moved = false, writable = fds[1].revents & POLLOUT;
 
 	if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL))
-		peer_hung_up(f->to);
+		endpoint_check_hangup(f->to);
 	if (fds[0].revents) {
-		int n = peer_read(f->from, f->buffer);
+		int n = endpoint_read(f->from, f->buffer);
 		moved = n > 0;
 		if (n == 0 ||
 			(n < 0 && f->from->error)) /* EAGAIN of a broken one is its end, too */
 			f->state = FLOW_ENDING;
 		writable = f->to->out_socket; /* a pipe might block: poll it first */
 	}
-	if (!is_empty(f) && writable && !f->to->error && !f->to->deaf) {
-		int n = peer_write(f->to, f->buffer);
+	if (!is_empty(f) && writable && !f->to->error && !f->to->write_closed) {
+		int n = endpoint_write(f->to, f->buffer);
 		if (n > 0) {
 			f->delivered += (uint64_t)n;
 			moved = true;
@@ -51,20 +51,20 @@ static bool flow_turn(struct flow *f, const struct pollfd fds[2])
 	return moved;
 }
 
-/* What follows from the turn: a sink that takes no more ends the flow; a source that broke has sent
+/* What follows from the turn: a log that takes no more ends the flow; a source that broke has sent
  * what can be read now and no more; an end is passed on when all before it was delivered. */
 static void flow_settle(struct flow *f)
 {
-	if (f->to->error || f->to->deaf) {
+	if (f->to->error || f->to->write_closed) {
 		f->buffer->start = f->buffer->end;
 		f->state = FLOW_CLOSED;
 	}
 	if (f->state == FLOW_OPEN && is_empty(f) && f->from->error &&
-		(!f->from->in_socket || peer_read(f->from, f->buffer) <= 0))
+		(!f->from->in_socket || endpoint_read(f->from, f->buffer) <= 0))
 		f->state = FLOW_ENDING;
 	if (f->state == FLOW_ENDING && is_empty(f)) {
 		if (!f->from->error) /* what broke is passed on as a reset, at the end of all */
-			peer_shutdown(f->to);
+			endpoint_shutdown(f->to);
 		f->state = FLOW_CLOSED;
 	}
 }
@@ -72,16 +72,17 @@ static void flow_settle(struct flow *f)
 /* Who ended first; true when somebody has. */
 static bool note_first(struct relay *r)
 {
-	const struct peer *client = r->up.from, *upstream = r->down.from;
+	const struct endpoint *client = r->up.from, *upstream = r->down.from;
 
-	if (client->error || client->deaf || (r->up.state != FLOW_OPEN && !upstream->error))
+	if (client->error || client->write_closed || (r->up.state != FLOW_OPEN && !upstream->error))
 		r->first = client;
 	else if (upstream->error || r->down.state != FLOW_OPEN)
 		r->first = upstream;
 	return r->first != NULL;
 }
 
-/* The loop of the relay: 0 when both flows are closed, -EAGAIN for a tick, else what wait_poll() said. */
+/* The loop of the relay: 0 when both flows are closed, -EAGAIN for a tick, else what wait_poll()
+ * said. */
 static int move_bytes(struct relay *r)
 {
 	while (r->up.state != FLOW_CLOSED || r->down.state != FLOW_CLOSED) {
@@ -114,22 +115,22 @@ static int move_bytes(struct relay *r)
 	return 0;
 }
 
-/* A broken peer's bytes have all been handed to the kernel: waits until the other one has them, for the
- * reset that follows. */
-static void await_delivery(struct relay *r, struct peer *broken, struct peer *other)
+/* A broken peer's bytes have all been handed to the kernel: waits until the other one has them, for
+ * the reset that follows. */
+static void await_delivery(struct relay *r, struct endpoint *broken, struct endpoint *other)
 {
 	if (!broken->error)
 		return;
 	if (!r->first->error)
 		r->first = broken;
 	int64_t deadline_us = clock_after(clock_now_us(), r->half_closed_us);
-	peer_flush(other,
+	endpoint_flush(other,
 		deadline_us < r->lifetime_deadline_us ? deadline_us : r->lifetime_deadline_us);
 }
 
 enum relay_end relay_run(struct relay *r)
 {
-	struct peer *client = r->up.from, *upstream = r->down.from;
+	struct endpoint *client = r->up.from, *upstream = r->down.from;
 	int result = move_bytes(r);
 
 	if (result == -EAGAIN)
@@ -140,12 +141,12 @@ enum relay_end relay_run(struct relay *r)
 		await_delivery(r, client, upstream);
 		await_delivery(r, upstream, client);
 	}
-	/* It ends in the middle: nobody shall take that for a whole stream. Who broke may well be there
-	 * still, where it was the kernel that failed. */
-	peer_reset(client);
-	peer_reset(upstream);
+	/* It ends in the middle: nobody shall take that for a whole stream. Who broke may well be
+	 * there still, where it was the kernel that failed. */
+	endpoint_reset(client);
+	endpoint_reset(upstream);
 	if (result == 0)
-		return peer_error_is_ours(r->first->error) ? RELAY_FAILED : RELAY_BROKEN;
+		return endpoint_error_is_local(r->first->error) ? RELAY_FAILED : RELAY_BROKEN;
 	if (result == -ECANCELED)
 		return RELAY_STOPPED;
 	if (result != -ETIMEDOUT)

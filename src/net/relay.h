@@ -3,7 +3,7 @@
  * Knows: two peers, two buffers, three timers. Does not know: SOCKS, what the bytes mean. */
 #pragma once
 
-#include "net/peer.h"
+#include "net/endpoint.h"
 
 /* The life of one direction. */
 enum flow_state {
@@ -14,7 +14,7 @@ enum flow_state {
 
 /* One direction. Both run the same lines. */
 struct flow {
-	struct peer *from, *to;
+	struct endpoint *from, *to;
 	struct buffer *buffer; /* may hold bytes at the start: the first to be delivered */
 	enum flow_state state;
 	uint64_t delivered; /* bytes */
@@ -23,7 +23,7 @@ struct flow {
 enum relay_end {
 	RELAY_CLOSED, /* both sides ended their direction and all was delivered */
 	RELAY_BROKEN, /* a peer has an error: what it had sent was delivered, then both sides were
-			    * reset */
+		       * reset */
 	RELAY_IDLE,   /* a timer ran out: both sides were reset */
 	RELAY_HALF_CLOSED, /* the same */
 	RELAY_LIFETIME,    /* the same */
@@ -37,11 +37,14 @@ struct relay {
 	int64_t idle_us, half_closed_us; /* INT64_MAX: none */
 	int64_t lifetime_deadline_us;    /* the same */
 	int64_t moved_us;                /* when something moved last; set to when it begins */
-	/* When the caller wants to look at it, INT64_MAX: never; if it waits, not before something has moved. */
+	/* When the caller wants to look at it, INT64_MAX: never; if it waits, not before something
+	 * has moved. */
 	int64_t tick_us;
 	bool tick_waits;
-	const struct peer *first; /* set by relay_run(): who ended first, or broke; NULL: neither */
+	const struct endpoint
+		*first; /* set by relay_run(): who ended first, or broke; NULL: neither */
 };
 
-/* Runs until the end, or until a tick. up.from and down.to are the client, up.to and down.from the upstream. */
+/* Runs until the end, or until a tick. up.from and down.to are the client, up.to and down.from the
+ * upstream. */
 enum relay_end relay_run(struct relay *relay);

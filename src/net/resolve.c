@@ -110,7 +110,8 @@ static int ask_before(int64_t deadline_us)
 /* error is the resolver's, system_error its errno. */
 static enum resolve_status failure(int error, int system_error, struct resolve_list *list)
 {
-	/* "Bad flags", which there are none of, is what musl says where it cannot open resolv.conf. */
+	/* "Bad flags", which there are none of, is what musl says where it cannot open resolv.conf.
+	 */
 	bool is_system = error == EAI_SYSTEM || error == EAI_BADFLAGS;
 	list->error = is_system ? system_error : error == EAI_MEMORY ? ENOMEM : 0;
 	list->why = list->error ? strerror(list->error) : gai_strerror(error);

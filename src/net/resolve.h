@@ -7,9 +7,9 @@
 
 #include "wire/addr.h"
 
-/* More than any host that wants to be reached has; a sensible list is two to eight. What a stranger's
- * DNS says is read so far, that an address which may be tried is not hidden behind many that may
- * not. */
+/* More than any host that wants to be reached has; a sensible list is two to eight. What a
+ * stranger's DNS says is read so far, that an address which may be tried is not hidden behind many
+ * that may not. */
 #define RESOLVE_MAX 1024
 
 struct resolve_list {
@@ -33,7 +33,7 @@ enum resolve_status {
 enum resolve_status resolve_name(
 	const struct addr *name, int64_t deadline_us, struct resolve_list *ret_list);
 
-/* Looks up the name of the IPv4 or IPv6 address in `a`, in the same way. The name is the one in the list,
- * of at most 255 bytes; whether it is a host name, its owner decides. */
+/* Looks up the name of the IPv4 or IPv6 address in `a`, in the same way. The name is the one in the
+ * list, of at most 255 bytes; whether it is a host name, its owner decides. */
 enum resolve_status resolve_address(
 	const struct addr *a, int64_t deadline_us, struct resolve_list *ret_list);

@@ -23,7 +23,8 @@ socklen_t sockaddr_write(union sockaddr_any *ret_to, const struct addr *from);
 /* Whether a connection to the address stays on this host. */
 bool sockaddr_is_own(const struct addr *a);
 
-/* Whether it is the broadcast address of a network next to this host. The kernel lets a socket have it, and sends from another. */
+/* Whether it is the broadcast address of a network next to this host. The kernel lets a socket have
+ * it, and sends from another. */
 bool sockaddr_is_broadcast(const struct addr *a);
 
 /* The address of this end, or of the other one. ADDR_NONE when it has none. */

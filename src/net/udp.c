@@ -34,8 +34,8 @@ static int close_with(int fd, int error)
 	return error;
 }
 
-/* The end of connection fd that is ours, without its port; loopback where there is none. As the kernel says it:
- * a link-local address has its interface. */
+/* The end of connection fd that is ours, without its port; loopback where there is none. As the
+ * kernel says it: a link-local address has its interface. */
 static socklen_t end_of(int fd, union sockaddr_any *ret_end)
 {
 	socklen_t len = sizeof *ret_end;
@@ -55,7 +55,7 @@ static socklen_t end_of(int fd, union sockaddr_any *ret_end)
 	return len;
 }
 
-int udp_beside(int connection, struct addr *ret_local)
+int udp_open_local(int connection, struct addr *ret_local)
 {
 	union sockaddr_any end;
 	socklen_t len = end_of(connection, &end);
@@ -167,8 +167,8 @@ static size_t letter_len(const struct udp_letter *letter)
 	return letter->text.header_len + letter->text.len;
 }
 
-/* The kernel takes several datagrams as one (UDP_SEGMENT, "GSO"), and parts them as late as it can: to one
- * address, of one length that fits into a packet, but that the last one may be shorter. */
+/* The kernel takes several datagrams as one (UDP_SEGMENT, "GSO"), and parts them as late as it can:
+ * to one address, of one length that fits into a packet, but that the last one may be shorter. */
 #define SEGMENT_MAX  1452  /* bytes of each: what an Ethernet's 1500 leave with IPv6 */
 #define SEGMENTS_MAX 60000 /* bytes together */
 #define GROUP_MAX    64    /* of them, before Linux 6.12 */
@@ -261,8 +261,8 @@ static void put_messages(
 /* Hands over the messages from the first-th on: how many, or -errno of the first of them. */
 static int send_some(int fd, struct sending *s, unsigned first)
 {
-	/* musl's sendmmsg(3) makes a call for each: its lengths are int where the kernel's are size_t, with padding that has
-	 * to be 0, as it is here. */
+	/* musl's sendmmsg(3) makes a call for each: its lengths are int where the kernel's are
+	 * size_t, with padding that has to be 0, as it is here. */
 	long n = syscall(SYS_sendmmsg, fd, s->messages + first, s->count - first,
 		MSG_DONTWAIT | MSG_NOSIGNAL);
 

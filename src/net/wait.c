@@ -12,8 +12,8 @@
 
 #include "net/clock.h"
 
-/* Readable while a signal of ours waits. A handler with ppoll's signal mask would not do: a relay that
- * always has something ready would never hear it. */
+/* Readable while a signal of ours waits. A handler with ppoll's signal mask would not do: a relay
+ * that always has something ready would never hear it. */
 static int signal_fd = -1;
 
 /* One of those that end it has come. */

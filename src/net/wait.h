@@ -7,13 +7,13 @@
 #include <signal.h>
 #include <stdint.h>
 
-/* From now on the signals that end the process are heard by wait_poll() alone, and a pipe without a reader
- * or a file that may grow no more is an error of write(2), not the end of the process. Takes one
- * descriptor for the process's life. */
+/* From now on the signals that end the process are heard by wait_poll() alone, and a pipe without a
+ * reader or a file that may grow no more is an error of write(2), not the end of the process. Takes
+ * one descriptor for the process's life. */
 void wait_prepare(void);
 
-/* A part of that: what cannot be written is an error of write(2) from now on, for who has something to
- * say before wait_prepare(). */
+/* A part of that: what cannot be written is an error of write(2) from now on, for who has something
+ * to say before wait_prepare(). */
 void wait_survive_writes(void);
 
 /* Those that end it: SIGTERM, SIGINT, and SIGHUP unless it was ignored from the start. */

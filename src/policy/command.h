@@ -15,7 +15,8 @@ enum command {
 /* What can be said, for people. */
 #define COMMAND_WORDS "there are connect, bind, udp and resolve"
 
-/* The command that a word of the configuration means, or 0; and the number of a request for it, or 0. */
+/* The command that a word of the configuration means, or 0; and the number of a request for it, or
+ * 0. */
 unsigned command_of_word(const char *word);
 uint8_t command_number(const char *word);
 

@@ -91,7 +91,7 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 		{"lifetime", &c->lifetime_us, true},
 	};
 	if (w->count != 3)
-		return words_mistake(problem, "timeout takes two words", NULL,
+		return words_error(problem, "timeout takes two words", NULL,
 			"say, for example, \"timeout idle 2h\"");
 
 	for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
@@ -103,12 +103,12 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 		}
 		if (parse_duration(w->at[2], timeouts[i].us))
 			return true;
-		return words_mistake(problem, "not a duration:", w->at[2],
+		return words_error(problem, "not a duration:", w->at[2],
 			timeouts[i].may_be_none
 				? "1ms to 365d, with the unit ms, s, m, h or d, or \"none\""
 				: "1ms to 365d, with the unit ms, s, m, h or d");
 	}
-	return words_mistake(problem, "no such timeout:", w->at[1],
+	return words_error(problem, "no such timeout:", w->at[1],
 		"there are handshake, connect, bind, idle, half-closed and lifetime");
 }
 
@@ -116,7 +116,7 @@ static bool source_device(struct config *c, const char *name, struct writer *pro
 {
 	size_t len = strlen(name);
 	if (len == 0 || len > CONFIG_DEVICE_MAX)
-		return words_mistake(
+		return words_error(
 			problem, "not a device:", name, "a name has 1 to 15 bytes, as eth0 does");
 	memcpy(c->device, name, len + 1);
 	return true;
@@ -126,7 +126,7 @@ static bool source_mark(struct config *c, const char *number, struct writer *pro
 {
 	uint64_t mark;
 	if (!words_number(number, strlen(number), UINT32_MAX, &mark) || mark == 0)
-		return words_mistake(problem, "not a mark:", number, "1 to 4294967295 would do");
+		return words_error(problem, "not a mark:", number, "1 to 4294967295 would do");
 	c->mark = (uint32_t)mark;
 	return true;
 }
@@ -134,7 +134,7 @@ static bool source_mark(struct config *c, const char *number, struct writer *pro
 /* Whether a host can have the address: it is not unspecified, mapped or multicast. */
 static bool is_one_host(const struct addr *a)
 {
-	struct addr inside = special_inside(a, 0);
+	struct addr inside = special_embedded(a, 0);
 	if (a->kind == ADDR_IPV4)
 		return a->bytes[0] != 0 && a->bytes[0] < 224;
 	return a->bytes[0] != 0xff && addr_unmapped(a).kind == ADDR_IPV6 &&
@@ -149,7 +149,7 @@ static bool source_keyword(struct config *c, const struct words *w, struct write
 	if (w->count == 3 && strcmp(w->at[1], "mark") == 0)
 		return source_mark(c, w->at[2], problem);
 	if (w->count != 2)
-		return words_mistake(problem, "source takes an address, a device or a mark", NULL,
+		return words_error(problem, "source takes an address, a device or a mark", NULL,
 			"say \"source 192.0.2.1\", \"source device eth0\" or \"source mark 1\"");
 
 	uint8_t ip[16];
@@ -163,7 +163,7 @@ static bool source_keyword(struct config *c, const struct words *w, struct write
 	else if (source.kind == ADDR_IPV6 && is_one_host(&source))
 		c->source_ipv6 = source;
 	else
-		return words_mistake(problem, "not an address:", w->at[1],
+		return words_error(problem, "not an address:", w->at[1],
 			"an IPv4 or IPv6 address of this host would do");
 	return true;
 }
@@ -175,10 +175,10 @@ static bool rate_keyword(struct config *c, const struct words *w, struct writer 
 	uint64_t rate = 0;
 
 	if (!is_up && !(w->count == 3 && strcmp(w->at[1], "down") == 0))
-		return words_mistake(problem, "rate takes a direction and a rate", NULL,
+		return words_error(problem, "rate takes a direction and a rate", NULL,
 			"say, for example, \"rate down 10M\"");
 	if (strcmp(w->at[2], "none") != 0 && !parse_rate(w->at[2], &rate))
-		return words_mistake(problem, "not a rate:", w->at[2],
+		return words_error(problem, "not a rate:", w->at[2],
 			"10K to 1000G, bytes a second with the unit K, M or G, or \"none\"");
 	*(is_up ? &c->rate_up : &c->rate_down) = rate;
 	return true;
@@ -194,11 +194,11 @@ static bool auth_keyword(struct config *c, const struct words *w, struct writer 
 		else if (strcmp(w->at[i], "password") == 0)
 			auth |= CONFIG_AUTH_PASSWORD;
 		else
-			return words_mistake(problem, "no such method:", w->at[i],
+			return words_error(problem, "no such method:", w->at[i],
 				"there are none and password, or both, for the client to choose");
 	}
 	if (auth == 0)
-		return words_mistake(problem, "auth takes a method", NULL,
+		return words_error(problem, "auth takes a method", NULL,
 			"say \"auth none\", \"auth password\" or both");
 	c->auth = auth;
 	return true;
@@ -211,10 +211,10 @@ static bool user_keyword(struct config *c, const struct words *w, struct writer 
 	size_t len = strlen(name);
 
 	if (len == 0 || len > CONFIG_USER_MAX)
-		return words_mistake(problem, "user takes a name", NULL,
+		return words_error(problem, "user takes a name", NULL,
 			"1 to 32 bytes, as \"user stdsocks\" has");
 	if (strcmp(name, "root") == 0)
-		return words_mistake(problem, "user is whom root becomes, so not", name,
+		return words_error(problem, "user is whom root becomes, so not", name,
 			"name one who owns nothing");
 	memcpy(c->user, name, len + 1);
 	return true;
@@ -228,10 +228,10 @@ static bool users_keyword(struct config *c, const struct words *w, struct writer
 	bool is_credential = strncmp(name, CONFIG_CREDENTIAL, prefix_len) == 0;
 
 	if (!is_credential && name[0] != '/')
-		return words_mistake(problem, "users takes a file's whole path", NULL,
+		return words_error(problem, "users takes a file's whole path", NULL,
 			"say \"users /etc/stdsocks/users\" or \"users credential:NAME\"");
 	if (is_credential && (!name[prefix_len] || strchr(name, '/')))
-		return words_mistake(problem, "not a credential:", name,
+		return words_error(problem, "not a credential:", name,
 			"NAME is that of a file in $CREDENTIALS_DIRECTORY");
 	c->passwords = CONFIG_USERS;
 	return true;
@@ -241,7 +241,7 @@ static bool users_keyword(struct config *c, const struct words *w, struct writer
 static bool checkpassword_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
 	if (w->count < 2 || w->at[1][0] != '/')
-		return words_mistake(problem, "checkpassword takes a program's whole path", NULL,
+		return words_error(problem, "checkpassword takes a program's whole path", NULL,
 			"say \"checkpassword /PATH/PROGRAM\" and its arguments");
 	c->passwords = CONFIG_CHECKPASSWORD;
 	return true;
@@ -252,7 +252,7 @@ static bool sandbox_keyword(struct config *c, const struct words *w, struct writ
 {
 	bool best_effort = w->count == 2 && strcmp(w->at[1], "best-effort") == 0;
 	if (!best_effort && !(w->count == 2 && strcmp(w->at[1], "required") == 0))
-		return words_mistake(problem, "sandbox takes one word", NULL,
+		return words_error(problem, "sandbox takes one word", NULL,
 			"\"sandbox required\" or \"sandbox best-effort\" would do");
 	c->sandbox_best_effort = best_effort;
 	return true;
@@ -266,11 +266,11 @@ static bool command_keyword(struct config *c, const struct words *w, struct writ
 	for (size_t i = 1; i < w->count; i++) {
 		unsigned command = command_of_word(w->at[i]);
 		if (command == 0)
-			return words_mistake(problem, "no such command:", w->at[i], COMMAND_WORDS);
+			return words_error(problem, "no such command:", w->at[i], COMMAND_WORDS);
 		commands |= command;
 	}
 	if (commands == 0)
-		return words_mistake(problem, "command takes a command", NULL,
+		return words_error(problem, "command takes a command", NULL,
 			"say \"command connect\", or \"command connect resolve\"");
 	c->commands = commands;
 	return true;
@@ -286,11 +286,11 @@ static bool version_keyword(struct config *c, const struct words *w, struct writ
 		else if (strcmp(w->at[i], "5") == 0)
 			versions |= CONFIG_VERSION_5;
 		else
-			return words_mistake(problem, "no such version:", w->at[i],
+			return words_error(problem, "no such version:", w->at[i],
 				"there are 4, which knows 4A and no password, and 5, or both");
 	}
 	if (versions == 0)
-		return words_mistake(problem, "version takes a number", NULL,
+		return words_error(problem, "version takes a number", NULL,
 			"say \"version 5\", or \"version 4 5\"");
 	c->versions = versions;
 	return true;
@@ -325,27 +325,27 @@ enum config_kind config_line(
 	struct words words;
 
 	if (!words_split(line, &words, problem))
-		return CONFIG_MISTAKE;
+		return CONFIG_ERROR;
 	if (words.count == 0)
 		return CONFIG_SETTING;
 	if (rule_is_one(&words)) {
-		static const struct rule_facts nobody = {.client_kind = RULE_CLIENT_OTHER};
+		static const struct rule_context nobody = {.client_kind = RULE_CLIENT_OTHER};
 		struct rule_match match;
-		return rule_match(&words, &nobody, &match, problem) ? CONFIG_RULE : CONFIG_MISTAKE;
+		return rule_match(&words, &nobody, &match, problem) ? CONFIG_RULE : CONFIG_ERROR;
 	}
 	for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
 		if (strcmp(words.at[0], keywords[i].name) != 0)
 			continue;
 		if (!keywords[i].apply(config, &words, problem))
-			return CONFIG_MISTAKE;
+			return CONFIG_ERROR;
 		if (keywords[i].line_at > 0)
 			memcpy((char *)config + keywords[i].line_at, line, sizeof *line);
 		return CONFIG_SETTING;
 	}
-	words_mistake(problem, "no such keyword:", words.at[0],
+	words_error(problem, "no such keyword:", words.at[0],
 		"there are allow, deny, auth, checkpassword, command, rate, sandbox, source, "
 		"timeout, user, users and version");
-	return CONFIG_MISTAKE;
+	return CONFIG_ERROR;
 }
 
 bool config_finish(struct config *c, const struct words_line **ret_line, struct writer *problem)
@@ -356,6 +356,6 @@ bool config_finish(struct config *c, const struct words_line **ret_line, struct 
 	if (!(c->auth & CONFIG_AUTH_PASSWORD) || c->passwords != CONFIG_NO_PASSWORDS)
 		return true;
 	*ret_line = &c->auth_line;
-	return words_mistake(problem, "a password is asked for, but nobody knows one", NULL,
+	return words_error(problem, "a password is asked for, but nobody knows one", NULL,
 		"add \"users FILE\" or \"checkpassword PROGRAM\", or say \"auth none\"");
 }

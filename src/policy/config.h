@@ -5,7 +5,7 @@
 #pragma once
 
 #include "policy/command.h"
-#include "policy/words.h"
+#include "text/words.h"
 #include "wire/addr.h"
 
 /* A time that never comes; as a timeout, "none". */
@@ -44,7 +44,7 @@ struct config {
 	int64_t lifetime_us;    /* of the relay, whatever moves */
 
 	struct addr source_ipv4, source_ipv6; /* ADDR_NONE: the kernel's choice. One alone excludes
-						* destinations of the other family. */
+					       * destinations of the other family. */
 	char device[CONFIG_DEVICE_MAX + 1];   /* "": any */
 	uint32_t mark;                        /* 0: none */
 
@@ -69,9 +69,9 @@ struct config config_default(void);
 bool config_is_rule(const struct words_line *line);
 
 enum config_kind {
-	CONFIG_MISTAKE, /* *config is as it was; what is wrong, and what would do, is in problem */
+	CONFIG_ERROR,   /* *config is as it was; what is wrong, and what would do, is in problem */
 	CONFIG_SETTING, /* it was applied to *config; or it is empty, or a comment */
-	CONFIG_RULE     /* an access rule, and a right one: policy/judge.h has a use for it */
+	CONFIG_RULE     /* an access rule, and a right one: policy/rules.h has a use for it */
 };
 
 /* Reads one line. Its text must outlive *config, which may point into it. */

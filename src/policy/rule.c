@@ -9,7 +9,7 @@
 
 #include "policy/command.h"
 
-/* What one item of a list, such as 10.0.0.0/8, is for the facts. */
+/* What one item of a list, such as 10.0.0.0/8, is for the context. */
 enum item { ITEM_NO, ITEM_MAYBE, ITEM_YES, ITEM_WRONG };
 
 static enum item item_of(bool holds)
@@ -19,7 +19,7 @@ static enum item item_of(bool holds)
 
 /* What the clauses leave behind for those after them. */
 struct state {
-	const struct rule_facts *facts;
+	const struct rule_context *context;
 	bool allow; /* what the rule says */
 	bool by_name,
 		by_address; /* why "to" holds: for the name asked for, for the address meant */
@@ -116,18 +116,18 @@ static enum item match_address(const char *text, const struct addr *a)
 /* The same for where a connection goes: judged as what it reaches, the address inside. */
 static enum item match_reached(const char *text, const struct state *s)
 {
-	const struct addr *a = &s->facts->reached;
+	const struct addr *a = &s->context->resolved;
 	if (a->kind == ADDR_NONE) { /* not known yet */
 		enum item item = match_address(text, a);
 		return item == ITEM_NO ? ITEM_MAYBE : item;
 	}
 
-	const struct addr *inside = &s->facts->inside;
+	const struct addr *inside = &s->context->embedded;
 	enum item item = match_address(text, inside);
 	if (item != ITEM_NO || is_class(text))
 		return item;
-	/* An IPv6 prefix around it: enough to be denied. Allowed is only what is public inside; what
-	 * is not has to be allowed as what it is, or 2000::/3 would be a door to 10.0.0.1. */
+	/* An IPv6 prefix around it: enough to be denied. Allowed is only what is public inside;
+	 * what is not has to be allowed as what it is, or 2000::/3 would be a door to 10.0.0.1. */
 	if (match_address(text, a) == ITEM_NO)
 		return ITEM_NO;
 	return item_of(!s->allow || special_class_of(inside) == SPECIAL_PUBLIC);
@@ -135,7 +135,7 @@ static enum item match_reached(const char *text, const struct state *s)
 
 static enum item match_from(const char *text, struct state *s)
 {
-	const struct rule_facts *f = s->facts;
+	const struct rule_context *f = s->context;
 	static const struct addr none = {.kind = ADDR_NONE};
 	uint64_t uid;
 
@@ -154,7 +154,7 @@ static enum item match_from(const char *text, struct state *s)
 
 static enum item match_user(const char *text, struct state *s)
 {
-	const char *user = s->facts->user;
+	const char *user = s->context->user;
 	if (!user)
 		return ITEM_NO;
 	return item_of(strcmp(text, "any") == 0 || strcmp(text, user) == 0);
@@ -164,7 +164,8 @@ static enum item match_command(const char *text, struct state *s)
 {
 	unsigned command = command_of_word(text);
 
-	return command == 0 ? ITEM_WRONG : item_of(command == command_of_number(s->facts->command));
+	return command == 0 ? ITEM_WRONG
+			    : item_of(command == command_of_number(s->context->command));
 }
 
 static uint8_t lower(uint8_t c)
@@ -173,7 +174,8 @@ static uint8_t lower(uint8_t c)
 }
 
 /* Names compare without case and without the dot at the end (RFC 4343, RFC 1034 s3.1), a suffix
- * ".example.com" by labels: it is under example.com, not evilexample.com, nor example.com itself. */
+ * ".example.com" by labels: it is under example.com, not evilexample.com, nor example.com itself.
+ */
 static bool match_name(const char *text, const struct addr *asked)
 {
 	size_t text_len = strlen(text), len = asked->len;
@@ -226,7 +228,7 @@ static enum item match_to(const char *text, struct state *s)
 		return item;
 	if (!is_name_pattern(text))
 		return ITEM_WRONG;
-	bool holds = match_name(text, &s->facts->asked);
+	bool holds = match_name(text, &s->context->requested);
 	s->by_name |= holds;
 	return item_of(holds);
 }
@@ -249,7 +251,7 @@ static enum item match_port(const char *text, struct state *s)
 		return ITEM_WRONG;
 	if (last < first)
 		return ITEM_WRONG;
-	return item_of(s->facts->asked.port >= first && s->facts->asked.port <= last);
+	return item_of(s->context->requested.port >= first && s->context->requested.port <= last);
 }
 
 static const struct {
@@ -270,8 +272,8 @@ static const struct {
 	[RULE_PORT] = {match_port, "a port or a range such as 8000-8999, of 1 to 65535, would do"},
 };
 
-/* A list "A,B,C": what the best of its items is. Every item is read, so that a mistake is never passed
- * over because something before it held. */
+/* A list "A,B,C": what the best of its items is. Every item is read, so that a mistake is never
+ * passed over because something before it held. */
 static enum item match_list(
 	enum rule_clause clause, char *list, struct state *s, struct writer *problem)
 {
@@ -283,7 +285,7 @@ static enum item match_list(
 			*comma = '\0';
 		enum item item = text[0] ? clauses[clause].match(text, s) : ITEM_WRONG;
 		if (item == ITEM_WRONG) {
-			words_mistake(
+			words_error(
 				problem, "does not belong there:", text, clauses[clause].would_do);
 			return ITEM_WRONG;
 		}
@@ -312,16 +314,16 @@ static enum rule_clause read_clause(
 	enum rule_clause clause = clause_of(word);
 
 	if (clause == RULE_CLAUSES)
-		words_mistake(problem, "no such clause:", word,
+		words_error(problem, "no such clause:", word,
 			"there are from, user, command, to, at and port");
 	else if (seen[clause])
-		words_mistake(problem, "twice in one rule:", word,
+		words_error(problem, "twice in one rule:", word,
 			"join the items with commas, or write two rules");
 	else if (clause == RULE_AT && !seen[RULE_TO])
-		words_mistake(
+		words_error(
 			problem, "nothing before", word, "say to whom, then at which addresses");
 	else if (i + 1 == words->count)
-		words_mistake(problem, "nothing follows", word, clauses[clause].would_do);
+		words_error(problem, "nothing follows", word, clauses[clause].would_do);
 	else
 		return clause;
 	return RULE_CLAUSES;
@@ -337,13 +339,13 @@ static void hold(struct rule_match *match, enum item item, enum rule_clause clau
 		match->answer = RULE_MAYBE;
 }
 
-bool rule_match(struct words *words, const struct rule_facts *facts, struct rule_match *ret_match,
-	struct writer *problem)
+bool rule_match(struct words *words, const struct rule_context *context,
+	struct rule_match *ret_match, struct writer *problem)
 {
 	struct rule_match match = {.allow = strcmp(words->at[0], "allow") == 0,
 		.answer = RULE_YES,
 		.failed = RULE_CLAUSES};
-	struct state s = {.facts = facts, .allow = match.allow};
+	struct state s = {.context = context, .allow = match.allow};
 	bool seen[RULE_CLAUSES] = {false};
 
 	for (size_t i = 1; i < words->count; i += 2) {
@@ -358,8 +360,8 @@ bool rule_match(struct words *words, const struct rule_facts *facts, struct rule
 		if (item == ITEM_NO && !problem)
 			break;
 	}
-	/* An allowed name is allowed at public addresses, unless the rule says at which: or DNS could
-	 * make it a door to this host and the network behind it. */
+	/* An allowed name is allowed at public addresses, unless the rule says at which: or DNS
+	 * could make it a door to this host and the network behind it. */
 	if (match.answer != RULE_NO && match.allow && s.by_name && !s.by_address && !seen[RULE_AT])
 		hold(&match, match_reached("public", &s), RULE_AT);
 	match.implied = match.failed == RULE_AT && !seen[RULE_AT];

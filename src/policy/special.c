@@ -12,8 +12,8 @@ struct block {
 	enum special_class class;
 };
 
-/* https://www.iana.org/assignments/iana-ipv4-special-registry, and multicast. The longest prefix comes
- * first where one is inside another. What is in no row is public. */
+/* https://www.iana.org/assignments/iana-ipv4-special-registry, and multicast. The longest prefix
+ * comes first where one is inside another. What is in no row is public. */
 static const struct block ipv4_blocks[] = {
 	{{0}, 8, SPECIAL_OTHER},              /* RFC 791 s3.2: "this network" */
 	{{10}, 8, SPECIAL_PRIVATE},           /* RFC 1918 */
@@ -59,20 +59,21 @@ bool special_has_prefix(const struct addr *a, const struct special_prefix *prefi
 }
 
 /* IPv4 addresses that may lie inside an IPv6 one. */
-struct insides {
+struct embedded {
 	unsigned count;
 	uint8_t at[5][4];
 };
 
-static void add(struct insides *insides, const uint8_t ip[4])
+static void add(struct embedded *insides, const uint8_t ip[4])
 {
 	memcpy(insides->at[insides->count++], ip, 4);
 }
 
 /* RFC 8215: a network cuts its own NAT64 prefix, of any of RFC 6052's lengths, out of this one, and
  * nobody outside can tell which; s2.2 there says where the IPv4 address lies in each, around the
- * octet "u", bits 64 to 71. Where another one is meant, a reading begins with that one's padding. */
-static void add_nat64_local(struct insides *insides, const uint8_t *ip)
+ * octet "u", bits 64 to 71. Where another one is meant, a reading begins with that one's padding.
+ */
+static void add_nat64_local(struct embedded *insides, const uint8_t *ip)
 {
 	const uint8_t readings[][4] = {
 		{ip[6], ip[7], ip[9], ip[10]},   /* /48 */
@@ -86,7 +87,7 @@ static void add_nat64_local(struct insides *insides, const uint8_t *ip)
 }
 
 /* RFC 4380 s4: the client's address, all bits inverted. */
-static void add_teredo(struct insides *insides, const uint8_t *ip)
+static void add_teredo(struct embedded *insides, const uint8_t *ip)
 {
 	const uint8_t client[4] = {
 		(uint8_t)~ip[12], (uint8_t)~ip[13], (uint8_t)~ip[14], (uint8_t)~ip[15]};
@@ -101,14 +102,14 @@ static bool is_isatap(const uint8_t *ip)
 
 static const uint8_t zero[16], loopback[16] = {[15] = 1};
 
-static struct insides insides_of(const struct addr *a)
+static struct embedded insides_of(const struct addr *a)
 {
 	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff},
 			     nat64[16] = {0x00, 0x64, 0xff, 0x9b},
 			     nat64_local[16] = {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01},
 			     six_to_four[16] = {0x20, 0x02}, teredo[16] = {0x20, 0x01};
 	const uint8_t *ip = a->bytes;
-	struct insides insides = {0};
+	struct embedded insides = {0};
 
 	if (same_bits(ip, zero, 128) || same_bits(ip, loopback, 128))
 		return insides;
@@ -125,16 +126,17 @@ static struct insides insides_of(const struct addr *a)
 	return insides;
 }
 
-struct addr special_inside(const struct addr *a, unsigned n)
+struct addr special_embedded(const struct addr *a, unsigned n)
 {
 	static const uint8_t loopback_ipv4[4] = {127, 0, 0, 1};
-	const struct insides insides =
-		a->kind == ADDR_IPV6 ? insides_of(a) : (struct insides){.count = 0};
+	const struct embedded insides =
+		a->kind == ADDR_IPV6 ? insides_of(a) : (struct embedded){.count = 0};
 	const uint8_t *ip = n < insides.count ? insides.at[n] : a->bytes;
 
 	if (n < insides.count || (n == 0 && a->kind == ADDR_IPV4))
 		return addr_of(ADDR_IPV4, same_bits(ip, zero, 32) ? loopback_ipv4 : ip, 4, a->port);
-	/* Whoever has the network chooses the identifier: the address itself may be what is meant. */
+	/* Whoever has the network chooses the identifier: the address itself may be what is meant.
+	 */
 	if (n > 0 && !(n == insides.count && is_isatap(ip)))
 		return (struct addr){.kind = ADDR_NONE};
 	return same_bits(ip, zero, 128) ? addr_of(ADDR_IPV6, loopback, 16, a->port) : *a;

@@ -30,15 +30,14 @@ bool users_check_line(const struct words_line *line, bool *ret_is_user, struct w
 	if (!*ret_is_user)
 		return true;
 	if (memchr(line->text, '\0', len))
-		return words_mistake(
-			problem, "the line has a NUL byte", NULL, "plain text is read");
+		return words_error(problem, "the line has a NUL byte", NULL, "plain text is read");
 	if (name_len >= len)
-		return words_mistake(
+		return words_error(
 			problem, "not a user", NULL, "NAME:SECRET would do, and '#' for a comment");
 	if (name_len == 0 || name_len > USERS_NAME_MAX)
-		return words_mistake(problem, "not a name", NULL, "1 to 255 bytes would do");
+		return words_error(problem, "not a name", NULL, "1 to 255 bytes would do");
 	if (len - name_len - 1 == 0 || len - name_len - 1 > USERS_SECRET_MAX)
-		return words_mistake(problem, "not a secret", NULL, "1 to 255 bytes would do");
+		return words_error(problem, "not a secret", NULL, "1 to 255 bytes would do");
 	return true;
 }
 

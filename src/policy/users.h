@@ -4,7 +4,7 @@
  * Does not know: files, or what a user may do. */
 #pragma once
 
-#include "policy/words.h"
+#include "text/words.h"
 #include "wire/socks5.h"
 
 /* Bytes; RFC 1929 s2: each length is one octet. */
@@ -14,9 +14,9 @@
 /* Bytes of anything that must be readable behind the text. */
 #define USERS_PADDING 255
 
-/* Whether one line can stand in the text: it is NAME:SECRET, empty, or begins with '#'. A '\r' at its
- * end is not a part of it. *ret_is_user tells which. False when it is a mistake: then what is wrong,
- * and nothing that stands in the line, was put into problem. */
+/* Whether one line can stand in the text: it is NAME:SECRET, empty, or begins with '#'. A '\r' at
+ * its end is not a part of it. *ret_is_user tells which. False when it is a mistake: then what is
+ * wrong, and nothing that stands in the line, was put into problem. */
 bool users_check_line(const struct words_line *line, bool *ret_is_user, struct writer *problem);
 
 /* The name before the colon, for those who look for one that stands twice. */

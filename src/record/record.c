@@ -46,9 +46,9 @@ static void put_who(struct writer *w, const struct record *r)
 	writer_str(w, socks5_command_text((uint8_t)r->command));
 	writer_u8(w, ' ');
 	addr_put(w, &r->dst);
-	if (r->reached.kind != ADDR_NONE && r->dst.kind == ADDR_NAME && !r->datagrams) {
+	if (r->connected.kind != ADDR_NONE && r->dst.kind == ADDR_NAME && !r->datagrams) {
 		writer_str(w, " at ");
-		addr_put_host(w, &r->reached);
+		addr_put_host(w, &r->connected);
 	}
 	if (r->bound.kind != ADDR_NONE) {
 		writer_str(w, " on ");
@@ -60,7 +60,7 @@ static void put_who(struct writer *w, const struct record *r)
 static bool was_served(const struct record *r)
 {
 	return r->reply == SOCKS5_SUCCEEDED &&
-		(r->command != SOCKS5_BIND || r->reached.kind != ADDR_NONE);
+		(r->command != SOCKS5_BIND || r->connected.kind != ADDR_NONE);
 }
 
 static void put_rule(struct writer *w, const struct record *r)
@@ -111,7 +111,7 @@ static void put_destinations(struct writer *w, const struct record *r)
 	if (r->datagrams->destinations == 0)
 		return;
 	writer_str(w, " to ");
-	addr_put(w, &r->reached);
+	addr_put(w, &r->connected);
 	if (r->datagrams->destinations == 1)
 		return;
 	writer_str(w, " and ");
@@ -176,7 +176,7 @@ void record_put_message(struct writer *w, const struct record *r)
 	writer_str(w, " s");
 	if (r->rule) {
 		writer_str(w, "; to allow it: ");
-		writer_bytes(w, r->remedy.bytes, r->remedy.len);
+		writer_bytes(w, r->suggested_rule.bytes, r->suggested_rule.len);
 	}
 }
 
@@ -239,7 +239,7 @@ void record_put_fields(struct writer *w, const struct record *r)
 	if (r->command != RECORD_NONE)
 		put_text(w, "STDSOCKS_COMMAND", socks5_command_text((uint8_t)r->command));
 	put_addr(w, "STDSOCKS_DST", "STDSOCKS_DST_PORT", &r->dst);
-	put_addr(w, "STDSOCKS_REACHED", "STDSOCKS_REACHED_PORT", &r->reached);
+	put_addr(w, "STDSOCKS_REACHED", "STDSOCKS_REACHED_PORT", &r->connected);
 	put_addr(w, "STDSOCKS_BOUND", "STDSOCKS_BOUND_PORT", &r->bound);
 	put_if_any(w, "STDSOCKS_REPLY", r->reply);
 	put_number(w, "STDSOCKS_BYTES_UP", r->up);
@@ -265,7 +265,7 @@ void record_put_fields(struct writer *w, const struct record *r)
 		writer_str(w, "STDSOCKS_RULE=");
 		put_rule(w, r);
 		writer_str(w, "\nSTDSOCKS_REMEDY=");
-		writer_bytes(w, r->remedy.bytes, r->remedy.len);
+		writer_bytes(w, r->suggested_rule.bytes, r->suggested_rule.len);
 		writer_u8(w, '\n');
 	}
 	if (r->error)

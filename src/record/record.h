@@ -67,12 +67,12 @@ struct record {
 	const char
 		*userid; /* what a client of version 4 calls itself, whoever it is; NULL: nothing */
 	size_t userid_len;
-	int command;         /* of RFC 1928 s4, or RECORD_NONE */
-	struct addr dst;     /* as the client asked for it */
-	struct addr reached; /* the address connected to; of datagrams, the first one */
-	struct addr bound;   /* where others may come to, with BIND and UDP ASSOCIATE */
-	int reply;           /* of RFC 1928 s6, or RECORD_NONE */
-	uint64_t up, down;   /* bytes delivered to upstream; to the client */
+	int command;           /* of RFC 1928 s4, or RECORD_NONE */
+	struct addr dst;       /* as the client asked for it */
+	struct addr connected; /* the address connected to; of datagrams, the first one */
+	struct addr bound;     /* where others may come to, with BIND and UDP ASSOCIATE */
+	int reply;             /* of RFC 1928 s6, or RECORD_NONE */
+	uint64_t up, down;     /* bytes delivered to upstream; to the client */
 	const struct record_datagrams *datagrams; /* with UDP ASSOCIATE; else NULL */
 	int64_t resolve_us, connect_us, total_us; /* or RECORD_NONE */
 	enum record_who closed_by;
@@ -80,13 +80,13 @@ struct record {
 	int error;       /* errno behind it, or 0 */
 	const char *why; /* a few words more, or NULL; a text that stays */
 
-	const char *rule;     /* where the rule stands that denied it; NULL: none did */
-	size_t rule_line;     /* its line there; 0: it has none */
-	struct writer remedy; /* the line that would allow it, or empty; harmless text */
+	const char *rule;             /* where the rule stands that denied it; NULL: none did */
+	size_t rule_line;             /* its line there; 0: it has none */
+	struct writer suggested_rule; /* the line that would allow it, or empty; harmless text */
 };
 
 /* A remedy: a name of 255 bytes, all escaped (1020), and addresses. */
-#define RECORD_REMEDY_MAX 1280
+#define RECORD_SUGGESTED_RULE_MAX 1280
 
 /* What a record needs at most: two names, all escaped, a remedy, and a path of PATH_MAX (4096), all
  * escaped. */

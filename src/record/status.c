@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* What a connection is while it lives: one line, for systemctl status, through $NOTIFY_SOCKET (sd_notify(3)).
- * Knows: the line's form (stdsocks(8), STATUS), the socket. Does not know: the clock. */
+/* What a connection is while it lives: one line, for systemctl status, through $NOTIFY_SOCKET
+ * (sd_notify(3)). Knows: the line's form (stdsocks(8), STATUS), the socket. Does not know: the
+ * clock. */
 #include "record/status.h"
 
 #include <errno.h>
@@ -9,12 +10,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "record/datagram.h"
-#include "wire/amount.h"
+#include "record/log_socket.h"
+#include "text/amount.h"
 #include "wire/socks5.h"
 
-/* As RFC 3986 s2.1 has it, blanks too, so that a name is one word. Not with backslashes, as everywhere else:
- * of those systemd 252 takes one level for its own. */
+/* As RFC 3986 s2.1 has it, blanks too, so that a name is one word. Not with backslashes, as
+ * everywhere else: of those systemd 252 takes one level for its own. */
 static void put_percent(struct writer *w, const char *name, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -59,9 +60,9 @@ void status_put(struct writer *w, const struct record *r, uint64_t rate)
 	amount_put_span(w, r->total_us);
 }
 
-/* $NOTIFY_SOCKET is inherited, and a service such as inetd's has one of its own, for itself: what its children
- * said there would be a warning of PID 1's each time. systemd names whom it means; where it does not,
- * somebody else has set the variable, for us. */
+/* $NOTIFY_SOCKET is inherited, and a service such as inetd's has one of its own, for itself: what
+ * its children said there would be a warning of PID 1's each time. systemd names whom it means;
+ * where it does not, somebody else has set the variable, for us. */
 static bool is_for_us(void)
 {
 	const char *text = getenv("SYSTEMD_EXEC_PID");
@@ -81,8 +82,8 @@ struct status status_open(void)
 
 	if (!where || !where[0])
 		return status;
-	int fd = datagram_socket();
-	if (fd >= 0 && datagram_connect(fd, where))
+	int fd = log_socket_open();
+	if (fd >= 0 && log_socket_connect(fd, where))
 		status.fd = fd;
 	else if (fd >= 0)
 		close(fd);

@@ -2,8 +2,8 @@
 /* What --trace shows: each message with its meaning. Knows: standard error's form of it. */
 #include "record/trace.h"
 
-#include "record/sink.h"
-#include "wire/annotate.h"
+#include "record/log.h"
+#include "text/annotate.h"
 
 static const char *const names[] = {
 	[SOCKS5_METHODS] = "methods",
@@ -27,5 +27,5 @@ void trace_message(const char *who, enum socks5_message message, const uint8_t *
 	writer_str(&w, names[message]);
 	writer_str(&w, ":\n");
 	annotate_message(&w, message, bytes, len);
-	sink_write_stderr(&w);
+	log_write_stderr(&w);
 }

@@ -5,5 +5,5 @@
 #include "wire/socks5.h"
 
 /* Writes a message that `who` ("client", "stdsocks") sent onto standard error, which must be ours
- * (struct sink). */
+ * (struct log). */
 void trace_message(const char *who, enum socks5_message message, const uint8_t *bytes, size_t len);

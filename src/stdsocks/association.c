@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The datagrams of UDP ASSOCIATE (RFC 1928 s7), in both directions.
- * Knows: whose are taken, where they may go, and names. Does not know: how it began, and what is told of it. */
+ * Knows: whose are taken, where they may go, and names. Does not know: how it began, and what is
+ * told of it. */
 #include "stdsocks/association.h"
 
 #include <errno.h>
@@ -49,16 +50,16 @@ static void drop(struct association *a, enum record_drop why)
 
 /* -- What the rules say. */
 
-static struct judge_verdict ask_rules(
+static struct rules_verdict ask_rules(
 	struct association *a, const struct addr *asked, const struct addr *reached)
 {
-	a->session->facts.asked = *asked;
-	a->session->facts.reached = *reached;
-	return judge(&a->session->input->settings->rules, &a->session->facts, NULL);
+	a->session->context.requested = *asked;
+	a->session->context.resolved = *reached;
+	return rules_evaluate(&a->session->input->settings->rules, &a->session->context, NULL);
 }
 
-/* The first denial is for the record; what it is about is in the facts. */
-static enum target_state denied(struct association *a, const struct judge_verdict *verdict)
+/* The first denial is for the record; what it is about is in the context. */
+static enum target_state denied(struct association *a, const struct rules_verdict *verdict)
 {
 	if (!a->session->record->rule)
 		destination_note_denial(a->session, verdict);
@@ -67,7 +68,7 @@ static enum target_state denied(struct association *a, const struct judge_verdic
 
 static void judge_address(struct association *a, struct target *t)
 {
-	struct judge_verdict verdict = ask_rules(a, &t->asked, &t->asked);
+	struct rules_verdict verdict = ask_rules(a, &t->requested, &t->requested);
 	t->state = verdict.allowed == RULE_YES ? TARGET_ALLOWED : denied(a, &verdict);
 }
 
@@ -75,14 +76,14 @@ static void judge_address(struct association *a, struct target *t)
 static void judge_addresses(
 	struct association *a, struct target *t, const struct lookups_answer *answer)
 {
-	struct judge_verdict verdict = {0};
+	struct rules_verdict verdict = {0};
 
 	for (uint32_t i = 0; i < answer->count; i++) {
-		const struct addr found = lookups_addr(answer, i, t->asked.port);
+		const struct addr found = lookups_addr(answer, i, t->requested.port);
 		if (found.kind == ADDR_NONE ||
 			(found.kind == ADDR_IPV4 ? a->upstream_ipv4 : a->upstream_ipv6) < 0)
 			continue;
-		verdict = ask_rules(a, &t->asked, &found);
+		verdict = ask_rules(a, &t->requested, &found);
 		if (verdict.allowed == RULE_YES) {
 			t->state = TARGET_ALLOWED;
 			t->found = found;
@@ -159,7 +160,7 @@ static void note_destination(struct association *a, const union sockaddr_any *at
 		return;
 	t->was_sent_to = true;
 	if (a->counts.destinations++ == 0)
-		a->session->record->reached = to;
+		a->session->record->connected = to;
 }
 
 static void note_destinations(struct association *a, const struct udp_post *post, unsigned count)
@@ -195,18 +196,18 @@ static void send_up(struct association *a)
 static void pass_to_name(struct association *a, struct target *t, const uint8_t *bytes, size_t len)
 {
 	const int64_t now_us = clock_now_us();
-	struct waiting *w = lookup_of(&t->asked);
+	struct waiting *w = lookup_of(&t->requested);
 
 	if (t->state == TARGET_NEW && !w) {
 		const struct addr unknown = {.kind = ADDR_NONE};
-		struct judge_verdict verdict = ask_rules(a, &t->asked, &unknown);
+		struct rules_verdict verdict = ask_rules(a, &t->requested, &unknown);
 		if (verdict.allowed == RULE_NO) { /* nothing leaves this host for it */
 			t->state = denied(a, &verdict);
 			t->until_us = INT64_MAX;
 		}
 	}
 	if (!w && now_us >= t->until_us)
-		w = begin_lookup(a, &t->asked);
+		w = begin_lookup(a, &t->requested);
 	if (t->state == TARGET_ALLOWED) /* goes on with the old address meanwhile */
 		post_to(&t->found, bytes, len);
 	else if (t->state == TARGET_NEW || w)
@@ -231,7 +232,8 @@ static void pass_on(struct association *a, const struct addr *dst, const uint8_t
 		drop(a, RECORD_DROP_DENIED);
 }
 
-/* Whether it comes from the client: from its own address, and, after the first one, from the same port. */
+/* Whether it comes from the client: from its own address, and, after the first one, from the same
+ * port. */
 static bool is_clients(const struct association *a, const union sockaddr_any *from)
 {
 	const struct addr source = sockaddr_read(from);
@@ -374,7 +376,8 @@ static void take_answer(struct association *a, const struct lookups_answer *answ
 	end_lookup(a, w, t);
 }
 
-/* Those that there are, as many as can have been asked for. False when there will be none any more. */
+/* Those that there are, as many as can have been asked for. False when there will be none any more.
+ */
 static bool take_answers(struct association *a)
 {
 	static struct lookups_answer answer LARGE;
@@ -409,11 +412,11 @@ static int64_t end_late_lookups(struct association *a, int64_t now_us)
 /* What comes on the connection now means nothing. Whether it has ended. */
 static bool has_ended(struct association *a, const struct pollfd *in, const struct pollfd *out)
 {
-	struct peer *client = &a->session->client;
+	struct endpoint *client = &a->session->client;
 
 	a->session->up->start = a->session->up->end = 0;
 	if (in->revents) {
-		int n = peer_read(client, a->session->up);
+		int n = endpoint_read(client, a->session->up);
 		return n == 0 || (n < 0 && n != -EAGAIN);
 	}
 	return out->revents;
@@ -427,7 +430,8 @@ static uint64_t passed_on(const struct association *a)
 /* What is waited for: their places in what poll(2) is given. */
 enum { IN, OUT, CLIENT, IPV4, IPV6, LOOKUPS, PLACES };
 
-/* One turn, by what poll(2) said: 1; 0 when the client's connection has ended; or -ECHILD without the process for names. */
+/* One turn, by what poll(2) said: 1; 0 when the client's connection has ended; or -ECHILD without
+ * the process for names. */
 static int turn(struct association *a, const struct pollfd fds[PLACES])
 {
 	const uint64_t before = passed_on(a);
@@ -455,10 +459,11 @@ static int64_t earlier(int64_t a_us, int64_t b_us)
 
 static int run(struct association *a)
 {
-	const struct peer *client = &a->session->client;
+	const struct endpoint *client = &a->session->client;
 
 	for (;;) {
-		/* The clock decides, and not wait_poll(): while there is always something ready, it never is late. */
+		/* The clock decides, and not wait_poll(): while there is always something ready, it
+		 * never is late. */
 		const int64_t now_us = clock_now_us();
 		const int64_t idle_us = clock_after(a->moved_us, a->session->config->idle_us);
 		const int64_t tick_us = a->tick_waits ? INT64_MAX : a->tick_us;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The datagrams of UDP ASSOCIATE (RFC 1928 s7), in both directions.
- * Knows: whose are taken, where they may go, and names. Does not know: how it began, and what is told of it. */
+ * Knows: whose are taken, where they may go, and names. Does not know: how it began, and what is
+ * told of it. */
 #pragma once
 
 #include "net/udp.h"
@@ -29,7 +30,8 @@ struct association {
 	bool tick_waits;
 };
 
-/* Runs until the client's connection has ended, 0, and s->client has the error if there was one; until a tick, -EAGAIN, and
- * can be called again; until nothing has moved for too long, -ETIMEDOUT; until its lifetime is over, -ETIME; until there is no
- * process for names any more, -ECHILD; or as wait_poll() says. What had come before the end was passed on. One in a process. */
+/* Runs until the client's connection has ended, 0, and s->client has the error if there was one;
+ * until a tick, -EAGAIN, and can be called again; until nothing has moved for too long, -ETIMEDOUT;
+ * until its lifetime is over, -ETIME; until there is no process for names any more, -ECHILD; or as
+ * wait_poll() says. What had come before the end was passed on. One in a process. */
 int association_run(struct association *association);

@@ -10,17 +10,17 @@
 #include "policy/special.h"
 #include "wire/large.h"
 
-void destination_note_denial(struct session *s, const struct judge_verdict *verdict)
+void destination_note_denial(struct session *s, const struct rules_verdict *verdict)
 {
-	static char remedy_bytes[RECORD_REMEDY_MAX] LARGE;
+	static char remedy_bytes[RECORD_SUGGESTED_RULE_MAX] LARGE;
 
-	s->record->rule = verdict->rule->place;
+	s->record->rule = verdict->rule->location;
 	s->record->rule_line = verdict->rule->number;
-	s->record->remedy = writer_on(remedy_bytes, sizeof remedy_bytes);
-	judge_put_remedy(&s->record->remedy, &s->facts);
+	s->record->suggested_rule = writer_on(remedy_bytes, sizeof remedy_bytes);
+	rules_put_suggestion(&s->record->suggested_rule, &s->context);
 }
 
-bool destination_refuse_by(struct session *s, const struct judge_verdict *verdict)
+bool destination_refuse_by(struct session *s, const struct rules_verdict *verdict)
 {
 	destination_note_denial(s, verdict);
 	return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0, NULL);
@@ -30,24 +30,27 @@ bool destination_refuse_by(struct session *s, const struct judge_verdict *verdic
  * allowed is not looked up: nothing leaves this host for it. */
 static bool judge_request(struct session *s)
 {
-	s->facts.command = s->request.command;
-	s->facts.asked = s->request.dst;
+	s->context.command = s->request.command;
+	s->context.requested = s->request.dst;
 	if (s->request.dst.kind != ADDR_NAME)
 		return true; /* judged as the one address of its list */
-	struct judge_verdict verdict = judge(&s->input->settings->rules, &s->facts, NULL);
+	struct rules_verdict verdict =
+		rules_evaluate(&s->input->settings->rules, &s->context, NULL);
 	return verdict.allowed != RULE_NO || destination_refuse_by(s, &verdict);
 }
 
-/* Whether a connection there would come back here, and go on until nothing is left to connect with. */
+/* Whether a connection there would come back here, and go on until nothing is left to connect with.
+ */
 static bool is_loop(const struct session *s, const struct addr *to)
 {
-	const struct addr inside = special_inside(to, 0);
+	const struct addr inside = special_embedded(to, 0);
 	return to->port == s->input->client->local_port &&
 		(sockaddr_is_own(to) || sockaddr_is_own(&inside));
 }
 
-/* Keeps the addresses that the command can be about, whatever the rules say of them: of BIND, those that name somebody; of
- * version 4, those that its reply has room for, which CONNECT's need not tell. */
+/* Keeps the addresses that the command can be about, whatever the rules say of them: of BIND, those
+ * that name somebody; of version 4, those that its reply has room for, which CONNECT's need not
+ * tell. */
 static bool keep_fitting(struct session *s, struct resolve_list *list)
 {
 	const bool is_bind = s->request.command == SOCKS5_BIND;
@@ -83,16 +86,17 @@ static size_t most_wanted(uint8_t command)
 	}
 }
 
-/* Judges the addresses of the list one by one, and keeps those that the rules allow, as many as are wanted. */
+/* Judges the addresses of the list one by one, and keeps those that the rules allow, as many as are
+ * wanted. */
 static bool judge_addresses(struct session *s, struct resolve_list *list)
 {
 	const size_t most = most_wanted(s->request.command);
-	struct judge_verdict verdict, denied = {0};
+	struct rules_verdict verdict, denied = {0};
 	size_t kept = 0, last_denied = 0;
 
 	for (size_t i = 0; i < list->count && kept < most; i++) {
-		s->facts.reached = list->addrs[i];
-		verdict = judge(&s->input->settings->rules, &s->facts, NULL);
+		s->context.resolved = list->addrs[i];
+		verdict = rules_evaluate(&s->input->settings->rules, &s->context, NULL);
 		if (verdict.allowed != RULE_YES) {
 			denied = verdict;
 			last_denied = i;
@@ -104,7 +108,7 @@ static bool judge_addresses(struct session *s, struct resolve_list *list)
 	if (kept > 0)
 		return true;
 	if (denied.rule) {
-		s->facts.reached = list->addrs[last_denied];
+		s->context.resolved = list->addrs[last_denied];
 		return destination_refuse_by(s, &denied);
 	}
 	return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0, "this server itself listens there");
@@ -158,7 +162,8 @@ static enum socks5_reply reply_for(int error)
 		return SOCKS5_CONNECTION_REFUSED;
 	case ENETUNREACH:
 	case ENONET: /* the same: source host isolated */
-	case EINVAL: /* of connect(2): fe80::1, whose network no interface tells; a blackhole route */
+	case EINVAL: /* of connect(2): fe80::1, whose network no interface tells; a blackhole route
+		      */
 		return SOCKS5_NETWORK_UNREACHABLE;
 	case EHOSTUNREACH:
 	case EHOSTDOWN: /* the same: destination host unknown */

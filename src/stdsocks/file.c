@@ -9,14 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "policy/words.h"
+#include "text/words.h"
 
 static bool mistake(
 	struct writer *problem, const char *path, const char *what, const char *would_do)
 {
 	writer_escaped(problem, path, strlen(path));
 	writer_str(problem, ": ");
-	words_mistake(problem, what, NULL, would_do);
+	words_error(problem, what, NULL, would_do);
 	writer_u8(problem, '\n');
 	return false;
 }
@@ -34,8 +34,8 @@ static bool is_trusted(
 	return true;
 }
 
-/* Reads to the end: 0, or -errno. A pipe has FILE_PIPE_MS to say more; one that says nothing at all is no
- * file. */
+/* Reads to the end: 0, or -errno. A pipe has FILE_PIPE_MS to say more; one that says nothing at all
+ * is no file. */
 static int read_all(int fd, struct writer *to)
 {
 	struct pollfd more = {.fd = fd, .events = POLLIN};

@@ -13,7 +13,7 @@ enum file_kind {
 	FILE_SECRET /* needed, and must not be readable by everyone */
 };
 
-/* Reads all of the file, or pipe, onto *to, which is empty. False when that cannot be, when it does not fit,
- * when it is a file that everyone could write to, or when it is an empty one: then "PATH: what; what would do" and a
- * newline were put into problem. */
+/* Reads all of the file, or pipe, onto *to, which is empty. False when that cannot be, when it does
+ * not fit, when it is a file that everyone could write to, or when it is an empty one: then "PATH:
+ * what; what would do" and a newline were put into problem. */
 bool file_read(const char *path, enum file_kind kind, struct writer *to, struct writer *problem);

@@ -37,7 +37,7 @@ int login_prepare(struct settings *settings, const struct client *client, bool w
 	for (size_t i = 1; i < words.count; i++)
 		argv[i - 1] = words.at[i];
 	argv[words.count - 1] = (char *)ON_SUCCESS;
-	int error = checker_split(argv, with_stderr, &ret_login->checker);
+	int error = checker_start(argv, with_stderr, &ret_login->checker);
 	ret_login->splits = error == 0;
 	return error;
 }

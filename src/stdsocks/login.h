@@ -24,8 +24,9 @@ enum login_verdict {
 	LOGIN_STOPPED /* a signal that ends the process came */
 };
 
-/* Before the client's first byte is read: the checkpassword program, if there is one, gets a process of
- * its own, and the system is asked for the name of the user behind an AF_UNIX socket. 0, or -errno. */
+/* Before the client's first byte is read: the checkpassword program, if there is one, gets a
+ * process of its own, and the system is asked for the name of the user behind an AF_UNIX socket. 0,
+ * or -errno. */
 int login_prepare(struct settings *settings, const struct client *client, bool with_stderr,
 	struct login *ret_login);
 

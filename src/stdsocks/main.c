@@ -6,14 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guard/core.h"
-#include "guard/identity.h"
-#include "guard/lock.h"
 #include "net/clock.h"
 #include "net/wait.h"
-#include "record/sink.h"
-#include "stdsocks/explain.h"
-#include "stdsocks/hexmode.h"
+#include "record/log.h"
+#include "sandbox/dumps.h"
+#include "sandbox/privileges.h"
+#include "sandbox/sandbox.h"
+#include "stdsocks/debug_explain.h"
+#include "stdsocks/debug_hex.h"
 #include "stdsocks/options.h"
 #include "stdsocks/session.h"
 #include "wire/large.h"
@@ -34,7 +34,7 @@ static int show(int fd, const char *text, size_t len, int status)
 	return status;
 }
 
-static void complain_to(const struct sink *sink, const struct writer *problem)
+static void complain_to(const struct log *log, const struct writer *problem)
 {
 	const struct writer no_fields = writer_on(NULL, 0);
 	const char *end = problem->bytes + problem->len;
@@ -43,12 +43,12 @@ static void complain_to(const struct sink *sink, const struct writer *problem)
 		const char *newline = memchr(line, '\n', (size_t)(end - line));
 		size_t len = newline ? (size_t)(newline - line) : (size_t)(end - line);
 		struct writer one = {.bytes = (char *)line, .cap = len, .len = len};
-		sink_say(sink, SINK_ERROR, &one, &no_fields, false);
+		log_write(log, LOG_LEVEL_ERROR, &one, &no_fields, false);
 		line += len + 1;
 	}
 	if (problem->full) {
 		const struct writer more = {.bytes = (char *)and_more, .len = sizeof and_more - 2};
-		sink_say(sink, SINK_ERROR, &more, &no_fields, false);
+		log_write(log, LOG_LEVEL_ERROR, &more, &no_fields, false);
 	}
 }
 
@@ -57,11 +57,12 @@ static void complain_to(const struct sink *sink, const struct writer *problem)
 static void complain(const struct writer *problem)
 {
 	wait_survive_writes();
-	struct sink mistakes = sink_open_for_mistakes();
-	struct sink log = sink_open(false);
+	struct log mistakes = log_open_for_errors();
+	struct log log = log_open(false);
 
 	complain_to(&mistakes, problem);
-	if (mistakes.kind == SINK_STDERR && (log.kind == SINK_JOURNAL || log.kind == SINK_SYSLOG))
+	if (mistakes.kind == LOG_TO_STDERR &&
+		(log.kind == LOG_TO_JOURNAL || log.kind == LOG_TO_SYSLOG))
 		complain_to(&log, problem);
 }
 
@@ -79,9 +80,9 @@ static int show_check(const struct settings *settings, const struct writer *prob
 	struct writer w = writer_on(found, sizeof found);
 
 	if (right) {
-		lock_put_kernel(&w);
+		sandbox_put_kernel(&w);
 		writer_u8(&w, '\n');
-		identity_put_user(&w, settings->config.user);
+		privileges_put_user(&w, settings->config.user);
 		writer_u8(&w, '\n');
 		return show(STDOUT_FILENO, w.bytes, w.len, EXIT_OVER);
 	}
@@ -126,8 +127,8 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
-/* Standard error is what the client reads: whatever may yet be said there, by a C library that gives
- * up for one, goes nowhere. 0, or -errno. */
+/* Standard error is what the client reads: whatever may yet be said there, by a C library that
+ * gives up for one, goes nowhere. 0, or -errno. */
 static int silence_standard_error(void)
 {
 	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -139,8 +140,7 @@ static int silence_standard_error(void)
 }
 
 /* The connection, from who is there to its record. */
-static int serve(
-	struct session_input *input, const struct options *options, const struct sink *sink)
+static int serve(struct session_input *input, const struct options *options, const struct log *log)
 {
 	static const char *const kinds[] = {[CLIENT_GONE] = "unknown",
 		[CLIENT_INET] = "inet",
@@ -166,7 +166,8 @@ static int serve(
 	record_put_message(&message, &record);
 	record_put_fields(&fields, &record);
 	bool failed = record.end == RECORD_FAILED;
-	sink_say(sink, failed ? SINK_ERROR : SINK_NOTICE, &message, &fields, options->trace);
+	log_write(log, failed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, &message, &fields,
+		options->trace);
 	return failed ? EXIT_SYSTEM : EXIT_OVER;
 }
 
@@ -184,7 +185,7 @@ static const char *leave_root(const struct config *config)
 	static char why[256];
 	struct writer w = writer_on(why, sizeof why - 1);
 	const bool marks = config->mark != 0 && config->commands != COMMAND_RESOLVE;
-	const char *reason = identity_leave_root(config->user, marks);
+	const char *reason = privileges_leave_root(config->user, marks);
 
 	if (!reason || config->sandbox_best_effort)
 		return NULL;
@@ -197,9 +198,9 @@ static const char *leave_root(const struct config *config)
 }
 
 /* What the session needs beside the client, as long as somebody is to be served. */
-static void make_ready(struct session_input *input, const struct sink *sink)
+static void make_ready(struct session_input *input, const struct log *log)
 {
-	int error = sink->stderr_is_ours ? 0 : silence_standard_error();
+	int error = log->stderr_is_ours ? 0 : silence_standard_error();
 	if (error < 0 && !input->why_not) {
 		input->why_not = no_null;
 		input->error = -error;
@@ -207,7 +208,7 @@ static void make_ready(struct session_input *input, const struct sink *sink)
 	if (input->why_not)
 		return;
 	error = login_prepare(
-		input->login->settings, input->client, sink->stderr_is_ours, input->login);
+		input->login->settings, input->client, log->stderr_is_ours, input->login);
 	if (error < 0) {
 		input->why_not = no_checker;
 		input->error = -error;
@@ -221,7 +222,7 @@ static void lock_in(struct session_input *input)
 	struct writer w = writer_on(why, sizeof why - 1);
 	const struct checker *checker = &input->login->checker;
 	const char *part;
-	int error = lock_enter(session_stages(&input->settings->config),
+	int error = sandbox_enter(session_stages(&input->settings->config),
 		input->login->splits ? checker->pid : 0, &part);
 
 	if (error == 0 || input->settings->config.sandbox_best_effort || input->why_not)
@@ -259,14 +260,14 @@ static int meet_client(const struct options *options, struct settings *settings,
 		fill_standard_descriptors();
 	if (not_a_client(client.kind))
 		return complain_of(not_a_client(client.kind), EXIT_USAGE);
-	struct sink sink = sink_open(options->trace || options->hex);
-	input.trace = options->trace && sink.stderr_is_ours;
-	make_ready(&input, &sink);
+	struct log log = log_open(options->trace || options->hex);
+	input.trace = options->trace && log.stderr_is_ours;
+	make_ready(&input, &log);
 	struct status status = status_open();
 	input.status = &status;
 	wait_prepare();
 	lock_in(&input);
-	int exit_status = serve(&input, options, &sink);
+	int exit_status = serve(&input, options, &log);
 	return right ? exit_status : EXIT_CONFIG;
 }
 
@@ -278,7 +279,7 @@ int main(int argc, char **argv)
 	static struct options options;
 	static struct settings settings;
 
-	core_keep_secret();
+	dumps_disable();
 	if (!options_parse(argc, argv, &options, &problem)) {
 		complain(&problem);
 		return EXIT_USAGE;
@@ -300,7 +301,7 @@ int main(int argc, char **argv)
 	if (options.mode == MODE_EXPLAIN)
 		return right ? explain(&settings.rules, options.question) : EXIT_CONFIG;
 
-	lock_close_inherited(); /* not before: the configuration may be one of them */
+	sandbox_close_inherited(); /* not before: the configuration may be one of them */
 	if (options.hex && !hexmode_enter())
 		return complain_of(strerror(errno), EXIT_SYSTEM);
 	int status = meet_client(&options, &settings, why_not, start_us);

@@ -5,8 +5,8 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "policy/words.h"
 #include "stdsocks/settings.h"
+#include "text/words.h"
 
 const char options_help[] =
 	"usage: stdsocks [-f FILE] [-o 'KEYWORD VALUE']... [--trace] [--hex]\n"

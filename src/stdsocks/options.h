@@ -20,7 +20,8 @@ struct options {
 	const char *lines[OPTIONS_LINES_MAX]; /* of -o, in order */
 };
 
-/* Reads the command line. False when it is wrong: what is, and what would do, is put into problem. */
+/* Reads the command line. False when it is wrong: what is, and what would do, is put into problem.
+ */
 bool options_parse(int argc, char **argv, struct options *ret_options, struct writer *problem);
 
 /* The text of --help, and what is said to a person who starts it on a terminal. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* BIND (RFC 1928 s4): the client names a peer and is told where that may call; and when it has, from where.
- * Knows: that nobody else may call, and only once. Does not know: what the bytes mean. */
+/* BIND (RFC 1928 s4): the client names a peer and is told where that may call; and when it has,
+ * from where. Knows: that nobody else may call, and only once. Does not know: what the bytes mean.
+ */
 #include <errno.h>
 #include <unistd.h>
 
@@ -13,14 +14,15 @@
 static bool hear_client(struct session *s, const struct pollfd fds[2], bool *ended)
 {
 	if (fds[1].revents)
-		peer_hung_up(&s->client);
-	if (fds[0].revents && peer_read(&s->client, s->up) == 0)
+		endpoint_check_hangup(&s->client);
+	if (fds[0].revents && endpoint_read(&s->client, s->up) == 0)
 		*ended = true; /* the relay will meet it again, and pass it on */
-	return !s->client.error && !s->client.deaf;
+	return !s->client.error && !s->client.write_closed;
 }
 
-/* The call of one of the peers, among those that have come: its descriptor; or -errno, which is -EAGAIN when there is none.
- * The clock is not looked at before strangers have been turned away: who came behind them has come in time. */
+/* The call of one of the peers, among those that have come: its descriptor; or -errno, which is
+ * -EAGAIN when there is none. The clock is not looked at before strangers have been turned away:
+ * who came behind them has come in time. */
 static int take_queued(int listening, const struct resolve_list *peers, struct addr *ret_caller,
 	bool *ret_strangers)
 {
@@ -33,7 +35,8 @@ static int take_queued(int listening, const struct resolve_list *peers, struct a
 	return -EAGAIN;
 }
 
-/* Waits for the call of one of the peers: its descriptor; or -errno, which is -EPIPE when the client has gone. */
+/* Waits for the call of one of the peers: its descriptor; or -errno, which is -EPIPE when the
+ * client has gone. */
 static int await_call(struct session *s, int listening, const struct resolve_list *peers,
 	struct addr *ret_caller, bool *ret_strangers)
 {
@@ -60,8 +63,8 @@ static int await_call(struct session *s, int listening, const struct resolve_lis
 /* There was no call, for this errno. Always false. */
 static bool nobody_called(struct session *s, int error, bool strangers)
 {
-	if (s->client.error || s->client.deaf) {
-		bool ours = peer_error_is_ours(s->client.error);
+	if (s->client.error || s->client.write_closed) {
+		bool ours = endpoint_error_is_local(s->client.error);
 		return talk_end(s, ours ? RECORD_FAILED : RECORD_CLIENT_GONE,
 			ours ? RECORD_STDSOCKS : RECORD_CLIENT, s->client.error);
 	}
@@ -70,7 +73,8 @@ static bool nobody_called(struct session *s, int error, bool strangers)
 	return destination_failed(s, error, error == ETIMEDOUT ? why : NULL);
 }
 
-/* From the first reply on, the client waits for the peer and no longer for us: with a time of its own. */
+/* From the first reply on, the client waits for the peer and no longer for us: with a time of its
+ * own. */
 static bool take_call(struct session *s, int listening, const struct resolve_list *peers)
 {
 	int64_t start_us = clock_now_us();
@@ -78,16 +82,16 @@ static bool take_call(struct session *s, int listening, const struct resolve_lis
 	bool strangers = false;
 
 	s->deadline_us = clock_after(start_us, s->config->bind_us);
-	peer_keep(&s->client); /* for one that has vanished nobody is waited for */
+	endpoint_set_options(&s->client); /* for one that has vanished nobody is waited for */
 	int fd = await_call(s, listening, peers, &caller, &strangers);
 	s->record->connect_us = clock_now_us() - start_us;
 	close(listening); /* who calls now is refused */
 	if (fd < 0)
 		return nobody_called(s, -fd, strangers);
-	s->upstream = (struct peer){.in = fd, .out = fd, .in_socket = true, .out_socket = true};
+	s->upstream = (struct endpoint){.in = fd, .out = fd, .in_socket = true, .out_socket = true};
 	if (!talk_reply(s, SOCKS5_SUCCEEDED, &caller))
 		return false;
-	s->record->reached = caller;
+	s->record->connected = caller;
 	return true;
 }
 
@@ -96,7 +100,7 @@ bool serve_bind(struct session *s, struct resolve_list *list)
 	if (!destination_locate(s, list))
 		return false;
 	const struct dial_source source = destination_source(s->config);
-	int listening = listen_facing(list, &source, &s->bound);
+	int listening = listen_for(list, &source, &s->bound);
 	if (listening < 0)
 		return destination_failed(s, -listening, NULL);
 	s->record->bound = s->bound;

@@ -12,11 +12,11 @@ static bool connect_upstream(struct session *s, struct resolve_list *list)
 		deadline_us = s->deadline_us;
 
 	dial_order(list);
-	int fd = dial(list, &source, deadline_us, &s->record->reached, &s->bound);
+	int fd = dial(list, &source, deadline_us, &s->record->connected, &s->bound);
 	s->record->connect_us = clock_now_us() - start_us;
 	if (fd < 0)
 		return destination_failed(s, -fd, NULL);
-	s->upstream = (struct peer){.in = fd, .out = fd, .in_socket = true, .out_socket = true};
+	s->upstream = (struct endpoint){.in = fd, .out = fd, .in_socket = true, .out_socket = true};
 	return true;
 }
 

@@ -3,22 +3,22 @@
  * Knows: the relay, and what is told of it meanwhile. Does not know: who has called whom. */
 #include <errno.h>
 
-#include "guard/lock.h"
 #include "net/clock.h"
 #include "net/relay.h"
+#include "sandbox/sandbox.h"
 #include "stdsocks/serve.h"
 
 /* Down to moving bytes; or both sides are reset, for the client has its reply. */
 static bool tighten(struct session *s)
 {
 	const char *part;
-	int error = lock_tighten(SYSCALLS_RELAYING, &part);
+	int error = sandbox_tighten(SYSCALLS_RELAYING, &part);
 
 	if (error == 0 || s->config->sandbox_best_effort)
 		return true;
 	s->record->why = talk_no_stage(part);
-	peer_reset(&s->client);
-	peer_reset(&s->upstream);
+	endpoint_reset(&s->client);
+	endpoint_reset(&s->upstream);
 	return talk_end(s, RECORD_FAILED, RECORD_STDSOCKS, -error);
 }
 
@@ -68,7 +68,7 @@ static void end_of_relay(struct session *s, const struct relay *r, enum relay_en
 		[RELAY_STOPPED] = RECORD_TERMINATED,
 		[RELAY_FAILED] = RECORD_FAILED,
 	};
-	const struct peer *who = how == RELAY_CLOSED || how == RELAY_BROKEN ? r->first : NULL;
+	const struct endpoint *who = how == RELAY_CLOSED || how == RELAY_BROKEN ? r->first : NULL;
 	int error = (how == RELAY_BROKEN || how == RELAY_FAILED) && r->first ? r->first->error : 0;
 
 	talk_end(s, error == ETIMEDOUT ? RECORD_VANISHED : ends[how],
@@ -80,10 +80,10 @@ static void end_of_relay(struct session *s, const struct relay *r, enum relay_en
 
 void serve_relay(struct session *s)
 {
-	peer_keep(&s->client);
-	peer_keep(&s->upstream);
-	peer_pace(&s->upstream, s->config->rate_up);
-	peer_pace(&s->client, s->config->rate_down);
+	endpoint_set_options(&s->client);
+	endpoint_set_options(&s->upstream);
+	endpoint_set_rate(&s->upstream, s->config->rate_up);
+	endpoint_set_rate(&s->client, s->config->rate_down);
 	if (!tighten(s))
 		return;
 

@@ -14,10 +14,10 @@ bool serve_resolve(struct session *s, struct resolve_list *list)
 	s->bound = list->addrs[0];
 	s->bound.port = 0;
 	if (!is_reverse)
-		s->record->reached = list->addrs[0];
+		s->record->connected = list->addrs[0];
 	if (talk_reply(s, SOCKS5_SUCCEEDED, &s->bound)) {
 		talk_end(s, RECORD_CLOSED, RECORD_STDSOCKS, 0);
-		peer_linger(&s->client, s->up);
+		endpoint_linger(&s->client, s->up);
 	}
 	return false;
 }

@@ -4,15 +4,15 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "guard/lock.h"
 #include "net/clock.h"
 #include "net/lookups.h"
+#include "sandbox/sandbox.h"
 #include "stdsocks/association.h"
 #include "stdsocks/serve.h"
 #include "wire/large.h"
 
-/* Where the client's datagrams are to come from is not said (RFC 1928 s4, s6): 0.0.0.0, ::, and the names that some clients
- * send in their place, "0" and nothing. */
+/* Where the client's datagrams are to come from is not said (RFC 1928 s4, s6): 0.0.0.0, ::, and the
+ * names that some clients send in their place, "0" and nothing. */
 static bool is_unsaid(const struct addr *dst)
 {
 	if (dst->kind == ADDR_NAME)
@@ -20,7 +20,8 @@ static bool is_unsaid(const struct addr *dst)
 	return addr_is_unspecified(dst);
 }
 
-/* Whose datagrams are taken: those of the client's own address, and where it has said so, of that port. */
+/* Whose datagrams are taken: those of the client's own address, and where it has said so, of that
+ * port. */
 static bool find_client(struct session *s, struct addr *ret_client)
 {
 	const struct client *client = s->input->client;
@@ -54,8 +55,8 @@ static _Noreturn void become_lookups(const struct config *config, int fd, struct
 	close(STDOUT_FILENO);
 	if (dup(fd) != STDIN_FILENO)
 		_exit(1);
-	lock_close_inherited();
-	if (lock_tighten(SYSCALLS_LOOKUPS, &part) < 0 && !config->sandbox_best_effort)
+	sandbox_close_inherited();
+	if (sandbox_tighten(SYSCALLS_LOOKUPS, &part) < 0 && !config->sandbox_best_effort)
 		_exit(1);
 	lookups_serve(STDIN_FILENO, list);
 }
@@ -86,7 +87,7 @@ static bool open_upstream(struct session *s, enum addr_kind kind, int *ret_fd)
 
 static bool open_sockets(struct session *s, struct association *a)
 {
-	a->client_fd = udp_beside(s->client.in, &s->bound);
+	a->client_fd = udp_open_local(s->client.in, &s->bound);
 	if (a->client_fd < 0)
 		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, -a->client_fd, NULL);
 	return open_upstream(s, ADDR_IPV4, &a->upstream_ipv4) &&
@@ -97,7 +98,7 @@ static bool open_sockets(struct session *s, struct association *a)
 static bool tighten(struct session *s)
 {
 	const char *part;
-	int error = lock_tighten(SYSCALLS_DATAGRAMS, &part);
+	int error = sandbox_tighten(SYSCALLS_DATAGRAMS, &part);
 
 	return error == 0 || s->config->sandbox_best_effort ||
 		talk_fail(s, -error, talk_no_stage(part));
@@ -145,10 +146,10 @@ bool serve_udp(struct session *s, struct resolve_list *list)
 	static struct association a LARGE;
 
 	a.session = s;
-	s->facts.command = s->request.command;
+	s->context.command = s->request.command;
 	if (!find_client(s, &a.client) || !split_lookups(s, &a, list) || !open_sockets(s, &a))
 		return false;
-	peer_keep(&s->client);
+	endpoint_set_options(&s->client);
 	if (!tighten(s))
 		return false;
 	s->record->bound = s->bound;

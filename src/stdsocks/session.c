@@ -3,9 +3,9 @@
  * Knows: its order, and the commands that there are. */
 #include "stdsocks/session.h"
 
-#include "guard/lock.h"
 #include "net/clock.h"
-#include "stdsocks/request.h"
+#include "sandbox/sandbox.h"
+#include "stdsocks/handshake.h"
 #include "stdsocks/serve.h"
 #include "wire/large.h"
 
@@ -66,14 +66,15 @@ static bool check_request(struct session *s, const struct service *service)
 	return true;
 }
 
-/* From here on the process can do what this command takes, and nothing that others would have taken. */
+/* From here on the process can do what this command takes, and nothing that others would have
+ * taken. */
 static bool lock_in(struct session *s, const struct service *service)
 {
 	const char *part;
 
 	if (session_stages(s->config) == service->stage)
 		return true;
-	int error = lock_tighten(service->stage, &part);
+	int error = sandbox_tighten(service->stage, &part);
 	if (error == 0 || s->config->sandbox_best_effort)
 		return true;
 	return talk_fail(s, -error, talk_no_stage(part));
@@ -91,7 +92,7 @@ static bool serve(struct session *s)
 static struct buffer up LARGE, down LARGE;
 
 /* Who the client is, for the rules. */
-static struct rule_facts facts_of(const struct client *client)
+static struct rule_context context_of(const struct client *client)
 {
 	static const enum rule_client kinds[] = {
 		[CLIENT_INET] = RULE_CLIENT_IP,
@@ -99,7 +100,7 @@ static struct rule_facts facts_of(const struct client *client)
 		[CLIENT_STDIO] = RULE_CLIENT_STDIO,
 		[CLIENT_OTHER] = RULE_CLIENT_OTHER,
 	};
-	return (struct rule_facts){
+	return (struct rule_context){
 		.client_kind = kinds[client->kind], .client = client->remote, .uid = client->uid};
 }
 
@@ -109,14 +110,14 @@ void session_run(const struct session_input *input, struct record *ret_record)
 		.input = input,
 		.config = &input->settings->config,
 		.record = ret_record,
-		.facts = facts_of(input->client),
+		.context = context_of(input->client),
 		.deadline_us = clock_after(input->start_us, input->settings->config.handshake_us),
-		.client = input->client->peer,
+		.client = input->client->endpoint,
 		.up = &up,
 		.down = &down,
 	};
 
 	if (!request_hear(&s) || !serve(&s))
-		peer_shutdown(&s.client);
+		endpoint_shutdown(&s.client);
 	ret_record->total_us = clock_now_us() - input->start_us;
 }

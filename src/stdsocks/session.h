@@ -19,9 +19,9 @@ struct session_input {
 	bool *two_replies; /* NULL, or what becomes true before the first of two replies is sent */
 };
 
-/* The stages of guard/syscalls.h that one of the configured commands may begin with. */
+/* The stages of sandbox/syscalls.h that one of the configured commands may begin with. */
 unsigned session_stages(const struct config *config);
 
-/* Serves the client on descriptors 0 and 1 until the connection is over and fills *ret_record, whose
- * texts stay. Blocks for as long as it takes; may be called once in a process's life. */
+/* Serves the client on descriptors 0 and 1 until the connection is over and fills *ret_record,
+ * whose texts stay. Blocks for as long as it takes; may be called once in a process's life. */
 void session_run(const struct session_input *input, struct record *ret_record);

@@ -30,7 +30,7 @@ static bool tell(struct reading *r, const struct words_line *line, const struct 
 	static char text[MISTAKE_MAX] LARGE;
 	struct writer w = writer_on(text, sizeof text);
 
-	words_put_place(&w, line);
+	words_put_location(&w, line);
 	writer_str(&w, ": ");
 	writer_bytes(&w, what->bytes, what->len);
 	writer_u8(&w, '\n');
@@ -44,24 +44,24 @@ static bool tell_that(struct reading *r, const struct words_line *line, const ch
 	const char *word, const char *would_do)
 {
 	struct writer w = writer_on(what_bytes, sizeof what_bytes);
-	words_mistake(&w, what, word, would_do);
+	words_error(&w, what, word, would_do);
 	return tell(r, line, &w);
 }
 
 static bool apply(struct reading *r, const struct words_line *line)
 {
-	struct judge_rules *rules = &r->settings->rules;
+	struct rules *rules = &r->settings->rules;
 	struct writer what = writer_on(what_bytes, sizeof what_bytes);
 
 	switch (config_line(&r->settings->config, line, &what)) {
-	case CONFIG_MISTAKE:
+	case CONFIG_ERROR:
 		return tell(r, line, &what);
 	case CONFIG_SETTING:
 		return true;
 	case CONFIG_RULE:
 		break;
 	}
-	if (rules->count == JUDGE_RULES_MAX)
+	if (rules->count == RULES_MAX)
 		return tell_that(r, line, "too many rules", NULL, "at most 4096 are read");
 	rules->rules[rules->count++] = *line;
 	return true;
@@ -71,7 +71,7 @@ static bool apply(struct reading *r, const struct words_line *line)
 static bool each_line(struct reading *r, const struct writer *text, const char *place,
 	bool (*apply_one)(struct reading *, const struct words_line *))
 {
-	struct words_line line = {.text = text->bytes, .place = place};
+	struct words_line line = {.text = text->bytes, .location = place};
 	bool right = true;
 
 	for (const char *end = text->bytes + text->len; line.text < end;) {
@@ -101,7 +101,7 @@ static bool apply_lines(struct reading *r, bool rules)
 	bool right = true;
 	for (size_t i = 0; i < r->options->lines_count; i++) {
 		const char *text = r->options->lines[i];
-		struct words_line line = {.text = text, .len = strlen(text), .place = "-o"};
+		struct words_line line = {.text = text, .len = strlen(text), .location = "-o"};
 		if (config_is_rule(&line) == rules)
 			right &= apply(r, &line);
 	}
@@ -178,7 +178,7 @@ static bool read_users(struct reading *r)
 	r->settings->users_len = text.len;
 	if (!each_line(r, &text, path, check_user))
 		return false;
-	const struct words_line whole = {.place = path};
+	const struct words_line whole = {.location = path};
 	if (r->users_count == 0)
 		return tell_that(
 			r, &whole, "there is no user in it", NULL, "a line NAME:SECRET would do");
@@ -216,7 +216,7 @@ static bool read_passwords(struct reading *r)
 
 bool settings_read(const struct options *o, struct settings *ret_settings, struct writer *problem)
 {
-	static struct words_line rules[JUDGE_RULES_MAX] LARGE;
+	static struct words_line rules[RULES_MAX] LARGE;
 	struct reading r = {.options = o, .settings = ret_settings, .problem = problem};
 	struct writer what = writer_on(what_bytes, sizeof what_bytes);
 	const struct words_line *line;

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "policy/config.h"
-#include "policy/judge.h"
+#include "policy/rules.h"
 #include "stdsocks/options.h"
 
 /* Bytes of the configuration's file, and of the users'. */
@@ -16,7 +16,7 @@
 
 struct settings {
 	struct config config;
-	struct judge_rules rules;
+	struct rules rules;
 	/* With CONFIG_USERS and CONFIG_AUTH_PASSWORD, what policy/users.h reads; else NULL. */
 	char *users;
 	size_t users_len;

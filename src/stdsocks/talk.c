@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A session's state, what is heard from its client and what it is told.
- * Knows: how messages come and go, and what the record says when they do not. Does not know: their order. */
+ * Knows: how messages come and go, and what the record says when they do not. Does not know: their
+ * order. */
 #include "stdsocks/talk.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ bool talk_end_of_client(struct session *s, int error)
 	case ECANCELED:
 		return talk_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
 	default:
-		return peer_error_is_ours(-error)
+		return endpoint_error_is_local(-error)
 			? talk_end(s, RECORD_FAILED, RECORD_STDSOCKS, -error)
 			: talk_end(s, RECORD_CLIENT_GONE, RECORD_CLIENT, -error);
 	}
@@ -68,7 +69,7 @@ void talk_show_rest(struct session *s, enum socks5_message message)
 
 bool talk_hear(struct session *s, enum socks5_message message)
 {
-	int n = peer_read_by(&s->client, s->up, s->deadline_us);
+	int n = endpoint_read_by(&s->client, s->up, s->deadline_us);
 	if (n > 0)
 		return true;
 	talk_show_rest(s, message);
@@ -79,7 +80,7 @@ bool talk_say(struct session *s, enum socks5_message message, const struct write
 {
 	if (s->input->trace)
 		trace_message("stdsocks", message, (const uint8_t *)w->bytes, w->len);
-	int error = peer_send_by(&s->client, w->bytes, w->len, s->deadline_us);
+	int error = endpoint_send_by(&s->client, w->bytes, w->len, s->deadline_us);
 	return error == 0 || talk_end_of_client(s, error);
 }
 
@@ -112,14 +113,14 @@ static bool answer_and_end(
 
 	if (talk_reply(s, reply, &none)) {
 		talk_end(s, how, RECORD_STDSOCKS, error);
-		peer_linger(&s->client, s->up);
+		endpoint_linger(&s->client, s->up);
 	}
 	return false;
 }
 
 bool talk_refuse(struct session *s, enum socks5_reply reply, int error, const char *why)
 {
-	bool ours = peer_error_is_ours(error) || error == EADDRNOTAVAIL || s->input->why_not;
+	bool ours = endpoint_error_is_local(error) || error == EADDRNOTAVAIL || s->input->why_not;
 
 	s->record->why = why;
 	return answer_and_end(s, reply, ours ? RECORD_FAILED : RECORD_REFUSED, error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The destinations of an association, and what is known of each: so many, and the one unused for longest goes.
- * Knows: how to find them. Does not know: sockets, rules. */
+/* The destinations of an association, and what is known of each: so many, and the one unused for
+ * longest goes. Knows: how to find them. Does not know: sockets, rules. */
 #include "stdsocks/target.h"
 
 /* FNV-1a. Only the client puts destinations in: long buckets would be its own loss. */
@@ -41,7 +41,7 @@ static void make_newest(struct targets *t, uint16_t at)
 static uint16_t forget_oldest(struct targets *t)
 {
 	const uint16_t at = t->oldest;
-	uint16_t *link = &t->buckets[bucket_of(&t->all[at].asked)];
+	uint16_t *link = &t->buckets[bucket_of(&t->all[at].requested)];
 
 	while (*link != at)
 		link = &t->all[*link].next;
@@ -54,7 +54,7 @@ struct target *target_find(struct targets *t, const struct addr *asked)
 {
 	uint16_t at = t->buckets[bucket_of(asked)];
 
-	while (at && !is_same(&t->all[at].asked, asked))
+	while (at && !is_same(&t->all[at].requested, asked))
 		at = t->all[at].next;
 	if (!at)
 		return NULL;
@@ -74,7 +74,7 @@ struct target *target_take(struct targets *t, const struct addr *asked)
 	uint16_t at = t->count < TARGETS_MAX ? ++t->count : forget_oldest(t);
 	uint16_t *bucket = &t->buckets[bucket_of(asked)];
 	one = &t->all[at];
-	one->asked = *asked;
+	one->requested = *asked;
 	one->state = TARGET_NEW;
 	one->until_us = 0;
 	one->was_sent_to = false;

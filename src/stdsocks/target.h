@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The destinations of an association, and what is known of each: so many, and the one unused for longest goes.
- * Knows: how to find them. Does not know: sockets, rules. */
+/* The destinations of an association, and what is known of each: so many, and the one unused for
+ * longest goes. Knows: how to find them. Does not know: sockets, rules. */
 #pragma once
 
 #include "wire/addr.h"
@@ -16,8 +16,8 @@ enum target_state {
 };
 
 struct target {
-	struct addr asked; /* an address or a name, and the port */
-	struct addr found; /* of a name that is allowed: its address, and the port */
+	struct addr requested; /* an address or a name, and the port */
+	struct addr found;     /* of a name that is allowed: its address, and the port */
 	enum target_state state;
 	int64_t until_us; /* of a name: when it has to be looked up again */
 	bool was_sent_to; /* of an address: answers are taken */

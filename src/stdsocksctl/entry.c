@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "policy/words.h"
+#include "text/words.h"
 
 /* Versions of clang-format disagree on braces in a macro. */
 /* clang-format off */

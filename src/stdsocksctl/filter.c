@@ -7,7 +7,7 @@
 
 #include "policy/command.h"
 #include "policy/rule.h"
-#include "wire/hex.h"
+#include "text/hex.h"
 #include "wire/socks5.h"
 
 /* The rule is one that denies: one that allows means public addresses where it says a name. */
@@ -31,15 +31,15 @@ static bool has_comment(const char *text)
 static bool is_read(const char *argument, bool is_value, struct writer *problem)
 {
 	if (argument[strspn(argument, " \t\r\n")] == '\0')
-		return words_mistake(problem, "an argument is empty", NULL, "it would say nothing");
+		return words_error(problem, "an argument is empty", NULL, "it would say nothing");
 	if (is_value && strchr(argument, '"'))
-		return words_mistake(problem, "a quote cannot be in", argument,
+		return words_error(problem, "a quote cannot be in", argument,
 			"what the shell makes one argument is one");
 	if (!is_value && has_comment(argument))
-		return words_mistake(
+		return words_error(
 			problem, "there are no comments here:", argument, "quote the word");
 	if (strchr(argument, '\r'))
-		return words_mistake(problem, "a carriage return is in", argument, "leave it out");
+		return words_error(problem, "a carriage return is in", argument, "leave it out");
 	return true;
 }
 
@@ -65,19 +65,19 @@ bool filter_add(struct filter *f, const char *argument, struct writer *problem)
 	writer_str(&w, quote);
 	f->text[w.len] = '\0';
 	if (w.full)
-		return words_mistake(
+		return words_error(
 			problem, "the filter is too long", NULL, "at most 1024 bytes are read");
-	const struct words_line line = {.text = f->text, .len = w.len, .place = "filter"};
+	const struct words_line line = {.text = f->text, .len = w.len, .location = "filter"};
 	if (!words_split(&line, &words, problem))
 		return false;
 	f->words = words.count - 1;
 	return true;
 }
 
-static bool match(const struct filter *f, const struct rule_facts *facts,
+static bool match(const struct filter *f, const struct rule_context *facts,
 	struct rule_match *ret_match, struct writer *problem)
 {
-	const struct words_line line = {.text = f->text, .len = strlen(f->text), .place = "filter"};
+	const struct words_line line = {.text = f->text, .len = strlen(f->text), .location = "filter"};
 	struct words words;
 
 	return words_split(&line, &words, problem) && rule_match(&words, facts, ret_match, problem);
@@ -85,13 +85,13 @@ static bool match(const struct filter *f, const struct rule_facts *facts,
 
 bool filter_check(const struct filter *f, struct writer *problem)
 {
-	const struct rule_facts nobody = {.uid = -1};
+	const struct rule_context nobody = {.uid = -1};
 	struct rule_match ignored;
 
 	if (f->text[0] == '\0')
 		return true;
 	if (f->words == 0) /* a rule without clauses is everybody's */
-		return words_mistake(problem, "no clause", NULL, "say one, or no filter");
+		return words_error(problem, "no clause", NULL, "say one, or no filter");
 	return match(f, &nobody, &ignored, problem);
 }
 
@@ -148,17 +148,17 @@ static uint8_t command_of(const char *name)
 	return 0;
 }
 
-static struct rule_facts facts_of(const struct filter_parties *who)
+static struct rule_context facts_of(const struct filter_parties *who)
 {
 	const uint8_t command = command_of(who->command);
 	/* A lookup's means nothing, as the server judges it. */
 	const unsigned port = command_of_number(command) == COMMAND_RESOLVE ? 0 : who->port;
-	struct rule_facts facts = {.client_kind = RULE_CLIENT_OTHER,
+	struct rule_context facts = {.client_kind = RULE_CLIENT_OTHER,
 		.uid = who->uid ? (int64_t)*who->uid : -1,
 		.user = who->user,
 		.command = command,
-		.asked = addr_of_text(who->dst, port),
-		.reached = addr_of_text(who->reached, port)};
+		.requested = addr_of_text(who->dst, port),
+		.resolved = addr_of_text(who->reached, port)};
 
 	facts.client = addr_of_text(who->client, 0);
 	if (facts.client.kind == ADDR_IPV4 || facts.client.kind == ADDR_IPV6)
@@ -167,14 +167,14 @@ static struct rule_facts facts_of(const struct filter_parties *who)
 		facts.client_kind = RULE_CLIENT_UNIX;
 	else if (who->client && strcmp(who->client, "stdio") == 0)
 		facts.client_kind = RULE_CLIENT_STDIO;
-	if (facts.reached.kind == ADDR_NONE && facts.asked.kind != ADDR_NAME)
-		facts.reached = facts.asked;
-	if (facts.reached.kind != ADDR_NONE)
-		facts.inside = special_inside(&facts.reached, 0);
+	if (facts.resolved.kind == ADDR_NONE && facts.requested.kind != ADDR_NAME)
+		facts.resolved = facts.requested;
+	if (facts.resolved.kind != ADDR_NONE)
+		facts.embedded = special_embedded(&facts.resolved, 0);
 	return facts;
 }
 
-static bool matches(const struct filter *f, const struct rule_facts *facts)
+static bool matches(const struct filter *f, const struct rule_context *facts)
 {
 	struct rule_match found;
 
@@ -187,7 +187,7 @@ bool filter_passes(const struct filter *f, const struct filter_parties *who)
 
 	if (f->text[0] == '\0')
 		return true;
-	struct rule_facts facts = facts_of(who);
+	struct rule_context facts = facts_of(who);
 	if (matches(f, &facts))
 		return true;
 	if (!who->user)

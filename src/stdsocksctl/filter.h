@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "policy/words.h"
+#include "text/words.h"
 
 /* One connection, in the texts of its record or its status, where they are escaped. NULL: not known. */
 struct filter_parties {

@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-#include "policy/words.h"
+#include "text/words.h"
 #include "wire/addr.h"
-#include "wire/amount.h"
+#include "text/amount.h"
 #include "wire/socks5.h"
 
 static const char arrow[] = " -> ", comma[] = ", ", service[] = ".service";

@@ -14,7 +14,7 @@
 #include "stdsocksctl/records.h"
 #include "stdsocksctl/screen.h"
 #include "stdsocksctl/when.h"
-#include "wire/amount.h"
+#include "text/amount.h"
 
 enum { FOLLOW_LAST = 10, COUNT_MAX = 1000000000 };
 

@@ -12,7 +12,7 @@
 #include "stdsocksctl/command.h"
 #include "stdsocksctl/figures.h"
 #include "stdsocksctl/when.h"
-#include "wire/amount.h"
+#include "text/amount.h"
 
 enum {
 	KEY_SINCE = 0x2000,

@@ -8,7 +8,7 @@
 #include "stdsocksctl/plot.h"
 #include "stdsocksctl/report.h"
 #include "stdsocksctl/when.h"
-#include "wire/amount.h"
+#include "text/amount.h"
 
 /* The policy is for a browser that would be fooled all the same. gnuplot's black is the text's colour. */
 static const char head[] =

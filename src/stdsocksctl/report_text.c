@@ -7,7 +7,7 @@
 #include "stdsocksctl/report.h"
 #include "stdsocksctl/table.h"
 #include "stdsocksctl/when.h"
-#include "wire/amount.h"
+#include "text/amount.h"
 
 enum { CELL = 64, KEY_SHOWN = 48 };
 

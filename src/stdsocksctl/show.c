@@ -11,7 +11,7 @@
 #include "policy/command.h"
 #include "stdsocksctl/memory.h"
 #include "stdsocksctl/table.h"
-#include "wire/amount.h"
+#include "text/amount.h"
 #include "wire/socks5.h"
 
 #define CELL_MAX 2048 /* bytes: a user's name has 255, four characters each */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "policy/words.h"
+#include "text/words.h"
 
 int64_t when_now_us(void)
 {

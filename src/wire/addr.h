@@ -10,7 +10,8 @@
 enum addr_kind { ADDR_NONE, ADDR_IPV4, ADDR_IPV6, ADDR_NAME };
 
 /* RFC 1928 s5: a name's length is one octet, so 255; a host name has at most 253 (RFC 1035 s2.3.4:
- * 255 octets on the wire, less the first label's length octet and the root's), a label at most 63. */
+ * 255 octets on the wire, less the first label's length octet and the root's), a label at most 63.
+ */
 #define ADDR_NAME_MAX     255
 #define ADDR_HOSTNAME_MAX 253
 #define ADDR_LABEL_MAX    63

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The messages of SOCKS version 4 and of its extension 4A, which have no RFC: "SOCKS: A protocol for
- * TCP proxy across firewalls" and "SOCKS 4A: A Simple Extension to SOCKS 4 Protocol", Ying-Da Lee.
- * Knows: their bytes. Does not know: where bytes come from, or what anybody is allowed.
+/* The messages of SOCKS version 4 and of its extension 4A, which have no RFC: "SOCKS: A protocol
+ * for TCP proxy across firewalls" and "SOCKS 4A: A Simple Extension to SOCKS 4 Protocol", Ying-Da
+ * Lee. Knows: their bytes. Does not know: where bytes come from, or what anybody is allowed.
  *
  * The commands are those of version 5, CONNECT and BIND. */
 #pragma once
@@ -25,10 +25,10 @@ enum socks4_reply {
 #define SOCKS4_REPLY_LEN   8
 
 struct socks4_request {
-	uint8_t command; /* perhaps one that there is not */
-	struct addr dst; /* a name where DSTIP is 0.0.0.x, x not 0 (4A) */
-	const uint8_t *
-		userid; /* what the client calls itself, any bytes but NUL; inside those that were parsed */
+	uint8_t command;       /* perhaps one that there is not */
+	struct addr dst;       /* a name where DSTIP is 0.0.0.x, x not 0 (4A) */
+	const uint8_t *userid; /* what the client calls itself, any bytes but NUL; inside those that
+				  were parsed */
 	uint8_t userid_len;
 };
 

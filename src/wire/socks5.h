@@ -46,7 +46,7 @@ enum socks5_reply { /* s6 */
 	SOCKS5_ATYP_NOT_SUPPORTED = 8
 };
 
-/* What one message is, for those who show it (wire/annotate.h). */
+/* What one message is, for those who show it (text/annotate.h). */
 enum socks5_message {
 	SOCKS5_METHODS,      /* client: version, methods that it can do */
 	SOCKS5_METHOD,       /* server: the one it chose */
@@ -99,7 +99,8 @@ struct socks5_request {
 enum parse socks5_parse_request(const uint8_t *bytes, size_t len, size_t *ret_used,
 	struct socks5_request *ret_request, enum socks5_reply *ret_reply);
 
-/* What the server says. bnd is an IPv4 or IPv6 address, or a name, to RESOLVE_PTR; ADDR_NONE stands for 0.0.0.0 port 0. */
+/* What the server says. bnd is an IPv4 or IPv6 address, or a name, to RESOLVE_PTR; ADDR_NONE stands
+ * for 0.0.0.0 port 0. */
 void socks5_put_method(struct writer *w, enum socks5_method method);
 void socks5_put_login_status(struct writer *w, uint8_t status);
 void socks5_put_reply(struct writer *w, enum socks5_reply reply, const struct addr *bnd);
@@ -115,8 +116,8 @@ enum socks5_datagram {
 #define SOCKS5_DATAGRAM_IPV4_LEN 10
 #define SOCKS5_DATAGRAM_IPV6_LEN 22
 
-/* Its header: *ret_used bytes long, and where the data behind it, perhaps none, is to go. Outputs are untouched
- * when it is malformed. */
+/* Its header: *ret_used bytes long, and where the data behind it, perhaps none, is to go. Outputs
+ * are untouched when it is malformed. */
 enum socks5_datagram socks5_parse_datagram(
 	const uint8_t *bytes, size_t len, size_t *ret_used, struct addr *ret_dst);
 

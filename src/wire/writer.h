@@ -30,8 +30,8 @@ void writer_str(struct writer *w, const char *text);
 void writer_decimal(struct writer *w, uint64_t value, unsigned digits);
 void writer_hex(struct writer *w, uint8_t byte);
 
-/* n bytes from a stranger as harmless text: printable ASCII as it is, the rest as \n, \r, \t or \xHH,
- * a backslash and a double quote behind a backslash. So it stays one line, one field, one text in
- * quotes, says nothing to a terminal, and can be read back (wire/hex.h has the same escapes). At
- * most four characters a byte. */
+/* n bytes from a stranger as harmless text: printable ASCII as it is, the rest as \n, \r, \t or
+ * \xHH, a backslash and a double quote behind a backslash. So it stays one line, one field, one
+ * text in quotes, says nothing to a terminal, and can be read back (text/hex.h has the same
+ * escapes). At most four characters a byte. */
 void writer_escaped(struct writer *w, const void *bytes, size_t n);

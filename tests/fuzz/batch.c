@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* The parsers and the encoders of wire/socks5 and wire/socks4 for another program: a question a line on standard
- * input, its answer on standard output.
- * Knows: how values are written. Does not know: what is right.
+/* The parsers and the encoders of wire/socks5 and wire/socks4 for another program: a question a
+ *line on standard input, its answer on standard output. Knows: how values are written. Does not
+ *know: what is right.
  *
- *	methods HEX, login HEX, request HEX     MORE, BAD, BAD REPLY, or DONE and the bytes used, then
- *	                                        the values: bytes as hex, "-" for none
- *	request4 HEX                            the same
+ *	methods HEX, login HEX, request HEX     MORE, BAD, BAD REPLY, or DONE and the bytes used,
+ *then the values: bytes as hex, "-" for none request4 HEX                            the same
  *	method N, status N, reply N ADDRESS,
  *	reply4 N ADDRESS                        the server's message, as hex; ADDRESS is that of a
  *	                                        request, as it is answered: KIND HEX PORT */
 #include "parse.h"
 
 #include "fuzz.h"
-#include "wire/hex.h"
+#include "text/hex.h"
 
 enum { LINE_MAX_ = 4096 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Fuzzes policy/config, policy/words and policy/users: lines that an operator might write.
+/* Fuzzes policy/config, text/words and policy/users: lines that an operator might write.
  * Knows: what their headers promise of every line. Does not know: which lines are right.
  *
  * Input: the lines of a configuration, which are also the lines of a file of users. */
@@ -71,7 +71,7 @@ static void apply(const struct config *before, const struct words_line *line, st
 	r->config = *before;
 	r->problem = writer_on(r->problem_bytes, sizeof r->problem_bytes);
 	r->kind = config_line(&r->config, line, &r->problem);
-	check_problem(r->kind == CONFIG_MISTAKE, &r->problem);
+	check_problem(r->kind == CONFIG_ERROR, &r->problem);
 }
 
 /* What stands behind the last word does not count: blanks, a comment, the CR of another system. */
@@ -107,7 +107,7 @@ static void check_line(struct config *config, const struct words_line *line)
 	check_ranges(&first.config);
 	apply(&first.config, line, &again);
 	INVARIANT(again.kind == first.kind && same_config(&again.config, &first.config));
-	if (first.kind != CONFIG_MISTAKE) /* an open quote takes a '#' in, and a '"' closes it */
+	if (first.kind != CONFIG_ERROR) /* an open quote takes a '#' in, and a '"' closes it */
 		check_tail(config, line, tails[line->len % 4], &first);
 	*config = first.config;
 }

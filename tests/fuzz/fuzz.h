@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/words.h"
+#include "text/hex.h"
+#include "text/words.h"
 #include "wire/addr.h"
-#include "wire/hex.h"
 
 /* Not assert(3): NDEBUG must not turn it off, and a release build may replay the corpus. In a unit
  * test, it is a check that is counted (unit/check.h). */
@@ -77,7 +77,7 @@ static inline struct words_line fuzz_take_line(const char **text, const char *en
 	const char *newline = memchr(*text, '\n', (size_t)(end - *text));
 	const size_t len = (size_t)((newline ? newline : end) - *text);
 	const struct words_line line = {
-		.text = *text, .len = len, .place = "input", .number = number};
+		.text = *text, .len = len, .location = "input", .number = number};
 	*text += len + 1;
 	return line;
 }

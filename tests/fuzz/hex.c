@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Fuzzes wire/hex: hex text in pieces, and bytes that become hex text and bytes again.
+/* Fuzzes text/hex: hex text in pieces, and bytes that become hex text and bytes again.
  * Knows: what hex.h promises. Does not know: the grammar.
  *
- * Input: the length of each piece but the last (two bytes), the text. Where both are alike, the text
- * is also what bytes are made of, which takes far longer. */
+ * Input: the length of each piece but the last (two bytes), the text. Where both are alike, the
+ * text is also what bytes are made of, which takes far longer. */
 #include "fuzz.h"
-#include "wire/annotate.h"
+#include "text/annotate.h"
 
 enum { TEXT_MAX = 600, LINE_MAX_ = 128 };
 

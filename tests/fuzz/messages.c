@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Fuzzes wire/socks5, wire/socks4, wire/annotate and wire/addr: a message, cut where the input says.
- * Knows: what socks5.h promises of every parser. Does not know: which message is a good one.
+/* Fuzzes wire/socks5, wire/socks4, text/annotate and wire/addr: a message, cut where the input
+ * says. Knows: what socks5.h promises of every parser. Does not know: which message is a good one.
  *
  * Input: which message and whether it is annotated, where it is cut (two bytes), the message. */
 #include "parse.h"
 
-#include "wire/annotate.h"
+#include "text/annotate.h"
 
 /* Annotation takes a hundred times as long as parsing: one input in eight has it. */
 enum { ANNOTATED = 0xe0 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Takes inputs that are known to a harness, without a fuzzer: built by any compiler for any C library.
- * Usage: replay FILE..., each with an input a line, in hex text (wire/hex.h).
- * Knows: hex text. Does not know: the harness. */
+/* Takes inputs that are known to a harness, without a fuzzer: built by any compiler for any C
+ * library. Usage: replay FILE..., each with an input a line, in hex text (text/hex.h). Knows: hex
+ * text. Does not know: the harness. */
 #include "fuzz.h"
-#include "wire/hex.h"
+#include "text/hex.h"
 
 enum { LINE_MAX_ = 16384 };
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* Fuzzes policy/rule, policy/judge and policy/special: rules and a question of the input's choice.
+/* Fuzzes policy/rule, policy/rules and policy/special: rules and a question of the input's choice.
  * Knows: what a verdict promises the session. Does not know: what a clause means.
  *
- * Input: the question (see take_facts()), then the rules, a line each; none are the built-in ones. */
-#include "policy/judge.h"
+ * Input: the question (see take_context()), then the rules, a line each; none are the built-in
+ * ones. */
+#include "policy/rules.h"
 
 #include "fuzz.h"
 #include "policy/config.h"
 #include "wire/socks5.h"
 
-enum { RULES_MAX = 8, PROBLEM_MAX = 4 * WORDS_QUOTED_MAX + 512, REMEDY_MAX = 1280 };
+enum { LINES_MAX = 8, PROBLEM_MAX = 4 * WORDS_QUOTED_MAX + 512, SUGGESTION_MAX = 1280 };
 
 /* One of each kind of address, and of what hides another one inside. */
 static const char *const places[] = {"127.0.0.1", "10.0.0.1", "192.0.2.7", "8.8.8.8", "169.254.1.1",
@@ -52,10 +53,10 @@ static struct addr take_name(struct reader *in, unsigned n)
 
 /* Six bytes and what they ask for: the client's kind, its address, its user, what it asks for (less
  * than 128 an address, else a name) and the port; for a name, where that leads. */
-static struct rule_facts take_facts(struct reader *in)
+static struct rule_context take_context(struct reader *in)
 {
 	static const char *const users[] = {NULL, "alice", "any", "a b", "\xff\n"};
-	struct rule_facts f = {.client_kind = reader_u8(in) % (RULE_CLIENT_STDIO + 1), .uid = -1};
+	struct rule_context f = {.client_kind = reader_u8(in) % (RULE_CLIENT_STDIO + 1), .uid = -1};
 	const struct addr client = take_address(in, reader_u8(in));
 	const unsigned user = reader_u8(in), asked = reader_u8(in);
 
@@ -66,19 +67,19 @@ static struct rule_facts take_facts(struct reader *in)
 	f.user = users[user % (sizeof users / sizeof users[0])];
 	f.command = SOCKS5_CONNECT;
 	const uint16_t port = reader_u16(in);
-	f.asked = asked < 128 ? take_address(in, asked | (asked >= 126 ? 0x80 : 0))
-			      : take_name(in, asked);
-	f.reached = asked < 128 ? f.asked : take_address(in, reader_u8(in));
-	f.asked.port = f.reached.port = port > 0 ? port : 1;
+	f.requested = asked < 128 ? take_address(in, asked | (asked >= 126 ? 0x80 : 0))
+				  : take_name(in, asked);
+	f.resolved = asked < 128 ? f.requested : take_address(in, reader_u8(in));
+	f.requested.port = f.resolved.port = port > 0 ? port : 1;
 	return f;
 }
 
 /* The input's lines, as far as they are rules. */
-static void take_rules(const char *text, size_t len, struct judge_rules *rules)
+static void take_rules(const char *text, size_t len, struct rules *rules)
 {
 	static char problem_bytes[PROBLEM_MAX];
 
-	for (const char *end = text + len; text < end && rules->count < RULES_MAX;) {
+	for (const char *end = text + len; text < end && rules->count < LINES_MAX;) {
 		struct words_line line = fuzz_take_line(&text, end, rules->count + 1);
 		struct writer problem = writer_on(problem_bytes, sizeof problem_bytes);
 		struct config config;
@@ -97,58 +98,58 @@ static void see(const struct words_line *rule, const struct rule_match *match)
 	seen++;
 }
 
-/* judge(), and what is true of every verdict. */
-static struct judge_verdict ask(const struct judge_rules *rules, const struct rule_facts *facts)
+/* rules_evaluate(), and what is true of every verdict. */
+static struct rules_verdict ask(const struct rules *rules, const struct rule_context *context)
 {
-	const struct judge_verdict v = judge(rules, facts, NULL);
+	const struct rules_verdict v = rules_evaluate(rules, context, NULL);
 
-	INVARIANT(v.allowed != RULE_MAYBE || facts->reached.kind == ADDR_NONE);
+	INVARIANT(v.allowed != RULE_MAYBE || context->resolved.kind == ADDR_NONE);
 	bool ours = v.rule >= rules->rules && v.rule < rules->rules + rules->count;
-	if (!ours && strcmp(v.rule->place, "end of the rules") != 0)
-		INVARIANT(rules->count == 0 && strncmp(v.rule->place, "built-in ", 9) == 0);
+	if (!ours && strcmp(v.rule->location, "end of the rules") != 0)
+		INVARIANT(rules->count == 0 && strncmp(v.rule->location, "built-in ", 9) == 0);
 	return v;
 }
 
 /* Nothing hangs on whether somebody looks on. */
-static void check_seen(const struct judge_rules *rules, const struct rule_facts *facts)
+static void check_seen(const struct rules *rules, const struct rule_context *context)
 {
-	const struct judge_verdict v = ask(rules, facts);
+	const struct rules_verdict v = ask(rules, context);
 	seen = 0;
-	const struct judge_verdict again = judge(rules, facts, see);
+	const struct rules_verdict again = rules_evaluate(rules, context, see);
 	INVARIANT(seen > 0 && again.allowed == v.allowed && again.rule == v.rule);
 }
 
 /* What is said before a lookup holds for every address that may come of it. */
-static void check_lookup(const struct judge_rules *rules, const struct rule_facts *facts)
+static void check_lookup(const struct rules *rules, const struct rule_context *context)
 {
-	struct rule_facts f = *facts;
-	f.reached = (struct addr){.kind = ADDR_NONE};
+	struct rule_context f = *context;
+	f.resolved = (struct addr){.kind = ADDR_NONE};
 	const enum rule_answer before = ask(rules, &f).allowed;
 
 	for (unsigned i = 0; i < 2; i++) {
-		f.reached = i == 0 ? facts->reached : place(facts->reached.bytes[3] + 7);
-		f.reached.port = facts->asked.port;
+		f.resolved = i == 0 ? context->resolved : place(context->resolved.bytes[3] + 7);
+		f.resolved.port = context->requested.port;
 		const enum rule_answer after = ask(rules, &f).allowed;
 		INVARIANT(before == RULE_MAYBE || after == before);
 	}
 }
 
 /* Alone, the remedy allows no other port, nor client, nor destination: one of them is tried. */
-static void check_neighbours(const struct judge_rules *alone, const struct rule_facts *facts)
+static void check_neighbours(const struct rules *alone, const struct rule_context *context)
 {
-	struct rule_facts f = *facts;
+	struct rule_context f = *context;
 
-	if (facts->asked.port % 4 == 0) {
-		f.asked.port ^= 1;
-	} else if (facts->asked.port % 4 == 1) {
+	if (context->requested.port % 4 == 0) {
+		f.requested.port ^= 1;
+	} else if (context->requested.port % 4 == 1) {
 		f.client.bytes[f.client.len > 0 ? f.client.len - 1 : 0] ^= 1;
 		f.uid += f.uid >= 0;
 		if (f.client_kind != RULE_CLIENT_IP && f.uid < 0)
 			return; /* it is nobody in particular */
-	} else if (f.asked.kind == ADDR_NAME) {
-		f.asked.bytes[0] = (f.asked.bytes[0] | 0x20) == 'q' ? 'z' : 'q';
-	} else if (f.asked.kind == ADDR_IPV4) {
-		f.reached.bytes[3] ^= 1;
+	} else if (f.requested.kind == ADDR_NAME) {
+		f.requested.bytes[0] = (f.requested.bytes[0] | 0x20) == 'q' ? 'z' : 'q';
+	} else if (f.requested.kind == ADDR_IPV4) {
+		f.resolved.bytes[3] ^= 1;
 	} else {
 		return; /* another address may have the same one inside */
 	}
@@ -156,28 +157,28 @@ static void check_neighbours(const struct judge_rules *alone, const struct rule_
 }
 
 /* The remedy is a rule, and in front of the others it allows what was asked. */
-static void check_remedy(struct judge_rules *rules, const struct rule_facts *facts)
+static void check_remedy(struct rules *rules, const struct rule_context *context)
 {
-	static char text[REMEDY_MAX], problem_bytes[PROBLEM_MAX];
+	static char text[SUGGESTION_MAX], problem_bytes[PROBLEM_MAX];
 	struct writer w = writer_on(text, sizeof text),
 		      problem = writer_on(problem_bytes, sizeof problem_bytes);
 	struct config config;
 
-	judge_put_remedy(&w, facts);
+	rules_put_suggestion(&w, context);
 	INVARIANT(!w.full && fuzz_is_harmless(text, w.len, false));
-	const struct words_line line = {.text = text, .len = w.len, .place = "remedy"};
+	const struct words_line line = {.text = text, .len = w.len, .location = "remedy"};
 	INVARIANT(config_line(&config, &line, &problem) == CONFIG_RULE && problem.len == 0);
 	memmove(rules->rules + 1, rules->rules, rules->count++ * sizeof rules->rules[0]);
 	rules->rules[0] = line;
-	const struct judge_verdict v = ask(rules, facts);
+	const struct rules_verdict v = ask(rules, context);
 	INVARIANT(v.allowed == RULE_YES && v.rule == rules->rules);
 
-	check_neighbours(&(const struct judge_rules){.count = 1, .rules = rules->rules}, facts);
+	check_neighbours(&(const struct rules){.count = 1, .rules = rules->rules}, context);
 }
 
 static void check_special(const struct addr *a)
 {
-	struct addr inside = special_inside(a, 0);
+	struct addr inside = special_embedded(a, 0);
 	const enum special_class class = special_class_of(a);
 
 	INVARIANT(class <= SPECIAL_OTHER);
@@ -186,20 +187,20 @@ static void check_special(const struct addr *a)
 		INVARIANT(n < 8);
 		INVARIANT(inside.port == a->port);
 		INVARIANT(inside.kind == ADDR_IPV4 || a->kind == ADDR_IPV6);
-		inside = special_inside(a, n);
+		inside = special_embedded(a, n);
 	}
 }
 
 /* A rule that is read only so far answers what it answers when it is read whole. */
-static void check_rule(const struct words_line *line, const struct rule_facts *facts)
+static void check_rule(const struct words_line *line, const struct rule_context *context)
 {
 	char problem_bytes[1];
 	struct writer problem = writer_on(problem_bytes, 0);
 	struct words words, again;
 	struct rule_match whole, quick;
-	struct rule_facts f = *facts;
+	struct rule_context f = *context;
 
-	f.inside = special_inside(&f.reached, 0);
+	f.embedded = special_embedded(&f.resolved, 0);
 	INVARIANT(words_split(line, &words, NULL) && words_split(line, &again, NULL));
 	INVARIANT(rule_match(&words, &f, &whole, &problem) && !problem.full);
 	INVARIANT(rule_match(&again, &f, &quick, NULL));
@@ -209,18 +210,18 @@ static void check_rule(const struct words_line *line, const struct rule_facts *f
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct words_line lines[RULES_MAX + 1];
-	struct judge_rules rules = {.count = 0, .rules = lines};
+	struct words_line lines[LINES_MAX + 1];
+	struct rules rules = {.count = 0, .rules = lines};
 	struct reader in = reader_of(data, size);
-	struct rule_facts facts = take_facts(&in);
+	struct rule_context context = take_context(&in);
 
 	take_rules((const char *)data + in.at, in.len - in.at, &rules);
-	check_special(&facts.reached);
+	check_special(&context.resolved);
 	for (size_t i = 0; i < rules.count; i++)
-		check_rule(&rules.rules[i], &facts);
-	if (facts.asked.kind == ADDR_NAME)
-		check_lookup(&rules, &facts);
-	check_seen(&rules, &facts);
-	check_remedy(&rules, &facts);
+		check_rule(&rules.rules[i], &context);
+	if (context.requested.kind == ADDR_NAME)
+		check_lookup(&rules, &context);
+	check_seen(&rules, &context);
+	check_remedy(&rules, &context);
 	return 0;
 }

@@ -3,9 +3,10 @@
  * client, an upstream and a clock that do what the input says, when it says so.
  * Knows: what each side must have got, and what the record must say of it. Does not know: how.
  *
- * Input: five bytes of settings (see take_settings()), the lengths of the script (one byte) and of what the
- * client says (two), then both, and what upstream says. A byte of the script is one act, in world.h.
- * When the script is over, both sides say what is left, end their direction, and take what comes. */
+ * Input: five bytes of settings (see take_settings()), the lengths of the script (one byte) and of
+ * what the client says (two), then both, and what upstream says. A byte of the script is one act,
+ * in world.h. When the script is over, both sides say what is left, end their direction, and take
+ * what comes. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
@@ -28,11 +29,11 @@
 #define shutdown(fd, how)                       world_shutdown(fd, how)
 #define write(fd, bytes, len)                   world_write(fd, bytes, len)
 #include "net/clock.c"
-#include "net/peer.c"
+#include "net/endpoint.c"
 #include "net/relay.c"
 #include "net/wait.c"
 #include "stdsocks/destination.c"
-#include "stdsocks/request.c"
+#include "stdsocks/handshake.c"
 #include "stdsocks/serve_bind.c"
 #include "stdsocks/serve_connect.c"
 #include "stdsocks/serve_relay.c"
@@ -43,7 +44,7 @@
 #define send(fd, bytes, len, flags) hear_status(fd, bytes, len)
 static ssize_t hear_status(int fd, const char *bytes, size_t len);
 #include "record/status.c"
-#include "wire/annotate.h"
+#include "text/annotate.h"
 
 /* In every password that counts: it may be seen nowhere, nor may its bytes. */
 #define SECRET     "pw!!"
@@ -60,7 +61,7 @@ static struct {
 	bool is_own, fails_to_lock, serves_nobody;
 	bool has_dialled, has_locked;
 	bool secret_counts; /* it stands in what the client says once, and there in a password */
-	struct rule_facts facts;
+	struct rule_context context;
 	struct status status;
 	int64_t told_us; /* when a status was told last; at first, when the relay began */
 	bool nobody_wants_it;
@@ -85,7 +86,7 @@ void trace_message(const char *who, enum socks5_message message, const uint8_t *
 	INVARIANT(!given.secret_counts || !has_secret(text, w.len));
 }
 
-int lock_tighten(unsigned stages, const char **ret_part)
+int sandbox_tighten(unsigned stages, const char **ret_part)
 {
 	if (stages != SYSCALLS_RELAYING) { /* more than one command is configured: this one's */
 		INVARIANT(!given.has_dialled && (stages & (stages - 1)) == 0);
@@ -106,9 +107,9 @@ bool sockaddr_is_own(const struct addr *a)
 /* Whether the rules let this session have to do with an address. */
 static bool is_allowed(const struct addr *a)
 {
-	struct rule_facts facts = given.facts;
-	facts.reached = *a;
-	return judge(&given.settings.rules, &facts, NULL).allowed == RULE_YES;
+	struct rule_context context = given.context;
+	context.resolved = *a;
+	return rules_evaluate(&given.settings.rules, &context, NULL).allowed == RULE_YES;
 }
 
 /* What a lookup says, but for what it brings. */
@@ -202,7 +203,7 @@ static void check_peers(const struct resolve_list *peers)
 	}
 }
 
-int listen_facing(
+int listen_for(
 	const struct resolve_list *peers, const struct dial_source *source, struct addr *ret_here)
 {
 	check_peers(peers);
@@ -236,8 +237,8 @@ int listen_accept(int fd, const struct resolve_list *peers, struct addr *ret_cal
 
 #define STATUS_FD 1000
 
-/* Somebody who wants to know how it goes, and is told nothing that is not new, nor too often; at times there is
- * no room, or nobody any more. */
+/* Somebody who wants to know how it goes, and is told nothing that is not new, nor too often; at
+ * times there is no room, or nobody any more. */
 static ssize_t hear_status(int fd, const char *bytes, size_t len)
 {
 	static const char start[] = "STATUS=";
@@ -273,7 +274,8 @@ struct said {
 /* Whether there are two replies, the second one when somebody has called. */
 static bool is_bind(void)
 {
-	return given.settings.config.commands & COMMAND_BIND && given.facts.command == SOCKS5_BIND;
+	return given.settings.config.commands & COMMAND_BIND &&
+		given.context.command == SOCKS5_BIND;
 }
 
 /* Whether there is a connection, as far as the client knows. */
@@ -286,19 +288,20 @@ static bool is_served(const struct said *said)
 static bool is_resolve(void)
 {
 	return given.settings.config.commands & COMMAND_RESOLVE &&
-		(given.facts.command == SOCKS5_RESOLVE ||
-			given.facts.command == SOCKS5_RESOLVE_PTR);
+		(given.context.command == SOCKS5_RESOLVE ||
+			given.context.command == SOCKS5_RESOLVE_PTR);
 }
 
-/* Whether the conversation is one of version 4: the first byte tells, even where nobody is served. */
+/* Whether the conversation is one of version 4: the first byte tells, even where nobody is served.
+ */
 static bool is_version_4(const struct side *client)
 {
 	return (given.settings.config.versions & CONFIG_VERSION_4 || given.serves_nobody) &&
 		client->len > 0 && client->bytes[0] == SOCKS4_VERSION;
 }
 
-/* Of a reply of version 4, the number that version 5 has is unknown when it is a refusal. Both return
- * -1 if there is none. */
+/* Of a reply of version 4, the number that version 5 has is unknown when it is a refusal. Both
+ * return -1 if there is none. */
 static int read_reply4(struct reader *r)
 {
 	INVARIANT(reader_u8(r) == 0);
@@ -369,20 +372,20 @@ static struct said read_said(const struct side *client)
 	return said;
 }
 
-/* Reads a request into given.facts. Returns its length, or 0 if it is none. */
+/* Reads a request into given.context. Returns its length, or 0 if it is none. */
 static size_t read_request(enum socks5_message message, const uint8_t *bytes, size_t len)
 {
 	const struct outcome o = parse(message, bytes, len);
 
 	if (o.verdict != PARSE_DONE)
 		return 0;
-	given.facts.command = o.command;
-	given.facts.asked = addr_from_literal(&o.dst);
+	given.context.command = o.command;
+	given.context.requested = addr_from_literal(&o.dst);
 	return o.used;
 }
 
-/* Where the client's request ends, of which the server has said that it was one; 0: nowhere. What it
- * asks for goes into given.facts. */
+/* Where the client's request ends, of which the server has said that it was one; 0: nowhere. What
+ * it asks for goes into given.context. */
 static size_t read_asked(const struct side *client, enum socks5_method method)
 {
 	struct socks5_methods methods;
@@ -408,14 +411,14 @@ static size_t read_asked(const struct side *client, enum socks5_method method)
 		at += used;
 		memcpy(user, login.name, login.name_len);
 		user[login.name_len] = '\0';
-		given.facts.user = user;
+		given.context.user = user;
 	}
 	used = read_request(SOCKS5_REQUEST, client->bytes + at, client->len - at);
 	return used > 0 ? at + used : 0;
 }
 
-/* The method that the server has to choose, if any will do. Where nobody is served, a client may come
- * as far as a request, which is answered more clearly. */
+/* The method that the server has to choose, if any will do. Where nobody is served, a client may
+ * come as far as a request, which is answered more clearly. */
 static enum socks5_method method_of(const struct side *client, bool nobody_is_served)
 {
 	struct socks5_methods methods;
@@ -480,7 +483,8 @@ static void check_end(const struct record *r, const struct said *said)
 }
 
 /* Each side got what the other one had said, from its first byte on; all of it, if the record says
- * that the connection was closed in order. Who went away as a whole need not have got everything. */
+ * that the connection was closed in order. Who went away as a whole need not have got everything.
+ */
 static void check_bytes(const struct record *r, const struct said *said, size_t asked_len)
 {
 	const struct side *client = &world.client, *upstream = &world.upstream;
@@ -530,19 +534,20 @@ static void take_rules(unsigned choice)
 	static const char *const texts[][2] = {{NULL, NULL}, {"allow to any", NULL},
 		{"deny to private", "allow user any to any"},
 		{"deny to 8.8.8.8", "allow to .example.com,public at any"}};
-	struct judge_rules *rules = &given.settings.rules;
+	struct rules *rules = &given.settings.rules;
 
 	rules->rules = given.rules;
 	for (size_t i = 0; i < 2 && texts[choice % 4][i]; i++) {
 		const char *text = texts[choice % 4][i];
 		given.rules[rules->count++] = (struct words_line){
-			.text = text, .len = strlen(text), .place = "input", .number = i + 1};
+			.text = text, .len = strlen(text), .location = "input", .number = i + 1};
 	}
 }
 
 /* Bits of who: the kind of client (2), whether from far away, auth (2), the rules (2),
  * whether RESOLVE is served. Of odd: what is
- * uncommon on this host, whether BIND is served, how much time lookup and dialling take (2), the timers (2). */
+ * uncommon on this host, whether BIND is served, how much time lookup and dialling take (2), the
+ * timers (2). */
 static void take_settings(uint8_t who, uint8_t odd)
 {
 	static const char users[] = "alice:" SECRET "secret\nbob:x\n";
@@ -561,15 +566,15 @@ static void take_settings(uint8_t who, uint8_t odd)
 	if (who & 3) {
 		given.client = (struct client){.kind = who & 2 ? CLIENT_UNIX : CLIENT_STDIO,
 			.uid = (who & 3) == 3 ? 1000 : -1};
-		given.facts.client_kind = who & 2 ? RULE_CLIENT_UNIX : RULE_CLIENT_STDIO;
+		given.context.client_kind = who & 2 ? RULE_CLIENT_UNIX : RULE_CLIENT_STDIO;
 	} else {
-		given.facts.client_kind = RULE_CLIENT_IP;
+		given.context.client_kind = RULE_CLIENT_IP;
 	}
-	given.facts.client = given.client.remote;
-	given.facts.uid = given.client.uid;
+	given.context.client = given.client.remote;
+	given.context.uid = given.client.uid;
 	given.login = (struct login){
 		.settings = &given.settings, .system_user = given.client.uid >= 0 ? "www" : NULL};
-	given.facts.user = given.login.system_user;
+	given.context.user = given.login.system_user;
 	c->commands |= who & 0x80 ? COMMAND_RESOLVE : 0;
 	c->commands |= odd & 8 ? COMMAND_BIND : 0;
 	given.is_own = odd & 1;
@@ -651,7 +656,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.now_us = input.start_us = 1000000;
 
 	side_open(&world.client, given.client.kind != CLIENT_STDIO);
-	given.client.peer = (struct peer){.in = world.client.in,
+	given.client.endpoint = (struct endpoint){.in = world.client.in,
 		.out = world.client.out,
 		.in_socket = world.client.is_socket,
 		.out_socket = world.client.is_socket};

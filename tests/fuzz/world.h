@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The world of one session: a client, an upstream, the clock, and a script that says when each of them
- * does what. Their descriptors are real; the calls of net/ are made through it, to be cut short, to
- * fail, or to wait without time passing.
- * Knows: what each side said and was handed. Does not know: SOCKS. */
+/* The world of one session: a client, an upstream, the clock, and a script that says when each of
+ * them does what. Their descriptors are real; the calls of net/ are made through it, to be cut
+ * short, to fail, or to wait without time passing. Knows: what each side said and was handed. Does
+ * not know: SOCKS. */
 #pragma once
 
 #include <errno.h>
@@ -23,7 +23,8 @@ enum call { CALL_NONE, CALL_PEER, CALL_STRANGER };
 
 enum fault { FAULT_NONE, FAULT_AGAIN, FAULT_INTR, FAULT_SHORT };
 
-/* One side. Its ends of two pipes, or of one socketpair: then in and out are the same descriptor. */
+/* One side. Its ends of two pipes, or of one socketpair: then in and out are the same descriptor.
+ */
 struct side {
 	bool is_socket, is_open;
 	int in, out;          /* the handler's: it reads from in */
@@ -58,7 +59,7 @@ static void pair(int fds[2])
 		abort();
 }
 
-/* A pipe is one way of a pair: net/peer treats it as a pipe all the same. */
+/* A pipe is one way of a pair: net/endpoint treats it as a pipe all the same. */
 static void side_open(struct side *s, bool is_socket)
 {
 	static uint8_t got[2][2 * WORLD_BYTES_MAX];

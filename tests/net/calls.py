@@ -18,7 +18,7 @@ names = dict(
     (int(number), name)
     for name, number in re.findall(r"#define __NR_(\w+) (\d+)", run("gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", "/dev/null"))
 )
-STAGES = "CVBARUL"  # the bits of guard/syscalls.h: connect, resolve, bind, associate, relaying, datagrams, lookups
+STAGES = "CVBARUL"  # the bits of sandbox/syscalls.h: connect, resolve, bind, associate, relaying, datagrams, lookups
 CLONES = "clone", "clone3", "fork", "vfork"
 
 
@@ -163,7 +163,7 @@ def prove(commands):
     stages = os.environ["STAGES"]
     denied, calls, rows = against_the_table([h for command in commands for h in command.handlers], stages)
     first = {stages[0] for stages in (command.stages for command in commands)}
-    # Of guard/syscalls.h, beside the table; in the stage in which passwords are asked for.
+    # Of sandbox/syscalls.h, beside the table; in the stage in which passwords are asked for.
     kills = [call for call in calls if call.startswith("kill ")]
     check({re.sub("f+[0-9a-f]{2,4} ", "GROUP ", call) for call in kills},
           {f"kill in {stage}: GROUP 9 0" for stage in first if len(stage) == 1})

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Sessions of each command, under strace: what all of them do in the same way is done with each of them.
 
-Every way that a handler has to make a call of guard/syscalls.c is to be here, or in tests/calls.bats where it is the way of one
+Every way that a handler has to make a call of sandbox/syscalls.c is to be here, or in tests/calls.bats where it is the way of one
 command.
 """
 

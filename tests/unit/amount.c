@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* wire/amount: where each unit begins, and that what is written is read. */
-#include "wire/amount.h"
+/* text/amount: where each unit begins, and that what is written is read. */
+#include "text/amount.h"
 
 #include "check.h"
 

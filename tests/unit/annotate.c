@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* wire/annotate: each message as text, which can be read back as hex text and has no password in
+/* text/annotate: each message as text, which can be read back as hex text and has no password in
  * it. */
-#include "wire/annotate.h"
+#include "text/annotate.h"
 
 #include "check.h"
 

@@ -124,7 +124,7 @@ static inline struct writer *check_to_say(void)
 static inline struct words_line check_line(const char *text, size_t len)
 {
 	return (struct words_line){
-		.text = (char *)fuzz_copy(text, len), .len = len, .place = "test", .number = 1};
+		.text = (char *)fuzz_copy(text, len), .len = len, .location = "test", .number = 1};
 }
 
 /* The last line, and the exit status. A test that checked nothing has failed. */

@@ -11,7 +11,7 @@
 /* Applies a line to *config. Returns whether it is right; what is said of it is in check_said. */
 static bool apply(struct config *config, const char *line, size_t len)
 {
-	const struct words_line whole = {.text = line, .len = len, .place = "test", .number = 1};
+	const struct words_line whole = {.text = line, .len = len, .location = "test", .number = 1};
 	return config_line(config, &whole, check_to_say()) == CONFIG_SETTING;
 }
 

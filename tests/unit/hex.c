@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* wire/hex: what a person may type for bytes, and where a mistake is said to be. */
-#include "wire/hex.h"
+/* text/hex: what a person may type for bytes, and where a mistake is said to be. */
+#include "text/hex.h"
 
 #include "check.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* wire/socks5, wire/socks4: each message and the header of datagrams, cut anywhere and with anything
- * behind it. Usage: messages MESSAGES, the path of tests/vectors/messages.txt. */
+/* wire/socks5, wire/socks4: each message and the header of datagrams, cut anywhere and with
+ * anything behind it. Usage: messages MESSAGES, the path of tests/vectors/messages.txt. */
 #include "check.h"
 
 #include "../fuzz/parse.h"
-#include "wire/hex.h"
+#include "text/hex.h"
 
 enum { DATA = 20, JUNK = 300, LINE_MAX_ = 2048 };
 

@@ -53,7 +53,7 @@ static struct record served(void)
 		.client = addr_of(ADDR_IPV4, "\x7f\0\0\1", 4, 51234),
 		.command = SOCKS5_CONNECT,
 		.dst = addr_of(ADDR_NAME, "example.com", 11, 443),
-		.reached = addr_of(ADDR_IPV4, "\xc0\0\2\1", 4, 443),
+		.connected = addr_of(ADDR_IPV4, "\xc0\0\2\1", 4, 443),
 		.reply = SOCKS5_SUCCEEDED,
 		.up = UINT64_MAX,
 		.down = UINT64_C(4294967296),
@@ -118,7 +118,7 @@ static void tells_where_a_call_was_waited_for(void)
 	CHECK(has(fields_of(&record), "STDSOCKS_BOUND_PORT=40000"));
 	CHECK(strstr(fields_of(&record), "MESSAGE_ID=676b8ea6"));
 
-	record.reached.kind = ADDR_NONE;
+	record.connected.kind = ADDR_NONE;
 	record.end = RECORD_CLIENT_GONE;
 	CHECK_STRING(message_of(&record),
 		"127.0.0.1:51234 BIND example.com:443 on 10.0.0.1:40000: "
@@ -129,7 +129,7 @@ static void tells_where_a_call_was_waited_for(void)
 static void tells_why_it_was_refused(void)
 {
 	struct record record = served();
-	record.reached.kind = ADDR_NONE;
+	record.connected.kind = ADDR_NONE;
 	record.reply = SOCKS5_HOST_UNREACHABLE;
 	record.end = RECORD_REFUSED;
 	record.closed_by = RECORD_STDSOCKS;
@@ -223,7 +223,7 @@ static void tells_of_datagrams(void)
 
 	record.command = SOCKS5_UDP_ASSOCIATE;
 	record.dst = addr_of(ADDR_IPV4, "\0\0\0\0", 4, 0);
-	record.reached = addr_of(ADDR_IPV4, "\xc0\0\2\x35", 4, 53);
+	record.connected = addr_of(ADDR_IPV4, "\xc0\0\2\x35", 4, 53);
 	record.bound = addr_of(ADDR_IPV4, "\x7f\0\0\1", 4, 5300);
 	record.up = record.down = 9;
 	record.closed_by = RECORD_CLIENT;
@@ -239,8 +239,8 @@ static void tells_of_datagrams(void)
 	record.dst = addr_of(ADDR_IPV4, "\0\0\0\0", 4, 0);
 	datagrams.destinations = 1;
 	record.rule = "-o";
-	record.remedy = writer_on("allow", 5);
-	record.remedy.len = 5;
+	record.suggested_rule = writer_on("allow", 5);
+	record.suggested_rule.len = 5;
 	CHECK_STRING(message_of(&record),
 		"127.0.0.1:51234 UDP ASSOCIATE 0.0.0.0:0 on 127.0.0.1:5300: closed by client, 9 "
 		"bytes up to 192.0.2.53:53, 9 down, "

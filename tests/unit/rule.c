@@ -12,80 +12,81 @@
 
 /* from: "stdio", "unix", "unix0", "unix1000", "other" or an address. reached: NULL: what is
  * asked for; UNKNOWN: not looked up. */
-static struct rule_facts facts_of(const char *from, const char *to, const char *reached)
+static struct rule_context context_of(const char *from, const char *to, const char *reached)
 {
-	struct rule_facts facts = {.uid = -1,
+	struct rule_context context = {.uid = -1,
 		.command = SOCKS5_CONNECT,
-		.asked = fuzz_address(to, 443),
+		.requested = fuzz_address(to, 443),
 		.user = "alice"};
 	if (strcmp(from, "stdio") == 0) {
-		facts.client_kind = RULE_CLIENT_STDIO;
+		context.client_kind = RULE_CLIENT_STDIO;
 	} else if (strncmp(from, "unix", 4) == 0) {
-		facts.client_kind = RULE_CLIENT_UNIX;
+		context.client_kind = RULE_CLIENT_UNIX;
 		if (from[4])
-			facts.uid = atoi(from + 4);
+			context.uid = atoi(from + 4);
 	} else if (strcmp(from, "other") != 0) {
-		facts.client_kind = RULE_CLIENT_IP;
-		facts.client = fuzz_address(from, 0);
-		CHECK(facts.client.kind != ADDR_NAME);
+		context.client_kind = RULE_CLIENT_IP;
+		context.client = fuzz_address(from, 0);
+		CHECK(context.client.kind != ADDR_NAME);
 	}
 	if (!reached)
-		facts.reached = facts.asked;
+		context.resolved = context.requested;
 	else if (strcmp(reached, UNKNOWN) != 0)
-		facts.reached = fuzz_address(reached, 0);
-	CHECK(facts.reached.kind != ADDR_NAME);
-	return facts;
+		context.resolved = fuzz_address(reached, 0);
+	CHECK(context.resolved.kind != ADDR_NAME);
+	return context;
 }
 
-static struct rule_facts by_client(const char *text)
+static struct rule_context by_client(const char *text)
 {
-	return facts_of(text, "8.8.8.8", NULL);
+	return context_of(text, "8.8.8.8", NULL);
 }
 
 /* "-": nobody has logged in. */
-static struct rule_facts by_user(const char *text)
+static struct rule_context by_user(const char *text)
 {
-	struct rule_facts facts = facts_of("stdio", "8.8.8.8", NULL);
-	facts.user = strcmp(text, "-") == 0 ? NULL : text;
-	return facts;
+	struct rule_context context = context_of("stdio", "8.8.8.8", NULL);
+	context.user = strcmp(text, "-") == 0 ? NULL : text;
+	return context;
 }
 
-static struct rule_facts by_port(const char *text)
+static struct rule_context by_port(const char *text)
 {
-	struct rule_facts facts = facts_of("stdio", "8.8.8.8", NULL);
-	facts.asked.port = (uint16_t)atoi(text);
-	return facts;
+	struct rule_context context = context_of("stdio", "8.8.8.8", NULL);
+	context.requested.port = (uint16_t)atoi(text);
+	return context;
 }
 
 /* A name, at a public address. */
-static struct rule_facts by_name(const char *text)
+static struct rule_context by_name(const char *text)
 {
-	return facts_of("stdio", text, "8.8.8.8");
+	return context_of("stdio", text, "8.8.8.8");
 }
 
-static struct rule_facts by_address(const char *text)
+static struct rule_context by_address(const char *text)
 {
-	return facts_of("192.0.2.7", text, NULL);
+	return context_of("192.0.2.7", text, NULL);
 }
 
 /* a.example, which is at this address. */
-static struct rule_facts by_reached(const char *text)
+static struct rule_context by_reached(const char *text)
 {
-	return facts_of("192.0.2.7", "a.example", text);
+	return context_of("192.0.2.7", "a.example", text);
 }
 
 /* Returns false if the rule is a mistake. The match is the same for a rule that was read before. */
-static bool match(const char *rule, const struct rule_facts *facts, struct rule_match *ret_match)
+static bool match(
+	const char *rule, const struct rule_context *context, struct rule_match *ret_match)
 {
 	static struct words words;
 	struct rule_match again;
-	const struct words_line line = {.text = rule, .len = strlen(rule), .place = "test"};
+	const struct words_line line = {.text = rule, .len = strlen(rule), .location = "test"};
 	check_about = rule;
 	if (!CHECK(words_split(&line, &words, check_to_say())) || !CHECK(rule_is_one(&words)))
 		return false;
-	struct rule_facts known = *facts; /* as judge() does it */
-	if (known.reached.kind != ADDR_NONE)
-		known.inside = special_inside(&known.reached, 0);
+	struct rule_context known = *context; /* as rules_evaluate() does it */
+	if (known.resolved.kind != ADDR_NONE)
+		known.embedded = special_embedded(&known.resolved, 0);
 	bool right = rule_match(&words, &known, ret_match, check_to_say());
 	CHECK(!check_problem.full);
 	if (right && CHECK(words_split(&line, &words, NULL)) &&
@@ -97,10 +98,10 @@ static bool match(const char *rule, const struct rule_facts *facts, struct rule_
 	return right;
 }
 
-static bool answers(const char *rule, const struct rule_facts *facts, enum rule_answer want)
+static bool answers(const char *rule, const struct rule_context *context, enum rule_answer want)
 {
 	struct rule_match got;
-	if (!CHECK(match(rule, facts, &got))) {
+	if (!CHECK(match(rule, context, &got))) {
 		printf("\tsaid %s\n", check_said);
 		return false;
 	}
@@ -111,13 +112,13 @@ static bool answers(const char *rule, const struct rule_facts *facts, enum rule_
 
 /* -- Each clause */
 
-/* A rule, and texts of facts for which it holds, or does not. */
+/* A rule, and texts of context for which it holds, or does not. */
 struct row {
 	const char *rule, *yes[6], *no[8];
 };
 
 static void hold(
-	const struct row *rows, size_t count, struct rule_facts (*facts_by)(const char *text))
+	const struct row *rows, size_t count, struct rule_context (*facts_by)(const char *text))
 {
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < COUNT(rows->yes) + COUNT(rows->no); j++) {
@@ -125,8 +126,8 @@ static void hold(
 			const char *text = yes ? rows[i].yes[j] : rows[i].no[j - COUNT(rows->yes)];
 			if (!text)
 				continue;
-			struct rule_facts facts = facts_by(text);
-			if (!answers(rows[i].rule, &facts, yes ? RULE_YES : RULE_NO))
+			struct rule_context context = facts_by(text);
+			if (!answers(rows[i].rule, &context, yes ? RULE_YES : RULE_NO))
 				printf("\tof %s\n", text);
 		}
 }
@@ -174,10 +175,10 @@ static void a_client_is_never_looked_inside(void)
 		"64:ff9b::127.0.0.1", "64:ff9b:1::10.0.0.1", "::10.0.0.1", "::127.0.0.1",
 		"::ffff:127.0.0.1", "2001::f5ff:fffe", "2001::80ff:fffe", "::", "0.0.0.0"};
 	EACH_TEXT(text, clients) {
-		struct rule_facts facts = by_client(text);
-		answers("allow from private,loopback,link-local", &facts, RULE_NO);
-		answers("allow from 10.0.0.0/8,127.0.0.0/8,::1", &facts, RULE_NO);
-		answers("deny from private,loopback,link-local", &facts, RULE_NO);
+		struct rule_context context = by_client(text);
+		answers("allow from private,loopback,link-local", &context, RULE_NO);
+		answers("allow from 10.0.0.0/8,127.0.0.0/8,::1", &context, RULE_NO);
+		answers("deny from private,loopback,link-local", &context, RULE_NO);
 	}
 }
 
@@ -187,14 +188,14 @@ static void a_client_is_only_what_its_kind_says(void)
 	static const enum rule_client kinds[] = {
 		RULE_CLIENT_OTHER, RULE_CLIENT_IP, RULE_CLIENT_UNIX, RULE_CLIENT_STDIO};
 	for (size_t i = 0; i < COUNT(kinds); i++) {
-		struct rule_facts facts = by_client("10.0.0.1");
-		facts.client_kind = kinds[i];
-		facts.uid = 1000;
+		struct rule_context context = by_client("10.0.0.1");
+		context.client_kind = kinds[i];
+		context.uid = 1000;
 		enum rule_answer ip = kinds[i] == RULE_CLIENT_IP ? RULE_YES : RULE_NO;
-		answers("allow from private", &facts, ip);
-		answers("allow from 10.0.0.0/8", &facts, ip);
-		answers("allow from 0.0.0.0/0,::/0", &facts, ip);
-		answers("allow from unix:1000", &facts,
+		answers("allow from private", &context, ip);
+		answers("allow from 10.0.0.0/8", &context, ip);
+		answers("allow from 0.0.0.0/0,::/0", &context, ip);
+		answers("allow from unix:1000", &context,
 			kinds[i] == RULE_CLIENT_UNIX ? RULE_YES : RULE_NO);
 	}
 }
@@ -215,14 +216,14 @@ static void user_holds_for_a_name_that_is_the_same(void)
 static void command_holds_for_what_it_says(void)
 {
 	for (unsigned command = 0; command < 256; command++) {
-		struct rule_facts facts = by_client("stdio");
-		facts.command = (uint8_t)command;
-		answers("allow command connect", &facts, command == 1 ? RULE_YES : RULE_NO);
-		answers("allow command bind", &facts, command == 2 ? RULE_YES : RULE_NO);
-		answers("allow command udp", &facts, command == 3 ? RULE_YES : RULE_NO);
-		answers("allow command resolve", &facts,
+		struct rule_context context = by_client("stdio");
+		context.command = (uint8_t)command;
+		answers("allow command connect", &context, command == 1 ? RULE_YES : RULE_NO);
+		answers("allow command bind", &context, command == 2 ? RULE_YES : RULE_NO);
+		answers("allow command udp", &context, command == 3 ? RULE_YES : RULE_NO);
+		answers("allow command resolve", &context,
 			command == 0xf0 || command == 0xf1 ? RULE_YES : RULE_NO);
-		answers("allow", &facts, RULE_YES);
+		answers("allow", &context, RULE_YES);
 	}
 }
 
@@ -279,8 +280,8 @@ static void names_compare_by_labels(void)
 		row.rule = rule;
 		hold(&row, 1, by_name);
 	}
-	struct rule_facts facts = by_address("8.8.8.8"); /* it has no name */
-	answers("allow to example.com,.com,dns.google", &facts, RULE_NO);
+	struct rule_context context = by_address("8.8.8.8"); /* it has no name */
+	answers("allow to example.com,.com,dns.google", &context, RULE_NO);
 }
 
 /* 253 bytes, and a dot before and behind them. */
@@ -291,15 +292,15 @@ static void names_have_253_bytes(void)
 	for (size_t i = 1; i < sizeof name; i += 2)
 		name[i] = '.';
 	name[253] = '\0';
-	struct rule_facts facts = by_name(name);
+	struct rule_context context = by_name(name);
 	snprintf(rule, sizeof rule, "allow to %s", name);
-	answers(rule, &facts, RULE_YES);
+	answers(rule, &context, RULE_YES);
 	snprintf(rule, sizeof rule, "allow to %s.", name);
-	answers(rule, &facts, RULE_YES);
+	answers(rule, &context, RULE_YES);
 	snprintf(rule, sizeof rule, "allow to .%s.", name);
-	answers(rule, &facts, RULE_NO);
+	answers(rule, &context, RULE_NO);
 	snprintf(rule, sizeof rule, "allow to .%s", name + 2);
-	answers(rule, &facts, RULE_YES);
+	answers(rule, &context, RULE_YES);
 }
 
 /* Or DNS could make it a door to this host and the network behind it. */
@@ -388,13 +389,13 @@ static void an_unknown_address_is_maybe(void)
 		"allow to 10.0.0.0/8", "allow to ::/0,0.0.0.0/0", "deny to b.example,10.0.0.1",
 		"allow to public port 443", "allow from 192.0.2.0/24 to public",
 		"allow to public at any"};
-	const struct rule_facts facts = by_reached(UNKNOWN);
+	const struct rule_context context = by_reached(UNKNOWN);
 	EACH_TEXT(text, yes)
-		answers(text, &facts, RULE_YES);
+		answers(text, &context, RULE_YES);
 	EACH_TEXT(text, no)
-		answers(text, &facts, RULE_NO);
+		answers(text, &context, RULE_NO);
 	EACH_TEXT(text, maybe)
-		answers(text, &facts, RULE_MAYBE);
+		answers(text, &context, RULE_MAYBE);
 }
 
 /* -- What is told */
@@ -425,9 +426,9 @@ static void tells_which_clause_does_not_hold(void)
 		{"allow to a.example user bob at 10.0.0.1", "10.0.0.1", RULE_USER, false},
 	};
 	EACH_ROW(row, rows, rule) {
-		struct rule_facts facts = facts_of("stdio", "a.example", row->reached);
+		struct rule_context context = context_of("stdio", "a.example", row->reached);
 		struct rule_match got;
-		CHECK(match(row->rule, &facts, &got));
+		CHECK(match(row->rule, &context, &got));
 		CHECK_NUMBER(got.failed, row->failed);
 		CHECK_NUMBER(got.implied, row->implied);
 	}
@@ -451,19 +452,19 @@ static void tells_which_clause_does_not_hold(void)
 #define WRONG(item)   "does not belong there: \"" item "\"; "
 #define NOTHING(word) "nothing follows \"" word "\"; "
 
-/* A mistake is one whatever the facts are, and outputs stay as they were. */
+/* A mistake is one whatever the context are, and outputs stay as they were. */
 static void is_mistake(const char *rule, const char *want)
 {
 	static const char *const reached[] = {"8.8.8.8", "10.0.0.1", "2002:a00:1::1", UNKNOWN};
 	for (size_t i = 0; i < 2 * COUNT(reached); i++) {
-		struct rule_facts facts =
-			facts_of(i % 2 ? "stdio" : "10.0.0.1", "a.example", reached[i / 2]);
+		struct rule_context context =
+			context_of(i % 2 ? "stdio" : "10.0.0.1", "a.example", reached[i / 2]);
 		struct rule_match got, before;
 		memset(&before, 0x5a, sizeof before);
 		got = before;
 		if (i % 2)
-			facts.user = NULL;
-		bool right = match(rule, &facts, &got);
+			context.user = NULL;
+		bool right = match(rule, &context, &got);
 		CHECK(!right);
 		CHECK_STRING(check_said, want);
 		CHECK_BYTES(&got, sizeof got, &before, sizeof before);

@@ -139,7 +139,7 @@ static void is_inside(const char *text, const char *want)
 	for (size_t i = 0; i < COUNT(ports); i++) {
 		struct addr a = address(text), want_addr = address(want);
 		a.port = want_addr.port = ports[i];
-		struct addr inside = special_inside(&a, 0);
+		struct addr inside = special_embedded(&a, 0);
 		CHECK_BYTES(&inside, sizeof inside, &want_addr, sizeof want_addr);
 	}
 }
@@ -249,24 +249,24 @@ static void isatap_is_also_itself(void)
 		{"fd00::5efe:8.8.8.8", "8.8.8.8"}, {"fe80::5efe:0.0.0.0", "127.0.0.1"}};
 	EACH_ROW(row, rows, text) {
 		struct addr a = address(row->text), want = address(row->inside);
-		struct addr first = special_inside(&a, 0), second = special_inside(&a, 1);
+		struct addr first = special_embedded(&a, 0), second = special_embedded(&a, 1);
 		CHECK_BYTES(&first, sizeof first, &want, sizeof want);
 		CHECK_BYTES(&second, sizeof second, &a, sizeof a);
-		CHECK_NUMBER(special_inside(&a, 2).kind, ADDR_NONE);
+		CHECK_NUMBER(special_embedded(&a, 2).kind, ADDR_NONE);
 	}
 }
 
 /* Whether it is one of those inside, all of which are told apart, and have the port. */
 static bool may_reach(const struct addr *a, const struct addr *want)
 {
-	struct addr inside = special_inside(a, 0);
+	struct addr inside = special_embedded(a, 0);
 	bool found = false;
 	for (unsigned n = 1; inside.kind != ADDR_NONE; n++) {
 		CHECK_NUMBER(inside.kind, ADDR_IPV4);
 		CHECK_NUMBER(inside.port, a->port);
 		CHECK(n <= 4);
 		found |= memcmp(inside.bytes, want->bytes, 4) == 0;
-		inside = special_inside(a, n);
+		inside = special_embedded(a, n);
 	}
 	return found;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* guard/syscalls: the table against what was really called.
- * With a set of stages (bits) as its argument: standard input has a call a line, once for each filter that was asked: the
- * stages of that one, those of them for which the process has it, the number and six arguments in hex. Prints the calls
- * that no row allows, as they came, and of the argument's stages the rows that no call has used: number, stage, and which of the
- * rows of that number it is. Without an argument it prints the stages that a session can be in. */
+/* sandbox/syscalls: the table against what was really called.
+ * With a set of stages (bits) as its argument: standard input has a call a line, once for each
+ * filter that was asked: the stages of that one, those of them for which the process has it, the
+ * number and six arguments in hex. Prints the calls that no row allows, as they came, and of the
+ * argument's stages the rows that no call has used: number, stage, and which of the rows of that
+ * number it is. Without an argument it prints the stages that a session can be in. */
 #define syscalls_limit in_another_object
-#include "../../src/guard/syscalls.c"
+#include "../../src/sandbox/syscalls.c"
 
 #include <inttypes.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* policy/words: a line as words, its limits, and how a mistake is told. */
-#include "policy/words.h"
+/* text/words: a line as words, its limits, and how a mistake is told. */
+#include "text/words.h"
 
 #include "check.h"
 
@@ -157,19 +157,19 @@ static void tells_the_place(void)
 		struct words_line line;
 	} rows[] = {
 		{"/etc/stdsocks/stdsocks.conf:7",
-			{.place = "/etc/stdsocks/stdsocks.conf", .number = 7}},
-		{"/f:1", {.place = "/f", .number = 1}},
-		{"/f:18446744073709551615", {.place = "/f", .number = 18446744073709551615U}},
-		{"-o", {.place = "-o"}},
-		{"built-in 2", {.place = "built-in 2"}},
+			{.location = "/etc/stdsocks/stdsocks.conf", .number = 7}},
+		{"/f:1", {.location = "/f", .number = 1}},
+		{"/f:18446744073709551615", {.location = "/f", .number = 18446744073709551615U}},
+		{"-o", {.location = "-o"}},
+		{"built-in 2", {.location = "built-in 2"}},
 	};
 	EACH_ROW(row, rows, want)
-		CHECK_PUT(row->want, words_put_place, &row->line);
+		CHECK_PUT(row->want, words_put_location, &row->line);
 }
 
 static void says_what_is_wrong(const char *what, const char *word, const char *want)
 {
-	CHECK(!words_mistake(check_writer(), what, word, "this would do"));
+	CHECK(!words_error(check_writer(), what, word, "this would do"));
 	CHECK_TEXT(check_written, want);
 }
 

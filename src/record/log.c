@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: ISC */
+/* Where a line about the connection goes: the journal, syslog or standard error.
+ * Knows: their protocols and order. Does not know: what is said. */
+#include "record/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "record/log_socket.h"
+#include "wire/large.h"
+
+#define FACILITY_DAEMON 3 /* RFC 5424 s6.2.1 */
+
+/* What is said in one datagram or write at most: a record's message and fields, and a few of ours.
+ */
+#define SAY_MAX 65536
+
+/* Not on the stack, which may be limited to less than this. */
+static char said[SAY_MAX] LARGE;
+
+/* What cannot be looked at may be the same: the client must get none of our lines. */
+static bool is_same_file(const struct stat *a, int fd)
+{
+	struct stat b;
+	return fstat(fd, &b) < 0 || (a->st_dev == b.st_dev && a->st_ino == b.st_ino);
+}
+
+static bool is_ours(int fd)
+{
+	struct stat own;
+	return fstat(fd, &own) == 0 && !is_same_file(&own, STDIN_FILENO) &&
+		!is_same_file(&own, STDOUT_FILENO);
+}
+
+struct log log_open(bool want_stderr)
+{
+	bool is_terminal = isatty(STDERR_FILENO);
+	struct log log = {.kind = LOG_TO_STDERR,
+		.fd = STDERR_FILENO,
+		.stderr_is_ours = is_terminal || is_ours(STDERR_FILENO)};
+	if (is_terminal || (want_stderr && log.stderr_is_ours))
+		return log;
+
+	int fd = log_socket_open();
+	log.fd = fd;
+	if (fd >= 0 && log_socket_connect(fd, "/run/systemd/journal/socket")) {
+		log.kind = LOG_TO_JOURNAL;
+		return log;
+	}
+	if (fd >= 0 && log_socket_connect(fd, "/dev/log")) {
+		log.kind = LOG_TO_SYSLOG;
+		return log;
+	}
+	if (fd >= 0)
+		close(fd);
+	log.kind = log.stderr_is_ours ? LOG_TO_STDERR : LOG_TO_NONE;
+	log.fd = log.stderr_is_ours ? STDERR_FILENO : -1;
+	return log;
+}
+
+struct log log_open_for_errors(void)
+{
+	struct stat own;
+	if (fstat(STDERR_FILENO, &own) == 0 && !S_ISSOCK(own.st_mode))
+		return (struct log){
+			.kind = LOG_TO_STDERR, .fd = STDERR_FILENO, .stderr_is_ours = true};
+	return log_open(false);
+}
+
+/* https://systemd.io/JOURNAL_NATIVE_PROTOCOL: fields without newlines in them are lines. */
+static void put_journal(struct writer *w, enum log_level level, const struct writer *message,
+	const struct writer *fields)
+{
+	writer_str(w, "MESSAGE=");
+	writer_bytes(w, message->bytes, message->len);
+	writer_str(w, "\nPRIORITY=");
+	writer_decimal(w, level, 1);
+	writer_str(w, "\nSYSLOG_FACILITY=");
+	writer_decimal(w, FACILITY_DAEMON, 1);
+	writer_str(w, "\nSYSLOG_IDENTIFIER=stdsocks\n");
+	writer_bytes(w, fields->bytes, fields->len);
+}
+
+/* RFC 3164 s4.1 as /dev/log takes it: the daemon adds time and host. */
+static void put_syslog(struct writer *w, enum log_level level, const struct writer *message)
+{
+	writer_u8(w, '<');
+	writer_decimal(w, FACILITY_DAEMON * 8 + level, 1);
+	writer_str(w, ">stdsocks[");
+	writer_decimal(w, (uint64_t)getpid(), 1);
+	writer_str(w, "]: ");
+	writer_bytes(w, message->bytes, message->len);
+}
+
+static void put_stderr(struct writer *w, const struct writer *message, const struct writer *fields,
+	bool with_fields)
+{
+	writer_str(w, "stdsocks: ");
+	writer_bytes(w, message->bytes, message->len);
+	writer_u8(w, '\n');
+	if (with_fields)
+		writer_bytes(w, fields->bytes, fields->len);
+}
+
+/* Whether a write to standard error that has failed may be made again: when a signal was in its
+ * way; or, once, when the reader makes room within LOG_STDERR_PATIENCE_S. */
+static bool may_try_again(bool *has_waited)
+{
+	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+	const struct timespec patience = {.tv_sec = LOG_STDERR_PATIENCE_S};
+	int ready;
+
+	if (errno == EINTR)
+		return true;
+	if (errno != EAGAIN || *has_waited)
+		return false;
+	*has_waited = true;
+	do
+		ready = ppoll(&room, 1, &patience, NULL);
+	while (ready < 0 && errno == EINTR);
+	return ready > 0;
+}
+
+static ssize_t send_all(int fd, const struct writer *w, int flags)
+{
+	ssize_t sent;
+	do
+		sent = send(fd, w->bytes, w->len, flags | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent;
+}
+
+/* One datagram. Where thousands end at a time the reader has no room for all of them: those that
+ * wait in the call get it one after the other; those that wait in poll(2) are woken all for the one
+ * of them that gets it. */
+static bool send_patiently(int fd, const struct writer *w)
+{
+	const struct timeval patience = {.tv_sec = LOG_PATIENCE_S};
+
+	if (send_all(fd, w, MSG_DONTWAIT) >= 0)
+		return true;
+	return errno == EAGAIN &&
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
+		send_all(fd, w, 0) >= 0;
+}
+
+void log_write_stderr(const struct writer *text)
+{
+	bool has_waited = false;
+
+	for (size_t done = 0; done < text->len;) {
+		ssize_t n = write(STDERR_FILENO, text->bytes + done, text->len - done);
+		if (n > 0) {
+			done += (size_t)n;
+			has_waited = false;
+		} else if (n == 0 || !may_try_again(&has_waited)) {
+			return; /* there is nobody left to tell */
+		}
+	}
+}
+
+void log_write(const struct log *log, enum log_level level, const struct writer *message,
+	const struct writer *fields, bool with_fields)
+{
+	struct writer w = writer_on(said, sizeof said);
+
+	if (log->kind == LOG_TO_JOURNAL)
+		put_journal(&w, level, message, fields);
+	else if (log->kind == LOG_TO_SYSLOG)
+		put_syslog(&w, level, message);
+	if (w.len > 0 && send_patiently(log->fd, &w))
+		return;
+	if (!log->stderr_is_ours)
+		return;
+
+	w = writer_on(said, sizeof said);
+	put_stderr(&w, message, fields, with_fields);
+	log_write_stderr(&w);
+}

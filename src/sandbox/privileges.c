@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/* Who the process is: not root. Knows: users, groups, capabilities. */
+#include "sandbox/privileges.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox/dumps.h"
+
+/* Sets the permitted and effective capabilities: those below 32, of which none above is wanted. */
+static int set_capabilities(uint32_t wanted)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {
+		{.permitted = wanted, .effective = wanted}};
+	return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
+}
+
+/* The user, or NULL, and why. */
+static const struct passwd *find(const char *user, const char **ret_why)
+{
+	const struct passwd *found;
+	do { /* a signal may be in the way of its read(2) */
+		errno = 0;
+		found = getpwnam(user);
+	} while (!found && errno == EINTR);
+
+	if (!found && errno != 0 && errno != ENOENT)
+		*ret_why = strerror(errno);
+	else if (!found)
+		*ret_why = "no such user";
+	/* To setresuid(2) and setresgid(2), -1 means to stay. */
+	else if (found->pw_uid == 0 || found->pw_uid == (uid_t)-1 || found->pw_gid == 0 ||
+		found->pw_gid == (gid_t)-1)
+		*ret_why = "that is root, too";
+	else
+		return found;
+	return NULL;
+}
+
+static const char *become(const struct passwd *to, bool net_admin)
+{
+	if (prctl(PR_SET_KEEPCAPS, net_admin, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
+		setresgid(to->pw_gid, to->pw_gid, to->pw_gid) < 0 ||
+		setresuid(to->pw_uid, to->pw_uid, to->pw_uid) < 0)
+		return strerror(errno);
+	dumps_disable(); /* again: another user is as dumpable as fs.suid_dumpable says */
+	if (net_admin && set_capabilities(CAP_TO_MASK(CAP_NET_ADMIN)) == 0)
+		return NULL;
+	if (set_capabilities(0) < 0)
+		return strerror(errno);
+	return net_admin ? "no CAP_NET_ADMIN for \"source mark\" (systemd: CapabilityBoundingSet=)"
+			 : NULL;
+}
+
+const char *privileges_leave_root(const char *user, bool net_admin)
+{
+	const char *why = NULL;
+
+	/* What the kernel said at the start costs no call. */
+	bool is_root = getauxval(AT_UID) == 0 || getauxval(AT_EUID) == 0;
+	const struct passwd *to = is_root ? find(user, &why) : NULL;
+	if (to)
+		return become(to, net_admin);
+	if (!net_admin || is_root) /* who is no root may have been given that one */
+		set_capabilities(0);
+	return why;
+}
+
+void privileges_put_user(struct writer *w, const char *user)
+{
+	const char *why;
+	writer_str(w, "user: ");
+	writer_escaped(w, user, strlen(user));
+	if (find(user, &why)) {
+		writer_str(w, " is there, for a process that is started as root");
+		return;
+	}
+	writer_str(w, ": ");
+	writer_str(w, why);
+	writer_str(w, "; a process that is started as root serves nobody");
+}
+
+int privileges_drop_capabilities(void)
+{
+	return set_capabilities(0);
+}

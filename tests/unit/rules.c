@@ -1,0 +1,900 @@
+/* SPDX-License-Identifier: ISC */
+/* policy/rules: random rules and context against a model that is slow and plain. The model is
+ * written from stdsocks.conf(5), ACCESS RULES, and reads no text: its rules are made as values,
+ * and printed. judge [SEED [TURNS]] */
+#include "policy/rules.h"
+
+#include <ctype.h>
+
+#include "check.h"
+#include "wire/socks5.h"
+
+#define MODEL_RULES_MAX 5
+#define ITEMS_MAX       3
+#define LABELS_MAX      3
+#define ITEM_TEXT_MAX   64
+#define RULE_TEXT_MAX   1024
+#define TURNS           15000 /* rule sets, each asked QUESTIONS times */
+#define QUESTIONS       8
+
+/* -- Chance: xorshift64, so that a seed is a run. */
+
+static uint64_t seed = 0x9e3779b97f4a7c15;
+
+static unsigned below(size_t n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)(seed >> 11) % (unsigned)n;
+}
+
+static bool percent(unsigned p)
+{
+	return below(100) < p;
+}
+
+/* -- Addresses, each with what is known of it by hand: tests/unit/special.c has the rest. */
+
+struct place {
+	const char *text, *class;               /* as it stands */
+	const char *inside_text, *inside_class; /* what it reaches */
+	struct addr addr, embedded;
+};
+
+static struct place places[64];
+static size_t place_count;
+
+static void add_place(
+	const char *text, const char *class, const char *inside_text, const char *inside_class)
+{
+	struct place *p = &places[place_count++];
+	*p = (struct place){text, class, inside_text, inside_class, fuzz_address(text, 0),
+		fuzz_address(inside_text, 0)};
+	CHECK(p->addr.kind != ADDR_NAME && p->embedded.kind != ADDR_NAME);
+}
+
+static void read_places(void)
+{
+	/* These reach themselves. */
+	static const char *const plain[][16] = {
+		{"loopback", "127.0.0.1", "::1"},
+		{"private", "10.0.0.0", "10.0.0.1", "10.255.255.255", "100.64.0.0", "192.168.0.1",
+			"fc00::1"},
+		{"link-local", "169.254.169.254", "fe80::1"},
+		{"public", "1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255",
+			"128.0.0.0", "2600::1", "2001:4860::8888", "3fff:1000::"},
+		{"special", "0.0.0.1", "192.0.2.7", "224.0.0.1", "255.255.255.255", "2001:db8::1",
+			"ff02::1"},
+	};
+	static const char *const rows[][4] = {
+		{"0.0.0.0", "special", "127.0.0.1", "loopback"},
+		{"::", "special", "::1", "loopback"},
+		{"::10.0.0.1", "special", "10.0.0.1", "private"},
+		{"::8.8.8.8", "special", "8.8.8.8", "public"},
+		{"::ffff:0.0.0.0", "special", "127.0.0.1", "loopback"},
+		{"::ffff:10.0.0.1", "special", "10.0.0.1", "private"},
+		{"::ffff:8.8.8.8", "special", "8.8.8.8", "public"},
+		{"64:ff9b::7f00:1", "special", "127.0.0.1", "loopback"},
+		{"64:ff9b::808:808", "special", "8.8.8.8", "public"},
+		{"64:ff9b:1::a00:1", "special", "10.0.0.1", "private"},
+		{"2001:0:102:304::f5ff:fffe", "special", "10.0.0.1", "private"},
+		{"2001:0:102:304::f7f7:f7f7", "special", "8.8.8.8", "public"},
+		{"2002:a00:1::1", "public", "10.0.0.1", "private"},
+		{"2002:808:808::1", "public", "8.8.8.8", "public"},
+	};
+	for (size_t i = 0; i < COUNT(plain); i++)
+		for (const char *const *text = &plain[i][1]; *text; text++)
+			add_place(*text, plain[i][0], *text, plain[i][0]);
+	for (size_t i = 0; i < COUNT(rows); i++)
+		add_place(rows[i][0], rows[i][1], rows[i][2], rows[i][3]);
+}
+
+static unsigned bits_of(const struct addr *a)
+{
+	return a->len * 8U;
+}
+
+static unsigned bit_at(const struct addr *a, unsigned i)
+{
+	return (unsigned)a->bytes[i / 8] >> (7 - i % 8) & 1U;
+}
+
+static const struct place *some_place(void)
+{
+	return &places[below(place_count)];
+}
+
+static bool is_mapped(const struct place *place)
+{
+	return strncmp(place->text, "::ffff:", 7) == 0;
+}
+
+/* -- Names, as labels in lower case */
+
+struct name {
+	size_t count; /* 0: none */
+	const char *labels[LABELS_MAX];
+};
+
+static struct name some_name(void)
+{
+	static const char *const labels[] = {"a", "b", "ex", "com"};
+	struct name name = {.count = 1 + below(LABELS_MAX)};
+	for (size_t i = 0; i < name.count; i++)
+		name.labels[i] = labels[below(COUNT(labels))];
+	return name;
+}
+
+/* Writes it in whatever case, perhaps with the dot at the end. */
+static void spell(const struct name *name, char *ret_text)
+{
+	char *to = ret_text;
+	for (size_t i = 0; i < name->count; i++) {
+		for (const char *c = name->labels[i]; *c; c++)
+			*to++ = (char)(percent(50) ? toupper(*c) : *c);
+		*to++ = '.';
+	}
+	to[percent(30) ? 0 : -1] = '\0';
+}
+
+/* Whether the last labels of one are those of the other. */
+static bool ends_in(const struct name *name, const struct name *end)
+{
+	if (name->count < end->count)
+		return false;
+	for (size_t i = 0; i < end->count; i++)
+		if (strcmp(name->labels[name->count - end->count + i], end->labels[i]) != 0)
+			return false;
+	return true;
+}
+
+/* -- Rules and questions, as values */
+
+/* CLIENT_CLASS and CLIENT_PREFIX are about the client's address; CLASS and PREFIX about the one
+ * that is reached. */
+enum kind {
+	ANY,
+	CLIENT_CLASS,
+	CLIENT_PREFIX,
+	ANY_UNIX,
+	UNIX_OF,
+	STDIO,
+	ANY_USER,
+	USER,
+	CONNECT,
+	CLASS,
+	PREFIX,
+	SAME_NAME,
+	SUFFIX,
+	PORTS
+};
+
+struct item {
+	enum kind kind;
+	const char *class, *user;
+	const struct place *prefix;
+	unsigned bits;
+	struct name name;
+	int64_t uid;
+	unsigned first, last;
+	char text[ITEM_TEXT_MAX];
+};
+
+struct rule {
+	bool allow;
+	size_t counts[RULE_CLAUSES]; /* 0: without that clause */
+	struct item items[RULE_CLAUSES][ITEMS_MAX];
+	char text[RULE_TEXT_MAX];
+};
+
+struct question {
+	struct rule_context context;
+	const struct place *client, *reached;
+	struct name name;
+};
+
+static const char *const users[] = {"alice", "Alice", "bob", "alice2"};
+static const int64_t uids[] = {0, 1, 1000, UINT32_MAX};
+static const unsigned ports[] = {1, 2, 24, 25, 26, 80, 443, 444, 65534, 65535};
+
+static bool is_name(const struct item *item)
+{
+	return item->kind == SAME_NAME || item->kind == SUFFIX;
+}
+
+static void print_item(struct item *item)
+{
+	static const char *const words[] = {[ANY] = "any",
+		[ANY_USER] = "any",
+		[ANY_UNIX] = "unix",
+		[STDIO] = "stdio",
+		[CONNECT] = "connect",
+		[PORTS] = NULL};
+	char *text = item->text;
+	if (words[item->kind]) {
+		strcpy(text, words[item->kind]);
+	} else if (item->kind == CLASS || item->kind == CLIENT_CLASS) {
+		strcpy(text, item->class);
+	} else if (item->kind == PREFIX || item->kind == CLIENT_PREFIX) {
+		bool whole = item->bits == bits_of(&item->prefix->addr) && percent(50);
+		sprintf(text, whole ? "%s" : "%s/%u", item->prefix->text, item->bits);
+	} else if (item->kind == UNIX_OF) {
+		sprintf(text, "unix:%lld", (long long)item->uid);
+	} else if (is_name(item)) {
+		text[0] = '.';
+		spell(&item->name, text + (item->kind == SUFFIX));
+	} else if (item->kind == USER) {
+		strcpy(text, item->user);
+	} else {
+		sprintf(text, item->last == item->first ? "%u" : "%u-%u", item->first, item->last);
+	}
+}
+
+/* Each clause has ten kinds of items, which are equally likely. */
+static void make_item(enum rule_clause clause, struct item *item)
+{
+	static const enum kind kinds[RULE_CLAUSES][10] = {
+		[RULE_FROM] = {ANY, ANY_UNIX, UNIX_OF, STDIO, CLIENT_CLASS, CLIENT_CLASS,
+			CLIENT_CLASS, CLIENT_PREFIX, CLIENT_PREFIX, CLIENT_PREFIX},
+		[RULE_USER] = {ANY_USER, ANY_USER, ANY_USER, USER, USER, USER, USER, USER, USER,
+			USER},
+		[RULE_COMMAND] = {CONNECT, CONNECT, CONNECT, CONNECT, CONNECT, CONNECT, CONNECT,
+			CONNECT, CONNECT, CONNECT},
+		[RULE_TO] = {ANY, CLASS, CLASS, PREFIX, PREFIX, SAME_NAME, SAME_NAME, SAME_NAME,
+			SUFFIX, SUFFIX},
+		[RULE_AT] = {ANY, CLASS, CLASS, CLASS, CLASS, PREFIX, PREFIX, PREFIX, PREFIX,
+			PREFIX},
+		[RULE_PORT] = {PORTS, PORTS, PORTS, PORTS, PORTS, PORTS, PORTS, PORTS, PORTS,
+			PORTS},
+	};
+	static const char *const classes[] = {"loopback", "private", "link-local", "public"};
+
+	item->kind = kinds[clause][below(COUNT(kinds[clause]))];
+	item->class = classes[below(COUNT(classes))];
+	item->prefix = some_place();
+	item->bits = below(bits_of(&item->prefix->addr) + 1);
+	if (percent(50))
+		item->bits &= ~7U;
+	item->uid = uids[below(COUNT(uids))];
+	item->user = users[below(COUNT(users))];
+	item->name = some_name();
+	item->last = item->first = ports[below(COUNT(ports))];
+	while (percent(60) && item->last == item->first)
+		item->last += below(65536 - item->last);
+	print_item(item);
+}
+
+/* The clauses stand in any order, but for "at", which is somewhere behind "to". */
+static void print_rule(struct rule *rule)
+{
+	static const char *const words[] = {"from", "user", "command", "to", "at", "port"};
+	bool done[RULE_CLAUSES] = {false};
+	char *to = rule->text;
+	to += sprintf(to, rule->allow ? "allow" : "deny");
+	for (size_t n = 0; n < RULE_CLAUSES;) {
+		size_t clause = below(RULE_CLAUSES);
+		if (done[clause] || (clause == RULE_AT && !done[RULE_TO]))
+			continue;
+		done[clause] = true;
+		n++;
+		for (size_t i = 0; i < rule->counts[clause]; i++)
+			to += sprintf(to, i == 0 ? " %s %s" : ",%.0s%s", words[clause],
+				rule->items[clause][i].text);
+	}
+}
+
+static void make_rule(struct rule *rule, bool allow)
+{
+	static const unsigned chances[RULE_CLAUSES] = {30, 20, 10, 75, 35, 30};
+	rule->allow = allow;
+	for (enum rule_clause clause = RULE_FROM; clause < RULE_CLAUSES; clause++) {
+		bool may = clause != RULE_AT || rule->counts[RULE_TO] > 0;
+		bool has = percent(chances[clause]) && may;
+		rule->counts[clause] = has ? 1 + below(ITEMS_MAX) : 0;
+		for (size_t i = 0; i < rule->counts[clause]; i++)
+			make_item(clause, &rule->items[clause][i]);
+	}
+	print_rule(rule);
+}
+
+static void set_reached(struct question *q, const struct place *reached)
+{
+	static const struct addr none = {.kind = ADDR_NONE};
+	q->reached = reached;
+	q->context.resolved = reached ? reached->addr : none;
+	q->context.resolved.port = reached ? q->context.requested.port : 0;
+}
+
+static struct question some_question(void)
+{
+	struct question q = {.context = {.command = SOCKS5_CONNECT, .uid = -1}};
+	uint16_t port = (uint16_t)ports[below(COUNT(ports))];
+	char text[ADDR_NAME_MAX + 1];
+
+	q.context.client_kind = (enum rule_client)below(4);
+	if (percent(50))
+		q.context.client_kind = RULE_CLIENT_IP;
+	do /* net/client.h has turned a mapped one into the IPv4 address that it stands for */
+		q.client = some_place();
+	while (is_mapped(q.client));
+	if (q.context.client_kind == RULE_CLIENT_IP)
+		q.context.client = q.client->addr;
+	if (q.context.client_kind == RULE_CLIENT_UNIX && percent(80))
+		q.context.uid = uids[below(COUNT(uids))];
+	if (percent(50))
+		q.context.user = users[below(COUNT(users))];
+	if (percent(5))
+		q.context.command = SOCKS5_BIND;
+
+	const struct place *reached = some_place();
+	if (percent(60)) {
+		q.name = some_name();
+		spell(&q.name, text);
+		q.context.requested = addr_of(ADDR_NAME, text, (uint8_t)strlen(text), port);
+	} else {
+		q.context.requested = reached->addr;
+		q.context.requested.port = port;
+	}
+	set_reached(&q, reached);
+	return q;
+}
+
+/* -- The model. Where the address is not known, everything that hangs on it is tried both ways. */
+
+enum address { KNOWN, NOTHING_HOLDS, EVERYTHING_HOLDS };
+
+static bool has_prefix(const struct addr *address, const struct item *item)
+{
+	/* A prefix of mapped addresses is one of IPv4 addresses. */
+	const struct addr *prefix = &item->prefix->addr;
+	unsigned from = is_mapped(item->prefix) && item->bits >= 96 ? 96 : 0;
+	bool same = bits_of(address) == bits_of(prefix) - from;
+	for (unsigned i = from; same && i < item->bits; i++)
+		same = bit_at(address, i - from) == bit_at(prefix, i);
+	return same;
+}
+
+static bool address_holds(
+	const struct item *item, const struct question *q, bool allow, enum address address)
+{
+	if (address != KNOWN)
+		return address == EVERYTHING_HOLDS;
+	bool is_public = strcmp(q->reached->inside_class, "public") == 0;
+	if (item->kind == CLASS)
+		return strcmp(item->class, q->reached->inside_class) == 0;
+	return has_prefix(&q->reached->embedded, item) ||
+		(has_prefix(&q->reached->addr, item) && (!allow || is_public));
+}
+
+static bool item_holds(
+	const struct item *item, const struct question *q, bool allow, enum address address)
+{
+	const struct rule_context *f = &q->context;
+	const bool is_ip = f->client_kind == RULE_CLIENT_IP,
+		   is_unix = f->client_kind == RULE_CLIENT_UNIX;
+	switch (item->kind) {
+	case ANY:
+		return true;
+	case CLIENT_CLASS:
+		return is_ip && strcmp(item->class, q->client->class) == 0;
+	case CLIENT_PREFIX:
+		return is_ip && has_prefix(&q->client->addr, item);
+	case ANY_UNIX:
+		return is_unix;
+	case UNIX_OF:
+		return is_unix && f->uid == item->uid;
+	case STDIO:
+		return f->client_kind == RULE_CLIENT_STDIO;
+	case ANY_USER:
+		return f->user != NULL;
+	case USER:
+		return f->user && strcmp(item->user, f->user) == 0;
+	case CONNECT:
+		return f->command == SOCKS5_CONNECT;
+	case CLASS:
+	case PREFIX:
+		return address_holds(item, q, allow, address);
+	case SAME_NAME:
+	case SUFFIX:
+		return q->name.count > 0 && ends_in(&q->name, &item->name) &&
+			(q->name.count == item->name.count) == (item->kind == SAME_NAME);
+	case PORTS:
+		return f->requested.port >= item->first && f->requested.port <= item->last;
+	}
+	return false;
+}
+
+static bool clause_holds(const struct rule *rule, enum rule_clause clause, const struct question *q,
+	enum address address)
+{
+	bool holds = rule->counts[clause] == 0;
+	for (size_t i = 0; i < rule->counts[clause]; i++)
+		holds |= item_holds(&rule->items[clause][i], q, rule->allow, address);
+	return holds;
+}
+
+/* A name that is allowed, when nothing but the name is why, and no "at" says where: at public. */
+static bool implied_holds(const struct rule *rule, const struct question *q, enum address address)
+{
+	static const struct item at_public = {.kind = CLASS, .class = "public"};
+	bool by_name = false, by_address = false;
+	for (size_t i = 0; i < rule->counts[RULE_TO]; i++) {
+		const struct item *item = &rule->items[RULE_TO][i];
+		bool holds = item_holds(item, q, rule->allow, address);
+		by_name |= holds && is_name(item);
+		by_address |= holds && !is_name(item);
+	}
+	if (!rule->allow || !by_name || by_address || rule->counts[RULE_AT] > 0)
+		return true;
+	return address_holds(&at_public, q, true, address);
+}
+
+static bool rule_holds(const struct rule *rule, const struct question *q, enum address address)
+{
+	bool holds = implied_holds(rule, q, address);
+	for (enum rule_clause clause = RULE_FROM; clause < RULE_CLAUSES; clause++)
+		holds &= clause_holds(rule, clause, q, address);
+	return holds;
+}
+
+static enum rule_answer model_answer(const struct rule *rule, const struct question *q)
+{
+	if (q->reached)
+		return rule_holds(rule, q, KNOWN) ? RULE_YES : RULE_NO;
+	if (rule_holds(rule, q, NOTHING_HOLDS))
+		return RULE_YES;
+	return rule_holds(rule, q, EVERYTHING_HOLDS) ? RULE_MAYBE : RULE_NO;
+}
+
+/* The verdict, and the number of the rule that gave it: count for their end. */
+static enum rule_answer model_judge(
+	const struct rule *rules, size_t count, const struct question *q, size_t *ret_number)
+{
+	bool may_allow = false, may_deny = false, certain = false;
+	*ret_number = count;
+	for (size_t i = 0; i < count && !certain; i++) {
+		enum rule_answer answer = model_answer(&rules[i], q);
+		may_allow |= answer != RULE_NO && rules[i].allow;
+		may_deny |= answer != RULE_NO && !rules[i].allow;
+		certain = answer == RULE_YES;
+		if (certain)
+			*ret_number = i;
+	}
+	may_deny |= !certain; /* their end denies */
+	return may_allow && may_deny ? RULE_MAYBE : may_allow ? RULE_YES : RULE_NO;
+}
+
+/* -- Holding them against each other */
+
+static void show(const struct rule *rules, size_t count, const struct question *q)
+{
+	static const char *const kinds[] = {"other", "ip", "unix", "stdio"};
+	char bytes[512] = "";
+	struct writer w = writer_on(bytes, sizeof bytes);
+
+	if (check_failures > CHECK_SHOWN_MAX)
+		return;
+	for (size_t i = 0; i < count; i++)
+		printf("\t%zu. %s\n", i + 1, rules[i].text);
+	addr_put(&w, &q->context.requested);
+	printf("\tfrom %s %s uid %lld user %s command %u to %.*s", kinds[q->context.client_kind],
+		q->context.client_kind == RULE_CLIENT_IP ? q->client->text : "",
+		(long long)q->context.uid, q->context.user ? q->context.user : "(nobody)",
+		q->context.command, (int)w.len, bytes);
+	printf(" reached %s\n", q->reached ? q->reached->text : "(unknown)");
+}
+
+/* The rules as rules_evaluate() takes them, each text at the end of its memory. `first`, if not
+ * NULL, is in front of them. */
+static struct rules real_of(const char *first, const struct rule *rules, size_t count)
+{
+	struct rules real = {.rules = malloc((MODEL_RULES_MAX + 1) * sizeof *real.rules)};
+	if (!real.rules)
+		abort();
+	if (first)
+		real.rules[real.count++] = check_line(first, strlen(first));
+	for (size_t i = 0; i < count; i++)
+		real.rules[real.count++] = check_line(rules[i].text, strlen(rules[i].text));
+	return real;
+}
+
+static void real_free(struct rules *real)
+{
+	for (size_t i = 0; i < real->count; i++)
+		free((char *)real->rules[i].text);
+	free(real->rules);
+}
+
+static enum rule_answer answer_of(const struct rules *real, const struct question *q)
+{
+	return rules_evaluate(real, &q->context, NULL).allowed;
+}
+
+/* The answer of these rules, which are one or two lines. */
+static enum rule_answer answer_of_texts(const char *first, const char *second, struct question *q)
+{
+	struct rule rule = {.allow = false};
+	snprintf(rule.text, sizeof rule.text, "%s", second ? second : "");
+	struct rules real = real_of(first, &rule, second ? 1 : 0);
+	enum rule_answer answer = answer_of(&real, q);
+	real_free(&real);
+	return answer;
+}
+
+/* What rules_evaluate() lets see: each rule once and in order, with the model's answer, and a
+ * clause that is why not. */
+static const struct rule *seen_rules;
+static const struct question *seen_question;
+static const struct words_line *seen_lines;
+static size_t seen_count;
+
+static void is_why_not(const struct rule *rule, const struct rule_match *match)
+{
+	enum address address = seen_question->reached ? KNOWN : EVERYTHING_HOLDS;
+	if (match->answer != RULE_NO) {
+		CHECK_NUMBER(match->failed, RULE_CLAUSES);
+		CHECK(!match->implied);
+	} else if (match->implied) {
+		CHECK_NUMBER(match->failed, RULE_AT);
+		CHECK(!implied_holds(rule, seen_question, address));
+	} else if (CHECK(match->failed < RULE_CLAUSES)) {
+		CHECK(!clause_holds(rule, match->failed, seen_question, address));
+	}
+}
+
+static void see(const struct words_line *line, const struct rule_match *match)
+{
+	const struct rule *rule = &seen_rules[seen_count];
+	CHECK(line == &seen_lines[seen_count]);
+	CHECK_NUMBER(match->allow, rule->allow);
+	CHECK_NUMBER(match->answer, model_answer(rule, seen_question));
+	is_why_not(rule, match);
+	seen_count++;
+}
+
+static void is_judged_as_the_model_does(
+	const struct rule *rules, size_t count, const struct rules *real, const struct question *q)
+{
+	size_t number;
+	enum rule_answer want = model_judge(rules, count, q, &number);
+
+	seen_rules = rules;
+	seen_question = q;
+	seen_lines = real->rules;
+	seen_count = 0;
+	struct rules_verdict verdict = rules_evaluate(real, &q->context, see);
+	CHECK_NUMBER(verdict.allowed, want);
+	if (!q->reached)
+		return;
+	CHECK_NUMBER(seen_count, number < count ? number + 1 : count);
+	if (number < count)
+		CHECK(verdict.rule == &real->rules[number]);
+	else
+		CHECK_STRING(verdict.rule->location, "end of the rules");
+}
+
+/* What is said before a lookup, no address that it brings contradicts. */
+static void is_never_contradicted(
+	const struct rule *rules, size_t count, const struct rules *real, struct question q)
+{
+	set_reached(&q, NULL);
+	enum rule_answer before = answer_of(real, &q);
+	check_about = "before the lookup";
+	is_judged_as_the_model_does(rules, count, real, &q);
+	check_about = NULL;
+	for (size_t i = 0; i < 6 && before != RULE_MAYBE; i++) {
+		set_reached(&q, some_place());
+		if (!CHECK_NUMBER(answer_of(real, &q), before))
+			show(NULL, 0, &q);
+	}
+}
+
+/* Another deny in front never allows more; what it does not match stays as it was. */
+static void deny_only_takes(
+	const struct rule *rules, size_t count, const struct rules *real, const struct question *q)
+{
+	static struct rule first;
+	make_rule(&first, false);
+	struct rules more = real_of(first.text, rules, count);
+	enum rule_answer before = answer_of(real, q), after = answer_of(&more, q);
+	bool right = CHECK(after <= before);
+	if (model_answer(&first, q) == RULE_NO)
+		right &= CHECK_NUMBER(after, before);
+	if (!right)
+		show(&first, 1, q);
+	real_free(&more);
+}
+
+/* Whether two questions are the same for the line that would allow one of them. */
+static bool is_just_this(const struct question *a, const struct question *b)
+{
+	const struct rule_context *f = &a->context, *g = &b->context;
+	bool same_who = f->client_kind == RULE_CLIENT_OTHER ||
+		(f->client_kind == g->client_kind &&
+			(f->client_kind != RULE_CLIENT_IP || a->client == b->client) &&
+			(f->client_kind != RULE_CLIENT_UNIX || f->uid < 0 || f->uid == g->uid));
+	bool same_name = a->name.count == b->name.count && ends_in(&a->name, &b->name);
+	bool same_address = strcmp(a->reached->inside_text, b->reached->inside_text) == 0;
+	bool is_public = strcmp(a->reached->inside_class, "public") == 0 &&
+		strcmp(b->reached->inside_class, "public") == 0;
+	return same_who && f->requested.port == g->requested.port &&
+		(a->name.count > 0 ? same_name && (same_address || is_public) : same_address);
+}
+
+/* The line that a refusal names; it is valid until the next call. */
+static const char *remedy_of(const struct question *q)
+{
+	static char text[RULE_TEXT_MAX];
+	struct writer w = writer_on(text, sizeof text - 1);
+	rules_put_suggestion(&w, &q->context);
+	CHECK(!w.full);
+	text[w.len] = '\0';
+	return text;
+}
+
+/* The remedy alone allows nothing but what was refused. */
+static void allows_just_this(const char *remedy, const struct question *q)
+{
+	struct rules alone = real_of(remedy, NULL, 0);
+	for (size_t i = 0; i < 4; i++) {
+		struct question other = some_question();
+		if (percent(50)) {
+			other.name = q->name;
+			other.context.requested = q->context.requested;
+		}
+		if (percent(50)) {
+			other.client = q->client;
+			other.context.client_kind = q->context.client_kind;
+			other.context.client = q->context.client;
+			other.context.uid = q->context.uid;
+		}
+		if (answer_of(&alone, &other) == RULE_YES && !CHECK(is_just_this(q, &other)))
+			show(NULL, 0, &other);
+	}
+	CHECK_NUMBER(answer_of(&alone, q), RULE_YES);
+	real_free(&alone);
+}
+
+/* In front of the rules it allows what was refused, and a name that was refused before the
+ * lookup is worth one. */
+static void remedy_allows_just_this(const struct rule *rules, size_t count, struct question q)
+{
+	check_about = remedy_of(&q);
+	struct rules more = real_of(check_about, rules, count);
+	CHECK_NUMBER(answer_of(&more, &q), RULE_YES);
+	allows_just_this(check_about, &q);
+	real_free(&more);
+	if (q.name.count > 0) {
+		set_reached(&q, NULL);
+		more = real_of(remedy_of(&q), rules, count);
+		CHECK(answer_of(&more, &q) != RULE_NO);
+		real_free(&more);
+	}
+	check_about = NULL;
+}
+
+static unsigned long turns = TURNS;
+
+static void agrees_with_the_model(void)
+{
+	static struct rule rules[MODEL_RULES_MAX];
+	for (unsigned long turn = 0; turn < turns; turn++) {
+		size_t count = 1 + below(MODEL_RULES_MAX);
+		for (size_t i = 0; i < count; i++)
+			make_rule(&rules[i], percent(55));
+		struct rules real = real_of(NULL, rules, count);
+		for (size_t i = 0; i < QUESTIONS; i++) {
+			const unsigned failures = check_failures;
+			struct question q = some_question();
+			is_judged_as_the_model_does(rules, count, &real, &q);
+			if (i % 2 == 0)
+				is_never_contradicted(rules, count, &real, q);
+			if (i % 4 == 1)
+				deny_only_takes(rules, count, &real, &q);
+			if (i % 8 == 3 && q.context.command == SOCKS5_CONNECT)
+				remedy_allows_just_this(rules, count, q);
+			if (check_failures > failures)
+				show(rules, count, &q);
+		}
+		real_free(&real);
+	}
+}
+
+/* -- The rest of the contract */
+
+static const struct rules no_rules = {.count = 0};
+
+/* No rules, and the lines that stdsocks.conf(5) gives for them, are the same. */
+static void built_in_rules_are_those_of_the_manual(void)
+{
+	struct words_line lines[] = {{.text = "deny port 25", .location = "built-in 1"},
+		{.text = "allow from loopback,private,link-local,unix,stdio to public",
+			.location = "built-in 2"},
+		{.text = "allow user any to public", .location = "built-in 3"},
+		{.text = "deny", .location = "built-in 4"}};
+	const struct rules written = {.count = COUNT(lines), .rules = lines};
+	unsigned decided[COUNT(lines)] = {0};
+
+	for (size_t i = 0; i < COUNT(lines); i++)
+		lines[i].len = strlen(lines[i].text);
+	for (size_t i = 0; i < 20000; i++) {
+		struct question q = some_question();
+		if (percent(30))
+			set_reached(&q, NULL);
+		struct rules_verdict got = rules_evaluate(&no_rules, &q.context, NULL);
+		struct rules_verdict want = rules_evaluate(&written, &q.context, NULL);
+		CHECK_NUMBER(got.allowed, want.allowed);
+		if (!CHECK_STRING(got.rule->location, want.rule->location))
+			show(NULL, 0, &q);
+		CHECK_NUMBER(got.rule->number, 0);
+		decided[want.rule - lines]++;
+	}
+	for (size_t i = 0; i < COUNT(lines); i++)
+		CHECK(decided[i] > 0);
+}
+
+/* 8.8.8.8, or a client of another kind, asks for an address. */
+static struct question asked_by(enum rule_client kind, const char *user, const char *to, int port)
+{
+	static struct place client = {.text = "8.8.8.8", .class = "public"};
+	struct question q = {
+		.context = {.client_kind = kind, .user = user, .uid = -1, .command = 1}};
+	q.client = &client;
+	q.context.client = fuzz_address(client.text, 0);
+	q.context.requested = q.context.resolved = fuzz_address(to, (uint16_t)port);
+	CHECK(q.context.requested.kind != ADDR_NAME);
+	return q;
+}
+
+/* Neither an open proxy nor a way in. */
+static void without_rules_strangers_get_nowhere_and_nobody_gets_in(void)
+{
+	static const struct {
+		enum rule_client kind;
+		const char *user, *to;
+		int port;
+		enum rule_answer allowed;
+		const char *place;
+	} rows[] = {
+		{RULE_CLIENT_IP, NULL, "1.1.1.1", 443, RULE_NO, "built-in 4"},
+		{RULE_CLIENT_OTHER, NULL, "1.1.1.1", 443, RULE_NO, "built-in 4"},
+		{RULE_CLIENT_IP, "alice", "1.1.1.1", 443, RULE_YES, "built-in 3"},
+		{RULE_CLIENT_IP, "alice", "1.1.1.1", 25, RULE_NO, "built-in 1"},
+		{RULE_CLIENT_IP, "alice", "127.0.0.1", 443, RULE_NO, "built-in 4"},
+		{RULE_CLIENT_STDIO, NULL, "1.1.1.1", 443, RULE_YES, "built-in 2"},
+		{RULE_CLIENT_UNIX, NULL, "2600::1", 26, RULE_YES, "built-in 2"},
+		{RULE_CLIENT_STDIO, NULL, "0.0.0.0", 443, RULE_NO, "built-in 4"},
+		{RULE_CLIENT_STDIO, NULL, "::ffff:10.0.0.1", 443, RULE_NO, "built-in 4"},
+		{RULE_CLIENT_STDIO, NULL, "169.254.169.254", 80, RULE_NO, "built-in 4"},
+		{RULE_CLIENT_STDIO, NULL, "2002:a00:1::1", 80, RULE_NO, "built-in 4"},
+	};
+	EACH_ROW(row, rows, to) {
+		struct question q = asked_by(row->kind, row->user, row->to, row->port);
+		struct rules_verdict verdict = rules_evaluate(&no_rules, &q.context, NULL);
+		CHECK_NUMBER(verdict.allowed, row->allowed);
+		CHECK_STRING(verdict.rule->location, row->place);
+	}
+}
+
+/* Nobody checks the rules twice; one that went wrong in between opens nothing. */
+static void a_rule_that_cannot_be_read_denies(void)
+{
+	static const char *const wrong[] = {"", "# allow", "timeout idle 2h", "allow nonsense",
+		"allow to", "allow port 0", "allow \"", "Allow", "allow to any port 443,"};
+	const struct question q = asked_by(RULE_CLIENT_STDIO, NULL, "1.1.1.1", 443);
+	EACH_TEXT(text, wrong) {
+		struct words_line lines[] = {
+			{.text = text, .len = strlen(text), .location = "wrong"},
+			{.text = "allow", .len = 5, .location = "right"}};
+		const struct rules rules = {.count = 2, .rules = lines};
+		const struct rules_verdict verdict = rules_evaluate(&rules, &q.context, NULL);
+		CHECK_NUMBER(verdict.allowed, RULE_NO);
+		CHECK(verdict.rule == &lines[0]);
+	}
+}
+
+static void remedies_are_written_as_in_the_manual(void)
+{
+	static const struct {
+		enum rule_client kind;
+		int64_t uid;
+		const char *to, *want;
+	} rows[] = {
+		{RULE_CLIENT_IP, -1, "8.8.8.8", "allow from 8.8.8.8 to 8.8.8.8 port 443"},
+		{RULE_CLIENT_UNIX, 1000, "::1", "allow from unix:1000 to ::1 port 443"},
+		{RULE_CLIENT_UNIX, 0, "::1", "allow from unix:0 to ::1 port 443"},
+		{RULE_CLIENT_UNIX, -1, "0.0.0.0", "allow from unix to 127.0.0.1 port 443"},
+		{RULE_CLIENT_STDIO, -1, "2002:a00:1::1", "allow from stdio to 10.0.0.1 port 443"},
+		{RULE_CLIENT_OTHER, -1, "::", "allow from any to ::1 port 443"},
+	};
+	EACH_ROW(row, rows, want) {
+		struct question q = asked_by(row->kind, NULL, row->to, 443);
+		q.context.uid = row->uid;
+		CHECK_STRING(remedy_of(&q), row->want);
+	}
+	check_about = NULL;
+
+	struct question q = asked_by(RULE_CLIENT_IP, NULL, "10.0.0.1", 80);
+	q.context.requested = addr_of(ADDR_NAME, "Example.com.", 12, 80);
+	CHECK_STRING(remedy_of(&q), "allow from 8.8.8.8 to Example.com. at 10.0.0.1 port 80");
+	q.context.resolved = q.context.client;
+	CHECK_STRING(remedy_of(&q), "allow from 8.8.8.8 to Example.com. port 80");
+}
+
+/* Nobody can tell which of RFC 6052's layouts a network has cut out of NAT64's local prefix. In
+ * this address they are 8.8.8.8 for /48, 8.8.8.10 for /56, 8.8.10.0 for /64, 10.0.0.1 for /96. */
+#define SEVERAL "64:ff9b:1:808:8:80a:a00:1"
+/* An ISATAP address is also what it is: whoever has a network chooses what stands in its last 64
+ * bits. */
+#define ISATAP  "2600::5efe:a00:1"
+
+/* An address that may be several is allowed when all of them are. */
+static void an_address_that_may_be_several_is_judged_as_each(void)
+{
+	static const struct {
+		const char *to, *first, *second;
+		enum rule_answer want;
+	} rows[] = {
+		{SEVERAL, "allow to any", NULL, RULE_YES},
+		{SEVERAL, "allow to public", NULL, RULE_NO},
+		{SEVERAL, "allow to 8.8.8.8", NULL, RULE_NO},
+		{SEVERAL, "allow to 10.0.0.0/8", NULL, RULE_NO},
+		{SEVERAL, "allow to 8.0.0.0/8,10.0.0.0/8", NULL, RULE_YES},
+		{SEVERAL, "allow to 8.0.0.0/8", "allow to 10.0.0.0/8", RULE_YES},
+		{SEVERAL, "deny to 8.8.8.8", "allow", RULE_NO},
+		{SEVERAL, "deny to 10.0.0.1", "allow", RULE_NO},
+		{SEVERAL, "deny to 9.9.9.9", "allow", RULE_YES},
+		{ISATAP, "allow to any", NULL, RULE_YES},
+		{ISATAP, "allow to private", NULL, RULE_NO},
+		{ISATAP, "allow to public", NULL, RULE_NO},
+		{ISATAP, "allow to 10.0.0.0/8", NULL, RULE_NO},
+		{ISATAP, "allow to 2600::/16", NULL, RULE_NO},
+		{ISATAP, "allow to 10.0.0.0/8,2600::/16", NULL, RULE_YES},
+		{ISATAP, "deny to public", "allow", RULE_NO},
+		{ISATAP, "deny to private", "allow", RULE_NO},
+		{"2600::200:5efe:808:808", "allow to public", NULL, RULE_YES},
+		{"fd00::5efe:808:808", "allow to public", NULL, RULE_NO},
+		{"fe80::5efe:808:808", "allow to public", NULL, RULE_NO},
+		{"2001:db8::5efe:808:808", "allow to public", NULL, RULE_NO},
+		{"2002:808:808::5efe:a00:1", "allow to public", NULL, RULE_NO},
+	};
+	EACH_ROW(row, rows, first) {
+		struct question q = asked_by(RULE_CLIENT_STDIO, NULL, row->to, 443);
+		if (!CHECK_NUMBER(answer_of_texts(row->first, row->second, &q), row->want))
+			printf("\tto %s\n", row->to);
+		CHECK_NUMBER(answer_of_texts(remedy_of(&q), NULL, &q), RULE_YES);
+	}
+}
+
+/* A client chooses the name that it asks for: the line that would allow it must not open a
+ * class. */
+static void a_remedy_takes_no_name_for_a_class(void)
+{
+	static const char *const names[] = {"any", "loopback", "private", "link-local", "public",
+		"all", "Any", "PRIVATE", "Link_Local"};
+	EACH_TEXT(text, names) {
+		struct question q = asked_by(RULE_CLIENT_STDIO, NULL, "10.0.0.1", 443);
+		q.context.requested = addr_of(ADDR_NAME, text, (uint8_t)strlen(text), 443);
+		const char *remedy = remedy_of(&q);
+		CHECK_NUMBER(answer_of_texts(remedy, NULL, &q), RULE_YES);
+		q = asked_by(RULE_CLIENT_STDIO, NULL, "10.0.0.1", 443);
+		CHECK_NUMBER(answer_of_texts(remedy, NULL, &q), RULE_NO);
+		q = asked_by(RULE_CLIENT_STDIO, NULL, "8.8.8.8", 443);
+		CHECK_NUMBER(answer_of_texts(remedy, NULL, &q), RULE_NO);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2)
+		turns = strtoul(argv[2], NULL, 10);
+	if (argc > 1)
+		seed ^= strtoull(argv[1], NULL, 10);
+	read_places();
+	return CHECK_ALL(agrees_with_the_model, built_in_rules_are_those_of_the_manual,
+		without_rules_strangers_get_nowhere_and_nobody_gets_in,
+		a_rule_that_cannot_be_read_denies, remedies_are_written_as_in_the_manual,
+		an_address_that_may_be_several_is_judged_as_each,
+		a_remedy_takes_no_name_for_a_class);
+}

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: ISC */
+/* sandbox/sandbox: what each stage forbids, tried one by one, each in a process of its own. */
+#include "sandbox/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <linux/udp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "sandbox/landlock.h"
+
+/* The descriptors that the process has open when the stage begins, at fixed numbers so that the
+ * table can name them. PAIR's other end is PAIR + 1. */
+enum { LOCAL = 100, ABSTRACT, TCP, TCP_IPV6, UDP, LISTENING, PAIR };
+
+static char file[256], new_file[sizeof file + 4];
+static char page[4096] __attribute__((aligned(4096)));
+static const int on = 1, zero = 0;
+static int some_int, two_ints[2];
+static char some_bytes[256];
+static socklen_t some_len = sizeof some_bytes;
+static struct pollfd readable = {.fd = PAIR, .events = POLLIN};
+static struct iovec one_byte = {.iov_base = "x", .iov_len = 1};
+static struct sockaddr_in any_port = {.sin_family = AF_INET};
+static struct sockaddr_in refusing = {.sin_family = AF_INET};
+static struct sockaddr_in discarding = {.sin_family = AF_INET};
+static const sa_family_t unspecified = AF_UNSPEC;
+
+/* The address of ABSTRACT, which was bound before the stage begins. */
+static struct sockaddr_un abstract = {.sun_family = AF_UNIX};
+
+static struct msghdr message = {.msg_iov = &one_byte, .msg_iovlen = 1};
+static struct msghdr no_message;
+static struct mmsghdr to_port = {.msg_hdr = {.msg_name = &discarding,
+					 .msg_namelen = sizeof discarding,
+					 .msg_iov = &one_byte,
+					 .msg_iovlen = 1}};
+static struct mmsghdr to_abstract = {.msg_hdr = {.msg_name = &abstract,
+					     .msg_namelen = sizeof abstract,
+					     .msg_iov = &one_byte,
+					     .msg_iovlen = 1}};
+static struct mmsghdr no_messages;
+
+static const uint64_t read_only[3] = {O_RDONLY}, clone3_args[8] = {[4] = SIGCHLD};
+static const struct timespec no_time;
+static const struct timeval a_second = {.tv_sec = 1};
+static const struct itimerval no_timer;
+static const struct rlimit no_limit;
+static struct __user_cap_header_struct capabilities = {.version = _LINUX_CAPABILITY_VERSION_3};
+static const struct __user_cap_data_struct no_capabilities[_LINUX_CAPABILITY_U32S_3];
+
+static int landlock;
+static pid_t parent;
+
+/* Moves a new descriptor to its number. */
+static void open_as(int number, int fd)
+{
+	CHECK(fd >= 0 && fd < LOCAL);
+	CHECK(dup2(fd, number) == number);
+	close(fd);
+}
+
+/* Attempts change the sockets: each way gets new ones. */
+static void open_sockets(void)
+{
+	int pair[2];
+
+	open_as(LOCAL, socket(AF_UNIX, SOCK_DGRAM, 0));
+	open_as(TCP, socket(AF_INET, SOCK_STREAM, 0));
+	open_as(TCP_IPV6, socket(AF_INET6, SOCK_STREAM, 0));
+	open_as(UDP, socket(AF_INET, SOCK_DGRAM, 0));
+	open_as(LISTENING, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+	CHECK(bind(LISTENING, (struct sockaddr *)&any_port, sizeof any_port) == 0);
+	CHECK(listen(LISTENING, 1) == 0);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	open_as(PAIR, pair[0]);
+	open_as(PAIR + 1, pair[1]);
+}
+
+static void prepare(void)
+{
+	landlock = landlock_version();
+	parent = getpid();
+	any_port.sin_addr.s_addr = refusing.sin_addr.s_addr = discarding.sin_addr.s_addr =
+		htonl(INADDR_LOOPBACK);
+	refusing.sin_port = htons(1);
+	discarding.sin_port = htons(9);
+	snprintf(abstract.sun_path + 1, sizeof abstract.sun_path - 1, "stdsocks-lock-%d",
+		(int)parent);
+	open_as(ABSTRACT, socket(AF_UNIX, SOCK_DGRAM, 0));
+	CHECK(bind(ABSTRACT, (struct sockaddr *)&abstract, sizeof abstract) == 0);
+}
+
+/* -- The attempts that are more than a system call with fixed arguments. Each returns 0 or more
+ * if it was done, or -1 with errno. */
+
+static long try_fork(void)
+{
+	return fork();
+}
+
+#ifdef __x86_64__
+static long try_int80(void)
+{
+	long result;
+	/* Versions of clang-format disagree on the colons. */
+	/* clang-format off */
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
+	/* clang-format on */
+	return result;
+}
+#endif
+
+#define KILLED (-1)
+
+/* What only the one C library's resolver does, or the other's. */
+#ifdef __GLIBC__
+#define OF_GNU(stages)  (stages)
+#define OF_MUSL(stages) NONE
+#else
+#define OF_GNU(stages)  NONE
+#define OF_MUSL(stages) (stages)
+#endif
+
+/* The letters of sandbox/syscalls.c. */
+#define C    SYSCALLS_CONNECT
+#define V    SYSCALLS_RESOLVE
+#define B    SYSCALLS_BIND
+#define A    SYSCALLS_ASSOCIATE
+#define R    SYSCALLS_RELAYING
+#define U    SYSCALLS_DATAGRAMS
+#define L    SYSCALLS_LOOKUPS
+#define T    (C | B | A) /* a handshake that another stage follows */
+#define H    (T | V)     /* every handshake */
+#define N    (H | L)     /* whoever looks names up */
+#define ALL  (N | R | U)
+#define NONE 0U
+
+/* The ways of processes, a stage after the other. Where several commands are configured, the
+ * first is theirs together. */
+#define WAY(...) .name = #__VA_ARGS__, .stages = {__VA_ARGS__}
+static const struct way {
+	const char *name;
+	unsigned stages[3];
+} ways[] = {{WAY(C)}, {WAY(V)}, {WAY(B)}, {WAY(A)}, {WAY(C | V)}, {WAY(C | B)}, {WAY(C | A)},
+	{WAY(H)}, {WAY(H, C)}, {WAY(H, V)}, {WAY(H, B)}, {WAY(H, A)}, {WAY(C, R)}, {WAY(B, R)},
+	{WAY(A, U)}, {WAY(A, L)}, {WAY(H, C, R)}, {WAY(H, B, R)}, {WAY(H, A, U)}, {WAY(H, A, L)}};
+
+/* Arguments that are known in the process only. */
+#define PARENT LONG_MIN
+#define ITSELF (LONG_MIN + 1)
+
+#define P(object) (long)(object)
+/* open(3), as the C library calls it. */
+#if defined __GLIBC__ || !defined SYS_open
+#define OPEN(path, ...) SYS_openat, AT_FDCWD, P(path), __VA_ARGS__
+#else
+#define OPEN(path, ...) SYS_open, P(path), __VA_ARGS__
+#endif
+#define CLONE(flags)            SYS_clone, (flags) | SIGCHLD, 0, 0, 0, 0
+#define SET(fd, level, name, v) SYS_setsockopt, fd, level, name, P(&(v)), sizeof(v)
+#define GET(fd, level, name)    SYS_getsockopt, fd, level, name, P(some_bytes), P(&some_len)
+#define TO(to)                  P(&(to)), sizeof(to)
+#define ANON                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0
+#define SETFILTER               SECCOMP_SET_MODE_FILTER
+#define PACKETS                 SOCK_SEQPACKET | SOCK_CLOEXEC
+#define HIGH                    (1L << 32)
+
+/* An attempt is a system call with its arguments, or a function. In the stages named, its
+ * outcome is 0 if the call is done, or an errno that is not the lock's, or -SIGSYS if the
+ * process is killed. In all other stages it is EPERM. Several stages together may do what one of
+ * them may. Later rows find the sockets as earlier rows left them. */
+/* clang-format off */
+static const struct attempt {
+	const char *what;
+	unsigned stages;
+	int outcome;
+	long (*make)(void);
+	long call[7];
+	int landlock; /* the first version that forbids it, if no system call does */
+} attempts[] = {
+#define NEVER(what, ...)                  {what, NONE, 0, NULL, {__VA_ARGS__}, 0}
+#define MAY(what, stages, ...)            {what, stages, 0, NULL, {__VA_ARGS__}, 0}
+#define MEETS(what, stages, outcome, ...) {what, stages, outcome, NULL, {__VA_ARGS__}, 0}
+	MEETS("open a file", N, EACCES,          OPEN(file, O_RDONLY)),
+	MEETS("open /proc/self/mem", N, EACCES,  OPEN("/proc/self/mem", O_RDONLY)),
+	NEVER("open a file to write",            OPEN(file, O_WRONLY)),
+	NEVER("create a file", OPEN(new_file, O_RDONLY | O_CREAT, 0600)),
+	NEVER("openat2", 437, AT_FDCWD, P(file), P(read_only), sizeof read_only),
+	NEVER("memfd_create",                    SYS_memfd_create, P("x"), 0),
+	NEVER("execute",                         SYS_execve, P("/bin/true"), 0, 0),
+	NEVER("execveat",                        SYS_execveat, AT_FDCWD, P("/bin/true"), 0, 0, 0),
+	{"fork", A | L, 0, try_fork, {0}, 0},
+	NEVER("fork, with memory shared",        CLONE(CLONE_VM | CLONE_VFORK)),
+	NEVER("fork, with files shared",         CLONE(CLONE_FILES)),
+	NEVER("fork, as the parent's child",     CLONE(CLONE_PARENT)),
+	NEVER("fork, in a namespace",            CLONE(CLONE_NEWUSER)),
+	NEVER("clone3",                          435, P(clone3_args), sizeof clone3_args),
+	MAY("a TCP socket", C | B,               SYS_socket, AF_INET, SOCK_STREAM, IPPROTO_TCP),
+	MAY("a TCP socket of the resolver", N, SYS_socket, AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	MAY("a UDP socket", N, SYS_socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0),
+	NEVER("an MPTCP socket",                 SYS_socket, AF_INET, SOCK_STREAM, 262),
+	NEVER("a raw socket",                    SYS_socket, AF_INET, SOCK_RAW, IPPROTO_ICMP),
+	NEVER("a ping socket",                   SYS_socket, AF_INET, SOCK_DGRAM, IPPROTO_ICMP),
+	NEVER("a Unix socket",                   SYS_socket, AF_UNIX, SOCK_STREAM, 0),
+	NEVER("a netlink socket",                SYS_socket, AF_NETLINK, SOCK_RAW, 0),
+	NEVER("a packet socket",                 SYS_socket, AF_PACKET, SOCK_RAW, 0),
+	NEVER("a vsock socket",                  SYS_socket, AF_VSOCK, SOCK_STREAM, 0),
+	NEVER("socketpair", SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, P(two_ints)),
+	MAY("socketpair, of packets", A,         SYS_socketpair, AF_UNIX, PACKETS, 0, P(two_ints)),
+	NEVER("socketpair, of datagrams", SYS_socketpair, AF_UNIX, SOCK_DGRAM, 0, P(two_ints)),
+	NEVER("a socket, high domain bit", SYS_socket, HIGH | AF_INET, SOCK_STREAM, IPPROTO_TCP),
+	NEVER("a socket, high protocol bit", SYS_socket, AF_INET, SOCK_STREAM, HIGH | IPPROTO_TCP),
+	MEETS("connect", N, ECONNREFUSED,        SYS_connect, TCP, TO(refusing)),
+	MAY("disconnect", N | R,                 SYS_connect, TCP, TO(unspecified)),
+	MAY("bind", T | OF_MUSL(V | L),          SYS_bind, TCP, TO(any_port)),
+	MAY("listen", B,                         SYS_listen, TCP, 1),
+	MEETS("accept", B, EAGAIN,               SYS_accept4, LISTENING, 0, 0, SOCK_NONBLOCK),
+	MAY("send to an address", OF_MUSL(N),    SYS_sendto, UDP, P("x"), 1, 0, TO(discarding)),
+	{"send to an abstract socket", NONE, 0, NULL,
+		{SYS_sendto, LOCAL, P("x"), 1, 0, TO(abstract)}, 6},
+	NEVER("TCP fast open", SYS_sendto, TCP, P("x"), 1, MSG_FASTOPEN, TO(discarding)),
+	MAY("sendmsg", OF_MUSL(N),               SYS_sendmsg, PAIR, P(&message), 0),
+	MEETS("recvmsg", OF_MUSL(N), EAGAIN,     SYS_recvmsg, PAIR, P(&no_message), MSG_DONTWAIT),
+	MAY("sendmmsg to an address", A | U | OF_GNU(N), SYS_sendmmsg, UDP, P(&to_port), 1, 0),
+	{"sendmmsg to an abstract socket", NONE, 0, NULL,
+		{SYS_sendmmsg, LOCAL, P(&to_abstract), 1, 0}, 6},
+	MEETS("recvmmsg", A | U, EAGAIN, SYS_recvmmsg, PAIR, P(&no_messages), 1, MSG_DONTWAIT, 0),
+	NEVER("TCP fast open, of many",          SYS_sendmmsg, TCP, P(&to_port), 1, MSG_FASTOPEN),
+	NEVER("a peer's pidfd",                  GET(PAIR, SOL_SOCKET, 77)), /* SO_PEERPIDFD */
+	NEVER("the firewall's rules", SET(TCP, IPPROTO_IP, 64, on)), /* IPT_SO_SET_REPLACE */
+	MAY("a Unix datagram socket", N,         SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+	MEETS("open a directory", N, EACCES,     OPEN("/etc", O_RDONLY | O_DIRECTORY)),
+	NEVER("a path's descriptor",             OPEN("/etc/shadow", O_PATH)),
+	MAY("send", ALL,                         SYS_sendto, PAIR, P("x"), 1, MSG_NOSIGNAL, 0, 0),
+	MAY("write", H | R | U,                  SYS_write, PAIR, P("x"), 1),
+	MEETS("receive", ALL, EAGAIN, SYS_recvfrom, PAIR, P(some_bytes), 1, MSG_DONTWAIT, 0, 0),
+	MAY("setsockopt", T,                     SET(TCP, SOL_SOCKET, SO_KEEPALIVE, on)),
+	MAY("TCP_NODELAY", T,                    SET(TCP, IPPROTO_TCP, TCP_NODELAY, on)),
+	MAY("IPV6_V6ONLY", T | OF_MUSL(V | L),   SET(TCP_IPV6, IPPROTO_IPV6, IPV6_V6ONLY, on)),
+	MAY("UDP_GRO", A,                        SET(UDP, IPPROTO_UDP, UDP_GRO, on)),
+	NEVER("UDP_SEGMENT",                     SET(UDP, IPPROTO_UDP, UDP_SEGMENT, zero)),
+	MAY("SO_SNDTIMEO", H | R | U,            SET(PAIR, SOL_SOCKET, SO_SNDTIMEO, a_second)),
+	MAY("SO_ERROR", C | B | R,               GET(TCP, SOL_SOCKET, SO_ERROR)),
+	MAY("TCP_INFO", C | B | R,               GET(TCP, IPPROTO_TCP, TCP_INFO)),
+	MAY("what is unsent", C | B | R,         SYS_ioctl, PAIR, TIOCOUTQ, P(&some_int)),
+	MAY("getsockname", N, SYS_getsockname, PAIR, P(some_bytes), P(&some_len)),
+	MAY("getpeername", C, SYS_getpeername, PAIR, P(some_bytes), P(&some_len)),
+	MAY("shutdown", H | R | U,               SYS_shutdown, PAIR, SHUT_WR),
+	MAY("ppoll", H | R | U,                  SYS_ppoll, P(&readable), 1, P(&no_time), 0, 0),
+	MAY("dup", A,                            SYS_dup, PAIR),
+	NEVER("F_DUPFD",                         SYS_fcntl, PAIR, F_DUPFD, 0),
+	NEVER("pipe",                            SYS_pipe2, P(two_ints), 0),
+	NEVER("eventfd",                         SYS_eventfd2, 0, 0),
+	MAY("memory", N,                         SYS_mmap, 0, 4096, PROT_READ, ANON),
+	MAY("the heap", N,                       SYS_brk, 0),
+	NEVER("executable memory",               SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, ANON),
+	NEVER("make memory executable", SYS_mprotect, P(page), 4096, PROT_READ | PROT_EXEC),
+	NEVER("mremap",                          SYS_mremap, P(page), 4096, 8192, 1, 0),
+	NEVER("signal the parent",               SYS_kill, PARENT, 0),
+	NEVER("signal itself",                   SYS_kill, ITSELF, SIGTERM),
+	NEVER("signal everyone",                 SYS_kill, -1, 0),
+	NEVER("tgkill",                          SYS_tgkill, ITSELF, ITSELF, SIGTERM),
+	NEVER("ptrace",                          SYS_ptrace, PTRACE_TRACEME, 0, 0, 0),
+	NEVER("process_vm_readv",                SYS_process_vm_readv, 1, 0, 0, 0, 0, 0),
+	NEVER("pidfd_open",                      434, ITSELF, 0),
+	NEVER("pidfd_getfd",                     438, 0, 0, 0),
+	NEVER("io_uring",                        425, 1, 0),
+	NEVER("bpf",                             SYS_bpf, 0, 0, 0),
+	NEVER("perf_event_open",                 SYS_perf_event_open, 0, 0, -1, -1, 0),
+	NEVER("userfaultfd",                     SYS_userfaultfd, 0),
+	NEVER("unshare",                         SYS_unshare, CLONE_NEWUSER),
+	NEVER("setns",                           SYS_setns, 0, 0),
+	NEVER("keyctl",                          SYS_keyctl, 0, 0, 0, 0, 0),
+	NEVER("add_key",                         SYS_add_key, P("user"), P("x"), P("x"), 1, 0),
+	NEVER("chroot",                          SYS_chroot, P("/")),
+	NEVER("mount",                           SYS_mount, P(""), P("/"), P(""), 0, 0),
+	NEVER("unlink",                          SYS_unlinkat, AT_FDCWD, P(file), 0),
+	NEVER("setuid",                          SYS_setuid, 0),
+	NEVER("personality",                     SYS_personality, 0xffffffff),
+	MAY("capset", T,                         SYS_capset, P(&capabilities), P(no_capabilities)),
+	MEETS("a filter", T, EFAULT,             SYS_seccomp, SETFILTER, 0, 0),
+	NEVER("a filter's descriptor",           SYS_seccomp, SETFILTER, 8, 0), /* NEW_LISTENER */
+	NEVER("strict mode",                     SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, 0),
+	MEETS("wait for a child", H | R | U, ECHILD, SYS_wait4, -1, 0, WNOHANG, 0),
+	MAY("a timer", N,                        SYS_setitimer, ITIMER_REAL, P(&no_timer), 0),
+	NEVER("prctl",                           SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0),
+	MAY("end with the parent", A | L, SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0),
+	MAY("close_range", A,                    SYS_close_range, 1000, ~0U, 0),
+	MAY("limits", A,                         SYS_prlimit64, 0, RLIMIT_NOFILE, 0, P(some_bytes)),
+	NEVER("new limits",                      SYS_prlimit64, 0, RLIMIT_CORE, P(&no_limit), 0),
+	NEVER("the parent's limits", SYS_prlimit64, PARENT, RLIMIT_NOFILE, 0, P(some_bytes)),
+	MAY("the clock", ALL,                    SYS_clock_gettime, CLOCK_MONOTONIC, P(some_bytes)),
+#ifdef __x86_64__
+	MEETS("a call of x32", ALL, -SIGSYS,     0x40000000 | SYS_getpid),
+	/* SIGSEGV where the kernel does not have it */
+	{"int 0x80", ALL, KILLED, try_int80, {0}, 0},
+#endif
+};
+/* clang-format on */
+
+/* The outcomes, shared with the processes that make the attempts. */
+#define NOT_MADE 255
+static int *outcomes;
+
+static long argument(const struct attempt *attempt, size_t i)
+{
+	long value = attempt->call[i];
+	return value == PARENT ? parent : value == ITSELF ? getpid() : value;
+}
+
+static int make(const struct attempt *a)
+{
+	long result = a->make ? a->make()
+			      : syscall(a->call[0], argument(a, 1), argument(a, 2), argument(a, 3),
+					argument(a, 4), argument(a, 5), argument(a, 6));
+	return result < 0 ? errno : 0;
+}
+
+/* The process's last stage decides. */
+static int wanted(const struct attempt *attempt, const struct way *way)
+{
+	size_t last = COUNT(way->stages) - 1;
+	while (way->stages[last] == 0)
+		last--;
+	return attempt->stages & way->stages[last] ? attempt->outcome : EPERM;
+}
+
+/* Starts a process that the kernel ends if the lock takes its exit(2) away: with this process, or
+ * after one second of processor time. */
+static pid_t start(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setrlimit(RLIMIT_CPU, &(struct rlimit){.rlim_cur = 1, .rlim_max = 1});
+	}
+	return pid;
+}
+
+/* Makes the attempts from first to before end in a process of their own. */
+static void make_some(const struct way *way, size_t first, size_t end)
+{
+	int status;
+	const char *part;
+	pid_t pid = start();
+	if (pid == 0) {
+		if (sandbox_enter(way->stages[0], 0, &part) < 0)
+			_exit(1);
+		for (size_t i = 1; i < COUNT(way->stages) && way->stages[i]; i++)
+			if (sandbox_tighten(way->stages[i], &part) < 0)
+				_exit(1);
+		for (size_t i = first; i < end; i++)
+			outcomes[i] = make(&attempts[i]);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	while (first < end && outcomes[first] != NOT_MADE)
+		first++;
+	if (first < end && WIFSIGNALED(status))
+		outcomes[first] = -WTERMSIG(status);
+}
+
+/* Attempts that the lock refuses change nothing: those that follow each other share a process. */
+static void make_all(const struct way *way)
+{
+	for (size_t i = 0, end; i < COUNT(attempts); i = end) {
+		end = i + 1;
+		while (end < COUNT(attempts) && wanted(&attempts[i], way) == EPERM &&
+			wanted(&attempts[end], way) == EPERM)
+			end++;
+		make_some(way, i, end);
+	}
+}
+
+static void forbids_what_it_says(void)
+{
+	static char about[80]; /* check_about points to it until the next test */
+	const size_t size = COUNT(attempts) * sizeof *outcomes;
+
+	outcomes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!CHECK(outcomes != MAP_FAILED))
+		return;
+	EACH_ROW(way, ways, name) {
+		for (size_t i = 0; i < COUNT(attempts); i++)
+			outcomes[i] = NOT_MADE;
+		open_sockets();
+		make_all(way);
+		for (size_t i = 0; i < COUNT(attempts); i++) {
+			snprintf(about, sizeof about, "%s, in %s", attempts[i].what, way->name);
+			check_about = about;
+			int want = wanted(&attempts[i], way);
+			if (landlock < attempts[i].landlock)
+				CHECK(outcomes[i] != NOT_MADE);
+			else if (want == KILLED)
+				CHECK(outcomes[i] == -SIGSYS || outcomes[i] == -SIGSEGV);
+			else
+				CHECK_NUMBER(outcomes[i], want);
+		}
+	}
+}
+
+/* A process without any call could not end: there is no such lock. */
+static void locks_in_no_stage_not_at_all(void)
+{
+	static const unsigned none[] = {0, 1U << 31};
+	const char *part = "";
+
+	for (size_t i = 0; i < COUNT(none); i++)
+		for (int checker_pid = 0; checker_pid < 2; checker_pid++) {
+			pid_t pid = start();
+			if (pid == 0) {
+				bool refused =
+					sandbox_enter(none[i], checker_pid, &part) == -EINVAL &&
+					strcmp(part, "seccomp") == 0 &&
+					sandbox_tighten(none[i], &part) == -EINVAL;
+				_exit(refused ? 0 : 1);
+			}
+			int status = -1;
+			CHECK(waitpid(pid, &status, 0) == pid);
+			CHECK_NUMBER(status, 0);
+		}
+}
+
+int main(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return 0; /* it makes system calls of its own in each of these processes */
+#endif
+	const char *tmpdir = getenv("TMPDIR");
+	int fd;
+	snprintf(file, sizeof file, "%s/stdsocks-lock-XXXXXX", tmpdir ? tmpdir : "/tmp");
+	fd = mkstemp(file);
+	snprintf(new_file, sizeof new_file, "%s.new", file);
+	CHECK(fd >= 0);
+	close(fd);
+	prepare();
+	int status = CHECK_ALL(forbids_what_it_says, locks_in_no_stage_not_at_all);
+	unlink(file);
+	return status;
+}
