@@ -59,7 +59,6 @@ class Server:
     def __init__(self, table, address="127.0.0.1"):
         self.table = table
         self.asked = []
-        self.seen = threading.Event()
         ((family, kind, _, _, where),) = socket.getaddrinfo(address, 53, type=socket.SOCK_DGRAM)
         self.sock = socket.socket(family, kind)
         self.sock.bind(where)
@@ -70,7 +69,6 @@ class Server:
             query, asker = self.sock.recvfrom(512)
             name, kind = question(query)
             self.asked.append(f"{TYPES.get(kind, kind)} {name}")
-            self.seen.set()
             wanted = self.table.get(name.lower(), silent)
             if callable(wanted):
                 wanted(self, query, asker)
@@ -78,6 +76,10 @@ class Server:
                 self.sock.sendto(answer(query, rcode=wanted), asker)
             else:
                 self.sock.sendto(answer(query, wanted), asker)
+
+    def expect(self, name):
+        """Wait for a query for NAME. Use each name once: an earlier handler's second query may come late."""
+        eventually(lambda: any(asked.endswith(f" {name}") for asked in self.asked), f"{name} is looked up")
 
 
 def question(query):
