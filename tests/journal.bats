@@ -201,20 +201,20 @@ upstream.recv(5)
 one.close()
 check(upstream.end(), (b"", "fin"))
 upstream.close()
-ids = [explained(at, "Subject: A SOCKS connection was served", "The client 127.0.0.1 asked for CONNECT to 127.0.0.1",
-                 f"port {where} and was served.", "5 bytes went up to the destination, 0 came down.",
-                 "The connection ended like this: closed (by: client).")]
+ids = [explained(at, "Subject: A SOCKS client was served", "The client 127.0.0.1 requested CONNECT and was served.",
+                 f"The destination was 127.0.0.1 port {where}.", "5 bytes were sent to the destination and 0 bytes to the client.",
+                 'The end reason is "closed"; the side that ended the connection is client.')]
 at = asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05")
-ids.append(explained(at, "Subject: A SOCKS client was not served", "The client 127.0.0.1 was not connected to anything.", "The reason in a word: refused."))
+ids.append(explained(at, "Subject: A SOCKS client was not served", "The client 127.0.0.1 was not served.", 'The end reason is "refused"; '))
 at = asked(b"GET / HTTP/1.0\r\n\r\n", b"\x05\xff")  # little is known of this one
-check(explained(at, "The reason in a word: not-socks5."), ids[1])
+check(explained(at, 'The end reason is "not-socks5"; '), ids[1])
 os.makedirs("/run/systemd/system/stdsocks@.service.d")
 with open("/run/systemd/system/stdsocks@.service.d/few.conf", "w", encoding="ascii") as drop_in:
     drop_in.write("[Service]\nLimitNOFILE=5\n")
 say("systemctl", "daemon-reload")
 at = asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x01")
-ids.append(explained(at, "Subject: A SOCKS connection failed for want of something on this host",
-                     "The system refused stdsocks what it needed to serve 127.0.0.1."))
+ids.append(explained(at, "Subject: A SOCKS connection failed because of this host",
+                     "stdsocks could not serve 127.0.0.1, because a system call failed, a"))
 check(ids, sys.argv[1:])
 PY
 }
