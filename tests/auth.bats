@@ -12,13 +12,13 @@ load net/world
 prelude <<'PY'
 import contextlib, os, re, resource, shutil, signal, socket, subprocess
 
-from logins import ADA, ASKED, BAB, NAMELESS, NOT_ALLOWED, NOT_SERVED, NO_RULE, OFFER, OFFER_BOTH
+from logins import ADA, ASKED, BAB, NAMELESS, NOT_ALLOWED, NO_METHOD, NO_RULE, OFFER, OFFER_BOTH
 from logins import OTHER, PROGRAM, REFUSED, REQUEST, RIGHT, SECRET, STDSOCKS, UPSTREAM, USERS
 from logins import WRONG, Waiting, accounts, begun, calls, dumps, enters, finished, gets, holds
 from logins import in_memory, in_public, is_allowed, is_over, is_rejected, is_served
 from logins import serves_no_client
 from logins import nothing_runs, processes, program, rejected, served, steps, tells, users
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, login, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, login, request
 from world import CLOSED_PORT, Handler, bound, called, connection, eventually, run
 
 ALICE = users(b"alice:secret\n")  # the options; a test may write other users into the file
@@ -151,7 +151,7 @@ def made(name, secret, options):
     client, accepted = connection()
     client.sendall(OFFER + login(name, secret) + REQUEST)
     client.shutdown(socket.SHUT_WR)
-    Peer(client).acknowledged()
+    Endpoint(client).acknowledged()
     h = Handler(*options, trace=False, ends=(client, accepted), before=strace)
     check(h.client.end(), (ASKED + WRONG, "fin"))
     h.over()
@@ -194,7 +194,7 @@ PY
 for options in ALICE, program("#!/bin/sh\nexit 0\n"):
     for methods in b"\x00", b"\x01", b"\x00\x01\x03\x80\xfe\xff", b"", bytes(255):
         sent = bytes([5, len(methods)]) + methods + REQUEST
-        h = gets(options, sent, NOT_SERVED, **rejected(None, END="no-method"))
+        h = gets(options, sent, NO_METHOD, **rejected(None, END="no-method"))
         assert "(a password is required)" in h.said(), h.said()
 nothing_runs()
 PY
@@ -208,7 +208,7 @@ for offer in OFFER, OFFER_BOTH, b"\x05\x02\x02\x00", b"\x05\xff" + bytes(254) + 
     is_rejected(options, offer + login(b"alice", b"wrong") + REQUEST, "alice")
 is_served(options, GREETING + REQUEST, CHOSEN, None)
 for methods in b"\x01", b"\x03\x80":
-    h = gets(options, bytes([5, len(methods)]) + methods + REQUEST, NOT_SERVED, END="no-method")
+    h = gets(options, bytes([5, len(methods)]) + methods + REQUEST, NO_METHOD, END="no-method")
     assert "password" not in h.said(), h.said()
 PY
 }
@@ -218,7 +218,7 @@ PY
 for options in ALICE, ("-o", "users /run/missing"), program(None, "/run/missing"):
     options = *options, "-o", "auth none"
     is_served(options, OFFER_BOTH + REQUEST, CHOSEN, None)
-    gets(options, LOGIN, NOT_SERVED, END="no-method", USER=None)
+    gets(options, LOGIN, NO_METHOD, END="no-method", USER=None)
 PY
 }
 
@@ -542,7 +542,7 @@ waiting = Waiting()
 whole = LOGIN + REQUEST
 gone = {"END": "client-gone", "CLOSED_BY": "client"}
 for sent in b"", OFFER[:1], OFFER, whole[:8]:
-    for leave in Peer.close, Peer.reset:
+    for leave in Endpoint.close, Endpoint.reset:
         h = Handler(*waiting.options)
         h.client.send(sent)
         h.client.acknowledged()
@@ -550,7 +550,7 @@ for sent in b"", OFFER[:1], OFFER, whole[:8]:
         leave(h.client)
         h.ended(**gone)
         nothing_runs()
-for leave in Peer.fin, Peer.close, Peer.reset:  # while checkpassword runs
+for leave in Endpoint.fin, Endpoint.close, Endpoint.reset:  # while checkpassword runs
     h = begun(waiting.options, whole[:-1], ASKED)
     waiting.has_begun()
     leave(h.client)
@@ -691,8 +691,8 @@ for what, options, sent, answer in (
     ("nobody can tell", program("#!/bin/sh\nexit 2\n"), whole, ASKED + WRONG),
     ("empty name", by_users, OFFER + login(b"", SECRET), ASKED + WRONG),
     ("wrong version", by_users, OFFER + login(b"alice", SECRET, 2), ASKED + WRONG),
-    ("no such method", by_users, GREETING, NOT_SERVED),
-    ("not SOCKS 5", by_users, b"GET /", NOT_SERVED),
+    ("no such method", by_users, GREETING, NO_METHOD),
+    ("not SOCKS 5", by_users, b"GET /", NO_METHOD),
 ):
     h = Handler(*options)
     h.client.send(sent)
@@ -780,9 +780,9 @@ assert not is_allowed(socket.socketpair(), rule, None)
 assert not is_allowed(connection(), rule, None)
 options = *ALICE, *rule
 for ends in socket.socketpair, connection:
-    gets(options, GREETING, NOT_SERVED, popen={"ends": ends()}, END="no-method", USER=None)
+    gets(options, GREETING, NO_METHOD, popen={"ends": ends()}, END="no-method", USER=None)
     assert is_allowed(ends(), options, "alice", LOGIN, ASKED + RIGHT)
-for options, answer in (rule, CHOSEN + NOT_ALLOWED), (options, NOT_SERVED):
+for options, answer in (rule, CHOSEN + NOT_ALLOWED), (options, NO_METHOD):
     h = Handler(*options, stdin=subprocess.PIPE, stdout=subprocess.PIPE, before=NO_RULE)
     check(h.process.communicate(GREETING + REQUEST, DEADLINE_S)[0], answer)
     check(h.record().get("STDSOCKS_USER"), None)

@@ -13,7 +13,7 @@ from bind import refused, request4, served
 from dns import Server
 from logs import JOURNAL, Reader, fields
 from socks import CHOSEN, GREETING, MIB, Piped, check, half_close, meanwhile, passes, pattern
-from socks import request, rests
+from socks import is_idle, request
 from wire import Wire
 from world import STDSOCKS, eventually, ip, listeners, port_of, sysctl, unnamed, write
 PY
@@ -288,7 +288,7 @@ for version in 4, 5:
         with meanwhile(h.client.send, pattern(size)):
             h.waits()
             if size > 262144:
-                assert rests(h.pid), "it spins with a full buffer"
+                assert is_idle(h.pid), "it spins with a full buffer"
             caller = h.called(where)
             check(caller.recv(1 + size), b"<" + pattern(size))
         exchange(h, caller)
@@ -301,7 +301,7 @@ for ends in None, socket.socketpair():
     h, where = expecting("127.0.0.1", payload=b"last", ends=ends)
     h.client.fin()
     h.waits()
-    assert rests(h.pid), "it spins"
+    assert is_idle(h.pid), "it spins"
     caller = h.called(where)
     check(caller.end(), (b"last", "fin"))
     caller.send(pattern(MIB))
@@ -336,7 +336,7 @@ for how, ends, error in (reset, None, "104"), (close, socket.socketpair(), None)
 with Piped([STDSOCKS, "-o", "allow to any", "-o", "command bind"]) as piped:
     piped.send(GREETING + request("127.0.0.1", FTP, BIND))
     piped.recv(12)
-    assert rests(piped.process.pid)
+    assert is_idle(piped.process.pid)
     piped.close_stdout()
     check(piped.status(), 0)
 PY

@@ -61,11 +61,11 @@ from world import Handler
 from dns import Server
 server = Server({})
 subprocess.run(["$PYTHON", "$ROOT/tests/vectors/run.py", "split", "names"], check=True)
-check(server.asked, [])
+check(server.queries, [])
 # A name that is one would have been seen.
 h = Handler("-o", "timeout handshake 200ms")
 h.connect("host.example", 80)
-assert server.asked, "the name server is not asked at all"
+assert server.queries, "the name server is not asked at all"
 PY
 }
 

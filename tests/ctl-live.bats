@@ -10,9 +10,9 @@ prelude <<'PY'
 import contextlib, datetime, os, re, signal, socket, subprocess, termios, threading, time
 
 from booted import Association, client, eventually, login, records, say, shown, works
-from datagrams import place, udp
+from datagrams import parse_address, udp
 from live import Connection, NOBODY, Terminal, columns, ctl, listed, objects, tell, units
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, listener, meanwhile
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, listener, meanwhile
 from socks import open_through, reply_of, request
 PY
 
@@ -147,8 +147,8 @@ PY
 association, waits, called = Association(), client(), client()
 association.echo(udp(), b"x" * 900)
 for one in waits, called:
-    where = place(open_through(one, "127.0.0.1", 21, command=2)[3:])[:2]
-caller = Peer(socket.create_connection(where, DEADLINE_S))
+    where = parse_address(open_through(one, "127.0.0.1", 21, command=2)[3:])[:2]
+caller = Endpoint(socket.create_connection(where, DEADLINE_S))
 reply_of(called)
 caller.send(b"y" * 99)
 check(called.recv(99), b"y" * 99)

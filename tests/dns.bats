@@ -27,7 +27,7 @@ h.connected(b"four.test", listening).close()
 h.gone()
 h.ended(END="closed", REPLY="0", DST="four.test", REACHED="127.0.0.1", ERRNO=None)
 assert int(h.record()["STDSOCKS_RESOLVE_USEC"]) > 0
-check(server.asked(), ["A four.test", "AAAA four.test"])
+check(server.queries(), ["A four.test", "AAAA four.test"])
 PY
 }
 
@@ -40,7 +40,7 @@ h = Handler()
 h.connected(b"six.test", listening).close()
 h.gone()
 h.ended(END="closed", REPLY="0", DST="six.test", REACHED="::1")
-check(server.asked(), ["A six.test", "AAAA six.test"])
+check(server.queries(), ["A six.test", "AAAA six.test"])
 PY
 }
 
@@ -67,7 +67,7 @@ h = Handler()
 h.connected(b"a.test", listening).close()
 h.gone()
 h.ended(END="closed", DST="a.test", REACHED="127.0.0.1")
-check(server.asked(), ["A a.test", "AAAA a.test"])
+check(server.queries(), ["A a.test", "AAAA a.test"])
 PY
 }
 
@@ -93,7 +93,7 @@ h = Handler()
 check(h.connect(b"none.test", 80), 4)
 check(h.bound, b"\x01" + bytes(6))
 h.refused(REPLY="4", DST="none.test", DST_PORT="80", REACHED=None, CONNECT_USEC=None, BYTES_UP="0", BYTES_DOWN="0")
-check(server.asked(), ["A none.test", "AAAA none.test"])
+check(server.queries(), ["A none.test", "AAAA none.test"])
 PY
 }
 
@@ -104,7 +104,7 @@ server = Dnsmasq("--txt-record=text.test,hello")
 h = Handler()
 check(h.connect(b"text.test", 80), 4)
 h.refused(REPLY="4", REACHED=None)
-check(server.asked(), ["A text.test", "AAAA text.test"])
+check(server.queries(), ["A text.test", "AAAA text.test"])
 PY
 }
 
@@ -116,7 +116,7 @@ write("/etc/resolv.conf", "nameserver 127.0.0.1\nnameserver 127.0.0.1\noptions t
 h = Handler()
 check(h.connect(b"example.com", 80), 4)
 h.refused(REPLY="4", DST="example.com")
-assert "A example.com" in server.asked()
+assert "A example.com" in server.queries()
 PY
     world <<'PY'
 server = Server({"fails.test": SERVFAIL})
@@ -124,7 +124,7 @@ write("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
 h = Handler()
 check(h.connect(b"fails.test", 80), 4)
 h.refused(REPLY="4")
-assert "A fails.test" in server.asked
+assert "A fails.test" in server.queries
 PY
 }
 
@@ -137,7 +137,7 @@ record = h.refused(REPLY="4", REACHED=None)
 assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]), record
 assert int(record["STDSOCKS_RESOLVE_USEC"]) < 2500000, record
 assert h.took_s < 2.5, h.took_s
-assert "A silent.test" in server.asked
+assert "A silent.test" in server.queries
 PY
 }
 
@@ -185,7 +185,7 @@ h = Handler()
 h.connected(b"slow.test", listening).close()
 h.gone()
 assert int(h.ended(END="closed")["STDSOCKS_RESOLVE_USEC"]) >= 390000
-check(sorted(server.asked), ["A slow.test", "AAAA slow.test"])
+check(sorted(server.queries), ["A slow.test", "AAAA slow.test"])
 PY
 }
 
@@ -211,7 +211,7 @@ h = Handler()
 h.connected(b"mixed.test", listening).close()
 h.gone()
 h.ended(END="closed", REPLY="0", REACHED="127.0.0.130", ERRNO=None)
-check(sorted(server.asked), ["A mixed.test", "AAAA mixed.test"])
+check(sorted(server.queries), ["A mixed.test", "AAAA mixed.test"])
 PY
 }
 
@@ -221,7 +221,7 @@ server = Server({"dead.test": ["127.0.0.129", "127.0.0.130", "::1"]})
 h = Handler()
 check(h.connect(b"dead.test", CLOSED_PORT), 5)
 h.refused(REPLY="5", REACHED=None, ERRNO="111")
-check(sorted(server.asked), ["A dead.test", "AAAA dead.test"])
+check(sorted(server.queries), ["A dead.test", "AAAA dead.test"])
 PY
 }
 
@@ -257,7 +257,7 @@ for name in b"printer", b"printer.example":
     h.connected(name, listening).close()
     h.gone()
     h.ended(END="closed", DST=name.decode(), REACHED="127.0.0.77")
-check(server.asked, [])
+check(server.queries, [])
 PY
 }
 
@@ -270,7 +270,7 @@ for host in "127.0.0.1", "::1":
     h.connected(host.encode(), listening).close()
     h.gone()
     h.ended(END="closed", DST=host, REACHED=host, RESOLVE_USEC=None)
-check(server.asked, [])
+check(server.queries, [])
 PY
 }
 
@@ -293,7 +293,7 @@ for name in names:
 for name, h in zip(names, handlers):
     assert h.answer() == 4, name
     h.refused(REPLY="4", RESOLVE_USEC=None, CONNECT_USEC=None, REACHED=None)
-check(server.asked, [])
+check(server.queries, [])
 assert not is_waiting(listening)
 PY
 }

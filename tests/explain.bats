@@ -183,7 +183,7 @@ END
 server = Server({"inner.test": ["fc00::1"], "public.test": ["8.8.8.8"], "both.test": ["127.0.0.1", "8.8.8.8"]})
 command = [STDSOCKS, "-f", "/dev/null", "-o", "allow to .test", "--explain"]
 print(run(*command, "-", text="to inner.test port 80\nto Public.TEST. port 80\n"), end="")
-check(sorted(server.asked), ["A Public.TEST", "A inner.test", "AAAA Public.TEST", "AAAA inner.test"])
+check(sorted(server.queries), ["A Public.TEST", "A inner.test", "AAAA Public.TEST", "AAAA inner.test"])
 both = run(*command, "to both.test port 80")
 for lines in (" at 8.8.8.8 (public)\n  -o: allow to .test\n    yes: allowed\n  allowed by -o\n",
               " at 127.0.0.1 (loopback)\n  -o: allow to .test\n    no: without "):
@@ -237,12 +237,12 @@ for question, rules, answer in [
 ]:
     check(explained(question, *rules)[-1], answer)
     check(watch.seen(), [])
-check(server.asked, [])
+check(server.queries, [])
 
 said = explained(f"to public.test port {port}")
 check(said[-1], "allow")
 assert " at 8.8.8.8 (public)" in said, said
-check(sorted(server.asked), ["A public.test", "AAAA public.test"])
+check(sorted(server.queries), ["A public.test", "AAAA public.test"])
 check(explained(f"to 8.8.8.8 port {port}")[-1], "allow")
 for name in "none.test", "empty.test":
     said = explained(f"to {name} port 80")

@@ -8,8 +8,8 @@ load net/world
 prelude <<'PY'
 import contextlib, socket, threading
 
-from socks import CHOSEN, DEADLINE_S, GREETING, MIB, Peer, check, close_in_order, meanwhile, passes
-from socks import pattern, request
+from socks import CHOSEN, DEADLINE_S, GREETING, MIB, Endpoint, check, close_in_order, meanwhile
+from socks import passes, pattern, request
 from wire import Wire, drop, icmp
 from world import CLOSED_PORT, Handler, eventually, listeners, port_of, relaying
 PY
@@ -85,7 +85,7 @@ wanted = GREETING + request("127.0.0.1", port_of(listening)) + pattern(500)
 h.client.send(wanted, cuts=range(1, len(wanted)))
 check(h.client.recv(6), CHOSEN + b"\x05\x00\x00\x01")
 h.client.recv(6)
-upstream = Peer(listening.accept()[0])
+upstream = Endpoint(listening.accept()[0])
 check(upstream.recv(500), pattern(500))
 upstream.close()
 h.client.close()

@@ -4,7 +4,7 @@
 import socket
 import struct
 
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, close_in_order, meanwhile, pattern
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, close_in_order, meanwhile, pattern
 from socks import request, request_name
 from world import Handler
 
@@ -123,7 +123,7 @@ def request4(host, port=FTP, userid=b"", command=BIND):
 
 
 def call(where, host=None):
-    return Peer(socket.create_connection(where, DEADLINE_S, source_address=host and (host, 0)))
+    return Endpoint(socket.create_connection(where, DEADLINE_S, source_address=host and (host, 0)))
 
 
 def is_reset(where, host=None):

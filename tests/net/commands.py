@@ -18,7 +18,7 @@ import threading
 from calls import Clockless, Traced
 from dns import Dnsmasq, Server, answer
 from logs import JOURNAL, SYSLOG, Reader
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, passes, pattern, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, passes, pattern, request
 from world import WORLD, eventually, ip, request_name, write
 
 NAME_SERVER = "nameserver 127.0.0.1\n"
@@ -113,7 +113,7 @@ class Connect(Stream):
         return super().request(host, self.listening.getsockname()[1] if port is None else port)
 
     def accept(self):
-        return Peer(self.listening.accept()[0])
+        return Endpoint(self.listening.accept()[0])
 
     def other_end(self, h):
         reply(h.client.recv)
@@ -146,7 +146,7 @@ class Bind(Stream):
         super().ask(h, host)
 
     def call(self, where, host=None):
-        return Peer(socket.create_connection(where, DEADLINE_S, source_address=(host or self.peer or where[0], 0)))
+        return Endpoint(socket.create_connection(where, DEADLINE_S, source_address=(host or self.peer or where[0], 0)))
 
     def other_end(self, h):
         caller = self.call(reply(h.client.recv))

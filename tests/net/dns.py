@@ -43,7 +43,7 @@ class Dnsmasq:
                 return reason.errno == errno.EADDRINUSE
         return False
 
-    def asked(self):
+    def queries(self):
         """What was asked so far, sorted: "TYPE NAME"."""
         with open(self.log, encoding="utf-8") as log:
             return sorted(f"{kind} {name}" for kind, name in re.findall(r"query\[(\w+)\] (\S*) from", log.read()))
@@ -53,12 +53,12 @@ class Server:
     """A name server that does with each query what its table says for the name.
 
     A value is a list of addresses, a number (the RCODE), or a function of (server, query, address
-    of the asker). A name that is not in the table gets no answer. ASKED has every query.
+    of the asker). A name that is not in the table gets no answer. QUERIES has every query.
     """
 
     def __init__(self, table, address="127.0.0.1"):
         self.table = table
-        self.asked = []
+        self.queries = []
         ((family, kind, _, _, where),) = socket.getaddrinfo(address, 53, type=socket.SOCK_DGRAM)
         self.sock = socket.socket(family, kind)
         self.sock.bind(where)
@@ -68,7 +68,7 @@ class Server:
         while True:
             query, asker = self.sock.recvfrom(512)
             name, kind = question(query)
-            self.asked.append(f"{TYPES.get(kind, kind)} {name}")
+            self.queries.append(f"{TYPES.get(kind, kind)} {name}")
             wanted = self.table.get(name.lower(), silent)
             if callable(wanted):
                 wanted(self, query, asker)
@@ -79,7 +79,7 @@ class Server:
 
     def expect(self, name):
         """Wait for a query for NAME. Use each name once: an earlier handler's second query may come late."""
-        eventually(lambda: any(asked.endswith(f" {name}") for asked in self.asked), f"{name} is looked up")
+        eventually(lambda: any(query.endswith(f" {name}") for query in self.queries), f"{name} is looked up")
 
 
 def question(query):

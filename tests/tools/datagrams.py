@@ -33,17 +33,17 @@ def header(host, port, rsv=0, frag=0):
     return struct.pack(">HB", rsv, frag) + where[3:]
 
 
-def place(where):
+def parse_address(where):
     """Of ATYP, address and port: host, port, and what is behind them."""
     size = {1: 4, 4: 16}[where[0]]
     host, port = where[1 : 1 + size], where[1 + size : 3 + size]
     return str(ipaddress.ip_address(host)), *struct.unpack(">H", port), where[3 + size :]
 
 
-def parted(datagram):
+def parse_datagram(datagram):
     """The address, port and data of what has come through an association."""
     check(datagram[:3], b"\0\0\0")
-    return place(datagram[3:])
+    return parse_address(datagram[3:])
 
 
 class Datagrams:
@@ -58,7 +58,7 @@ class Datagrams:
         """What comes next: host, port, data."""
         datagram, source = self.sock.recvfrom(1 << 17)
         check(source[:2], self.relay)
-        return parted(datagram)
+        return parse_datagram(datagram)
 
     def echo(self, server, data=b"question", to=None):
         """There and back; from where it reached the server."""
@@ -70,7 +70,7 @@ class Datagrams:
         return source[:2]
 
 
-def send_parted(sock, to, datagrams):
+def send_gso(sock, to, datagrams):
     """Sends all in one message, which the kernel parts for sockets that take datagrams only."""
     sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(datagrams[0]))
     sock.sendto(b"".join(datagrams), to)

@@ -19,7 +19,7 @@ import time
 import pyte
 
 from booted import eventually, instances, say, shown
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check
 
 CGROUPS = "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"
 # The sender is systemd-notify or its parent. It ends when systemd has read the message.
@@ -66,7 +66,7 @@ class Connection:
             sock.connect(where)
         else:
             sock = socket.create_connection(where, DEADLINE_S)
-        self.peer = Peer(sock)
+        self.peer = Endpoint(sock)
         self.peer.send(GREETING)
         check(self.peer.recv(2), CHOSEN)
         self.port = 0 if isinstance(where, str) else sock.getsockname()[1]

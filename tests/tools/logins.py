@@ -12,13 +12,13 @@ import socket
 import subprocess
 
 import world
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, escaped, login, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, escaped, login, request
 from world import Handler, STDSOCKS, eventually, is_waiting, libc, listeners, port_of, sys_call
 
 OFFER = b"\x05\x01\x02"  # RFC 1928 s3: one method, "username/password"
 OFFER_BOTH = b"\x05\x02\x00\x02"
 ASKED = b"\x05\x02"
-NOT_SERVED = b"\x05\xff"
+NO_METHOD = b"\x05\xff"
 RIGHT, WRONG = b"\x01\x00", b"\x01\x01"  # RFC 1929 s2
 REFUSED = b"\x05\x01\x00\x01" + bytes(6)
 NOT_ALLOWED = b"\x05\x02\x00\x01" + bytes(6)
@@ -168,7 +168,7 @@ def serves_no_client(options, pattern, secrets=(), **popen):
     for sent, answer, end in ((GREETING + REQUEST, CHOSEN + REFUSED, "failed"),
                               (OFFER_BOTH + REQUEST, CHOSEN + REFUSED, "failed"),
                               (OFFER + login(b"alice", b"secret") + REQUEST, ASKED + WRONG, "failed"),
-                              (b"\x05\x01\x01", NOT_SERVED, "failed")):
+                              (b"\x05\x01\x01", NO_METHOD, "failed")):
         h = gets(("-f", "/dev/null", *options), sent, answer, 78, popen=popen, END=end)
         assert re.search(pattern, h.said()), f"the handler says: {h.said()}"
         said += h.said()
@@ -293,7 +293,7 @@ def ptrace(what, pid, data=0):
 def steps(options, name, secret):
     """How many instructions lie between the method and the answer to this login."""
     ends = socket.socketpair()
-    client = Peer(ends[0])
+    client = Endpoint(ends[0])
     client.send(OFFER + login(name, secret) + REQUEST)
     h = Handler(*options, trace=False, ends=ends, preexec_fn=lambda: ptrace(PTRACE_TRACEME, 0))
     os.waitpid(h.pid, 0)  # its execve()

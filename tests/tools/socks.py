@@ -64,7 +64,7 @@ def pattern(size):
     return hashlib.shake_128(b"stdsocks").digest(size)
 
 
-class Peer:
+class Endpoint:
     """One end of a stream."""
 
     def __init__(self, sock):
@@ -157,8 +157,8 @@ def dial(where=None):
         sock = socket.socket(socket.AF_UNIX)
         sock.settimeout(DEADLINE_S)
         sock.connect(host)
-        return Peer(sock)
-    return Peer(socket.create_connection((host, int(port[0])), DEADLINE_S))
+        return Endpoint(sock)
+    return Endpoint(socket.create_connection((host, int(port[0])), DEADLINE_S))
 
 
 def listener(host="127.0.0.1", port=0):
@@ -170,7 +170,7 @@ def listener(host="127.0.0.1", port=0):
 
 
 def accept(listening):
-    return Peer(listening.accept()[0])
+    return Endpoint(listening.accept()[0])
 
 
 def passes(sender, receiver, data):
@@ -334,7 +334,7 @@ def ran_ns(pid):
         return int(schedstat.read().split()[0])
 
 
-def rests(pid, share=0.0, span_s=0.2):
+def is_idle(pid, share=0.0, span_s=0.2):
     """True when PID comes to use at most SHARE of a CPU, by default none at all, over SPAN_S."""
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
