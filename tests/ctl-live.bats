@@ -11,7 +11,7 @@ import contextlib, datetime, os, re, signal, socket, subprocess, termios, thread
 
 from booted import Association, client, eventually, login, records, say, shown, works
 from datagrams import parse_address, udp
-from live import Connection, NOBODY, Terminal, columns, ctl, listed, objects, tell, units
+from live import Connection, NOBODY, Terminal, columns, ctl, listed, objects, set_status, units
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, listener, meanwhile
 from socks import open_through, reply_of, request
 PY
@@ -84,7 +84,7 @@ for clause, count in ("unix", 1), ("unix:0", 1), ("unix:1", 0), ("any", 1), ("12
     check(len(listed("--unit", "stdsocks*@*", "from", clause)), count)
 # Whatever the pattern is by default.
 assert one.unit in ctl("stop", one.unit.removesuffix(".service"))
-check(one.peer.end()[0], b"")
+check(one.endpoint.end()[0], b"")
 PY
     inside systemctl stop stdsocks-other.socket
 }
@@ -99,7 +99,7 @@ for status, row, line in (
          ["127.0.0.1", None, "2001:db8::1", 80, 0, 1, 0], "127.0.0.1 - connect [2001:db8::1]:80 0 1 0/s"),
         (b"192.0.2.1 -> example.com:80, 0 up, 1 down, 4s",
          ["127.0.0.1", None, "example.com", 80, 0, 1, 0], "127.0.0.1 - connect example.com:80 0 1 0/s")):
-    tell(one.unit, status)
+    set_status(one.unit, status)
     check(columns(listed()[one.unit], "client", "user", "dst", "dst_port", "bytes_up", "bytes_down", "rate"), row)
     check(ctl("list").splitlines()[1].split()[:7], line.split())
 PY
@@ -180,7 +180,7 @@ for status in (b"127.0.0.1 \x1b[2J\x1b]0;owned\x07 -> a:1, 1 up, 2 down, 3s", b"
                "127.0.0.1 \u202e -> a:1, 1 up, 2 down, 3s".encode(), b"127.0.0.1 \x7f -> a:1, 1 up, 2 down, 3s",
                b"127.0.0.1 a\\x1b[2J -> b:1, 1 up, 2 down, 3s", b'127.0.0.1 " -> b:1, 1 up, 2 down, 3s', b"x" * 4000):
     with contextlib.suppress(AssertionError):  # systemd shows it in another way, or will not have it
-        tell(one.unit, status)
+        set_status(one.unit, status)
     for words in ("list",), ("list", "--json"), ("top",):
         said = ctl(*words)
         assert re.fullmatch("([ -~]*\n)*", said), said
@@ -305,7 +305,7 @@ for words, names in ("user alice", "a"), ("to 10.0.0.0/8", "c"), ("from ::1", "d
     stops(words, names)
     for name in names:
         ended = live.pop(name)
-        check(ended.peer.end()[0], b"")  # at once: stop has waited for it
+        check(ended.endpoint.end()[0], b"")  # at once: stop has waited for it
     check(sorted(units()), sorted(one.unit for one in live.values()))
 # What is not there, or is none of them, is not ended.
 for words in ("user", "alice"), ("to", "10.0.0.0/8"):
@@ -315,7 +315,7 @@ for words in (ended.unit,), ("dbus.service",), (ended.unit, "dbus.service"):
 say("systemctl", "is-active", "stdsocks.socket")
 row = ctl("stop", "--all").splitlines()[1].split()
 check((row[:4], row[-1]), (["127.0.0.1", "bob", "connect", "www.example.com:80"], live["b"].unit))
-check(live["b"].peer.end()[0], b"")
+check(live["b"].endpoint.end()[0], b"")
 ctl("stop", "--all", status=1)
 PY
 }
@@ -373,8 +373,8 @@ assert "1 connection, 0/s" in say(*nobody, "top")
 said = say(*nobody, "stop", "user", "alice", status=77)
 assert re.fullmatch("stdsocksctl: not permitted: .*root.*polkit.*manage-units\n", said), said
 check(units(), [one.unit])
-one.peer.send(request("127.0.0.1", 9))  # it is still served: nothing listens there
-check(one.peer.recv(2), b"\x05\x05")
+one.endpoint.send(request("127.0.0.1", 9))  # it is still served: nothing listens there
+check(one.endpoint.recv(2), b"\x05\x05")
 PY
 }
 
@@ -391,7 +391,7 @@ for key, name, first in ("r", "rate", "bob"), ("U", "up", "zoe"), ("d", "dst", "
     t.keys(key)
     t.wait(true=lambda: f"by {name} " in t.screen.display[0] and first in t.screen.display[2])
 # What has changed is seen, what has gone is gone.
-tell(connections[0].unit, b"127.0.0.1 zoe -> b.example:1, 1.1K up, 2.0M down, 1s")
+set_status(connections[0].unit, b"127.0.0.1 zoe -> b.example:1, 1.1K up, 2.0M down, 1s")
 t.wait(true=lambda: "1.1K" in t.screen.display[2] and "2 connections, 2.0K/s" in t.screen.display[0])
 connections[1].close()
 t.wait(true=lambda: "1 connection, 0/s" in t.text() and "bob" not in t.text())

@@ -281,9 +281,9 @@ check(sorted(one["name"] for one in top), ["0.0.0.0", "192.0.2.53", "a.test"])'
         ctl report "$name" --html >"$BATS_TEST_TMPDIR/$name.html"
     done
     python "$BATS_TEST_TMPDIR" <<'PY'
-from page import looks
+from page import inspect
 PLOTS = {"some.html": 3, "one.html": 3, "hostile.html": 3, "none.html": 0}
-for (name, width), page in looks(sys.argv[1], PLOTS, (1280, 360)).items():
+for (name, width), page in inspect(sys.argv[1], PLOTS, (1280, 360)).items():
     check((name, width, page["wrong"], page["plots"]), (name, width, [], PLOTS[name]))
     assert page["title"].startswith("stdsocks: connections"), (name, page["title"])
     assert name != "hostile.html" or "<img src=x onerror=" in page["text"], page["text"]
