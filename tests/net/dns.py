@@ -28,8 +28,8 @@ class Dnsmasq:
         with open(self.log, "wb") as log:
             subprocess.Popen(
                 ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root",
-                 "--no-resolv", "--no-hosts", f"--listen-address={address}", "--bind-interfaces", "--pid-file=",
-                 "--log-queries", "--log-facility=-", "--local=/test/",
+                 "--no-resolv", "--no-hosts", f"--listen-address={address}", "--bind-interfaces",
+                 "--pid-file=", "--log-queries", "--log-facility=-", "--local=/test/",
                  f"--addn-hosts={WORLD}/names", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
