@@ -1,19 +1,19 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Libraries that take an unknowing program through the handler, libraries of three languages, a browser, an
-# HTTP proxy, and a redirector of packets. "clients: CLIENT: VERSION COMMAND: ..." is a row of the README's table.
+# Libraries that redirect programs without SOCKS support, libraries for three languages, a browser,
+# an HTTP proxy, and a packet redirector. The titles are rows of the table of clients: clients-table.
 
 load helper
 load net/world
 load tools/clients
 
 setup() {
-    machine
+    isolate
     serve
 }
 
-# carries VERSION HOST DESTINATION COMMAND... - COMMAND takes an unknowing curl and an unknowing nc to HOST, which the
-# handler is asked for as DESTINATION: 300 KB come, go, and do both at a time.
+# carries VERSION HOST DESTINATION COMMAND... - run curl and nc, without SOCKS options, under
+# COMMAND: they receive, echo and send 300 KB. Check that the requests are for DESTINATION.
 carries() {
     row "$*"
     local version=$1 host=$2 destination=$3
@@ -22,10 +22,10 @@ carries() {
     [[ ${WEB:-} ]] || web "$SERVER"
     [[ ${UPSTREAM:-} ]] || upstream --listen "$SERVER" echo
     fetches "http://$host:$WEB/300000" "$@" curl -sS --max-time 20
-    talks "$@" nc.openbsd -N "$host" "$UPSTREAM"
+    echoed "$@" nc.openbsd -N "$host" "$UPSTREAM"
     "${CLIENT[@]}" "$@" curl -sS --max-time 20 -T "$BATS_TEST_TMPDIR/data" "http://$host:$WEB/"
     served PUT 300000 "$(digest_of "$BATS_TEST_TMPDIR/data")"
-    spoke "$version" "$destination" 3
+    sessions "$version" "$destination" 3
     ended BYTES_UP=300000 BYTES_DOWN=300000
 }
 
@@ -80,7 +80,7 @@ print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.
     (($(grep -cx 'STDSOCKS_COMMAND=RESOLVE_PTR' "$LOG") == 1))
 }
 
-# Its version 4 knows no names.
+# Dante's client sends no names in version 4.
 @test "clients: socksify (dante-client): 4, 5 connect: an unknowing curl and nc, 300 KB each way" {
     need socksify
     socks_conf socks_v4
@@ -95,20 +95,20 @@ print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.
     carries 5 "$SERVER" "$SERVER" socksify
 }
 
-# -- Libraries. Each script connects, sends what it reads, and prints what comes back.
+# -- Libraries. Each script connects, sends its standard input, and prints what it receives.
 
-# echoes VERSION DESTINATION COMMAND... <SCRIPT - COMMAND runs the script, which connects to
-# DESTINATION in this version.
+# echoes VERSION DESTINATION COMMAND... <SCRIPT - run the script with COMMAND; it connects to
+# DESTINATION with this version of SOCKS.
 echoes() {
     row "$*"
     config script
     [[ ${UPSTREAM:-} ]] || upstream --listen "$SERVER" echo
-    HOST=$2 talks env -u PYTHONPATH "${@:3}" "$CONFIG"
-    spoke "$1" "$2" 1
+    HOST=$2 echoed env -u PYTHONPATH "${@:3}" "$CONFIG"
+    sessions "$1" "$2" 1
     ended BYTES_UP=300000 BYTES_DOWN=300000
 }
 
-# The end of the Python scripts: sock is connected.
+# The end of the Python scripts; sock is connected.
 PYTHON_TALK='
 import sys, threading
 
@@ -123,7 +123,7 @@ while piece := sock.recv(65536):
     sys.stdout.buffer.write(piece)
 '
 
-# pysocks VERSION DESTINATION - with $NAME and $SECRET, if they are set
+# pysocks VERSION DESTINATION - echoes with PySocks, and with the login $NAME and $SECRET if set.
 pysocks() {
     echoes "$1" "$2" "$PYTHON" <<PY
 import os, socket, socks
@@ -159,7 +159,8 @@ import python_socks
 
 def connect(module):
     kind = python_socks.ProxyType[os.environ["KIND"]]
-    proxy = module.Proxy.create(kind, os.environ["PROXY_HOST"], int(os.environ["PROXY_PORT"]), rdns=True)
+    where = os.environ["PROXY_HOST"], int(os.environ["PROXY_PORT"])
+    proxy = module.Proxy.create(kind, *where, rdns=True)
     return proxy.connect(os.environ["HOST"], int(os.environ["UPSTREAM"]))
 '
 
@@ -231,14 +232,13 @@ JS
         read -r version scheme host <<<"$words"
         through=$scheme://$PROXY_HOST:$PROXY_PORT
         fetches "http://$host:$WEB/300000" timeout 30 node "$CONFIG" "$through"
-        spoke "$version" "$host" 1
+        sessions "$version" "$host" 1
     done
 }
 
-# -- Programs that know of SOCKS.
+# -- Programs with SOCKS support
 
-# Requests that chromium makes by itself bypass the proxy, to names that do not resolve. It takes
-# seconds to start, twice.
+# Requests that chromium makes on its own bypass the proxy, and their names do not resolve.
 @test "clients: chromium: 4, 5 connect: headless, a page with fifty parts" {
     need chromium
     serve_files ''
@@ -264,12 +264,12 @@ JS
             sed -n 's,.*<pre id="all">\(.*\)</pre>.*,\1,p' >"$BATS_TEST_TMPDIR/page"
         cmp "$BATS_TEST_TMPDIR/page" <(cat "$BATS_TEST_TMPDIR"/{1..50} - <<<'') >&2
         logged 50 '^HTTP/1.1 200 /[0-9]+\.js '
-        asked "$host"
+        requested "$host"
         in_version "$version"
     done
 }
 
-# forwards DIRECTIVE - start privoxy on $PRIVOXY: by this directive all goes through the handler.
+# forwards DIRECTIVE - start privoxy on port $PRIVOXY, with this directive for all requests.
 forwards() {
     need privoxy curl
     PRIVOXY=$(free_port)
@@ -289,12 +289,12 @@ CONF
         forwards "forward-socks$version"
         fetches "http://$host:$WEB/300000" curl -sS --max-time 30 -x "127.0.0.1:$PRIVOXY"
         stop privoxy
-        spoke "$version" "$host" 1
+        sessions "$version" "$host" 1
     done
 }
 
-# privoxy sends what it was asked for right behind its own request, of 15 bytes after the greeting of 3. The reply
-# has to wait here: the server hears nothing before more than that has come.
+# privoxy sends the HTTP request together with its own, of 15 bytes after a greeting of 3. The reply
+# is delayed here: iptables drops SYN until the handler has received more than these 18 bytes.
 @test "clients: privoxy: 5 connect: curl through forward-socks5t, and its data comes before the reply" {
     need iptables ss
     web "$SERVER"
@@ -302,17 +302,18 @@ CONF
     "${CLIENT[@]}" iptables -A INPUT -p tcp -d "$SERVER" --syn -j DROP
     start curl curl -sS --max-time 30 -o "$BATS_TEST_TMPDIR/page" -x "127.0.0.1:$PRIVOXY" \
         "http://web.test:$WEB/300000"
-    early() {
-        (($("${CLIENT[@]}" ss -Htni "sport = :$PROXY_PORT" | sed -nE 's/.* bytes_received:([0-9]+).*/\1/p') > 18))
+    has_data() {
+        (($("${CLIENT[@]}" ss -Htni "sport = :$PROXY_PORT" |
+            sed -nE 's/.* bytes_received:([0-9]+).*/\1/p') > 18))
     }
-    eventually early
+    eventually has_data
     (($(grep -c '^stdsocks sends reply' "$LOG") == 0))
     "${CLIENT[@]}" iptables -F
     wait_line "$(log web)" '^GET'
     wait "${RUNNING[curl]}"
     served GET 300000 "$(digest_of "$BATS_TEST_TMPDIR/page")"
     stop privoxy
-    spoke 5 web.test 1
+    sessions 5 web.test 1
 }
 
 # Connections to $SERVER are redirected to redsocks, except those of the handler.
