@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # Libraries that redirect programs without SOCKS support, libraries for three languages, a browser,
-# an HTTP proxy, and a packet redirector. The titles are rows of the table of clients: clients-table.
+# an HTTP proxy, and a packet redirector. The titles are rows of the table that clients-table writes.
 
 load helper
 load net/world
@@ -29,7 +29,7 @@ carries() {
     ended BYTES_UP=300000 BYTES_DOWN=300000
 }
 
-@test "clients: proxychains4: 4, 4a, 5 connect: an unknowing curl and nc, 300 KB each way" {
+@test "clients: proxychains4: 4, 4a, 5 connect: redirects curl and nc, 300 KB each way" {
     need proxychains4
     for words in "4 $SERVER" '4a web.test' '5 web.test'; do
         read -r version host <<<"$words"
@@ -43,7 +43,7 @@ CONF
     done
 }
 
-@test "clients: tsocks: 4, 5 connect: an unknowing curl and nc, 300 KB each way" {
+@test "clients: tsocks: 4, 5 connect: redirects curl and nc, 300 KB each way" {
     need tsocks
     for version in 4 5; do
         config tsocks <<CONF
@@ -65,14 +65,14 @@ CONF
     export TORSOCKS_CONF_FILE=$CONFIG
 }
 
-@test "clients: torsocks: 5 connect: an unknowing curl and nc, to a name, 300 KB each way" {
+@test "clients: torsocks: 5 connect: redirects curl and nc to a name, 300 KB each way" {
     torsocks_conf
     # torsocks resolves the name with RESOLVE, and connects to the address.
     carries 5 web.test "$SERVER" torsocks
     (($(grep -cx STDSOCKS_COMMAND=RESOLVE "$LOG") == 3))
 }
 
-@test "clients: torsocks: 5 resolve: an unknowing python finds an address and a name" {
+@test "clients: torsocks: 5 resolve: redirects Python's lookups of an address and a name" {
     torsocks_conf
     [[ $("${CLIENT[@]}" torsocks "$PYTHON" -c "from socket import *
 print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.test" ]]
@@ -81,7 +81,7 @@ print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.
 }
 
 # Dante's client sends no names in version 4.
-@test "clients: socksify (dante-client): 4, 5 connect: an unknowing curl and nc, 300 KB each way" {
+@test "clients: socksify (dante-client): 4, 5 connect: redirects curl and nc, 300 KB each way" {
     need socksify
     socks_conf socks_v4
     carries 4 "$SERVER" "$SERVER" socksify
@@ -89,7 +89,7 @@ print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.
     carries 5 web.test web.test socksify
 }
 
-@test "clients: socksify (dante-client): 5 connect: without a configuration, the proxy from the environment" {
+@test "clients: socksify (dante-client): 5 connect: takes the proxy from the environment" {
     need socksify
     export SOCKS_CONF=/dev/null SOCKS5_SERVER=$PROXY_HOST:$PROXY_PORT
     carries 5 "$SERVER" "$SERVER" socksify
@@ -164,7 +164,7 @@ def connect(module):
     return proxy.connect(os.environ["HOST"], int(os.environ["UPSTREAM"]))
 '
 
-@test "clients: python3-python-socks: 4, 5 connect: blocking, 300 KB each way" {
+@test "clients: python3-python-socks: 4, 5 connect: with blocking sockets, 300 KB each way" {
     need_module python_socks.async_.asyncio python3-python-socks
     for words in "4 $SERVER" '5 web.test'; do
         # shellcheck disable=SC2086 # two words
@@ -239,7 +239,7 @@ JS
 # -- Programs with SOCKS support
 
 # Requests that chromium makes on its own bypass the proxy, and their names do not resolve.
-@test "clients: chromium: 4, 5 connect: headless, a page with fifty parts" {
+@test "clients: chromium: 4, 5 connect: loads a page with fifty parts, headless" {
     need chromium
     serve_files ''
     {
@@ -281,7 +281,7 @@ CONF
     wait_listening "$PRIVOXY"
 }
 
-@test "clients: privoxy: 4, 4a, 5 connect: curl through forward-socks4, -socks4a, -socks5" {
+@test "clients: privoxy: 4, 4a, 5 connect: serves curl with forward-socks4, -socks4a, -socks5" {
     web "$SERVER"
     for words in "4 $SERVER" '4a web.test' '5 web.test'; do
         row "$words"
@@ -295,7 +295,7 @@ CONF
 
 # privoxy sends the HTTP request together with its own, of 15 bytes after a greeting of 3. The reply
 # is delayed here: iptables drops SYN until the handler has received more than these 18 bytes.
-@test "clients: privoxy: 5 connect: curl through forward-socks5t, and its data comes before the reply" {
+@test "clients: privoxy: 5 connect: forward-socks5t sends data before the reply" {
     need iptables ss
     web "$SERVER"
     forwards forward-socks5t
@@ -317,7 +317,7 @@ CONF
 }
 
 # Connections to $SERVER are redirected to redsocks, except those of the handler.
-@test "clients: redsocks: 4, 5 connect: an unknowing curl and nc are redirected, 300 KB each way" {
+@test "clients: redsocks: 4, 5 connect: redirects curl and nc, 300 KB each way" {
     need redsocks iptables
     redsocks_port=$(free_port)
     "${CLIENT[@]}" iptables -t nat -A OUTPUT -p tcp -d "$SERVER" -m owner ! --uid-owner stdsocks \

@@ -26,7 +26,7 @@ recorded() {
 
 # -- BIND
 
-@test "clients: socksify (dante-client): 4, 5 bind: an unknowing ftp in active mode gets and puts 300 KB" {
+@test "clients: socksify (dante-client): 4, 5 bind: active FTP gets and puts 300 KB" {
     need socksify
     need tnftp
     need_module pyftpdlib python3-pyftpdlib
@@ -98,7 +98,7 @@ sub talk {
 '
 
 # Its accept() parses the second reply of version 4 as one of version 5.
-@test "clients: IO-Socket-Socks (libio-socket-socks-perl): 5 bind: 300 KB each way with who calls" {
+@test "clients: IO-Socket-Socks (libio-socket-socks-perl): 5 bind: 300 KB in each direction" {
     need perl
     perl -MIO::Socket::Socks -e1 || lacks libio-socket-socks-perl
     binds perl <<PERL
@@ -114,7 +114,7 @@ $PERL_TALK
 PERL
 }
 
-@test "clients: Net-SOCKS (libnet-socks-perl): 4, 5 bind: 300 KB each way with who calls" {
+@test "clients: Net-SOCKS (libnet-socks-perl): 4, 5 bind: 300 KB in each direction" {
     need perl
     perl -MNet::SOCKS -e1 || lacks libnet-socks-perl
     for words in '4 somebody' 5; do
@@ -135,7 +135,7 @@ PERL
     done
 }
 
-@test "clients: socks (npm socks): 4, 5 bind: 300 KB each way with who calls" {
+@test "clients: socks (npm socks): 4, 5 bind: 300 KB in each direction" {
     need_npm socks
     for version in 4 5; do
         binds node <<JS
@@ -189,7 +189,7 @@ while True:
     recorded 'UDP ASSOCIATE' '.*' 1
 }
 
-@test "clients: socksify (dante-client): 5 udp: an unknowing python sends and gets 200 datagrams of up to 60000 bytes" {
+@test "clients: socksify (dante-client): 5 udp: redirects 200 datagrams of up to 60000 bytes" {
     need socksify
     socks_conf socks_v5
     returned socksify "$PYTHON" <<PY
@@ -200,7 +200,7 @@ talk(sock, (os.environ["SERVER"], int(os.environ["UDP"])))
 PY
 }
 
-@test "clients: python3-socks: 5 udp: 200 datagrams of up to 60000 bytes, there and back" {
+@test "clients: python3-socks: 5 udp: 200 datagrams of up to 60000 bytes echoed" {
     need_module socks python3-socks
     returned "$PYTHON" <<PY
 import os, socket, socks
@@ -212,7 +212,7 @@ sock.close()
 PY
 }
 
-@test "clients: socks (npm socks): 5 udp: 200 datagrams of up to 60000 bytes, there and back" {
+@test "clients: socks (npm socks): 5 udp: 200 datagrams of up to 60000 bytes echoed" {
     need_npm socks
     returned node <<'JS'
 const { SocksClient } = require("socks");
@@ -264,7 +264,7 @@ serve_names() {
 }
 
 # Not dig, which uses sendmmsg(2); Dante's library does not redirect that.
-@test "clients: socksify (dante-client): 5 udp: an unknowing kdig asks a name server" {
+@test "clients: socksify (dante-client): 5 udp: redirects the query of kdig" {
     need socksify
     need kdig
     serve_names "$SERVER" 53
@@ -277,7 +277,7 @@ serve_names() {
 
 # redsocks answers from $SERVER:53, so the name server cannot be bound there. iptables sends
 # datagrams of dig to redsocks, and those of the handler to the name server.
-@test "clients: redsocks: 5 udp: an unknowing dig is redirected to a name server" {
+@test "clients: redsocks: 5 udp: redirects the queries of dig" {
     need redsocks iptables dig setpriv
     local server port
     server=$(free_port)
@@ -307,7 +307,7 @@ CONF
     recorded 'UDP ASSOCIATE' '.*' 3
 }
 
-@test "clients: socksify (dante-client): 5 udp: an unknowing HTTP/3 client, ngtcp2's, fetches 300 KB over QUIC" {
+@test "clients: socksify (dante-client): 5 udp: redirects ngtcp2's HTTP/3 client, 300 KB" {
     need socksify
     need gtlsclient gtlsserver openssl
     local folder=$BATS_TEST_TMPDIR/www port

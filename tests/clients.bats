@@ -31,7 +31,7 @@ down_and_up() {
     served PUT 300000 "$(digest_of "$BATS_TEST_TMPDIR/up")"
 }
 
-@test "clients: curl: 4, 4a, 5 connect: down and up over one connection" {
+@test "clients: curl: 4, 4a, 5 connect: 300 KB down and up over one connection" {
     need curl
     web ::
     for words in '4 localhost 127.0.0.1 socks4' '4a localhost localhost socks4a' \
@@ -44,7 +44,7 @@ down_and_up() {
     done
 }
 
-@test "clients: curl: 5 connect: with a password, and not without" {
+@test "clients: curl: 5 connect: logs in with a password, and fails without one" {
     need curl
     web
     (umask 077 && echo 'alice:secret' >"$BATS_TEST_TMPDIR/users")
@@ -58,7 +58,7 @@ down_and_up() {
     ((status == 97))
 }
 
-@test "clients: curl: 5 connect: at a Unix path" {
+@test "clients: curl: 5 connect: to an AF_UNIX socket" {
     need curl
     web
     launch -l "$BATS_TEST_TMPDIR/socks" -- "${SERVES[@]}"
@@ -67,7 +67,7 @@ down_and_up() {
     ended CLIENT=unix
 }
 
-@test "clients: curl: 5 connect: --preproxy, tinyproxy behind it" {
+@test "clients: curl: 5 connect: --preproxy, with tinyproxy as the second proxy" {
     need curl tinyproxy
     web
     TINYPROXY=$(free_port)
@@ -143,7 +143,7 @@ echo_test() {
     sessions "$1" "$3" 1
 }
 
-@test "clients: ncat: 4, 4a, 5 connect: there and back, with a half-close" {
+@test "clients: ncat: 4, 4a, 5 connect: 500 KB echoed, then a half-close" {
     need ncat
     upstream echo-then-answer
     echo_test 4 127.0.0.1 127.0.0.1 ncat --proxy-type socks4 --proxy "$PROXY_HOST:$PROXY_PORT"
@@ -153,7 +153,7 @@ echo_test() {
     done
 }
 
-@test "clients: nc (netcat-openbsd): 4, 5 connect: there and back, with a half-close" {
+@test "clients: nc (netcat-openbsd): 4, 5 connect: 500 KB echoed, then a half-close" {
     need nc.openbsd
     upstream echo-then-answer
     echo_test 4 localhost 127.0.0.1 nc.openbsd -N -X 4 -x "$PROXY_HOST:$PROXY_PORT"
@@ -165,14 +165,14 @@ through_socat() {
     socat -t 30 - "$1:$PROXY_HOST:$2:$3,socksport=$PROXY_PORT"
 }
 
-@test "clients: socat: 4, 4a connect: there and back, with a half-close" {
+@test "clients: socat: 4, 4a connect: 500 KB echoed, then a half-close" {
     need socat
     upstream echo-then-answer
     echo_test 4 localhost 127.0.0.1 through_socat SOCKS4
     echo_test 4a localhost localhost through_socat SOCKS4A
 }
 
-@test "clients: connect-proxy: 4, 4a, 5 connect: there and back, with a half-close" {
+@test "clients: connect-proxy: 4, 4a, 5 connect: 500 KB echoed, then a half-close" {
     need connect-proxy
     upstream echo-then-answer
     echo_test 4 localhost 127.0.0.1 connect-proxy -4 -S "$PROXY_HOST:$PROXY_PORT"
@@ -231,7 +231,7 @@ CONF
     wait_listening "$SSHD"
 }
 
-@test "clients: ssh (openssh-client): 4, 4a, 5 connect: a command there and back, by a ProxyCommand" {
+@test "clients: ssh (openssh-client): 4, 4a, 5 connect: 500 KB echoed through a ProxyCommand" {
     need nc.openbsd connect-proxy
     serve_ssh
     random file 500000
@@ -248,7 +248,7 @@ CONF
     done
 }
 
-@test "clients: scp (openssh-client): 5 connect: there and back, over SFTP and with -O" {
+@test "clients: scp (openssh-client): 5 connect: 500 KB in both directions, over SFTP and with -O" {
     need nc.openbsd connect-proxy scp
     serve_ssh
     random file 500000
@@ -281,7 +281,7 @@ git_clone() {
     cmp "$1/file" "$BATS_TEST_TMPDIR/clone/file"
 }
 
-@test "clients: git: 4, 4a, 5 connect: a clone over HTTP" {
+@test "clients: git: 4, 4a, 5 connect: clones over HTTP" {
     need git
     serve_files ''
     repository=$BATS_TEST_TMPDIR/www/repository
@@ -296,7 +296,7 @@ git_clone() {
     done
 }
 
-@test "clients: git: 5 connect: a clone and a push over ssh, by nc as ProxyCommand" {
+@test "clients: git: 5 connect: clones and pushes over ssh with nc as ProxyCommand" {
     need git nc.openbsd
     serve_ssh
     git_repository "$BATS_TEST_TMPDIR/repository"
@@ -355,7 +355,7 @@ CONF
     requested localhost
 }
 
-@test "clients: tor-resolve (tor): 4a, 5 resolve: the address of a name" {
+@test "clients: tor-resolve (tor): 4a, 5 resolve: finds the address of a name" {
     need tor-resolve
     for words in '4a 127.0.0.1' '5 127.0.0.1|::1'; do
         row "$words"
@@ -366,7 +366,7 @@ CONF
     done
 }
 
-@test "clients: tor-resolve (tor): 5 resolve: the name of an address" {
+@test "clients: tor-resolve (tor): 5 resolve: finds the name of an address" {
     need tor-resolve
     [[ $(timeout 20 tor-resolve -x 127.0.0.1 "$PROXY_HOST:$PROXY_PORT") == localhost ]]
     sessions 5 127.0.0.1 1 RESOLVE_PTR
