@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # Libraries that redirect programs without SOCKS support, libraries for three languages, a browser,
-# an HTTP proxy, and a packet redirector. The titles are rows of the table that clients-table writes.
+# an HTTP proxy, and a packet redirector. The titles are rows of the table of clients-table.
 
 load helper
 load net/world
