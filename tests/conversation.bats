@@ -45,7 +45,7 @@ has_ended() {
     sessions split version methods
 }
 
-@test "conversation: answers an invalid request with its reply code [RFC 1928 4, 6; RFC 4291 2.5.5.2]" {
+@test "conversation: replies with the reason to an invalid request [RFC 1928 4, 6]" {
     sessions split reserved commands types ports refused mapped
 }
 

@@ -27,6 +27,7 @@ server = Server({"many.test": six + four})
 record = Handler().unreached(b"many.test", CLOSED_PORT, 5, 111)
 assert int(record["STDSOCKS_CONNECT_USEC"]) < 2000000, record  # less than 8 times 250 ms
 check(wire.tried(), [six[0], four[0], six[1], four[1], six[2], four[2], *six[3:]])
+check(sorted(server.queries), ["A many.test", "AAAA many.test"])
 PY
 }
 
