@@ -225,12 +225,10 @@ for version in 4, 5:
     assert "refused, host unreachable (nobody has called in time), " in h.said()
 over = threading.Event()
 
-
 def others():
     while not over.is_set():
         with contextlib.suppress(OSError):
             inbound(where, "127.0.0.2").close()
-
 
 # Connections from other hosts do not extend the time.
 h, where = bind_for("127.0.0.1", "-o", "timeout bind 1s")
@@ -324,10 +322,8 @@ PY
 def reset(h):
     h.client.reset()
 
-
 def close(h):
     h.client.close()
-
 
 for how, ends, error in (reset, None, "104"), (close, socket.socketpair(), None):
     for payload in b"", b"pipelined":
@@ -372,14 +368,12 @@ PY
 ip("address add 8.8.8.8 dev lo")
 Server({"one.test": ["127.0.0.7"], "in.test": ["10.0.0.1", "127.0.0.7"]})
 
-
 def denied(host, port, rule, suggested, *rules, version=5):
     fields = {"RULE": rule, "REMEDY": suggested, "BOUND": None}
     refused(2, host, port=port, rules=rules, version=version, **fields)
     # The suggested rule allows it.
     remote = "127.0.0.7" if host == b"one.test" else None
     served(host, port=port, rules=[suggested], version=version, remote=remote)
-
 
 end = "end of the rules"
 bind, local = "allow from 127.0.0.1 command bind", "127.0.0.1"

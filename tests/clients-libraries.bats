@@ -112,11 +112,9 @@ echoes() {
 PYTHON_TALK='
 import sys, threading
 
-
 def send():
     sock.sendall(sys.stdin.buffer.read())
     sock.shutdown(socket.SHUT_WR)
-
 
 threading.Thread(target=send).start()
 while piece := sock.recv(65536):
@@ -156,7 +154,6 @@ PYTHON_SOCKS='
 import os
 import python_socks
 
-
 def connect(module):
     kind = python_socks.ProxyType[os.environ["KIND"]]
     where = os.environ["PROXY_HOST"], int(os.environ["PROXY_PORT"])
@@ -191,12 +188,10 @@ async def send(writer):
     await writer.drain()
     writer.write_eof()
 
-
 async def main():
     reader, writer = await asyncio.open_connection(sock=await connect(python_socks.async_.asyncio))
     data, _ = await asyncio.gather(reader.read(), send(writer))
     sys.stdout.buffer.write(data)
-
 
 asyncio.run(main())
 PY

@@ -212,10 +212,8 @@ connections = {name: Connection(("::1" if name == "d" else "127.0.0.1", 1080), s
                for name, status in statuses.items()}
 names_of = {connection.unit: name for name, connection in connections.items()}
 
-
 def lists(order, *words):
     check((words, "".join(names_of[unit] for unit in listed(*words))), (words, order))
-
 
 for key, order in (("client", "abced"), ("user", "ebacd"), ("dst", "bcead"), ("up", "cabed"),
                    ("down", "baced"), ("rate", "caebd"), ("age", "abcde")):
@@ -262,7 +260,6 @@ PY
 stays = Connection()
 others = set()
 
-
 def open_and_close(done):
     """Opens and closes connections, ten at a time, and waits for each handler."""
     alive = []
@@ -274,7 +271,6 @@ def open_and_close(done):
             alive.pop(0).close()
     for one in alive:
         one.close()
-
 
 done = threading.Event()
 command = "stdsocksctl", "list", "--json"
@@ -309,11 +305,9 @@ statuses = {"a": b"127.0.0.1 alice -> www.example.com:443, 1 up, 2 down, 1s",
 live = {name: Connection(("::1" if name == "d" else "127.0.0.1", 1080), status)
         for name, status in statuses.items()}
 
-
 def stops(words, names, *more):
     found = objects(ctl("stop", "--json", *more, *words.split()))
     check([row["unit"] for row in found], [live[name].unit for name in names])
-
 
 stops("user alice", "a", "--dry-run")
 # Of several units, those that exist are ended, in any order; the others are reported.
@@ -470,11 +464,9 @@ PY
     live <<'PY'
 t = Terminal()
 
-
 def start():
     t.run("stdsocksctl top --interval 3600", "0 connections")
     t.wait(true=lambda: t.modes() != t.before)
-
 
 for name in "INT", "TERM", "HUP", "QUIT":
     start()
@@ -537,13 +529,11 @@ PY
     live <<'PY'
 one = Connection()
 
-
 def status_of(pipeline):
     """Returns the exit status of the first command."""
     command = "bash", "-c", f"{pipeline}; exit ${{PIPESTATUS[0]}}"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.run(command, **quiet, timeout=60).returncode
-
 
 for words in ("list", "list --json", "top", "top --count 1000 --interval 0.1",
               "stop --dry-run --all"):

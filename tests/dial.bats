@@ -101,7 +101,6 @@ def connections():
             found += [(row[3], row[2]) for row in rows if PORT in row[2]]
     return found
 
-
 listening = wire.listener("192.0.2.2")
 PORT = ":%04X" % port_of(listening)
 wire.fates |= {host: drop for host in ("2001:db8::1", "2001:db8::2", "192.0.2.1")}

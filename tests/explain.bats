@@ -226,10 +226,8 @@ here("8.8.8.8")
 port = port_of(listening)
 server = Server({"public.test": ["8.8.8.8"], "none.test": NXDOMAIN, "empty.test": []})
 
-
 def explained(question, *rules):
     return run(STDSOCKS, "-f", "/dev/null", *lines(*rules), "--explain", question).splitlines()
-
 
 for question, rules, answer in [
     ("to public.test port 25", [], "deny"),
