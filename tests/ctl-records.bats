@@ -30,14 +30,16 @@ journal() {
         /lib/systemd/systemd-journal-remote -o "$JOURNALS/$1/$1.journal" - 2>"$JOURNALS/$1.log"
 }
 
-# forged NAME <RECORDS - make $JOURNALS/NAME from lines with fields, separated by blanks.
+# forged NAME RECORD... - make $JOURNALS/NAME from records, each a word with fields, separated by
+# blanks and without "STDSOCKS_".
 forged() {
-    local time=1763629200000000 fields
+    local time=1763629200000000 record fields
     mkdir "$JOURNALS/$1"
-    while read -ra fields; do
+    for record in "${@:2}"; do
+        read -ra fields <<<"$record"
         printf '%s\n' "__REALTIME_TIMESTAMP=$((time += 1000000))" "__MONOTONIC_TIMESTAMP=$time" \
             _BOOT_ID=abababababababababababababababab \
-            MESSAGE_ID=676b8ea6ab824ca18b7b99a8399ac688 "${fields[@]}" ''
+            MESSAGE_ID=676b8ea6ab824ca18b7b99a8399ac688 "${fields[@]/#/STDSOCKS_}" ''
     done | /lib/systemd/systemd-journal-remote -o "$JOURNALS/$1/$1.journal" - 2>"$JOURNALS/$1.log"
 }
 
@@ -241,12 +243,10 @@ PY
 }
 
 @test "log, report: show an association's first datagram destination" {
-    local request='STDSOCKS_REPLY=0 STDSOCKS_DST=0.0.0.0 STDSOCKS_DST_PORT=0'
-    local reached='STDSOCKS_REACHED=192.0.2.53 STDSOCKS_REACHED_PORT='
-    printf '%s\n' "$request STDSOCKS_DESTINATIONS=2 ${reached}53" \
-        "$request STDSOCKS_DESTINATIONS=0" \
-        "STDSOCKS_REPLY=0 STDSOCKS_DST=a.test STDSOCKS_DST_PORT=443 ${reached}443" |
-        forged associations
+    forged associations \
+        'REPLY=0 DST=0.0.0.0 DST_PORT=0 DESTINATIONS=2 REACHED=192.0.2.53 REACHED_PORT=53' \
+        'REPLY=0 DST=0.0.0.0 DST_PORT=0 DESTINATIONS=0' \
+        'REPLY=0 DST=a.test DST_PORT=443 REACHED=192.0.2.53 REACHED_PORT=443'
     [[ $(ctl log associations | awk '{ print $4 }' | xargs) == \
         '192.0.2.53:53 0.0.0.0:0 a.test:443' ]]
     [[ $(ctl log associations to 192.0.2.53 | wc -l) == 2 ]]
@@ -372,28 +372,23 @@ PY
 @test "report: keeps long names apart, up to the length of a record" {
     local long
     long=$(printf 'x%.0s' {1..300})
-    printf 'STDSOCKS_REPLY=0 STDSOCKS_DST=%s\n' \
-        "${long}1" "${long}2" "${long}2" "$long$long$long$long" | forged long
+    forged long "REPLY=0 DST=$long"{1,2,2,"$long$long$long"}
     reported long <<'PY'
-report = reported()
-shown = report["destinations"]["by_connections"]
-check(shown["exact"], True)
-check([(len(one["name"]), one["connections"]) for one in shown["top"]],
-      [(301, 2), (301, 1), (1023, 1)])
+shown = reported()["destinations"]["by_connections"]
+rows = [(len(one["name"]), one["connections"]) for one in shown["top"]]
+check((shown["exact"], rows), (True, [(301, 2), (301, 1), (1023, 1)]))
 PY
 }
 
 @test "report: does not count the wait of BIND as time to connect" {
-    printf 'STDSOCKS_REPLY=0 STDSOCKS_COMMAND=%s STDSOCKS_CONNECT_USEC=%s\n' \
-        BIND 60000000 CONNECT 1000 | forged waits
+    forged waits "REPLY=0 COMMAND="{'BIND CONNECT_USEC=60000000','CONNECT CONNECT_USEC=1000'}
     reported waits <<<'connect = reported()["connect"]
 check((connect["connections"], connect["max_usec"]), (1, 1000))'
 }
 
 @test "report: omits forged numbers, rules of served requests, and times of none" {
-    printf '%s\n' 'STDSOCKS_REPLY=256 STDSOCKS_DST_PORT=65536 STDSOCKS_END=closed' \
-        'STDSOCKS_REPLY=255 STDSOCKS_DST_PORT=65535' 'STDSOCKS_REPLY=0 STDSOCKS_RULE=a:1' \
-        'STDSOCKS_REPLY=2 STDSOCKS_RULE=a:2' | forged forged
+    forged forged 'REPLY=256 DST_PORT=65536 END=closed' 'REPLY=255 DST_PORT=65535' \
+        'REPLY=0 RULE=a:1' 'REPLY=2 RULE=a:2'
     [[ $(ctl log forged --json | grep -o '"\(reply\|dst_port\)":[0-9]*' | xargs) == \
         'dst_port:65535 reply:255 reply:0 reply:2' ]]
     reported forged <<<'check([one["name"] for one in reported()["rules"]["top"]], ["a:2"])
@@ -401,10 +396,8 @@ check(reported()["connect"], {"connections": 0})'
 }
 
 @test "report: counts the rule that denied datagrams of a served association" {
-    printf 'STDSOCKS_REPLY=0 STDSOCKS_COMMAND=%s\n' \
-        'UDP STDSOCKS_DESTINATIONS=0 STDSOCKS_RULE=a:1' \
-        'UDP STDSOCKS_DESTINATIONS=2 STDSOCKS_RULE=a:1' 'UDP STDSOCKS_DESTINATIONS=2' \
-        'CONNECT STDSOCKS_RULE=a:2' | forged denied
+    forged denied 'REPLY=0 COMMAND='{'UDP DESTINATIONS='{0,2}' RULE=a:1','UDP DESTINATIONS=2'} \
+        'REPLY=0 COMMAND=CONNECT RULE=a:2'
     reported denied <<<'rules = reported()["rules"]["top"]
 check([(one["name"], one["connections"]) for one in rules], [("a:1", 2)])
 check(reported()["outcomes"]["served"], 4)'
@@ -413,19 +406,18 @@ check(reported()["outcomes"]["served"], 4)'
 }
 
 @test "report: counts BIND as served if it had an inbound connection" {
-    local bind='BIND STDSOCKS_REPLY=0 STDSOCKS_END='
-    local inbound='STDSOCKS_REACHED=192.0.2.7 STDSOCKS_REACHED_PORT=20'
-    printf 'STDSOCKS_COMMAND=%s\n' "${bind}closed $inbound" "${bind}terminated $inbound" \
-        "${bind}terminated" "${bind}client-gone" \
-        'BIND STDSOCKS_REPLY=4 STDSOCKS_END=refused' \
-        'RESOLVE_PTR STDSOCKS_REPLY=0 STDSOCKS_END=closed' \
-        'CONNECT STDSOCKS_END=client-gone' "${bind}failed" | forged binds
+    forged binds 'COMMAND=BIND REPLY=0 REACHED=192.0.2.7 REACHED_PORT=20 END='{closed,terminated} \
+        'COMMAND=BIND REPLY=0 END='{terminated,client-gone,failed} \
+        'COMMAND=BIND REPLY=4 END=refused' 'COMMAND=CONNECT END=client-gone' \
+        'COMMAND=RESOLVE_PTR REPLY=0 END=closed'
     reported binds <<<'check(reported()["outcomes"],
       {"served": 3, "denied": 0, "unreachable": 1, "client": 3, "host": 1})'
 }
 
 @test "report: states the error of approximate numbers, or nothing if it is 0" {
-    seq 5000 | sed 's/.*/STDSOCKS_REPLY=2 STDSOCKS_RULE=a:& STDSOCKS_DST=host&/' | forged rules
+    local records
+    mapfile -t records < <(seq 5000 | sed 's/.*/REPLY=2 RULE=a:& DST=host&/')
+    forged rules "${records[@]}"
     ctl report rules >"$BATS_TEST_TMPDIR/report"
     grep -q 'approximate: .*up to 1 too small' "$BATS_TEST_TMPDIR/report"
     grep -q 'approximate: there are more than 4096)' "$BATS_TEST_TMPDIR/report"
@@ -438,7 +430,7 @@ check(reported()["outcomes"]["served"], 4)'
 }
 
 @test "report --html: the plot of latencies rises at the values" {
-    printf 'STDSOCKS_REPLY=0 STDSOCKS_CONNECT_USEC=%s\n' 1000 10000000 | forged two
+    forged two 'REPLY=0 CONNECT_USEC='{1000,10000000}
     with_gnuplot "tee $BATS_TEST_TMPDIR/script | $(command -v gnuplot) \"\$@\""
     ctl report two --html >"$BATS_TEST_TMPDIR/page"
     python "$BATS_TEST_TMPDIR/page" "$BATS_TEST_TMPDIR/script" <<'PY'

@@ -15,8 +15,9 @@ SERVED, NOT_SERVED, FAILED = (
     "dabd9aa38022419e8b57bfe5028c7661",
     "a66266082a8545b7938a1f45230389d4",
 )
-ANY_BYTES = b"\x1b]0;owned\x07\x1b[31m<script>document.title='owned'</script>\"'&\\n\r\xff\xc3\x28\x00"
-HOSTILE = b"<img src=x onerror=\"document.title='owned'\"> %d{}$(id)`id`" + ANY_BYTES
+TITLE = b"document.title='owned'"
+ANY_BYTES = b"\x1b]0;owned\x07\x1b[31m<script>" + TITLE + b"</script>\"'&\\n\r\xff\xc3\x28\x00"
+HOSTILE = b"<img src=x onerror=\"" + TITLE + b"\"> %d{}$(id)`id`" + ANY_BYTES
 
 
 def served(rng, number, destinations):
