@@ -80,8 +80,7 @@ class Server:
                 self.sock.sendto(answer(query, wanted), source)
 
     def expect(self, name):
-        """Waits for a query for NAME. Use each name once: an earlier handler's second query may arrive
-        late."""
+        """Waits for a query for NAME. Use each name once: a second query may arrive late."""
         eventually(lambda: any(query.endswith(f" {name}") for query in self.queries),
                    f"a query for {name}")
 
