@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Authentication: by a file of users, by a checkpassword program, or by the user that the kernel
-# knows; and the places where a password never appears. tests/unit/users.c proves the form of a line
-# of the file, and which logins are right.
+# Authentication: with a file of users, a checkpassword program, or SO_PEERCRED; and the places
+# where a password must not appear. tests/unit/users.c tests which lines and logins are valid.
 
 # shellcheck disable=SC2154 # run sets output
 bats_require_minimum_version 1.5.0
@@ -12,16 +11,16 @@ load net/world
 prelude <<'PY'
 import contextlib, os, re, resource, shutil, signal, socket, subprocess
 
-from logins import ADA, ASKED, BAB, NAMELESS, NOT_ALLOWED, NOT_SERVED, NO_RULE, OFFER, OFFER_BOTH
-from logins import OTHER, PROGRAM, REFUSED, REQUEST, RIGHT, SECRET, STDSOCKS, UPSTREAM, USERS
-from logins import WRONG, Waiting, accounts, begun, calls, dumps, enters, finished, gets, holds
-from logins import in_memory, in_public, is_allowed, is_over, is_rejected, is_served
-from logins import serves_no_client
-from logins import nothing_runs, processes, program, rejected, served, steps, tells, users
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, login, request
+from logins import ACCEPTED, ADA, BAB, CHOSEN_2, GENERAL_FAILURE, NAMELESS, NOT_ALLOWED, NO_METHOD
+from logins import NO_RULE, OFFER, OFFER_BOTH, OTHER, PROGRAM, REJECTED, REQUEST, SECRET, STDSOCKS
+from logins import UPSTREAM, USERS, BlockingProgram, accounts, answers, begin, calls, dumps
+from logins import ends_with, holds, in_memory, in_proc, instructions, is_allowed, is_rejected
+from logins import is_served, login_failed, logs_in, nothing_runs, processes, program
+from logins import refuses_service, run_to_end, served, shows, users
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, login, request
 from world import CLOSED_PORT, Handler, bound, called, connection, eventually, run
 
-ALICE = users(b"alice:secret\n")  # the options; a test may write other users into the file
+ALICE = users(b"alice:secret\n")  # options; a test may write the file anew
 LOGIN = OFFER + login(b"alice", b"secret")
 NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}  # for Popen
 UNLIMITED = resource.RLIM_INFINITY, resource.RLIM_INFINITY
@@ -31,34 +30,33 @@ PY
 CHECKPASSWORD=$(realpath -m "${CHECKPASSWORD:-$ROOT/build/stdsocks-checkpassword}")
 export CHECKPASSWORD
 
-# Of a sanitized build: looking for leaks takes longer than the whole life of a process that ends
-# with its connection, and there are a thousand here.
+# A leak check takes longer than a handler runs, and this suite runs a thousand handlers.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 
 setup() {
-    umask 022 # or the handler takes no configuration of a test
+    umask 022 # the handler rejects a configuration that others can write to
     need_world
 }
 
 # The file of users
 
-@test "auth: a right login is served, and the record names the user [RFC 1929 2]" {
+@test "auth: accepts the right password, and records the user [RFC 1929 2]" {
     world <<'PY'
 right = {
     b"alice": b"secret",
     b" a name ": b"  a b\t c ",
     b"\xff\xfe\x01\x7f": "p\u00e4ssw\u00f6rd".encode(),
-    b"n" * 255: bytes(range(1, 10)) + bytes(range(11, 256)) + b"!",  # any byte but NUL and newline
+    b"n" * 255: bytes(range(1, 10)) + bytes(range(11, 256)) + b"!",  # all bytes but NUL and newline
 }
 lines = b"\r\n".join(name + b":" + secret for name, secret in right.items())
-options = users(b"# who may\r\n\r\n" + lines)
+options = users(b"# a comment\r\n\r\n" + lines)
 assert run(STDSOCKS, "-f", "/dev/null", *options, "--check").startswith("sandbox: ")
 for name, secret in right.items():
-    assert enters(options, name, secret), (name, secret)
+    assert logs_in(options, name, secret), (name, secret)
     for wrong in secret[:-1], secret[1:]:
-        assert not enters(options, name, wrong), (name, wrong)
+        assert not logs_in(options, name, wrong), (name, wrong)
 h = Handler(*options)  # step by step
-for sent, answer in (OFFER, ASKED), (login(b"alice", b"secret"), RIGHT), (REQUEST, b""):
+for sent, answer in (OFFER, CHOSEN_2), (login(b"alice", b"secret"), ACCEPTED), (REQUEST, b""):
     h.client.send(sent)
     check(h.client.recv(len(answer)), answer)
 served(h)
@@ -68,50 +66,45 @@ assert re.search(line, h.said(), re.M), h.said()
 PY
 }
 
-@test "auth: 01 01, and the end, when name or password is wrong, empty or another's [RFC 1929 2]" {
+@test "auth: answers 01 01 and FIN if the name or the password is wrong [RFC 1929 2]" {
     world <<'PY'
-options = users(b"alice:secret\nbob:other-secret\n# carol:hidden\n\n"
-                b"erin:one\nfrank:se:cret\nerin:one\n")
+options = users(b"alice:secret\nbob:other-secret\n\nerin:one\nerin:one\n")
 for name, secret in (
     (b"alice", b"wrong"), (b"mallory", b"secret"), (b"alice", b"other-secret"), (b"bob", b"secret"),
-    (b"", b"secret"), (b"alice", b""), (b"", b""), (b"alice:secret", b""), (b"alice", b":secret"),
-    (b"# carol", b"hidden"), (b"carol", b"hidden"), (b"*", b"*"), (b"\xff" * 255, b"\xff" * 255),
-    (b"alice\nbob", b"secret"), (b"alice", b"secret\nbob:other-secret"), (b"alice", b"secret\r"),
-    (b"alice", b"secre"), (b"alice", b"secret\0"), (b"alice\0", b"secret"), (b"Alice", b"secret"),
-    (b"frank:se", b"cret"), (b"erin", b"one"),
+    (b"", b"secret"), (b"alice", b""), (b"", b""), (b"\xff" * 255, b"\xff" * 255),
+    (b"alice", b"secret\0"), (b"alice\0", b"secret"), (b"erin", b"one"),
 ):
-    assert not enters(options, name, secret), (name, secret)
-assert enters(options, b"alice", b"secret")
-assert enters(options, b"frank", b"se:cret")
-# A name that stands twice belongs to no user, and --check names its line.
+    assert not logs_in(options, name, secret), (name, secret)
+assert logs_in(options, b"alice", b"secret")
+# No user can log in with a name that occurs twice; --check reports its line.
 done = subprocess.run([STDSOCKS, "-f", "/dev/null", *options, "--check"], capture_output=True,
                       text=True, check=False)
-assert re.match(r"/run/users:7: a name that stands twice; .*\n$", done.stderr), done.stderr
+assert re.match(r"/run/users:5: a name that stands twice; .*\n$", done.stderr), done.stderr
 check(done.returncode, 78)
 PY
 }
 
-@test "auth: a login is understood however its bytes are cut" {
+@test "auth: reads a login whose bytes arrive in several segments" {
     world <<'PY'
 right, wrong = LOGIN + REQUEST, OFFER + login(b"alice", b"wrong!") + REQUEST
 for cuts in [[cut] for cut in range(1, len(right))] + [range(1, len(right))]:
-    is_served(ALICE, right, ASKED + RIGHT, "alice", cuts)
+    is_served(ALICE, right, CHOSEN_2 + ACCEPTED, "alice", cuts)
     is_rejected(ALICE, wrong, "alice", cuts=cuts)
 PY
 }
 
-@test "auth: the record tells, and nothing is answered, when a login ends at any byte" {
+@test "auth: sends no answer, and records the reason, if a login is incomplete" {
     world <<'PY'
-unknown = {"USER": None, "REPLY": None}
+absent = {"USER": None, "REPLY": None}
 for end in range(len(OFFER), len(LOGIN)):
-    gets(ALICE, LOGIN[:end], ASKED, fin=True, END="client-gone", CLOSED_BY="client", **unknown)
+    answers(ALICE, LOGIN[:end], CHOSEN_2, fin=True, END="client-gone", CLOSED_BY="client", **absent)
 options = *ALICE, "-o", "timeout handshake 100ms"
 for end in len(OFFER), len(OFFER) + 4, len(LOGIN) - 1:
-    gets(options, LOGIN[:end], ASKED, END="handshake-timeout", CLOSED_BY="stdsocks", **unknown)
+    answers(options, LOGIN[:end], CHOSEN_2, END="handshake-timeout", CLOSED_BY="stdsocks", **absent)
 PY
 }
 
-@test "auth: 01 01 when the version of a login is not 1, or it is a request [RFC 1929 2]" {
+@test "auth: answers 01 01 if the login's version is not 1 or it is a request [RFC 1929 2]" {
     world <<'PY'
 for version in 0, 2, 4, 5, 255:
     for sent in login(b"alice", b"secret", version) + REQUEST, bytes([version]):
@@ -121,110 +114,112 @@ for sent in OFFER + REQUEST, OFFER + GREETING + REQUEST, OFFER_BOTH + REQUEST:
 PY
 }
 
-@test "auth: client, record and trace are alike for a wrong password and an unknown user" {
+@test "auth: client, record and trace do not show whether a wrong login has a known user name" {
     world <<'PY'
 options = users(b"alice:secret\nbob:other-secret\n")
 
-def seen(name, secret):
-    """All that client and record get, but for the name, the port and the time."""
-    h, end = finished(options, OFFER + login(name, secret) + REQUEST)
+def visible(name, secret):
+    """Returns the answer and the log, without the name, the port and the time."""
+    h, end = run_to_end(options, OFFER + login(name, secret) + REQUEST)
     h.over()
     client_port = h.record()["STDSOCKS_CLIENT_PORT"]
     said = re.sub(r"\d+\.\d{3} s$|(?<=TOTAL_USEC=)\d+", "", h.said(), flags=re.M)
     said = re.sub("".join(f"{byte:02x} " for byte in name) + " *", "", said)
     return end, said.replace(client_port, "PORT").replace(name.decode(), "NAME")
 
-wrong = seen(b"alice", b"wrong!")
-check(wrong[0], (ASKED + WRONG, "fin"))
+wrong = visible(b"alice", b"wrong!")
+check(wrong[0], (CHOSEN_2 + REJECTED, "fin"))
 assert "login-failed" in wrong[1]
-check(seen(b"carol", b"wrong!"), wrong)
-check(seen(b"carol", b"secret"), wrong)
+check(visible(b"carol", b"wrong!"), wrong)
+check(visible(b"carol", b"secret"), wrong)
 PY
 }
 
-@test "auth: the system calls are the same for a wrong password and an unknown user" {
+@test "auth: makes the same system calls for a wrong password and for an unknown user" {
     need strace
     world <<'PY'
 strace = ["strace", "-f", "-qq", "-o", "/run/strace"]
 
-def made(name, secret, options):
+def calls_for(name, secret):
     client, accepted = connection()
     client.sendall(OFFER + login(name, secret) + REQUEST)
     client.shutdown(socket.SHUT_WR)
-    Peer(client).acknowledged()
+    Endpoint(client).acknowledged()
     h = Handler(*options, trace=False, ends=(client, accepted), before=strace)
-    check(h.client.end(), (ASKED + WRONG, "fin"))
+    check(h.client.end(), (CHOSEN_2 + REJECTED, "fin"))
     h.over()
     return [call.name for call in calls("/run/strace")]
 
 options = users(b"alice:secret\nbob:other-secret\n")
-wrong = made(b"alice", b"wrong!", options)
+wrong = calls_for(b"alice", b"wrong!")
 assert len(wrong) > 20, wrong
-for name, secret in (b"carol", b"wrong!"), (b"carol", b"secret"), (b"bob", b"secret"), (b"alice", b"secres"):
-    check(made(name, secret, options), wrong)
+for name, secret in ((b"carol", b"wrong!"), (b"carol", b"secret"), (b"bob", b"secret"),
+                     (b"alice", b"secres")):
+    check(calls_for(name, secret), wrong)
 PY
 }
 
-@test "auth: the number of instructions is the same for every wrong login" {
-    ! sanitized || skip "counted for a build without sanitizer"
+@test "auth: executes the same number of instructions for every wrong login" {
+    ! sanitized || skip "the count is for builds without sanitizers"
     world <<'PY'
-# Each step switches between two processes: on one CPU, and before others, that is quick.
+# Each instruction switches between two processes, which is faster on one CPU with priority.
 with contextlib.suppress(PermissionError):
     os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 options = users(b"alice:secret\ncarol:other1\n")
-wrong = steps(options, b"xxxxx", b"secret")  # no such user
+wrong = instructions(options, b"xxxxx", b"secret")  # no such user
 assert wrong > 1000, wrong
 for name, secret in (
-    (b"alice", b"Xecret"),  # from the first byte on
-    (b"carol", b"otherX"),  # another line, the last byte only
+    (b"alice", b"Xecret"),  # the first byte differs
+    (b"carol", b"otherX"),  # the last byte of another line differs
     (b"alicX", b"secret"),
 ):
-    check((name, secret, steps(options, name, secret)), (name, secret, wrong))
-# It may depend on the lengths that the client sends, and not on those in the file.
+    check((name, secret, instructions(options, name, secret)), (name, secret, wrong))
+# The number may depend on the lengths that the client sends, but not on those in the file.
 longer = users(b"alice:" + b"s" * 255 + b"\ncarol:c\n")
-check(steps(longer, b"alice", b"wrong!"), steps(longer, b"xxxxx", b"xxxxxx"))
+check(instructions(longer, b"alice", b"wrong!"), instructions(longer, b"xxxxx", b"xxxxxx"))
 PY
 }
 
 # Methods
 
-@test "auth: 05 FF when a password is required, and the method is not offered [RFC 1928 3]" {
+@test "auth: answers 05 FF if a required password is not offered [RFC 1928 3]" {
     world <<'PY'
 for options in ALICE, program("#!/bin/sh\nexit 0\n"):
     for methods in b"\x00", b"\x01", b"\x00\x01\x03\x80\xfe\xff", b"", bytes(255):
         sent = bytes([5, len(methods)]) + methods + REQUEST
-        h = gets(options, sent, NOT_SERVED, **rejected(None, END="no-method"))
+        h = answers(options, sent, NO_METHOD, **login_failed(None, END="no-method"))
         assert "(a password is required)" in h.said(), h.said()
 nothing_runs()
 PY
 }
 
-@test "auth: the password is preferred when either method may be chosen" {
+@test "auth: chooses username/password if both methods are allowed and offered" {
     world <<'PY'
 options = *ALICE, "-o", "auth none password"
 for offer in OFFER, OFFER_BOTH, b"\x05\x02\x02\x00", b"\x05\xff" + bytes(254) + b"\x02":
-    is_served(options, offer + login(b"alice", b"secret") + REQUEST, ASKED + RIGHT, "alice")
+    sent = offer + login(b"alice", b"secret") + REQUEST
+    is_served(options, sent, CHOSEN_2 + ACCEPTED, "alice")
     is_rejected(options, offer + login(b"alice", b"wrong") + REQUEST, "alice")
 is_served(options, GREETING + REQUEST, CHOSEN, None)
 for methods in b"\x01", b"\x03\x80":
-    h = gets(options, bytes([5, len(methods)]) + methods + REQUEST, NOT_SERVED, END="no-method")
+    h = answers(options, bytes([5, len(methods)]) + methods + REQUEST, NO_METHOD, END="no-method")
     assert "password" not in h.said(), h.said()
 PY
 }
 
-@test "auth: no password is requested, and no file read, when auth is none" {
+@test "auth: requests no password and opens no file of users if auth is none" {
     world <<'PY'
 for options in ALICE, ("-o", "users /run/missing"), program(None, "/run/missing"):
     options = *options, "-o", "auth none"
     is_served(options, OFFER_BOTH + REQUEST, CHOSEN, None)
-    gets(options, LOGIN, NOT_SERVED, END="no-method", USER=None)
+    answers(options, LOGIN, NO_METHOD, END="no-method", USER=None)
 PY
 }
 
 # Configurations that serve no client
 
-@test "auth: serves no client, with status 78, if the file of users cannot be trusted or read" {
+@test "auth: exits with 78 if the file of users is unreadable or accessible to others" {
     world <<'PY'
 right = b"alice:s3cret\n"
 for mode, pattern in {
@@ -233,24 +228,24 @@ for mode, pattern in {
     0o602: "everyone can write to it; chmod o-w",
     0o666: "everyone can ",
 }.items():
-    serves_no_client(users(right, mode=mode), pattern, ["s3cret"])
+    refuses_service(users(right, mode=mode), pattern, ["s3cret"])
 os.symlink(USERS, "/run/link")
-serves_no_client(("-o", "users /run/link"), "everyone can ")
+refuses_service(("-o", "users /run/link"), "everyone can ")
 for mode in 0o600, 0o400, 0o640, 0o660:
-    assert enters(users(right, mode=mode), b"alice", b"s3cret")
-assert enters(("-o", "users /run/link"), b"alice", b"s3cret")
+    assert logs_in(users(right, mode=mode), b"alice", b"s3cret")
+assert logs_in(("-o", "users /run/link"), b"alice", b"s3cret")
 users(right)
-serves_no_client(("-o", "users /run/users"), "/run/users: Permission denied", **NOBODY)
-serves_no_client(("-o", "users /run/missing"), "/run/missing: No such file")
-serves_no_client(("-o", "users /run"), "/run: Is a directory")
-serves_no_client(("-o", "users /dev/null"), "there is no user in it")
-serves_no_client(("-o", "users users"), "users takes a file's whole path")
+refuses_service(("-o", "users /run/users"), "/run/users: Permission denied", **NOBODY)
+refuses_service(("-o", "users /run/missing"), "/run/missing: No such file")
+refuses_service(("-o", "users /run"), "/run: Is a directory")
+refuses_service(("-o", "users /dev/null"), "there is no user in it")
+refuses_service(("-o", "users users"), "users takes a file's whole path")
 for auth in "password", "none password":
-    serves_no_client(("-o", f"auth {auth}"), "a password is asked for, but nobody knows one")
+    refuses_service(("-o", f"auth {auth}"), "a password is asked for, but nobody knows one")
 PY
 }
 
-@test "auth: serves no client, and names each mistake in the file with its line, but no secret" {
+@test "auth: reports each invalid line of the file of users, but no secret" {
     world <<'PY'
 for text, pattern in {
     b"": "empty",
@@ -261,11 +256,11 @@ for text, pattern in {
     b"alice:s3cret\ns3cret\n\n# fine\n:s3cret\nbob:\nerin:" + b"s3cret" * 43:
         ":2: not a user(.|\n)*:5: not a name(.|\n)*:6: not a secret(.|\n)*:7: not a secret",
 }.items():
-    serves_no_client(users(text), pattern, ["s3cret", "erin"])
+    refuses_service(users(text), pattern, ["s3cret", "erin"])
 PY
 }
 
-@test "auth: 64 KB of users are read, and not a byte more" {
+@test "auth: reads a file of users of 64 KiB, and rejects a larger one" {
     world <<'PY'
 first, last = b"alice:secret\n", b"bob:" + b"other" * 51  # 255
 for size, end in (65536, b""), (65536, b"\n"), (65537, b""), (65537, b"\n"):
@@ -276,127 +271,133 @@ for size, end in (65536, b""), (65536, b"\n"), (65537, b""), (65537, b"\n"):
     check(len(text), size)
     options = users(text)
     if size > 65536:
-        serves_no_client(options, "too large; at most 64K")
+        refuses_service(options, "too large; at most 64K")
         continue
-    assert enters(options, b"alice", b"secret")
-    assert enters(options, b"bob", b"other" * 51)
-    assert not enters(options, b"bob", b"other" * 50 + b"othe")
+    assert logs_in(options, b"alice", b"secret")
+    assert logs_in(options, b"bob", b"other" * 51)
+    assert not logs_in(options, b"bob", b"other" * 50 + b"othe")
 many = b"".join(b"u%d:s%d\n" % (n, n) for n in range(4500))
 assert 65000 > len(many) > 50000
 options = users(many)
-assert enters(options, b"u4499", b"s4499") and not enters(options, b"u4499", b"s4498")
+assert logs_in(options, b"u4499", b"s4499") and not logs_in(options, b"u4499", b"s4498")
 PY
 }
 
-@test "auth: the users come from a systemd credential" {
+@test "auth: reads the users from a systemd credential" {
     world <<'PY'
 options = "-o", "users credential:people"
 os.mkdir("/run/credentials")
 os.environ["CREDENTIALS_DIRECTORY"] = "/run/credentials"
-serves_no_client(options, "/run/credentials/people: No such file")
+refuses_service(options, "/run/credentials/people: No such file")
 users(b"alice:secret\n", "/run/credentials/people", 0o400)
-assert enters(options, b"alice", b"secret")
-assert not enters(options, b"alice", b"wrong")
+assert logs_in(options, b"alice", b"secret")
+assert not logs_in(options, b"alice", b"wrong")
 users(b"alice:secret\n", "/run/credentials/people", 0o444)
-serves_no_client(options, "everyone can read its secrets")
+refuses_service(options, "everyone can read its secrets")
 os.environ["CREDENTIALS_DIRECTORY"] = "/" + "x" * 5000
-serves_no_client(options, "people")
+refuses_service(options, "people")
 del os.environ["CREDENTIALS_DIRECTORY"]
-serves_no_client(options, "no systemd credentials here, so not \"people\"; LoadCredential=")
+refuses_service(options, "no systemd credentials here, so not \"people\"; LoadCredential=")
 for name in "", "../users", "a/b":
-    serves_no_client(("-o", f"users credential:{name}"), "not a credential")
+    refuses_service(("-o", f"users credential:{name}"), "not a credential")
 PY
 }
 
-@test "auth: each connection reads the file again" {
+@test "auth: reads the file of users again for each connection" {
     world <<'PY'
-assert enters(ALICE, b"alice", b"secret")
+assert logs_in(ALICE, b"alice", b"secret")
 users(b"alice:changed\n")
-assert not enters(ALICE, b"alice", b"secret")
-assert enters(ALICE, b"alice", b"changed")
-h = begun(ALICE, OFFER, ASKED)  # and only for a new one
+assert not logs_in(ALICE, b"alice", b"secret")
+assert logs_in(ALICE, b"alice", b"changed")
+h = begin(ALICE, OFFER, CHOSEN_2)  # it has read the file
 users(b"alice:other\n")
 h.client.send(login(b"alice", b"changed") + REQUEST)
-check(h.client.recv(2), RIGHT)
+check(h.client.recv(2), ACCEPTED)
 served(h)
 PY
 }
 
 # A checkpassword program
 
-@test "auth: checkpassword gets name, password and time, and inherits no other descriptor" {
+@test "auth: passes name, password and timestamp to checkpassword, and no other descriptor" {
     world <<'PY'
 program("""
 import os, sys, resource
-question = os.read(3, 4096)
+message = os.read(3, 4096)
 end = os.read(3, 4096)
 fds = {}
 for fd in os.listdir("/proc/self/fd"):
     try:
         fds[int(fd)] = os.readlink("/proc/self/fd/" + fd)
-    except FileNotFoundError:  # of listdir() itself
+    except FileNotFoundError:  # the descriptor of listdir()
         pass
 fds[3] = fds[3].split(":")[0]
 cores = resource.getrlimit(resource.RLIMIT_CORE)
-with open("/run/told", "w") as told:
-    print(repr((question, end, fds, sys.argv[1:], cores)), file=told)
+with open("/run/report", "w") as report:
+    print(repr((message, end, fds, sys.argv[1:], cores)), file=report)
 """, "/run/probe.py")
 options = "-o", 'checkpassword /usr/bin/python3 -IS /run/probe.py "two words" last'
 for name, secret in (b"alice", b"secret"), (b"n" * 255, b"s" * 255), (b"\xff\n:", b" \r\n\x01 "):
     for popen in {}, {"pass_fds": [UPSTREAM.fileno()]}, {"stderr": subprocess.STDOUT}:
-        h = begun(options, OFFER + login(name, secret) + REQUEST, ASKED + RIGHT, **popen)
+        h = begin(options, OFFER + login(name, secret) + REQUEST, CHOSEN_2 + ACCEPTED, **popen)
         served(h)
         h.over()
-        with open("/run/told", encoding="utf-8") as told:
-            question, end, fds, arguments, cores = eval(told.read())
-        said = re.escape(name + b"\0" + secret + b"\0")
-        assert re.fullmatch(said + rb"[0-9A-Za-z:.+-]*\0", question), question
+        with open("/run/report", encoding="utf-8") as report:
+            message, end, fds, arguments, cores = eval(report.read())
+        wanted = re.escape(name + b"\0" + secret + b"\0")
+        assert re.fullmatch(wanted + rb"[0-9A-Za-z:.+-]*\0", message), message
         check(end, b"")
-        said = "/dev/null" if "stderr" in popen else h.log
-        check(fds, {0: "/dev/null", 1: "/dev/null", 2: said, 3: "pipe"})
+        stderr = "/dev/null" if "stderr" in popen else h.log
+        check(fds, {0: "/dev/null", 1: "/dev/null", 2: stderr, 3: "pipe"})
         check(arguments, ["two words", "last", "/bin/true"])
         check(cores, (0, 0))
 PY
 }
 
-@test "auth: the process for checkpassword starts before the client's first byte is read" {
+@test "auth: starts the process for checkpassword before it reads the client's first byte" {
     need strace
     world <<'PY'
 strace = ["strace", "-f", "-qq", "-o", "/run/strace"]
 options = program("#!/bin/sh\nexit 0\n")
 
-def made(sent, options):
-    finished(options, sent, before=strace)
+RECEIVE = "recvfrom", "recvmsg", "read", "recv", "readv"
+SEND = "sendto", "write", "writev"
+
+def calls_for(sent, options):
+    run_to_end(options, sent, before=strace)
     return calls("/run/strace")
 
-nowhere = request("127.0.0.1", CLOSED_PORT)
-whole = LOGIN + nowhere
-found = made(whole, options)
+def executed(found):
+    return [n for n, call in enumerate(found) if call.name == "execve"]
+
+refused = request("127.0.0.1", CLOSED_PORT)
+whole = LOGIN + refused
+found = calls_for(whole, options)
 first = found[0].pid
-check((found[0].name, sum(call.name == "execve" for call in found if call.pid == first)), ("execve", 1))
-forks = [n for n, call in enumerate(found) if call.pid == first and call.name in ("clone", "clone3", "fork", "vfork")]
+own = [call for call in found if call.pid == first]
+check(executed(own), [0])
+forks = [n for n, call in enumerate(own) if call.name in ("clone", "clone3", "fork", "vfork")]
+reads = [n for n, call in enumerate(own) if call.name in RECEIVE and call.rest.startswith("0,")]
 check(len(forks), 1)
-hears = [n for n, call in enumerate(found)
-         if call.pid == first and call.name in ("recvfrom", "recvmsg", "read", "recv", "readv") and call.rest.startswith("0,")]
-assert hears and forks[0] < hears[0], (forks, hears)
+assert forks[0] < reads[0], (forks, reads)
 others = [call for call in found if call.pid != first]
-executed = next(n for n, call in enumerate(others) if call.name == "execve")
-assert PROGRAM in others[executed].rest, others[executed]
-for call in others[:executed]:  # it touches nothing of the client's
-    assert call.name not in ("recvfrom", "recvmsg", "read", "recv", "sendto", "write", "writev"), call
-# It executes nothing without a login that checkpassword can understand: none with a NUL.
-for sent in (b"", OFFER, whole[:10], GREETING + nowhere, OFFER + login(b"alice", b"secret", 2),
+program_at = executed(others)[0]
+assert PROGRAM in others[program_at].rest, others[program_at]
+for call in others[:program_at]:  # the process uses no socket before the program
+    assert call.name not in RECEIVE + SEND, call
+# The program is executed only for a complete login without NUL bytes.
+for sent in (b"", OFFER, whole[:10], GREETING + refused, OFFER + login(b"alice", b"secret", 2),
              *(OFFER + login(name, secret) for name, secret in (
                  (b"", b"secret"), (b"alice", b""), (b"alice\0", b"secret"), (b"\0", b"secret"),
                  (b"alice\0secret\0", b"x"), (b"alice", b"sec\0ret"), (b"alice", b"\0")))):
-    check(sum(call.name == "execve" for call in made(sent, options)), 1)
-# A file of users needs no process at all.
-found = made(whole, ALICE)
+    check(len(executed(calls_for(sent, options))), 1)
+# With a file of users there is no other process.
+found = calls_for(whole, ALICE)
 check({call.pid for call in found}, {found[0].pid})
 PY
 }
 
-@test "auth: stdsocks-checkpassword is a checkpassword program" {
+@test "auth: accepts and rejects logins with stdsocks-checkpassword" {
     need_root
     need mkpasswd
     world <<'PY'
@@ -407,12 +408,12 @@ for method, secret in secrets.items():
     hashed = run("mkpasswd", "-s", "-m", method.decode(), "-R", rounds, text=secret.decode())
     lines.append(method + b":" + hashed.strip().encode() + b"\n")
 users(b"".join(lines), "/run/hashed")
-shutil.chown("/run/hashed", "stdsocks")  # the user that the handler, and so the program, becomes
+shutil.chown("/run/hashed", "stdsocks")  # the handler, and so the program, runs as this user
 options = "-o", f"checkpassword {os.environ['CHECKPASSWORD']} /run/hashed"
 for name, secret in secrets.items():
-    assert enters(options, name, secret), name
+    assert logs_in(options, name, secret), name
     for wrong in secret[:-1], secret + b"x", b"", secret + b"\0":
-        assert not enters(options, name, wrong), (name, wrong)
+        assert not logs_in(options, name, wrong), (name, wrong)
 os.chmod("/run/hashed", 0o644)
 sent = OFFER + login(b"bcrypt", secrets[b"bcrypt"]) + REQUEST
 h = is_rejected(options, sent, "bcrypt", status=71, END="failed")
@@ -422,7 +423,7 @@ nothing_runs()
 PY
 }
 
-@test "auth: the checkpassword program of stdsocks.conf(5) checks passwords" {
+@test "auth: accepts and rejects logins with the example program of stdsocks.conf(5)" {
     need htpasswd
     EXAMPLE=$(sed -n '/^#!\/bin\/sh$/,/^}$/ { s/\\e/\\/g; p; }' "$ROOT/man/stdsocks.conf.5")
     export EXAMPLE
@@ -436,40 +437,41 @@ for name, secret in secrets.items():
     run("htpasswd", "-iBC", "4", "/run/htpasswd", name.decode(), text=secret.decode())
 shutil.chown("/run/htpasswd", "stdsocks")
 for name, secret in secrets.items():
-    assert enters(options, name, secret), name
+    assert logs_in(options, name, secret), name
     for wrong in b"wrong", secret + b"\n", secret + b"\n" + secret, b"\n" + secret, secret + b" ":
-        assert not enters(options, name, wrong), (name, wrong)
+        assert not logs_in(options, name, wrong), (name, wrong)
 for name in (b"mallory", b"alice\nsecret", b"alice\n", b"ali\nce", b"-D", b"alice\\", b" alice",
              b"alice ", b"$(exit 0)", b"alice:", b"\nalice"):
-    assert not enters(options, name, b"secret"), name
+    assert not logs_in(options, name, b"secret"), name
 nothing_runs()
 PY
 }
 
-@test "auth: exit status 0 of checkpassword accepts a login, and 1 rejects it" {
+@test "auth: accepts a login if checkpassword exits with 0, and rejects it if with 1" {
     world <<'PY'
-assert enters(program("#!/bin/sh\nexit 0\n"), b"alice", b"secret")
-assert not enters(program("#!/bin/sh\nexit 1\n"), b"alice", b"secret")
-assert enters(program("#!/bin/sh\ntest \"$1\" = a && exec \"$2\"\n", words="a"), b"alice", b"secret")
-assert enters(program("#!/bin/sh\ncat <&3 >/run/got\n"), b"alice", b"secret")
-assert enters(program("#!/bin/sh\nexec 3<&-\nexit 0\n"), b"alice", b"secret")
-# A parent that ignores SIGCHLD changes no answer, and the program ignores and blocks no signal.
+assert logs_in(program("#!/bin/sh\nexit 0\n"), b"alice", b"secret")
+assert not logs_in(program("#!/bin/sh\nexit 1\n"), b"alice", b"secret")
+script = "#!/bin/sh\ntest \"$1\" = a && exec \"$2\"\n"
+assert logs_in(program(script, words="a"), b"alice", b"secret")
+assert logs_in(program("#!/bin/sh\ncat <&3 >/run/got\n"), b"alice", b"secret")
+assert logs_in(program("#!/bin/sh\nexec 3<&-\nexit 0\n"), b"alice", b"secret")
+# The answer is right if the handler's parent ignores SIGCHLD; the program inherits no signal state.
 ignore = {"preexec_fn": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)}
-assert not enters(program("#!/bin/sh\nexit 1\n"), b"alice", b"secret", **ignore)
-options = program("#!/bin/sh\ngrep -E '^Sig(Blk|Ign)' /proc/self/status >/run/told\n")
-assert enters(options, b"alice", b"secret", **ignore)
-assert enters(options, b"alice", b"secret")
-with open("/run/told", encoding="ascii") as told:
-    blocked, ignored = (int(line.split()[1], 16) for line in told)
-# Signals 32 and 33, of the C library, may be ignored by the process that runs the tests.
+assert not logs_in(program("#!/bin/sh\nexit 1\n"), b"alice", b"secret", **ignore)
+options = program("#!/bin/sh\ngrep -E '^Sig(Blk|Ign)' /proc/self/status >/run/report\n")
+assert logs_in(options, b"alice", b"secret", **ignore)
+assert logs_in(options, b"alice", b"secret")
+with open("/run/report", encoding="ascii") as report:
+    blocked, ignored = (int(line.split()[1], 16) for line in report)
+# The process that runs the tests may ignore signals 32 and 33, of the C library.
 check((blocked, ignored & 0x7fffffff), (0, 0))
 nothing_runs()
 PY
 }
 
-@test "auth: 01 01, END=failed and 71 when checkpassword fails" {
+@test "auth: answers 01 01, records END=failed and exits with 71 if checkpassword fails" {
     world <<'PY'
-for script, why in {
+for script, reason in {
     "#!/bin/sh\nexit 2\n": "exit status 2",
     "#!/bin/sh\nexit 111\n": "exit status 111",
     "#!/bin/sh\nexit 255\n": "exit status 255",
@@ -478,41 +480,41 @@ for script, why in {
     "": "exit status 127",
 }.items():
     h = is_rejected(program(script), LOGIN + REQUEST, "alice", status=71, END="failed")
-    assert f"(checkpassword: {why})" in h.said(), h.said()
-# It was there when the connection began.
-h = begun(program("#!/bin/sh\nexit 0\n"), OFFER, ASKED)
+    assert f"(checkpassword: {reason})" in h.said(), h.said()
+# The program is removed during the connection.
+h = begin(program("#!/bin/sh\nexit 0\n"), OFFER, CHOSEN_2)
 os.unlink(PROGRAM)
 h.client.send(LOGIN.removeprefix(OFFER) + REQUEST)
-is_over(h, WRONG, 71, **rejected("alice", END="failed"))
+ends_with(h, REJECTED, 71, **login_failed("alice", END="failed"))
 nothing_runs()
 PY
 }
 
-@test "auth: serves no client, with status 78, if checkpassword is no program" {
+@test "auth: exits with 78 if checkpassword is not executable" {
     world <<'PY'
-serves_no_client(program(None, "/run/missing"), 'no program: "/run/missing"; name a file')
+refuses_service(program(None, "/run/missing"), 'no program: "/run/missing"; name a file')
 os.mkdir("/run/folder")
-serves_no_client(program(None, "/run/folder"), "no program")
+refuses_service(program(None, "/run/folder"), "no program")
 program("#!/bin/sh\nexit 0\n")
 os.chmod(PROGRAM, 0o644)
-serves_no_client(program(None), "no program")
-serves_no_client(("-o", "checkpassword program"), "checkpassword takes a program's whole path")
-serves_no_client(("-o", "checkpassword"), "checkpassword takes a program's whole path")
+refuses_service(program(None), "no program")
+refuses_service(("-o", "checkpassword program"), "checkpassword takes a program's whole path")
+refuses_service(("-o", "checkpassword"), "checkpassword takes a program's whole path")
 PY
 }
 
-@test "auth: a checkpassword program that never ends is killed at the handshake's deadline" {
+@test "auth: kills checkpassword and its children at the handshake's deadline" {
     world <<'PY'
 wanted = {"CLOSED_BY": "stdsocks", "USER": "alice", "REPLY": None}
 for script in ("exec sleep 1000", "trap '' TERM HUP INT\nwhile :; do :; done", "sleep 1000\nexit 0",
                "cat <&3 >/dev/null\nexec sleep 1000"):
     options = *program(f"#!/bin/sh\n{script}\n"), "-o", "timeout handshake 500ms"
-    h = gets(options, LOGIN + REQUEST, ASKED, END="handshake-timeout", **wanted)
+    h = answers(options, LOGIN + REQUEST, CHOSEN_2, END="handshake-timeout", **wanted)
     assert 500000 <= int(h.record()["STDSOCKS_TOTAL_USEC"]) < 10000000, h.said()
     nothing_runs()
-# The processes that it has started end with it when the handler is terminated, too.
+# The program and its children are also killed when the handler is terminated.
 options = *program("#!/bin/sh\nsleep 1000\nexit 0\n"), "-o", "timeout handshake 60s"
-h = begun(options, LOGIN + REQUEST, ASKED)
+h = begin(options, LOGIN + REQUEST, CHOSEN_2)
 eventually(lambda: len(processes()) == 3, "the program and its sleep run")
 h.terminate()
 check(h.client.end(), (b"", "fin"))
@@ -521,47 +523,48 @@ nothing_runs()
 PY
 }
 
-@test "auth: the process for checkpassword has ended when the relay starts" {
+@test "auth: ends the process for checkpassword before the relay starts" {
     world <<'PY'
 options = *program("#!/bin/sh\nexit 0\n"), "-o", "auth none password"
-for sent, answer in (LOGIN, ASKED + RIGHT), (GREETING, CHOSEN):
-    h = begun(options, sent + REQUEST, answer)
+for sent, answer in (LOGIN, CHOSEN_2 + ACCEPTED), (GREETING, CHOSEN):
+    h = begin(options, sent + REQUEST, answer)
     check(h.client.recv(10)[:2], b"\x05\x00")
     upstream = accept(UPSTREAM)
     check(processes(), [h.pid])
-    check([fd for fd, link in h.descriptors().items() if link.startswith("pipe:") or "pidfd" in link], [])
+    links = h.descriptors().values()
+    check([link for link in links if link.startswith("pipe:") or "pidfd" in link], [])
     upstream.fin()
     check(h.client.end(), (b"", "fin"))
     h.gone()
 PY
 }
 
-@test "auth: no process is left when the client leaves, or the handler ends, during a login" {
+@test "auth: leaves no process behind if the client or the handler ends during a login" {
     world <<'PY'
-waiting = Waiting()
+waiting = BlockingProgram()
 whole = LOGIN + REQUEST
 gone = {"END": "client-gone", "CLOSED_BY": "client"}
 for sent in b"", OFFER[:1], OFFER, whole[:8]:
-    for leave in Peer.close, Peer.reset:
+    for leave in Endpoint.close, Endpoint.reset:
         h = Handler(*waiting.options)
         h.client.send(sent)
         h.client.acknowledged()
-        eventually(lambda: len(processes()) == 2, "the process is split off")
+        eventually(lambda: len(processes()) == 2, "the process for checkpassword")
         leave(h.client)
         h.ended(**gone)
         nothing_runs()
-for leave in Peer.fin, Peer.close, Peer.reset:  # while checkpassword runs
-    h = begun(waiting.options, whole[:-1], ASKED)
-    waiting.has_begun()
+for leave in Endpoint.fin, Endpoint.close, Endpoint.reset:  # while checkpassword runs
+    h = begin(waiting.options, whole[:-1], CHOSEN_2)
+    waiting.wait_begun()
     leave(h.client)
-    waiting.exits(0)
+    waiting.exit(0)
     h.ended(**gone, USER="alice")
     nothing_runs()
 for sent in OFFER, whole:
     for number in signal.SIGTERM, signal.SIGINT, signal.SIGKILL:
-        h = begun((*waiting.options, "-o", "timeout handshake 60s"), sent, ASKED)
+        h = begin((*waiting.options, "-o", "timeout handshake 60s"), sent, CHOSEN_2)
         if sent == whole:
-            waiting.has_begun()
+            waiting.wait_begun()
         check(len(processes()), 2)
         h.process.send_signal(number)
         check(h.client.end()[0], b"")
@@ -574,53 +577,54 @@ for sent in OFFER, whole:
 PY
 }
 
-# Where the password never is
+# Places where a password must not appear
 
-@test "auth: a password is in no arguments and no environment while checkpassword runs" {
+@test "auth: no arguments or environment contain the password while checkpassword runs" {
     world <<'PY'
-waiting = Waiting()
-with subprocess.Popen(["sh", "-c", "read -r _", SECRET], stdin=subprocess.PIPE) as control:  # it is found if it is there
-    eventually(lambda: in_public(SECRET), "the control has it")
+waiting = BlockingProgram()
+# The search finds the secret in the arguments of a control process.
+with subprocess.Popen(["sh", "-c", "read -r _", SECRET], stdin=subprocess.PIPE) as control:
+    eventually(lambda: in_proc(SECRET), "the secret in the arguments")
     control.stdin.close()
-h = begun(waiting.options, OFFER + login(b"alice", SECRET) + REQUEST, ASKED)
-waiting.has_begun()
+h = begin(waiting.options, OFFER + login(b"alice", SECRET) + REQUEST, CHOSEN_2)
+waiting.wait_begun()
 check(len(processes()), 2)
-assert not in_public(SECRET)
-waiting.exits(0)
-check(h.client.recv(2), RIGHT)
+assert not in_proc(SECRET)
+waiting.exit(0)
+check(h.client.recv(2), ACCEPTED)
 served(h)
 h.over()
 assert not holds(h.said().encode(), [SECRET])
 PY
 }
 
-@test "auth: a password is neither in the record nor in the trace, however the login ends" {
+@test "auth: no record or trace contains a password, however the login ends" {
     world <<'PY'
-def said_after(options, sent, trace=True):
-    return finished(options, sent + request("127.0.0.1", CLOSED_PORT), trace=trace)[0].said()
+def log_of(options, sent, trace=True):
+    return run_to_end(options, sent + request("127.0.0.1", CLOSED_PORT), trace=trace)[0].said()
 
-def tells_nothing(options, sent):
+def shows_no_secret(options, sent):
     for trace in True, False:
-        said = said_after(options, sent, trace)
+        said = log_of(options, sent, trace)
         assert "STDSOCKS_END" in said or not trace, said
-        assert not tells(said, SECRET, OTHER), said
+        assert not shows(said, SECRET, OTHER), said
 
 options = users(b"alice:" + SECRET + b"\nbob:" + OTHER + b"\n")
 whole = login(b"alice", SECRET)
-assert tells(said_after(options, OFFER + login(SECRET, b"wrong")), SECRET)  # a name is shown, and found
-assert tells(said_after(options, OFFER + b"\x01\x05alice\x01x" + SECRET), SECRET) is False
-tells_nothing(options, OFFER + whole)
-tells_nothing(options, OFFER + login(b"alice", OTHER))
+assert shows(log_of(options, OFFER + login(SECRET, b"wrong")), SECRET)  # names are shown
+assert shows(log_of(options, OFFER + b"\x01\x05alice\x01x" + SECRET), SECRET) is False
+shows_no_secret(options, OFFER + whole)
+shows_no_secret(options, OFFER + login(b"alice", OTHER))
 for version in 0, 2, 5:
-    tells_nothing(options, OFFER + login(b"alice", SECRET, version))
+    shows_no_secret(options, OFFER + login(b"alice", SECRET, version))
 for sent in SECRET, b"\x02" + SECRET, b"\x00\x00" + SECRET:
-    tells_nothing(options, OFFER + sent)
+    shows_no_secret(options, OFFER + sent)
 for script in "exit 0", "exit 1", "exit 2":
-    tells_nothing(program(f"#!/bin/sh\n{script}\n"), OFFER + whole)
+    shows_no_secret(program(f"#!/bin/sh\n{script}\n"), OFFER + whole)
 for end in range(len(whole)):
-    h = gets(options, OFFER + whole[:end], ASKED, fin=True, END="client-gone")
-    assert not tells(h.said(), SECRET, OTHER), h.said()
-# A login is not in the trace either where none is expected.
+    h = answers(options, OFFER + whole[:end], CHOSEN_2, fin=True, END="client-gone")
+    assert not shows(h.said(), SECRET, OTHER), h.said()
+# A login that arrives in place of another message is not shown either.
 for options, sent in (
     (options, whole),  # no greeting
     (options, OFFER + whole + whole),
@@ -628,23 +632,23 @@ for options, sent in (
     ((*options, "-o", "auth none password"), GREETING + whole),
     (("-o", "users /run/missing"), OFFER_BOTH + whole),
 ):
-    tells_nothing(options, sent)
+    shows_no_secret(options, sent)
 PY
 }
 
-@test "auth: no secret is in the memory of a handler that relays" {
-    ! sanitized || skip "a sanitizer keeps copies of its own"
+@test "auth: keeps no secret in memory when it relays" {
+    ! sanitized || skip "sanitizers keep copies"
     world <<'PY'
 text = b"alice:" + SECRET + b"\nbob:" + OTHER + b"\n"
 by_users, by_program = users(text), program("#!/bin/sh\nexit 0\n")
 whole = OFFER + login(b"alice", SECRET)
 
 def has_read():
-    with contextlib.suppress(OSError, AssertionError):  # a process that starts maps and unmaps
+    with contextlib.suppress(OSError, AssertionError):  # the maps change while a process starts
         return in_memory(h.pid, OTHER)
 
 def relays(sent, answer=b"", early=b""):
-    """The handler relays after this, and has no secret; its upstream."""
+    """Checks that the handler relays after SENT and has no secret. Returns the upstream end."""
     h.client.send(sent + REQUEST + early)
     check(h.client.recv(len(answer) + 10)[:-6], answer + b"\x05\x00\x00\x01")
     upstream = accept(UPSTREAM)
@@ -654,23 +658,23 @@ def relays(sent, answer=b"", early=b""):
     assert not in_memory(h.pid, SECRET, OTHER), (options, trace)
     return upstream
 
-# What lies there before is found.
+# The search finds the secrets before the handshake is complete.
 options, trace = by_users, True
 h = Handler(*options)
 eventually(has_read, "the users are read")
 h.client.send(whole[:-1])
 h.client.acknowledged()
-eventually(lambda: in_memory(h.pid, SECRET), "the login is heard")
-relays(whole[-1:], ASKED + RIGHT)
+eventually(lambda: in_memory(h.pid, SECRET), "the login is received")
+relays(whole[-1:], CHOSEN_2 + ACCEPTED)
 h.process.kill()
 
 for cut, trace in (False, True), (True, False):
     for options, sent, answer in (
-        (by_users, whole, ASKED + RIGHT),
-        (by_program, whole, ASKED + RIGHT),
+        (by_users, whole, CHOSEN_2 + ACCEPTED),
+        (by_program, whole, CHOSEN_2 + ACCEPTED),
         ((*by_users, "-o", "auth none password"), GREETING, CHOSEN),
     ):
-        h = begun(options, sent, answer, range(1, len(sent)) if cut else (), trace=trace)
+        h = begin(options, sent, answer, range(1, len(sent)) if cut else (), trace=trace)
         if sent != GREETING:
             assert not in_memory(h.pid, SECRET, OTHER), (options, trace)
         relays(b"", early=b"early").fin()
@@ -679,45 +683,45 @@ for cut, trace in (False, True), (True, False):
 PY
 }
 
-@test "auth: no secret is in the memory of a handler whose refused client stays connected" {
-    ! sanitized || skip "a sanitizer keeps copies of its own"
+@test "auth: keeps no secret in memory when it has refused a client that stays connected" {
+    ! sanitized || skip "sanitizers keep copies"
     world <<'PY'
 by_users = users(b"alice:" + SECRET + b"\nbob:" + OTHER + b"\n")
 whole = OFFER + login(b"alice", SECRET)
 kept = []
-for what, options, sent, answer in (
-    ("wrong", by_users, OFFER + login(b"bob", SECRET), ASKED + WRONG),
-    ("wrong, says the program", program("#!/bin/sh\nexit 1\n"), whole, ASKED + WRONG),
-    ("nobody can tell", program("#!/bin/sh\nexit 2\n"), whole, ASKED + WRONG),
-    ("empty name", by_users, OFFER + login(b"", SECRET), ASKED + WRONG),
-    ("wrong version", by_users, OFFER + login(b"alice", SECRET, 2), ASKED + WRONG),
-    ("no such method", by_users, GREETING, NOT_SERVED),
-    ("not SOCKS 5", by_users, b"GET /", NOT_SERVED),
+for case, options, sent, answer in (
+    ("wrong password", by_users, OFFER + login(b"bob", SECRET), CHOSEN_2 + REJECTED),
+    ("program rejects", program("#!/bin/sh\nexit 1\n"), whole, CHOSEN_2 + REJECTED),
+    ("program fails", program("#!/bin/sh\nexit 2\n"), whole, CHOSEN_2 + REJECTED),
+    ("empty name", by_users, OFFER + login(b"", SECRET), CHOSEN_2 + REJECTED),
+    ("wrong version", by_users, OFFER + login(b"alice", SECRET, 2), CHOSEN_2 + REJECTED),
+    ("no such method", by_users, GREETING, NO_METHOD),
+    ("not SOCKS 5", by_users, b"GET /", NO_METHOD),
 ):
     h = Handler(*options)
     h.client.send(sent)
     check(h.client.end(), (answer, "fin"))
     if in_memory(h.pid, SECRET, OTHER):
-        kept.append(what)
+        kept.append(case)
     h.client.close()
     h.process.wait(DEADLINE_S)
 check(kept, [])
 PY
 }
 
-@test "auth: a handler that has passwords is not dumped, nor readable by its own user" {
+@test "auth: dumps no core, and is unreadable for its own user, while it has passwords" {
     world <<'PY'
 by_users, by_program = users(b"nobody:" + SECRET + b"\n"), program("#!/bin/sh\nexit 0\n")
 os.chown(USERS, 65534, 65534)
 os.mkdir("/run/cores")
 os.chmod("/run/cores", 0o777)
 other = subprocess.Popen(["sleep", "60"], cwd="/run/cores", **CRASHING)
-able = ("unlimited", "unlimited"), 65534
-eventually(lambda: dumps(other.pid) == able, "another program")  # this one could
+unprotected = ("unlimited", "unlimited"), 65534
+eventually(lambda: dumps(other.pid) == unprotected, "a control process that can be dumped")
 other.send_signal(signal.SIGSEGV)
 dumped = os.WCOREDUMP(os.waitpid(other.pid, 0)[1])
 for options in by_users, by_program:
-    h = begun(options, OFFER_BOTH, ASKED, cwd="/run/cores", **CRASHING)
+    h = begin(options, OFFER_BOTH, CHOSEN_2, cwd="/run/cores", **CRASHING)
     pids = processes()
     check((len(pids), h.pid in pids), (2 if options == by_program else 1, True))
     for pid in pids:
@@ -729,50 +733,55 @@ for options in by_users, by_program:
     check(os.WCOREDUMP(os.waitpid(h.pid, 0)[1]), False)
     check(h.client.end()[0], b"")
     nothing_runs()
-print("a core was written of the first one" if dumped else "no core is written here at all")
+print("the control process was dumped" if dumped else "this host writes no core dumps")
 PY
 }
 
-@test "auth: a handler with a broken configuration does not expose the secrets either" {
-    ! sanitized || skip "a sanitizer keeps copies of its own"
+@test "auth: protects the secrets if the configuration has an error, too" {
+    ! sanitized || skip "sanitizers keep copies"
     world <<'PY'
-for text, more in (b"alice:" + SECRET + b"\n", ["-o", "bogus"]), (b"alice:" + SECRET + b"\nmistake\n", []):
+for end, more in (b"", ["-o", "bogus"]), (b"mistake\n", []):
+    text = b"alice:" + SECRET + b"\n" + end
     users(text)
     os.chown(USERS, 65534, 65534)
-    h = begun(("-o", f"users {USERS}", *more), GREETING, CHOSEN, **CRASHING)
+    h = begin(("-o", f"users {USERS}", *more), GREETING, CHOSEN, **CRASHING)
     if in_memory(h.pid, SECRET):
         check(dumps(h.pid), (("0", "0"), 0))
     h.client.send(REQUEST)
-    check(h.client.end(), (REFUSED, "fin"))
+    check(h.client.end(), (GENERAL_FAILURE, "fin"))
     assert not in_memory(h.pid, SECRET), text
     h.gone(78)
 PY
 }
 
-# Users that the kernel knows; tests/rules.bats has the rules for them
+# Users of AF_UNIX sockets; tests/rules.bats tests rules for them
 
-@test "auth: SO_PEERCRED is accepted in place of a password on AF_UNIX" {
+@test "auth: accepts SO_PEERCRED in place of a password on AF_UNIX" {
     world <<'PY'
 accounts()
 listening = bound()
 rules = "-o", "allow user ada to any", "-o", "auth password"
-for options in (*users(b"ada:secret\nbob:other\n"), *rules), (*program("#!/bin/sh\nexit 0\n"), *rules):
+logged_in = CHOSEN_2 + ACCEPTED
+for method in users(b"ada:secret\nbob:other\n"), program("#!/bin/sh\nexit 0\n"):
+    options = *method, *rules
     assert is_allowed(called(listening, ADA), options, "ada")
     assert not is_allowed(called(listening, BAB), options, "bab")
     assert not is_allowed(called(listening, NAMELESS), options, None)
-    # A login takes precedence over the user that the kernel knows.
-    assert is_allowed(called(listening, BAB), options, "ada", OFFER + login(b"ada", b"secret"), ASKED + RIGHT)
-    assert is_allowed(called(listening, BAB), options, "ada", OFFER_BOTH + login(b"ada", b"secret"), ASKED + RIGHT)
-    assert not is_allowed(called(listening, ADA), options, "bob", OFFER + login(b"bob", b"other"), ASKED + RIGHT)
+    # A login takes precedence over SO_PEERCRED.
+    ada = login(b"ada", b"secret")
+    assert is_allowed(called(listening, BAB), options, "ada", OFFER + ada, logged_in)
+    assert is_allowed(called(listening, BAB), options, "ada", OFFER_BOTH + ada, logged_in)
+    bob = OFFER + login(b"bob", b"other")
+    assert not is_allowed(called(listening, ADA), options, "bob", bob, logged_in)
     nothing_runs()
-# A wrong password is refused even then.
+# So a wrong password is rejected.
 options = *users(b"ada:secret\n"), *rules
 sent = OFFER_BOTH + login(b"ada", b"wrong") + REQUEST
 is_rejected(options, sent, "ada", ends=called(listening, ADA))
 PY
 }
 
-@test "auth: a pair of sockets, TCP and pipes have no user, and need the password" {
+@test "auth: requires a password on socket pairs, TCP and pipes, which have no user" {
     world <<'PY'
 accounts()
 rule = "-o", "allow user any to any", "-o", "allow from unix:0 to any"
@@ -780,16 +789,16 @@ assert not is_allowed(socket.socketpair(), rule, None)
 assert not is_allowed(connection(), rule, None)
 options = *ALICE, *rule
 for ends in socket.socketpair, connection:
-    gets(options, GREETING, NOT_SERVED, popen={"ends": ends()}, END="no-method", USER=None)
-    assert is_allowed(ends(), options, "alice", LOGIN, ASKED + RIGHT)
-for options, answer in (rule, CHOSEN + NOT_ALLOWED), (options, NOT_SERVED):
+    answers(options, GREETING, NO_METHOD, popen={"ends": ends()}, END="no-method", USER=None)
+    assert is_allowed(ends(), options, "alice", LOGIN, CHOSEN_2 + ACCEPTED)
+for options, answer in (rule, CHOSEN + NOT_ALLOWED), (options, NO_METHOD):
     h = Handler(*options, stdin=subprocess.PIPE, stdout=subprocess.PIPE, before=NO_RULE)
     check(h.process.communicate(GREETING + REQUEST, DEADLINE_S)[0], answer)
     check(h.record().get("STDSOCKS_USER"), None)
 PY
 }
 
-@test "auth: an AF_UNIX client is its user behind s6-ipcserver and systemd-socket-activate" {
+@test "auth: gets the user of an AF_UNIX client behind s6-ipcserver and systemd-socket-activate" {
     need s6-ipcserver systemd-socket-activate curl
     local command where=localhost$BATS_TEST_TMPDIR/socks
     local fetch=(curl -sS --max-time "$WAIT_S" --proxy)
@@ -805,36 +814,36 @@ PY
         "${fetch[@]}" "socks5h://$where" -o page "http://127.0.0.1:$WEB/100000"
         wait_line "$(log web)" "^GET bytes=100000 sha256=$(sha256sum <page | cut -c 1-64)\$"
         wait_line "$(log server)" "^STDSOCKS_USER=$(id -un)\$"
-        # With a password it is that user, and the rules do not allow alice.
+        # With a password the user is alice, whom the rules do not allow.
         run -97 "${fetch[@]}" "socks5h://alice:secret@$where" "http://127.0.0.1:$WEB/1"
         wait_line "$(log server)" '^STDSOCKS_USER=alice$'
         rm socks
     done
 }
 
-@test "auth: curl logs in with its password" {
+@test "auth: curl logs in with its password, and fails with a wrong one or none" {
     need curl
     web
     (umask 077 && echo 'alice:p:a ss' >"$BATS_TEST_TMPDIR/users")
     launch -- -o "users $BATS_TEST_TMPDIR/users"
-    curl -sS --max-time "$WAIT_S" --proxy "socks5h://${PROXY/ /:}" --proxy-user 'alice:p:a ss' -o /dev/null \
-        "http://127.0.0.1:$WEB/100000"
+    local fetch=(curl -sS --max-time "$WAIT_S" --proxy "socks5h://${PROXY/ /:}")
+    "${fetch[@]}" --proxy-user 'alice:p:a ss' -o /dev/null "http://127.0.0.1:$WEB/100000"
     ended END=closed USER=alice
-    run -97 curl -sS --max-time "$WAIT_S" --proxy "socks5h://${PROXY/ /:}" --proxy-user 'alice:p' "http://127.0.0.1:$WEB/1"
+    run -97 "${fetch[@]}" --proxy-user 'alice:p' "http://127.0.0.1:$WEB/1"
     wait_line "$LOG" '^STDSOCKS_END=login-failed$'
-    run -97 curl -sS --max-time "$WAIT_S" --proxy "socks5h://${PROXY/ /:}" "http://127.0.0.1:$WEB/1"
+    run -97 "${fetch[@]}" "http://127.0.0.1:$WEB/1"
     wait_line "$LOG" '^STDSOCKS_END=no-method$'
 }
 
-# By hand
+# Hex mode
 
-@test "auth: the messages of a login typed with --hex are annotated" {
+@test "auth: hex mode annotates the messages of a login" {
     upstream sink
     (umask 077 && echo alice:secret >"$BATS_TEST_TMPDIR/users")
     typed() {
         printf '05 01 02  01 05 "alice" 06 "%s"  05 01 00 01 7f000001 %04x' "$1" "$UPSTREAM" |
-            timeout "$WAIT_S" "$STDSOCKS" -f /dev/null -o 'allow to any' -o "users $BATS_TEST_TMPDIR/users" --hex \
-                2>"$(log hex)"
+            timeout "$WAIT_S" "$STDSOCKS" -f /dev/null -o 'allow to any' \
+                -o "users $BATS_TEST_TMPDIR/users" --hex 2>"$(log hex)"
     }
     run -0 typed secret
     [[ $(printf '%s\n' "${lines[@]##*# }" | head -n 8) == "VER 5

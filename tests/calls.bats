@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The system calls that connections really make, against the table of those that they may make.
+# The table of system calls that the sandbox allows, compared with the calls that connections make.
 
 load helper
 load net/world
@@ -9,8 +9,8 @@ prelude <<'PY'
 import re
 
 from calls import Clockless, prove
-from commands import Associate, Bind, Connect, Resolve, alone, closed, names, passwords, pipes, records
-from commands import reply, resets, side_by_side, traced, waits_for
+from commands import Associate, Bind, Connect, Resolve, alone, closed, names, passwords, pipes
+from commands import records, reply, resets, side_by_side, traced, waits_for
 from dns import Dnsmasq
 from notify import Manager, settles, told
 from socks import GREETING, check
@@ -19,20 +19,20 @@ from world import CLOSED_PORT, eventually, write
 SOURCES = "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo"
 PY
 
-# traced STAGES <SCRIPT - world; the table of these stages is what the script's sessions call. The script ends
-# with prove(), whose argument has the sessions.
+# traced STAGES <SCRIPT - world. The script runs sessions, and ends with prove(), which compares
+# their calls with the table of these stages.
 traced() {
     need_root
     need_world
     need strace dnsmasq gcc
-    ! sanitized || skip "a sanitizer makes calls of its own"
+    ! sanitized || skip "sanitizers make other calls"
     STAGES=$1 SYSCALLS=${UNITS:-$ROOT/build/unit}/syscalls
     is_static && LIBC=musl || LIBC=gnu
     export STAGES SYSCALLS LIBC
     world
 }
 
-@test "calls: the table is what is called for CONNECT and in its relay, nothing more and nothing less" {
+@test "calls: CONNECT and its relay make exactly the system calls of the table" {
     traced CR <<'PY'
 def fails(command, **popen):
     h = command.begin(**popen)
@@ -40,7 +40,7 @@ def fails(command, **popen):
     h.gone()
 
 def records_of_both(command):
-    """Of a refusal, and of a relay that has to wait for a journal that is full."""
+    """Logs the records of a refusal, and of a relay while the journal is full."""
     reader = records(command)
     fails(command, trace=False)
     h, upstream = command.connected("127.0.0.1", trace=False)
@@ -48,7 +48,7 @@ def records_of_both(command):
     closed(h, upstream, lambda: waits_for(reader, h))
 
 def statuses(command):
-    """A service manager reads the status, has no room for it, has gone, and was never there."""
+    """Sends the status to a manager that reads it, whose socket is full, or that does not exist."""
     manager = Manager()
     h, upstream = command.connected("127.0.0.1", env=told(manager.where))
     settles(manager, ".*")
@@ -57,15 +57,15 @@ def statuses(command):
         h.client.send(b"more")
         check(upstream.recv(4), b"more")
         wanted = re.compile(rf"sendto\(.* {error} ")
-        eventually(lambda: wanted.search(traced(h)), "it has tried to say more")
+        eventually(lambda: wanted.search(traced(h)), f"a status that ends with {error}")
         manager.sock.close()
     closed(h, upstream)
-    for where in manager.where, "@nobody":
+    for where in manager.where, "@missing":
         command.serve("127.0.0.1", env=told(where, SYSTEMD_EXEC_PID="1"))
     command.serve("127.0.0.1", env=told(Manager().where, SYSTEMD_EXEC_PID="1"))
 
-def ways(command):
-    """Sources; what the kernel calls our own; IPv6; nobody there."""
+def settings(command):
+    """Uses sources, rates, IPv6, the handler's own address, and a closed port."""
     command.serve("127.0.0.1", *SOURCES, "-o", "rate up 10K", "-o", "rate down 10K")
     command.serve("::1")
     for host in "127.0.0.1", "::1":
@@ -73,7 +73,7 @@ def ways(command):
         h.connect(host, h.client.sock.getpeername()[1])
         h.gone()
     fails(command)
-    # The second stage cannot be had.
+    # The second stage fails.
     h = command.begin(inject="seccomp:error=EPERM:when=2")
     command.ask(h, "127.0.0.1")
     command.accept().close()
@@ -83,12 +83,13 @@ def shared():
     return Connect("-o", "command connect resolve", stages=("CV", "C", "R"))
 
 commands = alone(Connect, shared)
-commands += side_by_side(Connect, names, passwords, records_of_both, statuses, ways, pipes, resets)
+steps = names, passwords, records_of_both, statuses, settings, pipes, resets
+commands += side_by_side(Connect, *steps)
 prove(commands)
 PY
 }
 
-@test "calls: the table is what is called for RESOLVE, nothing more and nothing less" {
+@test "calls: RESOLVE makes exactly the system calls of the table" {
     traced V <<'PY'
 def shared():
     return Resolve("-o", "command connect resolve", stages=("CV", "V"))
@@ -104,41 +105,42 @@ prove(commands)
 PY
 }
 
-@test "calls: the table is what is called for BIND, nothing more and nothing less" {
+@test "calls: BIND makes exactly the system calls of the table" {
     traced B <<'PY'
-def ways(command):
-    """Sources; IPv6; a stranger first; nobody."""
+def settings(command):
+    """Uses sources, rates, IPv6, a connection from another host first, and no connection."""
     command.serve("127.0.0.1", *SOURCES, "-o", "rate up 10K", "-o", "rate down 10K")
     command.serve("::1")
     h = command.begin()
     command.ask(h, "127.0.0.1")
     where = reply(h.client.recv)
-    check(command.call(where, "127.0.0.9").end(), (b"", "reset"))
-    caller = command.call(where)
+    check(command.inbound(where, "127.0.0.9").end(), (b"", "reset"))
+    remote = command.inbound(where)
     reply(h.client.recv)
-    closed(h, caller)
+    closed(h, remote)
     h = command.begin("-o", "timeout bind 1ms")
     command.ask(h, "127.0.0.1")
     h.client.end()
     h.gone()
     h = command.begin(inject="seccomp:error=EPERM:when=2")
     command.ask(h, "127.0.0.1")
-    command.call(reply(h.client.recv)).close()
+    command.inbound(reply(h.client.recv)).close()
     h.over(71)
 
 def shared():
     return Bind("-o", "command connect bind", stages=("CB", "B", "R"))
 
-commands = alone(Bind, shared) + side_by_side(Bind, names, passwords, ways, records, pipes, resets)
+steps = names, passwords, settings, records, pipes, resets
+commands = alone(Bind, shared) + side_by_side(Bind, *steps)
 prove(commands)
 PY
 }
 
-# A lookup without an answer takes the 5 seconds of the handler.
-@test "calls: the table is what is called for UDP ASSOCIATE, its datagrams and their names, nothing more and nothing less" {
+# A lookup without an answer takes 5 seconds.
+@test "calls: UDP ASSOCIATE, its datagrams and lookups make exactly the system calls of the table" {
     traced AUL <<'PY'
-def ways(command):
-    """Sources; IPv6; a service manager; without close_range; the second stage cannot be had."""
+def settings(command):
+    """Uses sources, IPv6, a service manager, no close_range(2), and a second stage that fails."""
     command.serve("127.0.0.1", *SOURCES)
     command.serve("::1")
     command.serve("127.0.0.1", env=told(Manager().where))
@@ -155,13 +157,13 @@ def shared():
     return command
 
 commands = alone(Associate, shared)
-commands += side_by_side(Associate, names, passwords, ways, records, pipes)
+commands += side_by_side(Associate, names, passwords, settings, records, pipes)
 commands[0].serve(b"localhost", how=Clockless)
 prove(commands)
 PY
 }
 
-@test "calls: every stage that a session can be in is one of these" {
+@test "calls: this suite covers every stage of the sandbox" {
     local proved
     proved=$(sed -n 's/^ *traced \([A-Z]*\) <<.*/\1/p' "$BATS_TEST_FILENAME")
     "$PYTHON" - "$proved" "$("${UNITS:-$ROOT/build/unit}/syscalls")" <<'PY'

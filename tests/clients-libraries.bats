@@ -1,19 +1,19 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Libraries that take an unknowing program through the handler, libraries of three languages, a browser, an
-# HTTP proxy, and a redirector of packets. "clients: CLIENT: VERSION COMMAND: ..." is a row of the README's table.
+# Libraries that redirect programs without SOCKS support, libraries for three languages, a browser,
+# an HTTP proxy, and a packet redirector. The titles are rows of the table of clients-table.
 
 load helper
 load net/world
 load tools/clients
 
 setup() {
-    machine
+    isolate
     serve
 }
 
-# carries VERSION HOST DESTINATION COMMAND... - COMMAND takes an unknowing curl and an unknowing nc to HOST, which the
-# handler is asked for as DESTINATION: 300 KB come, go, and do both at a time.
+# carries VERSION HOST DESTINATION COMMAND... - run curl and nc, without SOCKS options, under
+# COMMAND: they receive, echo and send 300 KB. Check that the requests are for DESTINATION.
 carries() {
     row "$*"
     local version=$1 host=$2 destination=$3
@@ -22,14 +22,14 @@ carries() {
     [[ ${WEB:-} ]] || web "$SERVER"
     [[ ${UPSTREAM:-} ]] || upstream --listen "$SERVER" echo
     fetches "http://$host:$WEB/300000" "$@" curl -sS --max-time 20
-    talks "$@" nc.openbsd -N "$host" "$UPSTREAM"
+    echoed "$@" nc.openbsd -N "$host" "$UPSTREAM"
     "${CLIENT[@]}" "$@" curl -sS --max-time 20 -T "$BATS_TEST_TMPDIR/data" "http://$host:$WEB/"
     served PUT 300000 "$(digest_of "$BATS_TEST_TMPDIR/data")"
-    spoke "$version" "$destination" 3
+    sessions "$version" "$destination" 3
     ended BYTES_UP=300000 BYTES_DOWN=300000
 }
 
-@test "clients: proxychains4: 4, 4a, 5 connect: an unknowing curl and nc, 300 KB each way" {
+@test "clients: proxychains4: 4, 4a, 5 connect: redirects curl and nc, 300 KB each way" {
     need proxychains4
     for words in "4 $SERVER" '4a web.test' '5 web.test'; do
         read -r version host <<<"$words"
@@ -43,7 +43,7 @@ CONF
     done
 }
 
-@test "clients: tsocks: 4, 5 connect: an unknowing curl and nc, 300 KB each way" {
+@test "clients: tsocks: 4, 5 connect: redirects curl and nc, 300 KB each way" {
     need tsocks
     for version in 4 5; do
         config tsocks <<CONF
@@ -65,14 +65,14 @@ CONF
     export TORSOCKS_CONF_FILE=$CONFIG
 }
 
-@test "clients: torsocks: 5 connect: an unknowing curl and nc, to a name, 300 KB each way" {
+@test "clients: torsocks: 5 connect: redirects curl and nc to a name, 300 KB each way" {
     torsocks_conf
     # torsocks resolves the name with RESOLVE, and connects to the address.
     carries 5 web.test "$SERVER" torsocks
     (($(grep -cx STDSOCKS_COMMAND=RESOLVE "$LOG") == 3))
 }
 
-@test "clients: torsocks: 5 resolve: an unknowing python finds an address and a name" {
+@test "clients: torsocks: 5 resolve: redirects Python's lookups of an address and a name" {
     torsocks_conf
     [[ $("${CLIENT[@]}" torsocks "$PYTHON" -c "from socket import *
 print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.test" ]]
@@ -80,8 +80,8 @@ print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.
     (($(grep -cx 'STDSOCKS_COMMAND=RESOLVE_PTR' "$LOG") == 1))
 }
 
-# Its version 4 knows no names.
-@test "clients: socksify (dante-client): 4, 5 connect: an unknowing curl and nc, 300 KB each way" {
+# Dante's client sends no names in version 4.
+@test "clients: socksify (dante-client): 4, 5 connect: redirects curl and nc, 300 KB each way" {
     need socksify
     socks_conf socks_v4
     carries 4 "$SERVER" "$SERVER" socksify
@@ -89,41 +89,39 @@ print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.
     carries 5 web.test web.test socksify
 }
 
-@test "clients: socksify (dante-client): 5 connect: without a configuration, the proxy from the environment" {
+@test "clients: socksify (dante-client): 5 connect: takes the proxy from the environment" {
     need socksify
     export SOCKS_CONF=/dev/null SOCKS5_SERVER=$PROXY_HOST:$PROXY_PORT
     carries 5 "$SERVER" "$SERVER" socksify
 }
 
-# -- Libraries. Each script connects, sends what it reads, and prints what comes back.
+# -- Libraries. Each script connects, sends its standard input, and prints what it receives.
 
-# echoes VERSION DESTINATION COMMAND... <SCRIPT - COMMAND runs the script, which connects to
-# DESTINATION in this version.
+# echoes VERSION DESTINATION COMMAND... <SCRIPT - run the script with COMMAND; it connects to
+# DESTINATION with this version of SOCKS.
 echoes() {
     row "$*"
     config script
     [[ ${UPSTREAM:-} ]] || upstream --listen "$SERVER" echo
-    HOST=$2 talks env -u PYTHONPATH "${@:3}" "$CONFIG"
-    spoke "$1" "$2" 1
+    HOST=$2 echoed env -u PYTHONPATH "${@:3}" "$CONFIG"
+    sessions "$1" "$2" 1
     ended BYTES_UP=300000 BYTES_DOWN=300000
 }
 
-# The end of the Python scripts: sock is connected.
+# The end of the Python scripts; sock is connected.
 PYTHON_TALK='
 import sys, threading
-
 
 def send():
     sock.sendall(sys.stdin.buffer.read())
     sock.shutdown(socket.SHUT_WR)
-
 
 threading.Thread(target=send).start()
 while piece := sock.recv(65536):
     sys.stdout.buffer.write(piece)
 '
 
-# pysocks VERSION DESTINATION - with $NAME and $SECRET, if they are set
+# pysocks VERSION DESTINATION - echoes with PySocks, and with the login $NAME and $SECRET if set.
 pysocks() {
     echoes "$1" "$2" "$PYTHON" <<PY
 import os, socket, socks
@@ -156,14 +154,14 @@ PYTHON_SOCKS='
 import os
 import python_socks
 
-
 def connect(module):
     kind = python_socks.ProxyType[os.environ["KIND"]]
-    proxy = module.Proxy.create(kind, os.environ["PROXY_HOST"], int(os.environ["PROXY_PORT"]), rdns=True)
+    where = os.environ["PROXY_HOST"], int(os.environ["PROXY_PORT"])
+    proxy = module.Proxy.create(kind, *where, rdns=True)
     return proxy.connect(os.environ["HOST"], int(os.environ["UPSTREAM"]))
 '
 
-@test "clients: python3-python-socks: 4, 5 connect: blocking, 300 KB each way" {
+@test "clients: python3-python-socks: 4, 5 connect: with blocking sockets, 300 KB each way" {
     need_module python_socks.async_.asyncio python3-python-socks
     for words in "4 $SERVER" '5 web.test'; do
         # shellcheck disable=SC2086 # two words
@@ -190,12 +188,10 @@ async def send(writer):
     await writer.drain()
     writer.write_eof()
 
-
 async def main():
     reader, writer = await asyncio.open_connection(sock=await connect(python_socks.async_.asyncio))
     data, _ = await asyncio.gather(reader.read(), send(writer))
     sys.stdout.buffer.write(data)
-
 
 asyncio.run(main())
 PY
@@ -231,15 +227,14 @@ JS
         read -r version scheme host <<<"$words"
         through=$scheme://$PROXY_HOST:$PROXY_PORT
         fetches "http://$host:$WEB/300000" timeout 30 node "$CONFIG" "$through"
-        spoke "$version" "$host" 1
+        sessions "$version" "$host" 1
     done
 }
 
-# -- Programs that know of SOCKS.
+# -- Programs with SOCKS support
 
-# Requests that chromium makes by itself bypass the proxy, to names that do not resolve. It takes
-# seconds to start, twice.
-@test "clients: chromium: 4, 5 connect: headless, a page with fifty parts" {
+# Requests that chromium makes on its own bypass the proxy, and their names do not resolve.
+@test "clients: chromium: 4, 5 connect: loads a page with fifty parts, headless" {
     need chromium
     serve_files ''
     {
@@ -264,12 +259,12 @@ JS
             sed -n 's,.*<pre id="all">\(.*\)</pre>.*,\1,p' >"$BATS_TEST_TMPDIR/page"
         cmp "$BATS_TEST_TMPDIR/page" <(cat "$BATS_TEST_TMPDIR"/{1..50} - <<<'') >&2
         logged 50 '^HTTP/1.1 200 /[0-9]+\.js '
-        asked "$host"
+        requested "$host"
         in_version "$version"
     done
 }
 
-# forwards DIRECTIVE - start privoxy on $PRIVOXY: by this directive all goes through the handler.
+# forwards DIRECTIVE - start privoxy on port $PRIVOXY, with this directive for all requests.
 forwards() {
     need privoxy curl
     PRIVOXY=$(free_port)
@@ -281,7 +276,7 @@ CONF
     wait_listening "$PRIVOXY"
 }
 
-@test "clients: privoxy: 4, 4a, 5 connect: curl through forward-socks4, -socks4a, -socks5" {
+@test "clients: privoxy: 4, 4a, 5 connect: serves curl with forward-socks4, -socks4a, -socks5" {
     web "$SERVER"
     for words in "4 $SERVER" '4a web.test' '5 web.test'; do
         row "$words"
@@ -289,34 +284,35 @@ CONF
         forwards "forward-socks$version"
         fetches "http://$host:$WEB/300000" curl -sS --max-time 30 -x "127.0.0.1:$PRIVOXY"
         stop privoxy
-        spoke "$version" "$host" 1
+        sessions "$version" "$host" 1
     done
 }
 
-# privoxy sends what it was asked for right behind its own request, of 15 bytes after the greeting of 3. The reply
-# has to wait here: the server hears nothing before more than that has come.
-@test "clients: privoxy: 5 connect: curl through forward-socks5t, and its data comes before the reply" {
+# privoxy sends the HTTP request together with its own, of 15 bytes after a greeting of 3. The reply
+# is delayed here: iptables drops SYN until the handler has received more than these 18 bytes.
+@test "clients: privoxy: 5 connect: forward-socks5t sends data before the reply" {
     need iptables ss
     web "$SERVER"
     forwards forward-socks5t
     "${CLIENT[@]}" iptables -A INPUT -p tcp -d "$SERVER" --syn -j DROP
     start curl curl -sS --max-time 30 -o "$BATS_TEST_TMPDIR/page" -x "127.0.0.1:$PRIVOXY" \
         "http://web.test:$WEB/300000"
-    early() {
-        (($("${CLIENT[@]}" ss -Htni "sport = :$PROXY_PORT" | sed -nE 's/.* bytes_received:([0-9]+).*/\1/p') > 18))
+    has_data() {
+        (($("${CLIENT[@]}" ss -Htni "sport = :$PROXY_PORT" |
+            sed -nE 's/.* bytes_received:([0-9]+).*/\1/p') > 18))
     }
-    eventually early
+    eventually has_data
     (($(grep -c '^stdsocks sends reply' "$LOG") == 0))
     "${CLIENT[@]}" iptables -F
     wait_line "$(log web)" '^GET'
     wait "${RUNNING[curl]}"
     served GET 300000 "$(digest_of "$BATS_TEST_TMPDIR/page")"
     stop privoxy
-    spoke 5 web.test 1
+    sessions 5 web.test 1
 }
 
 # Connections to $SERVER are redirected to redsocks, except those of the handler.
-@test "clients: redsocks: 4, 5 connect: an unknowing curl and nc are redirected, 300 KB each way" {
+@test "clients: redsocks: 4, 5 connect: redirects curl and nc, 300 KB each way" {
     need redsocks iptables
     redsocks_port=$(free_port)
     "${CLIENT[@]}" iptables -t nat -A OUTPUT -p tcp -d "$SERVER" -m owner ! --uid-owner stdsocks \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Real clients of BIND and UDP ASSOCIATE.
+# Clients of BIND and UDP ASSOCIATE. The titles are rows of the table of clients: clients-table.
 
 load helper
 load net/world
@@ -10,23 +10,23 @@ load tools/clients
 SERVES=(-o 'version 4 5' -o 'command connect bind udp')
 
 setup() {
-    machine
+    isolate
     serve
     export SERVER
 }
 
-# recorded COMMAND DESTINATION COUNT - so many records say so, and all went well.
+# recorded COMMAND DESTINATION COUNT - wait for COUNT of these records; all sessions were served.
 recorded() {
     counted_records() {
         (($(sed -n "/^STDSOCKS_COMMAND=$1\$/{n;p}" "$LOG" | grep -cx "STDSOCKS_DST=$2") == $3))
     }
     eventually counted_records "$@"
-    ended_well
+    all_served
 }
 
-# -- BIND: somebody calls back.
+# -- BIND
 
-@test "clients: socksify (dante-client): 4, 5 bind: an unknowing ftp in active mode gets and puts 300 KB" {
+@test "clients: socksify (dante-client): 4, 5 bind: active FTP gets and puts 300 KB" {
     need socksify
     need tnftp
     need_module pyftpdlib python3-pyftpdlib
@@ -54,15 +54,15 @@ FTP
     done
 }
 
-# called COMMAND... <SCRIPT - a client that asks for BIND, writes the bound address to $BOUND, and
-# then sends what it reads and prints what comes back. Its peer connects from $SERVER, and returns
-# what it receives.
-called() {
+# binds COMMAND... <SCRIPT - run the script, which requests BIND, writes the bound address to
+# $BOUND, sends its standard input and prints what it receives. A program connects from $SERVER, and
+# echoes.
+binds() {
     row "$*"
     config script
     : >"$BATS_TEST_TMPDIR/bound"
     export BOUND=$BATS_TEST_TMPDIR/bound
-    start caller "$PYTHON" -c '
+    start remote "$PYTHON" -c '
 import os, socket, time
 while not (line := open(os.environ["BOUND"]).read()).endswith("\n"):
     time.sleep(0.01)
@@ -72,14 +72,14 @@ while piece := sock.recv(65536):
     sock.sendall(piece)
 sock.shutdown(socket.SHUT_WR)
 '
-    talks "$@" "$CONFIG"
+    echoed "$@" "$CONFIG"
     recorded BIND "$SERVER" 1
 }
 
-# A piece goes when the one before has come back.
-# shellcheck disable=SC2016 # Perl's
+# Sends the next piece when the previous one has returned.
+# shellcheck disable=SC2016 # variables of Perl
 PERL_TALK='
-sub told {
+sub report {
     open(my $bound, ">", $ENV{BOUND}) or die;
     print $bound "@_\n";
 }
@@ -97,29 +97,29 @@ sub talk {
 }
 '
 
-# Its accept() takes the second reply of version 4 for one of version 5.
-@test "clients: IO-Socket-Socks (libio-socket-socks-perl): 5 bind: 300 KB each way with who calls" {
+# Its accept() parses the second reply of version 4 as one of version 5.
+@test "clients: IO-Socket-Socks (libio-socket-socks-perl): 5 bind: 300 KB in each direction" {
     need perl
     perl -MIO::Socket::Socks -e1 || lacks libio-socket-socks-perl
-    called perl <<PERL
+    binds perl <<PERL
 use strict;
 use IO::Socket::Socks;
 my \$sock = IO::Socket::Socks->new(SocksVersion => 5, ProxyAddr => "$PROXY_HOST",
     ProxyPort => $PROXY_PORT, BindAddr => "$SERVER", BindPort => 1) or die "BIND: \$SOCKS_ERROR\n";
 my (\$host, \$port) = \$sock->dst;
-told(\$host, \$port);
+report(\$host, \$port);
 \$sock->accept or die "accept: \$SOCKS_ERROR\n";
 talk(\$sock);
 $PERL_TALK
 PERL
 }
 
-@test "clients: Net-SOCKS (libnet-socks-perl): 4, 5 bind: 300 KB each way with who calls" {
+@test "clients: Net-SOCKS (libnet-socks-perl): 4, 5 bind: 300 KB in each direction" {
     need perl
     perl -MNet::SOCKS -e1 || lacks libnet-socks-perl
     for words in '4 somebody' 5; do
         read -r version user <<<"$words"
-        called perl <<PERL
+        binds perl <<PERL
 use strict;
 use Net::SOCKS;
 my \$proxy = Net::SOCKS->new(socks_addr => "$PROXY_HOST", socks_port => $PROXY_PORT,
@@ -127,7 +127,7 @@ my \$proxy = Net::SOCKS->new(socks_addr => "$PROXY_HOST", socks_port => $PROXY_P
 my (undef, \$host, \$port) = \$proxy->bind(peer_addr => "$SERVER", peer_port => 1);
 my \$status = \$proxy->param("status_num");
 \$status == SOCKS_OKAY or die "BIND: ", Net::SOCKS::status_message(\$status), "\n";
-told(\$host, \$port);
+report(\$host, \$port);
 my \$sock = \$proxy->accept or die "accept\n";
 talk(\$sock);
 $PERL_TALK
@@ -135,10 +135,10 @@ PERL
     done
 }
 
-@test "clients: socks (npm socks): 4, 5 bind: 300 KB each way with who calls" {
+@test "clients: socks (npm socks): 4, 5 bind: 300 KB in each direction" {
     need_npm socks
     for version in 4 5; do
-        called node <<JS
+        binds node <<JS
 const { SocksClient } = require("socks");
 const client = new SocksClient({
     proxy: { host: process.env.PROXY_HOST, port: +process.env.PROXY_PORT, type: $version },
@@ -156,21 +156,21 @@ JS
 
 # -- UDP ASSOCIATE.
 
-# Of each length once, up to what no interface cuts, and a datagram at a time: none may be lost, and each is compared.
+# One datagram at a time, of many lengths; each must come back unchanged.
 DATAGRAMS='
 def talk(sock, where):
     sock.settimeout(10)
     for length in (*range(0, 1400, 7), 4000, 9000, 60000):
         data = os.urandom(length)
         sock.sendto(data, where)
-        back, whence = sock.recvfrom(65536)
+        back, source = sock.recvfrom(65536)
         assert back == data, f"{length} bytes: {len(back)} came back"
-        assert whence == where, whence
+        assert source == where, source
     print("all came back")
 '
 
-# returned COMMAND... <SCRIPT - the script prints that all came back from $UDP of $SERVER, which
-# returns each datagram.
+# returned COMMAND... <SCRIPT - start an echo server on port $UDP of $SERVER, and run the script,
+# which sends datagrams there and prints "all came back".
 returned() {
     config script
     start udp "$PYTHON" -c '
@@ -179,8 +179,8 @@ sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.bind((os.environ["SERVER"], 0))
 print(sock.getsockname()[1], flush=True)
 while True:
-    data, whence = sock.recvfrom(65536)
-    sock.sendto(data, whence)
+    data, source = sock.recvfrom(65536)
+    sock.sendto(data, source)
 '
     wait_line "$(log udp)" '^[0-9]+$'
     UDP=$(head -n 1 "$(log udp)")
@@ -189,17 +189,18 @@ while True:
     recorded 'UDP ASSOCIATE' '.*' 1
 }
 
-@test "clients: socksify (dante-client): 5 udp: an unknowing python sends and gets 200 datagrams of up to 60000 bytes" {
+@test "clients: socksify (dante-client): 5 udp: redirects 200 datagrams of up to 60000 bytes" {
     need socksify
     socks_conf socks_v5
     returned socksify "$PYTHON" <<PY
 import os, socket
 $DATAGRAMS
-talk(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), (os.environ["SERVER"], int(os.environ["UDP"])))
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+talk(sock, (os.environ["SERVER"], int(os.environ["UDP"])))
 PY
 }
 
-@test "clients: python3-socks: 5 udp: 200 datagrams of up to 60000 bytes, there and back" {
+@test "clients: python3-socks: 5 udp: 200 datagrams of up to 60000 bytes echoed" {
     need_module socks python3-socks
     returned "$PYTHON" <<PY
 import os, socket, socks
@@ -211,7 +212,7 @@ sock.close()
 PY
 }
 
-@test "clients: socks (npm socks): 5 udp: 200 datagrams of up to 60000 bytes, there and back" {
+@test "clients: socks (npm socks): 5 udp: 200 datagrams of up to 60000 bytes echoed" {
     need_npm socks
     returned node <<'JS'
 const { SocksClient } = require("socks");
@@ -233,12 +234,13 @@ client.on("established", ({ socket, remoteHost }) => {
             process.exit(0);
         }
         sent = randomBytes(lengths.shift());
-        sock.send(SocksClient.createUDPFrame({ remoteHost: where, data: sent }), remoteHost.port, remoteHost.host);
+        const frame = SocksClient.createUDPFrame({ remoteHost: where, data: sent });
+        sock.send(frame, remoteHost.port, remoteHost.host);
     };
     sock.on("message", (message) => {
         const { remoteHost, data } = SocksClient.parseUDPFrame(message);
         if (!data.equals(sent) || remoteHost.host !== where.host || remoteHost.port !== where.port)
-            throw new Error(`${sent.length} bytes went, ${data.length} came`);
+            throw new Error(`sent ${sent.length} bytes, received ${data.length}`);
         next();
     });
     next();
@@ -252,33 +254,35 @@ wait_bound() {
     eventually "${CLIENT[@]}" grep -q "$(printf ':%04X ' "$1")" /proc/net/udp
 }
 
-# answers_names ADDRESS PORT - a name server there knows name.test.
-answers_names() {
+# serve_names ADDRESS PORT - start a name server with an address for name.test.
+serve_names() {
     need dnsmasq
-    start dnsmasq dnsmasq --keep-in-foreground --conf-file=/dev/null --listen-address="$1" --port="$2" --bind-interfaces \
-        --no-resolv --no-hosts --address=/name.test/192.0.2.9 --pid-file= --user=root --log-queries --log-facility=-
+    start dnsmasq dnsmasq --keep-in-foreground --conf-file=/dev/null --listen-address="$1" \
+        --port="$2" --bind-interfaces --no-resolv --no-hosts --address=/name.test/192.0.2.9 \
+        --pid-file= --user=root --log-queries --log-facility=-
     wait_line "$(log dnsmasq)" 'started'
 }
 
-# dig sends with sendmmsg(2), of which Dante's library knows nothing.
-@test "clients: socksify (dante-client): 5 udp: an unknowing kdig asks a name server" {
+# Not dig, which uses sendmmsg(2); Dante's library does not redirect that.
+@test "clients: socksify (dante-client): 5 udp: redirects the query of kdig" {
     need socksify
     need kdig
-    answers_names "$SERVER" 53
+    serve_names "$SERVER" 53
     socks_conf socks_v5
-    [[ $("${CLIENT[@]}" timeout 30 socksify kdig +notcp +retry=0 +time=10 @"$SERVER" name.test A +short) == 192.0.2.9 ]]
+    local query=(kdig +notcp +retry=0 +time=10 @"$SERVER" name.test A +short)
+    [[ $("${CLIENT[@]}" timeout 30 socksify "${query[@]}") == 192.0.2.9 ]]
     wait_line "$(log dnsmasq)" 'query\[A\] name.test'
     recorded 'UDP ASSOCIATE' '.*' 1
 }
 
-# redsocks answers from the address and port that were asked, so the name server cannot have them itself: what is not
-# dig's, the handler's, is led to where it is.
-@test "clients: redsocks: 5 udp: an unknowing dig is redirected to a name server" {
+# redsocks answers from $SERVER:53, so the name server cannot be bound there. iptables sends
+# datagrams of dig to redsocks, and those of the handler to the name server.
+@test "clients: redsocks: 5 udp: redirects the queries of dig" {
     need redsocks iptables dig setpriv
     local server port
     server=$(free_port)
     port=$(free_port)
-    answers_names 127.0.0.1 "$server"
+    serve_names 127.0.0.1 "$server"
     config redsocks <<CONF
 base { log_debug = off; log_info = off; log = "stderr"; daemon = off; redirector = iptables; }
 redudp { local_ip = 127.0.0.1; local_port = $port; ip = $PROXY_HOST; port = $PROXY_PORT; }
@@ -288,31 +292,35 @@ CONF
     "${CLIENT[@]}" sh -ec "
         ip rule add fwmark 1 lookup 100
         ip route add local default dev lo table 100
-        iptables -t mangle -A OUTPUT -p udp -d $SERVER --dport 53 -m owner --uid-owner daemon -j MARK --set-mark 1
-        iptables -t mangle -A PREROUTING -p udp -m mark --mark 1 -j TPROXY --on-ip 127.0.0.1 --on-port $port
-        iptables -t nat -A OUTPUT -p udp -d $SERVER --dport 53 -m mark ! --mark 1 -j DNAT --to-destination 127.0.0.1:$server"
+        iptables -t mangle -A OUTPUT -p udp -d $SERVER --dport 53 \
+            -m owner --uid-owner daemon -j MARK --set-mark 1
+        iptables -t mangle -A PREROUTING -p udp -m mark --mark 1 \
+            -j TPROXY --on-ip 127.0.0.1 --on-port $port
+        iptables -t nat -A OUTPUT -p udp -d $SERVER --dport 53 -m mark ! --mark 1 \
+            -j DNAT --to-destination 127.0.0.1:$server"
+    local query=(setpriv --reuid=daemon --clear-groups dig +notcp +tries=1 +time=10 @"$SERVER")
     for name in {a,b,c}.name.test; do
-        [[ $("${CLIENT[@]}" timeout 30 setpriv --reuid=daemon --clear-groups dig +notcp +tries=1 +time=10 @"$SERVER" "$name" A +short) == 192.0.2.9 ]]
+        [[ $("${CLIENT[@]}" timeout 30 "${query[@]}" "$name" A +short) == 192.0.2.9 ]]
     done
     (($(grep -c 'query\[A\] [abc].name.test' "$(log dnsmasq)") == 3))
     stop redsocks
     recorded 'UDP ASSOCIATE' '.*' 3
 }
 
-@test "clients: socksify (dante-client): 5 udp: an unknowing HTTP/3 client, ngtcp2's, fetches 300 KB over QUIC" {
+@test "clients: socksify (dante-client): 5 udp: redirects ngtcp2's HTTP/3 client, 300 KB" {
     need socksify
     need gtlsclient gtlsserver openssl
     local folder=$BATS_TEST_TMPDIR/www port
     port=$(free_port)
     mkdir "$folder" "$BATS_TEST_TMPDIR/got"
     random www/file 300000
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=web.test \
-        -keyout "$BATS_TEST_TMPDIR/key" -out "$BATS_TEST_TMPDIR/certificate" 2>/dev/null
-    start quic gtlsserver -q -d "$folder" "$SERVER" "$port" "$BATS_TEST_TMPDIR/key" "$BATS_TEST_TMPDIR/certificate"
+    certificate web.test
+    start quic gtlsserver -q -d "$folder" "$SERVER" "$port" \
+        "$BATS_TEST_TMPDIR/key" "$BATS_TEST_TMPDIR/certificate"
     wait_bound "$port"
     socks_conf socks_v5
-    "${CLIENT[@]}" timeout 30 socksify gtlsclient -q --download="$BATS_TEST_TMPDIR/got" --exit-on-all-streams-close \
-        "$SERVER" "$port" https://web.test/file >&2
+    "${CLIENT[@]}" timeout 30 socksify gtlsclient -q --download="$BATS_TEST_TMPDIR/got" \
+        --exit-on-all-streams-close "$SERVER" "$port" https://web.test/file >&2
     cmp "$folder/file" "$BATS_TEST_TMPDIR/got/file" >&2
     recorded 'UDP ASSOCIATE' '.*' 1
 }

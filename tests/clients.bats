@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Real clients to real servers, through the handler under launch.
+# Clients from Debian, which connect to servers through the handler (CONNECT and RESOLVE). The
+# titles are rows of the table of clients: clients-table.
 
 load helper
 load net/world
@@ -8,7 +9,8 @@ load tools/clients
 
 GB=1000000000
 ZERO=00000000000000000000000000000000
-GB_DIGEST=e61756bbcbfe5f6f70ffcdf933e41ef55db7ba2923ab85feeb50eef860520f9f # of so many bytes of AES-128-CTR, its key and counter zero
+# The digest of 1 GB of AES-128-CTR with key and counter zero.
+GB_DIGEST=e61756bbcbfe5f6f70ffcdf933e41ef55db7ba2923ab85feeb50eef860520f9f
 
 setup() {
     serve
@@ -18,7 +20,7 @@ fetch() {
     curl -sS --max-time 60 "$@"
 }
 
-# down_and_up HOST OPTION... - curl with these options gets and puts 300 KB, over one connection.
+# down_and_up HOST OPTION... - get and put 300 KB over one connection with curl and these options.
 down_and_up() {
     local url=http://$1:$WEB
     shift
@@ -29,25 +31,26 @@ down_and_up() {
     served PUT 300000 "$(digest_of "$BATS_TEST_TMPDIR/up")"
 }
 
-@test "clients: curl: 4, 4a, 5 connect: down and up over one connection" {
+@test "clients: curl: 4, 4a, 5 connect: 300 KB down and up over one connection" {
     need curl
     web ::
     for words in '4 localhost 127.0.0.1 socks4' '4a localhost localhost socks4a' \
-        '5 127.0.0.1 127.0.0.1 socks5' '5 [::1] ::1 socks5' '5 localhost localhost socks5-hostname'; do
+        '5 127.0.0.1 127.0.0.1 socks5' '5 [::1] ::1 socks5' \
+        '5 localhost localhost socks5-hostname'; do
         row "$words"
         read -r version host destination option <<<"$words"
         down_and_up "$host" "--$option" "$PROXY_HOST:$PROXY_PORT"
-        spoke "$version" "$destination" 1
+        sessions "$version" "$destination" 1
     done
 }
 
-@test "clients: curl: 5 connect: with a password, and not without" {
+@test "clients: curl: 5 connect: logs in with a password, and fails without one" {
     need curl
     web
     (umask 077 && echo 'alice:secret' >"$BATS_TEST_TMPDIR/users")
     serve -o 'auth password' -o "users $BATS_TEST_TMPDIR/users"
     down_and_up localhost --proxy "socks5h://alice:secret@$PROXY_HOST:$PROXY_PORT"
-    spoke 5 localhost 1
+    sessions 5 localhost 1
     ended USER=alice
     run fetch --proxy "socks5h://alice:other@$PROXY_HOST:$PROXY_PORT" "http://localhost:$WEB/1"
     ((status == 97)) # CURLE_PROXY
@@ -55,24 +58,25 @@ down_and_up() {
     ((status == 97))
 }
 
-@test "clients: curl: 5 connect: at a Unix path" {
+@test "clients: curl: 5 connect: to an AF_UNIX socket" {
     need curl
     web
     launch -l "$BATS_TEST_TMPDIR/socks" -- "${SERVES[@]}"
     down_and_up localhost --proxy "socks5h://localhost$BATS_TEST_TMPDIR/socks"
-    spoke 5 localhost 1
+    sessions 5 localhost 1
     ended CLIENT=unix
 }
 
-@test "clients: curl: 5 connect: --preproxy, tinyproxy behind it" {
+@test "clients: curl: 5 connect: --preproxy, with tinyproxy as the second proxy" {
     need curl tinyproxy
     web
     TINYPROXY=$(free_port)
-    printf '%s\n' "Port $TINYPROXY" 'Listen 127.0.0.1' 'Allow 127.0.0.1' >"$BATS_TEST_TMPDIR/tinyproxy.conf"
-    start tinyproxy tinyproxy -d -c "$BATS_TEST_TMPDIR/tinyproxy.conf"
+    config tinyproxy.conf < <(printf '%s\n' "Port $TINYPROXY" 'Listen 127.0.0.1' 'Allow 127.0.0.1')
+    start tinyproxy tinyproxy -d -c "$CONFIG"
     wait_listening "$TINYPROXY"
-    down_and_up localhost --preproxy "socks5h://$PROXY_HOST:$PROXY_PORT" --proxy "http://localhost:$TINYPROXY" -p
-    spoke 5 localhost 1
+    down_and_up localhost --preproxy "socks5h://$PROXY_HOST:$PROXY_PORT" \
+        --proxy "http://localhost:$TINYPROXY" -p
+    sessions 5 localhost 1
     ended DST_PORT="$TINYPROXY"
 }
 
@@ -80,33 +84,33 @@ down_and_up() {
     need curl
     serve_files http2
     random www/file 300000
-    fetch --http2-prior-knowledge --socks5 "$PROXY_HOST:$PROXY_PORT" "http://127.0.0.1:$NGINX/file" |
-        cmp - "$BATS_TEST_TMPDIR/www/file" >&2
+    fetch --http2-prior-knowledge --socks5 "$PROXY_HOST:$PROXY_PORT" \
+        "http://127.0.0.1:$NGINX/file" | cmp - "$BATS_TEST_TMPDIR/www/file" >&2
     logged 1 "^HTTP/2.0 200 /file 127.0.0.1:$NGINX\$"
-    asked 127.0.0.1
+    requested 127.0.0.1
 }
 
 @test "clients: curl: 5 connect: HTTP/2 with TLS, three files over one connection" {
     need curl openssl
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
-        -addext subjectAltName=DNS:localhost \
-        -keyout "$BATS_TEST_TMPDIR/key" -out "$BATS_TEST_TMPDIR/certificate" 2>/dev/null
+    certificate localhost
     serve_files 'http2 ssl' \
         "ssl_certificate $BATS_TEST_TMPDIR/certificate; ssl_certificate_key $BATS_TEST_TMPDIR/key;"
     random www/file 300000
     url=https://localhost:$NGINX/file
-    fetch --http2 --cacert "$BATS_TEST_TMPDIR/certificate" --socks5-hostname "$PROXY_HOST:$PROXY_PORT" \
-        "$url?1" "$url?2" "$url?3" | cmp - <(cat "$BATS_TEST_TMPDIR"/www/file{,,}) >&2
+    fetch --http2 --cacert "$BATS_TEST_TMPDIR/certificate" \
+        --socks5-hostname "$PROXY_HOST:$PROXY_PORT" "$url?1" "$url?2" "$url?3" |
+        cmp - <(cat "$BATS_TEST_TMPDIR"/www/file{,,}) >&2
     logged 3 "^HTTP/2.0 200 /file.[123] localhost:$NGINX\$"
     (($(grep -c '^start ' "$LOG") == 1))
-    asked localhost
+    requested localhost
 }
 
-# The time of these two is that of hashing and copying 1 GB, four times each.
+# These two tests take the time to hash and copy 1 GB four times each.
 @test "clients: curl: 5 connect: 1 GB down" {
     need curl openssl
     web
-    digest=$(fetch --socks5 "$PROXY_HOST:$PROXY_PORT" "http://127.0.0.1:$WEB/$GB" | openssl dgst -sha256 -r)
+    digest=$(fetch --socks5 "$PROXY_HOST:$PROXY_PORT" "http://127.0.0.1:$WEB/$GB" |
+        openssl dgst -sha256 -r)
     served GET "$GB" "${digest%% *}"
     ended
     (($(sed -n 's/^STDSOCKS_BYTES_DOWN=//p' "$LOG") > GB))
@@ -115,19 +119,19 @@ down_and_up() {
 @test "clients: curl: 5 connect: 1 GB up" {
     need curl openssl
     web
-    # A stream cipher's output is as good as random, quickly made, and always the same.
+    # The output of a stream cipher is fast, looks random, and is always the same.
     openssl enc -aes-128-ctr -K "$ZERO" -iv "$ZERO" -in /dev/zero 2>/dev/null | head -c "$GB" |
-        fetch --socks5 "$PROXY_HOST:$PROXY_PORT" -T - -H "Content-Length: $GB" -H Transfer-Encoding: -H Expect: \
-            "http://127.0.0.1:$WEB/"
+        fetch --socks5 "$PROXY_HOST:$PROXY_PORT" -T - -H "Content-Length: $GB" \
+            -H Transfer-Encoding: -H Expect: "http://127.0.0.1:$WEB/"
     served PUT "$GB" "$GB_DIGEST"
     ended
     (($(sed -n 's/^STDSOCKS_BYTES_UP=//p' "$LOG") > GB))
 }
 
-# there_and_back VERSION HOST DESTINATION COMMAND... - what the command reads comes back and, after
-# the half-close, upstream's count and digest of it. The command's last arguments are HOST and a
-# port; the handler is asked for DESTINATION.
-there_and_back() {
+# echo_test VERSION HOST DESTINATION COMMAND... - send 500 KB through the command, whose last
+# arguments are HOST and a port, to an echo server, which adds their count and digest after the
+# half-close. Check that the client requests DESTINATION.
+echo_test() {
     row "$*"
     random question 500000
     "${@:4}" "$2" "$UPSTREAM" <"$BATS_TEST_TMPDIR/question" >"$BATS_TEST_TMPDIR/answer"
@@ -136,24 +140,24 @@ there_and_back() {
         echo "bytes=500000 sha256=$(digest_of "$BATS_TEST_TMPDIR/question")"
     } | cmp - "$BATS_TEST_TMPDIR/answer" >&2
     ended DST_PORT="$UPSTREAM" END=closed BYTES_UP=500000
-    spoke "$1" "$3" 1
+    sessions "$1" "$3" 1
 }
 
-@test "clients: ncat: 4, 4a, 5 connect: there and back, with a half-close" {
+@test "clients: ncat: 4, 4a, 5 connect: 500 KB echoed, then a half-close" {
     need ncat
     upstream echo-then-answer
-    there_and_back 4 127.0.0.1 127.0.0.1 ncat --proxy-type socks4 --proxy "$PROXY_HOST:$PROXY_PORT"
+    echo_test 4 127.0.0.1 127.0.0.1 ncat --proxy-type socks4 --proxy "$PROXY_HOST:$PROXY_PORT"
     for version in 4a 5; do
-        there_and_back "$version" localhost localhost ncat --proxy-type "socks${version%a}" \
+        echo_test "$version" localhost localhost ncat --proxy-type "socks${version%a}" \
             --proxy-dns remote --proxy "$PROXY_HOST:$PROXY_PORT"
     done
 }
 
-@test "clients: nc (netcat-openbsd): 4, 5 connect: there and back, with a half-close" {
+@test "clients: nc (netcat-openbsd): 4, 5 connect: 500 KB echoed, then a half-close" {
     need nc.openbsd
     upstream echo-then-answer
-    there_and_back 4 localhost 127.0.0.1 nc.openbsd -N -X 4 -x "$PROXY_HOST:$PROXY_PORT"
-    there_and_back 5 localhost localhost nc.openbsd -N -X 5 -x "$PROXY_HOST:$PROXY_PORT"
+    echo_test 4 localhost 127.0.0.1 nc.openbsd -N -X 4 -x "$PROXY_HOST:$PROXY_PORT"
+    echo_test 5 localhost localhost nc.openbsd -N -X 5 -x "$PROXY_HOST:$PROXY_PORT"
 }
 
 # through_socat ADDRESS HOST PORT
@@ -161,24 +165,23 @@ through_socat() {
     socat -t 30 - "$1:$PROXY_HOST:$2:$3,socksport=$PROXY_PORT"
 }
 
-@test "clients: socat: 4, 4a connect: there and back, with a half-close" {
+@test "clients: socat: 4, 4a connect: 500 KB echoed, then a half-close" {
     need socat
     upstream echo-then-answer
-    there_and_back 4 localhost 127.0.0.1 through_socat SOCKS4
-    there_and_back 4a localhost localhost through_socat SOCKS4A
+    echo_test 4 localhost 127.0.0.1 through_socat SOCKS4
+    echo_test 4a localhost localhost through_socat SOCKS4A
 }
 
-@test "clients: connect-proxy: 4, 4a, 5 connect: there and back, with a half-close" {
+@test "clients: connect-proxy: 4, 4a, 5 connect: 500 KB echoed, then a half-close" {
     need connect-proxy
     upstream echo-then-answer
-    there_and_back 4 localhost 127.0.0.1 connect-proxy -4 -S "$PROXY_HOST:$PROXY_PORT"
-    there_and_back 4a localhost localhost connect-proxy -4 -R remote -S "$PROXY_HOST:$PROXY_PORT"
-    there_and_back 5 localhost localhost connect-proxy -5 -S "$PROXY_HOST:$PROXY_PORT"
+    echo_test 4 localhost 127.0.0.1 connect-proxy -4 -S "$PROXY_HOST:$PROXY_PORT"
+    echo_test 4a localhost localhost connect-proxy -4 -R remote -S "$PROXY_HOST:$PROXY_PORT"
+    echo_test 5 localhost localhost connect-proxy -5 -S "$PROXY_HOST:$PROXY_PORT"
 }
 
-# serve_ssh - sshd on a free port of 127.0.0.1, for one key; ssh_config has the host "peer". sshd
-# needs a user of its own and a folder in /run: both are in its own mount namespace only, where it
-# knows no users of this machine.
+# serve_ssh - start sshd on a free port of 127.0.0.1, with one authorized key. ssh_config has the
+# host "server". The user and the folder in /run that sshd needs exist in its mount namespace only.
 serve_ssh() {
     need_root
     local file=$BATS_TEST_TMPDIR sshd program path
@@ -188,8 +191,9 @@ serve_ssh() {
     SSHD=$(free_port)
     ssh-keygen -q -t ed25519 -N '' -f "$file/host_key"
     ssh-keygen -q -t ed25519 -N '' -f "$file/key"
-    echo "peer $(<"$file/host_key.pub")" >"$file/known_hosts"
-    printf '%s\n' "root:x:0:0::$file:/bin/sh" 'sshd:x:101:65534::/run/sshd:/bin/false' >"$file/passwd"
+    echo "server $(<"$file/host_key.pub")" >"$file/known_hosts"
+    printf '%s\n' "root:x:0:0::$file:/bin/sh" \
+        'sshd:x:101:65534::/run/sshd:/bin/false' >"$file/passwd"
     printf '%s\n' 'root:*:1::::::' 'sshd:*:1::::::' >"$file/shadow"
     cat >"$file/sshd_config" <<CONF
 ListenAddress 127.0.0.1:$SSHD
@@ -202,15 +206,15 @@ PermitRootLogin prohibit-password
 PasswordAuthentication no
 Subsystem sftp internal-sftp
 CONF
-    # Since OpenSSH 9.8 and 10.0, sshd executes these two, by paths that an unpacked package does not have.
+    # Since OpenSSH 9.8 and 10.0, sshd executes these programs. An unpacked package has other paths.
     for program in Session Auth; do
         path=${sshd%/sbin/sshd}/lib/openssh/sshd-${program,}
         [[ ! -x $path ]] || echo "Sshd${program}Path $path" >>"$file/sshd_config"
     done
     cat >"$file/ssh_config" <<CONF
-Host peer
+Host server
     HostName localhost
-    HostKeyAlias peer
+    HostKeyAlias server
     Port $SSHD
     User root
     BatchMode yes
@@ -227,7 +231,7 @@ CONF
     wait_listening "$SSHD"
 }
 
-@test "clients: ssh (openssh-client): 4, 4a, 5 connect: a command there and back, by a ProxyCommand" {
+@test "clients: ssh (openssh-client): 4, 4a, 5 connect: 500 KB echoed through a ProxyCommand" {
     need nc.openbsd connect-proxy
     serve_ssh
     random file 500000
@@ -237,14 +241,14 @@ CONF
         "5 localhost nc.openbsd -X 5 -x $proxy %h %p"; do
         row "$words"
         read -r version destination command <<<"$words"
-        ssh -F "$BATS_TEST_TMPDIR/ssh_config" -o "ProxyCommand $command" peer 'cat; echo end' \
+        ssh -F "$BATS_TEST_TMPDIR/ssh_config" -o "ProxyCommand $command" server 'cat; echo end' \
             <"$BATS_TEST_TMPDIR/file" >"$BATS_TEST_TMPDIR/back"
         cmp "$BATS_TEST_TMPDIR/back" <(cat "$BATS_TEST_TMPDIR/file" - <<<end) >&2
-        spoke "$version" "$destination" 1
+        sessions "$version" "$destination" 1
     done
 }
 
-@test "clients: scp (openssh-client): 5 connect: there and back, over SFTP and with -O" {
+@test "clients: scp (openssh-client): 5 connect: 500 KB in both directions, over SFTP and with -O" {
     need nc.openbsd connect-proxy scp
     serve_ssh
     random file 500000
@@ -253,15 +257,15 @@ CONF
         row "$words"
         read -r protocol command <<<"$words"
         copy=(scp -q -F "$BATS_TEST_TMPDIR/ssh_config" "$protocol" -o "ProxyCommand $command")
-        "${copy[@]}" "$BATS_TEST_TMPDIR/file" "peer:$BATS_TEST_TMPDIR/there"
+        "${copy[@]}" "$BATS_TEST_TMPDIR/file" "server:$BATS_TEST_TMPDIR/there"
         cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/there"
-        "${copy[@]}" "peer:$BATS_TEST_TMPDIR/there" "$BATS_TEST_TMPDIR/back"
+        "${copy[@]}" "server:$BATS_TEST_TMPDIR/there" "$BATS_TEST_TMPDIR/back"
         cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/back"
-        spoke 5 localhost 2
+        sessions 5 localhost 2
     done
 }
 
-# git_repository FOLDER - of one file of 2 MB.
+# git_repository FOLDER - create a repository with a file of 2 MB.
 git_repository() {
     git init -q "$1"
     head -c 2000000 /dev/urandom >"$1/file"
@@ -269,7 +273,7 @@ git_repository() {
     git -C "$1" -c user.name=test -c user.email=test@localhost commit -qm 'add a file'
 }
 
-# git_clone REPOSITORY URL OPTION... - and what was cloned is what is there.
+# git_clone REPOSITORY URL OPTION... - clone from URL, and compare with the repository.
 git_clone() {
     rm -rf "$BATS_TEST_TMPDIR/clone"
     git "${@:3}" clone -q "$2" "$BATS_TEST_TMPDIR/clone"
@@ -277,7 +281,7 @@ git_clone() {
     cmp "$1/file" "$BATS_TEST_TMPDIR/clone/file"
 }
 
-@test "clients: git: 4, 4a, 5 connect: a clone over HTTP" {
+@test "clients: git: 4, 4a, 5 connect: clones over HTTP" {
     need git
     serve_files ''
     repository=$BATS_TEST_TMPDIR/www/repository
@@ -288,29 +292,30 @@ git_clone() {
         read -r version scheme host <<<"$words"
         git_clone "$repository" "http://$host:$NGINX/repository/.git" \
             -c http.proxy="$scheme://$PROXY_HOST:$PROXY_PORT"
-        spoke "$version" "$host" "$(grep -c '^start ' "$LOG")"
+        sessions "$version" "$host" "$(grep -c '^start ' "$LOG")"
     done
 }
 
-@test "clients: git: 5 connect: a clone and a push over ssh, by nc as ProxyCommand" {
+@test "clients: git: 5 connect: clones and pushes over ssh with nc as ProxyCommand" {
     need git nc.openbsd
     serve_ssh
     git_repository "$BATS_TEST_TMPDIR/repository"
     command="nc.openbsd -X 5 -x $PROXY_HOST:$PROXY_PORT %h %p"
     export GIT_SSH_COMMAND="ssh -F $BATS_TEST_TMPDIR/ssh_config -o 'ProxyCommand $command'"
-    git_clone "$BATS_TEST_TMPDIR/repository" "peer:$BATS_TEST_TMPDIR/repository"
+    git_clone "$BATS_TEST_TMPDIR/repository" "server:$BATS_TEST_TMPDIR/repository"
     git -C "$BATS_TEST_TMPDIR/clone" push -q origin HEAD:pushed
-    [[ $(git -C "$BATS_TEST_TMPDIR/repository" rev-parse pushed) == $(git -C "$BATS_TEST_TMPDIR/clone" rev-parse HEAD) ]]
-    spoke 5 localhost 2
+    [[ $(git -C "$BATS_TEST_TMPDIR/repository" rev-parse pushed) == \
+        $(git -C "$BATS_TEST_TMPDIR/clone" rev-parse HEAD) ]]
+    sessions 5 localhost 2
 }
 
-# deb_repository - a package without dependencies, "parcel", with a file of 300 KB, is served by nginx.
+# deb_repository - build "parcel", a package with a file of 300 KB, and serve it with nginx.
 deb_repository() {
     local tree=$BATS_TEST_TMPDIR/parcel www=$BATS_TEST_TMPDIR/www
     serve_files ''
     mkdir -p "$tree/DEBIAN" "$tree/usr/share/parcel"
-    printf '%s\n' 'Package: parcel' 'Version: 1' 'Architecture: all' 'Maintainer: test <test@localhost>' \
-        'Description: a file' >"$tree/DEBIAN/control"
+    printf '%s\n' 'Package: parcel' 'Version: 1' 'Architecture: all' 'Description: a file' \
+        'Maintainer: test <test@localhost>' >"$tree/DEBIAN/control"
     head -c 300000 /dev/urandom >"$tree/usr/share/parcel/file"
     dpkg-deb --root-owner-group -b "$tree" "$www/parcel.deb" >&2
     {
@@ -321,13 +326,15 @@ deb_repository() {
     } >"$www/Packages"
 }
 
-# This machine's apt neither configures the test's nor is told of it: all folders are below another root.
+# All folders of apt are below another root, so that this host's configuration is neither used nor
+# changed.
 @test "clients: apt: 5 connect: Acquire::http::proxy socks5h://, update, download and install" {
     need apt-get dpkg-deb
     need_root
     deb_repository
     local root=$BATS_TEST_TMPDIR/root
-    mkdir -p "$root"/{etc/apt/{apt.conf,preferences}.d,var/{cache/apt/archives/partial,lib/apt/lists/partial,lib/dpkg/{info,updates},log/apt}}
+    mkdir -p "$root"/etc/apt/{apt.conf,preferences}.d \
+        "$root"/var/{{cache/apt/archives,lib/apt/lists}/partial,lib/dpkg/{info,updates},log/apt}
     : >"$root/var/lib/dpkg/status"
     echo "deb [trusted=yes] http://localhost:$NGINX ./" >"$root/etc/apt/sources.list"
     cat >"$BATS_TEST_TMPDIR/apt.conf" <<CONF
@@ -345,22 +352,22 @@ CONF
     apt-get -q -y install parcel
     cmp "$BATS_TEST_TMPDIR/parcel/usr/share/parcel/file" "$root/usr/share/parcel/file"
     logged 2 "^HTTP/1.1 200 /./parcel.deb localhost:$NGINX\$"
-    asked localhost
+    requested localhost
 }
 
-@test "clients: tor-resolve (tor): 4a, 5 resolve: the address of a name" {
+@test "clients: tor-resolve (tor): 4a, 5 resolve: finds the address of a name" {
     need tor-resolve
     for words in '4a 127.0.0.1' '5 127.0.0.1|::1'; do
         row "$words"
         read -r version address <<<"$words"
         found=$(timeout 20 tor-resolve "-${version%a}" localhost "$PROXY_HOST:$PROXY_PORT")
         [[ $found =~ ^($address)$ ]]
-        spoke "$version" localhost 1 RESOLVE
+        sessions "$version" localhost 1 RESOLVE
     done
 }
 
-@test "clients: tor-resolve (tor): 5 resolve: the name of an address" {
+@test "clients: tor-resolve (tor): 5 resolve: finds the name of an address" {
     need tor-resolve
     [[ $(timeout 20 tor-resolve -x 127.0.0.1 "$PROXY_HOST:$PROXY_PORT") == localhost ]]
-    spoke 5 127.0.0.1 1 RESOLVE_PTR
+    sessions 5 127.0.0.1 1 RESOLVE_PTR
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The handshake, byte by byte: what the handler answers to what, and what it never does.
+# The handshake: the handler's answers to valid, invalid and incomplete messages.
 #
-# Most of them are in vectors/sessions.txt; vectors/run.py leads each of those conversations with the
-# bytes in one segment, one byte a segment, and cut at every byte.
+# Most conversations are in vectors/sessions.txt. vectors/run.py runs each of them with all bytes in
+# one segment, with one byte a segment, and cut at every byte.
 
 load helper
 load net/world
@@ -14,62 +14,61 @@ import contextlib, subprocess
 from socks import CHOSEN, GREETING, accept, check, dial, listener, pattern, request
 PY
 
-# Of a sanitized build: looking for leaks takes longer than the whole life of a process that ends
-# with its connection, and there are two thousand here.
+# A leak check takes longer than a handler runs, and this suite runs two thousand handlers.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 
-# sessions WAY GROUP... - lead these conversations.
+# sessions MODE GROUP... - run these conversations.
 sessions() {
     STDSOCKS=$STDSOCKS timeout 80 "$PYTHON" "$ROOT/tests/vectors/run.py" "$@"
 }
 
-# ended_all COUNT - so many handlers have ended, each with status 0.
+# ended_all COUNT - wait until COUNT handlers have ended, and check that each status is 0.
 ended_all() {
     eventually has_ended "$1"
-    ! grep -E '^(exit|signal) ' "$LOG" | grep -vE '^exit [0-9]+ 0$' || fail 'not all with status 0'
+    ! grep -E '^(exit|signal) ' "$LOG" | grep -vE '^exit [0-9]+ 0$' || fail 'a status is not 0'
 }
 
 has_ended() {
     (($(grep -cE '^(exit|signal) ' "$LOG") == $1))
 }
 
-@test "conversation: a client is served, however its bytes are cut [RFC 1928 3, 4, 6]" {
+@test "conversation: serves a client whose bytes arrive in several segments [RFC 1928 3, 4, 6]" {
     sessions split served
 }
 
-@test "conversation: status is 0 and the record tells when the client ends or resets at any byte" {
+@test "conversation: exits with 0 and records the reason after FIN or RST at any byte" {
     sessions fin served
     sessions reset served
 }
 
-@test "conversation: a greeting that cannot be served gets 05 FF, and nothing goes upstream [RFC 1928 3]" {
+@test "conversation: answers 05 FF to an unacceptable greeting, and connects nowhere [RFC 1928 3]" {
     sessions split version methods
 }
 
-@test "conversation: a request that cannot be served gets its reply code [RFC 1928 4, 6; RFC 4291 2.5.5.2]" {
+@test "conversation: replies with the reason to an invalid request [RFC 1928 4, 6]" {
     sessions split reserved commands types ports refused mapped
 }
 
-@test "conversation: every message of messages.txt gets its answer" {
+@test "conversation: answers each message of messages.txt as expected" {
     sessions split messages
 }
 
-@test "conversation: 04, and no lookup, when the name is no host name [RFC 1035 2.3.4]" {
+@test "conversation: replies 04, without a lookup, to an invalid host name [RFC 1035 2.3.4]" {
     need_world
     world <<PY
 from world import Handler
 from dns import Server
 server = Server({})
 subprocess.run(["$PYTHON", "$ROOT/tests/vectors/run.py", "split", "names"], check=True)
-check(server.asked, [])
-# A name that is one would have been seen.
+check(server.queries, [])
+# The server gets a query for a valid name.
 h = Handler("-o", "timeout handshake 200ms")
 h.connect("host.example", 80)
-assert server.asked, "the name server is not asked at all"
+assert server.queries, "no query for a valid name"
 PY
 }
 
-@test "conversation: 02, 03 or 04 when the network says no, as it says it [RFC 1928 6]" {
+@test "conversation: replies 02, 03 or 04 according to the network's error [RFC 1928 6]" {
     need_world
     world <<PY
 from world import run
@@ -79,17 +78,18 @@ subprocess.run(["$PYTHON", "$ROOT/tests/vectors/run.py", "split", "routes"], che
 PY
 }
 
-@test "conversation: every group of sessions is led by this suite" {
+@test "conversation: this suite runs every group of sessions" {
     local group
     while read -r group; do
-        grep -qE "split.* $group\\b|split\", \"$group\"" "$BATS_TEST_FILENAME" || fail "not led: $group" || return
+        grep -qE "split.* $group\\b|split\", \"$group\"" "$BATS_TEST_FILENAME" ||
+            fail "not run: $group" || return
     done < <(sed -n 's/^\[\([a-z]*\)\].*/\1/p' "$ROOT/tests/vectors/sessions.txt" | sort -u)
 }
 
-@test "conversation: the reply waits until the connection is there" {
+@test "conversation: replies only when the connection is established" {
     launch
     python <<'PY'
-# A listener whose queue is full drops SYN; the kernel sends the next one a second later.
+# The queue of the listener is full, so the first SYN is dropped; the next follows a second later.
 with listener() as listening:
     listening.listen(0)
     first = dial("%s %d" % listening.getsockname())
@@ -106,14 +106,16 @@ PY
     ended END=closed REPLY=0
 }
 
-@test "conversation: status is 0 whatever a stranger sends" {
+@test "conversation: exits with 0 for arbitrary input" {
     launch
     python <<'PY'
 pieces = [
-    b"", b"\0", b"\xff" * 70000, b"\0" * 70000, pattern(70000), b"\x05" * 70000, b"\x05\xff" + b"\x02" * 70000,
-    b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\x16\x03\x01\x02\x00" + pattern(512),
-    GREETING + b"\xff" * 70000, GREETING + b"\x05\xff\xff\xff" * 9000, GREETING + b"\x05\x01\x00\x03\x00" * 9000,
-    GREETING + b"GET / HTTP/1.1\r\n\r\n", GREETING * 20000,
+    b"", b"\0", b"\xff" * 70000, b"\0" * 70000, pattern(70000), b"\x05" * 70000,
+    b"\x05\xff" + b"\x02" * 70000, b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n",
+    b"SSH-2.0-OpenSSH_9.2\r\n", b"\x16\x03\x01\x02\x00" + pattern(512),
+    GREETING + b"\xff" * 70000, GREETING + b"\x05\xff\xff\xff" * 9000,
+    GREETING + b"\x05\x01\x00\x03\x00" * 9000, GREETING + b"GET / HTTP/1.1\r\n\r\n",
+    GREETING * 20000,
 ]
 for piece in pieces:
     for last in "fin", "close", "reset":
@@ -130,16 +132,16 @@ PY
     ended_all 45
 }
 
-@test "conversation: status is 0 whatever byte of the handshake is another one" {
+@test "conversation: exits with 0 and writes a record if any byte of the handshake is changed" {
     need_world
     world <<'PY'
 from world import Handler, is_waiting, listeners, port_of
-# Changed requests lead anywhere: this world has a loopback and nothing else.
+# A changed request may have any destination; this network has only a loopback.
 (listening,) = listeners("127.0.0.1")
 port = port_of(listening)
 count = 0
-for asked in request("127.0.0.1", port), request("localhost", port), request("::1", port):
-    right = GREETING + asked
+for host in "127.0.0.1", "localhost", "::1":
+    right = GREETING + request(host, port)
     for at, byte in enumerate(right):
         handlers = []
         for other in {0, 0xFF, byte ^ 1} - {byte}:
@@ -150,9 +152,10 @@ for asked in request("127.0.0.1", port), request("localhost", port), request("::
             handlers.append((h, other))
         for h, other in handlers:
             h.over()
-            assert "STDSOCKS_END" in h.record(), f"no record: {right.hex(' ')}, byte {at} is {other:02x}"
+            case = f"{right.hex(' ')}, byte {at} is {other:02x}"
+            assert "STDSOCKS_END" in h.record(), f"no record: {case}"
             h.client.close()
-            is_waiting(listening)  # no longer then
+            is_waiting(listening)  # removes a connection
             count += 1
 assert count > 120, count
 PY

@@ -1,26 +1,26 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# What a connection costs, where it can be counted: the counts do not depend on the machine.
+# System calls and page faults of a connection, which do not depend on the machine.
 
 load helper
 
-# count NAME [OPTION]... - of what build/tests/bench/count prints for an IPv4 request.
+# count NAME [OPTION]... - print a count of build/tests/bench/count for an IPv4 request.
 count() {
     "$BUILT/bench/count" "$STDSOCKS" -o 'allow to any' "${@:2}" | sed -n "s/^$1 //p"
 }
 
 setup() {
-    is_static || skip "counted for the static build"
+    is_static || skip "the limits are for the static build"
 }
 
-@test "cost: at most 50 system calls from exec to the reply" {
+@test "cost: makes at most 50 system calls from exec to the reply" {
     local calls
     calls=$(count syscalls)
     echo "$calls system calls"
     ((calls > 10 && calls <= 50))
 }
 
-@test "cost: two system calls more where somebody wants to know the status" {
+@test "cost: makes two more system calls if NOTIFY_SOCKET is set" {
     local calls more manager=@$BATS_TEST_TMPDIR
     start manager "$PYTHON" -c '
 import socket, sys, threading
@@ -35,7 +35,7 @@ threading.Event().wait()' "$manager"
     ((more == calls + 2))
 }
 
-@test "cost: one system call more where several commands are configured" {
+@test "cost: makes one more system call if several commands are configured" {
     local calls more
     calls=$(count syscalls)
     more=$(count syscalls -o 'command connect resolve')
@@ -43,7 +43,7 @@ threading.Event().wait()' "$manager"
     ((calls > 10 && more == calls + 1))
 }
 
-@test "cost: at most 45 minor faults from exec to the reply" {
+@test "cost: has at most 45 minor faults from exec to the reply" {
     local faults
     faults=$(count minor_faults)
     echo "$faults minor faults"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# From addresses to one connection: the race, its clock, its source, and the truth about its failure.
+# Connecting to one of several addresses: order, delays, source, and the reply after a failure.
 
 load helper
 load net/world
@@ -19,60 +19,63 @@ setup() {
     need_world
 }
 
-@test "dial: families take turns, at once and to the end, when every address refuses [RFC 8305 4, 5]" {
+@test "dial: alternates between the families if every address refuses [RFC 8305 4, 5]" {
     wired <<'PY'
 wire = Wire()
 six, four = [f"2001:db8::{i}" for i in range(1, 7)], [f"192.0.2.{i}" for i in range(1, 4)]
 server = Server({"many.test": six + four})
 record = Handler().unreached(b"many.test", CLOSED_PORT, 5, 111)
-assert int(record["STDSOCKS_CONNECT_USEC"]) < 2000000, record  # eight times 250 ms
+assert int(record["STDSOCKS_CONNECT_USEC"]) < 2000000, record  # less than 8 times 250 ms
 check(wire.tried(), [six[0], four[0], six[1], four[1], six[2], four[2], *six[3:]])
+check(sorted(server.queries), ["A many.test", "AAAA many.test"])
 PY
 }
 
-@test "dial: addresses are tried in the order and after the times of RFC 8305 5, 8" {
+@test "dial: tries addresses in the order and with the delays of RFC 8305 5, 8" {
     wired <<'PY'
 wire = Wire()
 FOUR, SIX = [f"192.0.2.{i}" for i in range(1, 8)], [f"2001:db8::{i}" for i in range(1, 8)]
-RACES = {  # addresses of the name, fates, those tried, of which the last answers, from and below how many ms
+# Addresses, their fates, the addresses tried (the last one answers), least and most ms, options
+RACES = {
     "the next address is tried 250 ms later when the first is silent":
         (FOUR[:2], {FOUR[0]: drop}, FOUR[:2], 250, 1000),
     "the other family is tried 250 ms later when IPv6 is silent":
         ([*SIX[:4], FOUR[0]], {host: drop for host in SIX}, [SIX[0], FOUR[0]], 250, 1000),
-    # Six times 250 ms more would be 1.75 seconds.
+    # With 250 ms for each refusal it would take 1.75 s.
     "the next address is tried at once on a refusal when an earlier one is silent":
         (FOUR, {FOUR[0]: drop}, FOUR, 250, 1000),
-    # Four times 250 ms would be a second.
+    # With 250 ms for each error it would take 1 s.
     "the next address is tried at once when ICMP answers the first":
         ([SIX[0], FOUR[0], SIX[1], FOUR[1], FOUR[2]],
          {SIX[0]: icmp(1), FOUR[0]: icmp(13), SIX[1]: icmp(0), FOUR[1]: icmp(1)},
          [SIX[0], FOUR[0], SIX[1], FOUR[1], FOUR[2]], 0, 750),
-    # Not 250 ms more for each IPv6 address, which cannot have this source.
+    # With 250 ms for each IPv6 address, which has no source, it would take 2.25 s.
     "an address that cannot be tried costs no time when others are silent":
         ([*SIX[:5], *FOUR[:5]], {host: drop for host in FOUR[:4]}, FOUR[:5], 1000, 1700,
          "-o", f"source {wire.near_ip}"),
     "a second address is left alone when the first one answers": (FOUR[:2], {}, FOUR[:1], 0, 1000),
 }
 Server({f"race{i}.test": race[0] for i, race in enumerate(RACES.values())})
-for i, (what, (_, fates, tried, from_ms, below_ms, *options)) in enumerate(RACES.items()):
+for i, (case, (_, fates, tried, from_ms, below_ms, *options)) in enumerate(RACES.items()):
     wire.fates = fates
-    for _ in range(3):  # a busy machine may make one slow, but not every one
+    for _ in range(3):  # a busy machine may delay some
         wire.syns.clear()
         with wire.listener(tried[-1]) as listening:
             h = Handler(*options)
             h.connected(b"race%d.test" % i, listening).close()
         h.gone()
-        took_us = int(h.ended(END="closed", REPLY="0", REACHED=tried[-1], ERRNO=None)["STDSOCKS_CONNECT_USEC"])
-        check((what, wire.tried()), (what, tried))
-        assert took_us >= from_ms * 1000, (what, took_us)
+        record = h.ended(END="closed", REPLY="0", REACHED=tried[-1], ERRNO=None)
+        took_us = int(record["STDSOCKS_CONNECT_USEC"])
+        check((case, wire.tried()), (case, tried))
+        assert took_us >= from_ms * 1000, (case, took_us)
         if took_us < below_ms * 1000:
             break
     else:
-        raise AssertionError((what, took_us))
+        raise AssertionError((case, took_us))
 PY
 }
 
-@test "dial: the first attempt still wins when it answers after the second has begun [RFC 8305 5]" {
+@test "dial: keeps the first attempt open while the second runs [RFC 8305 5]" {
     wired <<'PY'
 wire = Wire()
 wire.delays_s["192.0.2.1"] = 0.4
@@ -86,33 +89,33 @@ h.closed(upstream, REPLY="0", REACHED="192.0.2.1")
 PY
 }
 
-@test "dial: nothing of the losers is left when one has won" {
+@test "dial: closes all other attempts when one has succeeded" {
     wired <<'PY'
 wire = Wire()
 def connections():
-    """State and destination of each TCP socket that leads over the wire."""
+    """Returns state and destination of each TCP socket with this port."""
     found = []
     for family in "tcp", "tcp6":
         with open(f"/proc/net/{family}", encoding="ascii") as table:
-            found += [(line.split()[3], line.split()[2]) for line in table if CLOSED in line.split()[2]]
+            rows = [line.split() for line in table]
+            found += [(row[3], row[2]) for row in rows if PORT in row[2]]
     return found
 
-
 listening = wire.listener("192.0.2.2")
-CLOSED = ":%04X" % port_of(listening)
+PORT = ":%04X" % port_of(listening)
 wire.fates |= {host: drop for host in ("2001:db8::1", "2001:db8::2", "192.0.2.1")}
 server = Server({"four.test": ["2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.2"]})
 h = Handler()
 h.ask(b"four.test", port_of(listening))
-eventually(lambda: len(connections()) == 3, "three attempts run")
+eventually(lambda: len(connections()) == 3, "three attempts")
 check({state for state, _ in connections()}, {"02"})  # SYN_SENT
 check(h.answer(), 0)
-check(connections(), [("01", "020200C0" + CLOSED)])
-assert len(h.descriptors()) == 5, h.descriptors()  # three standard ones, the signals', the connection
+check(connections(), [("01", "020200C0" + PORT)])
+assert len(h.descriptors()) == 5, h.descriptors()  # the standard ones, signalfd, the connection
 PY
 }
 
-@test "dial: the connect deadline ends it with 04 when nothing answers [RFC 1928 6]" {
+@test "dial: replies 04 at the connect deadline [RFC 1928 6]" {
     wired <<'PY'
 wire = Wire()
 wire.fates |= {"192.0.2.1": drop, "192.0.2.2": drop, "192.0.2.3": drop}
@@ -124,7 +127,7 @@ check(wire.tried(), ["192.0.2.1", "192.0.2.2"])
 PY
 }
 
-@test "dial: the handshake's deadline ends it with 04 when the connect deadline is later" {
+@test "dial: replies 04 at the handshake's deadline if that is earlier than the connect deadline" {
     wired <<'PY'
 wire = Wire()
 wire.fates["192.0.2.1"] = drop
@@ -137,14 +140,14 @@ check(h.client.recv(10), b"\x05\x04\x00\x01" + bytes(6))
 record = h.refused(REPLY="4", ERRNO="110")
 total_us = int(record["STDSOCKS_TOTAL_USEC"])
 assert total_us >= 600000, record
-assert int(record["STDSOCKS_CONNECT_USEC"]) <= total_us - 200000, record  # what the client had left of it
+assert int(record["STDSOCKS_CONNECT_USEC"]) <= total_us - 200000, record  # the client used 0.2 s
 PY
 }
 
-@test "dial: the reply tells what this host says: 05, 03, 04, 02 [RFC 1928 6]" {
+@test "dial: replies 05, 03, 04 or 02 according to this host's error [RFC 1928 6]" {
     world <<'PY'
-ip("route add unreachable 192.0.2.4", "route add prohibit 192.0.2.2", "route add unreachable 2001:db8::4",
-   "route add prohibit 2001:db8::2", "route add blackhole 192.0.2.6", "route add blackhole 2001:db8::6")
+for kind, host in ("unreachable", 4), ("prohibit", 2), ("blackhole", 6):
+    ip(f"route add {kind} 192.0.2.{host}", f"route add {kind} 2001:db8::{host}")
 for host, reply, number in [
     ("127.0.0.1", 5, 111), ("::1", 5, 111),  # ECONNREFUSED
     ("192.0.2.3", 3, 101), ("2001:db8::3", 3, 101),  # ENETUNREACH: there is no route
@@ -152,7 +155,7 @@ for host, reply, number in [
     ("192.0.2.2", 2, 13), ("2001:db8::2", 2, 13),  # EACCES
     ("255.255.255.255", 3, 101), ("ff02::1", 3, 101),
     ("::ffff:7f00:1", 3, 101), ("::ffff:0:0", 3, 101),  # RFC 4291 s2.5.5.2
-    ("fe80::1", 3, 22), ("192.0.2.6", 3, 22), ("2001:db8::6", 3, 22),  # EINVAL: no interface is said; and nothing goes there
+    ("fe80::1", 3, 22), ("192.0.2.6", 3, 22), ("2001:db8::6", 3, 22),  # EINVAL: no scope; blackhole
 ]:
     h = Handler()
     h.unreached(host, CLOSED_PORT, reply, number, COMMAND="CONNECT", DST=host, RESOLVE_USEC=None,
@@ -161,7 +164,7 @@ for host, reply, number in [
 PY
 }
 
-@test "dial: IPv4 is reached, and the reply for IPv6 is 03, when IPv6 is switched off [RFC 1928 6]" {
+@test "dial: connects over IPv4, and replies 03 for IPv6, if IPv6 is disabled [RFC 1928 6]" {
     world <<'PY'
 for device in "all", "lo":
     sysctl(f"ipv6/conf/{device}/disable_ipv6", "1")
@@ -174,17 +177,18 @@ for host in "::1", "2001:db8::1":
 PY
 }
 
-@test "dial: the attempt that got furthest gives the reply when all fail differently [RFC 1928 6]" {
+@test "dial: replies with the error of the attempt that got furthest [RFC 1928 6]" {
     wired <<'PY'
 wire = Wire()
 from itertools import combinations, permutations
 wire.fates["192.0.2.1"] = drop
-refuses, silent_, unreachable, prohibited, no_route = "192.0.2.2", "192.0.2.1", "192.0.2.4", "192.0.2.5", "198.51.100.1"
+refuses, silent, unreachable, prohibited = (f"192.0.2.{host}" for host in (2, 1, 4, 5))
+no_route = "198.51.100.1"
 ip(f"route add unreachable {unreachable}", f"route add prohibit {prohibited}")
 ranks = [(refuses, 5), (unreachable, 4), (prohibited, 2), (no_route, 3)]
 cases = [(order, reply) for (further, reply), (nearer, _) in combinations(ranks, 2)
          for order in permutations((further, nearer))]
-cases += [(order, 5) for order in permutations((refuses, silent_))]
+cases += [(order, 5) for order in permutations((refuses, silent))]
 server = Server({f"n{i}.test": list(order) for i, (order, _) in enumerate(cases)})
 handlers = []
 for i in range(len(cases)):
@@ -197,7 +201,7 @@ for h, (order, reply) in zip(handlers, cases):
 PY
 }
 
-@test "dial: the record names the loopback when 0.0.0.0 or :: has led there" {
+@test "dial: records the loopback address that 0.0.0.0 and :: connect to" {
     world <<'PY'
 for host, reached in ("0.0.0.0", "127.0.0.1"), ("::", "::1"):
     (listening,) = listeners(reached)
@@ -206,19 +210,19 @@ for host, reached in ("0.0.0.0", "127.0.0.1"), ("::", "::1"):
 PY
 }
 
-@test "dial: the reply is 05 when the connection has met itself" {
+@test "dial: replies 05 if the socket has connected to itself" {
     world <<'PY'
-ENDS = [connection() for _ in range(2)]  # while there are ports
+ENDS = [connection() for _ in range(2)]  # before the range of ports shrinks
 sysctl("ipv4/ip_local_port_range", "40000 40000")
 for host in "127.0.0.1", "::1":
-    with socket.create_connection((host, 40000)) as itself:  # else this test shows nothing
+    with socket.create_connection((host, 40000)) as itself:  # the kernel does that
         check(itself.getsockname(), itself.getpeername())
         itself.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     Handler(ends=ENDS.pop()).unreached(host, 40000, 5, 111)
 PY
 }
 
-@test "dial: connections leave from the source, in each family when there are two" {
+@test "dial: connects from the configured source of each family" {
     world <<'PY'
 ip("address add fd00::7/128 dev lo nodad")
 for source, host in ("127.0.0.7", "127.0.0.1"), ("fd00::7", "::1"):
@@ -232,7 +236,7 @@ for source, host in ("127.0.0.7", "127.0.0.1"), ("fd00::7", "::1"):
 PY
 }
 
-@test "dial: the other family is out of reach, with 03, when there is a source for one" {
+@test "dial: replies 03 for an address of a family without a configured source" {
     world <<'PY'
 server = Server({"both.test": ["::1", "127.0.0.1"]})
 listening = dict(zip(("127.0.0.1", "::1"), listeners("127.0.0.1", "::1")))
@@ -245,7 +249,7 @@ assert not any(map(is_waiting, listening.values()))
 PY
 }
 
-@test "dial: the reply is 01, and nothing is relayed, when the source cannot be had" {
+@test "dial: replies 01 and connects nowhere if the source is unusable" {
     need_root
     world <<'PY'
 ip("address add 192.0.2.5/24 brd 192.0.2.255 dev lo")
@@ -253,9 +257,9 @@ listening = dict(zip(("127.0.0.1", "192.0.2.5"), listeners("127.0.0.1", "192.0.2
 for source, host, options in (
     ("198.51.100.1", "127.0.0.1", {}),
     ("device nowhere0", "127.0.0.1", {}),
-    # The kernel takes a network's broadcast address for a source, and goes from another one.
+    # The kernel accepts a broadcast address as source, and uses another one.
     ("192.0.2.255", "192.0.2.5", {}),
-    # The mark needs a privilege that the handler lacks.
+    # SO_MARK requires a privilege.
     ("mark 7", "127.0.0.1", {"user": 65534, "group": 65534, "extra_groups": []}),
 ):
     h = Handler("-o", f"source {source}", **options)
@@ -265,7 +269,7 @@ assert not is_waiting(listening["127.0.0.1"])
 PY
 }
 
-@test "dial: a source address does not run out of ports when the destinations differ" {
+@test "dial: uses a port of the source address again for another destination" {
     world <<'PY'
 sysctl("ipv4/ip_local_port_range", "40000 40003")
 hosts = [f"127.0.0.{i}" for i in range(1, 13)]
@@ -278,11 +282,11 @@ assert ports <= {40000, 40001, 40002, 40003}, ports
 PY
 }
 
-@test "dial: connections leave by the device, and carry the mark, of the source" {
+@test "dial: connects over the device and with the mark of the source" {
     wired <<'PY'
 wire = Wire()
 other = Wire("other", "198.51.100", "2001:db8:1:")
-# Both lead to 192.0.2.1; the other is the worse, but for the mark.
+# Both routes lead to 192.0.2.1; "other" has the worse metric, and the table of the mark.
 ip("route add 192.0.2.0/24 dev other metric 500", "rule add fwmark 4294967295 table 77",
    "route add default dev other table 77")
 with other.far:
@@ -299,7 +303,7 @@ check(h.upstream().getsockopt(socket.SOL_SOCKET, socket.SO_MARK) & 0xFFFFFFFF, 4
 PY
 }
 
-@test "dial: both sockets lose no time and notice a peer that vanished when the relay runs" {
+@test "dial: sets TCP_NODELAY and keepalive on both sockets" {
     world <<'PY'
 TCP, SOL = socket.IPPROTO_TCP, socket.SOL_SOCKET
 for host in "127.0.0.1", "::1":
@@ -313,6 +317,7 @@ for host in "127.0.0.1", "::1":
         check(sock.getsockopt(TCP, socket.TCP_KEEPIDLE), 60)
         check(sock.getsockopt(TCP, socket.TCP_KEEPINTVL), 60)
         check(sock.getsockopt(TCP, socket.TCP_KEEPCNT), 2)
-        check(sock.getsockopt(TCP, socket.TCP_USER_TIMEOUT), 0)  # it would end who only does not read
+        # A timeout would end a connection whose other side does not read.
+        check(sock.getsockopt(TCP, socket.TCP_USER_TIMEOUT), 0)
 PY
 }

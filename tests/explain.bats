@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# --explain: which rule decides about a connection, why, and which line would allow it, without
-# making the connection.
+# --explain: the rule that decides about a connection, the reason, and the suggested rule. No
+# connection is made.
 
 # shellcheck disable=SC2154 # run sets stderr
 bats_require_minimum_version 1.5.0
@@ -20,46 +20,48 @@ PY
 export STDSOCKS
 
 setup() {
-    umask 022 # or the handler takes no configuration of a test
+    umask 022 # the handler rejects a configuration that others can write to
     cd "$BATS_TEST_TMPDIR" || return
 }
 
-# explain QUESTION [OPTION]... - the answer is $output, and the status 0; standard error is empty.
+# explain QUESTION [OPTION]... - put the answer into $output. Check that the status is 0, and that
+# standard error is empty.
 explain() {
     run -0 --separate-stderr "$STDSOCKS" -f /dev/null "${@:2}" --explain "$1" </dev/null
-    [[ -z $stderr ]] || fail "said: $stderr"
+    [[ -z $stderr ]] || fail "error: $stderr"
 }
 
-# decides allow|deny PLACE QUESTION [OPTION]... - that is the answer, and by which rule.
+# decides allow|deny LOCATION QUESTION [OPTION]... - check the answer and its rule.
 decides() {
     local verb=allowed
     [[ $1 == allow ]] || verb=denied
     explain "${@:3}"
-    [[ ${lines[-1]} == "$1" && $'\n'$output$'\n' == *$'\n'"  $verb by $2"$'\n'* ]] || fail "not $verb by $2: $output"
+    [[ ${lines[-1]} == "$1" && $'\n'$output$'\n' == *$'\n'"  $verb by $2"$'\n'* ]] ||
+        fail "not $verb by $2: $output"
 }
 
-# is - the answer is standard input.
+# is <TEXT - compare the answer with the text.
 is() {
     diff - <(printf '%s\n' "$output")
 }
 
-# asked STATUS COUNT [PATTERN] <QUESTIONS - the questions of standard input get COUNT answers, and
-# this status; standard error matches, and is empty if the status is 0.
-asked() {
+# questions STATUS COUNT [PATTERN] <QUESTIONS - check the status, the number of answers, and
+# standard error, which is empty if the status is 0.
+questions() {
     run "-$1" --separate-stderr "$STDSOCKS" -f /dev/null --explain -
-    [[ $(grep -cxE 'allow|deny' <<<"$output") == "$2" ]] || fail "answered: $output" || return
+    [[ $(grep -cxE 'allow|deny' <<<"$output") == "$2" ]] || fail "answers: $output" || return
     # shellcheck disable=SC2053 # a pattern
-    [[ $stderr == ${3-*} && ($1 != 0 || -z $stderr) ]] || fail "said: $stderr"
+    [[ $stderr == ${3-*} && ($1 != 0 || -z $stderr) ]] || fail "error: $stderr"
 }
 
-# no_question TEXT PATTERN - status 64, nothing on standard output, and one line of advice.
+# no_question TEXT PATTERN - check status 64, an empty standard output, and one line of advice.
 no_question() {
     run -64 --separate-stderr "$STDSOCKS" -f /dev/null --explain "$1" </dev/null
     [[ -z $output && $stderr =~ $2 && $stderr == '--explain: '*'; '* && $stderr != *$'\n'* ]] ||
-        fail "said: $output $stderr"
+        fail "output: $output; error: $stderr"
 }
 
-@test "explain: the rules are shown in their order up to the one that decides, with the reason of each" {
+@test "explain: prints the rules up to the one that decides, with the reason for each" {
     explain 'from 9.9.9.9 to 8.8.8.8 port 80'
     is <<'END'
 from 9.9.9.9 to 8.8.8.8 port 80
@@ -89,7 +91,7 @@ allow
 END
 }
 
-@test "explain: the rules of -o come first, then those of the file with their lines, then the end" {
+@test "explain: evaluates the rules of -o first, then those of the file, and then denies" {
     printf '# one\n\ntimeout idle 1h\nallow to 9.9.9.9   # three\n  deny user alice\n' >conf
     explain 'to 8.8.8.8 port 80' -o 'deny from 10.0.0.0/8' -o 'timeout idle 2h' \
         -o 'allow command connect to 8.8.4.4' -o 'allow to any at 9.9.9.9' \
@@ -117,11 +119,11 @@ END
     [[ $output == *$'\n  conf:5:   deny user alice\n    yes: denied\n  denied by conf:5\n'* ]]
 }
 
-@test "explain: a client of every kind can be asked for, with its user" {
-    local row rule verb place
-    # The built-in rules decide where no rule is given.
-    while IFS='|' read -r verb place row rule; do
-        decides "$verb" "$place" "$row to 8.8.8.8 port 80" ${rule:+-o "$rule"} || return
+@test "explain: accepts a client of every kind, and its user" {
+    local row rule verb location
+    # Without a rule in the last column, the built-in rules apply.
+    while IFS='|' read -r verb location row rule; do
+        decides "$verb" "$location" "$row to 8.8.8.8 port 80" ${rule:+-o "$rule"} || return
     done <<'END'
 allow|built-in 2|
 allow|built-in 2|from 127.0.0.1
@@ -146,7 +148,7 @@ END
     decides deny 'built-in 4' 'from 9.9.9.9 user alice to 127.0.0.1 port 80'
 }
 
-@test "explain: an address is shown with what it reaches and its class" {
+@test "explain: prints each address with its embedded address and class" {
     local row host shown answer
     for row in \
         '8.8.8.8|8.8.8.8 (public)' '10.0.0.1|10.0.0.1 (private)' '127.0.0.1|127.0.0.1 (loopback)' \
@@ -164,26 +166,28 @@ END
     done
 }
 
-@test "explain: the line that it names allows what was denied" {
-    local question remedy
+@test "explain: the suggested rule allows the denied request" {
+    local question suggested
     for question in 'from 9.9.9.9 to 8.8.8.8 port 80' 'from unix to 127.0.0.1 port 65535' \
         'from unix:0 to ::1 port 22' 'from fe80::1 to 8.8.8.8 port 25' 'to 2002:7f00:1:: port 80' \
         'to 0.0.0.0 port 80' 'to ff02::1 port 80' 'from 9.9.9.9 user alice to 8.8.8.8 port 25'; do
         explain "$question"
-        remedy=$(sed -n 's/^  to allow it: //p' <<<"$output")
-        [[ ${lines[-1]} == deny && $remedy == allow\ * ]] || fail "$output" || return
-        decides allow -o "$question" -o "$remedy"
-        decides allow -o "$question" -o "$remedy" -o deny
+        suggested=$(sed -n 's/^  to allow it: //p' <<<"$output")
+        [[ ${lines[-1]} == deny && $suggested == allow\ * ]] || fail "$output" || return
+        decides allow -o "$question" -o "$suggested"
+        decides allow -o "$question" -o "$suggested" -o deny
     done
 }
 
-@test "explain: names are shown as allowed at public addresses, when a rule does not say at which" {
+@test "explain: allows a name at public addresses only if the rule does not say at which" {
     need_world
     world <<'PY' >answers
-server = Server({"inner.test": ["fc00::1"], "public.test": ["8.8.8.8"], "both.test": ["127.0.0.1", "8.8.8.8"]})
+server = Server({"inner.test": ["fc00::1"], "public.test": ["8.8.8.8"],
+                 "both.test": ["127.0.0.1", "8.8.8.8"]})
 command = [STDSOCKS, "-f", "/dev/null", "-o", "allow to .test", "--explain"]
 print(run(*command, "-", text="to inner.test port 80\nto Public.TEST. port 80\n"), end="")
-check(sorted(server.asked), ["A Public.TEST", "A inner.test", "AAAA Public.TEST", "AAAA inner.test"])
+names = "Public.TEST", "inner.test"
+check(sorted(server.queries), [f"{kind} {name}" for kind in ("A", "AAAA") for name in names])
 both = run(*command, "to both.test port 80")
 for lines in (" at 8.8.8.8 (public)\n  -o: allow to .test\n    yes: allowed\n  allowed by -o\n",
               " at 127.0.0.1 (loopback)\n  -o: allow to .test\n    no: without "):
@@ -212,7 +216,7 @@ allow
 END
 }
 
-@test "explain: a name is looked up when the rules need its address, and not connected to" {
+@test "explain: resolves a name only if the rules need its address, and never connects" {
     need_world
     need_wire
     world <<'PY'
@@ -222,10 +226,8 @@ here("8.8.8.8")
 port = port_of(listening)
 server = Server({"public.test": ["8.8.8.8"], "none.test": NXDOMAIN, "empty.test": []})
 
-
 def explained(question, *rules):
     return run(STDSOCKS, "-f", "/dev/null", *lines(*rules), "--explain", question).splitlines()
-
 
 for question, rules, answer in [
     ("to public.test port 25", [], "deny"),
@@ -237,12 +239,12 @@ for question, rules, answer in [
 ]:
     check(explained(question, *rules)[-1], answer)
     check(watch.seen(), [])
-check(server.asked, [])
+check(server.queries, [])
 
 said = explained(f"to public.test port {port}")
 check(said[-1], "allow")
 assert " at 8.8.8.8 (public)" in said, said
-check(sorted(server.asked), ["A public.test", "AAAA public.test"])
+check(sorted(server.queries), ["A public.test", "AAAA public.test"])
 check(explained(f"to 8.8.8.8 port {port}")[-1], "allow")
 for name in "none.test", "empty.test":
     said = explained(f"to {name} port 80")
@@ -258,7 +260,7 @@ assert not is_waiting(listening)
 PY
 }
 
-@test "explain: the answer, its rule and its line are those of a connection" {
+@test "explain: gives the answer, rule and suggested rule that a connection gets" {
     need_world
     need_wire
     world <<'PY'
@@ -269,7 +271,8 @@ hosts += ["0.0.0.0", "64:ff9b::a00:1"]
 for sock in listening:
     sock.listen(1000)
 port = port_of(listening[0])
-names = {f"n{i}.test": [host] for i, host in enumerate(hosts)} | {"both.test": ["10.0.0.1", "8.8.8.8"]}
+names = {f"n{i}.test": [host] for i, host in enumerate(hosts)}
+names["both.test"] = ["10.0.0.1", "8.8.8.8"]
 server = Server(names)
 clients = {"unix": from_pair, "unix:0": lambda: from_path(0), "9.9.9.9": lambda: from_ip("9.9.9.9"),
            "10.0.0.1": lambda: from_ip("10.0.0.1", "::")}
@@ -280,85 +283,83 @@ for rules in [
     ["deny to private,loopback", "allow to any port 1-65535"],
 ]:
     questions, outcomes = [], []
-    for number, (who, ends) in enumerate(clients.items()):
+    for number, (client, ends) in enumerate(clients.items()):
         for host in (hosts + [name.encode() for name in names])[number % 2 :: 2]:
             reply, record = asks(host, port, *rules, ends=ends())
             text = host if isinstance(host, str) else host.decode()
             outcomes.append((reply == 2, record.get("RULE"), record.get("REMEDY")))
-            questions.append(f"{'deny' if reply == 2 else 'allow'} from {who} to {text} port {port}")
+            verb = "deny" if reply == 2 else "allow"
+            questions.append(f"{verb} from {client} to {text} port {port}")
     said = run(STDSOCKS, "-f", "/dev/null", *lines(*rules), "--explain", "-",
                text="\n".join(questions) + "\n")
     answers = re.split(r"^(?:allow|deny)\n", said, flags=re.MULTILINE)[:-1]
-    for question, (denied, rule, remedy), answer in zip(questions, outcomes, answers, strict=True):
+    rows = zip(questions, outcomes, answers, strict=True)
+    for question, (denied, rule, suggested), answer in rows:
         assert answer.startswith(question + "\n"), (question, answer)
         if denied:
             check(re.findall(r"^  denied by (.*)", answer, re.MULTILINE)[-1], rule)
-            check(re.findall(r"^  to allow it: (.*)", answer, re.MULTILINE)[-1], remedy)
+            check(re.findall(r"^  to allow it: (.*)", answer, re.MULTILINE)[-1], suggested)
 PY
 }
 
-@test "explain: an expected answer is status 0, another answer is named and status 78" {
+@test "explain: exits with 0 after an expected answer, and with 78 after another one" {
     explain 'allow to 8.8.8.8 port 80'
-    [[ ${lines[0]} == 'allow to 8.8.8.8 port 80' && ${lines[-1]} == allow ]] || fail "$output" || return
+    [[ ${lines[0]} == 'allow to 8.8.8.8 port 80' && ${lines[-1]} == allow ]] || fail "$output"
     explain 'deny to 10.0.0.1 port 80'
     [[ ${lines[-1]} == deny ]] || fail "$output" || return
     run -78 --separate-stderr "$STDSOCKS" -f /dev/null --explain 'deny to 8.8.8.8 port 80'
     [[ $stderr == 'expected deny, and the answer is allow: deny to 8.8.8.8 port 80' && ${lines[-1]} == allow ]] ||
         fail "$output $stderr" || return
-    asked 78 4 <<<$'allow to 10.0.0.1 port 80\nallow to 8.8.8.8 port 80\ndeny to 8.8.8.8 port 80
+    questions 78 4 <<<$'allow to 10.0.0.1 port 80\nallow to 8.8.8.8 port 80\ndeny to 8.8.8.8 port 80
 allow to 8.8.8.8 port 81'
     [[ ${stderr_lines[0]} == 'expected allow, and the answer is deny: allow to 10.0.0.1 port 80' &&
         ${stderr_lines[1]} == 'expected deny, '* && ${#stderr_lines[@]} == 2 ]] || fail "$stderr"
 }
 
-@test "explain: standard input is read to its end, without comments, empty lines and CRs" {
-    asked 0 3 <<<$'# what may be\n\nallow to 8.8.8.8 port 80\n \t \n  # more
+@test "explain: reads questions from standard input, without comments, empty lines and CRs" {
+    questions 0 3 <<<$'# what may be\n\nallow to 8.8.8.8 port 80\n \t \n  # more
 \tdeny  to 10.0.0.1\tport "80"  # never\nto 127.0.0.1 port 1'
     [[ $output == $'allow to 8.8.8.8 port 80\n'* ]] || fail "$output" || return
     [[ $output != *'what may be'* && $output != *'# more'* ]] || fail "$output" || return
-    asked 0 2 <<<$'# a comment\r\n\r\nallow to 8.8.8.8 port 80\r\ndeny to 10.0.0.1 port 80\r'
-    asked 0 0 </dev/null
-    asked 0 1 < <(printf 'allow to 8.8.8.8 port 80')
+    questions 0 2 <<<$'# a comment\r\n\r\nallow to 8.8.8.8 port 80\r\ndeny to 10.0.0.1 port 80\r'
+    questions 0 0 </dev/null
+    questions 0 1 < <(printf 'allow to 8.8.8.8 port 80')
 }
 
-@test "explain: a line that is no question is named with its number, with status 64" {
+@test "explain: exits with 64 and reports the number of each line that is no question" {
     local long
-    asked 64 3 $'standard input:3: *; *\nexpected allow, *' <<<$'allow to 8.8.8.8 port 80\n
+    questions 64 3 $'standard input:3: *; *\nexpected allow, *' <<<$'allow to 8.8.8.8 port 80\n
 nonsense\nallow to 10.0.0.1 port 80\ndeny to 10.0.0.1 port 80'
-    asked 64 1 <<<$'allow to 10.0.0.1 port 80\nnonsense'
-    asked 64 1 'standard input:1: the line has a NUL byte or *' \
+    questions 64 1 <<<$'allow to 10.0.0.1 port 80\nnonsense'
+    questions 64 1 'standard input:1: the line has a NUL byte or *' \
         < <(printf 'allow to 8.8.8.8 port 80\0\nto 8.8.8.8 port 80\n')
-    asked 64 0 'standard input:1: *' < <(printf '  \0# x\n')
+    questions 64 0 'standard input:1: *' < <(printf '  \0# x\n')
     printf -v long '%-1024s' 'allow to 8.8.8.8 port 80'
     explain "$long"
-    asked 0 1 <<<"$long"
+    questions 0 1 <<<"$long"
     no_question "$long " 'the line is too long'
-    asked 64 1 'standard input:1: the line is too long; *' <<<"$long "$'\nallow to 8.8.8.8 port 80'
-    asked 64 0 'standard input:1: the line is too long; *' \
+    questions 64 1 'standard input:1: the line is too long; *' <<<"$long "$'\nallow to 8.8.8.8 port 80'
+    questions 64 0 'standard input:1: the line is too long; *' \
         < <(head -c 3000000 /dev/zero | tr '\0' a)
 }
 
-@test "explain: a question that is not understood is status 64, with an example" {
+@test "explain: exits with 64 and an example if a question is invalid" {
     local question
     for question in '' allow 'to 8.8.8.8' 'port 80' '# to 8.8.8.8 port 80'; do
         no_question "$question" 'no destination or no port; ask, for example: '
     done
     no_question 'to 8.8.8.8 port 80 "' 'a quote is left open'
-    for question in 'to 8.8.8.8 port' 'to 8.8.8.8 port 0' 'to 8.8.8.8 port 65536' 'to 8.8.8.8 port http' \
-        'to 8.8.8.8 port 80-81' 'to 8.8.8.8 port -1' 'to 8.8.8.8 port ""' \
-        'To 8.8.8.8 port 80' 'allow allow to 8.8.8.8 port 80' 'perhaps to 8.8.8.8 port 80' 'to 8.8.8.8 port 80 deny' \
-        'to "" port 80' 'to a..b port 80' 'to .example.com port 80' 'to 127.1 port 80' \
-        'to 0x7f000001 port 80' 'to ::1%lo port 80' \
-        'to 8.8.8.8:80 port 80' 'to [::1] port 80' 'to 10.0.0.0/8 port 80' "to $(printf 'a%.0s' {1..64}).test port 80" \
-        "to $(printf 'abcd.%.0s' {1..60})test port 80" \
-        'from nobody to 8.8.8.8 port 80' 'from any to 8.8.8.8 port 80' 'from 10.0.0.0/8 to 8.8.8.8 port 80' \
-        'from "" to 8.8.8.8 port 80' \
-        'from unix: to 8.8.8.8 port 80' 'from unix:root to 8.8.8.8 port 80' 'from unix:4294967296 to 8.8.8.8 port 80' \
-        'from unixx to 8.8.8.8 port 80' 'from fe80::1%lo to 8.8.8.8 port 80' 'from 127.1 to 8.8.8.8 port 80' \
-        'command binds to 8.8.8.8 port 80' 'command 1 to 8.8.8.8 port 80' 'to 8.8.8.8 at 8.8.8.8 port 80'; do
+    for question in 'to 8.8.8.8 port '{,0,65536,http,80-81,-1,'""'} \
+        'To 8.8.8.8 port 80' {'allow allow',perhaps}' to 8.8.8.8 port 80' \
+        'to 8.8.8.8 port 80 deny' 'to '{'""',a..b,.example.com,127.1,0x7f000001}' port 80' \
+        'to '{::1%lo,8.8.8.8:80,'[::1]',10.0.0.0/8}' port 80' \
+        "to $(printf 'a%.0s' {1..64}).test port 80" "to $(printf 'abcd.%.0s' {1..60})test port 80" \
+        'from '{nobody,any,10.0.0.0/8,'""',unixx,fe80::1%lo,127.1}' to 8.8.8.8 port 80' \
+        'from unix:'{,root,4294967296}' to 8.8.8.8 port 80' \
+        'command '{binds,1}' to 8.8.8.8 port 80' 'to 8.8.8.8 at 8.8.8.8 port 80'; do
         no_question "$question" 'not understood, with what follows it: ".*"; ask, for example: '
     done
-    # The server asks for a lookup without a port, whatever the client says.
+    # The handler ignores the port of a lookup.
     no_question 'command resolve to 8.8.8.8 port 443' \
         'a lookup has no port; ask, for example: command resolve to example.com'
     no_question 'port 443 to 8.8.8.8 command resolve' 'a lookup has no port; '
@@ -370,12 +371,12 @@ nonsense\nallow to 10.0.0.1 port 80\ndeny to 10.0.0.1 port 80'
     [[ ${lines[-1]} == allow ]]
 }
 
-@test "explain: control characters of a question are escaped in the answer" {
-    asked 64 1 <<<$'to \e[31m.test port 80\nuser \e]0;x\a to 8.8.8.8 port 80'
+@test "explain: escapes control characters of the question" {
+    questions 64 1 <<<$'to \e[31m.test port 80\nuser \e]0;x\a to 8.8.8.8 port 80'
     ! grep -P '[\x00-\x08\x0b-\x1f\x7f]' <<<"$stderr$output" || fail 'control characters'
 }
 
-@test "explain: a configuration with a mistake answers nothing, with status 78" {
+@test "explain: exits with 78 and no answer if the configuration has an error" {
     printf 'allow to any\nallow too any\n' >conf
     printf 'allow to any\n' >writable
     chmod o+w writable
@@ -393,7 +394,7 @@ writable|to 8.8.8.8 port 80|everyone can write to it|
 END
 }
 
-@test "explain: a question that cannot be read, or an answer not written, is a failure" {
+@test "explain: fails if a question cannot be read or an answer cannot be written" {
     local input
     for input in '</' '<&-'; do
         run --separate-stderr bash -c "\"\$STDSOCKS\" -f /dev/null --explain - $input"

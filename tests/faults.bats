@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Networks that fail: what they say, what they lose, and peers that vanish, on either side.
+# Failing networks on both sides: ICMP errors, lost packets, and hosts that vanish.
 
 load helper
 load net/world
@@ -8,8 +8,8 @@ load net/world
 prelude <<'PY'
 import contextlib, socket, threading
 
-from socks import CHOSEN, DEADLINE_S, GREETING, MIB, Peer, check, close_in_order, meanwhile, passes
-from socks import pattern, request
+from socks import CHOSEN, DEADLINE_S, GREETING, MIB, Endpoint, check, close_in_order, meanwhile
+from socks import passes, pattern, request
 from wire import Wire, drop, icmp
 from world import CLOSED_PORT, Handler, eventually, listeners, port_of, relaying
 PY
@@ -18,12 +18,15 @@ setup() {
     need_world
 }
 
-@test "faults: the reply tells what ICMP says when it answers the attempt [RFC 1928 6]" {
+@test "faults: replies according to the ICMP error for the attempt [RFC 1928 6]" {
     wired <<'PY'
 wire = Wire()
-replies = {  # by ICMP's code: (reply, errno)
-    "192.0.2.%d": {0: (3, 101), 1: (4, 113), 2: (5, 92), 3: (5, 111), 7: (4, 112), 8: (3, 64), 9: (3, 101), 10: (4, 113), 13: (4, 113)},  # RFC 1812 s5.2.7.1
-    "2001:db8::%d": {0: (3, 101), 1: (2, 13), 3: (4, 113), 4: (5, 111), 5: (2, 13)},  # RFC 4443 s3.1
+replies = {  # by ICMP code: (reply, errno)
+    # RFC 1812 s5.2.7.1
+    "192.0.2.%d": {0: (3, 101), 1: (4, 113), 2: (5, 92), 3: (5, 111), 7: (4, 112), 8: (3, 64),
+                   9: (3, 101), 10: (4, 113), 13: (4, 113)},
+    # RFC 4443 s3.1
+    "2001:db8::%d": {0: (3, 101), 1: (2, 13), 3: (4, 113), 4: (5, 111), 5: (2, 13)},
 }
 for form, codes in replies.items():
     for i, (code, (reply, number)) in enumerate(codes.items(), 1):
@@ -33,7 +36,7 @@ for form, codes in replies.items():
 PY
 }
 
-@test "faults: a connection goes on when ICMP calls its destination unreachable [RFC 1122 4.2.3.9]" {
+@test "faults: keeps a connection after ICMP errors for its destination [RFC 1122 4.2.3.9]" {
     wired <<'PY'
 wire = Wire()
 for host in "192.0.2.1", "2001:db8::1":
@@ -43,7 +46,7 @@ for host in "192.0.2.1", "2001:db8::1":
         answered = threading.Event()
 
         def once(packet):
-            """ICMP for the first packet, and then the way is free again."""
+            """Answers the first packet with ICMP, and lets the next ones pass."""
             del wire.fates[host]
             answered.set()
             return icmp(code)(packet)
@@ -56,7 +59,7 @@ for host in "192.0.2.1", "2001:db8::1":
 PY
 }
 
-@test "faults: every byte arrives in both directions when both wires lose and reorder packets" {
+@test "faults: relays every byte in both directions if both wires lose and reorder packets" {
     wired <<'PY'
 wire = Wire()
 near = Wire("clients", "198.51.100", "2001:db8:1:", seed=2)
@@ -66,7 +69,8 @@ for each in near, wire:
     each.loss, each.reordered = 0.02, 0.05
 SIZE = 1500000
 up, down = pattern(SIZE), pattern(SIZE)[::-1]
-with meanwhile(h.client.send, up), meanwhile(upstream.send, down), meanwhile(lambda: check(upstream.recv(SIZE), up)):
+with meanwhile(h.client.send, up), meanwhile(upstream.send, down), \
+        meanwhile(lambda: check(upstream.recv(SIZE), up)):
     check(h.client.recv(SIZE), down)
 close_in_order(h.client, upstream)
 h.ended(END="closed", CLOSED_BY="client", BYTES_UP=str(SIZE), BYTES_DOWN=str(SIZE))
@@ -74,7 +78,7 @@ assert near.lost_count > 20 and wire.lost_count > 20, (near.lost_count, wire.los
 PY
 }
 
-@test "faults: the handshake is whole when the wire to the client loses and reorders packets" {
+@test "faults: completes the handshake if the client's wire loses and reorders packets" {
     wired <<'PY'
 wire = Wire()
 near = Wire("clients", "198.51.100", "2001:db8:1:", seed=3)
@@ -85,7 +89,7 @@ wanted = GREETING + request("127.0.0.1", port_of(listening)) + pattern(500)
 h.client.send(wanted, cuts=range(1, len(wanted)))
 check(h.client.recv(6), CHOSEN + b"\x05\x00\x00\x01")
 h.client.recv(6)
-upstream = Peer(listening.accept()[0])
+upstream = Endpoint(listening.accept()[0])
 check(upstream.recv(500), pattern(500))
 upstream.close()
 h.client.close()
@@ -93,7 +97,7 @@ h.ended(END="closed", BYTES_UP="500")
 PY
 }
 
-@test "faults: a transfer goes on when the wire was cut for a while" {
+@test "faults: continues a transfer after the wire was cut for a while" {
     wired <<'PY'
 wire = Wire()
 listening = wire.listener("192.0.2.1")
@@ -103,7 +107,7 @@ with meanwhile(h.client.send, pattern(SIZE)):
     upstream.recv(65536)
     wire.is_cut = True
     lost_count = wire.lost_count
-    eventually(lambda: wire.lost_count >= lost_count + 3, "something is sent again and lost again")
+    eventually(lambda: wire.lost_count >= lost_count + 3, "lost retransmissions")
     wire.is_cut = False
     check(upstream.recv(SIZE - 65536), pattern(SIZE)[65536:])
 upstream.close()
@@ -112,7 +116,7 @@ h.ended(END="closed", BYTES_UP=str(SIZE))
 PY
 }
 
-@test "faults: the idle timer ends it when a side has vanished with data on the way" {
+@test "faults: ends at the idle timeout if one side has vanished with data in flight" {
     wired <<'PY'
 wire = Wire()
 near = Wire("clients", "198.51.100", "2001:db8:1:")
@@ -132,20 +136,21 @@ h.ended(END="idle-timeout", CLOSED_BY="stdsocks")
 PY
 }
 
-@test "faults: the handler ends when the client vanishes in a message, or before the reply" {
+@test "faults: ends if the client vanishes within a message or before the reply" {
     wired <<'PY'
 near = Wire("clients", "198.51.100", "2001:db8:1:")
 
-def asks(begun, *options):
+def asks(start, *options):
+    """Returns a handler that has received a greeting and the start of a request."""
     h = Handler(*options, ends=near.client())
-    h.client.send(GREETING + begun)
+    h.client.send(GREETING + start)
     check(h.client.recv(2), CHOSEN)
     h.client.acknowledged()
     return h
 
 wanted = request("127.0.0.1", CLOSED_PORT)
 h = asks(wanted[:-1])
-near.fates["198.51.100.1"] = drop  # nothing of ours arrives there any more
+near.fates["198.51.100.1"] = drop  # drops the handler's packets
 h.client.send(wanted[-1:])
 h.ended(END="refused", REPLY="5")
 near.fates.clear()
@@ -155,25 +160,24 @@ h.ended(END="handshake-timeout", CLOSED_BY="stdsocks", REPLY=None)
 PY
 }
 
-# The span after which a peer has vanished is minutes; the test makes it shorter in the socket, from
-# outside.
-@test "faults: the client, or upstream, is reset when the other one has vanished for too long" {
+# The timeout is minutes; the test shortens it through a duplicate of the socket.
+@test "faults: resets the other side after the keepalive timeout of a vanished client or upstream" {
     wired <<'PY'
 wire = Wire()
 near = Wire("clients", "198.51.100", "2001:db8:1:")
 listening = wire.listener("192.0.2.1")
-for who in "upstream", "client":
+for side in "upstream", "client":
     h, upstream = relaying("192.0.2.1", listening, ends=near.client())
     passes(h.client, upstream, b"x")  # the relay runs
     gone, left, its_wire, sock = {
         "client": (h.client, upstream, near, h.take(0)),
         "upstream": (upstream, h.client, wire, h.upstream()),
-    }[who]
+    }[side]
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 300)
     its_wire.is_cut = True
     left.send(b"anyone?")
     check(left.end(), (b"", "reset"))
-    h.ended(END="vanished", CLOSED_BY=who, ERRNO="110", REPLY="0")  # ETIMEDOUT
+    h.ended(END="vanished", CLOSED_BY=side, ERRNO="110", REPLY="0")  # ETIMEDOUT
     its_wire.is_cut = False
 PY
 }

@@ -11,8 +11,8 @@ import socket, struct, sys
 
 from booted import Association, client, login, pid_of, record_of, say, served, status_of, through
 from booted import works
-from datagrams import at, place, udp
-from socks import DEADLINE_S, Peer, accept, check, listener, open_through, reply_of
+from datagrams import at, parse_address, udp
+from socks import DEADLINE_S, Endpoint, accept, check, listener, open_through, reply_of
 PY
 
 HARDENED=/usr/local/share/doc/stdsocks/stdsocks-hardened.conf
@@ -120,11 +120,11 @@ for here, other in ("127.0.0.1", "::1"), ("::1", "127.0.0.1"):
 
 for peer in "127.0.0.1", "::1":
     one = client()
-    where = place(open_through(one, peer, 21, command=2)[3:])[:2]
+    where = parse_address(open_through(one, peer, 21, command=2)[3:])[:2]
     check(where[0], peer)
-    caller = Peer(socket.create_connection(where, DEADLINE_S))
+    caller = Endpoint(socket.create_connection(where, DEADLINE_S))
     host, port = caller.sock.getsockname()[:2]
-    check(place(reply_of(one)[3:])[:2], (host, port))
+    check(parse_address(reply_of(one)[3:])[:2], (host, port))
     works((one, caller))
     one.fin()
     caller.close()

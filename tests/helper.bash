@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: ISC
-# What every suite uses: it starts things, waits for what they say, and leaves nothing behind.
+# For all suites: starts processes, waits for their output, and ends them in teardown.
 
 ROOT=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 STDSOCKS=$(realpath -m "${STDSOCKS:-$ROOT/build/stdsocks}")
@@ -15,41 +15,43 @@ PATH=$PATH:/usr/sbin:/sbin
 for folder in "$PEERS"/*/usr/sbin "$PEERS"/*/usr/bin; do
     PATH=$PATH:$folder
 done
-unset folder LAUNCH NOTIFY_SOCKET SYSTEMD_EXEC_PID http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
+unset folder LAUNCH NOTIFY_SOCKET SYSTEMD_EXEC_PID
+unset {http,https,all,no}_proxy {HTTP,HTTPS,ALL,NO}_PROXY
 export PATH LC_ALL=C PYTHONPATH=$TOOLS PYTHONDONTWRITEBYTECODE=1
 export BATS_TEST_TIMEOUT=90
 
-# The handler as the suites run it: with --trace its record is on standard error, in one line and
-# then, one a line, in fields. It lets everybody go everywhere: to their own upstreams on loopback.
+# The handler and its first options. With --trace, it writes its record to standard error, first as
+# one line, then with one field on each line. The rule allows the suites' servers on the loopback.
 HANDLER=("$STDSOCKS" --trace -o "allow to any")
 
-# Root's handler becomes this user; without it nobody is served.
+# A handler that root starts runs as this user, and fails without it.
 ((EUID)) || getent passwd stdsocks >/dev/null || {
-    echo 'missing: the user stdsocks; "make check-deps" makes it' >&2
+    echo 'missing: the user stdsocks; "make check-deps" creates it' >&2
     exit 1
 }
 
 declare -gA RUNNING=() # -g: bats loads this file in a function
-declare -ga WITHIN=()  # what start puts before a command: where it is to run
+declare -ga WITHIN=()  # a command before those that start runs, such as nsenter
 
 fail() {
     printf '%s\n' "$*" >&2
     return 1
 }
 
-# need COMMAND... - skip the test, naming what is missing; with REQUIRE_ALL=1 that is a failure, unless this
-# release of Debian does not have it (tests/deps).
+# need COMMAND... - skip the test if a command is missing. With REQUIRE_ALL=1, fail, unless this
+# release of Debian does not have the command (tests/deps).
 need() {
     local command missing=()
     for command; do
         command -v "$command" >/dev/null || missing+=("$command")
     done
     ((${#missing[@]})) || return 0
-    printf '%s\n' "${missing[@]}" | grep -qvxFf <(cat "$PEERS/absent" 2>/dev/null) || skip "missing: ${missing[*]}"
+    printf '%s\n' "${missing[@]}" | grep -qvxFf <(cat "$PEERS/absent" 2>/dev/null) ||
+        skip "missing: ${missing[*]}"
     lacks "${missing[*]}"
 }
 
-# lacks WHAT - skip the test, naming what is missing; with REQUIRE_ALL=1 that is a failure.
+# lacks NAME - skip the test because NAME is missing. With REQUIRE_ALL=1, fail.
 lacks() {
     [[ ${REQUIRE_ALL:-0} != 1 ]] || fail "missing: $1" || return
     skip "missing: $1"
@@ -60,28 +62,29 @@ need_root() {
     ((EUID == 0)) || lacks root
 }
 
-# sanitized - the handler is built with a sanitizer, whose own memory and calls are in the way.
+# sanitized - succeed if the handler is built with a sanitizer.
 sanitized() {
     grep -qa __asan_init "$STDSOCKS"
 }
 
-# is_static - the handler needs no shared library.
+# is_static - succeed if the handler needs no shared library.
 is_static() {
     [[ $(file -b "$STDSOCKS") == *static* ]]
 }
 
-# start NAME COMMAND... - run it beside the test, in a process group of its own, until teardown (or
-# until another NAME is started). What it says goes to $(log NAME), shown when the test fails.
+# start NAME COMMAND... - run the command in the background, in its own process group, until
+# teardown or the next start of NAME. Its output is in $(log NAME), shown if the test fails.
 start() {
     local name=$1
     shift
     stop "$name"
     : >"$(log "$name")"
-    STDSOCKS_TEST=$BATS_TEST_TMPDIR setsid "${WITHIN[@]}" "$@" </dev/null >>"$(log "$name")" 2>&1 3>&- &
+    STDSOCKS_TEST=$BATS_TEST_TMPDIR setsid "${WITHIN[@]}" "$@" \
+        </dev/null >>"$(log "$name")" 2>&1 3>&- &
     RUNNING[$name]=$!
 }
 
-# stop NAME - end it, and whatever it started and left in its process group.
+# stop NAME - kill the process group.
 stop() {
     local pid=${RUNNING[$1]:-}
     unset "RUNNING[$1]"
@@ -95,7 +98,7 @@ log() {
     printf '%s/%s.log' "$BATS_TEST_TMPDIR" "$1"
 }
 
-# eventually COMMAND... - until it succeeds, for WAIT_S seconds.
+# eventually COMMAND... - repeat the command until it succeeds, for at most WAIT_S seconds.
 eventually() {
     local deadline=$((SECONDS + WAIT_S))
     until "$@"; do
@@ -104,22 +107,24 @@ eventually() {
     done
 }
 
-# wait_line FILE REGEX - until a line of FILE matches.
+# wait_line FILE REGEX - wait until a line of FILE matches.
 wait_line() {
     eventually grep -qsE -- "$2" "$1"
 }
 
-# wait_listening PORT - until something listens on this TCP port; seen without connecting to it.
+# wait_listening PORT - wait, without connecting, until a TCP socket listens on this port.
 wait_listening() {
-    eventually "${WITHIN[@]}" grep -qsE "$(printf ':%04X [0-9A-F]+:0000 0A ' "$1")" /proc/net/tcp /proc/net/tcp6
+    local listening
+    listening=$(printf ':%04X [0-9A-F]+:0000 0A ' "$1")
+    eventually "${WITHIN[@]}" grep -qsE "$listening" /proc/net/tcp /proc/net/tcp6
 }
 
-# wait_path PATH - until something listens on this AF_UNIX socket.
+# wait_path PATH - wait until an AF_UNIX socket listens at this path.
 wait_path() {
     eventually grep -qsE "^[^ ]+ [^ ]+ [^ ]+ 00010000 .* $1\$" /proc/net/unix
 }
 
-# free_port - print a TCP port, below those that the kernel hands out, which nothing uses.
+# free_port - print an unused TCP port below the ephemeral ones.
 free_port() {
     local port
     while :; do
@@ -145,9 +150,9 @@ web() {
     WEB=$(head -n 1 "$(log web)")
 }
 
-# launch [OPTION]... [-- ARGUMENT]... - start the handler under launch, with launch's options and
-# then the handler's arguments. $PROXY says where it listens, $LOG is the log of both. Two at a time
-# need two names, in $LAUNCH.
+# launch [OPTION]... [-- ARGUMENT]... - start launch (tools/launch.c) with these options; it runs
+# the handler with these arguments. $PROXY is its address, $LOG the log of both. $LAUNCH is the name
+# for start, "launch" by default.
 launch() {
     local name=${LAUNCH:-launch} options=()
     [[ -x $BUILT/launch ]] || fail "there is no $BUILT/launch" || return
@@ -162,8 +167,8 @@ launch() {
     export PROXY LOG
 }
 
-# ended [KEY=VALUE]... - the first handler that launch started has ended with status 0, and its
-# record has these fields (their names without STDSOCKS_).
+# ended [KEY=VALUE]... - wait until the first handler has ended, and check that its status is 0, and
+# that its record has these fields (names without STDSOCKS_).
 ended() {
     local field
     wait_line "$LOG" '^(exit|signal) '
@@ -173,12 +178,12 @@ ended() {
     done
 }
 
-# prelude <SCRIPT - what each Python script of the suite begins with, mostly its imports.
+# prelude <SCRIPT - set the first lines, mostly imports, of each Python script of the suite.
 prelude() {
-    read -r -d '' PRELUDE || true # there is no delimiter
+    read -r -d '' PRELUDE || true # read fails at the end of the file
 }
 
-# python <SCRIPT [ARGUMENT]... - run the script behind the prelude, for at most 60 seconds.
+# python <SCRIPT [ARGUMENT]... - run the script after the prelude, for at most 60 seconds.
 python() {
     local script
     script=$(mktemp "$BATS_TEST_TMPDIR/script.XXXXXX")
@@ -194,7 +199,7 @@ teardown() {
     for name in "${!RUNNING[@]}"; do
         stop "$name"
     done
-    # What left its process group still has our mark in its environment.
+    # Processes that left their group still have STDSOCKS_TEST in their environment.
     pids=$(grep -lszxF -- "STDSOCKS_TEST=$BATS_TEST_TMPDIR" /proc/[0-9]*/environ | cut -d / -f 3)
     # shellcheck disable=SC2086 # one word each
     [[ -z $pids ]] || kill -KILL $pids 2>/dev/null || true

@@ -11,7 +11,8 @@ prelude <<'PY'
 import contextlib, fcntl, os, socket
 
 from inject import SESSIONS, matrix, memcheck, side_by_side
-from socks import CHOSEN, GREETING, Peer, Piped, check, close_in_order, meanwhile, pattern, request
+from socks import CHOSEN, GREETING, Endpoint, Piped, check, close_in_order, meanwhile, pattern
+from socks import request
 from world import Handler, STDSOCKS, connection, eventually, listeners, port_of, sysctl
 
 up, down = pattern(300000), pattern(300000)[::-1]
@@ -44,7 +45,7 @@ def answered_late(h, size, listening):
     check(h.client.recv(size), bytes(size))
     check(h.client.recv(6), CHOSEN + b"\x05\x00\x00\x01")
     h.client.recv(6)
-    upstream = Peer(listening.accept()[0])
+    upstream = Endpoint(listening.accept()[0])
     check(upstream.recv(1000), up[:1000])
     upstream.close()
     h.ends(END="closed", BYTES_UP="1000")

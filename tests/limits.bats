@@ -13,8 +13,8 @@ import world
 from dns import Server
 from limits import LISTENING, LOGIN, OFFER, PORT, REQUEST, TOLD, limited, one_record, outcome
 from logs import JOURNAL, Reader, fields
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, half_close, meanwhile, passes
-from socks import pattern, request_name, rests
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, half_close, meanwhile
+from socks import is_idle, passes, pattern, request_name
 from world import CLOSED_PORT, Handler, STDSOCKS, connection, eventually, listeners, port_of, write
 PY
 
@@ -285,7 +285,7 @@ def two(**options):
     (mine_in, its_in), (mine_out, its_out) = connection(), connection()
     h = Handler(**options, ends=(mine_in, its_in), stdout=its_out)
     its_out.close()
-    come = Peer(mine_out)
+    come = Endpoint(mine_out)
     h.client.send(GREETING + REQUEST)
     check(come.recv(12)[:4], CHOSEN + b"\x05\x00")
     return h, come, accept(LISTENING)
@@ -433,7 +433,7 @@ os.write(in_write, GREETING[1:] + REQUEST)
 upstream = accept(LISTENING)
 SIZE = 1000000
 with meanwhile(upstream.send, pattern(SIZE)), open(out_read, "rb") as output, open(in_write, "wb", buffering=0) as sent:
-    eventually(lambda: rests(h.pid), "the pipe is full, and the handler waits")
+    eventually(lambda: is_idle(h.pid), "the pipe is full, and the handler waits")
     sent.write(b"question")
     check(upstream.recv(8), b"question")
     sent.close()
@@ -450,7 +450,7 @@ PY
     world <<'PY'
 def reset():
     client, accepted = connection()
-    Peer(client).reset()
+    Endpoint(client).reset()
     eventually(lambda: select.select([accepted], [], [], 0)[0], "RST comes")
     return accepted
 
@@ -479,7 +479,7 @@ PY
 client, accepted = connection()
 client.sendall(GREETING + REQUEST + pattern(50000))
 client.shutdown(socket.SHUT_WR)
-Peer(client).acknowledged()
+Endpoint(client).acknowledged()
 h = Handler(ends=(client, accepted))
 check(h.client.recv(12)[:4], CHOSEN + b"\x05\x00")
 upstream = accept(LISTENING)

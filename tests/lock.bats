@@ -94,7 +94,7 @@ for alone, stages in (True, 1), (False, 2):
     h = Binding(commands=f"command {'bind' if alone else ALL}")
     where = h.binds("127.0.0.1")
     check(filters(h), stages)
-    tightened(h, h.called(where), stages + 1)
+    tightened(h, h.accepts(where), stages + 1)
     h = Association("-o", f"command {'udp' if alone else ALL}")
     check(filters(h), stages + 1)
     h.echo(udp())
@@ -138,7 +138,7 @@ for before, kept in ([], {NET_ADMIN, 0}), (AMBIENT, {NET_ADMIN}):
         if handler is Binding:
             where = h.binds("127.0.0.1")
             check(capabilities(h), kept)
-            upstream = h.called(where)
+            upstream = h.accepts(where)
         else:
             upstream = h.connected("127.0.0.1", listening)
         relays(h, upstream)

@@ -9,7 +9,7 @@ load helper
 prelude <<'PY'
 import os, socket, subprocess, sys
 
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, dial, listener, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, dial, listener, request
 PY
 
 export STDSOCKS
@@ -290,7 +290,7 @@ END
 def handler(*options):
     ours, theirs = socket.socketpair()
     command = [os.environ["STDSOCKS"], "--trace", *options]
-    return Peer(ours), subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL)
+    return Endpoint(ours), subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL)
 
 def gives_up_at_once(*options):
     client, process = handler(*options)

@@ -9,7 +9,7 @@ prelude <<'PY'
 import os, re, socket, subprocess, time
 
 from logs import JOURNAL, Reader, SYSLOG, Syslogd, fields
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, close_in_order, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, close_in_order, request
 from world import CLOSED_PORT, Handler, WORLD, connection, eventually, has, listeners, port_of
 from world import unnamed, write
 
@@ -263,14 +263,14 @@ PY
 
 @test "record: the end is closed or reset, by the side that was first" {
     world <<'PY'
-for leave, end, number in (Peer.fin, "fin", None), (Peer.reset, "reset", "104"):  # ECONNRESET
+for leave, end, number in (Endpoint.fin, "fin", None), (Endpoint.reset, "reset", "104"):  # ECONNRESET
     for first in "client", "upstream":
         h = Handler()
         upstream = h.connected("127.0.0.1", LISTENING)
         one, other = (h.client, upstream) if first == "client" else (upstream, h.client)
         leave(one)
         check(other.end(), (b"", end))
-        if leave == Peer.fin:
+        if leave == Endpoint.fin:
             other.fin()
             check(one.end(), (b"", "fin"))
         h.ended(END="reset" if number else "closed", CLOSED_BY=first, ERRNO=number,
@@ -281,10 +281,10 @@ PY
 @test "record: the end is client-gone when the client leaves before it is served" {
     world <<'PY'
 ends = connection()
-Peer(ends[0]).reset()
+Endpoint(ends[0]).reset()
 h = Handler(ends=(socket.socket(), ends[1]))  # gone before there was a handler
 h.ended(END="client-gone", CLOSED_BY="client", CLIENT="unknown", REPLY=None)
-for leave in Peer.close, Peer.reset:
+for leave in Endpoint.close, Endpoint.reset:
     h = Handler()
     h.client.send(GREETING[:1])
     h.client.acknowledged()

@@ -9,7 +9,7 @@ import contextlib, os, signal, sys, time
 
 from socks import CHOSEN, DEADLINE_S, GREETING, MIB, Piped, accept, both_reset, check
 from socks import close_in_order, dial, gone, half_close, handler, listener, meanwhile, pair, passes
-from socks import pattern, request, rests
+from socks import is_idle, pattern, request
 
 def sides():
     """The two ends of a new connection, and first the one that $FIRST names."""
@@ -152,7 +152,7 @@ first, second = sides()
 sent = first.fill()
 acknowledged = sent - first.unacknowledged()
 first.reset()
-assert rests(handler(), share=0.1), "a reset peer makes the handler spin"
+assert is_idle(handler(), share=0.1), "a reset peer makes the handler spin"
 data, how = second.end()
 check(how, "reset")
 assert acknowledged <= len(data) <= sent, f"{acknowledged} acknowledged, {len(data)} delivered"
@@ -175,7 +175,7 @@ PY
     both_ways END=closed <<'PY'
 client, upstream = pair()
 up, down = client.fill(), upstream.fill()
-assert rests(handler()), "a stalled relay uses CPU"
+assert is_idle(handler()), "a stalled relay uses CPU"
 with meanwhile(client.fin), meanwhile(upstream.fin):
     with meanwhile(lambda: check(upstream.end(), (pattern(up), "fin"))):
         check(client.end(), (pattern(down), "fin"))
@@ -185,9 +185,9 @@ PY
 @test "relay: no CPU is used when both ends are silent" {
     both_ways END=closed <<'PY'
 client, upstream = pair()
-assert rests(handler())
+assert is_idle(handler())
 half_close(client, upstream)
-assert rests(handler()), "a half-closed relay uses CPU"
+assert is_idle(handler()), "a half-closed relay uses CPU"
 half_close(upstream, client)
 PY
 }
@@ -198,7 +198,7 @@ first, second = sides()
 half_close(second, first)
 sent = first.fill()
 first.close()  # both halves of this socket are now shut: POLLHUP for ever
-assert rests(handler()), "POLLHUP makes the handler spin"
+assert is_idle(handler()), "POLLHUP makes the handler spin"
 check(second.end(), (pattern(sent), "fin"))
 PY
 }
@@ -210,7 +210,7 @@ for sender, receiver in ((client, upstream), (upstream, client)):
     sender.send(b"ab")
     sender.urgent(b"X")
     check(receiver.recv(3), b"abX")
-    assert rests(handler()), "urgent data makes the handler spin"
+    assert is_idle(handler()), "urgent data makes the handler spin"
     passes(sender, receiver, b"cd")
 close_in_order(client, upstream)
 PY
@@ -423,7 +423,7 @@ upstream.send(data[:10000])
 piped.wait_unread(10000)  # a pipe that is part full has room, but not for a whole buffer
 with meanwhile(upstream.send, data[10000:]), meanwhile(piped.send, data):
     check(upstream.recv(len(data)), data)
-    assert rests(piped.process.pid), "a full pipe makes the handler spin"
+    assert is_idle(piped.process.pid), "a full pipe makes the handler spin"
     check(piped.recv(len(data)), data)
 piped.close_stdin()
 check(upstream.end(), (b"", "fin"))

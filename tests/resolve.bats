@@ -46,11 +46,11 @@ server = Dnsmasq(hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"])
 anywhere = "-o", "allow to any"
 check(ask(b"four.test", *anywhere, END="closed", REACHED="10.1.2.3"), "10.1.2.3")
 check(ask(b"six.test", *anywhere, END="closed", REACHED="2001:db8::7"), "2001:db8::7")
-check(server.asked(), sorted(f"{kind} {name}.test" for kind in ("A", "AAAA") for name in ("four", "six")))
+check(server.queries(), sorted(f"{kind} {name}.test" for kind in ("A", "AAAA") for name in ("four", "six")))
 check(ask("192.0.2.1", *anywhere), "192.0.2.1")
 check(ask(b"192.0.2.1", *anywhere), "192.0.2.1")
 check(ask("2001:db8::1", *anywhere), "2001:db8::1")
-check(len(server.asked()), 4)
+check(len(server.queries()), 4)
 PY
 }
 
@@ -75,9 +75,9 @@ check(ask(b"public.test"), "8.8.8.8")
 check(ask(b"both.test"), "8.8.4.4")
 check(ask("10.1.2.3", END="refused"), 2)
 check(ask("10.1.2.3", command=RESOLVE_PTR, END="refused"), 2)
-asked = len(server.asked())
+asked = len(server.queries())
 check(ask(b"four.test", "-o", "allow command connect to any", END="refused", RULE="end of the rules"), 2)
-check(len(server.asked()), asked)  # no name is asked for that no address could make allowed
+check(len(server.queries()), asked)  # no name is asked for that no address could make allowed
 check(ask(b"four.test", "-o", "allow command resolve to any"), "10.1.2.3")
 check(ask("10.1.2.3", "-o", "allow command resolve to any", command=RESOLVE_PTR), "four.test")
 # The port that a client writes is nobody's: no rule for a port holds.

@@ -115,7 +115,7 @@ for client in clients:
     for host in hosts:
         watch.denies(host, listening[0], ends=from_ip(client), rule="built-in 4")
 assert not any(map(is_waiting, listening))
-check(server.asked, [])
+check(server.queries, [])
 PY
 }
 
@@ -127,7 +127,7 @@ here("8.8.8.8")
 (listening,) = listeners("8.8.8.8", port=25)
 for host in "8.8.8.8", b"8.8.8.8", b"mail.test", b"MAIL.test.", "10.0.0.1", "127.0.0.1":
     is_denied(host, 25, rule="built-in 1")
-check(server.asked, [])
+check(server.queries, [])
 check(watch.seen(), [])
 is_served("8.8.8.8", 25, "allow port 25")
 PY
@@ -161,12 +161,12 @@ server = Server({
 good, *bad = listening = listeners("8.8.8.8", "127.0.0.1", "::1", "10.0.0.1")
 is_served(b"good-first.test", good, reached="8.8.8.8")
 assert is_waiting(good) and not any(map(is_waiting, bad))
-check(sorted(server.asked), ["A good-first.test", "AAAA good-first.test"])
+check(sorted(server.queries), ["A good-first.test", "AAAA good-first.test"])
 check(watch.connects(), [f"tcp 8.8.8.8 {port_of(good)}"])
-server.asked.clear()
+server.queries.clear()
 
 is_denied(b"bad-first.test", good)
-check(sorted(server.asked), ["A bad-first.test", "AAAA bad-first.test"])
+check(sorted(server.queries), ["A bad-first.test", "AAAA bad-first.test"])
 check(watch.connects(), [])
 
 is_served(b"inner.test", good, "allow to inner.test at 10.0.0.0/8", reached="10.0.0.1")
@@ -298,10 +298,10 @@ for rules in [
     record = watch.denies(b"name.test", 80, *rules)
     assert "RESOLVE_USEC" not in record, (rules, record)
 watch.denies(b"name.test", 80, ends=far(), rule="built-in 4")
-check(server.asked, [])
+check(server.queries, [])
 # A name that may be allowed is looked up.
 is_denied(b"name.test", 80, "deny to 8.8.8.0/24", "allow to any", rule="-o")
-check(sorted(server.asked), ["A name.test", "AAAA name.test"])
+check(sorted(server.queries), ["A name.test", "AAAA name.test"])
 PY
 }
 
@@ -481,9 +481,9 @@ for host, to_port, ends in ("8.8.8.8", port, from_pair), ("10.0.0.1", 80, from_p
         ("10.0.0.1", port, clients["10.0.0.1"]), (b"inner6.test", port, from_pair):
     is_denied(host, to_port, remedy, ends=ends(), rule="end of the rules")
 # A name that was refused without a lookup and leads to a private address takes two lines.
-server.asked.clear()
+server.queries.clear()
 first = is_denied(b"inner.test", port, "deny")["REMEDY"]
-check(server.asked, [])
+check(server.queries, [])
 second = is_denied(b"inner.test", port, first, rule="end of the rules")["REMEDY"]
 check(second, f"allow from unix to inner.test at 10.0.0.1 port {port}")
 is_served(b"inner.test", port, second, first)
@@ -818,7 +818,7 @@ for setup, said in (
     h = Handler(rules=(), ends=from_pair())
     assert re.search(f"{default}:.*{said}", ask(h, "8.8.8.8")), said
     (os.rmdir if os.path.isdir(default) else os.unlink)(default)
-check(server.asked, [])
+check(server.queries, [])
 assert not any(map(is_waiting, listening))
 PY
 }

@@ -8,7 +8,7 @@ load net/world
 prelude <<'PY'
 import socket, struct
 
-from logins import ADA, BAB, NAMELESS, NOT_SERVED, NO_RULE, REQUEST, UPSTREAM, accounts
+from logins import ADA, BAB, NAMELESS, NO_METHOD, NO_RULE, REQUEST, UPSTREAM, accounts
 from logins import nothing_runs, program, users
 from socks import CHOSEN, GREETING, accept, check, escaped, half_close, login
 from world import Handler, bound, called, is_waiting, port_of, write
@@ -74,7 +74,7 @@ for options, sent in (
     (BOTH, b"\x06"), (BOTH, b"\0"),
 ):
     h = asked(sent, *options)
-    h.ends(NOT_SERVED, END="not-socks5", CLOSED_BY="stdsocks")
+    h.ends(NO_METHOD, END="not-socks5", CLOSED_BY="stdsocks")
     assert not is_waiting(UPSTREAM)
 served4(asked(request4(), "-o", "version 4"), REPLY="0")
 PY

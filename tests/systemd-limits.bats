@@ -10,9 +10,9 @@ import os, select, signal, socket, subprocess
 
 from booted import Association, asked, client, configure, eventually, instances, login, over
 from booted import pid_of, record_of, say, served, shown, through, unit_of, works
-from datagrams import UDP_ASSOCIATE, at, place, silent, udp
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, accept, check, dial, listener, open_through
-from socks import pattern, request
+from datagrams import UDP_ASSOCIATE, at, parse_address, silent, udp
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, dial, listener
+from socks import open_through, pattern, request
 
 def attacked(*answers):
     """A client whose checker takes too much gets one of these; two others, returned, work."""
@@ -227,7 +227,7 @@ with socket.socket(socket.AF_VSOCK) as one, socket.socket(socket.AF_VSOCK) as tw
     inside sed 's/vsock::/vsock:1:/' $DROP_INS/vsock.conf | drop_in stdsocks.socket
     inside systemctl restart stdsocks.socket
     python_inside <<'PY'
-one = Peer.__new__(Peer)
+one = Endpoint.__new__(Endpoint)
 one.sock = socket.socket(socket.AF_VSOCK)
 one.sock.settimeout(DEADLINE_S)
 one.sock.connect((1, 1080))
@@ -284,8 +284,8 @@ a = Association()
 a.echo(udp())
 a.client.close()
 with socket.create_connection(("127.0.0.1", 1080), DEADLINE_S, ("127.0.0.2", 0)) as one:
-    a.client, a.sock = Peer(one), udp("127.0.0.2")
-    a.relay = place(open_through(a.client, "0.0.0.0", 0, command=UDP_ASSOCIATE)[3:])[:2]
+    a.client, a.sock = Endpoint(one), udp("127.0.0.2")
+    a.relay = parse_address(open_through(a.client, "0.0.0.0", 0, command=UDP_ASSOCIATE)[3:])[:2]
     server = udp()
     a.send(server)
     assert not select.select([server], [], [], 0.5)[0], "a client's datagram has come through"

@@ -8,8 +8,8 @@ load net/world
 prelude <<'PY'
 import contextlib, errno, os, re, signal, socket, struct, threading, time
 
-from datagrams import Datagrams, SIZE_MAX, UDP_ASSOCIATE, at, header, is_free, place, send_parted
-from datagrams import silent, udp
+from datagrams import Datagrams, SIZE_MAX, UDP_ASSOCIATE, at, header, is_free
+from datagrams import parse_address, send_gso, silent, udp
 from dns import NXDOMAIN, Server, after
 from notify import Manager, told
 from socks import CHOSEN, DEADLINE_S, GREETING, Piped, check, listener, pattern, request
@@ -134,7 +134,7 @@ with Piped([STDSOCKS, "-o", "command udp", "-o", "allow to any at any"]) as pipe
     piped.send(GREETING + request("0.0.0.0", 0, UDP_ASSOCIATE))
     check(piped.recv(5), CHOSEN + b"\x05\0\0")
     piped_client = Datagrams()
-    piped_client.sock, piped_client.relay = udp(), place(piped.recv(7))[:2]
+    piped_client.sock, piped_client.relay = udp(), parse_address(piped.recv(7))[:2]
     piped_client.echo(server)
     piped.close_stdin()
     check(piped.status(), 0)
@@ -324,7 +324,7 @@ for slow_ones, stop in (SLOW[:4], "terminate"), (SLOW[4:], "close"):
     a = Association()
     for name in slow_ones:
         a.send((name.encode(), port), name.encode())
-    eventually(lambda: {f"A {name}" for name in slow_ones} <= set(names.asked), "all are asked for")
+    eventually(lambda: {f"A {name}" for name in slow_ones} <= set(names.queries), "all are asked for")
     with a.stopped():
         let.set()
         eventually(lambda: not children(a.lookups()), "all are answered")
@@ -335,7 +335,7 @@ for slow_ones, stop in (SLOW[:4], "terminate"), (SLOW[4:], "close"):
             a.client.close()
     a.ended(DATAGRAMS_UP="4", DROPPED_FOR="unresolved 1")
     check(sorted(server.recv(100).decode() for _ in slow_ones), slow_ones)
-assert not any("terminate" in query for query in names.asked), names.asked  # after the end nothing is asked for
+assert not any("terminate" in query for query in names.queries), names.queries  # after the end nothing is asked for
 PY
 }
 
@@ -343,7 +343,7 @@ PY
     need strace
     world <<'PY'
 a = Association(before=traced("sendmmsg"))
-send_parted(a.sock, a.relay, [header("2001:db8::1", 53) + b"x"] * 64)
+send_gso(a.sock, a.relay, [header("2001:db8::1", 53) + b"x"] * 64)
 six = udp("::1")
 source = a.echo(six)
 ip("addr add 2001:db8::1/128 dev lo nodad")
@@ -424,7 +424,7 @@ for timer, host in ("idle", "127.0.0.1"), ("lifetime", "127.0.0.1"), ("idle", "1
 while any(a.process.poll() is None for a, *_ in rows):
     for a, _, host, _ in rows:
         with contextlib.suppress(ConnectionRefusedError):
-            send_parted(a.sock, a.relay, [header(host, 9)] * 64)
+            send_gso(a.sock, a.relay, [header(host, 9)] * 64)
 for a, manager, host, end in rows:
     record = a.ended(END=end, CLOSED_BY="stdsocks", DATAGRAMS_UP="0")
     assert 1500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 15000000, record
@@ -529,20 +529,20 @@ a.echo(server, to=(b"both.test", port))  # the first address that is allowed
 for _ in range(3):
     a.send((b"denied.test", port))
 a.echo(server, to=(b"echo.test", port))
-check(sorted(names.asked), ["A both.test", "A echo.test", "AAAA both.test", "AAAA echo.test"])
+check(sorted(names.queries), ["A both.test", "A echo.test", "AAAA both.test", "AAAA echo.test"])
 assert silent(server)
 record = a.over_with(drops="denied 3", RULE="end of the rules")
 check(record["STDSOCKS_REMEDY"], f"allow from 127.0.0.1 command udp to denied.test port {port}")
 # Names that do not exist, and those that are none.
-names.asked.clear()
+names.queries.clear()
 a = Association()
 a.send((b"no.test", 53))
-eventually(lambda: len(names.asked) == 2, "it is asked for")
+eventually(lambda: len(names.queries) == 2, "it is asked for")
 for name in b"no.test", b"127.1", b"a b", b"", b"\xff" * 255:
     a.send((name, 53))
 a.echo(server, to=(b"echo.test", port))
 a.over_with(drops="unresolved 6")
-check(sorted(names.asked), ["A echo.test", "A no.test", "AAAA echo.test", "AAAA no.test"])
+check(sorted(names.queries), ["A echo.test", "A no.test", "AAAA echo.test", "AAAA no.test"])
 PY
 }
 
@@ -565,7 +565,7 @@ for _ in range(8):
     a.send((SLOW[7].encode(), port), SLOW[7].encode())
 a.send((b"too-many.test", port))
 a.echo(server)
-assert not any("too-many" in query for query in names.asked), names.asked
+assert not any("too-many" in query for query in names.queries), names.queries
 let.set()
 got = sorted(server.recvfrom(100)[0].decode() for _ in range(64))
 check(got, sorted(SLOW * 8))
@@ -590,7 +590,7 @@ check(len(children(a.lookups())), 1)
 eventually(lambda: not children(a.lookups()), "the lookup is over")
 assert 4 < time.monotonic() - began_s < 20
 a.send((b"silent-too.test", 53))  # waits as long as the association lasts
-eventually(lambda: "A silent-too.test" in names.asked, "it is asked for")
+eventually(lambda: "A silent-too.test" in names.queries, "it is asked for")
 a.echo(server)
 a.over_with(drops="unresolved 2")
 PY
@@ -655,11 +655,11 @@ a = Association(before=traced("recvmmsg"))
 
 def there_and_back(server, count, size, last):
     data = [bytes([i % 256]) * size for i in range(count - 1)] + [b"z" * last]
-    send_parted(a.sock, a.relay, [header(*at(server)) + one for one in data])
+    send_gso(a.sock, a.relay, [header(*at(server)) + one for one in data])
     got = [server.recvfrom(1 << 17) for _ in data]
     check([one for one, _ in got], data)
     if last > 0:
-        send_parted(server, got[0][1], data)
+        send_gso(server, got[0][1], data)
         check([a.recv() for _ in data], [(*at(server), one) for one in data])
 
 for server in udp(), udp("::1"):

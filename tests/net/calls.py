@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The system calls of handlers, by stage, held against the table that allows them."""
+"""Compares the system calls that handlers make in each sandbox stage with the table of filters."""
 
 import os
 import re
@@ -14,55 +14,58 @@ AT_IGNORE, AT_SYSINFO_EHDR = 1, 33
 PTRACE_TRACEME, PTRACE_DETACH = 0, 17
 STRACE = ["strace", "-f", "-n", "-qq", "-e", "raw=all", "-e", "signal=none"]
 
-names = dict(
-    (int(number), name)
-    for name, number in re.findall(r"#define __NR_(\w+) (\d+)", run("gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", "/dev/null"))
-)
-STAGES = "CVBARUL"  # the bits of sandbox/syscalls.h: connect, resolve, bind, associate, relaying, datagrams, lookups
+macros = run("gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", "/dev/null")
+names = {int(number): name for name, number in re.findall(r"#define __NR_(\w+) (\d+)", macros)}
+# A letter for each stage, by its bit in sandbox/syscalls.h: connect, resolve, bind, associate,
+# relaying, datagrams, lookups.
+STAGES = "CVBARUL"
 CLONES = "clone", "clone3", "fork", "vfork"
 
 
 class Traced(Handler):
-    """A handler under strace, whose calls can be asked for when it is over."""
+    """A handler under strace."""
 
     def __init__(self, *options, inject=None, as_user=None, **popen):
         self.calls = f"{WORLD}/calls-{Handler.count + 1}"
-        before = [*STRACE, "-o", self.calls, *(["-e", f"inject={inject}"] if inject else []), *(["-u", as_user] if as_user else [])]
+        before = [*STRACE, "-o", self.calls]
+        before += ["-e", f"inject={inject}"] if inject else []
+        before += ["-u", as_user] if as_user else []
         super().__init__(*options, before=before, **popen)
 
     def handler_pid(self):
-        """Not strace's."""
+        """Returns the process id of strace's child."""
 
         def child():
             with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as children:
                 return children.read().split()
 
-        return int(eventually(child, "it is started")[0])
+        return int(eventually(child, "the handler's start")[0])
 
     @staticmethod
-    def stops_and_goes_on(pid):
-        """SIGSTOP, and SIGCONT when it has stopped."""
+    def stop_and_continue(pid):
+        """Sends SIGSTOP, waits until the process has stopped, and sends SIGCONT."""
         os.kill(pid, signal.SIGSTOP)
 
         def state():
             with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
                 return stat.read().rpartition(")")[2].split()[0]
 
-        eventually(lambda: state() in "tT", "it has stopped")
+        eventually(lambda: state() in "tT", "the process stops")
         os.kill(pid, signal.SIGCONT)
 
 
 class Clockless(Handler):
-    """A handler whose kernel has no clock in the vDSO, under strace."""
+    """A handler under strace that finds no vDSO, and so calls clock_gettime(2)."""
 
     def __init__(self, *options, **popen):
-        super().__init__(*options, preexec_fn=lambda: sys_call(libc.ptrace, PTRACE_TRACEME, 0, 0, 0), **popen)
+        trace_me = lambda: sys_call(libc.ptrace, PTRACE_TRACEME, 0, 0, 0)
+        super().__init__(*options, preexec_fn=trace_me, **popen)
         self.calls = f"{WORLD}/calls-{Handler.count}"
-        os.waitpid(self.pid, 0)  # at its exec
+        os.waitpid(self.pid, 0)  # its execve()
         hide_vdso(self.pid)
         sys_call(libc.ptrace, PTRACE_DETACH, self.pid, 0, signal.SIGSTOP)
         self.strace = subprocess.Popen([*STRACE, "-o", self.calls, "-p", str(self.pid)])
-        eventually(self.is_traced, "strace has it")
+        eventually(self.is_traced, "strace attaches")
         os.kill(self.pid, signal.SIGCONT)
 
     def is_traced(self):
@@ -75,26 +78,29 @@ class Clockless(Handler):
 
 
 def hide_vdso(pid):
-    """Overwrite its entry in the auxiliary vector, which lies on the new stack."""
+    """Overwrites the vDSO's entry in the auxiliary vector, which is on the new stack."""
     with open(f"/proc/{pid}/auxv", "rb") as file:
         vector = file.read()
     with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
-        start, end = (int(word, 16) for word in re.search(r"^(\S+)-(\S+) .*\[stack\]$", maps.read(), re.MULTILINE).groups())
+        found = re.search(r"^(\S+)-(\S+) .*\[stack\]$", maps.read(), re.MULTILINE)
+    start, end = (int(word, 16) for word in found.groups())
+    keys = [int.from_bytes(vector[at : at + 8], "little") for at in range(0, len(vector), 16)]
     with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
         memory.seek(start)
         stack = memory.read(end - start)
-        entry = next(at for at in range(0, len(vector), 16) if int.from_bytes(vector[at : at + 8], "little") == AT_SYSINFO_EHDR)
-        memory.seek(start + stack.index(vector) + entry)
+        memory.seek(start + stack.index(vector) + 16 * keys.index(AT_SYSINFO_EHDR))
         memory.write(AT_IGNORE.to_bytes(8, "little"))
 
 
 def events(path):
-    """The calls in a log of strace in the order in which they began: process, number, name, arguments, result."""
+    """Returns the calls in a log of strace, in the order in which they began: process, number,
+    name, arguments, result."""
     found, unfinished = [], {}
     with open(path, encoding="utf-8", errors="replace") as log:
         for line in log:
-            # "PID [NUMBER] NAME(ARGUMENTS) = RESULT"; where another process came between, "PID [NUMBER] NAME(ARGUMENTS
-            # <unfinished ...>" and later "PID [NUMBER] <... NAME resumed>) = RESULT".
+            # "PID [NUMBER] NAME(ARGUMENTS) = RESULT". If another process is traced in between:
+            # "PID [NUMBER] NAME(ARGUMENTS <unfinished ...>" and later
+            # "PID [NUMBER] <... NAME resumed>) = RESULT".
             match = re.match(r"(\d+) +\[ *(\d+)\] (<\.\.\. )?(\w+)[( ]([^)<]*)(.*)", line)
             if not match:
                 continue
@@ -118,11 +124,13 @@ def letters(mask):
     return "".join(letter for bit, letter in enumerate(STAGES) if mask >> bit & 1)
 
 
-def made(h):
-    """The calls of a handler that is over: the stages that it was in, those that are its own, number, arguments, and
-    whether the lock denied it. h.stages are the stages that it enters, one after the other, with a letter for each bit; and
-    h.branch those of a process that it starts in one of them, from the first one on. Its own are those of one
-    letter: of several commands that may be asked for, the one that is."""
+def calls_in_stages(h):
+    """Yields the calls of a handler that has ended: the stages that it has entered, the stages of
+    the command that it serves, the call's number and arguments, and whether the sandbox denied it.
+
+    h.stages are the stages that a handler enters, in order, with a letter for each bit. h.branch
+    are those of a process that it starts after it has entered a stage. The stages of the command
+    have one letter; a stage with several is entered while several commands are possible."""
     entered, plans = {}, {}
     for pid, number, name, words, result in events(h.calls):
         stages, plan = entered.setdefault(pid, []), plans.setdefault(pid, h.stages)
@@ -141,42 +149,54 @@ def made(h):
             stages.append(plan[len(stages)])
 
 
-def against_the_table(handlers, wanted):
-    """What the lock denied; what was called and stands in no row; and of the wanted stages the rows that nothing has used:
-    "NAME in STAGES: ARGUMENTS", "NAME in STAGE, way N"."""
+def compare_with_table(handlers, wanted):
+    """Returns the names of denied calls; the calls without a row; and the unused rows of the WANTED
+    stages: "NAME in STAGES: ARGUMENTS", "NAME in STAGE, way N"."""
     denied, lines = [], []
     for h in handlers:
-        for stages, own, number, words, was_denied in made(h):
+        for stages, own, number, words, was_denied in calls_in_stages(h):
             denied += [names[number]] if was_denied else []
-            asked = " ".join(f"{word:x}" for word in words)
-            lines += [f"{bits(stage)} {bits(own)} {number} {asked}\n" for stage in stages]  # every filter is asked
+            arguments = " ".join(f"{word:x}" for word in words)
+            # The filters of all entered stages apply.
+            lines += [f"{bits(stage)} {bits(own)} {number} {arguments}\n" for stage in stages]
     said = run(os.environ["SYSCALLS"], str(bits(wanted)), text="".join(lines))
     calls, rows = [], []
-    for kind, number, stages, rest in re.findall(r"^(call|row) (\d+) stages (\d+) (.*)$", said, re.MULTILINE):
-        between = ": " if kind == "call" else ", "
-        (calls if kind == "call" else rows).append(f"{names[int(number)]} in {letters(int(stages))}{between}{rest}")
+    line = re.compile(r"^(call|row) (\d+) stages (\d+) (.*)$", re.MULTILINE)
+    for kind, number, stages, rest in line.findall(said):
+        text = f"{names[int(number)]} in {letters(int(stages))}"
+        if kind == "call":
+            calls.append(f"{text}: {rest}")
+        else:
+            rows.append(f"{text}, {rest}")
     return denied, calls, rows
 
 
 def prove(commands):
-    """Hold what the sessions of these commands call against the table of the stages in $STAGES."""
+    """Checks the sessions of these commands against the table of the stages in $STAGES."""
     stages = os.environ["STAGES"]
-    denied, calls, rows = against_the_table([h for command in commands for h in command.handlers], stages)
+    handlers = [h for command in commands for h in command.handlers]
+    denied, calls, rows = compare_with_table(handlers, stages)
     first = {stages[0] for stages in (command.stages for command in commands)}
-    # Of sandbox/syscalls.h, beside the table; in the stage in which passwords are asked for.
+    # A rule beside the table (sandbox/syscalls.h) allows kill(2) in the stage of authentication.
     kills = [call for call in calls if call.startswith("kill ")]
     check({re.sub("f+[0-9a-f]{2,4} ", "GROUP ", call) for call in kills},
           {f"kill in {stage}: GROUP 9 0" for stage in first if len(stage) == 1})
     calls = [call for call in calls if call not in kills]
     if os.environ["LIBC"] == "musl":
-        # Since 1.2.4 it tries TCP Fast Open before connect(2), which is denied.
-        fast_open = [call for call in calls if re.fullmatch(r"setsockopt in [VL]: \w+ 6 1e|sendmsg in \w+: \w+ \w+ 20004000", call)]
-        check(([call for call in calls if call not in fast_open], set(denied)), ([], {call.split()[0] for call in fast_open}))
-        of_1_2_4 = "socket in {}, way 3", "socket in {}, way 4", "recvmsg in {}, way 1", "sendmsg in {}, way 1"
-        fork = ("gettid in {}, way 1",), ("set_tid_address in {}, way 1",)  # since 1.2.5, and before
-        assert any(set(rows) <= {row.format(stage) for row in of_1_2_4 + other for stage in stages} for other in fork), rows
+        # Since 1.2.4, musl tries TCP Fast Open before connect(2), which the sandbox denies.
+        call = re.compile(r"setsockopt in [VL]: \w+ 6 1e|sendmsg in \w+: \w+ \w+ 20004000")
+        fast_open = list(filter(call.fullmatch, calls))
+        check(([call for call in calls if call not in fast_open], set(denied)),
+              ([], {call.split()[0] for call in fast_open}))
+        # Rows that not every version uses: for TCP, and for fork() since 1.2.5 and before.
+        tcp = {"socket in {}, way 3", "socket in {}, way 4",
+               "recvmsg in {}, way 1", "sendmsg in {}, way 1"}
+        fork = "gettid in {}, way 1", "set_tid_address in {}, way 1"
+        assert any(set(rows) <= {row.format(stage) for row in tcp | {other} for stage in stages}
+                   for other in fork), rows
     else:
-        # What nscd, and the host's addresses, are asked on.
-        wanted = {f"socket in {stage}: {what} 0" for stage in first | {"L"} & set(stages) for what in ("1 80801", "10 80003")}
+        # glibc tries to reach nscd, and to list the host's addresses.
+        wanted = {f"socket in {stage}: {arguments} 0" for stage in first | {"L"} & set(stages)
+                  for arguments in ("1 80801", "10 80003")}
         check(set(calls), wanted)
         check((set(denied), rows), ({"socket"}, []))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Sessions of each command, under strace: what all of them do in the same way is done with each of them.
+"""Sessions of each command, under strace. The functions here run with every command.
 
-Every way that a handler has to make a call of sandbox/syscalls.c is to be here, or in tests/calls.bats where it is the way of one
-command.
+Together with tests/calls.bats, which has the sessions of single commands, they must use every row
+of the table of system calls in sandbox/syscalls.c.
 """
 
 import concurrent.futures
@@ -18,24 +18,24 @@ import threading
 from calls import Clockless, Traced
 from dns import Dnsmasq, Server, answer
 from logs import JOURNAL, SYSLOG, Reader
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, passes, pattern, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, passes, pattern, request
 from world import WORLD, eventually, ip, request_name, write
 
 NAME_SERVER = "nameserver 127.0.0.1\n"
 
 
 def reply(recv):
-    """Where it is that the next reply, which is a success, tells of."""
+    """Reads a successful reply. Returns its address."""
     check(recv(3), b"\x05\x00\x00")
     size = {1: 4, 4: 16}[recv(1)[0]]
     return str(ipaddress.ip_address(recv(size))), int.from_bytes(recv(2), "big")
 
 
 class Command:
-    """A command, as handlers serve it: their STAGES, and those of the process that they start, as calls.py has them."""
+    """A command; the stages of its handlers, and of the processes that they start (calls.py)."""
 
     branch = ()
-    starting = threading.Lock()  # handlers are numbered
+    starting = threading.Lock()  # Handler.count is shared
 
     def __init__(self, number, *options, stages):
         self.number, self.options, self.stages = number, options, stages
@@ -57,15 +57,15 @@ class Command:
         check(h.client.recv(2), CHOSEN)
 
     def finish(self, h, meanwhile=None):
-        """From the reply, which is a success, to the end, before which MEANWHILE is done."""
+        """Reads the reply, and ends the session. Calls MEANWHILE after the client has closed."""
         raise NotImplementedError
 
-    def asker(self, h):
-        """The process that looks names up."""
+    def resolver(self, h):
+        """Returns the id of the process that looks names up."""
         return h.handler_pid()
 
     def unanswered(self):
-        """A name that nobody answers for."""
+        """Requests a name for which the name server sends no answer."""
         h = self.begin("-o", "timeout handshake 500ms")
         self.ask(h, b"silent.test")
         h.client.end()
@@ -78,14 +78,14 @@ class Command:
 
 
 class Stream(Command):
-    """A connection, which has a few bytes in each direction."""
+    """A command with a connection, on which a few bytes are sent in each direction."""
 
     def other_end(self, h):
-        """The one that is not the client's."""
+        """Returns the end of the connection that is not the client's."""
         raise NotImplementedError
 
     def relayed(self, h):
-        """The other end, when bytes have gone both ways."""
+        """Relays bytes in both directions. Returns the other end."""
         other = self.other_end(h)
         passes(h.client, other, b"up")
         passes(other, h.client, b"down")
@@ -95,25 +95,26 @@ class Stream(Command):
         closed(h, self.relayed(h), meanwhile)
 
     def connected(self, host, *options, **popen):
-        """A handler that has it, and the other end."""
+        """Returns a handler that relays, and the other end."""
         h = self.begin(*options, **popen)
         self.ask(h, host)
         return h, self.relayed(h)
 
 
 class Connect(Stream):
-    """To a listener of both families."""
+    """CONNECT to a listener for both families."""
 
     def __init__(self, *options, stages=("C", "R")):
         super().__init__(1, *options, stages=stages)
-        self.listening = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+        self.listening = socket.create_server(("::", 0), family=socket.AF_INET6,
+                                              dualstack_ipv6=True)
         self.listening.settimeout(DEADLINE_S)
 
     def request(self, host, port=None):
         return super().request(host, self.listening.getsockname()[1] if port is None else port)
 
     def accept(self):
-        return Peer(self.listening.accept()[0])
+        return Endpoint(self.listening.accept()[0])
 
     def other_end(self, h):
         reply(h.client.recv)
@@ -121,7 +122,7 @@ class Connect(Stream):
 
 
 class Resolve(Command):
-    """RESOLVE, or with its number RESOLVE_PTR."""
+    """RESOLVE, or RESOLVE_PTR with its number."""
 
     def __init__(self, *options, number=0xF0, stages=("V",)):
         super().__init__(number, *(options or ("-o", "command resolve")), stages=stages)
@@ -133,29 +134,31 @@ class Resolve(Command):
 
 
 class Bind(Stream):
-    """The peer calls."""
+    """BIND with an inbound connection."""
 
-    peer = None
-    peers = {b"many.test": "127.0.1.1", b"long.test": "127.0.2.1"}  # who does not call from where it is called
+    remote = None
+    remotes = {b"many.test": "127.0.1.1", b"long.test": "127.0.2.1"}  # others: the bound address
 
     def __init__(self, *options, stages=("B", "R")):
         super().__init__(2, *(options or ("-o", "command bind")), stages=stages)
 
     def ask(self, h, host):
-        self.peer = host if isinstance(host, str) else self.peers.get(host)
+        self.remote = host if isinstance(host, str) else self.remotes.get(host)
         super().ask(h, host)
 
-    def call(self, where, host=None):
-        return Peer(socket.create_connection(where, DEADLINE_S, source_address=(host or self.peer or where[0], 0)))
+    def inbound(self, where, host=None):
+        """Connects to the bound address, from HOST or from the requested host."""
+        source = host or self.remote or where[0], 0
+        return Endpoint(socket.create_connection(where, DEADLINE_S, source_address=source))
 
     def other_end(self, h):
-        caller = self.call(reply(h.client.recv))
+        remote = self.inbound(reply(h.client.recv))
         reply(h.client.recv)
-        return caller
+        return remote
 
 
 class Associate(Command):
-    """A datagram for the host that is asked for, where one of both families waits for it, and what it answers."""
+    """UDP ASSOCIATE with a datagram to a server for both families, and its answer."""
 
     branch = "A", "L"
 
@@ -172,7 +175,8 @@ class Associate(Command):
     def ask(self, h, host):
         super().ask(h, host)
         self.where = reply(h.client.recv)
-        self.client = socket.socket(socket.AF_INET6 if ":" in self.where[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in self.where[0] else socket.AF_INET
+        self.client = socket.socket(family, socket.SOCK_DGRAM)
         self.client.settimeout(DEADLINE_S)
         self.send(host, b"up")
 
@@ -184,11 +188,12 @@ class Associate(Command):
     def finish(self, h, meanwhile=None):
         data, source = self.server.recvfrom(100)
         check(data, b"up")
-        self.server.sendto(b"down", source)  # which is dropped when it comes from another address than that was sent to
+        # The answer may leave from another address, and is dropped then; so it is not read.
+        self.server.sendto(b"down", source)
         closed(h, h.client, meanwhile)
 
-    def asker(self, h):
-        """The process that has a lookup to do: of the one that has them all."""
+    def resolver(self, h):
+        """Returns the id of the process for one lookup, a child of the process for all."""
 
         def grandchild():
             pids = [h.handler_pid()]
@@ -199,13 +204,13 @@ class Associate(Command):
                     return None
             return int(pids[0])
 
-        return eventually(grandchild, "it has begun")
+        return eventually(grandchild, "the process for the lookup")
 
     def unanswered(self):
         h = self.begin()
         self.ask(h, b"silent.test")
-        lookups = self.asker(h)
-        eventually(lambda: not os.path.exists(f"/proc/{lookups}"), "the lookup is given up")
+        lookup = self.resolver(h)
+        eventually(lambda: not os.path.exists(f"/proc/{lookup}"), "the end of the lookup")
         closed(h, h.client)
 
 
@@ -222,14 +227,14 @@ def traced(h):
         return log.read()
 
 
-def goes_on(command, h):
-    """It is stopped in a wait, and waits again."""
-    h.stops_and_goes_on(command.asker(h))
+def waits_again(command, h):
+    """Stops and continues the resolver. Returns true if it has called restart_syscall(2)."""
+    h.stop_and_continue(command.resolver(h))
     return " restart_syscall(" in traced(h)
 
 
 def side_by_side(kind, *steps):
-    """Takes each step with a command of its own, three at a time. Returns the commands."""
+    """Runs each step with a new command, three at a time. Returns the commands."""
     commands = [kind() for _ in steps]
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         for done in [pool.submit(step, command) for step, command in zip(steps, commands)]:
@@ -238,7 +243,7 @@ def side_by_side(kind, *steps):
 
 
 def alone(kind, shared):
-    """A kernel without a clock in the vDSO; and SHARED, where several commands may be asked for."""
+    """Runs sessions without a vDSO, and of SHARED, for which several commands are configured."""
     clockless, among_others = kind(), shared()
     clockless.serve("127.0.0.1", how=Clockless)
     for host in "127.0.0.1", b"localhost":
@@ -247,7 +252,8 @@ def alone(kind, shared):
 
 
 def records(command):
-    """Where the record goes: standard error, syslog, the journal, and the journal when it is full; the journal's reader."""
+    """Writes records to standard error, syslog, the journal, and the journal while it is full.
+    Returns the journal's reader."""
     for log in None, SYSLOG, JOURNAL:
         reader = log and Reader(log)
         command.serve("127.0.0.1", trace=False)
@@ -259,21 +265,23 @@ def records(command):
 
 
 def waits_for(reader, h):
-    """It waits for a journal that is full, and then has room."""
-    eventually(lambda: re.search(r" setsockopt\(\w+, 0x1, 0x15,", traced(h)), "it waits for the journal: SO_SNDTIMEO")
+    """Waits until the handler waits for a full journal, and reads the journal."""
+    waiting = re.compile(r" setsockopt\(\w+, 0x1, 0x15,")  # SO_SNDTIMEO
+    eventually(lambda: waiting.search(traced(h)), "the handler waits for the journal")
     reader.all()
 
 
 def names(command):
-    """Over IPv4 and IPv6 to the name server, from the hosts' file, when the process was stopped meanwhile, without an answer."""
-    asked, go_on = threading.Event(), threading.Event()
+    """Looks names up over IPv4, IPv6 and TCP and in /etc/hosts, also without an answer, and while
+    the process is stopped."""
+    queried, go_on = threading.Event(), threading.Event()
 
-    def late(server, query, asker):
+    def late(server, query, source):
         def send():
             go_on.wait()
-            server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
+            server.sock.sendto(answer(query, ["127.0.0.1"]), source)
 
-        asked.set()
+        queried.set()
         threading.Thread(target=send, daemon=True).start()
 
     many = [f"127.0.1.{n}" for n in range(1, 30)]
@@ -282,8 +290,8 @@ def names(command):
         command.serve(host)
     h = command.begin()
     command.ask(h, b"late.test")
-    asked.wait(DEADLINE_S)
-    eventually(lambda: goes_on(command, h), "it waits again for what it was waiting for")
+    queried.wait(DEADLINE_S)
+    eventually(lambda: waits_again(command, h), "restart_syscall")
     go_on.set()
     command.finish(h)
     command.unanswered()
@@ -292,7 +300,7 @@ def names(command):
     server.expect("silent.test")
     os.kill(h.handler_pid(), signal.SIGTERM)
     h.over()
-    for address in "127.0.0.2", "::1":  # a long answer, which is asked for again over TCP
+    for address in "127.0.0.2", "::1":  # the answer is truncated, so the query is repeated over TCP
         Dnsmasq(address=address, hosts=[f"127.0.2.{n} long.test" for n in range(1, 60)])
         write("/etc/resolv.conf", f"nameserver {address}\n")
         command.serve(b"long.test")
@@ -302,24 +310,24 @@ def names(command):
     command.serve(b"local.test")
     write("/etc/resolv.conf", NAME_SERVER)
     command.serve(b"both.test")
-    # Nobody's, who had no user to look up before.
+    # A handler that does not start as root looks no user up.
     for host in b"both.test", "127.0.0.1":
         command.serve(host, as_user="nobody")
     command.serve(b"both.test", inject="brk:error=ENOMEM", as_user="nobody")
 
 
 def resets(command):
-    """Of either side, after bytes that wait."""
+    """Resets the connection of each side while bytes wait in the handler."""
     for first, other in (0, 1), (1, 0):
         h, upstream = command.connected("127.0.0.1")
         ends = h.client, upstream
         ends[other].sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        # If there is no room, not all of it: TCP would probe a window that stays shut.
+        # Does not block: with a closed window, TCP sends probes.
         with contextlib.suppress(BlockingIOError):
             for _ in range(5):
                 ends[first].sock.send(pattern(65536), socket.MSG_DONTWAIT)
         ends[first].reset()
-        eventually(lambda: h.state() != "R", "it moves")
+        eventually(lambda: h.state() != "R", "the handler waits")
         ends[other].sock.settimeout(DEADLINE_S)
         with contextlib.suppress(ConnectionResetError):
             while ends[other].sock.recv(65536):
@@ -329,7 +337,7 @@ def resets(command):
 
 
 def pipes(command):
-    """Pipes; hex text, which is translated by two more processes."""
+    """Runs sessions on pipes, and in hex mode, which starts two processes."""
     its_stdin, stdin = os.pipe()
     stdout, its_stdout = os.pipe()
     h = command.begin(stdin=its_stdin, stdout=its_stdout)
@@ -343,9 +351,9 @@ def pipes(command):
     if isinstance(command, Bind):
         recv = lambda size: os.read(stdout, size)
         check(recv(2), CHOSEN)
-        caller = command.call(reply(recv))
-        check(caller.recv(2), b"up")
-        caller.close()
+        remote = command.inbound(reply(recv))
+        check(remote.recv(2), b"up")
+        remote.close()
     os.close(stdin)
     h.over()
     os.close(stdout)
@@ -359,11 +367,12 @@ def pipes(command):
 
 
 def passwords(command):
-    """The checkpassword program: right, asked in vain, never asked."""
-    write("/run/program", "#!/bin/sh\nread -r x <&3\ntest \"$1\" = right || exec sleep 60\n", 0o755)
+    """Uses a checkpassword program that accepts, one that does not end, and one without a login."""
+    script = "#!/bin/sh\nread -r x <&3\ntest \"$1\" = right || exec sleep 60\n"
+    write("/run/program", script, 0o755)
     for word, timeout in ("right", "30s"), ("late", "2s"):
-        options = f"checkpassword /run/program {word}", f"timeout handshake {timeout}"
-        h = command.begin(*(word for option in options for word in ("-o", option)))
+        h = command.begin("-o", f"checkpassword /run/program {word}",
+                          "-o", f"timeout handshake {timeout}")
         h.client.send(b"\x05\x01\x02" + b"\x01\x01a\x01b")
         h.client.fin()
         h.client.end()

@@ -4,7 +4,7 @@
 import re
 import time
 
-from datagrams import UDP_ASSOCIATE, Datagrams, place, udp
+from datagrams import UDP_ASSOCIATE, Datagrams, parse_address, udp
 from socks import CHOSEN, GREETING, check, request, request_name
 from world import WORLD, Handler, has
 
@@ -21,7 +21,7 @@ class Association(Datagrams, Handler):
         check(self.client.recv(2), CHOSEN)
         self.asked_s = time.monotonic()
         check(self.answer(), reply)
-        self.relay = place(self.bound)[:2]
+        self.relay = parse_address(self.bound)[:2]
         if reply == 0:
             self.sock = sock or udp(self.relay[0])
 

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import time
 
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check, listener, request, request_name
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, listener, request, request_name
 
 STDSOCKS = os.environ["STDSOCKS"]
 WORLD = os.environ["WORLD"]  # a folder that is the test's own
@@ -160,7 +160,7 @@ class Handler:
         Handler.count += 1
         self.log = f"{WORLD}/handler-{Handler.count}.log"
         client, accepted = ends or connection()
-        self.client = Peer(client)
+        self.client = Endpoint(client)
         flags = [*(word for rule in rules for word in ("-o", rule)), *(["--trace"] if trace else [])]
         with accepted, open(self.log, "wb") as log:
             popen = {"stdin": accepted, "stdout": accepted, "stderr": log} | popen
@@ -193,7 +193,7 @@ class Handler:
     def connected(self, host, listening):
         """Connect, and answer the other end, from LISTENING."""
         check(self.connect(host, listening.getsockname()[1]), 0)
-        return Peer(listening.accept()[0])
+        return Endpoint(listening.accept()[0])
 
     def ends(self, last=b"", status=0, **fields):
         """The client reads LAST and FIN, and closes; the handler ends, with this record."""

@@ -6,8 +6,8 @@ import json
 import subprocess
 import time
 
-from datagrams import Datagrams, UDP_ASSOCIATE, place, udp
-from socks import DEADLINE_S, Peer, accept, check, listener, open_through
+from datagrams import Datagrams, UDP_ASSOCIATE, parse_address, udp
+from socks import DEADLINE_S, Endpoint, accept, check, listener, open_through
 
 BEGAN = f"--since=@{time.time():.6f}"  # a port may have been another test's
 
@@ -45,7 +45,7 @@ def shown(unit, name):
 
 
 def client(host="127.0.0.1", source=None):
-    return Peer(socket.create_connection((host, 1080), DEADLINE_S, source and (source, 0)))
+    return Endpoint(socket.create_connection((host, 1080), DEADLINE_S, source and (source, 0)))
 
 
 def through(one, host="127.0.0.1", here="127.0.0.1"):
@@ -68,7 +68,7 @@ class Association(Datagrams):
         self.client = client(host)
         reply = open_through(self.client, "0.0.0.0", 0, command=UDP_ASSOCIATE)
         check(reply[:3], b"\x05\x00\x00")
-        self.relay = place(reply[3:])[:2]
+        self.relay = parse_address(reply[3:])[:2]
         self.sock = udp(host)
 
 

@@ -1,24 +1,25 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: ISC
-# What the suites of real clients share: the handler, servers, checks of their logs and of the
-# records, and a network with addresses that no client takes for its own.
+# For the suites of real clients: starts the handler and servers, checks their logs and the records,
+# and makes a network whose addresses no client takes for local ones.
 
 SERVER=10.9.8.7
 SERVES=(-o 'version 4 5' -o 'command connect resolve')
 export NODE_PATH=$PEERS/npm/node_modules
 
-# need_module MODULE PACKAGE - need, for a module of Python. The suites' own socks.py is not found.
+# need_module MODULE PACKAGE - need for a Python module. PYTHONPATH is unset because tools/ has a
+# socks.py.
 need_module() {
     env -u PYTHONPATH "$PYTHON" -c "import $1" || lacks "$2"
 }
 
-# need_npm PACKAGE - need, for a package of npm's.
+# need_npm PACKAGE - need for a package of npm.
 need_npm() {
     need node
     [[ -d $NODE_PATH/$1 ]] || lacks "npm's $1"
 }
 
-# random NAME BYTES - write a file of random bytes, $BATS_TEST_TMPDIR/NAME.
+# random NAME BYTES - write random bytes to $BATS_TEST_TMPDIR/NAME.
 random() {
     head -c "$2" /dev/urandom >"$BATS_TEST_TMPDIR/$1"
 }
@@ -28,7 +29,15 @@ digest_of() {
     sha256sum <"$1" | cut -c 1-64
 }
 
-# nginx serves $BATS_TEST_TMPDIR/www on $NGINX, on both loopback addresses, and $LISTENS elsewhere.
+# certificate HOST - make $BATS_TEST_TMPDIR/key and $BATS_TEST_TMPDIR/certificate for this host.
+certificate() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" \
+        -addext "subjectAltName=DNS:$1" \
+        -keyout "$BATS_TEST_TMPDIR/key" -out "$BATS_TEST_TMPDIR/certificate" 2>/dev/null
+}
+
+# serve_files LISTEN [DIRECTIVES] - start nginx on port $NGINX of both loopback addresses, for files
+# in $BATS_TEST_TMPDIR/www. LISTEN are parameters of "listen"; DIRECTIVES belong to the server.
 serve_files() {
     need nginx
     NGINX=$(free_port)
@@ -61,35 +70,33 @@ CONF
     wait_listening "$NGINX"
 }
 
-# machine - from here on what is started runs in a network of the test's own that leads nowhere, and so does
-# "${CLIENT[@]}" COMMAND. $SERVER is there, and is no interface's: to those many clients go directly. Its name,
-# web.test, is known to what is started, the handler, and to no client.
-machine() {
+# isolate - run what start starts, and "${CLIENT[@]}" COMMAND, in a network namespace of the test.
+# Many clients bypass the proxy for addresses of interfaces; $SERVER is local, but on no interface.
+# Its name, web.test, is in the /etc/hosts of what start starts, but not of the clients.
+isolate() {
     need_world
     need_root
     printf '127.0.0.1 localhost\n%s web.test\n' "$SERVER" >"$BATS_TEST_TMPDIR/hosts"
-    start machine unshare --net --mount sh -ec "
+    start namespace unshare --net --mount sh -ec "
         ip link set lo up
         ip route add local $SERVER dev lo src 127.0.0.1
         mount --bind '$BATS_TEST_TMPDIR/hosts' /etc/hosts
         echo ready
         exec sleep 120"
-    wait_line "$(log machine)" '^ready$'
+    wait_line "$(log namespace)" '^ready$'
     # shellcheck disable=SC2034 # start reads it
-    WITHIN=(nsenter --net --mount --target "${RUNNING[machine]}")
-    CLIENT=(nsenter --net --target "${RUNNING[machine]}")
+    WITHIN=(nsenter --net --mount --target "${RUNNING[namespace]}")
+    CLIENT=(nsenter --net --target "${RUNNING[namespace]}")
 }
 
-# serve [OPTION]... - start the handler with $SERVES and these options, at $PROXY_HOST and
-# $PROXY_PORT; its log is empty.
+# serve [OPTION]... - start the handler with $SERVES and these options, at $PROXY_HOST:$PROXY_PORT.
 serve() {
     launch -- "${SERVES[@]}" "$@"
     read -r PROXY_HOST PROXY_PORT <<<"$PROXY"
     export PROXY_HOST PROXY_PORT
 }
 
-# row WORD... - begin a row of a test's table: print it, and empty the logs of the handler and of
-# the servers.
+# row WORD... - begin a row of a test's table: print it, and empty the logs.
 row() {
     echo "row: $*"
     for name in "${LAUNCH:-launch}" web access; do
@@ -97,13 +104,13 @@ row() {
     done
 }
 
-# config NAME <TEXT - a file for a client; $CONFIG is its path.
+# config NAME <TEXT - write a file for a client; $CONFIG is its path.
 config() {
     CONFIG=$BATS_TEST_TMPDIR/$1
     cat >"$CONFIG"
 }
 
-# socks_conf PROTOCOL [LINE] - $SOCKS_CONF for Dante's client: all goes by this protocol.
+# socks_conf PROTOCOL [LINE] - write $SOCKS_CONF for Dante's client, with this protocol for all.
 socks_conf() {
     config socks.conf <<CONF
 ${2:-}
@@ -121,18 +128,18 @@ CONF
     export SOCKS_CONF=$CONFIG
 }
 
-# asked REGEX - the only destination in all records so far, as the handler understood it.
-asked() {
+# requested DESTINATION - check that all records so far have this destination.
+requested() {
     ended
     [[ $(sed -nE 's/^STDSOCKS_DST=//p' "$LOG" | sort -u) == "$1" ]]
 }
 
-# served METHOD BYTES DIGEST - web.py says so.
+# served METHOD BYTES DIGEST - wait until web.py has logged this body.
 served() {
     wait_line "$(log web)" "^$1 bytes=$2 sha256=$3\$"
 }
 
-# logged COUNT REGEX - nginx has so many such lines in its access log.
+# logged COUNT REGEX - wait until nginx's access log has COUNT lines that match.
 logged() {
     # shellcheck disable=SC2317 # eventually calls it
     counted() {
@@ -141,31 +148,32 @@ logged() {
     eventually counted "$@"
 }
 
-# ended_well - no handler has failed, and nobody was refused.
-ended_well() {
-    ! grep -E '^(signal |exit |STDSOCKS_REPLY=)' "$LOG" | grep -vxE 'exit [0-9]+ 0|STDSOCKS_REPLY=0' >&2
+# all_served - check that all handlers so far have exited with 0 and sent no failure reply.
+all_served() {
+    ! grep -E '^(signal |exit |STDSOCKS_REPLY=)' "$LOG" |
+        grep -vxE 'exit [0-9]+ 0|STDSOCKS_REPLY=0' >&2
 }
 
-# in_version VERSION - all requests were of this one.
+# in_version VERSION - check that all requests had this version.
 in_version() {
     local requests='SOCKS 4 '
     [[ $1 == 4* ]] || requests=''
     [[ $(sed -nE 's/^client sends (SOCKS 4 |)request:$/\1/p' "$LOG" | sort -u) == "$requests" ]]
 }
 
-# spoke VERSION DESTINATION COUNT [COMMAND] - wait until COUNT sessions of COMMAND, by default
-# CONNECT, have ended; check that every session has ended well and sent a request in this version of
-# SOCKS, and those of COMMAND for DESTINATION.
-spoke() {
+# sessions VERSION DESTINATION COUNT [COMMAND] - wait until COUNT sessions of COMMAND (CONNECT) have
+# ended. Check that all sessions were served, in this version of SOCKS, and those of COMMAND for
+# DESTINATION.
+sessions() {
     local command=${4:-CONNECT}
     # shellcheck disable=SC2317 # eventually calls it
-    all_over() {
+    all_ended() {
         (($(grep -cx "STDSOCKS_COMMAND=$command" "$LOG") == $1)) &&
             (($(grep -c '^exit ' "$LOG") == $(grep -c '^start ' "$LOG")))
     }
-    eventually all_over "$3"
+    eventually all_ended "$3"
     (($(grep -c '^STDSOCKS_COMMAND=' "$LOG") == $(grep -c '^start ' "$LOG")))
-    ended_well || return
+    all_served || return
     if grep '^STDSOCKS_END=' "$LOG" | grep -vx STDSOCKS_END=closed >&2; then
         return 1
     fi
@@ -173,14 +181,14 @@ spoke() {
     [[ $(sed -n "/^STDSOCKS_COMMAND=$command\$/{n;s/STDSOCKS_DST=//p}" "$LOG" | sort -u) == "$2" ]]
 }
 
-# talks COMMAND... - 300 KB that the command reads come back from a server that returns everything.
-talks() {
+# echoed COMMAND... - send 300 KB through the command to an echo server, and compare its output.
+echoed() {
     random data 300000
     "${CLIENT[@]}" timeout 30 "$@" <"$BATS_TEST_TMPDIR/data" >"$BATS_TEST_TMPDIR/answer"
     cmp "$BATS_TEST_TMPDIR/data" "$BATS_TEST_TMPDIR/answer" >&2
 }
 
-# fetches URL COMMAND... - the command prints the 300 KB that web.py serves at URL.
+# fetches URL COMMAND... - run the command with URL, and compare its output with web.py's 300 KB.
 fetches() {
     "${CLIENT[@]}" "${@:2}" "$1" >"$BATS_TEST_TMPDIR/page"
     served GET 300000 "$(digest_of "$BATS_TEST_TMPDIR/page")"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * launch: accept connections and start a program for each, as inetd does, and tell how each one ended.
+ * launch: a small inetd. It accepts connections, starts a program for each, and reports how each
+ * program ended.
  *
  * Lines on standard output: "listening ADDRESS [PORT]", "start PID", then "exit PID STATUS" or
- * "signal PID NUMBER". A duplicate held with -k is never closed, so whatever then reaches the
- * client (FIN, RST) is the program's own doing and not that of a last close().
+ * "signal PID NUMBER". With -k, the program's last close() sends no FIN: if the client gets FIN or
+ * RST, the program has called shutdown(2) or has reset the connection.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -25,8 +26,7 @@ static const int BACKLOG = 128;
 
 static const char USAGE[] =
 	"usage: launch [-2k] [-l ADDRESS] PROGRAM [ARGUMENT]...\n"
-	"  -l ADDRESS  listen here: 127.0.0.1 (the default), ::1, or the path of a new AF_UNIX "
-	"socket\n"
+	"  -l ADDRESS  listen at 127.0.0.1 (the default), ::1, or the path of a new socket\n"
 	"  -2          the socket becomes standard error as well\n"
 	"  -k          keep a duplicate of every accepted socket until launch ends\n";
 
@@ -82,13 +82,13 @@ static socklen_t address_parse(const char *text, struct sockaddr_storage *ret_ad
 		return sizeof(*in6);
 	}
 	if (text[0] != '/' || strlen(text) >= sizeof(un->sun_path))
-		errx(64, "%s: not an address, nor a path that fits", text);
+		errx(64, "%s: not an IP address or a path of at most 107 bytes", text);
 	un->sun_family = AF_UNIX;
 	strcpy(un->sun_path, text);
 	return sizeof(*un);
 }
 
-/* Listen on a port that the kernel chooses, and print where. */
+/* Listens on a port that the kernel chooses, and prints the address. */
 static int listen_at(const char *text)
 {
 	struct sockaddr_storage address;
@@ -100,7 +100,7 @@ static int listen_at(const char *text)
 		err(71, "%s", text);
 	getsockname(fd, (struct sockaddr *)&address, &address_len);
 	printf("listening %s", text);
-	if (address.ss_family != AF_UNIX) /* the port stands at the same place in both families */
+	if (address.ss_family != AF_UNIX) /* sin_port and sin6_port have the same offset */
 		printf(" %u", ntohs(((struct sockaddr_in *)&address)->sin_port));
 	putchar('\n');
 	return fd;
@@ -109,7 +109,7 @@ static int listen_at(const char *text)
 static void child_run(int fd, const struct options *options, const sigset_t *signals)
 {
 	sigprocmask(SIG_UNBLOCK, signals, NULL);
-	signal(SIGPIPE, SIG_DFL); /* as inetd: it does not ignore it for its children */
+	signal(SIGPIPE, SIG_DFL); /* as inetd does */
 	for (int target = 0; target <= (options->with_stderr ? 2 : 1); target++)
 		dup2(fd, target);
 	close_range(3, ~0U, 0);
@@ -117,7 +117,7 @@ static void child_run(int fd, const struct options *options, const sigset_t *sig
 	_exit(127);
 }
 
-/* Accept a connection, if it is still there, and start the program for it. */
+/* Accepts a connection, if it still exists, and starts the program for it. */
 static void connection_start(int listening, const struct options *options, const sigset_t *signals)
 {
 	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
@@ -135,7 +135,7 @@ static void connection_start(int listening, const struct options *options, const
 		close(fd);
 }
 
-/* Tell of every child that has ended. */
+/* Reports each child that has ended. */
 static void children_reap(void)
 {
 	int status;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Connections of a booted systemd for the operator's tool, and a terminal to look at it.
+"""Connections to a booted systemd for the tests of stdsocksctl, and a terminal emulator.
 
-A connection here is one whose handshake has not gone on, so that its handler says nothing: what its
-unit's status is, is told in its place.
+The clients send a greeting and no request, so that their handlers send no status. The tests set the
+status of the unit instead.
 """
 
 import fcntl
@@ -19,11 +19,11 @@ import time
 import pyte
 
 from booted import eventually, instances, say, shown
-from socks import CHOSEN, DEADLINE_S, GREETING, Peer, check
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check
 
 CGROUPS = "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"
-# The sender is systemd-notify or its parent. It ends when systemd has read the message.
-ENTER_AND_TELL = """for procs; do echo $$ >"$procs"; done 2>/dev/null
+# The sender is systemd-notify or its parent. systemd-notify ends when systemd has read the message.
+NOTIFY_FROM_UNIT = """for procs; do echo $$ >"$procs"; done 2>/dev/null
 systemd-notify "--status=$STATUS"
 exit"""
 NOBODY = "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"
@@ -34,31 +34,31 @@ def ctl(*words, status=0):
 
 
 def objects(said):
-    """Those of the lines that are JSON."""
+    """Parses those lines that are JSON objects."""
     return [json.loads(line) for line in said.splitlines() if line[0] == "{"]
 
 
 def listed(*words):
-    """Unit to object, in the order of the list."""
-    return {one["unit"]: one for one in objects(ctl("list", "--json", *words))}
+    """Returns {unit: object}, in the order of "list"."""
+    return {row["unit"]: row for row in objects(ctl("list", "--json", *words))}
 
 
 def columns(row, *names):
-    """These fields of an object, None for those that it has not."""
+    """Returns these fields of an object, with None for a missing field."""
     return [row.get(name) for name in names]
 
 
-def tell(unit, status):
-    """Say for the unit's handler what its status is: systemd knows a process's unit by its cgroup."""
+def set_status(unit, status):
+    """Sets the status of a unit, from a process in its cgroup, by which systemd finds the unit."""
     procs = [f"{root}{shown(unit, 'ControlGroup')}/cgroup.procs" for root in CGROUPS]
     env = {**os.environ, "NOTIFY_SOCKET": "/run/systemd/notify", "STATUS": os.fsdecode(status)}
-    check(subprocess.run(["sh", "-c", ENTER_AND_TELL, "sh", *procs], env=env).returncode, 0)
-    # systemd 252 takes the backslashes for its own.
+    check(subprocess.run(["sh", "-c", NOTIFY_FROM_UNIT, "sh", *procs], env=env).returncode, 0)
+    # systemd 252 unescapes backslashes.
     check(shown(unit, "StatusText").replace("\\", ""), status.decode().replace("\\", ""))
 
 
 class Connection:
-    """A client whose greeting was answered, its unit, and perhaps a status."""
+    """A client whose greeting was answered, and its unit, whose status is set if one is given."""
 
     def __init__(self, where=("127.0.0.1", 1080), status=None):
         if isinstance(where, str):
@@ -66,17 +66,17 @@ class Connection:
             sock.connect(where)
         else:
             sock = socket.create_connection(where, DEADLINE_S)
-        self.peer = Peer(sock)
-        self.peer.send(GREETING)
-        check(self.peer.recv(2), CHOSEN)
+        self.endpoint = Endpoint(sock)
+        self.endpoint.send(GREETING)
+        check(self.endpoint.recv(2), CHOSEN)
         self.port = 0 if isinstance(where, str) else sock.getsockname()[1]
-        end = f"-{os.getpid()}-{os.getuid()}.service" if isinstance(where, str) else f":{self.port}.service"
-        (self.unit,) = (unit for unit in units() if unit.endswith(end))
+        client = f"-{os.getpid()}-{os.getuid()}" if isinstance(where, str) else f":{self.port}"
+        (self.unit,) = (unit for unit in units() if unit.endswith(f"{client}.service"))
         if status is not None:
-            tell(self.unit, status)
+            set_status(self.unit, status)
 
     def close(self):
-        self.peer.close()
+        self.endpoint.close()
         eventually(lambda: self.unit not in units(), f"the end of {self.unit}")
 
 
@@ -85,7 +85,7 @@ def units():
 
 
 class Terminal:
-    """A shell on a terminal, and what is to be seen on it."""
+    """A shell in a terminal emulator."""
 
     def __init__(self, rows=24, columns=100, readline=False):
         self.screen = pyte.Screen(columns, rows)
@@ -114,10 +114,10 @@ class Terminal:
             self.stream.feed(said)
 
     def wait(self, text=None, true=None):
-        """Until the text is to be seen, or something is true of what is."""
+        """Waits until the screen shows TEXT, or until TRUE() returns true."""
         deadline = time.monotonic() + DEADLINE_S
         while not (true() if true else text in self.text()):
-            assert time.monotonic() < deadline, f"never: {text}\n{self.text()}"
+            assert time.monotonic() < deadline, f"not shown: {text}\n{self.text()}"
             self.read()
 
     def keys(self, text):
@@ -127,21 +127,21 @@ class Terminal:
         return termios.tcgetattr(self.fd)
 
     def foreground(self):
-        """The process group that has the terminal."""
+        """Returns the foreground process group."""
         return struct.unpack("i", fcntl.ioctl(self.fd, termios.TIOCGPGRP, bytes(4)))[0]
 
-    def run(self, line, sees):
-        """Type a command line, and wait for what it shows."""
+    def run(self, line, shows):
+        """Types a command line, and waits until the screen shows this text."""
         self.said = b""
         self.keys(line + "\n")
-        self.wait(sees)
+        self.wait(shows)
 
     def ready(self):
-        """Wait until the shell asks for a command."""
+        """Waits for the prompt."""
         self.wait(true=lambda: self.said.rstrip().endswith(b"ready>"))
 
     def back(self, status):
-        """Wait until the shell is back, with the terminal as it was; its command ended with this status."""
+        """Waits for the prompt, and checks the command's status and that the terminal was reset."""
         self.ready()
         assert b"\x1b[?25h\x1b[?1049l" in self.said[-400:], self.said[-400:]
         assert not self.screen.cursor.hidden

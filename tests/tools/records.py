@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""records.py COUNT [--destinations N] - that many records, a second apart, the same ones each
-time, in the journal's export format, for systemd-journal-remote: what the handler leaves and what
-journald adds to it. With --hostile, what anybody could write there.
+"""records.py COUNT [--destinations N] [--hostile] - write records in the journal's export format.
+
+They are input for systemd-journal-remote: one record a second, with the fields of the handler and
+of journald, the same in each run. With --hostile, an attacker has chosen the values.
 """
 
 import argparse
@@ -14,8 +15,9 @@ SERVED, NOT_SERVED, FAILED = (
     "dabd9aa38022419e8b57bfe5028c7661",
     "a66266082a8545b7938a1f45230389d4",
 )
-ANY_BYTES = b"\x1b]0;owned\x07\x1b[31m<script>document.title='owned'</script>\"'&\\n\r\xff\xc3\x28\x00"
-HOSTILE = b"<img src=x onerror=\"document.title='owned'\"> %d{}$(id)`id`" + ANY_BYTES
+TITLE = b"document.title='owned'"
+ANY_BYTES = b"\x1b]0;owned\x07\x1b[31m<script>" + TITLE + b"</script>\"'&\\n\r\xff\xc3\x28\x00"
+HOSTILE = b"<img src=x onerror=\"" + TITLE + b"\"> %d{}$(id)`id`" + ANY_BYTES
 
 
 def served(rng, number, destinations):
@@ -39,7 +41,8 @@ def served(rng, number, destinations):
 
 
 def refused(rng):
-    reply, end = rng.choice(((2, "refused"), (4, "refused"), (5, "refused"), (None, "login-failed"), (None, "not-socks5")))
+    reply, end = rng.choice(((2, "refused"), (4, "refused"), (5, "refused"),
+                             (None, "login-failed"), (None, "not-socks5")))
     fields = {
         "MESSAGE_ID": NOT_SERVED,
         "STDSOCKS_BYTES_UP": 0,
@@ -49,7 +52,8 @@ def refused(rng):
         "STDSOCKS_CLOSED_BY": "stdsocks",
     }
     if reply:
-        fields |= {"STDSOCKS_COMMAND": "CONNECT", "STDSOCKS_REPLY": reply, "STDSOCKS_DST": "10.0.0.7", "STDSOCKS_DST_PORT": 25}
+        fields |= {"STDSOCKS_COMMAND": "CONNECT", "STDSOCKS_REPLY": reply}
+        fields |= {"STDSOCKS_DST": "10.0.0.7", "STDSOCKS_DST_PORT": 25}
     if reply == 2:
         fields |= {
             "STDSOCKS_RULE": f"/etc/stdsocks/stdsocks.conf:{rng.randrange(1, 9)}",
@@ -64,7 +68,8 @@ def refused(rng):
 
 def record(rng, number, destinations):
     if number % 1000 == 999:
-        fields = refused(rng) | {"MESSAGE_ID": FAILED, "STDSOCKS_END": "failed", "ERRNO": 24, "PRIORITY": 3}
+        fields = refused(rng)
+        fields |= {"MESSAGE_ID": FAILED, "STDSOCKS_END": "failed", "ERRNO": 24, "PRIORITY": 3}
     else:
         fields = refused(rng) if number % 10 == 3 else served(rng, number, destinations)
     port = 1024 + number % 64000
@@ -72,9 +77,10 @@ def record(rng, number, destinations):
     unit = f"stdsocks@{number}-198.51.100.1:1080-{client}:{port}.service"
     if number % 3:
         fields["STDSOCKS_USER"] = f"user{int(rng.paretovariate(1)) % 30}"
+    request = f"{fields.get('STDSOCKS_COMMAND', '')} {fields.get('STDSOCKS_DST', '')}"
     return {
         "PRIORITY": 5,
-        "MESSAGE": f"{client}:{port} {fields.get('STDSOCKS_COMMAND', '')} {fields.get('STDSOCKS_DST', '')}: {fields['STDSOCKS_END']}",
+        "MESSAGE": f"{client}:{port} {request}: {fields['STDSOCKS_END']}",
         "SYSLOG_IDENTIFIER": "stdsocks",
         "STDSOCKS_CLIENT": client,
         "STDSOCKS_CLIENT_PORT": port,
@@ -97,16 +103,23 @@ def record(rng, number, destinations):
 
 
 def hostile(number):
-    """Every text is what a terminal, a browser or a parser should never get as it is."""
-    texts = "CLIENT CLIENT_PORT USER COMMAND DST DST_PORT REACHED REACHED_PORT REPLY RULE REMEDY BYTES_UP RESOLVE_USEC CLOSED_BY END".split()
-    fields = {"STDSOCKS_" + name: HOSTILE + name.encode() * 100 for name in texts}
-    fields |= {"MESSAGE_ID": SERVED, "STDSOCKS_TOTAL_USEC": "-5", "STDSOCKS_CONNECT_USEC": "99999999999999999999"}
-    fields |= {"STDSOCKS_BYTES_DOWN": 2**64 - 1 - number, "STDSOCKS_END": HOSTILE, "_SYSTEMD_UNIT": HOSTILE}
-    return fields
+    """Returns fields with text that must be escaped for terminals, browsers and parsers."""
+    names = """CLIENT CLIENT_PORT USER COMMAND DST DST_PORT REACHED REACHED_PORT REPLY RULE REMEDY
+        BYTES_UP RESOLVE_USEC CLOSED_BY""".split()
+    fields = {"STDSOCKS_" + name: HOSTILE + name.encode() * 100 for name in names}
+    return fields | {
+        "MESSAGE_ID": SERVED,
+        "STDSOCKS_TOTAL_USEC": "-5",
+        "STDSOCKS_CONNECT_USEC": "99999999999999999999",
+        "STDSOCKS_BYTES_DOWN": 2**64 - 1 - number,
+        "STDSOCKS_END": HOSTILE,
+        "_SYSTEMD_UNIT": HOSTILE,
+    }
 
 
 def write(fields, time_us, out):
-    out.write(f"__REALTIME_TIMESTAMP={time_us}\n__MONOTONIC_TIMESTAMP={time_us}\n_BOOT_ID={'ab' * 16}\n".encode())
+    out.write(f"__REALTIME_TIMESTAMP={time_us}\n__MONOTONIC_TIMESTAMP={time_us}\n".encode())
+    out.write(f"_BOOT_ID={'ab' * 16}\n".encode())
     for name, value in fields.items():
         if isinstance(value, bytes):
             out.write(name.encode() + b"\n" + len(value).to_bytes(8, "little") + value + b"\n")
@@ -116,14 +129,14 @@ def write(fields, time_us, out):
 
 
 def main():
-    options = argparse.ArgumentParser()
-    options.add_argument("count", type=int)
-    options.add_argument("--destinations", type=int, default=1000)
-    options.add_argument("--hostile", action="store_true")
-    asked = options.parse_args()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("count", type=int)
+    parser.add_argument("--destinations", type=int, default=1000)
+    parser.add_argument("--hostile", action="store_true")
+    options = parser.parse_args()
     rng = random.Random(1080)
-    for number in range(asked.count):
-        fields = hostile(number) if asked.hostile else record(rng, number, asked.destinations)
+    for number in range(options.count):
+        fields = hostile(number) if options.hostile else record(rng, number, options.destinations)
         write(fields, (START_S + number) * 10**6, sys.stdout.buffer)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Raw SOCKS clients, and both ends of a proxied connection in one process, seen byte by byte.
+"""A raw SOCKS client, and both ends of a proxied connection in one process.
 
-Every wait ends after DEADLINE_S. $PROXY is where the proxy listens: "HOST PORT" or "/PATH";
-$LOG is the file in which launch reports "start PID".
+Each wait fails after DEADLINE_S. $PROXY is the address of the proxy, "HOST PORT" or "/PATH". $LOG
+is the file to which launch writes "start PID".
 """
 
 import contextlib
@@ -23,7 +23,7 @@ import time
 
 DEADLINE_S = 20
 MIB = 1 << 20
-FILL_MAX = 48 * MIB  # more than the buffers of two connections and a handler take
+FILL_MAX = 48 * MIB  # more than fits into the buffers of two connections and a handler
 
 GREETING = b"\x05\x01\x00"  # RFC 1928 s3: version, one method, "no authentication required"
 CHOSEN = b"\x05\x00"
@@ -42,12 +42,12 @@ def request(host, port, command=CONNECT):
 
 
 def request_name(name, port, command=CONNECT):
-    """The request of RFC 1928 s4 for a name of whatever bytes."""
+    """The request of RFC 1928 s4 for a name, which may be any bytes."""
     return bytes([5, command, 0, 3, len(name)]) + name + struct.pack(">H", port)
 
 
 def escaped(name):
-    """As a record shows a name: stdsocks(8), RECORD."""
+    """Returns the name escaped as in a record: stdsocks(8), RECORD."""
     short = {9: r"\t", 10: r"\n", 13: r"\r", 34: r"\"", 92: r"\\"}
     plain = {byte: chr(byte) for byte in range(32, 127)} | short
     return "".join(plain.get(byte, f"\\x{byte:02x}") for byte in name)
@@ -60,12 +60,12 @@ def login(name, secret, version=1):
 
 @functools.cache
 def pattern(size):
-    """SIZE bytes that look random; a shorter pattern is the beginning of a longer one."""
+    """Returns SIZE pseudo-random bytes. A shorter pattern is a prefix of a longer one."""
     return hashlib.shake_128(b"stdsocks").digest(size)
 
 
-class Peer:
-    """One end of a stream."""
+class Endpoint:
+    """A connected stream socket of the test."""
 
     def __init__(self, sock):
         self.sock = sock
@@ -74,7 +74,7 @@ class Peer:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data, cuts=()):
-        """Send DATA, cut into one segment before each offset of CUTS."""
+        """Sends DATA; a new segment begins at each offset of CUTS."""
         for start, end in zip((0, *cuts), (*cuts, len(data))):
             self.sock.sendall(data[start:end])
 
@@ -82,7 +82,7 @@ class Peer:
         self.sock.send(byte, socket.MSG_OOB)
 
     def recv(self, size):
-        """Exactly SIZE bytes, whatever pieces they come in."""
+        """Reads exactly SIZE bytes."""
         data = bytearray()
         while len(data) < size:
             piece = self.sock.recv(min(size - len(data), MIB))
@@ -91,7 +91,7 @@ class Peer:
         return bytes(data)
 
     def end(self):
-        """All that still comes, and how it ends: (bytes, "fin") or (bytes, "reset")."""
+        """Reads to the end of the stream. Returns (bytes, "fin") or (bytes, "reset")."""
         data = bytearray()
         try:
             while piece := self.sock.recv(MIB):
@@ -104,22 +104,22 @@ class Peer:
         return self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def wait_broken(self):
-        """Wait for RST, or FIN where our own has gone, and read nothing."""
+        """Waits, without reading, for RST, or for FIN if this end has sent FIN."""
         poll = select.poll()
         poll.register(self.sock, 0)
-        assert poll.poll(DEADLINE_S * 1000), "the connection stays"
+        assert poll.poll(DEADLINE_S * 1000), "the connection stays open"
 
     def reset_after_fin(self):
-        """True when RST comes to an end that has read FIN already, where recv() cannot tell."""
+        """Waits, and returns true if RST arrived after FIN, which recv() does not report."""
         self.wait_broken()
         return self.error() == errno.EPIPE
 
     def open_and_silent(self, span_s=0.2):
-        """True when neither a byte nor an end comes for SPAN_S seconds."""
+        """Returns true if no byte, FIN or RST arrives within SPAN_S seconds."""
         return not select.select([self.sock], [], [], span_s)[0]
 
     def acknowledged(self):
-        """Wait until the other kernel has acknowledged every byte sent."""
+        """Waits until TCP has acknowledged every byte that was sent."""
         deadline = time.monotonic() + DEADLINE_S
         while self.unacknowledged():
             assert time.monotonic() < deadline, "bytes stay unacknowledged"
@@ -129,11 +129,11 @@ class Peer:
         return struct.unpack("i", fcntl.ioctl(self.sock, termios.TIOCOUTQ, bytes(4)))[0]
 
     def fill(self):
-        """Send of the pattern until nothing more fits for a while; answer how many bytes went."""
+        """Sends bytes of the pattern until all buffers are full. Returns how many were sent."""
         data = memoryview(pattern(FILL_MAX))
         sent = 0
         while select.select([], [self.sock], [], 0.2)[1]:
-            assert sent < len(data), "this stream never fills"
+            assert sent < len(data), "the buffers of this stream do not fill"
             with contextlib.suppress(BlockingIOError):
                 sent += self.sock.send(data[sent : sent + MIB], socket.MSG_DONTWAIT)
         return sent
@@ -145,20 +145,20 @@ class Peer:
         self.sock.close()
 
     def reset(self):
-        """End with RST instead of FIN."""
+        """Closes the connection with RST."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
 
 def dial(where=None):
-    """Connect to "HOST PORT" or "/PATH"; without WHERE to the proxy."""
+    """Connects to "HOST PORT" or "/PATH"; by default to the proxy."""
     host, *port = (where or os.environ["PROXY"]).split()
     if not port:
         sock = socket.socket(socket.AF_UNIX)
         sock.settimeout(DEADLINE_S)
         sock.connect(host)
-        return Peer(sock)
-    return Peer(socket.create_connection((host, int(port[0])), DEADLINE_S))
+        return Endpoint(sock)
+    return Endpoint(socket.create_connection((host, int(port[0])), DEADLINE_S))
 
 
 def listener(host="127.0.0.1", port=0):
@@ -170,60 +170,60 @@ def listener(host="127.0.0.1", port=0):
 
 
 def accept(listening):
-    return Peer(listening.accept()[0])
+    return Endpoint(listening.accept()[0])
 
 
 def passes(sender, receiver, data):
-    """DATA, which the sender sends, reaches the receiver."""
+    """Checks that the receiver gets DATA, which the sender sends."""
     sender.send(data)
     check(receiver.recv(len(data)), data)
 
 
 def half_close(sender, receiver, data=b""):
-    """The sender ends its half of a relayed stream; the receiver reads DATA and FIN."""
+    """Shuts the sender's direction down, and checks that the receiver reads DATA and FIN."""
     sender.fin()
     check(receiver.end(), (data, "fin"))
 
 
 def close_in_order(first, second):
-    """FIRST ends its half of a relayed stream, then SECOND; each reads the other's FIN and nothing else."""
+    """Shuts down FIRST's direction, then SECOND's; each reads the other's FIN and nothing else."""
     half_close(first, second)
     half_close(second, first)
 
 
 def both_reset(first, second):
-    """Each end reads RST and nothing else."""
+    """Checks that each end reads RST and nothing else."""
     for end in first, second:
         check(end.end(), (b"", "reset"))
 
 
 def open_through(client, host, port, payload=b"", command=CONNECT):
-    """Greeting, request and PAYLOAD in one segment; answer the whole reply (RFC 1928 s6)."""
+    """Sends greeting, request and PAYLOAD in one segment. Returns the reply (RFC 1928 s6)."""
     client.send(GREETING + request(host, port, command) + payload)
     assert client.recv(2) == CHOSEN
     return reply_of(client)
 
 
 def reply_of(client):
-    """The whole next one."""
+    """Reads one reply."""
     reply = client.recv(4)
     return reply + client.recv({1: 4, 4: 16}[reply[3]] + 2)
 
 
 def pair(payload=b"", host="127.0.0.1"):
-    """The two ends of a new connection through the proxy: (client, upstream)."""
+    """Opens a connection through the proxy. Returns its ends, (client, upstream)."""
     with listener(host) as listening:
         client = dial()
         reply = open_through(client, host, listening.getsockname()[1], payload)
         assert reply[:3] == b"\x05\x00\x00", f"refused: {reply.hex(' ')}"
         upstream = accept(listening)
-    # RFC 1928 s6: BND is where the connection to the destination leaves from.
+    # RFC 1928 s6: BND is the proxy's address of the connection to the destination.
     check(reply[3:], request(*upstream.sock.getpeername()[:2])[3:])
     return client, upstream
 
 
 class Piped:
-    """The handler between two pipes; the ends that it inherits stay open here too."""
+    """A handler between two pipes. This process also keeps the ends open that it inherits."""
 
     def __init__(self, command):
         self.its_stdin, self.stdin = os.pipe()
@@ -238,7 +238,7 @@ class Piped:
         self.process.wait()
 
     def open(self):
-        """CONNECT to a listener of our own; answer the other end."""
+        """Sends CONNECT for a listener of the test. Returns the upstream end."""
         with listener() as listening:
             self.send(GREETING + request(*listening.getsockname()))
             check(self.recv(6), CHOSEN + b"\x05\x00\x00\x01")
@@ -253,19 +253,20 @@ class Piped:
     def recv(self, size):
         data = bytearray()
         while len(data) < size:
-            assert select.select([self.stdout], [], [], DEADLINE_S)[0], f"{len(data)} of {size} bytes"
+            readable = select.select([self.stdout], [], [], DEADLINE_S)[0]
+            assert readable, f"{len(data)} of {size} bytes"
             data += os.read(self.stdout, size - len(data))
         return bytes(data)
 
     def wait_unread(self, size):
-        """Wait until SIZE bytes are in the pipe of standard output."""
+        """Waits until SIZE bytes are in the pipe of standard output."""
         deadline = time.monotonic() + DEADLINE_S
         while struct.unpack("i", fcntl.ioctl(self.stdout, termios.FIONREAD, bytes(4)))[0] < size:
-            assert time.monotonic() < deadline, "the bytes do not come"
+            assert time.monotonic() < deadline, "the bytes do not arrive"
             time.sleep(0.001)
 
     def end(self):
-        """All that still comes until EOF; only the handler holds the writing end then."""
+        """Closes this process's copy of the writing end, and reads until EOF."""
         os.close(self.its_stdout)
         data = bytearray()
         while select.select([self.stdout], [], [], DEADLINE_S)[0]:
@@ -285,20 +286,20 @@ class Piped:
         return self.process.wait(DEADLINE_S)
 
     def non_blocking(self):
-        """Which of the two inherited descriptions have O_NONBLOCK set."""
+        """Returns which of the two inherited file descriptions have O_NONBLOCK set."""
         both = {"stdin": self.its_stdin, "stdout": self.its_stdout}
         return [name for name, fd in both.items() if not os.get_blocking(fd)]
 
 
 @contextlib.contextmanager
 def meanwhile(function, *arguments):
-    """Run FUNCTION beside the block; what it raises is raised at the block's end."""
+    """Runs FUNCTION in a thread during the block, and raises its exception after the block."""
     raised = []
 
     def body():
         try:
             function(*arguments)
-        except BaseException as error:  # handed over, not handled
+        except BaseException as error:  # raised again below
             raised.append(error)
 
     thread = threading.Thread(target=body, daemon=True)
@@ -311,18 +312,18 @@ def meanwhile(function, *arguments):
 
 
 def handler():
-    """The process that launch started for the newest connection."""
+    """Returns the process id of the handler that launch started last."""
     deadline = time.monotonic() + DEADLINE_S
     while True:
         with open(os.environ["LOG"], encoding="utf-8", errors="replace") as log:
             if pids := re.findall(r"^start (\d+)$", log.read(), re.MULTILINE):
                 return int(pids[-1])
-        assert time.monotonic() < deadline, "launch started nothing"
+        assert time.monotonic() < deadline, "launch has started no handler"
         time.sleep(0.01)
 
 
 def gone(pid):
-    """Wait until this process has ended and launch has seen it."""
+    """Waits until this process has ended and launch has reaped it."""
     deadline = time.monotonic() + DEADLINE_S
     while os.path.exists(f"/proc/{pid}"):
         assert time.monotonic() < deadline, "the handler does not end"
@@ -334,19 +335,19 @@ def ran_ns(pid):
         return int(schedstat.read().split()[0])
 
 
-def rests(pid, share=0.0, span_s=0.2):
-    """True when PID comes to use at most SHARE of a CPU, by default none at all, over SPAN_S."""
+def is_idle(pid, share=0.0, span_s=0.2):
+    """Returns true when PID has used at most SHARE of a CPU during SPAN_S seconds."""
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
         before = ran_ns(pid)
-        time.sleep(span_s)  # an observation, not a synchronisation
+        time.sleep(span_s)  # the span of the measurement
         if ran_ns(pid) - before <= share * span_s * 1e9:
             return True
     return False
 
 
 def check(got, wanted):
-    """Assert that GOT is WANTED, and show both when it is not, long bytes as length and digest."""
+    """Asserts that GOT equals WANTED. The message shows long bytes by their length and digest."""
     assert got == wanted, f"got {brief(got)}, not {brief(wanted)}"
 
 
@@ -354,5 +355,6 @@ def brief(value):
     if isinstance(value, tuple):
         return "(" + ", ".join(map(brief, value)) + ")"
     if isinstance(value, bytes) and len(value) > 64:
-        return f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()[:16]}, from {value[:16]!r}"
+        digest = hashlib.sha256(value).hexdigest()[:16]
+        return f"{len(value)} bytes, sha256 {digest}, from {value[:16]!r}"
     return repr(value)

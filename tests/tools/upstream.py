@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""upstream.py: a server that behaves as its argument says. Standard output is its port."""
+"""upstream.py: a TCP server with a behaviour to choose. It writes its port to standard output."""
 
 import argparse
 import contextlib
@@ -13,7 +13,7 @@ BLOCK = hashlib.shake_128(b"stdsocks upstream").digest(1 << 18)
 
 
 def received(sock, send_back=False):
-    """Reads until EOF, and sends everything back if SEND_BACK. Returns a line: count, digest."""
+    """Reads until EOF. Sends all bytes back if SEND_BACK. Returns a line with count and digest."""
     count, digest = 0, hashlib.sha256()
     while piece := sock.recv(1 << 18):
         count += len(piece)
@@ -24,12 +24,12 @@ def received(sock, send_back=False):
 
 
 def echo(sock, _size):
-    """send back whatever comes"""
+    """send all bytes back"""
     received(sock, send_back=True)
 
 
 def echo_then_answer(sock, _size):
-    """send back whatever comes, and after EOF count and digest"""
+    """send all bytes back, and count and digest after EOF"""
     sock.sendall(received(sock, send_back=True))
 
 

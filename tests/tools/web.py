@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""web.py: an HTTP server for large bodies: GET /N answers with N bytes, PUT swallows what it gets.
+"""web.py: an HTTP server. GET /N returns N bytes; PUT reads a body and discards it.
 
-The first line on standard output is the port; then one line "GET bytes=N sha256=HEX" or
-"PUT bytes=N sha256=HEX" for each body that went or came.
+The first line on standard output is the port. A line "GET bytes=N sha256=HEX" or "PUT bytes=N
+sha256=HEX" follows for each body that was sent or received.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ BLOCK = hashlib.shake_128(b"stdsocks web").digest(BLOCK_LEN)
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def tell(self, count, digest):
+    def report(self, count, digest):
         print(f"{self.command} bytes={count} sha256={digest.hexdigest()}", flush=True)
 
     def do_GET(self):
@@ -32,7 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             block = (struct.pack(">Q", start) + BLOCK[8:])[: size - start]
             digest.update(block)
             self.wfile.write(block)
-        self.tell(size, digest)
+        self.report(size, digest)
 
     def do_PUT(self):
         size = left = int(self.headers["Content-Length"])
@@ -43,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(201)
         self.send_header("Content-Length", "0")
         self.end_headers()
-        self.tell(size - left, digest)
+        self.report(size - left, digest)
 
     def log_message(self, *_):
         pass

@@ -25,7 +25,7 @@ import sys
 import termios
 import time
 
-from socks import DEADLINE_S, Peer, check, request
+from socks import DEADLINE_S, Endpoint, check, request
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 HANDLER = os.environ["STDSOCKS"]
@@ -199,7 +199,7 @@ class Place:
         """A connection that has come upstream, or None."""
         for sock in self.upstreams:
             with contextlib.suppress(BlockingIOError):
-                return Peer(sock.accept()[0])
+                return Endpoint(sock.accept()[0])
         return None
 
 
@@ -209,7 +209,7 @@ class Run:
     def __init__(self, place, session):
         self.place, self.session = place, session
         self.values = dict(place.values)
-        self.client = Peer(socket.create_connection(place.proxy.getsockname()))
+        self.client = Endpoint(socket.create_connection(place.proxy.getsockname()))
         self.theirs = place.proxy.accept()[0]  # kept, to see what the handler has read
         self.stderr = os.memfd_create("stderr")
         actions = [(os.POSIX_SPAWN_DUP2, self.theirs.fileno(), fd) for fd in (0, 1)]
