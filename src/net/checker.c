@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A program with the checkpassword interface (https://cr.yp.to/checkpwd/interface.html), in a
- * process of its own. Knows: fork, exec, descriptor 3. Does not know: what it is told, or who asks.
- */
+/* The checkpassword program (https://cr.yp.to/checkpwd/interface.html) in a child process. */
 #include "net/checker.h"
 
 #include <errno.h>
@@ -16,15 +14,15 @@
 
 #include "net/wait.h"
 
-_Static_assert(CHECKER_QUESTION_MAX <= PIPE_BUF, "a question is written at once");
+_Static_assert(CHECKER_QUESTION_MAX <= PIPE_BUF, "one write(2) writes all of a question");
 
-/* A process that was killed has this long to end. No more: it may have become somebody else, whom a
- * signal does not reach. */
+/* How long to wait for a killed program. The wait is bounded because a set-user-ID program cannot
+ * be killed. */
 #define KILLED_MS 200
 
 enum { QUESTION_FD = 3, EXIT_NOT_FOUND = 127 };
 
-/* Every descriptor that the program gets, and no other: the client's must not be among them. */
+/* Opens the program's descriptors and closes all others: it must not get the client's. */
 static bool arrange_descriptors(int question_fd, bool with_stderr)
 {
 	int null_fd = open("/dev/null", O_RDWR);
@@ -37,12 +35,12 @@ static bool arrange_descriptors(int question_fd, bool with_stderr)
 	return fd >= 0 && syscall(SYS_close_range, QUESTION_FD + 1, ~0U, 0) == 0;
 }
 
-/* The other process: waits until there is a question, and becomes the program. */
-static _Noreturn void become(char *const argv[], int question_fd, bool with_stderr)
+/* The child: waits for a question and executes the program. */
+static _Noreturn void run_child(char *const argv[], int question_fd, bool with_stderr)
 {
 	struct pollfd question = {.fd = QUESTION_FD, .events = POLLIN};
 
-	setpgid(0, 0); /* whatever the program starts goes with it */
+	setpgid(0, 0); /* a kill ends its children, too */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!arrange_descriptors(question_fd, with_stderr))
 		_exit(EXIT_NOT_FOUND);
@@ -60,7 +58,7 @@ int checker_start(char *const argv[], bool with_stderr, struct checker *ret_chec
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	sigaction(SIGCHLD, &usual, NULL); /* ignored, it would take the exit status away */
+	sigaction(SIGCHLD, &usual, NULL); /* if it were ignored, there would be no exit status */
 	pid_t pid = fork();
 	if (pid < 0) {
 		int error = errno;
@@ -69,10 +67,10 @@ int checker_start(char *const argv[], bool with_stderr, struct checker *ret_chec
 		return -error;
 	}
 	if (pid == 0) {
-		close(ends[1]); /* or its end would never come */
-		become(argv, ends[0], with_stderr);
+		close(ends[1]); /* else poll(2) would not report the end of the pipe */
+		run_child(argv, ends[0], with_stderr);
 	}
-	setpgid(pid, pid); /* whoever of both is first */
+	setpgid(pid, pid); /* in both processes: either may run first */
 	close(ends[0]);
 	*ret_checker = (struct checker){.pid = pid, .question_fd = ends[1]};
 	ret_checker->end_fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -112,7 +110,7 @@ int checker_ask(struct checker *checker, const void *question, size_t len, int64
 
 void checker_dismiss(struct checker *checker)
 {
-	close(checker->question_fd); /* the end of its questions */
+	close(checker->question_fd); /* the child then exits */
 	status_of(checker->pid);
 	if (checker->end_fd >= 0)
 		close(checker->end_fd);

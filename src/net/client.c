@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Who is on standard input and output. Knows: what super-servers hand over. */
+/* The client on standard input and output, as super-servers pass it. */
 #include "net/client.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 #include "net/sockaddr.h"
 
-/* An option of descriptor fd, or -errno: ENOTSOCK and EBADF say what it is, others nothing. */
+/* Returns the value of a socket option, or -errno: -ENOTSOCK and -EBADF identify the descriptor. */
 static int option(int fd, int name)
 {
 	int value = 0;
@@ -70,7 +70,8 @@ struct client client_on_stdio(void)
 	} else {
 		client.kind = kind_of_socket(&remote);
 		client.remote = sockaddr_read(&remote);
-		client.remote = addr_unmapped(&client.remote); /* on a socket for both families */
+		client.remote =
+			addr_unmapped(&client.remote); /* an IPv6 socket accepts both families */
 		if (client.kind == CLIENT_INET)
 			client.local_port = sockaddr_local(STDIN_FILENO).port;
 		if (client.kind == CLIENT_UNIX)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What time it is, for deadlines and for the record. Knows: the monotonic clock. */
+/* The monotonic clock, for deadlines and durations. */
 #include "net/clock.h"
 
 #include <time.h>
@@ -7,7 +7,7 @@
 int64_t clock_now_us(void)
 {
 	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail: POSIX.1-2008 has the clock */
+	clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail: POSIX.1-2008 requires it */
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* What time it is, for deadlines and for the record. Knows: the monotonic clock. */
+/* The monotonic clock, for deadlines and durations. */
 #pragma once
 
 #include <stdint.h>
 
-/* Microseconds of CLOCK_MONOTONIC: no step of the wall clock moves a deadline. */
+/* Returns CLOCK_MONOTONIC in microseconds. Setting the system time does not change it. */
 int64_t clock_now_us(void);
 
-/* now_us + timeout_us, where INT64_MAX is a time that never comes. */
+/* Returns now_us + timeout_us, or INT64_MAX (never) if timeout_us is INT64_MAX. */
 int64_t clock_after(int64_t now_us, int64_t timeout_us);

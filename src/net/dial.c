@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* From addresses to one connection (RFC 8305, "Happy Eyeballs").
- * Knows: racing connects, and where they come from. Does not know: names, who asked, and why. */
+/* Connects to the first of several addresses that answers (RFC 8305, Happy Eyeballs). */
 #include "net/dial.h"
 
 #include <errno.h>
@@ -11,18 +10,18 @@
 #include "net/sockaddr.h"
 #include "net/wait.h"
 
-/* The race: attempts 0 to running - 1, in the order of their addresses. There is none but those
- * that run, for poll(2) takes no more entries than the process may have descriptors. */
+/* attempts[0] to attempts[running - 1] are in progress, in the order of their addresses. Ended
+ * attempts are removed, because poll(2) accepts no more entries than the descriptor limit. */
 struct race {
 	const struct resolve_list *list;
 	const struct dial_source *source;
-	size_t started; /* addresses of the list that had their turn */
+	size_t started; /* addresses of the list that were tried */
 	size_t running;
-	int error;   /* 0, or the -errno of the attempt that got furthest */
-	int starved; /* 0, or the -errno for which the next one cannot begin before another has
-			ended */
-	struct pollfd attempts[DIAL_MAX + 1]; /* the last one is wait_poll()'s */
-	struct addr remote, local;            /* of the winner */
+	int error; /* 0, or the -errno of the attempt that got furthest */
+	/* 0, or -EMFILE or -ENFILE: the next attempt needs a descriptor that another releases. */
+	int starved;
+	struct pollfd attempts[DIAL_MAX + 1]; /* wait_poll() uses the last entry */
+	struct addr remote, local;            /* of the connection */
 };
 
 void dial_order(struct resolve_list *list)
@@ -45,8 +44,8 @@ void dial_order(struct resolve_list *list)
 	}
 }
 
-/* How far an attempt got: an answer from the host says more than silence, silence more than a
- * network that is not there. */
+/* Returns how far an attempt got. An answer from the host ranks above a timeout, and a timeout
+ * above a missing route. */
 static int distance(int error)
 {
 	switch (-error) {
@@ -101,35 +100,35 @@ bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source)
 		return true;
 	union sockaddr_any any;
 	socklen_t len = sockaddr_write(&any, from);
-	/* The port is chosen at connect(), by the pair: 28,000 a destination, not 28,000 in all; or
-	 * at listen(). */
+	/* The kernel then chooses the port in connect(2), so that there are 28,000 ports for each
+	 * destination and not 28,000 in total. */
 	return set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) &&
 		bind(fd, &any.sa, len) == 0;
 }
 
-/* Makes a new socket go to an address: 0, or -errno. */
-static int head_for(int fd, const struct addr *to, const struct dial_source *source)
+/* Starts to connect a new socket. Returns 0 or -errno. */
+static int start_connect(int fd, const struct addr *to, const struct dial_source *source)
 {
 	const int on = 1;
 	union sockaddr_any any;
 	socklen_t len = sockaddr_write(&any, to);
 
-	/* An IPv4-mapped address is no IPv6 destination: with V6ONLY it is unreachable. */
+	/* With V6ONLY the kernel rejects IPv4-mapped addresses, which the rules see as IPv4. */
 	if (to->kind == ADDR_IPV6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on))
 		return -errno;
 	if (!dial_from(fd, to->kind, source))
 		return -EADDRNOTAVAIL;
 	int error;
-	do /* interrupted, it goes on all the same: asking again tells how far it is */
+	do /* after EINTR connecting continues, and the next call reports its state */
 		error = connect(fd, &any.sa, len) < 0 ? errno : 0;
 	while (error == EINTR);
 	if (error == 0 || error == EINPROGRESS || error == EALREADY || error == EISCONN)
 		return 0;
-	/* Without an IPv6 address of its own a host has no source to go from. */
+	/* The host has no IPv6 address to connect from. */
 	return to->kind == ADDR_IPV6 && error == EADDRNOTAVAIL ? -ENETUNREACH : -error;
 }
 
-/* A socket on its way to an address, or -errno. */
+/* Returns a socket that is connecting to the address, or -errno. */
 static int start(const struct addr *to, const struct dial_source *source, int type, int protocol)
 {
 	if (!dial_reaches(source, to->kind))
@@ -137,16 +136,16 @@ static int start(const struct addr *to, const struct dial_source *source, int ty
 
 	int fd = socket(to->kind == ADDR_IPV4 ? AF_INET : AF_INET6,
 		type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-	if (fd < 0) /* a kernel without IPv6 has no way there */
+	if (fd < 0) /* EAFNOSUPPORT: the kernel has no IPv6 */
 		return errno == EAFNOSUPPORT ? -ENETUNREACH : -errno;
-	int error = head_for(fd, to, source);
+	int error = start_connect(fd, to, source);
 	if (error == 0)
 		return fd;
 	close(fd);
 	return error;
 }
 
-/* False when it failed at once. */
+/* Starts the next attempt. Returns false if it failed immediately. */
 static bool start_next(struct race *race)
 {
 	int fd = start(&race->list->addrs[race->started], race->source, SOCK_STREAM, IPPROTO_TCP);
@@ -169,7 +168,7 @@ static bool is_from(const struct addr *local, const struct dial_source *source)
 	return !from || memcmp(local->bytes, from->bytes, from->len) == 0;
 }
 
-/* What has become of an attempt that poll(2) calls ready: 0 when it is connected, else -errno. */
+/* Returns 0 if a ready attempt is connected, or -errno. */
 static int outcome(struct race *race, int fd)
 {
 	int error = 0;
@@ -180,19 +179,18 @@ static int outcome(struct race *race, int fd)
 		return -error;
 
 	race->local = sockaddr_local(fd);
-	race->remote = sockaddr_remote(fd); /* dialling 0.0.0.0 ends elsewhere: say where */
+	race->remote = sockaddr_remote(fd); /* differs from the destination if that is 0.0.0.0 */
 	bool itself = race->local.port == race->remote.port &&
 		addr_is_same_host(&race->local, &race->remote);
 	if (itself)
 		return -ECONNREFUSED;
-	/* The kernel takes a network's broadcast address as a source, and then goes from another.
-	 */
+	/* A socket can be bound to a broadcast address, but connects from another address. */
 	return is_from(&race->local, race->source) ? 0 : -EADDRNOTAVAIL;
 }
 
-/* Looks at every attempt that is ready. The one that won, taken out of the race, or -1; *ret_failed
- * is set when one has failed. */
-static int harvest(struct race *race, bool *ret_failed)
+/* Examines each ready attempt. Returns the descriptor of a connected one, which is removed from the
+ * race, or -1. Sets *ret_failed if an attempt has failed. */
+static int take_connected(struct race *race, bool *ret_failed)
 {
 	for (size_t i = 0; i < race->running;) {
 		struct pollfd *attempt = &race->attempts[i];
@@ -219,16 +217,17 @@ static void close_rest(struct race *race)
 		close(race->attempts[i].fd);
 }
 
-/* Why nobody has won. Addresses that never had their turn are no destination's fault. */
-static int verdict(const struct race *race)
+/* Returns the error to report if no attempt succeeded. If addresses were not tried for lack of
+ * descriptors, that is the error. */
+static int final_error(const struct race *race)
 {
 	return race->starved ? race->starved : race->error;
 }
 
-/* The winner's descriptor or -errno; losers still run. */
+/* Returns the connected descriptor or -errno. Other attempts may still be in progress. */
 static int run(struct race *race, int64_t deadline_us)
 {
-	int64_t next_us = 0; /* when the next attempt is due */
+	int64_t next_us = 0; /* when to start the next attempt */
 
 	for (;;) {
 		bool more = race->started < race->list->count && !race->starved;
@@ -238,18 +237,18 @@ static int run(struct race *race, int64_t deadline_us)
 			continue;
 		}
 		if (race->running == 0)
-			return verdict(race);
+			return final_error(race);
 
 		int64_t until_us = more && next_us < deadline_us ? next_us : deadline_us;
 		int ready = wait_poll(race->attempts, race->running, until_us);
 		if (ready == -ETIMEDOUT && until_us == deadline_us) {
 			note_failure(race, -ETIMEDOUT);
-			return verdict(race);
+			return final_error(race);
 		}
 		if (ready < 0 && ready != -ETIMEDOUT)
 			return ready;
 		bool failed = false;
-		int fd = ready > 0 ? harvest(race, &failed) : -1;
+		int fd = ready > 0 ? take_connected(race, &failed) : -1;
 		if (fd >= 0)
 			return fd;
 		if (failed)
@@ -270,28 +269,29 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 	return fd;
 }
 
-/* The address from which one is reached: 0, or -errno. */
-static int face(const struct addr *to, const struct dial_source *source, struct addr *ret_here)
+/* Sets *ret_local to the local address for one destination. Returns 0 or -errno. */
+static int local_address_for(
+	const struct addr *to, const struct dial_source *source, struct addr *ret_local)
 {
-	int fd = start(to, source, SOCK_DGRAM, 0); /* which sends nothing */
+	int fd = start(to, source, SOCK_DGRAM, 0); /* connect(2) sends nothing */
 	if (fd < 0)
 		return fd;
-	*ret_here = sockaddr_local(fd);
+	*ret_local = sockaddr_local(fd);
 	close(fd);
-	return sockaddr_is_broadcast(ret_here) ? -EADDRNOTAVAIL : 0;
+	return sockaddr_is_broadcast(ret_local) ? -EADDRNOTAVAIL : 0;
 }
 
 int dial_local_address(
-	const struct resolve_list *list, const struct dial_source *source, struct addr *ret_here)
+	const struct resolve_list *list, const struct dial_source *source, struct addr *ret_local)
 {
 	struct race race = {.list = list, .source = source};
 	int error = -ENETUNREACH;
 
 	for (size_t i = 0; i < list->count && error < 0; i++) {
-		error = face(&list->addrs[i], source, ret_here);
+		error = local_address_for(&list->addrs[i], source, ret_local);
 		note_failure(&race, error);
 	}
 	if (error == 0)
-		ret_here->port = 0;
-	return error == 0 ? 0 : verdict(&race);
+		ret_local->port = 0;
+	return error == 0 ? 0 : final_error(&race);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* From addresses to one connection (RFC 8305, "Happy Eyeballs").
- * Knows: racing connects, and where they come from. Does not know: names, who asked, and why. */
+/* Connects to the first of several addresses that answers (RFC 8305, Happy Eyeballs). */
 #pragma once
 
 #include <stdbool.h>
@@ -10,37 +9,40 @@
 /* RFC 8305 s8: Connection Attempt Delay, the recommended value. */
 #define DIAL_DELAY_US INT64_C(250000)
 
-/* Addresses that are tried at the most. */
+/* Upper limit of the addresses that are tried. */
 #define DIAL_MAX 32
 
-/* Where connections come from. All zero: wherever the kernel says. */
+/* The source of connections. All zero: the kernel chooses. */
 struct dial_source {
-	const struct addr *ipv4, *ipv6; /* NULL: any. One alone excludes the other family. */
-	const char *device;             /* SO_BINDTODEVICE; NULL: any */
-	uint32_t mark;                  /* SO_MARK; 0: none */
+	const struct addr *ipv4,
+		*ipv6;      /* NULL: any; if only one is set, the other family is not used */
+	const char *device; /* SO_BINDTODEVICE; NULL: any */
+	uint32_t mark;      /* SO_MARK; 0: none */
 };
 
-/* Whether a source reaches a family at all: the address of one excludes the other. */
+/* Returns true if the family can be used: the other family is not the only one with a source
+ * address. */
 bool dial_reaches(const struct dial_source *source, enum addr_kind kind);
 
-/* Puts the addresses, at most DIAL_MAX, in the order of RFC 8305 s4: families take turns, beginning
- * with the first one's; within a family the order stays. */
+/* Sorts at most DIAL_MAX addresses so that the families alternate, beginning with the family of the
+ * first address; the order within a family is unchanged (RFC 8305 s4). */
 void dial_order(struct resolve_list *list);
 
-/* Connects to the first address of the list, of at most DIAL_MAX, that answers: the next one is
- * tried DIAL_DELAY_US after the one before it, or at once when one has failed. The descriptor,
- * non-blocking and the caller's; *ret_remote is where it leads and *ret_local our own end. Or
- * -errno when deadline_us is past (-ETIMEDOUT), SIGTERM came (-ECANCELED), *source cannot be had
- * (-EADDRNOTAVAIL), or all have failed: then it is the error of the attempt that got furthest. A
- * connection to itself (TCP's simultaneous open, when the kernel picks the destination as the
- * source) is refused. */
+/* Connects to the first of at most DIAL_MAX addresses that answers. Starts the next attempt
+ * DIAL_DELAY_US after the previous one, or as soon as one fails. Returns a non-blocking descriptor
+ * that the caller owns, and sets *ret_remote and *ret_local to the addresses of the connection.
+ * Returns -ETIMEDOUT if deadline_us has passed, -ECANCELED if a signal ends the process,
+ * -EADDRNOTAVAIL if *source cannot be used, or the -errno of the attempt that got furthest. A
+ * connection of the socket to itself (simultaneous open, if the kernel chooses the destination as
+ * the source) counts as refused. */
 int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
 	struct addr *ret_remote, struct addr *ret_local);
 
-/* Gives a new socket of that family, of TCP or UDP, its source. False when that cannot be had. */
+/* Sets the source of a new TCP or UDP socket of this family. Returns false if that fails. */
 bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source);
 
-/* The address of this host from which the first address of the list is reached to which there is a
- * way, without a packet; its port is 0. 0, or -errno as dial()'s when there is none. */
+/* Sets *ret_local to the local address, with port 0, that connections to the first reachable
+ * address of the list would have. Sends no packet. Returns 0, or -errno as dial() does if no
+ * address is reachable. */
 int dial_local_address(
-	const struct resolve_list *list, const struct dial_source *source, struct addr *ret_here);
+	const struct resolve_list *list, const struct dial_source *source, struct addr *ret_local);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* One side of the conversation: the client, or the upstream server.
- * Knows: the system calls that move bytes and end a connection, for sockets, pipes and files.
- * Does not know: which side it is, or what the bytes mean. */
+/* One side of the relay, the client or the upstream: moving bytes and ending the connection, for
+ * sockets, pipes and files. */
 #include "net/endpoint.h"
 
 #include <errno.h>
@@ -16,27 +15,28 @@
 #include "net/clock.h"
 #include "net/wait.h"
 
-/* Bytes of a paced connection that may wait in the kernel, however fast it is. */
+/* Upper limit of unsent bytes in the kernel for a connection with a rate. */
 #define UNSENT_MAX      (1 << 20)
-/* Below this the send buffer is made so small: else one send(2) hands over seconds of it, and its
- * first segments are not paced. Above it the kernel's own size is better. */
+/* If the limit of unsent bytes is below this, the send buffer is set to it: otherwise one send(2)
+ * passes several seconds of data to the kernel, which does not pace the first segments. Above it
+ * the kernel's own size is better. */
 #define SEND_BUFFER_MAX (1 << 17)
 
-/* What a call that moves bytes answers: its result, -EAGAIN to try later, or the end of the peer.
+/* Returns the result of read(2) or write(2), -EAGAIN, or another -errno that is stored in e->error.
  */
-static int moved(struct endpoint *peer, ssize_t result)
+static int moved(struct endpoint *e, ssize_t result)
 {
 	if (result >= 0)
 		return (int)result;
 	int error = errno;
 	if (error == EAGAIN || error == EINTR)
 		return -EAGAIN;
-	if (!peer->error) /* the first one says why */
-		peer->error = error;
+	if (!e->error) /* keep the first error */
+		e->error = error;
 	return -error;
 }
 
-int endpoint_read(struct endpoint *peer, struct buffer *to)
+int endpoint_read(struct endpoint *e, struct buffer *to)
 {
 	if (to->start == to->end)
 		to->start = to->end = 0;
@@ -44,54 +44,53 @@ int endpoint_read(struct endpoint *peer, struct buffer *to)
 	size_t room = sizeof to->bytes - to->end;
 	if (room == 0)
 		return -EAGAIN;
-	int n = moved(peer,
-		peer->in_socket ? recv(peer->in, at, room, MSG_DONTWAIT)
-				: read(peer->in, at, room));
+	int n = moved(
+		e, e->in_socket ? recv(e->in, at, room, MSG_DONTWAIT) : read(e->in, at, room));
 	if (n > 0)
 		to->end += (size_t)n;
 	return n;
 }
 
-/* Writes what of the bytes can be written now. */
-static int put(struct endpoint *peer, const void *bytes, size_t len)
+/* Writes as many bytes as possible without blocking. */
+static int put(struct endpoint *e, const void *bytes, size_t len)
 {
-	if (peer->out_socket)
-		return moved(peer, send(peer->out, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL));
-	/* poll(2) promises room for PIPE_BUF bytes in a pipe; more could block. */
-	return moved(peer, write(peer->out, bytes, len < PIPE_BUF ? len : PIPE_BUF));
+	if (e->out_socket)
+		return moved(e, send(e->out, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL));
+	/* After poll(2) a pipe has room for PIPE_BUF bytes; a longer write could block. */
+	return moved(e, write(e->out, bytes, len < PIPE_BUF ? len : PIPE_BUF));
 }
 
-int endpoint_write(struct endpoint *peer, struct buffer *from)
+int endpoint_write(struct endpoint *e, struct buffer *from)
 {
-	int n = put(peer, from->bytes + from->start, from->end - from->start);
+	int n = put(e, from->bytes + from->start, from->end - from->start);
 	if (n > 0)
 		from->start += (size_t)n;
 	return n;
 }
 
-int endpoint_read_by(struct endpoint *peer, struct buffer *to, int64_t deadline_us)
+int endpoint_read_by(struct endpoint *e, struct buffer *to, int64_t deadline_us)
 {
 	int n = -EAGAIN;
 	while (n == -EAGAIN) {
-		n = wait_for(peer->in, POLLIN, deadline_us);
+		n = wait_for(e->in, POLLIN, deadline_us);
 		if (n > 0)
-			n = endpoint_read(peer, to);
+			n = endpoint_read(e, to);
 	}
 	return n;
 }
 
-int endpoint_send_by(struct endpoint *peer, const void *bytes, size_t len, int64_t deadline_us)
+int endpoint_send_by(struct endpoint *e, const void *bytes, size_t len, int64_t deadline_us)
 {
-	bool ready = peer->out_socket; /* a pipe might block */
+	bool ready = e->out_socket; /* a pipe must be polled first */
 	for (const char *at = bytes; len > 0;) {
-		int n = ready ? put(peer, at, len) : -EAGAIN;
+		int n = ready ? put(e, at, len) : -EAGAIN;
 		if (n > 0) {
 			at += n;
 			len -= (size_t)n;
 			continue;
 		}
 		if (n == -EAGAIN)
-			n = wait_for(peer->out, POLLOUT, deadline_us);
+			n = wait_for(e->out, POLLOUT, deadline_us);
 		if (n < 0)
 			return n;
 		ready = true;
@@ -102,7 +101,7 @@ int endpoint_send_by(struct endpoint *peer, const void *bytes, size_t len, int64
 bool endpoint_error_is_local(int error)
 {
 	switch (error) {
-	case EAGAIN: /* of fork(2) and connect(2) */
+	case EAGAIN: /* fork(2), connect(2) */
 	case EINTR:
 	case EMFILE:
 	case ENFILE:
@@ -114,40 +113,42 @@ bool endpoint_error_is_local(int error)
 	}
 }
 
-void endpoint_check_hangup(struct endpoint *peer)
+void endpoint_check_hangup(struct endpoint *e)
 {
-	int error = EPIPE; /* of a pipe without a reader */
+	int error = EPIPE; /* a pipe without a reader has no SO_ERROR */
 	socklen_t len = sizeof error;
-	getsockopt(peer->out, SOL_SOCKET, SO_ERROR, &error, &len);
+	getsockopt(e->out, SOL_SOCKET, SO_ERROR, &error, &len);
 	if (error == 0)
-		peer->write_closed = true;
-	else if (!peer->error)
-		peer->error = error;
+		e->write_closed = true;
+	else if (!e->error)
+		e->error = error;
 }
 
-void endpoint_shutdown(struct endpoint *peer)
+void endpoint_shutdown(struct endpoint *e)
 {
-	if (peer->out_socket) {
-		shutdown(peer->out, SHUT_WR); /* close() says nothing while PID 1 has a duplicate */
+	if (e->out_socket) {
+		shutdown(e->out,
+			SHUT_WR); /* close(2) would send no FIN while PID 1 has a duplicate */
 	} else {
-		close(peer->out);
-		peer->out = -1;
+		close(e->out);
+		e->out = -1;
 	}
 }
 
-void endpoint_reset(struct endpoint *peer)
+void endpoint_reset(struct endpoint *e)
 {
-	/* Its family and no more: so short it can connect to nothing, and the lock lets it be. */
+	/* An address this short can only be AF_UNSPEC, so that the sandbox can allow the call. */
 	const sa_family_t unspec = AF_UNSPEC;
-	const int fds[] = {peer->in, peer->out};
+	const int fds[] = {e->in, e->out};
 
-	/* connect(AF_UNSPEC) sends RST at once, duplicates or not; SO_LINGER and close() would not.
-	 * Where there is no TCP, nothing is stronger than an end of both directions. */
+	/* connect(2) to AF_UNSPEC sends a RST even if other processes have duplicates of the
+	 * socket; SO_LINGER and close(2) do not. If it is not TCP, both directions are shut down.
+	 */
 	for (size_t i = 0; i < 2; i++)
 		if (connect(fds[i], (const struct sockaddr *)&unspec, sizeof unspec) < 0)
 			shutdown(fds[i], SHUT_RDWR);
-	if (!peer->out_socket)
-		endpoint_shutdown(peer);
+	if (!e->out_socket)
+		endpoint_shutdown(e);
 }
 
 static bool is_closed(int fd)
@@ -158,32 +159,31 @@ static bool is_closed(int fd)
 		info.tcpi_state == TCP_CLOSE;
 }
 
-void endpoint_flush(struct endpoint *peer, int64_t deadline_us)
+void endpoint_flush(struct endpoint *e, int64_t deadline_us)
 {
 	int unsent = 0;
-	for (int64_t pause_us = 1000; ioctl(peer->out, TIOCOUTQ, &unsent) == 0 && unsent > 0;) {
+	for (int64_t pause_us = 1000; ioctl(e->out, TIOCOUTQ, &unsent) == 0 && unsent > 0;) {
 		int64_t next_us = clock_after(clock_now_us(), pause_us);
-		/* Nothing tells when a queue is empty; poll(2) of an ended socket only says so at
-		 * once. */
+		/* No event reports an empty queue, so the loop checks it at growing intervals. */
 		int ready = wait_for(-1, 0, next_us < deadline_us ? next_us : deadline_us);
-		if (ready != -ETIMEDOUT || next_us >= deadline_us || is_closed(peer->out))
+		if (ready != -ETIMEDOUT || next_us >= deadline_us || is_closed(e->out))
 			break;
 		if (pause_us < 100000)
 			pause_us *= 2;
 	}
 }
 
-void endpoint_linger(struct endpoint *peer, struct buffer *scratch)
+void endpoint_linger(struct endpoint *e, struct buffer *scratch)
 {
 	int64_t deadline_us = clock_after(clock_now_us(), ENDPOINT_LINGER_US);
 	size_t left = ENDPOINT_LINGER_MAX;
 
-	endpoint_shutdown(peer);
-	if (!peer->in_socket)
+	endpoint_shutdown(e);
+	if (!e->in_socket)
 		return;
 	for (int n = 1; n > 0 && left > 0; left -= (size_t)n < left ? (size_t)n : left) {
 		scratch->start = scratch->end = 0;
-		n = endpoint_read_by(peer, scratch, deadline_us);
+		n = endpoint_read_by(e, scratch, deadline_us);
 	}
 }
 
@@ -193,9 +193,9 @@ void endpoint_set_oob_inline(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
 }
 
-void endpoint_set_options(const struct endpoint *peer)
+void endpoint_set_options(const struct endpoint *e)
 {
-	const int fd = peer->in_socket ? peer->in : peer->out, on = 1;
+	const int fd = e->in_socket ? e->in : e->out, on = 1;
 	const int idle_s = ENDPOINT_KEEPALIVE_S, probes = 2;
 	endpoint_set_oob_inline(fd);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -205,16 +205,16 @@ void endpoint_set_options(const struct endpoint *peer)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
-void endpoint_set_rate(const struct endpoint *peer, uint64_t rate)
+void endpoint_set_rate(const struct endpoint *e, uint64_t rate)
 {
-	/* About a quarter of a second waits in the kernel: what has been handed over counts as
-	 * delivered, and a timer must not see stillness where the kernel takes its time. */
+	/* A quarter of a second: bytes in the kernel's queue count as delivered, and the idle
+	 * timeout must not expire while the kernel sends a long queue slowly. */
 	const int unsent_max = rate / 4 < UNSENT_MAX ? (int)(rate / 4) : UNSENT_MAX;
 
 	if (rate == 0)
 		return;
-	setsockopt(peer->out, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
-	setsockopt(peer->out, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_max, sizeof unsent_max);
+	setsockopt(e->out, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
+	setsockopt(e->out, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_max, sizeof unsent_max);
 	if (unsent_max < SEND_BUFFER_MAX)
-		setsockopt(peer->out, SOL_SOCKET, SO_SNDBUF, &unsent_max, sizeof unsent_max);
+		setsockopt(e->out, SOL_SOCKET, SO_SNDBUF, &unsent_max, sizeof unsent_max);
 }

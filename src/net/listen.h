@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: ISC */
-/* One call from outside, of a peer that was named before.
- * Knows: listening sockets, and who may call. Does not know: who asked for it, and how long it is
- * waited for. */
+/* BIND: a listening socket that accepts a connection from given remote hosts only. */
 #pragma once
 
 #include "net/dial.h"
 
-/* Calls that the kernel keeps until they are looked at: strangers among them, whom it cannot tell
- * from the peer. */
+/* Connections that the kernel queues, those from other hosts included. */
 #define LISTEN_BACKLOG 16
 
-/* Listens on the address of this host that faces the first of the peers to which there is a way
- * (dial_local_address()), at a port that the kernel chooses. The descriptor, non-blocking and the
- * caller's; *ret_here is where it listens. Or -errno: -EADDRNOTAVAIL when *source cannot be had, or
- * has no port left. */
-int listen_for(
-	const struct resolve_list *peers, const struct dial_source *source, struct addr *ret_here);
+/* Listens for connections from the remote hosts, on the local address that dial_local_address()
+ * chooses for them and on a port that the kernel chooses. Returns a non-blocking descriptor that
+ * the caller owns, and sets *ret_local. Returns -errno on failure: -EADDRNOTAVAIL if *source cannot
+ * be used or has no free port. */
+int listen_for(const struct resolve_list *remotes, const struct dial_source *source,
+	struct addr *ret_local);
 
-/* One call that has come, if it is from the address of a peer, whatever its port. The descriptor,
- * non-blocking and the caller's; *ret_caller is where it comes from. Or -errno: -EAGAIN when there
- * is none any more, -ECONNREFUSED when it was a stranger's, which was reset. */
-int listen_accept(int fd, const struct resolve_list *peers, struct addr *ret_caller);
+/* Accepts one queued connection if it comes from the address of one of the remote hosts, from any
+ * port. Returns a non-blocking descriptor that the caller owns, and sets *ret_remote. Returns
+ * -EAGAIN if none is queued, -ECONNREFUSED if it came from another host and was reset, or another
+ * -errno. */
+int listen_accept(int fd, const struct resolve_list *remotes, struct addr *ret_remote);

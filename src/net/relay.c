@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Bytes in both directions until both sides have closed.
- * Knows: two peers, two buffers, three timers. Does not know: SOCKS, what the bytes mean. */
+/* Moves bytes in both directions until both sides have closed. */
 #include "net/relay.h"
 
 #include <errno.h>

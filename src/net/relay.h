@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: ISC */
-/* Bytes in both directions until both sides have closed.
- * Knows: two peers, two buffers, three timers. Does not know: SOCKS, what the bytes mean. */
+/* Moves bytes in both directions until both sides have closed. */
 #pragma once
 
 #include "net/endpoint.h"
 
-/* The life of one direction. */
+/* The state of one direction. */
 enum flow_state {
 	FLOW_OPEN,
-	FLOW_ENDING, /* its source said the end; what is buffered is still to be delivered */
-	FLOW_CLOSED  /* the end was passed on, or there is nobody to pass anything to */
+	FLOW_ENDING, /* end of stream was read; buffered bytes are still to be written */
+	FLOW_CLOSED  /* end of stream was passed on, or the destination reads no more */
 };
 
-/* One direction. Both run the same lines. */
+/* One direction. The same code serves both. */
 struct flow {
 	struct endpoint *from, *to;
-	struct buffer *buffer; /* may hold bytes at the start: the first to be delivered */
+	struct buffer *buffer; /* may contain bytes at the start, which are written first */
 	enum flow_state state;
 	uint64_t delivered; /* bytes */
 };
 
 enum relay_end {
-	RELAY_CLOSED, /* both sides ended their direction and all was delivered */
+	RELAY_CLOSED, /* both directions have ended and all bytes were written */
 	RELAY_BROKEN, /* a peer has an error: what it had sent was delivered, then both sides were
 		       * reset */
 	RELAY_IDLE,   /* a timer ran out: both sides were reset */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Between the kernel's form of an address and ours. Knows: struct sockaddr_in and _in6. */
+/* Conversion between struct addr and the kernel's struct sockaddr, and questions about addresses
+ * that only the kernel can answer. */
 #include "net/sockaddr.h"
 
 #include <arpa/inet.h>
@@ -40,7 +41,7 @@ struct addr sockaddr_local(int fd)
 {
 	union sockaddr_any any = {.sa.sa_family = AF_UNSPEC};
 	socklen_t len = sizeof any;
-	getsockname(fd, &any.sa, &len); /* when it fails, any stays AF_UNSPEC */
+	getsockname(fd, &any.sa, &len); /* if it fails, any stays AF_UNSPEC */
 	return sockaddr_read(&any);
 }
 
@@ -52,25 +53,26 @@ struct addr sockaddr_remote(int fd)
 	return sockaddr_read(&any);
 }
 
-/* A socket for looking at ways and addresses: nothing is sent. Or -1. */
-static int datagram_socket(const union sockaddr_any *of, socklen_t len)
+/* Returns a UDP socket for questions about routes and addresses, or -1. Nothing is sent on it. */
+static int probe_socket(const union sockaddr_any *of, socklen_t len)
 {
 	return len > 0 ? socket(of->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
 }
 
-/* Whether the way to an address of one's own begins there, or at loopback. */
-static bool begins_there(const struct addr *a)
+/* Returns true if the route to the address has the address itself or a loopback address as its
+ * source: this is so for addresses of this host. */
+static bool is_route_source(const struct addr *a)
 {
 	static const uint8_t loopback_ipv6[16] = {[15] = 1};
 	union sockaddr_any any;
 	socklen_t len = sockaddr_write(&any, a);
-	int fd = datagram_socket(&any, len);
+	int fd = probe_socket(&any, len);
 	if (fd < 0)
 		return false;
-	bool has_way = connect(fd, &any.sa, len) == 0;
+	bool has_route = connect(fd, &any.sa, len) == 0;
 	struct addr from = sockaddr_local(fd);
 	close(fd);
-	if (!has_way || from.kind != a->kind)
+	if (!has_route || from.kind != a->kind)
 		return false;
 	return memcmp(from.bytes, a->bytes, a->len) == 0 ||
 		(from.kind == ADDR_IPV4 && from.bytes[0] == 127) ||
@@ -81,11 +83,11 @@ bool sockaddr_is_broadcast(const struct addr *a)
 {
 	union sockaddr_any any;
 	socklen_t len = sockaddr_write(&any, a);
-	int fd = datagram_socket(&any, len);
+	int fd = probe_socket(&any, len);
 	if (fd < 0)
 		return false;
-	bool is_refused =
-		connect(fd, &any.sa, len) < 0 && errno == EACCES; /* without SO_BROADCAST */
+	/* The kernel refuses it because SO_BROADCAST is not set. */
+	bool is_refused = connect(fd, &any.sa, len) < 0 && errno == EACCES;
 	close(fd);
 	return is_refused;
 }
@@ -96,7 +98,7 @@ static bool can_bind(const struct addr *a)
 	struct addr any_port = *a;
 	any_port.port = 0;
 	socklen_t len = sockaddr_write(&any, &any_port);
-	int fd = datagram_socket(&any, len);
+	int fd = probe_socket(&any, len);
 	if (fd < 0)
 		return false;
 	bool can = bind(fd, &any.sa, len) == 0;
@@ -106,11 +108,11 @@ static bool can_bind(const struct addr *a)
 
 bool sockaddr_is_own(const struct addr *a)
 {
-	/* Nobody's, by RFC 1112 s4 and RFC 6666; where they can be bound, everything can
-	 * (net.ipv4.ip_nonlocal_bind), and the way has to tell: it does not of a network's second
-	 * address. */
-	static const uint8_t nobodys_ipv4[4] = {240, 0, 0, 1}, nobodys_ipv6[16] = {1, [15] = 1};
-	const struct addr nobodys = a->kind == ADDR_IPV4 ? addr_of(ADDR_IPV4, nobodys_ipv4, 4, 0)
-							 : addr_of(ADDR_IPV6, nobodys_ipv6, 16, 0);
-	return begins_there(a) || (can_bind(a) && !can_bind(&nobodys));
+	/* No host has these addresses (RFC 1112 s4, RFC 6666). If they can be bound, any address
+	 * can (net.ipv4.ip_nonlocal_bind), and bind(2) proves nothing. The route alone is not
+	 * enough either: it does not have a second address of an interface as its source. */
+	static const uint8_t reserved_ipv4[4] = {240, 0, 0, 1}, discard_ipv6[16] = {1, [15] = 1};
+	const struct addr foreign = a->kind == ADDR_IPV4 ? addr_of(ADDR_IPV4, reserved_ipv4, 4, 0)
+							 : addr_of(ADDR_IPV6, discard_ipv6, 16, 0);
+	return is_route_source(a) || (can_bind(a) && !can_bind(&foreign));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Between the kernel's form of an address and ours. Knows: struct sockaddr_in and _in6. */
+/* Conversion between struct addr and the kernel's struct sockaddr, and questions about addresses
+ * that only the kernel can answer. */
 #pragma once
 
 #include <netinet/in.h>
@@ -11,22 +12,22 @@ union sockaddr_any {
 	struct sockaddr sa;
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
-	struct sockaddr_storage room; /* for what the kernel writes, whatever the family */
+	struct sockaddr_storage storage; /* large enough for every address family */
 };
 
-/* ADDR_NONE for any family but these two. */
+/* Returns the address, or ADDR_NONE if the family is not AF_INET or AF_INET6. */
 struct addr sockaddr_read(const union sockaddr_any *from);
 
-/* Fills *ret_to from an IPv4 or IPv6 address; its length, or 0 for a name or nothing. */
+/* Sets *ret_to to an IPv4 or IPv6 address. Returns its length, or 0 for ADDR_NAME and ADDR_NONE. */
 socklen_t sockaddr_write(union sockaddr_any *ret_to, const struct addr *from);
 
-/* Whether a connection to the address stays on this host. */
+/* Returns true if a connection to the address would not leave this host. */
 bool sockaddr_is_own(const struct addr *a);
 
-/* Whether it is the broadcast address of a network next to this host. The kernel lets a socket have
- * it, and sends from another. */
+/* Returns true for the broadcast address of a directly connected network. The kernel allows a
+ * socket to be bound to it, but sends from another address. */
 bool sockaddr_is_broadcast(const struct addr *a);
 
-/* The address of this end, or of the other one. ADDR_NONE when it has none. */
+/* Return the local and the remote address of a socket, or ADDR_NONE if it has none. */
 struct addr sockaddr_local(int fd);
 struct addr sockaddr_remote(int fd);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* UDP: sockets, and many datagrams a system call.
- * Knows: recvmmsg(2), sendmmsg(2). Does not know: what is in a datagram, or who may send one. */
+/* UDP sockets, with many datagrams per system call. */
 #include "net/udp.h"
 
 #include <errno.h>
@@ -14,7 +13,7 @@
 #include "net/wait.h"
 #include "wire/large.h"
 
-/* The family's socket, or -errno. */
+/* Returns a socket of the family, or -errno. */
 static int open_socket(int family)
 {
 	const int size = UDP_KERNEL_BUFFER, on = 1;
@@ -34,9 +33,9 @@ static int close_with(int fd, int error)
 	return error;
 }
 
-/* The end of connection fd that is ours, without its port; loopback where there is none. As the
- * kernel says it: a link-local address has its interface. */
-static socklen_t end_of(int fd, union sockaddr_any *ret_end)
+/* Sets *ret_end to the local address of connection fd, with port 0, or to 127.0.0.1 if it has none.
+ * Returns its length. A link-local address keeps its interface (sin6_scope_id). */
+static socklen_t local_address_of(int fd, union sockaddr_any *ret_end)
 {
 	socklen_t len = sizeof *ret_end;
 
@@ -58,7 +57,7 @@ static socklen_t end_of(int fd, union sockaddr_any *ret_end)
 int udp_open_local(int connection, struct addr *ret_local)
 {
 	union sockaddr_any end;
-	socklen_t len = end_of(connection, &end);
+	socklen_t len = local_address_of(connection, &end);
 	int fd = open_socket(end.sa.sa_family);
 
 	if (fd < 0)
@@ -79,21 +78,21 @@ int udp_from(enum addr_kind kind, const struct dial_source *source)
 	if (from && sockaddr_is_broadcast(from))
 		return -EADDRNOTAVAIL;
 	int fd = open_socket(kind == ADDR_IPV4 ? AF_INET : AF_INET6);
-	if (fd < 0) /* a kernel without IPv6 */
+	if (fd < 0) /* EAFNOSUPPORT: the kernel has no IPv6 */
 		return fd == -EAFNOSUPPORT ? -ENETUNREACH : fd;
-	/* An IPv4-mapped address is no IPv6 destination, as with TCP. */
+	/* The kernel then rejects IPv4-mapped addresses, as with TCP. */
 	if (kind == ADDR_IPV6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
 		return close_with(fd, -errno);
 	return dial_from(fd, kind, source) ? fd : close_with(fd, -EADDRNOTAVAIL);
 }
 
-/* The kernel gives several datagrams as one message (UDP_GRO), and tells how long each is. */
-struct note {
+/* Space for the control message UDP_GRO: the length of each datagram in a coalesced message. */
+struct control {
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(int))];
 };
 
-/* The length of each in a message, or of the one that it is. */
-static size_t parted_at(struct msghdr *m, size_t len)
+/* Returns the length of each datagram in a message; len if the message is one datagram. */
+static size_t segment_size(struct msghdr *m, size_t len)
 {
 	const struct cmsghdr *header = CMSG_FIRSTHDR(m);
 	int each;
@@ -104,18 +103,18 @@ static size_t parted_at(struct msghdr *m, size_t len)
 	return each > 0 ? (size_t)each : len;
 }
 
-/* The datagrams of a message; one that is empty is one, too. */
-static void part(struct udp_batch *batch, unsigned message, size_t len, struct msghdr *m)
+/* Adds the datagrams of a message to the batch. An empty message is one empty datagram. */
+static void split_message(struct udp_batch *batch, unsigned message, size_t len, struct msghdr *m)
 {
-	const size_t each = parted_at(m, len);
-	uint8_t *const start = batch->room[message] + UDP_HEADROOM;
+	const size_t each = segment_size(m, len);
+	uint8_t *const start = batch->buffers[message] + UDP_HEADER_MAX;
 	size_t at = 0;
 
-	for (unsigned n = 0; n == 0 || (at < len && n < UDP_TRAIN_MAX); n++) {
+	for (unsigned n = 0; n == 0 || (at < len && n < UDP_GRO_MAX); n++) {
 		batch->datagrams[batch->count++] = (struct udp_datagram){.bytes = start + at,
 			.len = len - at < each ? len - at : each,
-			.is_cut = m->msg_flags & MSG_TRUNC,
-			.room_end = start,
+			.is_truncated = m->msg_flags & MSG_TRUNC,
+			.header_end = start,
 			.from = &batch->from[message]};
 		at += each;
 	}
@@ -124,23 +123,23 @@ static void part(struct udp_batch *batch, unsigned message, size_t len, struct m
 int udp_receive(int fd, struct udp_batch *batch)
 {
 	static struct mmsghdr messages[UDP_BATCH_MAX] LARGE;
-	static struct iovec rooms[UDP_BATCH_MAX] LARGE;
-	static struct note notes[UDP_BATCH_MAX] LARGE;
+	static struct iovec vectors[UDP_BATCH_MAX] LARGE;
+	static struct control controls[UDP_BATCH_MAX] LARGE;
 
 	for (unsigned i = 0; i < UDP_BATCH_MAX; i++) {
-		rooms[i] = (struct iovec){
-			.iov_base = batch->room[i] + UDP_HEADROOM, .iov_len = UDP_DATAGRAM_MAX};
+		vectors[i] = (struct iovec){.iov_base = batch->buffers[i] + UDP_HEADER_MAX,
+			.iov_len = UDP_DATAGRAM_MAX};
 		messages[i].msg_hdr = (struct msghdr){.msg_name = &batch->from[i],
 			.msg_namelen = sizeof batch->from[i],
-			.msg_iov = &rooms[i],
+			.msg_iov = &vectors[i],
 			.msg_iovlen = 1,
-			.msg_control = &notes[i],
-			.msg_controllen = sizeof notes[i]};
+			.msg_control = &controls[i],
+			.msg_controllen = sizeof controls[i]};
 	}
 	int n = recvmmsg(fd, messages, UDP_BATCH_MAX, MSG_DONTWAIT, NULL);
 	batch->count = 0;
 	for (int i = 0; i < n; i++)
-		part(batch, (unsigned)i, messages[i].msg_len, &messages[i].msg_hdr);
+		split_message(batch, (unsigned)i, messages[i].msg_len, &messages[i].msg_hdr);
 	return n < 0 ? -errno : (int)batch->count;
 }
 
@@ -153,41 +152,43 @@ unsigned udp_overflowed(int fd)
 	return counts[SK_MEMINFO_DROPS];
 }
 
-void udp_write(struct udp_post *post, const union sockaddr_any *to, const struct udp_text *text)
+void udp_write(
+	struct udp_queue *queue, const union sockaddr_any *to, const struct udp_payload *payload)
 {
-	struct udp_letter *letter = &post->letters[post->count++];
+	struct udp_outgoing *datagram = &queue->datagrams[queue->count++];
 
-	letter->to_len = to->sa.sa_family == AF_INET ? sizeof to->in : sizeof to->in6;
-	memcpy(&letter->to, to, letter->to_len);
-	letter->text = *text;
+	datagram->to_len = to->sa.sa_family == AF_INET ? sizeof to->in : sizeof to->in6;
+	memcpy(&datagram->to, to, datagram->to_len);
+	datagram->payload = *payload;
 }
 
-static size_t letter_len(const struct udp_letter *letter)
+static size_t outgoing_len(const struct udp_outgoing *datagram)
 {
-	return letter->text.header_len + letter->text.len;
+	return datagram->payload.header_len + datagram->payload.len;
 }
 
-/* The kernel takes several datagrams as one (UDP_SEGMENT, "GSO"), and parts them as late as it can:
- * to one address, of one length that fits into a packet, but that the last one may be shorter. */
-#define SEGMENT_MAX  1452  /* bytes of each: what an Ethernet's 1500 leave with IPv6 */
-#define SEGMENTS_MAX 60000 /* bytes together */
-#define GROUP_MAX    64    /* of them, before Linux 6.12 */
+/* GSO (UDP_SEGMENT): the kernel accepts several datagrams as one message and splits it late. All
+ * have one destination and one length that fits into a packet; only the last may be shorter. */
+#define SEGMENT_MAX  1452 /* bytes of a datagram: Ethernet's 1500 less the headers of IPv6 and UDP \
+			   */
+#define SEGMENTS_MAX 60000 /* bytes of all datagrams of a message */
+#define GROUP_MAX    64    /* datagrams of a message: UDP_MAX_SEGMENTS before Linux 6.12 */
 
-/* How many letters from the first-th on can be one message. */
-static unsigned group_of(const struct udp_post *post, unsigned first)
+/* Returns how many datagrams, from index first on, can be one message. */
+static unsigned gso_count(const struct udp_queue *queue, unsigned first)
 {
-	const struct udp_letter *head = &post->letters[first];
-	const size_t len = letter_len(head);
+	const struct udp_outgoing *head = &queue->datagrams[first];
+	const size_t len = outgoing_len(head);
 	size_t together = len;
 	unsigned n = 1;
 
 	if (len == 0 || len > SEGMENT_MAX)
 		return 1;
-	for (; n < GROUP_MAX && first + n < post->count; n++) {
-		const struct udp_letter *next = &post->letters[first + n];
-		const size_t next_len = letter_len(next);
+	for (; n < GROUP_MAX && first + n < queue->count; n++) {
+		const struct udp_outgoing *next = &queue->datagrams[first + n];
+		const size_t next_len = outgoing_len(next);
 		together += next_len;
-		if (letter_len(next - 1) != len || next_len == 0 || next_len > len ||
+		if (outgoing_len(next - 1) != len || next_len == 0 || next_len > len ||
 			together > SEGMENTS_MAX || next->to_len != head->to_len ||
 			memcmp(&next->to, &head->to, head->to_len) != 0)
 			break;
@@ -195,37 +196,40 @@ static unsigned group_of(const struct udp_post *post, unsigned first)
 	return n;
 }
 
-/* Room for one UDP_SEGMENT, aligned as the kernel wants it. */
+/* Space for the control message UDP_SEGMENT, with the alignment that the kernel requires. */
 struct segment {
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(uint16_t))];
 };
 
-/* The headers and data of letters, one behind the other: how many pieces. */
-static unsigned put_pieces(struct iovec *pieces, const struct udp_letter *letters, unsigned count)
+/* Fills the vector with the headers and data of the datagrams. Returns the number of its elements.
+ */
+static unsigned fill_vector(
+	struct iovec *vector, const struct udp_outgoing *datagrams, unsigned count)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		const struct udp_text *text = &letters[i].text;
-		if (text->header_len > 0)
-			pieces[n++] = (struct iovec){
-				.iov_base = (void *)text->header, .iov_len = text->header_len};
-		pieces[n++] = (struct iovec){.iov_base = (void *)text->bytes, .iov_len = text->len};
+		const struct udp_payload *payload = &datagrams[i].payload;
+		if (payload->header_len > 0)
+			vector[n++] = (struct iovec){.iov_base = (void *)payload->header,
+				.iov_len = payload->header_len};
+		vector[n++] =
+			(struct iovec){.iov_base = (void *)payload->bytes, .iov_len = payload->len};
 	}
 	return n;
 }
 
-/* Letters that lie one behind the other as a message. */
-static void put_message(struct msghdr *m, struct iovec *pieces, struct udp_letter *letters,
+/* Makes one message of consecutive datagrams. */
+static void fill_message(struct msghdr *m, struct iovec *vector, struct udp_outgoing *datagrams,
 	unsigned count, struct segment *segment)
 {
-	*m = (struct msghdr){.msg_name = &letters[0].to,
-		.msg_namelen = letters[0].to_len,
-		.msg_iov = pieces,
-		.msg_iovlen = (__typeof__(m->msg_iovlen))put_pieces(pieces, letters, count)};
+	*m = (struct msghdr){.msg_name = &datagrams[0].to,
+		.msg_namelen = datagrams[0].to_len,
+		.msg_iov = vector,
+		.msg_iovlen = (__typeof__(m->msg_iovlen))fill_vector(vector, datagrams, count)};
 	if (count == 1)
 		return;
-	const uint16_t size = (uint16_t)letter_len(letters);
+	const uint16_t size = (uint16_t)outgoing_len(datagrams);
 	struct cmsghdr *header = (struct cmsghdr *)segment->room;
 	header->cmsg_level = IPPROTO_UDP;
 	header->cmsg_type = UDP_SEGMENT;
@@ -235,85 +239,88 @@ static void put_message(struct msghdr *m, struct iovec *pieces, struct udp_lette
 	m->msg_controllen = sizeof segment->room;
 }
 
-/* Messages, and how many letters each of them is. */
+/* Messages, and the number of datagrams in each. */
 struct sending {
-	unsigned count, letters[UDP_BATCH_MAX];
+	unsigned count, counts[UDP_BATCH_MAX];
 	struct mmsghdr messages[UDP_BATCH_MAX];
 };
 
-/* Makes messages of the letters from the first-th on; those before alone_until go one by one. */
-static void put_messages(
-	struct sending *s, struct udp_post *post, unsigned first, unsigned alone_until)
+/* Makes messages of the datagrams from index first on. Those below index single_until are not
+ * combined. */
+static void fill_messages(
+	struct sending *s, struct udp_queue *queue, unsigned first, unsigned single_until)
 {
-	static struct iovec pieces[2 * UDP_DATAGRAMS_MAX] LARGE;
+	static struct iovec vector[2 * UDP_DATAGRAMS_MAX] LARGE;
 	static struct segment segments[UDP_BATCH_MAX] LARGE;
 
 	s->count = 0;
-	for (unsigned at = first; at < post->count && s->count < UDP_BATCH_MAX;) {
-		const unsigned n = at < alone_until ? 1 : group_of(post, at);
-		put_message(&s->messages[s->count].msg_hdr, &pieces[2 * (size_t)at],
-			&post->letters[at], n, &segments[s->count]);
-		s->letters[s->count++] = n;
+	for (unsigned at = first; at < queue->count && s->count < UDP_BATCH_MAX;) {
+		const unsigned n = at < single_until ? 1 : gso_count(queue, at);
+		fill_message(&s->messages[s->count].msg_hdr, &vector[2 * (size_t)at],
+			&queue->datagrams[at], n, &segments[s->count]);
+		s->counts[s->count++] = n;
 		at += n;
 	}
 }
 
-/* Hands over the messages from the first-th on: how many, or -errno of the first of them. */
+/* Sends the messages from index first on. Returns how many were sent, or -errno of the first. */
 static int send_some(int fd, struct sending *s, unsigned first)
 {
-	/* musl's sendmmsg(3) makes a call for each: its lengths are int where the kernel's are
-	 * size_t, with padding that has to be 0, as it is here. */
+	/* Not sendmmsg(3): musl's makes a system call for each message, because its lengths are int
+	 * and the kernel's are size_t. The padding must be 0, as it is here. */
 	long n = syscall(SYS_sendmmsg, fd, s->messages + first, s->count - first,
 		MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	return n < 0 ? -errno : (int)n;
 }
 
-/* Whether there is room after all; only so long is waited for it, all in all. */
-static bool wait_for_room(int fd, int64_t *give_up_us)
+/* Waits until the socket has room, at most UDP_SEND_WAIT_US for the whole queue. *deadline_us is 0
+ * before the first wait. Returns false if there is no room. */
+static bool wait_for_room(int fd, int64_t *deadline_us)
 {
-	if (*give_up_us == 0)
-		*give_up_us = clock_after(clock_now_us(), UDP_ROOM_US);
-	if (clock_now_us() < *give_up_us && wait_for(fd, POLLOUT, *give_up_us) > 0)
+	if (*deadline_us == 0)
+		*deadline_us = clock_after(clock_now_us(), UDP_SEND_WAIT_US);
+	if (clock_now_us() < *deadline_us && wait_for(fd, POLLOUT, *deadline_us) > 0)
 		return true;
-	*give_up_us = 1; /* the other direction and the client wait as well */
+	*deadline_us = 1; /* do not wait again: the other direction waits, too */
 	return false;
 }
 
-/* What became of letters that were one message, by send_some(). */
-static void note(struct udp_sent *result, struct udp_letter *letters, unsigned count, int n)
+/* Counts the datagrams of one message by the result n of send_some(). */
+static void count_sent(
+	struct udp_sent *result, struct udp_outgoing *datagrams, unsigned count, int n)
 {
 	for (unsigned i = 0; i < count; i++) {
-		letters[i].was_sent = n > 0;
-		result->sent_bytes += n > 0 ? letter_len(&letters[i]) : 0;
+		datagrams[i].was_sent = n > 0;
+		result->sent_bytes += n > 0 ? outgoing_len(&datagrams[i]) : 0;
 	}
 	*(n > 0 ? &result->sent : n == -EMSGSIZE ? &result->oversized : &result->failed) += count;
 }
 
-struct udp_sent udp_send(int fd, struct udp_post *post)
+struct udp_sent udp_send(int fd, struct udp_queue *queue)
 {
 	static struct sending s LARGE;
 	struct udp_sent result = {0};
-	int64_t give_up_us = 0;
-	unsigned at = 0, alone_until = 0;
+	int64_t deadline_us = 0;
+	unsigned at = 0, single_until = 0;
 
-	while (at < post->count) {
-		put_messages(&s, post, at, alone_until);
+	while (at < queue->count) {
+		fill_messages(&s, queue, at, single_until);
 		for (unsigned i = 0; i < s.count;) {
 			int n = fd < 0 ? -ENETUNREACH : send_some(fd, &s, i);
-			if (n == -EINTR || (n == -EAGAIN && wait_for_room(fd, &give_up_us)))
+			if (n == -EINTR || (n == -EAGAIN && wait_for_room(fd, &deadline_us)))
 				continue;
-			/* The way takes less at a time, or has nobody to part them. */
-			if (s.letters[i] > 1 && (n == -EINVAL || n == -EMSGSIZE || n == -EIO)) {
-				alone_until = at + s.letters[i];
+			/* The path has a smaller MTU or does not support GSO: send them singly. */
+			if (s.counts[i] > 1 && (n == -EINVAL || n == -EMSGSIZE || n == -EIO)) {
+				single_until = at + s.counts[i];
 				break;
 			}
 			for (unsigned end = i + (n > 0 ? (unsigned)n : 1); i < end; i++) {
-				note(&result, &post->letters[at], s.letters[i], n);
-				at += s.letters[i];
+				count_sent(&result, &queue->datagrams[at], s.counts[i], n);
+				at += s.counts[i];
 			}
 		}
 	}
-	post->count = 0;
+	queue->count = 0;
 	return result;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* UDP: sockets, and many datagrams a system call.
- * Knows: recvmmsg(2), sendmmsg(2). Does not know: what is in a datagram, or who may send one. */
+/* UDP sockets, with many datagrams per system call. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,88 +7,91 @@
 #include "net/dial.h"
 #include "net/sockaddr.h"
 
-/* Messages that one call takes. */
+/* Messages per system call. */
 #define UDP_BATCH_MAX 32
 
-/* Datagrams that the kernel may give as one message: from one address, of one length but for the
- * last. On loopback they are as many as the sender's kernel takes for one, 128 since Linux 6.12,
- * from elsewhere 64. */
-#define UDP_TRAIN_MAX 128
+/* Datagrams that the kernel may combine into one received message (UDP_GRO): from one source and of
+ * one length, except the last. Up to 64 from the network; on loopback as many as a sender combines,
+ * which is 128 since Linux 6.12. */
+#define UDP_GRO_MAX 128
 
-/* Datagrams that one call takes, and that one may hand over. */
-#define UDP_DATAGRAMS_MAX (UDP_BATCH_MAX * UDP_TRAIN_MAX)
+/* Datagrams of one batch. */
+#define UDP_DATAGRAMS_MAX (UDP_BATCH_MAX * UDP_GRO_MAX)
 
-/* Bytes of a datagram: what the length in its header has room for (RFC 768). */
+/* Bytes of a datagram: the largest length in a UDP header (RFC 768). */
 #define UDP_DATAGRAM_MAX 65535
 
-/* Bytes free before each message, for a header. */
-#define UDP_HEADROOM 32
+/* Bytes of free space in front of each message, for a SOCKS header. */
+#define UDP_HEADER_MAX 32
 
-/* Bytes that the kernel is asked to keep for us, and from us; it gives as much as net.core.rmem_max
- * and wmem_max allow. */
+/* Bytes requested for the kernel's receive and send buffers. The kernel limits them to
+ * net.core.rmem_max and net.core.wmem_max. */
 #define UDP_KERNEL_BUFFER (1 << 20)
 
-/* How long a full socket is waited for, all in all, before what is left of a batch is dropped. */
-#define UDP_ROOM_US INT64_C(10000)
+/* How long to wait in total if the socket is full, before the rest of a queue is dropped. */
+#define UDP_SEND_WAIT_US INT64_C(10000)
 
-/* Where one of these begins, the next one's sets of the processor's cache do not: a size that is a
- * power of two would have all of them share a few. */
-#define UDP_SPAN (UDP_HEADROOM + UDP_DATAGRAM_MAX + 1 + 64)
+/* Bytes of a message's buffer. Not a power of two, to avoid cache-set conflicts between buffers. */
+#define UDP_SPAN (UDP_HEADER_MAX + UDP_DATAGRAM_MAX + 1 + 64)
 
-/* What has arrived. Its pages are touched as far as datagrams reach. */
+/* Received datagrams. Only the pages that datagrams were written to cost memory. */
 struct udp_batch {
 	unsigned count;
 	struct udp_datagram {
 		size_t len;
-		bool is_cut; /* it was longer than there is room for */
+		bool is_truncated;
 		uint8_t *bytes;
-		uint8_t *room_end; /* of the room for a header; one for all that came as one message
-				    */
+		/* The end of the space for a header, which all datagrams of a message share. */
+		uint8_t *header_end;
 		const union sockaddr_any *from;
 	} datagrams[UDP_DATAGRAMS_MAX];
 	union sockaddr_any from[UDP_BATCH_MAX];
-	uint8_t room[UDP_BATCH_MAX][UDP_SPAN];
+	uint8_t buffers[UDP_BATCH_MAX][UDP_SPAN];
 };
 
-/* What is to go out, in this order; the bytes are the caller's. */
-struct udp_post {
+/* Datagrams to send, in this order. The caller owns the bytes. */
+struct udp_queue {
 	unsigned count;
-	struct udp_letter {
+	struct udp_outgoing {
 		union sockaddr_any to;
 		socklen_t to_len;
-		bool was_sent; /* by udp_send() */
-		struct udp_text {
+		bool was_sent; /* set by udp_send() */
+		struct udp_payload {
 			const uint8_t *header, *bytes;
 			size_t header_len, len;
-		} text;
-	} letters[UDP_DATAGRAMS_MAX];
+		} payload;
+	} datagrams[UDP_DATAGRAMS_MAX];
 };
 
-/* What came of it. */
+/* Counts of datagrams, and the bytes of those sent. */
 struct udp_sent {
-	unsigned sent, oversized, failed; /* datagrams */
+	unsigned sent, oversized, failed;
 	uint64_t sent_bytes;
 };
 
-/* A socket on the address that connection fd was made to, at a port of the kernel's choice; on
- * 127.0.0.1 where it is no TCP connection. The descriptor, or -errno; *ret_local is where. */
+/* Opens a socket bound to the local address of the TCP connection fd, or to 127.0.0.1 if fd is not
+ * TCP, on a port that the kernel chooses. Returns its descriptor and sets *ret_local, or returns
+ * -errno. */
 int udp_open_local(int fd, struct addr *ret_local);
 
-/* A socket for datagrams to addresses of one family; its port it gets with the first of them. The
- * descriptor; -EADDRNOTAVAIL when the source cannot be had; -ENETUNREACH when there is no way to
- * that family, with this source or on this host; another -errno. */
+/* Opens a socket for destinations of one family. The kernel chooses its port with the first
+ * datagram. Returns its descriptor; -EADDRNOTAVAIL if *source cannot be used; -ENETUNREACH if the
+ * family is not available on this host or with this source; or another -errno. */
 int udp_from(enum addr_kind kind, const struct dial_source *source);
 
-/* Takes what is there, without waiting: how many, also in ret_batch->count; or -errno. */
+/* Receives queued datagrams without blocking. Returns their number, as in ret_batch->count, or
+ * -errno. */
 int udp_receive(int fd, struct udp_batch *ret_batch);
 
-/* Messages that came so fast that the kernel had no room for them, since the socket was made. */
+/* Returns the number of messages that the kernel has dropped since the socket was opened because
+ * its receive buffer was full. */
 unsigned udp_overflowed(int fd);
 
-/* Adds one, to an IPv4 or IPv6 address, to those that are to go out; there is room for as many as a
- * batch has. */
-void udp_write(struct udp_post *post, const union sockaddr_any *to, const struct udp_text *text);
+/* Appends a datagram for an IPv4 or IPv6 address to the queue, which has space for a whole batch.
+ */
+void udp_write(
+	struct udp_queue *queue, const union sockaddr_any *to, const struct udp_payload *payload);
 
-/* Hands all of them to the kernel; afterwards there is none, but for what became of each. One that
- * cannot be sent stops no other. */
-struct udp_sent udp_send(int fd, struct udp_post *post);
+/* Sends all datagrams of the queue and sets was_sent of each; the queue is then empty. A failure
+ * affects only the datagrams of one message. */
+struct udp_sent udp_send(int fd, struct udp_queue *queue);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The one place where the process sleeps, and where the signals that end it are heard.
- * Knows: poll, deadlines, signals. Does not know: what is waited for. */
+/* Waiting for descriptors until a deadline, and the signals that end the process. */
 #include "net/wait.h"
 
 #include <errno.h>
@@ -12,11 +11,11 @@
 
 #include "net/clock.h"
 
-/* Readable while a signal of ours waits. A handler with ppoll's signal mask would not do: a relay
- * that always has something ready would never hear it. */
+/* Readable while a signal is pending. A signal handler and ppoll's signal mask would not do: ppoll
+ * delivers no signal if a descriptor is always ready. */
 static int signal_fd = -1;
 
-/* One of those that end it has come. */
+/* A signal that ends the process has arrived. */
 static bool stopped;
 
 void wait_stop_signals(sigset_t *ret_set)
@@ -26,19 +25,19 @@ void wait_stop_signals(sigset_t *ret_set)
 	sigemptyset(ret_set);
 	sigaddset(ret_set, SIGTERM);
 	sigaddset(ret_set, SIGINT);
-	/* nohup(1) means that it goes on. */
+	/* nohup(1) ignores SIGHUP so that the program continues. */
 	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
 		sigaddset(ret_set, SIGHUP);
 }
 
-/* Those that a failing write(2) sends beside its error. */
+/* The signals that write(2) sends when it fails. */
 static void add_write_signals(sigset_t *set)
 {
 	sigaddset(set, SIGPIPE);
 	sigaddset(set, SIGXFSZ);
 }
 
-void wait_survive_writes(void)
+void wait_block_write_signals(void)
 {
 	sigset_t blocked;
 
@@ -52,10 +51,11 @@ void wait_prepare(void)
 	sigset_t ours, blocked;
 
 	wait_stop_signals(&ours);
-	/* ppoll(2) goes on after SIGSTOP with the time that was left before it. */
+	/* After SIGSTOP and SIGCONT, ppoll(2) resumes with the timeout that was left before. With
+	 * SIGCONT in the set it returns, and the deadline is checked again. */
 	sigaddset(&ours, SIGCONT);
 	signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (signal_fd >= 0) /* else they end the process as they always do, without its record */
+	if (signal_fd >= 0) /* if it fails, signals end the process without a record */
 		blocked = ours;
 	else
 		sigemptyset(&blocked);
@@ -63,12 +63,12 @@ void wait_prepare(void)
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 }
 
-/* Whether what has come ends it. SIGCONT does not: it is only time to look at the clock. */
-static bool hear_signal(void)
+/* Reads the pending signal. Returns true if it ends the process; SIGCONT does not. */
+static bool read_signal(void)
 {
-	struct signalfd_siginfo heard;
+	struct signalfd_siginfo info;
 
-	if (read(signal_fd, &heard, sizeof heard) == sizeof heard && heard.ssi_signo != SIGCONT)
+	if (read(signal_fd, &info, sizeof info) == sizeof info && info.ssi_signo != SIGCONT)
 		stopped = true;
 	return stopped;
 }
@@ -90,7 +90,7 @@ int wait_poll(struct pollfd *fds, nfds_t count, int64_t deadline_us)
 		if (ready < 0 && errno != EINTR)
 			return -errno;
 		if (ready > 0 && fds[count].revents) {
-			if (hear_signal())
+			if (read_signal())
 				break;
 			ready--;
 		}

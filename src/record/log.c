@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where a line about the connection goes: the journal, syslog or standard error.
- * Knows: their protocols and order. Does not know: what is said. */
+/* Writes lines to the journal, to syslog or to standard error. */
 #include "record/log.h"
 
 #include <errno.h>
@@ -17,14 +16,13 @@
 
 #define FACILITY_DAEMON 3 /* RFC 5424 s6.2.1 */
 
-/* What is said in one datagram or write at most: a record's message and fields, and a few of ours.
- */
-#define SAY_MAX 65536
+/* Bytes of one line with its fields. */
+#define LINE_MAX_BYTES 65536
 
-/* Not on the stack, which may be limited to less than this. */
-static char said[SAY_MAX] LARGE;
+/* Not on the stack, whose limit may be smaller. */
+static char line[LINE_MAX_BYTES] LARGE;
 
-/* What cannot be looked at may be the same: the client must get none of our lines. */
+/* Returns true also if fstat(2) fails: log lines must never reach the client. */
 static bool is_same_file(const struct stat *a, int fd)
 {
 	struct stat b;
@@ -73,7 +71,7 @@ struct log log_open_for_errors(void)
 	return log_open(false);
 }
 
-/* https://systemd.io/JOURNAL_NATIVE_PROTOCOL: fields without newlines in them are lines. */
+/* https://systemd.io/JOURNAL_NATIVE_PROTOCOL: a field without a newline in its value is a line. */
 static void put_journal(struct writer *w, enum log_level level, const struct writer *message,
 	const struct writer *fields)
 {
@@ -87,7 +85,7 @@ static void put_journal(struct writer *w, enum log_level level, const struct wri
 	writer_bytes(w, fields->bytes, fields->len);
 }
 
-/* RFC 3164 s4.1 as /dev/log takes it: the daemon adds time and host. */
+/* RFC 3164 s4.1, without time and host, which the daemon behind /dev/log adds. */
 static void put_syslog(struct writer *w, enum log_level level, const struct writer *message)
 {
 	writer_u8(w, '<');
@@ -108,8 +106,8 @@ static void put_stderr(struct writer *w, const struct writer *message, const str
 		writer_bytes(w, fields->bytes, fields->len);
 }
 
-/* Whether a write to standard error that has failed may be made again: when a signal was in its
- * way; or, once, when the reader makes room within LOG_STDERR_PATIENCE_S. */
+/* Returns true if a failed write to standard error may be repeated: after EINTR, or after EAGAIN if
+ * the reader makes room within LOG_STDERR_PATIENCE_S seconds (*has_waited: only once). */
 static bool may_try_again(bool *has_waited)
 {
 	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -136,10 +134,9 @@ static ssize_t send_all(int fd, const struct writer *w, int flags)
 	return sent;
 }
 
-/* One datagram. Where thousands end at a time the reader has no room for all of them: those that
- * wait in the call get it one after the other; those that wait in poll(2) are woken all for the one
- * of them that gets it. */
-static bool send_patiently(int fd, const struct writer *w)
+/* Sends one datagram, and waits if the reader's queue is full. The wait is in send(2): the kernel
+ * then wakes one sender at a time, whereas poll(2) would wake thousands for one free slot. */
+static bool send_waiting(int fd, const struct writer *w)
 {
 	const struct timeval patience = {.tv_sec = LOG_PATIENCE_S};
 
@@ -160,7 +157,7 @@ void log_write_stderr(const struct writer *text)
 			done += (size_t)n;
 			has_waited = false;
 		} else if (n == 0 || !may_try_again(&has_waited)) {
-			return; /* there is nobody left to tell */
+			return;
 		}
 	}
 }
@@ -168,18 +165,18 @@ void log_write_stderr(const struct writer *text)
 void log_write(const struct log *log, enum log_level level, const struct writer *message,
 	const struct writer *fields, bool with_fields)
 {
-	struct writer w = writer_on(said, sizeof said);
+	struct writer w = writer_on(line, sizeof line);
 
 	if (log->kind == LOG_TO_JOURNAL)
 		put_journal(&w, level, message, fields);
 	else if (log->kind == LOG_TO_SYSLOG)
 		put_syslog(&w, level, message);
-	if (w.len > 0 && send_patiently(log->fd, &w))
+	if (w.len > 0 && send_waiting(log->fd, &w))
 		return;
 	if (!log->stderr_is_ours)
 		return;
 
-	w = writer_on(said, sizeof said);
+	w = writer_on(line, sizeof line);
 	put_stderr(&w, message, fields, with_fields);
 	log_write_stderr(&w);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A socket to somebody on this host who keeps what is said of a connection.
- * Knows: AF_UNIX. Does not know: who that is, what is said. */
+/* A datagram socket to the journal, to syslog or to systemd's notify socket. */
 #include "record/log_socket.h"
 
 #include <errno.h>
@@ -26,8 +25,7 @@ bool log_socket_connect(int fd, const char *where)
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	const size_t len = strlen(where);
 
-	/* unix(7): a path ends with its NUL; a name is as long as the address says, and has a NUL
-	 * in front. */
+	/* unix(7): the length of a path includes its NUL; an abstract name begins with a NUL. */
 	if (len < 2 || len >= sizeof to.sun_path || (where[0] != '/' && where[0] != '@'))
 		return false;
 	memcpy(to.sun_path, where, len);

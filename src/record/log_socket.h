@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* A socket to somebody on this host who keeps what is said of a connection.
- * Knows: AF_UNIX. Does not know: who that is, what is said. */
+/* A datagram socket to the journal, to syslog or to systemd's notify socket. */
 #pragma once
 
 #include <stdbool.h>
 
-/* A datagram socket, above standard error: a lower one would be taken for the client. The caller's;
- * or -1. */
+/* Returns an AF_UNIX datagram socket that the caller owns, or -1. Its descriptor is above 2: lower
+ * ones are taken for the client's. */
 int log_socket_open(void);
 
-/* Connects it to a path, or to "@NAME", a socket without one: now, for later the lock forbids it.
- * False, and it is as it was, when nobody can be reached there. */
+/* Connects the socket to a path, or to an abstract name written "@NAME". Returns false, with the
+ * socket unchanged, if that fails. Call it before the sandbox, which forbids it. */
 bool log_socket_connect(int fd, const char *where);

@@ -41,7 +41,7 @@ struct waiting {
 static struct waiting lookups[ASSOCIATION_LOOKUPS_MAX] LARGE;
 static struct targets targets LARGE;
 static struct udp_batch batch LARGE;
-static struct udp_post to_ipv4 LARGE, to_ipv6 LARGE, to_client LARGE;
+static struct udp_queue to_ipv4 LARGE, to_ipv6 LARGE, to_client LARGE;
 
 static void drop(struct association *a, enum record_drop why)
 {
@@ -141,7 +141,7 @@ static void post_to(const struct addr *to, const uint8_t *bytes, size_t len)
 
 	sockaddr_write(&at, to);
 	udp_write(to->kind == ADDR_IPV4 ? &to_ipv4 : &to_ipv6, &at,
-		&(struct udp_text){.bytes = bytes, .len = len});
+		&(struct udp_payload){.bytes = bytes, .len = len});
 }
 
 static void count_sent(struct association *a, const struct udp_sent *sent)
@@ -163,11 +163,12 @@ static void note_destination(struct association *a, const union sockaddr_any *at
 		a->session->record->connected = to;
 }
 
-static void note_destinations(struct association *a, const struct udp_post *post, unsigned count)
+static void note_destinations(struct association *a, const struct udp_queue *post, unsigned count)
 {
-	const struct udp_letter *noted = NULL;
+	const struct udp_outgoing *noted = NULL;
 
-	for (const struct udp_letter *one = post->letters; one < post->letters + count; one++) {
+	for (const struct udp_outgoing *one = post->datagrams; one < post->datagrams + count;
+		one++) {
 		if (!one->was_sent || (noted && memcmp(&one->to, &noted->to, one->to_len) == 0))
 			continue;
 		note_destination(a, &one->to);
@@ -177,7 +178,7 @@ static void note_destinations(struct association *a, const struct udp_post *post
 
 static void send_up(struct association *a)
 {
-	struct udp_post *const posts[] = {&to_ipv4, &to_ipv6};
+	struct udp_queue *const posts[] = {&to_ipv4, &to_ipv6};
 	const int fds[] = {a->upstream_ipv4, a->upstream_ipv6};
 
 	for (unsigned i = 0; i < 2; i++) {
@@ -268,7 +269,7 @@ static void take_up(struct association *a, const struct udp_datagram *d)
 		drop(a, RECORD_DROP_STRANGER);
 		return;
 	}
-	if (d->is_cut) {
+	if (d->is_truncated) {
 		drop(a, RECORD_DROP_OVERSIZED);
 		return;
 	}
@@ -309,22 +310,22 @@ static void take_down(struct association *a, const struct udp_datagram *d, size_
 {
 	const struct addr from = sockaddr_read(d->from);
 	const struct target *t = target_find(&targets, &from);
-	uint8_t *start = d->room_end - header_len;
+	uint8_t *start = d->header_end - header_len;
 	struct writer header = writer_on(start, header_len);
 
 	if (!t || !t->was_sent_to) {
 		drop(a, RECORD_DROP_UNASKED);
 		return;
 	}
-	if (d->is_cut) {
+	if (d->is_truncated) {
 		drop(a, RECORD_DROP_OVERSIZED);
 		return;
 	}
 	socks5_put_datagram(&header, &from);
 	if (a->session->input->trace)
 		trace_message("stdsocks", SOCKS5_DATAGRAM, start, header_len);
-	udp_write(
-		&to_client, &a->client_at, &(struct udp_text){start, d->bytes, header_len, d->len});
+	udp_write(&to_client, &a->client_at,
+		&(struct udp_payload){start, d->bytes, header_len, d->len});
 }
 
 /* The same. */

@@ -56,7 +56,7 @@ static void complain_to(const struct log *log, const struct writer *problem)
  * where there is one and nobody sits at a terminal. */
 static void complain(const struct writer *problem)
 {
-	wait_survive_writes();
+	wait_block_write_signals();
 	struct log mistakes = log_open_for_errors();
 	struct log log = log_open(false);
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where somebody is or wants to go: an IPv4 or IPv6 address or a name, and a port.
- * Knows: how each form is written and which names can be host names.
- * Does not know: the resolver, sockets, or whether one may go there. */
+/* An IPv4 address, an IPv6 address or a name, with a port. */
 #include "wire/addr.h"
 
 #include <arpa/inet.h>
@@ -61,7 +59,7 @@ static bool is_label_byte(uint8_t c)
 	return is_digit(c) || (lower >= 'a' && lower <= 'z') || c == '-' || c == '_';
 }
 
-/* Digits only, or hexadecimal as inet_aton(3) takes it ("0x7f", and "0x" too). */
+/* Returns true for decimal digits and for hexadecimal as inet_aton(3) accepts it, "0x" included. */
 static bool is_number(const uint8_t *label, size_t len)
 {
 	static const char hex[] = "0123456789abcdefABCDEF";
@@ -81,7 +79,7 @@ bool addr_is_hostname(const struct addr *a)
 	if (a->kind != ADDR_NAME || len > ADDR_HOSTNAME_MAX)
 		return false;
 
-	size_t label = 0; /* where the present label starts */
+	size_t label = 0; /* start of the current label */
 	for (size_t i = 0; i < len; i++) {
 		if (is_label_byte(a->bytes[i]))
 			continue;
@@ -93,8 +91,8 @@ bool addr_is_hostname(const struct addr *a)
 		!is_number(a->bytes + label, len - label);
 }
 
-/* RFC 5952 s4: groups without leading zeros, in lower case; the longest run of at least two zero
- * groups, the first of equals, is "::". */
+/* RFC 5952 s4: lower case, no leading zeros, and "::" for the longest run of at least two zero
+ * groups, the first of several equal runs. */
 static void put_ipv6(struct writer *w, const uint8_t ip[16])
 {
 	static const char digits[] = "0123456789abcdef";

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Where large variables go. Knows: that an idle connection is measured in pages. */
+/* Where the linker places large variables. */
 #pragma once
 
-/* Behind all small variables, which then share a page or two (the linker sorts by this name). Of a
- * large variable only the touched pages cost memory; on the stack it would also push apart what
- * lies around it. */
+/* Places a static variable behind all small ones, which then share one or two pages. The linker
+ * sorts by section name. Only those pages of a large variable that are written cost memory. */
 #define LARGE __attribute__((section(".bss.~large")))

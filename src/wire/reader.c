@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Takes bytes, in order, from a buffer that may end anywhere.
- * Knows: how many bytes are left. Does not know: what they mean. */
+/* Reads integers and byte strings from a buffer that may be incomplete. */
 #include "wire/reader.h"
 
 struct reader reader_of(const void *bytes, size_t len)

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: ISC */
-/* Takes bytes, in order, from a buffer that may end anywhere.
- * Knows: how many bytes are left. Does not know: what they mean. */
+/* Reads integers and byte strings from a buffer that may be incomplete. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* A position in a buffer that somebody else owns. Once a getter asked for more than was left,
- * `ended` stays true and every later getter gives zeros: ask once, at the end of a message. */
+/* A position in a buffer that the caller owns. If a getter needs more bytes than are left, it sets
+ * `ended`, and it and all later getters return zero. A parser can therefore read a whole message
+ * and check `ended` once. */
 struct reader {
 	const uint8_t *bytes;
 	size_t len;
-	size_t at; /* bytes taken so far; never more than len */
+	size_t at; /* bytes read so far, at most len */
 	bool ended;
 };
 
-/* Starts at the first of len bytes, which must outlive the reader. */
+/* Returns a reader at the first of len bytes, which must outlive it. */
 struct reader reader_of(const void *bytes, size_t len);
 
-/* The next byte; the next two, most significant first (network order). 0 when too few are left. */
+/* Return the next 8-bit integer, and the next 16-bit integer in network byte order; 0 if too few
+ * bytes are left. */
 uint8_t reader_u8(struct reader *r);
 uint16_t reader_u16(struct reader *r);
 
-/* The next n bytes, inside the buffer; NULL when fewer are left. */
+/* Returns a pointer to the next n bytes in the buffer, or NULL if fewer are left. */
 const uint8_t *reader_bytes(struct reader *r, size_t n);

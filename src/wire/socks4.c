@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* The messages of SOCKS version 4 and of its extension 4A.
- * Knows: their bytes. Does not know: where bytes come from, or what anybody is allowed. */
+/* The messages of SOCKS 4 and 4A. */
 #include "wire/socks4.h"
 
 #include <string.h>
 
-/* The bytes up to a NUL, at most max, which is taken too. NULL when it has not come (r->ended), or
- * cannot come in time any more. */
+/* Reads at most max bytes and their NUL. Returns NULL if the NUL is missing: r->ended is set if
+ * more bytes can complete the text, and not if it is too long. */
 static const uint8_t *read_text(struct reader *r, size_t max, uint8_t *ret_len)
 {
 	const uint8_t *text = r->bytes + r->at;
@@ -59,7 +58,7 @@ void socks4_put_reply(struct writer *w, enum socks4_reply reply, const struct ad
 {
 	static const uint8_t nowhere[4];
 
-	writer_u8(w, 0); /* VN: the reply's own version */
+	writer_u8(w, 0); /* VN: the version of replies is 0 */
 	writer_u8(w, (uint8_t)reply);
 	writer_u16(w, bnd->port);
 	writer_bytes(w, bnd->kind == ADDR_IPV4 ? bnd->bytes : nowhere, 4);
@@ -75,7 +74,7 @@ const char *socks4_reply_text(uint8_t reply)
 	case SOCKS4_NO_IDENTD:
 		return "no identd on the client's host";
 	case SOCKS4_OTHER_USER:
-		return "the user is another one";
+		return "different user id";
 	default:
 		return "unassigned";
 	}

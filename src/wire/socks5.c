@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The messages of SOCKS version 5 (RFC 1928) and of its user name and password method (RFC 1929).
- * Knows: their bytes. Does not know: where bytes come from, or what anybody is allowed. */
+/* The messages of SOCKS 5 (RFC 1928) and of username/password authentication (RFC 1929). */
 #include "wire/socks5.h"
 
 #include <string.h>
@@ -46,7 +45,7 @@ enum parse socks5_parse_login(
 	return PARSE_DONE;
 }
 
-/* RFC 1928 s5: an address of the type, its length first if it is a name, and the port. */
+/* RFC 1928 s5: an address of type atyp and a port; a name has its length in front. */
 static enum parse parse_addr(struct reader *r, uint8_t atyp, struct addr *ret_addr)
 {
 	enum addr_kind kind = ADDR_NONE;
@@ -156,7 +155,7 @@ void socks5_put_reply(struct writer *w, enum socks5_reply reply, const struct ad
 void socks5_put_datagram(struct writer *w, const struct addr *from)
 {
 	writer_u16(w, 0); /* RSV */
-	writer_u8(w, 0);  /* FRAG: stands alone */
+	writer_u8(w, 0);  /* FRAG: not a fragment */
 	put_addr(w, from);
 }
 

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: ISC */
-/* The messages of SOCKS version 5 (RFC 1928) and of its user name and password method (RFC 1929).
- * Knows: their bytes. Does not know: where bytes come from, or what anybody is allowed.
+/* The messages of SOCKS 5 (RFC 1928) and of username/password authentication (RFC 1929).
  *
- * A parser is given all bytes that have arrived and not been used: `bytes`, `len`. It keeps
- * nothing between calls; call it again, with more, until it does not say MORE. */
+ * A parser receives all bytes that have arrived and are not used yet. It keeps no state: if it
+ * returns PARSE_MORE, call it again when there are more bytes. */
 #pragma once
 
 #include "wire/addr.h"
 
 enum parse {
-	PARSE_MORE, /* a proper beginning: nothing was used, outputs are untouched */
-	PARSE_DONE, /* *ret_used bytes are the message; what follows them is not looked at */
-	PARSE_BAD   /* no continuation can make it a message; outputs are untouched */
+	PARSE_MORE, /* an incomplete message; outputs are unchanged */
+	PARSE_DONE, /* the first *ret_used bytes are the message; later bytes were not read */
+	PARSE_BAD   /* not a message, whatever follows; outputs are unchanged */
 };
 
 #define SOCKS5_VERSION       5
-#define SOCKS5_LOGIN_VERSION 1 /* RFC 1929 s2: of the subnegotiation */
+#define SOCKS5_LOGIN_VERSION 1 /* RFC 1929 s2: version of the subnegotiation */
 
 enum socks5_method { /* RFC 1928 s3 */
 	SOCKS5_NO_AUTHENTICATION_REQUIRED = 0x00,
@@ -28,8 +27,8 @@ enum socks5_command { /* s4 */
 	SOCKS5_CONNECT = 1,
 	SOCKS5_BIND = 2,
 	SOCKS5_UDP_ASSOCIATE = 3,
-	SOCKS5_RESOLVE = 0xf0,    /* Tor's, of its socks-extensions: the address of DST */
-	SOCKS5_RESOLVE_PTR = 0xf1 /* the name of DST */
+	SOCKS5_RESOLVE = 0xf0,    /* Tor's socks-extensions: the address of the name in DST */
+	SOCKS5_RESOLVE_PTR = 0xf1 /* Tor's socks-extensions: the name of the address in DST */
 };
 
 enum socks5_atyp { SOCKS5_IPV4 = 1, SOCKS5_DOMAINNAME = 3, SOCKS5_IPV6 = 4 }; /* s4, s5 */
@@ -46,86 +45,87 @@ enum socks5_reply { /* s6 */
 	SOCKS5_ATYP_NOT_SUPPORTED = 8
 };
 
-/* What one message is, for those who show it (text/annotate.h). */
+/* The type of a message, for text/annotate.h. */
 enum socks5_message {
-	SOCKS5_METHODS,      /* client: version, methods that it can do */
-	SOCKS5_METHOD,       /* server: the one it chose */
+	SOCKS5_METHODS,      /* client: version and offered methods (the greeting) */
+	SOCKS5_METHOD,       /* server: the selected method */
 	SOCKS5_LOGIN,        /* client: RFC 1929, name and password */
-	SOCKS5_LOGIN_STATUS, /* server: RFC 1929, 0 when they are right */
+	SOCKS5_LOGIN_STATUS, /* server: RFC 1929, 0 for success */
 	SOCKS5_REQUEST,      /* client: command and destination */
-	SOCKS5_REPLY,        /* server: how it went, and an address of its own */
-	SOCKS4_REQUEST,      /* client: the same in version 4 and 4A (wire/socks4.h) */
-	SOCKS4_REPLY,        /* server: the same */
-	SOCKS5_DATAGRAM      /* both, over UDP: where data goes, or where it came from */
+	SOCKS5_REPLY,        /* server: reply code and bound address */
+	SOCKS4_REQUEST,      /* client: request of SOCKS 4 and 4A (wire/socks4.h) */
+	SOCKS4_REPLY,        /* server: reply of SOCKS 4 and 4A */
+	SOCKS5_DATAGRAM      /* both: the header of a UDP datagram */
 };
 
-/* The longest of each: 1 + 1 + 255; 1 + 1 + 255 + 1 + 255; 4 + 1 + 255 + 2. */
+/* Bytes of the longest message: 1 + 1 + 255; 1 + 1 + 255 + 1 + 255; 4 + 1 + 255 + 2. */
 #define SOCKS5_METHODS_MAX 257
 #define SOCKS5_LOGIN_MAX   513
 #define SOCKS5_REQUEST_MAX 262
 #define SOCKS5_REPLY_MAX   262
 
-/* The greeting. `methods` points into the bytes that were parsed. */
+/* The greeting (RFC 1928 s3). `methods` points into the bytes that were parsed. */
 struct socks5_methods {
 	uint8_t count;
 	const uint8_t *methods;
 };
 
-/* BAD at once when the first byte is not 5; the answer to that is NO_ACCEPTABLE_METHODS. */
+/* Parses the greeting. Returns PARSE_BAD if the first byte is not 5; the reply to that is
+ * SOCKS5_NO_ACCEPTABLE_METHODS. */
 enum parse socks5_parse_methods(
 	const uint8_t *bytes, size_t len, size_t *ret_used, struct socks5_methods *ret_methods);
 
-/* Whether the client offered the method. */
+/* Returns true if the client offered the method. */
 bool socks5_offers(const struct socks5_methods *methods, enum socks5_method method);
 
-/* RFC 1929 s2. Both point into the bytes that were parsed, hold anything, and may be empty. */
+/* RFC 1929 s2. Name and password point into the bytes that were parsed. They may be empty and may
+ * contain any byte. */
 struct socks5_login {
 	uint8_t name_len, password_len;
 	const uint8_t *name, *password;
 };
 
-/* BAD when the version is not 1; the answer to that is a status that is not 0. */
+/* Parses a username/password request. Returns PARSE_BAD if the version is not 1; the reply to that
+ * is a status other than 0. */
 enum parse socks5_parse_login(
 	const uint8_t *bytes, size_t len, size_t *ret_used, struct socks5_login *ret_login);
 
-/* The request. The command may be one that the RFC does not know, the name any bytes. */
+/* RFC 1928 s4. The command and a name in dst are not checked. */
 struct socks5_request {
 	uint8_t command;
 	struct addr dst;
 };
 
-/* *ret_reply is set when BAD: SOCKS5_GENERAL_FAILURE for a version other than 5 or an RSV other
- * than 0, SOCKS5_ATYP_NOT_SUPPORTED for an address type without a known length. */
+/* Parses a request. If it returns PARSE_BAD, it sets *ret_reply: SOCKS5_GENERAL_FAILURE if the
+ * version is not 5 or RSV is not 0, SOCKS5_ATYP_NOT_SUPPORTED if the address type is unknown. */
 enum parse socks5_parse_request(const uint8_t *bytes, size_t len, size_t *ret_used,
 	struct socks5_request *ret_request, enum socks5_reply *ret_reply);
 
-/* What the server says. bnd is an IPv4 or IPv6 address, or a name, to RESOLVE_PTR; ADDR_NONE stands
- * for 0.0.0.0 port 0. */
+/* Append a message of the server. bnd is an address or, for RESOLVE_PTR, a name; ADDR_NONE is
+ * written as 0.0.0.0 port 0. */
 void socks5_put_method(struct writer *w, enum socks5_method method);
 void socks5_put_login_status(struct writer *w, uint8_t status);
 void socks5_put_reply(struct writer *w, enum socks5_reply reply, const struct addr *bnd);
 
-/* RFC 1928 s7: what stands before the data of each datagram, to and from the server. */
 enum socks5_datagram {
 	SOCKS5_DATAGRAM_WHOLE,
-	SOCKS5_DATAGRAM_FRAGMENT, /* of one that is to be put together; else it is a whole one */
-	SOCKS5_DATAGRAM_MALFORMED /* an RSV that is not 0, an unknown ATYP, or too short */
+	SOCKS5_DATAGRAM_FRAGMENT, /* FRAG is not 0; all else is valid */
+	SOCKS5_DATAGRAM_MALFORMED /* too short, RSV not 0, or unknown ATYP */
 };
 
-/* RSV, FRAG, ATYP, an address of 4 or 16 bytes, a port. */
+/* Bytes of a header: RSV, FRAG, ATYP, an address of 4 or 16 bytes, a port. */
 #define SOCKS5_DATAGRAM_IPV4_LEN 10
 #define SOCKS5_DATAGRAM_IPV6_LEN 22
 
-/* Its header: *ret_used bytes long, and where the data behind it, perhaps none, is to go. Outputs
- * are untouched when it is malformed. */
+/* Parses the header of a datagram (RFC 1928 s7). *ret_used is its length, *ret_dst the destination
+ * of the data that follows. Outputs are unchanged if the datagram is malformed. */
 enum socks5_datagram socks5_parse_datagram(
 	const uint8_t *bytes, size_t len, size_t *ret_used, struct addr *ret_dst);
 
-/* The header of what came from an address. */
+/* Appends the header of a datagram that came from this address. */
 void socks5_put_datagram(struct writer *w, const struct addr *from);
 
-/* "succeeded", "connection refused", ...: the words of RFC 1928 s6; "unassigned" for others.
- * The same for methods, commands and address types. Static strings. */
+/* Return the words of RFC 1928, such as "connection refused", or "unassigned". Static strings. */
 const char *socks5_reply_text(uint8_t reply);
 const char *socks5_method_text(uint8_t method);
 const char *socks5_command_text(uint8_t command);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Puts bytes, in order, into a buffer of fixed size: messages of the protocol and lines of text.
- * Knows: how much room is left. Does not know: who will read it. */
+/* Writes protocol messages and text to a buffer of fixed size. */
 #include "wire/writer.h"
 
 #include <string.h>
@@ -76,5 +75,5 @@ void writer_escaped(struct writer *w, const void *bytes, size_t n)
 		}
 	}
 	if (w->full)
-		w->len = start; /* whole or not at all */
+		w->len = start; /* nothing of it is written */
 }
