@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The table of clients, which tests/clients-table writes from the results of their tests.
+# README.md, and the table of clients, which tests/clients-table writes from results of the tests.
 
 bats_require_minimum_version 1.5.0
 load helper
@@ -88,4 +88,22 @@ TAP
     [[ $output == "$error lacks the row: two | two | 5 | connect | a thing" ]]
     run ! "$ROOT/tests/clients-table" --check "$TABLE" /dev/null
     [[ $output == "$error has a row without a test: one | two | 5 | connect | a thing" ]]
+}
+
+# example COMMAND - print the lines below "$ COMMAND" in README.md, without the indentation.
+example() {
+    awk -v "start=    \$ $1" 'index($0, start) == 1 { found = 1; next }
+        !/^    [^$]/ { found = 0 }
+        found { print substr($0, 5) }' "$ROOT/README.md"
+}
+
+@test "readme: the example of --explain has the output of stdsocks" {
+    local line question
+    line=$(grep -F -- '$ stdsocks --explain' "$ROOT/README.md")
+    question=${line#*\'}
+    diff <(example 'stdsocks --explain') <("$STDSOCKS" -f /dev/null --explain "${question%\'}")
+}
+
+@test "readme: README.md has at most 200 lines" {
+    (($(wc -l <"$ROOT/README.md") <= 200))
 }
