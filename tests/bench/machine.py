@@ -30,8 +30,8 @@ def warn_if_busy():
 def used_bytes():
     """Returns the memory that is in use and cannot be reclaimed.
 
-    Free pages on the lists of the processors are not in MemFree. There can be a hundred megabytes of
-    them, more than the memory to measure.
+    Free pages on the lists of the processors are not in MemFree. There can be a hundred megabytes
+    of them, more than the memory to measure.
     """
     with open("/proc/meminfo", encoding="ascii") as file:
         kb = {key: int(value) for key, value in re.findall(r"^(\w+): +(\d+)", file.read(), re.M)}
