@@ -30,7 +30,7 @@ with() {
 
 # in_table TEXT - it stands in the README's table of what directives cost.
 in_table() {
-    sed -n '/<!-- from here: make bench-systemd/,/<!-- to here/p' "$ROOT/README.md" | grep -F -- "$1"
+    sed -n '/<!-- from here: make bench-systemd/,/<!-- to here/p' "$ROOT/tests/bench/units.md" | grep -F -- "$1"
 }
 
 # exposed_by TENTHS - systemd-analyze finds the unit exposed by so much at most, and, if EXACTLY is set, by no tenth less.

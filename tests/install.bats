@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# What make install puts where, and that what it puts there is right.
+# The Makefile: make install, make uninstall and make clean, and the variables that they take.
 
 bats_require_minimum_version 1.5.0
 load helper
 
-# make_into FOLDER TARGET [VARIABLE=VALUE]... - with the build that is being tested.
+# make_into FOLDER ARGUMENT... - run make with DESTDIR=FOLDER and the build under test.
 make_into() {
     local folder=$1
     shift
@@ -20,7 +20,7 @@ setup() {
     PLACE=$BATS_TEST_TMPDIR/root
 }
 
-@test "install: every file is where it belongs, with its mode" {
+@test "install: copies each file to its place, with its mode" {
     make_into "$PLACE" -o all install
     diff <(installed_files "$PLACE") - <<'END'
 755 ./usr/local/bin/stdsocks
@@ -50,16 +50,71 @@ END
     cmp "$STDSOCKS" "$PLACE/usr/local/bin/stdsocks"
 }
 
-@test "install: PREFIX and UNITDIR are heard, also inside the files" {
+@test "install: PREFIX and UNITDIR move the files, and change the paths inside them" {
     make_into "$PLACE" -o all install PREFIX=/opt/socks UNITDIR=/etc/systemd/system
+    local doc=$PLACE/opt/socks/share/doc/stdsocks
     grep -qxF 'ExecStart=/opt/socks/bin/stdsocks' "$PLACE/etc/systemd/system/stdsocks@.service"
-    grep -qE 'server *= /opt/socks/bin/stdsocks$' "$PLACE/opt/socks/share/doc/stdsocks/stdsocks.xinetd"
-    grep -qF ' /opt/socks/bin/stdsocks stdsocks' "$PLACE/opt/socks/share/doc/stdsocks/stdsocks.inetd"
-    grep -qE ' 1080 /opt/socks/bin/stdsocks$' "$PLACE/opt/socks/share/doc/stdsocks/tcpserver.run"
+    grep -qE 'server *= /opt/socks/bin/stdsocks$' "$doc/stdsocks.xinetd"
+    grep -qF ' /opt/socks/bin/stdsocks stdsocks' "$doc/stdsocks.inetd"
+    grep -qE ' 1080 /opt/socks/bin/stdsocks$' "$doc/tcpserver.run"
     run ! grep -rI @BINDIR@ "$PLACE"
 }
 
-@test "install: uninstall takes away what install brought, and nothing else" {
+@test "install: PREFIX, UNITDIR, MANDIR and DESTDIR can come from the environment" {
+    PREFIX=/opt/socks UNITDIR=/etc/systemd/system MANDIR=/man DESTDIR=$PLACE MAKEFLAGS='' \
+        make -C "$ROOT" -o all BUILD="${STDSOCKS%/stdsocks}" install
+    grep -qxF 'ExecStart=/opt/socks/bin/stdsocks' "$PLACE/etc/systemd/system/stdsocks@.service"
+    [[ -e $PLACE/man/man8/stdsocks.8 && ! -e $PLACE/usr ]]
+}
+
+@test "install: CC, CPPFLAGS, CFLAGS, LDFLAGS and SYSCONFDIR can come from the environment" {
+    local commands build=$BATS_TEST_TMPDIR/new
+    commands=$(CC=some-cc CPPFLAGS=-Dnew CFLAGS=-O7 LDFLAGS=-Lnew SYSCONFDIR=/opt/etc MAKEFLAGS='' \
+        make -C "$ROOT" -n V=1 BUILD="$build" "$build/stdsocks")
+    grep -qE '^some-cc .*"/opt/etc".* -Dnew .* -O7 -c -o .*/main.o src/stdsocks/main.c$' \
+        <<<"$commands"
+    grep -qE '^some-cc .* -O7 .* -Lnew -o .*/stdsocks ' <<<"$commands"
+}
+
+# source_tree - copies the Makefiles to $TREE, beside something that "make clean" must not delete.
+source_tree() {
+    TREE=$BATS_TEST_TMPDIR/tree
+    mkdir -p "$TREE/src/wire" "$TREE/tests" "$BATS_TEST_TMPDIR/other"
+    cp "$ROOT/Makefile" "$TREE/"
+    cp "$ROOT/tests/Makefile" "$TREE/tests/"
+    touch "$TREE/src/wire/addr.c" "$BATS_TEST_TMPDIR/other/file"
+}
+
+@test "install: make refuses a folder BUILD that contains sources" {
+    local build
+    source_tree
+    for build in . '' .. src ./src/wire "$TREE" "$TREE/tests"; do
+        run ! make -C "$TREE" BUILD="$build" clean
+        [[ $output == *"BUILD=\"$build\" contains sources; use another folder"* ]]
+        [[ -e $TREE/src/wire/addr.c && -e $TREE/Makefile ]]
+    done
+    run ! make -C "$TREE" -n BUILD=/ clean
+}
+
+@test "install: make clean refuses a folder in which nothing was built" {
+    source_tree
+    run ! make -C "$TREE" BUILD=../other clean
+    [[ $output == *'make clean: nothing was built in BUILD=../other'* ]]
+    [[ -e $BATS_TEST_TMPDIR/other/file ]]
+    touch "$BATS_TEST_TMPDIR/other/flags"
+    make -C "$TREE" BUILD=../other clean
+    [[ -z $(ls "$BATS_TEST_TMPDIR/other") ]]
+}
+
+@test "install: make clean keeps the programs that check-deps unpacked" {
+    source_tree
+    mkdir -p "$TREE/build/peers/tor" "$TREE/build/tests"
+    make -C "$TREE" clean
+    make -C "$TREE" clean
+    [[ $(cd "$TREE/build" && echo *) == peers && -d $TREE/build/peers/tor ]]
+}
+
+@test "install: uninstall removes the installed files and no others" {
     mkdir -p "$PLACE/usr/local/bin"
     echo mine >"$PLACE/usr/local/bin/mine"
     make_into "$PLACE" -o all install
@@ -67,7 +122,7 @@ END
     [[ $(installed_files "$PLACE") == '644 ./usr/local/bin/mine' ]]
 }
 
-@test "install: the units are clean for systemd-analyze verify" {
+@test "install: systemd-analyze verify accepts the units" {
     need systemd-analyze
     make_into / -o all install PREFIX="$PLACE" SYSCONFDIR="$PLACE"
     run env SYSTEMD_UNIT_PATH="$PLACE/lib/systemd/system:" \
@@ -77,7 +132,7 @@ END
     [[ -z $output ]]
 }
 
-@test "install: systemd-sysusers makes the user that the handler becomes" {
+@test "install: systemd-sysusers creates the user stdsocks" {
     need systemd-sysusers
     make_into "$PLACE" -o all install
     mkdir -p "$PLACE/etc"
@@ -86,7 +141,7 @@ END
     "$STDSOCKS" -f /dev/null --check | grep '^user: stdsocks '
 }
 
-@test "install: the catalog has one entry for each MESSAGE_ID of the source" {
+@test "install: the catalog has an entry for each MESSAGE_ID of the source" {
     need journalctl
     make_into "$PLACE" -o all install
     local ids entries
@@ -97,13 +152,13 @@ END
     journalctl --root="$PLACE" --dump-catalog "${ids%%$'\n'*}" | grep -q '^Subject: '
 }
 
-# This takes longer than 5 s on a busy machine: it is a whole build of the handler.
-@test "install: two builds of the same source are the same bytes" {
-    local flags=()
+# Builds the whole handler, which takes longer than 5 s on a busy machine.
+@test "install: two builds of the same source are identical" {
+    local flags=() again=$BATS_TEST_TMPDIR/again
     case $(<"${STDSOCKS%/stdsocks}/flags") in
     *fsanitize*) flags=("SANITIZE=address,undefined") ;;
     gcc*) flags=(LIBC=system) ;;
     esac
-    make -C "$ROOT" --no-print-directory -j2 BUILD="$BATS_TEST_TMPDIR/again" "${flags[@]}" "$BATS_TEST_TMPDIR/again/stdsocks" 3>&-
-    cmp "$STDSOCKS" "$BATS_TEST_TMPDIR/again/stdsocks"
+    make -C "$ROOT" --no-print-directory -j2 BUILD="$again" "${flags[@]}" "$again/stdsocks" 3>&-
+    cmp "$STDSOCKS" "$again/stdsocks"
 }

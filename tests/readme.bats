@@ -1,31 +1,32 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The README's table of clients: that it is the one that a run of their tests writes.
+# README.md, and the table of clients, which tests/clients-table writes from results of the tests.
 
 bats_require_minimum_version 1.5.0
 load helper
 
 setup() {
-    README=$BATS_TEST_TMPDIR/README.md
-    printf '%s\n' before '<!-- from here: make clients -->' '| old |' '<!-- to here -->' after >"$README"
+    TABLE=$BATS_TEST_TMPDIR/clients.md
+    printf '%s\n' before '<!-- from here: make clients -->' '| old |' '<!-- to here -->' after \
+        >"$TABLE"
     export PEERS=$BATS_TEST_TMPDIR
     mkdir "$PEERS/two"
     echo 2.0-1 >"$PEERS/two/version"
 }
 
-# written <TAP - the table's lines, and in $STATUS what the program said.
+# written <TAP - write the table, and print its rows. Sets "STATUS" to the exit status.
 written() {
     STATUS=0
-    "$ROOT/tests/clients-table" "$README" >"$BATS_TEST_TMPDIR/passed-on" || STATUS=$?
-    [[ $(sed -n '1p;$p' "$README") == $'before\nafter' ]]
-    sed '1,/^<!-- from/d; /^<!-- to/,$d' "$README" | tail -n +3
+    "$ROOT/tests/clients-table" "$TABLE" >"$BATS_TEST_TMPDIR/passed-on" || STATUS=$?
+    [[ $(sed -n '1p;$p' "$TABLE") == $'before\nafter' ]]
+    sed '1,/^<!-- from/d; /^<!-- to/,$d' "$TABLE" | tail -n +3
 }
 
-@test "readme: the table of clients has a row for each of their tests, and no other" {
-    "$ROOT/tests/clients-table" --check "$ROOT/README.md" "$ROOT"/tests/clients*.bats
+@test "readme: the table of clients has a row for each test of a client, and no other row" {
+    "$ROOT/tests/clients-table" --check "$ROOT/tests/clients.md" "$ROOT"/tests/clients*.bats
 }
 
-@test "readme: tests of the same client, version and command are one row of the table of clients" {
+@test "readme: tests of one client, version and command share a row" {
     written <<'TAP' >"$BATS_TEST_TMPDIR/rows"
 1..4
 ok 1 clients: two: 4a connect: a thing
@@ -41,7 +42,7 @@ END
     ((STATUS == 0))
 }
 
-@test "readme: what failed or did not run is named in the table of clients" {
+@test "readme: the last column names checks that failed or were not run" {
     written <<'TAP' >"$BATS_TEST_TMPDIR/rows"
 1..4
 ok 1 clients: two: 4 connect: a thing
@@ -59,31 +60,50 @@ END
     grep -qxF '# | more | that was said |' "$BATS_TEST_TMPDIR/passed-on"
 }
 
-@test "readme: two tests with one name write no table" {
-    run -1 --separate-stderr "$ROOT/tests/clients-table" "$README" <<'TAP'
+@test "readme: the table is not written if two tests have the same title" {
+    run -1 --separate-stderr "$ROOT/tests/clients-table" "$TABLE" <<'TAP'
 1..2
 not ok 1 clients: two: 5 connect: a thing
 ok 2 clients: two: 5 connect: a thing
 TAP
     # shellcheck disable=SC2154 # run has set it
-    [[ $stderr == 'clients-table: two tests have this name: clients: two: 5 connect: a thing' ]]
-    grep -qxF '| old |' "$README"
+    [[ $stderr == 'clients-table: two tests have this title: clients: two: 5 connect: a thing' ]]
+    grep -qxF '| old |' "$TABLE"
 }
 
-@test "readme: a run that was cut short, and a client of no known version, are seen" {
+@test "readme: clients-table fails if results are missing or a version is unknown" {
     written <<<$'1..2\nok 1 clients: two: 5 connect: a thing'
     ((STATUS == 1))
     written <<<$'1..1\nok 1 clients: three: 5 connect: a thing'
     ((STATUS == 1))
 }
 
-@test "readme: a row that no test writes and a test without a row are seen" {
+@test "readme: --check names a test without a row and a row without a test" {
+    local error="clients-table: $TABLE"
     written <<<$'1..1\nok 1 clients: one (two): 5 connect: a thing'
     echo '@test "clients: one (two): 5 connect: a thing" {' >"$BATS_TEST_TMPDIR/suite"
-    "$ROOT/tests/clients-table" --check "$README" "$BATS_TEST_TMPDIR/suite"
+    "$ROOT/tests/clients-table" --check "$TABLE" "$BATS_TEST_TMPDIR/suite"
     echo '@test "clients: two: 5 connect: a thing" {' >>"$BATS_TEST_TMPDIR/suite"
-    run ! "$ROOT/tests/clients-table" --check "$README" "$BATS_TEST_TMPDIR/suite"
-    [[ $output == 'clients-table: not in the README: two | two | 5 | connect | a thing' ]]
-    run ! "$ROOT/tests/clients-table" --check "$README" /dev/null
-    [[ $output == 'clients-table: in the README, and no test writes it: one | two | 5 | connect | a thing' ]]
+    run ! "$ROOT/tests/clients-table" --check "$TABLE" "$BATS_TEST_TMPDIR/suite"
+    [[ $output == "$error lacks the row: two | two | 5 | connect | a thing" ]]
+    run ! "$ROOT/tests/clients-table" --check "$TABLE" /dev/null
+    [[ $output == "$error has a row without a test: one | two | 5 | connect | a thing" ]]
+}
+
+# example COMMAND - print the lines below "$ COMMAND" in README.md, without the indentation.
+example() {
+    awk -v "start=    \$ $1" 'index($0, start) == 1 { found = 1; next }
+        !/^    [^$]/ { found = 0 }
+        found { print substr($0, 5) }' "$ROOT/README.md"
+}
+
+@test "readme: the example of --explain has the output of stdsocks" {
+    local line question
+    line=$(grep -F -- '$ stdsocks --explain' "$ROOT/README.md")
+    question=${line#*\'}
+    diff <(example 'stdsocks --explain') <("$STDSOCKS" -f /dev/null --explain "${question%\'}")
+}
+
+@test "readme: README.md has at most 200 lines" {
+    (($(wc -l <"$ROOT/README.md") <= 200))
 }

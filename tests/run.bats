@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# What tests/run adds to bats: the suites' surroundings, and the search for what they left behind.
+# The scripts around the suites: tests/run, which starts them and finds leftovers, and tests/deps.
 
 load helper
 
@@ -18,14 +18,15 @@ suite() {
     } >"$BATS_TEST_TMPDIR/inner.bats"
 }
 
-# inner COMMAND... - run that suite through COMMAND, without what the bats around it exports.
+# inner COMMAND... - run that suite through COMMAND, without variables that bats exports.
 inner() {
     # shellcheck disable=SC2016 # for the shell inside
     "$@" env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin TMPDIR="$BATS_TEST_TMPDIR" STDSOCKS="$STDSOCKS" \
         bash -c 'cd "$1" && tests/run "$2"' - "$ROOT" "$BATS_TEST_TMPDIR/inner.bats" 2>&1
 }
 
-# inner_run STATUS REGEX - run that suite; a line of the output matches REGEX.
+# inner_run STATUS REGEX - run that suite. Fails unless it exits with STATUS, a line of its output
+# matches REGEX, and it leaves no file behind.
 inner_run() {
     local status=0 output
     output=$(inner) || status=$?
@@ -44,15 +45,15 @@ inner_run() {
     inner_run 1 '^not ok 1 inner'
 }
 
-@test "run: names a process that is left behind, and ends it" {
+@test "run: names a leftover process, and ends it" {
     local clean=
-    ((EUID)) || clean='env -i' # not even its environment tells that it is ours
+    ((EUID)) || clean='env -i' # root's run finds it without RUN_MARK, too
     suite <<<"setsid $clean sleep 1234567 >/dev/null 2>&1 3>&- &"
     inner_run 1 '^# run: still runs: [0-9]+ sleep 1234567'
     [[ -z $(pgrep -f 'sleep 1234567') ]]
 }
 
-@test "run: names a mount that is left behind" {
+@test "run: names a leftover mount" {
     need_root
     suite <<'END'
         mkdir "$HOME/mounted"
@@ -61,14 +62,14 @@ END
     inner_run 1 '^# run: still mounted: .*/mounted$'
 }
 
-@test "run: names a file that is left behind, and removes it" {
+@test "run: names a leftover file, and removes it" {
     suite <<'END'
         echo text >"$TMPDIR/a file"
 END
     inner_run 1 '^# run: left behind: .*/a file$'
 }
 
-@test "run: names a cgroup that is left behind" {
+@test "run: names a leftover cgroup" {
     local cgroup failed=0
     need_root
     cgroup=$(findmnt -rn -t cgroup,cgroup2 -o TARGET | head -n 1)
@@ -83,6 +84,26 @@ END
     need_root
     suite <<<'[[ ! -e /run/systemd/journal/socket ]]'
     # shellcheck disable=SC2016 # for the shell inside
-    inner unshare --mount bash -c 'mkdir -p /run/systemd/journal && mount -t tmpfs tmpfs /run/systemd/journal &&
-        touch /run/systemd/journal/socket && exec "$@"' -
+    inner unshare --mount bash -c 'journal=/run/systemd/journal
+        mkdir -p $journal && mount -t tmpfs tmpfs $journal && touch $journal/socket && exec "$@"' -
+}
+
+# Stubs in PATH end the script early if it does not refuse.
+@test "run: tests/deps refuses a folder PEERS with other files, and accepts an empty one" {
+    local peers=$BATS_TEST_TMPDIR/peers bin=$BATS_TEST_TMPDIR/bin program
+    mkdir "$peers" "$bin"
+    for program in getent useradd dpkg-query apt-get; do
+        printf '#!/bin/sh\nexit 99\n' >"$bin/$program"
+        chmod 755 "$bin/$program"
+    done
+    PATH=$bin:$PATH PEERS=$peers run "$ROOT/tests/deps"
+    ((status == 99))
+    [[ -e $peers/absent ]]
+    PATH=$bin:$PATH PEERS=$peers run "$ROOT/tests/deps"
+    ((status == 99))
+    rm "$peers/absent"
+    touch "$peers/mine"
+    PATH=$bin:$PATH PEERS=$peers run "$ROOT/tests/deps"
+    [[ $status == 64 && $output == "deps: PEERS=$peers has other files; use an empty folder" ]]
+    [[ $(ls "$peers") == mine ]]
 }

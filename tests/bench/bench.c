@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* bench MEASURE [options] LABEL PORT GROUP: measures one slice of one contestant, and writes its
- * figures, one a line. tests/bench/run takes the contestants in turn. Knows the options, the clocks
- * and /proc; does not know sockets. */
+/* bench MEASURE [options] LABEL PORT GROUP - measures one server for one slice of time, and prints
+ * one figure per line. tests/bench/run starts this program for each server in turn. */
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
@@ -13,7 +12,7 @@
 
 #include "bench.h"
 
-#define RUN_TIMEOUT_S 60 /* the whole program, should all else fail */
+#define RUN_TIMEOUT_S 60 /* after which SIGALRM ends the program */
 
 static const struct {
 	const char *name;
@@ -48,8 +47,8 @@ void thread_start(pthread_t *ret_thread, void *(*run)(void *), void *arg)
 		errx(1, "pthread_create failed");
 }
 
-/* In its group's time is what the kernel does in its name on the way to the next socket's queue,
- * where nothing else interrupts; see system_busy_us(). */
+/* The kernel charges loopback work to the sending process unless an interrupt does the work; see
+ * system_busy_us(). */
 int64_t group_cpu_us(int group)
 {
 	DIR *proc = group ? opendir("/proc") : NULL;
@@ -69,10 +68,10 @@ int64_t group_cpu_us(int group)
 	return sum_us;
 }
 
-/* Busy is what is not idle. The kernel knows idle time to the microsecond (NO_HZ) but samples who
- * was running only at ticks, which is blind to anything that starts and ends between two; and
- * unlike a sum over the proxy's processes this includes the loopback work that the kernel does in
- * softirq, for whomever it interrupts. The price: a machine that does anything else spoils it. */
+/* Busy time is the time that is not idle time. The kernel measures idle time in microseconds
+ * (NO_HZ), but samples the busy process only at ticks, so that short processes are not counted.
+ * Unlike the sum over the proxy's processes, busy time includes loopback work in softirqs, which is
+ * charged to the interrupted process. If the machine does other work, the figure is useless. */
 int64_t system_busy_us(void)
 {
 	long long idle, iowait, steal;
@@ -80,7 +79,7 @@ int64_t system_busy_us(void)
 	int64_t tick_us = 1000000 / sysconf(_SC_CLK_TCK);
 
 	if (!f || fscanf(f, "cpu %*d %*d %*d %lld %lld %*d %*d %lld", &idle, &iowait, &steal) != 3)
-		errx(1, "/proc/stat: not as expected");
+		errx(1, "/proc/stat: unexpected format");
 	fclose(f);
 	return sysconf(_SC_NPROCESSORS_ONLN) * now_us() - (idle + iowait + steal) * tick_us;
 }
@@ -89,12 +88,14 @@ static _Noreturn void usage(void)
 {
 	fputs("usage: bench MEASURE [options] LABEL PORT GROUP\n"
 	      "MEASURE: setup, rate, bulk, pingpong, udp, flood.\n"
-	      "PORT: 0 without a proxy. GROUP: of its processes, 0 if it is not known.\n"
-	      "  -n N   samples                        -t MS  how long to measure\n"
-	      "  -g US  pause between two samples      -u     upload instead of download\n"
+	      "LABEL: the name of the server in messages.\n"
+	      "PORT: the port of the proxy, or 0 to measure without a proxy.\n"
+	      "GROUP: the process group of the proxy, or 0 if it is unknown.\n"
+	      "  -n N   number of samples              -t MS  duration\n"
+	      "  -g US  pause between samples          -u     upload instead of download\n"
 	      "  -s N   parallel streams, or datagrams in flight\n"
-	      "  -b N   bytes a message\n"
-	      "  -G     both ends leave it to the kernel to part many datagrams\n",
+	      "  -b N   bytes per message\n"
+	      "  -G     client and upstream send datagrams in GSO batches\n",
 		stderr);
 	exit(64);
 }
@@ -114,14 +115,14 @@ static void options_parse(int argc, char *argv[], struct plan *plan)
 		['g'] = &plan->gap_us,
 		['s'] = &plan->streams,
 		['b'] = &plan->message_len};
-	bool as_trains = false;
+	bool use_gso = false;
 	int option;
 
 	while ((option = getopt(argc, argv, "n:t:g:s:b:uG")) != -1) {
 		if (option == 'u')
 			plan->upload = true;
 		else if (option == 'G')
-			as_trains = true;
+			use_gso = true;
 		else if (option == '?')
 			usage();
 		else
@@ -130,7 +131,7 @@ static void options_parse(int argc, char *argv[], struct plan *plan)
 	if (argc - optind != 3 || plan->count < 1 || plan->slice_ms < 1 || plan->streams < 1 ||
 		plan->message_len < 1)
 		usage();
-	plan->upstream.segment_len = as_trains ? plan->message_len : 0;
+	plan->upstream.segment_len = use_gso ? plan->message_len : 0;
 	plan->label = argv[optind];
 	plan->port = (uint16_t)atoi(argv[optind + 1]);
 	plan->group = atoi(argv[optind + 2]);
@@ -151,6 +152,6 @@ int main(int argc, char *argv[])
 	upstream_start(&plan.upstream, plan.streams);
 	result = slice(&plan);
 	if (upstream_drain(&plan.upstream) < 0)
-		warnx("%s: leaves connections open upstream", plan.label);
+		warnx("%s: connections to upstream are still open", plan.label);
 	return result < 0;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The client's side of a connection: connect, the SOCKS5 conversation, whole messages.
- * Knows the protocol; does not know what is measured. */
+/* The client: connects, performs the SOCKS5 handshake, and transfers data. */
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
@@ -15,7 +14,7 @@
 static const unsigned char greeting[] = {5, 1, 0}; /* RFC 1928 s3: one method, none */
 static const unsigned char method_none[] = {5, 0};
 #define REQUEST_LEN 10 /* s4, with an IPv4 DST.ADDR */
-#define REPLY_LEN   10 /* s6, with an IPv4 BND.ADDR, as all contestants answer here */
+#define REPLY_LEN   10 /* s6, with an IPv4 BND.ADDR, which all measured servers send */
 
 static struct sockaddr_in loopback(uint16_t port)
 {
@@ -26,17 +25,17 @@ static struct sockaddr_in loopback(uint16_t port)
 	};
 }
 
-/* As much room for datagrams as is allowed. */
+/* For datagrams, the kernel reduces the buffers to its limits. */
 static int new_socket(int type)
 {
-	static const int room = 4 << 20;
+	static const int buffer_len = 4 << 20;
 	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		err(1, "socket");
 	if (type == SOCK_DGRAM) {
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_len, sizeof buffer_len);
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer_len, sizeof buffer_len);
 	}
 	return fd;
 }
@@ -64,7 +63,7 @@ int client_connect(const char *label, int type, uint16_t port)
 	int fd = new_socket(type);
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout); /* of connect(), too */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout); /* also of connect() */
 	if (type == SOCK_STREAM)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0) {
@@ -107,9 +106,9 @@ void client_pump(int fd, bool sends, atomic_ullong *received_bytes)
 	free(bytes);
 }
 
-/* The request waits for the answer to the greeting, as real clients do; some of the contestants
- * can't do otherwise. */
-static const char *converse(
+/* Sends the request after the reply to the greeting, because some of the measured servers cannot
+ * handle pipelining. Returns NULL, or the failed step, with errno, which is 0 for a wrong reply. */
+static const char *handshake(
 	int fd, const unsigned char request[REQUEST_LEN], unsigned char answer[REPLY_LEN])
 {
 	if (client_send(fd, greeting, sizeof greeting) < 0)
@@ -127,20 +126,20 @@ static const char *converse(
 	return NULL;
 }
 
-/* Connects to the proxy and asks it for something. */
-static int ask(const struct plan *plan, const unsigned char request[REQUEST_LEN],
+/* Connects to the proxy and sends a request. Returns the socket, or -1 after a message. */
+static int proxy_request(const struct plan *plan, const unsigned char request[REQUEST_LEN],
 	unsigned char answer[REPLY_LEN])
 {
-	const char *trouble;
+	const char *failed_step;
 	int fd = client_connect(plan->label, SOCK_STREAM, plan->port);
 
 	if (fd < 0)
 		return -1;
 	errno = 0;
-	trouble = converse(fd, request, answer);
-	if (trouble) {
-		warnx("%s: %s: %s", plan->label, trouble,
-			errno ? strerror(errno) : "unexpected answer or end");
+	failed_step = handshake(fd, request, answer);
+	if (failed_step) {
+		warnx("%s: %s: %s", plan->label, failed_step,
+			errno ? strerror(errno) : "unexpected reply or end");
 		close(fd);
 		return -1;
 	}
@@ -153,15 +152,15 @@ int client_open(const struct plan *plan, uint16_t upstream_port)
 		5, 1, 0, 1, 127, 0, 0, 1, (uint8_t)(upstream_port >> 8), (uint8_t)upstream_port};
 	unsigned char answer[REPLY_LEN];
 
-	return plan->port ? ask(plan, request, answer)
+	return plan->port ? proxy_request(plan, request, answer)
 			  : client_connect(plan->label, SOCK_STREAM, upstream_port);
 }
 
 int client_associate(const struct plan *plan, uint16_t *ret_port)
 {
-	static const unsigned char request[REQUEST_LEN] = {5, 3, 0, 1}; /* from wherever we send */
+	static const unsigned char request[REQUEST_LEN] = {5, 3, 0, 1}; /* from 0.0.0.0:0 */
 	unsigned char answer[REPLY_LEN];
-	int fd = ask(plan, request, answer);
+	int fd = proxy_request(plan, request, answer);
 
 	if (fd >= 0)
 		*ret_port = (uint16_t)(answer[8] << 8 | answer[9]);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* count HANDLER [ARG]... : starts the handler on a connected TCP socket, as an inetd would, asks it
- * for an IPv4 address on loopback, and prints what it did from exec until the reply had arrived:
- *   syscalls N          its exec itself included
- *   minor_faults N      those of the kernel's own work inside exec included
- *   relay_syscalls N    further system calls until it first waits for both sides
- * The handler is traced, and the client moves only while it is stopped after a system call: no
- * clock and no second processor is in the result, so it can be asserted in a test. */
+/* count HANDLER [ARG]... - starts the handler on a connected TCP socket, in the same way as inetd,
+ * requests a connection to an IPv4 address on loopback, and prints:
+ *   syscalls N          system calls from exec to the reply, with exec
+ *   minor_faults N      minor faults in the same time, with those of the kernel in exec
+ *   relay_syscalls N    system calls from the reply until the handler first waits for both sides
+ * The client acts only while the traced handler is stopped after a system call. Therefore the
+ * result does not depend on time, and tests can compare it with limits. */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,11 +22,12 @@
 
 #include "bench.h"
 
-#include <linux/ptrace.h> /* struct ptrace_syscall_info; after sys/ptrace.h, which it collides with */
+/* For struct ptrace_syscall_info. It must come after sys/ptrace.h, with which it conflicts. */
+#include <linux/ptrace.h>
 
 #define NOBODY        65534
 #define RUN_TIMEOUT_S 10
-#define RUNS          5 /* the first brings the file into memory; the least of all is the handler's own */
+#define RUNS          5 /* the lowest counts are used; the first run also reads the file */
 
 enum { METHOD_LEN = 2, REPLY_LEN = 10, ANSWER_LEN = METHOD_LEN + REPLY_LEN };
 
@@ -46,10 +47,11 @@ static void send_or_exit(int fd, const unsigned char *bytes, size_t len)
 		err(1, "send");
 }
 
-/* Takes what has come and sends what is due. True once the whole reply is here. */
+/* Receives available bytes, and sends the request after the method. Returns true if the reply is
+ * complete. */
 static bool client_step(struct client *client)
 {
-	static const unsigned char right[] = {5, 0};
+	static const unsigned char success[] = {5, 0};
 	uint16_t port = client->upstream_port;
 	unsigned char request[] = {5, 1, 0, 1, 127, 0, 0, 1, (uint8_t)(port >> 8), (uint8_t)port};
 	/* The reply comes after the request, which waits for the method. */
@@ -61,8 +63,8 @@ static bool client_step(struct client *client)
 	if (n < 0 && errno != EAGAIN)
 		err(1, "recv");
 	client->answer_len += n > 0 ? (size_t)n : 0;
-	if (n > 0 && client->answer_len >= at + 2 && memcmp(client->answer + at, right, 2) != 0)
-		errx(1, "not SOCKS5, or refused: byte %zu is %02x, and the next one %02x", at,
+	if (n > 0 && client->answer_len >= at + 2 && memcmp(client->answer + at, success, 2) != 0)
+		errx(1, "not SOCKS5, or refused: byte %zu is %02x, the next byte %02x", at,
 			client->answer[at], client->answer[at + 1]);
 	if (n > 0 && client->answer_len == METHOD_LEN)
 		send_or_exit(client->fd, request, sizeof request);
@@ -96,8 +98,8 @@ static pid_t start(char *argv[], int fd)
 			ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
 			err(127, "start");
 		raise(SIGSTOP);
-		/* Not as root, which it would have to leave: a super-server does that. By
-		 * descriptor, for its path may be root's. */
+		/* As root, the handler would make more system calls. It is started by descriptor
+		 * because nobody may not be able to reach its path. */
 		if (geteuid() == 0 &&
 			(setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
 			err(127, "setuid");
@@ -112,7 +114,8 @@ static pid_t start(char *argv[], int fd)
 	return pid;
 }
 
-/* Lets the handler go on to the next stop before or after a system call. False if it has ended. */
+/* Continues the handler until its next stop before or after a system call. Returns false if the
+ * handler has ended. */
 static bool next_stop(pid_t pid, struct client *client, struct ptrace_syscall_info *ret_info)
 {
 	int status, signal = 0;
@@ -121,8 +124,7 @@ static bool next_stop(pid_t pid, struct client *client, struct ptrace_syscall_in
 	for (;;) {
 		if (ptrace(PTRACE_SYSCALL, pid, NULL, (void *)(intptr_t)signal) < 0)
 			err(1, "ptrace");
-		/* If the network was late, the handler may sit in a system call that only the
-		 * client's next bytes will end. */
+		/* The handler may block in a system call until the client sends more bytes. */
 		while ((stopped = waitpid(pid, &status, WNOHANG)) == 0) {
 			client_step(client);
 			sched_yield();
@@ -133,9 +135,8 @@ static bool next_stop(pid_t pid, struct client *client, struct ptrace_syscall_in
 			return false;
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 			break;
-		signal = status >> 16
-			? 0
-			: WSTOPSIG(status); /* an exec event, or a signal to pass on */
+		/* An exec event, or a signal for the handler. */
+		signal = status >> 16 ? 0 : WSTOPSIG(status);
 	}
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof *ret_info, ret_info) <= 0)
 		err(1, "ptrace");
@@ -148,7 +149,7 @@ static bool is_wait(uint64_t number)
 	case SYS_ppoll:
 	case SYS_pselect6:
 	case SYS_epoll_pwait:
-#ifdef SYS_poll /* newer architectures have only the above */
+#ifdef SYS_poll /* newer architectures have only the calls above */
 	case SYS_poll:
 	case SYS_select:
 	case SYS_epoll_wait:
@@ -177,13 +178,13 @@ static long until_reply(pid_t pid, struct client *client)
 
 	do {
 		if (!next_stop(pid, client, &info))
-			errx(1, "the handler ended before it had answered");
+			errx(1, "the handler ended before the reply");
 		syscalls += info.op == PTRACE_SYSCALL_INFO_ENTRY;
 	} while (info.op != PTRACE_SYSCALL_INFO_EXIT || !client_step(client));
 	return syscalls;
 }
 
-/* Until it waits, or ends. Returns the number of system calls before that wait. */
+/* Returns the number of system calls until the handler waits or ends. */
 static long until_wait(pid_t pid, struct client *client)
 {
 	struct ptrace_syscall_info info;
@@ -213,8 +214,8 @@ static void run(char *argv[], long ret_counts[COUNTS])
 	static const unsigned char greeting[] = {5, 1, 0};
 	uint16_t port;
 	struct client client = {0};
-	int upstream_fd =
-		client_listen(SOCK_STREAM, &client.upstream_port); /* its backlog answers */
+	/* Connections stay in the backlog. */
+	int upstream_fd = client_listen(SOCK_STREAM, &client.upstream_port);
 	int listen_fd = client_listen(SOCK_STREAM, &port);
 	int fd;
 	pid_t pid;

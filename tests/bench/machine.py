@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What the kernel says about the whole machine."""
+"""Figures of the kernel about the whole machine."""
 
 import os
 import re
@@ -12,26 +12,26 @@ def _say(text):
 
 
 def _idle_s():
-    """Seconds that the processors have been idle since boot, summed."""
+    """Returns the idle time of all processors since boot."""
     with open("/proc/stat", encoding="ascii") as file:
         fields = file.readline().split()
     return sum(int(fields[n]) for n in (4, 5, 8)) / os.sysconf("SC_CLK_TCK")  # idle, iowait, steal
 
 
 def warn_if_busy():
-    """Says on standard error if others use so much of the processors that figures are noise."""
+    """Writes a warning to standard error if other processes use more than 5% of the processors."""
     start, idle = time.monotonic(), _idle_s()
     time.sleep(1)
     share = (_idle_s() - idle) / (time.monotonic() - start) / os.cpu_count()
     if (busy := round(100 * (1 - share))) > 5:
-        _say(f"the machine is {busy}% busy with other things: these figures are noise")
+        _say(f"warning: other processes use {busy}% of the processors; figures are unreliable")
 
 
 def used_bytes():
-    """Memory that is in use and could not simply be taken back.
+    """Returns the memory that is in use and cannot be reclaimed.
 
-    Pages on the per-processor lists are free, but MemFree does not count them, and there can be a
-    hundred megabytes of them: more than what is to be measured.
+    Free pages on the lists of the processors are not in MemFree. There can be a hundred megabytes
+    of them, more than the memory to measure.
     """
     with open("/proc/meminfo", encoding="ascii") as file:
         kb = {key: int(value) for key, value in re.findall(r"^(\w+): +(\d+)", file.read(), re.M)}
@@ -43,7 +43,7 @@ def used_bytes():
 
 
 def settled_used_bytes():
-    """The same, once it has changed by less than 64 KB twice in a row."""
+    """Returns used_bytes() after it has changed by less than 64 KB twice in a row."""
     used, calm = used_bytes(), 0
     for _ in range(40):
         time.sleep(0.1)
@@ -51,5 +51,5 @@ def settled_used_bytes():
         calm = calm + 1 if abs(used - last) < 64 * 1024 else 0
         if calm == 2:
             return used
-    _say("memory does not settle: something else is running")
+    _say("warning: the use of memory does not settle; stop other processes")
     return used

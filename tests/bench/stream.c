@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* How long it takes to get a connection, how many a second can be had, and what an open one
- * carries: bulk in one direction, or a message to and fro. */
+/* Measures the time to set up a connection, the number of connections per second, the throughput
+ * in one direction, and round trips. */
 #include <err.h>
 #include <unistd.h>
 
 #include "bench.h"
 
-#define WARM_UP_US 200000 /* windows open, buffers grow, processes settle on processors */
+#define WARM_UP_US 200000 /* for TCP windows, buffers and the scheduler */
 
-/* From connect() until the SOCKS reply has arrived; without a proxy, until one byte has come back
- * from the echo, since a bare connect() returns before anybody has accepted. The descriptor is
- * closed when the time has been taken. */
+/* Measures the time from connect() to the SOCKS reply. Without a proxy, measures the time until the
+ * echo returns a byte, because connect() returns before the upstream accepts. */
 static int setup_once(const struct plan *plan, int64_t *ret_took_us)
 {
 	char byte = 'x';
@@ -30,9 +29,9 @@ static int setup_once(const struct plan *plan, int64_t *ret_took_us)
 	return 0;
 }
 
-/* The pause between two samples lets the last process end; otherwise its end would be measured as
- * part of the next one's beginning. What ending costs is in the rate, where nobody pauses. The
- * first connection is not counted: it finds this program's own pages untouched. */
+/* During the pause between samples, the last process ends, so that the next sample does not include
+ * this. rate_slice() includes it. The first connection is not counted, because it includes page
+ * faults of this program. */
 int setup_slice(struct plan *plan)
 {
 	int64_t took_us;
@@ -70,8 +69,8 @@ static void *rate_thread(void *arg)
 	return NULL;
 }
 
-/* Rounds and slices must stay few and short: every connection leaves a TIME_WAIT, and once there
- * are some twenty thousand to one port, connect() spends its time on finding a free local one. */
+/* Rounds and slices must be few and short: each connection leaves a socket in TIME_WAIT, and with
+ * twenty thousand of these, connect() spends its time in the search for a free local port. */
 int rate_slice(struct plan *plan)
 {
 	struct worker workers[plan->streams];
@@ -93,7 +92,7 @@ int rate_slice(struct plan *plan)
 	return failed ? -1 : 0;
 }
 
-/* Ends when main shuts the socket down, or after WAIT_TIMEOUT_MS of nothing. */
+/* Ends when streams_stop() shuts the socket down, or after WAIT_TIMEOUT_MS without data. */
 static void *stream_thread(void *arg)
 {
 	struct worker *w = arg;
@@ -102,7 +101,7 @@ static void *stream_thread(void *arg)
 	return NULL;
 }
 
-/* Opens all, then starts all: a slow setup must not eat into the window of the others. */
+/* Opens all streams before it starts them, so that a slow setup does not shorten the transfers. */
 static int streams_start(const struct plan *plan, struct worker *streams, atomic_ullong *received)
 {
 	const struct upstream *up = &plan->upstream;
@@ -122,8 +121,8 @@ static int streams_start(const struct plan *plan, struct worker *streams, atomic
 	return 0;
 }
 
-/* With RST. A source that is stopped by a closed window would not see a FIN, and would go on
- * probing for it into the next contestant's slice. */
+/* Resets the connections. A source whose window is closed would not receive a FIN, and would send
+ * window probes during the next slice. */
 static void streams_stop(struct worker *streams, int streams_len)
 {
 	static const struct linger reset = {1, 0};
@@ -137,8 +136,7 @@ static void streams_stop(struct worker *streams, int streams_len)
 	}
 }
 
-/* Bytes count where they arrive. The window lies inside the transfer, so neither setup nor
- * teardown is in it. */
+/* Counts received bytes, for a part of the transfer without its setup and its end. */
 int bulk_slice(struct plan *plan)
 {
 	struct worker streams[plan->streams];
@@ -187,7 +185,7 @@ int pingpong_slice(struct plan *plan)
 		}
 		end_us = now_us();
 		if (done == 0 && end_us - begin_us < WARM_UP_US / 4)
-			start_us = end_us; /* still warming up */
+			start_us = end_us; /* during the warm-up */
 		else
 			done++;
 	}

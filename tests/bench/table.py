@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: ISC
-"""A benchmark's results: their file, their table, and below it what was aimed at."""
+"""The results of a benchmark: reads their file, and prints the table and the aims."""
 
 import collections
 
 HEADER = "measure", "role", "contestant", "unit", "value", "low", "high"
-# In the order in which they are read best, and the colours of their bars.
+# In the order of the columns, with the colours of their bars in the plot.
 ROLES = {"direct": "0xb0b0b0", "floor": "0x808080", "handler": "0x1f6fb4", "rules": "0x7fb2dc",
          "peer": "0xd9914a"}
 
-# Value is the median over the rounds; low and high are their quartiles, or value again if there
-# are none.
+# Value is the median of the rounds, low and high are the quartiles. If there are no quartiles, all
+# three are equal.
 Figure = collections.namedtuple("Figure", "role unit value low high")
 
 
@@ -32,7 +32,7 @@ class Results:
         return figure and figure.value
 
     def best_peer(self, measure, best):
-        """The best is max, or min where less is better; 0 if there is none."""
+        """Returns the best figure of the other servers, or 0. best is the function max or min."""
         return best((figure.value for (name, _), figure in self.figures.items()
                      if name == measure and figure.role == "peer"), default=0)
 
@@ -60,8 +60,8 @@ def title(measure):
 
 
 def comparison(a, b):
-    """The first handler against the second: ~ where the middle rounds of both overlap, so that it
-    may be chance; ? where that is not known."""
+    """Returns the first figure as a multiple of the second. The mark ~ means that the quartiles
+    overlap, so that the difference may be chance; ? means that there are no quartiles."""
     if not a or not b or b.value == 0:
         return ""
     doubt = ""
@@ -87,7 +87,7 @@ def table(results):
 
 
 def aim(results, text, measure, base, relation, bound):
-    """Each handler's figure over base, if there is one, against a bound."""
+    """Yields a line that compares each handler's multiple of base with a bound."""
     if not base or measure not in results.units:
         return
     words = [f"{text:48} {relation} {bound:<4}"]
@@ -103,29 +103,29 @@ def aim(results, text, measure, base, relation, bound):
 
 
 def aims(results):
-    """The aim for CPU time is 1.2 s/GiB where one plain stream costs 0.6; so eight are held against
-    one plain stream too, though eight plain ones cost less each."""
+    """The aim for CPU time is twice that of one stream without a proxy, also for eight streams,
+    which take less CPU time per byte without a proxy."""
     floor = results.value("setup_p50", "floor")
-    yield from aim(results, "setup p50, of the floor's", "setup_p50", floor, "<=", 1.3)
+    yield from aim(results, "setup p50 / floor's", "setup_p50", floor, "<=", 1.3)
     for measure in results.units:
-        of_peer = f"{title(measure)}, of the best peer's"
+        of_peer = f"{title(measure)} / best other server's"
         if measure.startswith("bulk") and measure.endswith("_cpu"):
             plain = results.value(measure.replace("_8", "_1"), "direct")
-            text = f"{title(measure)}, of direct's 1 stream"
+            text = f"{title(measure)} / direct's 1 stream"
             yield from aim(results, text, measure, plain, "<=", 2)
         elif measure.startswith("udp") and measure.endswith("_proxy_cpu"):
             yield from aim(results, of_peer, measure, results.best_peer(measure, min), "<=", 1)
         elif measure.startswith("bulk") or (
-                measure.startswith("udp") and measure.endswith(("_byte", "_trains", "_way"))):
+                measure.startswith("udp") and measure.endswith(("_byte", "_batches", "_way"))):
             yield from aim(results, of_peer, measure, results.best_peer(measure, max), ">=", 1)
     rules = results.value("setup_p50", "1000-rules")
     plain = results.value("setup_p50", results.handlers[0])
     if rules is not None and plain is not None:
         more = (rules - plain) / 1000
-        yield f"{'a thousand rules, ms more':48} <= 1     {more:.2f}{' (missed)' * (more > 1)}"
+        yield f"{'1000 rules, additional ms':48} <= 1     {more:.2f}{' (missed)' * (more > 1)}"
     yield from aim(results, "idle connection, KB", "idle_connection", 1, "<=", 80)
-    yield from aim(results, "system calls until the reply", "syscalls", 1, "<=", 50)
-    yield from aim(results, "minor faults until the reply", "minor_faults", 1, "<=", 45)
+    yield from aim(results, "system calls up to the reply", "syscalls", 1, "<=", 50)
+    yield from aim(results, "minor faults up to the reply", "minor_faults", 1, "<=", 45)
 
 
 def show(path):

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What an association carries: datagrams to an echo and back with so many in flight, or as many as
- * go one way. A datagram that comes back has been passed on twice, and counts as two. Both ends
- * move many datagrams a system call, so that they cost little beside what is between them. */
+/* Measures the throughput of an association: datagrams to an echo and back, with a limited number
+ * in flight, or as many as possible in one direction. A datagram that comes back was relayed twice
+ * and counts as two. Client and upstream transfer many datagrams per system call, so that most of
+ * the cost is the proxy's. */
 #include <err.h>
 #include <errno.h>
 #include <netinet/udp.h>
@@ -12,32 +13,32 @@
 
 #include "bench.h"
 
-#define DATAGRAMS_MAX   64    /* that one system call takes or sends */
-#define DATAGRAM_CAP    2048  /* bytes of each, headers included */
-#define TRAIN_BYTES_MAX 60000 /* of the 65535 of a datagram */
+#define DATAGRAMS_MAX   64    /* per system call */
+#define DATAGRAM_CAP    2048  /* bytes of a datagram with its headers */
+#define BATCH_BYTES_MAX 60000 /* less than 65535, the limit of the kernel */
 #define WARM_UP_US      100000
-#define SILENCE_MS      100 /* after which what has not come back is lost */
-#define SILENCES_MAX    10  /* of a slice */
+#define SILENCE_MS      100 /* after which missing datagrams are lost */
+#define SILENCES_MAX    10  /* per slice */
 
 static const unsigned char header_ipv4[10] = {0, 0, 0, 1, 127, 0, 0, 1}; /* RFC 1928 s7 */
 
 struct datagrams {
-	int train_len; /* so many are sent as one, which the kernel parts */
+	int batch_count; /* datagrams per GSO batch, or 1 */
 	struct mmsghdr message[DATAGRAMS_MAX];
 	struct iovec piece[DATAGRAMS_MAX];
 	struct sockaddr_in peer[DATAGRAMS_MAX];
 	char bytes[DATAGRAMS_MAX][DATAGRAM_CAP];
 };
 
-/* Room for many, to be used again and again; exits if there is none. If segment_len is not 0, all
- * that the socket sends are of this length, and to one peer. */
+/* Returns buffers for DATAGRAMS_MAX datagrams. If segment_len is not 0, the socket sends datagrams
+ * of this length to one address, in GSO batches. Exits on failure. */
 static struct datagrams *datagrams_new(int fd, int segment_len)
 {
 	struct datagrams *d = calloc(1, sizeof *d);
 
 	if (!d)
 		err(1, "calloc");
-	d->train_len = segment_len ? TRAIN_BYTES_MAX / segment_len : 1;
+	d->batch_count = segment_len ? BATCH_BYTES_MAX / segment_len : 1;
 	if (segment_len &&
 		setsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment_len, sizeof segment_len) < 0)
 		err(1, "UDP_SEGMENT");
@@ -46,21 +47,22 @@ static struct datagrams *datagrams_new(int fd, int segment_len)
 	return d;
 }
 
-/* Messages of so many pieces each, with or without a peer: how many it takes for the first count. */
-static int messages_of(struct datagrams *d, int count, int train_len, bool has_peer)
+/* Prepares the messages for the first count datagrams, with batch_count datagrams per message, with
+ * or without an address. Returns the number of messages. */
+static int messages_of(struct datagrams *d, int count, int batch_count, bool has_peer)
 {
 	int messages = 0;
 
-	for (int i = 0; i < count; i += train_len)
+	for (int i = 0; i < count; i += batch_count)
 		d->message[messages++].msg_hdr = (struct msghdr){
 			.msg_name = has_peer ? &d->peer[i] : NULL,
 			.msg_namelen = has_peer ? sizeof d->peer[i] : 0,
 			.msg_iov = &d->piece[i],
-			.msg_iovlen = (size_t)(count - i < train_len ? count - i : train_len)};
+			.msg_iovlen = (size_t)(count - i < batch_count ? count - i : batch_count)};
 	return messages;
 }
 
-/* Waits for one, takes as many as there are: how many, or -1 and errno. */
+/* Waits for a datagram and receives all available ones. Returns their number, or -1 with errno. */
 static int datagrams_receive(int fd, struct datagrams *d)
 {
 	int n;
@@ -74,11 +76,11 @@ static int datagrams_receive(int fd, struct datagrams *d)
 	return n;
 }
 
-/* Sends the first count, to where they came from, or (is_connected) to the peer. 0, or -1 and
- * errno. */
+/* Sends the first count datagrams back to their senders, or, if is_connected, to the connected
+ * address. Returns 0, or -1 with errno. */
 static int datagrams_send(int fd, struct datagrams *d, int count, bool is_connected)
 {
-	int messages = messages_of(d, count, d->train_len, !is_connected);
+	int messages = messages_of(d, count, d->batch_count, !is_connected);
 
 	for (int n, done = 0; done < messages; done += n) {
 		n = sendmmsg(fd, d->message + done, (unsigned)(messages - done), 0);
@@ -107,7 +109,7 @@ static void *udp_echo_thread(void *arg)
 	for (;;) {
 		int n = udp_receive(up->udp_echo_fd, d);
 
-		datagrams_send(up->udp_echo_fd, d, n, false); /* nobody there is no harm */
+		datagrams_send(up->udp_echo_fd, d, n, false); /* the sender may have closed */
 	}
 	return NULL;
 }
@@ -135,16 +137,16 @@ void udp_start(struct upstream *up)
 
 /* -- The client side. */
 
-/* One association, and what it has carried. */
+/* An association and its counters. */
 struct flow {
-	int control_fd, fd; /* control_fd: -1 without a proxy */
+	int control_fd, fd; /* control_fd is -1 without a proxy */
 	struct datagrams *out, *in;
-	size_t len; /* of each datagram sent, header included */
+	size_t len; /* of each sent datagram with its header */
 	long long sent, received;
 	int in_flight, silences;
 };
 
-/* What is sent is written once: it is the same each time. */
+/* Writes the datagrams to send, which are always the same. */
 static void flow_fill(struct flow *f, size_t header_len, uint16_t upstream_port)
 {
 	for (int i = 0; i < DATAGRAMS_MAX; i++) {
@@ -185,8 +187,8 @@ static void flow_close(struct flow *f)
 	close(f->control_fd);
 }
 
-/* 0; -1 when nothing gets through. Refused is what a proxy's port says that is not open any
- * more. */
+/* Returns 0, or -1 with errno: ECONNREFUSED if the proxy has closed its port, EAGAIN after
+ * SILENCES_MAX timeouts, EPROTO if a datagram has the wrong length. */
 static int flow_receive(struct flow *f)
 {
 	int n = datagrams_receive(f->fd, f->in);
@@ -203,11 +205,11 @@ static int flow_receive(struct flow *f)
 			return -1;
 		}
 	f->received += n;
-	f->in_flight = n < f->in_flight ? f->in_flight - n : 0; /* late ones */
+	f->in_flight = n < f->in_flight ? f->in_flight - n : 0; /* more if some were late */
 	return 0;
 }
 
-/* Keeps the window full, and no fuller: so nobody loses anything because we are faster. */
+/* Keeps the number of datagrams in flight at window, so that a slower proxy loses none. */
 static int flow_run(struct flow *f, int window, int64_t until_us)
 {
 	while (now_us() < until_us) {
@@ -266,7 +268,7 @@ int udp_slice(struct plan *plan)
 	return result;
 }
 
-/* What has arrived is read a little after the last one was sent. */
+/* Reads the counter of received datagrams SILENCE_MS after the last datagram was sent. */
 int flood_slice(struct plan *plan)
 {
 	struct flow f;

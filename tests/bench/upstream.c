@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where the proxies connect to: an echo, a sink and a source.
- * Knows nothing of proxies; the same for all contestants. */
+/* The servers that the proxies connect to: an echo, a sink and a source. */
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -36,7 +35,7 @@ static void source(struct upstream *up, int fd)
 	client_pump(fd, true, &up->received_bytes);
 }
 
-/* Serves one connection after the other. */
+/* Accepts and serves connections, one at a time. */
 static void *service_thread(void *arg)
 {
 	const struct service *service = arg;
@@ -45,7 +44,7 @@ static void *service_thread(void *arg)
 		int fd = accept4(service->fd, NULL, NULL, SOCK_CLOEXEC);
 
 		if (fd < 0)
-			continue; /* gone again before we came to it */
+			continue; /* the client has closed */
 		atomic_fetch_add(&service->up->open_count, 1);
 		service->serve(service->up, fd);
 		close(fd);
@@ -54,8 +53,8 @@ static void *service_thread(void *arg)
 	return NULL;
 }
 
-/* The threads are there before the first connection: to start one takes as long as an answer.
- * Accepted sockets inherit TCP_NODELAY. */
+/* The threads start before the first connection, because the start of a thread takes as long as a
+ * reply. Accepted sockets inherit TCP_NODELAY. */
 static void service_start(struct service *service, int threads, uint16_t *ret_port)
 {
 	static const int on = 1;
