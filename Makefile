@@ -43,7 +43,7 @@ our_LDFLAGS = $(system_LDFLAGS)
 ifeq ($(LIBC),musl)
 # A static executable at a random address needs rcrt1.o, which is in the folder of musl-gcc's specs
 # and which musl-gcc does not link by itself. If it is missing, the address is fixed.
-musl_lib := $(dir $(shell sed -n 's/.* -specs[= ]*"\{0,1\}\([^" ]*\).*/\1/p' `command -v musl-gcc`))
+musl_lib := $(dir $(shell sed -nE 's/.*-specs[= ]*"?([^" ]*).*/\1/p' `command -v musl-gcc` <&-))
 our_LDFLAGS = -static -no-pie
 ifneq ($(wildcard $(musl_lib)rcrt1.o),)
 our_LDFLAGS = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text,-z,norelro \
@@ -52,10 +52,6 @@ endif
 # musl brings no kernel headers. This folder has links to the system's, and no other header.
 our_CPPFLAGS += -isystem $(BUILD)/include
 kernel_headers = $(addprefix $(BUILD)/include/,linux asm-generic asm)
-$(kernel_headers): $(BUILD)/include/%:
-	@mkdir -p $(@D)
-	@ln -sfn $(firstword $(wildcard $(addsuffix /$*, \
-		/usr/include /usr/include/$(shell gcc -print-multiarch)))) $@
 endif
 our_LDFLAGS += -Wl,--sort-section=name # see src/wire/large.h
 
@@ -90,6 +86,11 @@ $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags | $(kernel_headers)
 $(BUILD)/ctl/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC) $(SYSTEM_CC) $(system_compile) -c -o $@ $<
+
+$(kernel_headers): $(BUILD)/include/%:
+	@mkdir -p $(@D)
+	@ln -sfn $(firstword $(wildcard $(addsuffix /$*, \
+		/usr/include /usr/include/$(shell gcc -print-multiarch)))) $@
 
 # If the compiler or its flags change, everything is built again.
 flags = $(CC) $(compile) $(our_LDFLAGS) $(LDFLAGS)

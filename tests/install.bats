@@ -76,6 +76,16 @@ END
     grep -qE '^some-cc .* -O7 .* -Lnew -o .*/stdsocks ' <<<"$commands"
 }
 
+@test "install: make builds all programs by default, with each C library" {
+    local libc commands build=$BATS_TEST_TMPDIR/new
+    for libc in musl system; do
+        commands=$(MAKEFLAGS='' make -C "$ROOT" -n LIBC=$libc BUILD="$build")
+        grep -qF -- "-o $build/stdsocks " <<<"$commands"
+        grep -qF -- "-o $build/stdsocks-checkpassword " <<<"$commands"
+        grep -qF -- "-o $build/stdsocksctl " <<<"$commands"
+    done
+}
+
 # source_tree - copies the Makefiles to $TREE, beside something that "make clean" must not delete.
 source_tree() {
     TREE=$BATS_TEST_TMPDIR/tree
