@@ -41,7 +41,7 @@ def fill(sock):
 def answered_late(h, size, listening):
     """The handler has its answer ready, and the client reads only then."""
     h.client.send(GREETING + request("127.0.0.1", port_of(listening)) + up[:1000])
-    eventually(lambda: "stdsocks sends method" in h.said() and h.state() == "S", "it waits for room")
+    eventually(lambda: "stdsocks sends method" in h.log_text() and h.state() == "S", "it waits for room")
     check(h.client.recv(size), bytes(size))
     check(h.client.recv(6), CHOSEN + b"\x05\x00\x00\x01")
     h.client.recv(6)

@@ -50,7 +50,7 @@ for kind, (options, *sent) in kinds.items():
         for hard in (True, False) if kind == "literal" else (True,):
             h = Handler(*options, preexec_fn=limited(resource.RLIMIT_NOFILE, count, hard))
             outcomes[count] = outcome(h, b"".join(sent))
-            assert outcomes[count] in ("served", "told", "not loaded"), (kind, count, hard, outcomes[count], h.said())
+            assert outcomes[count] in ("served", "told", "not loaded"), (kind, count, hard, outcomes[count], h.log_text())
     check((kind, outcomes[8]), (kind, "served"))
 PY
 }
@@ -64,7 +64,7 @@ for count in range(3, 9):
     ends = [fields(datagram)["STDSOCKS_END"] for datagram in journal.all()]
     if how == "not loaded":
         continue
-    lines = re.findall(r"^stdsocks: .*(closed by client|the system failed us)", h.said(), re.M)
+    lines = re.findall(r"^stdsocks: .*(closed by client|the system failed us)", h.log_text(), re.M)
     check(len(ends) + len(lines), 1)
     check(ends == [], count == 3)
     check("closed" in ends, how == "served")
@@ -83,7 +83,7 @@ for count in 6, 7, 8:
         h.closed(h.connected(b"many.test", listening), REACHED=last)
         listening.close()
     h = Handler(preexec_fn=limited(resource.RLIMIT_NOFILE, count))
-    h.unreached(b"many.test", CLOSED_PORT, 5, 111)
+    h.connect_fails(b"many.test", CLOSED_PORT, 5, 111)
 PY
 }
 
@@ -95,7 +95,7 @@ wire = Wire(far_count=9)
 hosts = [f"192.0.2.{i}" for i in range(1, 10)]
 server = Server({"many.test": hosts})
 for host in hosts[:-1]:
-    wire.fates[host] = drop
+    wire.actions[host] = drop
 listening = wire.listener(hosts[-1])
 h = Handler("-o", "timeout connect 1500ms", preexec_fn=limited(resource.RLIMIT_NOFILE, 8))
 check(h.connect(b"many.test", port_of(listening)), 1)
@@ -128,8 +128,8 @@ for size in [*sizes, HIGHEST // PAGE]:
     for wanted in (REQUEST, request_name(b"one.test", PORT)) if os.environ["IS_STATIC"] else (REQUEST,):
         h = Handler(trace=False, preexec_fn=limited(RESOURCE, size * PAGE))
         how = outcome(h, GREETING + wanted)
-        assert how in ("served", "told") or (how in ("killed", "not loaded") and size == high), (size * PAGE, how, h.said())
-        assert how == "served" or size * PAGE < HIGHEST, (size * PAGE, how, h.said())
+        assert how in ("served", "told") or (how in ("killed", "not loaded") and size == high), (size * PAGE, how, h.log_text())
+        assert how == "served" or size * PAGE < HIGHEST, (size * PAGE, how, h.log_text())
 PY
 }
 
@@ -151,7 +151,7 @@ for size in range(64 << 10, 256 << 10, 16 << 10):
     for wanted in REQUEST, request_name(b"one.test", PORT):
         h = Handler(trace=False, env={}, preexec_fn=limited(resource.RLIMIT_STACK, size))
         check(outcome(h, GREETING + wanted), "served")
-        assert "closed by client" in h.said(), h.said()
+        assert "closed by client" in h.log_text(), h.log_text()
 PY
 }
 
@@ -169,7 +169,7 @@ for count in 0, 1:
     check(outcome(Handler(before=before), GREETING + REQUEST), "served")
     h = Handler(*asked, before=before)
     check(outcome(h, OFFER + LOGIN + REQUEST), "told")
-    assert "no process for the checkpassword program" in h.said(), h.said()
+    assert "no process for the checkpassword program" in h.log_text(), h.log_text()
 before[-1] = "--nproc=2:2"
 check(outcome(Handler(*asked, before=before), OFFER + LOGIN + REQUEST), "served")
 PY
@@ -181,7 +181,7 @@ MAY_NOT_GROW = {"preexec_fn": limited(resource.RLIMIT_FSIZE, 0)}
 for trace in False, True:
     h = Handler(trace=trace, **MAY_NOT_GROW)
     check(outcome(h, GREETING + REQUEST, record=False), "served")
-    check(h.said(), "")
+    check(h.log_text(), "")
 read_end, write_end = os.pipe()
 os.close(read_end)
 for how in {"stderr": write_end}, MAY_NOT_GROW:
@@ -200,7 +200,7 @@ with open("/run/output", "wb") as output:
     upstream = accept(LISTENING)
     upstream.send(pattern(20000))
     check(upstream.end(), (b"", "reset"))
-    h.over()
+    h.wait_exit()
 with open("/run/output", "rb") as output:
     check(output.read()[12:], pattern(5000 - 12))
 PY
@@ -258,7 +258,7 @@ for closed in itertools.product((False, True), repeat=3):
     h = Handler(**options)
     if closed[0] or closed[1]:
         check(h.client.end()[0], b"")
-        h.over(64)
+        h.wait_exit(64)
         check([line.split(";")[0] for line in messages()], ["standard input or output is closed"])
     else:
         check(outcome(h, GREETING + REQUEST, record=False), "served")
@@ -271,7 +271,7 @@ for closed in itertools.product((False, True), repeat=3):
     h.client.send(GREETING + REQUEST)
     check(h.client.end()[0], CHOSEN + TOLD if serves else b"")
     h.client.close()
-    h.over(78 if serves else 64)
+    h.wait_exit(78 if serves else 64)
     first, *_, last = messages()
     assert first.startswith('-o: no such keyword: "nonsense"'), first
     assert ("the configuration is wrong" if serves else "input or output is closed") in last, last

@@ -46,7 +46,7 @@ def served(*options, **how):
 def fails(h, last=b"", said="", **fields):
     """The client gets LAST and FIN; the handler has failed, and its record has these fields."""
     h.ends(last, status=71, **{"END": "failed", **fields})
-    assert said in h.said(), h.said()
+    assert said in h.log_text(), h.log_text()
 
 
 def unserved(said="", *options, **how):
@@ -164,7 +164,7 @@ for number, (words, command, before, kept) in enumerate(ways):
     server.expect(f"{number}.test")
     check(int(h.status()["CapPrm"], 16), kept)
     h.terminate()
-    h.over()
+    h.wait_exit()
 PY
 }
 
@@ -240,10 +240,10 @@ for words, last in ("connect", 2), ("connect resolve", 3), ("bind", 2), ("connec
         assert is_reset(h.binds("127.0.0.1"))
     else:
         h = Handler("-o", f"command {words}", before=before)
-        h.ask("127.0.0.1", port_of(listening))
+        h.send_request("127.0.0.1", port_of(listening))
         check(accept(listening).end()[1], "reset")
     h.ended(71, END="failed", BYTES_UP="0", BYTES_DOWN="0", ERRNO="1")
-    assert WHY in h.said(), h.said()
+    assert WHY in h.log_text(), h.log_text()
 PY
 }
 

@@ -10,8 +10,8 @@ import os, re, socket, subprocess, time
 
 from logs import JOURNAL, Reader, SYSLOG, Syslogd, fields
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, close_in_order, request
-from world import CLOSED_PORT, Handler, WORLD, connection, eventually, has, listeners, port_of
-from world import unnamed, write
+from world import CLOSED_PORT, Handler, WORLD, connection, eventually, check_fields, listeners, port_of
+from world import full_names, write
 
 (LISTENING,) = listeners("127.0.0.1")
 
@@ -21,7 +21,7 @@ def refused(*options, host="127.0.0.1", port=CLOSED_PORT, reply=5, status=0, **h
     check((host, h.connect(host, port)), (host, reply))
     check(h.client.end(), (b"", "fin"))
     h.client_port = port_of(h.client.sock)
-    h.gone(status)
+    h.close_client(status)
     return h
 PY
 
@@ -44,7 +44,7 @@ upstream.send(b"the answer")
 upstream.fin()
 check(h.client.end(), (b"the answer", "fin"))
 client_port = str(port_of(h.client.sock))
-h.gone()
+h.close_client()
 record = journal.record()
 took = {name: int(record.pop(f"STDSOCKS_{name}_USEC")) for name in ("RESOLVE", "CONNECT", "TOTAL")}
 assert 0 < took["RESOLVE"] + took["CONNECT"] <= took["TOTAL"] < 20000000, took
@@ -52,14 +52,14 @@ message = record.pop("MESSAGE")
 wanted = (rf"127\.0\.0\.1:{client_port} CONNECT here\.test:{port} at 127\.0\.0\.1: closed by upstream, "
           r"8 bytes up, 10 down, \d+\.\d{3} s")
 assert re.fullmatch(wanted, message), message
-check(record, unnamed({
+check(record, full_names({
     "PRIORITY": "5", "SYSLOG_FACILITY": "3", "SYSLOG_IDENTIFIER": "stdsocks",
     "MESSAGE_ID": "676b8ea6ab824ca18b7b99a8399ac688", "CLIENT": "127.0.0.1", "CLIENT_PORT": client_port,
     "COMMAND": "CONNECT", "DST": "here.test", "DST_PORT": str(port), "REACHED": "127.0.0.1",
     "REACHED_PORT": str(port), "REPLY": "0", "BYTES_UP": "8", "BYTES_DOWN": "10", "END": "closed",
     "CLOSED_BY": "upstream",
 }))
-check((h.said(), syslog.all()), ("", []))
+check((h.log_text(), syslog.all()), ("", []))
 PY
 }
 
@@ -73,9 +73,9 @@ for sent in (b"", b"\x05", GREETING, GREETING + b"\x05", b"GET / HTTP/1.0\r\n\r\
     h.client.send(sent)
     h.client.fin()
     check(h.client.end()[1], "fin")
-    h.over()
-    has(journal.record(), CLIENT="127.0.0.1", PRIORITY="5")
-    check(h.said(), "")
+    h.wait_exit()
+    check_fields(journal.record(), CLIENT="127.0.0.1", PRIORITY="5")
+    check(h.log_text(), "")
 PY
 }
 
@@ -86,14 +86,14 @@ ours, stream = socket.socketpair()  # as the journal's own stream is
 for options in {"stderr": stream}, {}:
     h = refused("-o", "allow to", "-o", "nonsense", trace=False, reply=1, status=78, **options)
     rule, keyword, record = (fields(datagram) for datagram in journal.all())
-    has(rule, PRIORITY="3", MESSAGE='-o: nothing follows "to"; an address, a prefix such as 10.0.0.0/8, loopback, private, '
+    check_fields(rule, PRIORITY="3", MESSAGE='-o: nothing follows "to"; an address, a prefix such as 10.0.0.0/8, loopback, private, '
         "link-local, public, any, a host name or .suffix would do")
     check((keyword["PRIORITY"], keyword["MESSAGE"][:33]), ("3", '-o: no such keyword: "nonsense"; '))
-    has(record, PRIORITY="3", END="failed", REPLY="1", MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
+    check_fields(record, PRIORITY="3", END="failed", REPLY="1", MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
     assert "the configuration is wrong; stdsocks --check tells where" in record["MESSAGE"], record
 stream.close()
 check(ours.recv(1), b"")
-check(h.said(), "".join(f"stdsocks: {mistake['MESSAGE']}\n" for mistake in (rule, keyword)))
+check(h.log_text(), "".join(f"stdsocks: {mistake['MESSAGE']}\n" for mistake in (rule, keyword)))
 PY
 }
 
@@ -105,7 +105,7 @@ os.chmod(f"{WORLD}/rules", 0o644)
 refused("-f", f"{WORLD}/rules", trace=False, rules=(), reply=2)
 record = journal.record()
 remedy = "allow from 127.0.0.1 to 127.0.0.1 port 9"
-has(record, END="refused", REPLY="2", RULE=f"{WORLD}/rules:3", REMEDY=remedy, CLOSED_BY="stdsocks")
+check_fields(record, END="refused", REPLY="2", RULE=f"{WORLD}/rules:3", REMEDY=remedy, CLOSED_BY="stdsocks")
 wanted = (r"127\.0\.0\.1:\d+ CONNECT 127\.0\.0\.1:9: refused, connection not allowed by ruleset by "
           rf"{re.escape(WORLD)}/rules:3, \d+\.\d{{3}} s; to allow it: {remedy}")
 assert re.fullmatch(wanted, record["MESSAGE"]), record
@@ -120,7 +120,7 @@ h = refused(trace=False)
 wanted = (rf"<29>stdsocks\[{h.pid}\]: 127\.0\.0\.1:{h.client_port} "
           r"CONNECT 127\.0\.0\.1:9: refused, connection refused, \d+\.\d{3} s")
 assert re.fullmatch(wanted, datagram.decode()), datagram
-check(h.said(), "")
+check(h.log_text(), "")
 PY
 }
 
@@ -150,14 +150,14 @@ import pty
 
 LINE = r"stdsocks: 127\.0\.0\.1:\d+ CONNECT 127\.0\.0\.1:9: refused, .* s\r?\n"
 
-alone = refused(trace=False).said()
+alone = refused(trace=False).log_text()
 assert re.fullmatch(LINE, alone), alone
 journal = Reader(JOURNAL)
 master, slave = pty.openpty()
 refused(trace=False, stderr=slave)
 terminal = os.read(master, 4096).decode()
 assert re.fullmatch(LINE, terminal), terminal
-traced = refused().said()
+traced = refused().log_text()
 check(len(re.findall(f"^{LINE}", traced, re.M)), 1)
 assert "STDSOCKS_END=refused\n" in traced, traced
 check(journal.all(), [])
@@ -171,7 +171,7 @@ for make in (lambda: None), (lambda: Reader(JOURNAL)):
     for trace in False, True:
         refused(trace=trace, stderr=subprocess.STDOUT)
         if journal:
-            has(journal.record(), END="refused")
+            check_fields(journal.record(), END="refused")
 PY
 }
 
@@ -184,7 +184,7 @@ for trace in False, True:
     check(upstream.end(), (b"", "fin"))
     upstream.close()
     check(h.client.end(), (b"", "fin"))
-    h.over()
+    h.wait_exit()
 PY
 }
 
@@ -199,13 +199,13 @@ for _ in range(3):  # a busy machine may make this test too late, but not every 
     # All that it has to wait for now is the journal.
     eventually(lambda: h.state() in "SZ", "the handler waits, or has ended")
     datagrams = journal.all()
-    h.over()
+    h.wait_exit()
     datagrams += journal.all()
-    if not h.said():
+    if not h.log_text():
         break
 (record,) = (record for record in map(fields, datagrams) if "FULL" not in record)
-has(record, END="closed")
-check(h.said(), "")
+check_fields(record, END="closed")
+check(h.log_text(), "")
 PY
 }
 
@@ -222,9 +222,9 @@ for h in handlers:
     check(h.client.end(), (b"", "fin"))  # not one byte to the client, either
     h.client.close()
 for h in handlers:
-    h.over()
+    h.wait_exit()
 assert 9.9 < time.monotonic() - since_s < 40
-assert re.fullmatch(r"stdsocks: .* refused, .* s\n", handlers[0].said()), handlers[0].said()
+assert re.fullmatch(r"stdsocks: .* refused, .* s\n", handlers[0].log_text()), handlers[0].log_text()
 check({fields(datagram).get("FULL") for datagram in journal.all()}, {"1"})
 PY
 }
@@ -237,8 +237,8 @@ upstream = h.connected("127.0.0.1", LISTENING)
 journal.sock.close()
 upstream.fin()
 check(h.client.end(), (b"", "fin"))
-h.gone()
-assert re.fullmatch(r"stdsocks: .* closed by upstream, .* s\n", h.said()), h.said()
+h.close_client()
+assert re.fullmatch(r"stdsocks: .* closed by upstream, .* s\n", h.log_text()), h.log_text()
 PY
 }
 
@@ -254,7 +254,7 @@ for name, shown in {
 }.items():
     refused(trace=False, host=name, port=80, reply=4)
     record = journal.record()
-    has(record, PRIORITY="5", REPLY="4", DST=shown)
+    check_fields(record, PRIORITY="5", REPLY="4", DST=shown)
     assert not name or f" CONNECT {shown}:80: refused, " in record["MESSAGE"], record
 PY
 }
@@ -327,7 +327,7 @@ for host in ("127.0.0.1", "name.test") if os.environ["IS_STATIC"] else ("127.0.0
     h.ended(71, END="failed", CLOSED_BY="stdsocks", REPLY="1", ERRNO="24",  # EMFILE
             MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
 refused(trace=False, reply=1, status=71, **few(5))
-has(journal.record(), END="failed", PRIORITY="3", MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
+check_fields(journal.record(), END="failed", PRIORITY="3", MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
 PY
 }
 
@@ -349,7 +349,7 @@ upstream.fin()
 check(h.client.end(), (b"", "fin"))
 h.client.fin()
 h.ended(END="closed", CLIENT="unix", CLIENT_PORT=None)
-assert re.search(r"^stdsocks: unix CONNECT 127\.0\.0\.1:", h.said(), re.M), h.said()
+assert re.search(r"^stdsocks: unix CONNECT 127\.0\.0\.1:", h.log_text(), re.M), h.log_text()
 h = Handler(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 answer, _ = h.process.communicate(GREETING + request("127.0.0.1", CLOSED_PORT), DEADLINE_S)
 check(answer, CHOSEN + b"\x05\x05\x00\x01" + bytes(6))

@@ -15,7 +15,7 @@ from rules import PUBLIC, Watch, asks, forbidden, from_ip, from_pair, from_path,
 from rules import is_served, judged, reply_on_pipes, tries
 from socks import CHOSEN, DEADLINE_S, GREETING, check, listener, login, request, request_name
 from wire import Wire
-from world import CLOSED_PORT, Handler, WORLD, connection, has, ip, is_waiting, listeners, mount
+from world import CLOSED_PORT, Handler, WORLD, connection, check_fields, ip, is_waiting, listeners, mount
 from world import port_of, sysctl, write
 
 USERS = f"{WORLD}/users"
@@ -431,8 +431,8 @@ os.symlink("missing", "/etc/stdsocks/stdsocks.conf")
 h = Handler()
 check(h.connect("127.0.0.1", CLOSED_PORT), 1)
 h.terminate()  # it does not wait any longer for its refused client to close
-h.over(78)
-assert "/etc/stdsocks/stdsocks.conf: No such file or directory; " in h.said(), h.said()
+h.wait_exit(78)
+assert "/etc/stdsocks/stdsocks.conf: No such file or directory; " in h.log_text(), h.log_text()
 PY
 }
 
@@ -692,7 +692,7 @@ with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listening:
         h.client.sock = client
         check(h.connect("8.8.8.8", port_of(to)), 0 if who == "any" else 2)
         h.terminate()
-        h.gone()
+        h.close_client()
 PY
 }
 
@@ -769,11 +769,11 @@ cases = [
 
 def ended_broken(h, **fields):
     """The status is 78, the record has these fields, and nothing went out; standard error."""
-    h.gone(78)
+    h.close_client(78)
     assert not (seen := watch.seen()), seen
-    said = h.said()
+    said = h.log_text()
     check(said.count("\nSTDSOCKS_END="), 1)
-    has(h.record(), CLOSED_BY="stdsocks", **fields)
+    check_fields(h.record(), CLOSED_BY="stdsocks", **fields)
     os.unlink(h.log)
     return said
 
@@ -782,8 +782,8 @@ def ask(h, host, greeting=GREETING):
     h.client.send(greeting)
     check(h.client.recv(2), CHOSEN)
     h.client.send(request_name(host, port) if isinstance(host, bytes) else request(host, port))
-    h.asked_s = 0
-    check(h.answer(), 1)
+    h.requested_s = 0
+    check(h.read_reply(), 1)
     check(h.client.end(), (b"", "fin"))
     dst = host if isinstance(host, str) else host.decode()
     return ended_broken(h, END="failed", REPLY="1", DST=dst, RULE=None, REMEDY=None, REACHED=None)

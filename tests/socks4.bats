@@ -11,7 +11,7 @@ import socket, struct
 from logins import ADA, BAB, NAMELESS, NO_METHOD, NO_RULE, REQUEST, UPSTREAM, accounts
 from logins import nothing_runs, program, users
 from socks import CHOSEN, GREETING, accept, check, escaped, half_close, login
-from world import Handler, bound, called, is_waiting, port_of, write
+from world import Handler, bound, connection_as, is_waiting, port_of, write
 
 BOTH = "-o", "version 4 5"
 REJECTED, OTHER_USER = (bytes([0, code]) + bytes(6) for code in (0x5B, 0x5D))
@@ -105,7 +105,7 @@ listening = bound()
 options = *BOTH, "-o", "allow user ada to any", "-o", "auth password", *users(b"bob:secret\n")
 for userid, uid, answer in (b"", ADA, None), (b"ada", ADA, None), (b"bab", ADA, OTHER_USER), (b"adam", ADA, OTHER_USER), \
         (b"ad", ADA, OTHER_USER), (b"ada", BAB, OTHER_USER), (b"bab", BAB, REJECTED), (b"ada", NAMELESS, REJECTED):
-    h = asked(request4(userid), *options, ends=called(listening, uid), before=NO_RULE)
+    h = asked(request4(userid), *options, ends=connection_as(listening, uid), before=NO_RULE)
     if answer:
         refused4(h, answer)
     else:
@@ -148,7 +148,7 @@ for kind, status, options in ("user", 71, ("-o", "version 4 5", "-o", "user no-s
         ("conf", 78, ("-f", "/run/neither")), ("user", 71, ("-o", "version 5", "-o", "user no-such-user")):
     h = asked(request4(), *options)
     h.ends(REJECTED, status=status, END="failed", REPLY="1", USERID="")
-    assert why[kind] in h.said()
+    assert why[kind] in h.log_text()
     h = asked(GREETING + REQUEST, *options)
     h.ends(CHOSEN + b"\x05\x01\0\x01" + bytes(6), status=status, END="failed", REPLY="1")
 assert not is_waiting(UPSTREAM)

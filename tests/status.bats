@@ -8,7 +8,7 @@ load net/world
 prelude <<'PY'
 import contextlib, os, re, socket, threading, time
 
-from notify import Manager, PAUSE_S, settles, told, watched
+from notify import Manager, PAUSE_S, settles, notify_env, watched
 from socks import CHOSEN, GREETING, accept, check, listener, meanwhile, pattern, request
 from world import CLOSED_PORT, Handler, connection, eventually, listeners, port_of, write
 PY
@@ -37,7 +37,7 @@ assert took_s >= PAUSE_S, took_s
 assert 125411 / took_s / 1.05 <= float(rate[:-1]) * 1000 + 1000 and float(rate[:-1]) <= 125.411, (rate, took_s)
 manager.says(r".*, 3\.4K up, 121K down, \ds", pid=h.pid)
 upstream.close()
-h.gone()
+h.close_client()
 assert manager.silent(0)
 PY
 }
@@ -51,17 +51,17 @@ h = manager.handler()
 upstream = h.connected("127.0.0.1", listening)
 upstream.close()
 h.client.close()
-h.over()
+h.wait_exit()
 h = manager.handler()
 check(h.connect("127.0.0.1", CLOSED_PORT), 5)
-h.gone()
+h.close_client()
 took_s = time.monotonic() - begun_s
 # A client that takes its time before the relay begins.
 h = manager.handler()
 h.client.send(GREETING)
 check(h.client.recv(2), CHOSEN)
 assert manager.silent(), "it spoke before there was a relay"
-h.gone()
+h.close_client()
 assert took_s >= PAUSE_S or manager.silent(0)
 PY
 }
@@ -94,7 +94,7 @@ for n in range(1, 5):
     downs.append(float(down) * {"K": 1e3, "M": 1e6}[unit])
 check(downs, sorted(set(downs)))
 h.terminate()
-h.over()
+h.wait_exit()
 PY
 }
 
@@ -126,7 +126,7 @@ h.client.fin()
 check(upstream.end(), (b"", "fin"))
 assert manager.silent()
 upstream.close()
-h.over()
+h.wait_exit()
 PY
 }
 
@@ -141,7 +141,7 @@ for total, shown in (700, "700"), (1000, r"1\.0K"), (250000, "250K"), (99999999,
     settles(manager, rf".*, {shown} up, 0 down, \d+s")
     assert manager.silent(1.5)
 upstream.close()
-h.gone()
+h.close_client()
 PY
 }
 
@@ -227,7 +227,7 @@ for where in "/run/notify", "@stdsocks/test", "@x", "/x", longest, "@" + "n" * 1
     manager.says(r"127\.0\.0\.1 -> .*, 0 up, 0 down, \d+s", pid=h.pid)
     check(h.status()["Seccomp"], "2")  # it was connected before the lock
     upstream.close()
-    h.gone()
+    h.close_client()
 PY
 }
 
@@ -245,11 +245,11 @@ h = Handler()
 upstream = h.connected("127.0.0.1", listening)
 count = len(h.descriptors())
 upstream.close()
-h.gone()
+h.close_client()
 Manager("/run/relative"), os.chdir("/run")
 for where in ("", "/", "@", "x", "relative", "./relative", "/nowhere/at/all", "/run", "/run/file", "/run/stream", "/run/closed",
               "@nobody", "vsock:2:1", "/run/" + "p" * 103, "@" + "n" * 107, "/" * 5000, "\x7f\u00ff", "unix:/run/relative"):
-    h = Handler(env=told(where))
+    h = Handler(env=notify_env(where))
     upstream = h.connected("127.0.0.1", listening)
     check((where, len(h.descriptors())), (where, count))
     upstream.send(b"down")
@@ -267,9 +267,9 @@ PY
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
 for pid in "1", "", "x", str(os.getpid()):
-    h = Handler(env=told(manager.where, SYSTEMD_EXEC_PID=pid))
+    h = Handler(env=notify_env(manager.where, SYSTEMD_EXEC_PID=pid))
     others = h, h.connected("127.0.0.1", listening)
-h = Handler(env=told(manager.where), before=["sh", "-c", 'SYSTEMD_EXEC_PID=$$ exec "$@"', "sh"])
+h = Handler(env=notify_env(manager.where), before=["sh", "-c", 'SYSTEMD_EXEC_PID=$$ exec "$@"', "sh"])
 upstream = h.connected("127.0.0.1", listening)
 manager.says(r".*, 0 up, 0 down, \d+s", pid=h.pid)
 assert manager.silent(1)

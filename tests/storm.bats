@@ -14,7 +14,7 @@ from socks import CHOSEN, DEADLINE_S, FILL_MAX, GREETING, MIB, accept, both_rese
 from socks import meanwhile, passes, pattern, ran_ns
 from storm import ENDING, HARMLESS, LISTENING, PORT, REQUEST, child, finish, hang_up, raining
 from storm import refused, timed, waiting
-from world import CLOSED_PORT, Ended, Handler, eventually, has, port_of, relaying, write
+from world import CLOSED_PORT, Ended, Handler, eventually, check_fields, port_of, relaying, write
 PY
 
 # Of a sanitized build: looking for leaks takes longer than the whole life of a process.
@@ -57,23 +57,23 @@ from wire import Wire
 queries = []
 server = Server({"late.test": lambda _server, query, asker: queries.append((query, asker))})
 h = Handler()
-h.ask(b"late.test", PORT)
+h.send_request(b"late.test", PORT)
 eventually(lambda: len(queries) >= 2, "A and AAAA are asked for")
 with h.stopped():
     for query, asker in queries:
         server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
-check(h.answer(), 0)
+check(h.read_reply(), 0)
 finish(h)
 
 wire = Wire()
 listening = wire.listener("192.0.2.1")
 wire.delays_s["192.0.2.1"] = 0.3
 h = Handler()
-h.ask("192.0.2.1", port_of(listening))
+h.send_request("192.0.2.1", port_of(listening))
 eventually(wire.tried, "SYN is on its way")
 with h.stopped():
     upstream = accept(listening)
-check(h.answer(), 0)
+check(h.read_reply(), 0)
 h.closed(upstream)
 PY
 }
@@ -84,7 +84,7 @@ h = refused()
 eventually(lambda: h.state() == "S", "the handler waits for its client")
 with h.stopped():
     h.client.send(pattern(100000))
-h.gone()
+h.close_client()
 h.ended(END="refused")
 
 journal = Reader(JOURNAL)
@@ -97,10 +97,10 @@ eventually(lambda: h.state() in "SZ", "the handler waits for the journal, or has
 datagrams = []
 with contextlib.suppress(Ended), h.stopped():
     datagrams += journal.all()  # there is room now
-h.over()
+h.wait_exit()
 datagrams += journal.all()
 ends = [fields(datagram).get("STDSOCKS_END") for datagram in datagrams]
-check(ends.count("refused") + h.said().count("refused"), 1)
+check(ends.count("refused") + h.log_text().count("refused"), 1)
 PY
 }
 
@@ -109,13 +109,13 @@ PY
     world <<'PY'
 from wire import Wire, drop
 wire = Wire()
-wire.fates["192.0.2.1"] = drop
+wire.actions["192.0.2.1"] = drop
 server = Server({})
 SPAN_S = 3  # of each deadline but that for a refused client, which has 2
 
 def asks(host, option, arrived):
     h = Handler("-o", option)
-    h.ask(host, 80)
+    h.send_request(host, 80)
     eventually(arrived, "the query or the SYN is on its way")
     return h
 
@@ -145,14 +145,14 @@ for how, h in handlers.items():
     since_s = time.monotonic()
     h.go_on()
     if how in ("connect", "lookup"):
-        check(h.answer(), 4)
+        check(h.read_reply(), 4)
         check(h.client.end(), (b"", "fin"))
         h.client.close()
-    h.over()
+    h.wait_exit()
     took_s = time.monotonic() - since_s
     # A deadline that began again would end then at the earliest.
     assert took_s < (2 if how == "refused" else SPAN_S), (how, took_s)
-    has(h.record(), END="refused" if how in ("connect", "lookup") else how)
+    check_fields(h.record(), END="refused" if how in ("connect", "lookup") else how)
 PY
 }
 
@@ -181,7 +181,7 @@ with raining(h, *HARMLESS, signal.SIGSTOP, signal.SIGCONT) as count, meanwhile(h
         check(h.client.recv(SIZE), pattern(SIZE)[::-1])
     eventually(lambda: count() > 5000, "the storm is one")
 finish(h, upstream)
-has(h.record(), BYTES_UP=str(SIZE), BYTES_DOWN=str(SIZE))
+check_fields(h.record(), BYTES_UP=str(SIZE), BYTES_DOWN=str(SIZE))
 PY
 }
 
@@ -196,9 +196,9 @@ h, upstream = relaying("127.0.0.1", LISTENING, "-o", "timeout idle 1s")
 with raining(h, *HARMLESS):
     timed(h, "idle-timeout", 1)
 h = Handler("-o", "timeout handshake 1s")
-h.ask(b"silent.test", 80)
+h.send_request(b"silent.test", 80)
 with raining(h, *HARMLESS):
-    check(h.answer(), 4)
+    check(h.read_reply(), 4)
     h.client.close()
     timed(h, "refused", 1)
 PY
@@ -211,14 +211,14 @@ PY
     world <<'PY'
 from wire import Wire, drop
 wire = Wire()
-wire.fates["192.0.2.1"] = drop
+wire.actions["192.0.2.1"] = drop
 server = Server({})
 h = waiting()
 hang_up(h)
 h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
 for host, arrived in (b"silent.test", lambda: server.queries), ("192.0.2.1", wire.tried):
     h = Handler()
-    h.ask(host, 80)
+    h.send_request(host, 80)
     eventually(arrived, "the query or the SYN is on its way")
     hang_up(h)
     h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
@@ -239,12 +239,12 @@ server = Server({"late.test": lambda _server, query, asker: queries.append((quer
 h = Handler(before=["nohup"])
 eventually(lambda: h.state() == "S", "the handler waits for its client")
 hang_up(h)
-h.ask(b"late.test", PORT)
+h.send_request(b"late.test", PORT)
 eventually(lambda: len(queries) >= 2, "A and AAAA are asked for")
 hang_up(h)
 for query, asker in queries:
     server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
-check(h.answer(), 0)
+check(h.read_reply(), 0)
 hang_up(h)
 finish(h)
 PY
@@ -259,7 +259,7 @@ for number in signal.SIGALRM, signal.SIGUSR1:
         h.client.send(b"x")
         check(upstream.recv(1), b"x")  # the relay runs
         h.process.send_signal(number)
-        h.over(-number)
+        h.wait_exit(-number)
 PY
 }
 
@@ -298,7 +298,7 @@ def both():
 
 for before in block, ignore, both:
     h = Handler("-o", "timeout handshake 500ms", preexec_fn=before, restore_signals=False)
-    record = h.unreached(b"silent.test", 80, 4, 110)
+    record = h.connect_fails(b"silent.test", 80, 4, 110)
     assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 8000000, record
     for host in "127.0.0.1", b"one.test":
         h, upstream = relaying(host, LISTENING, preexec_fn=before, restore_signals=False)

@@ -11,11 +11,11 @@ import contextlib, errno, os, re, signal, socket, struct, threading, time
 from datagrams import Datagrams, SIZE_MAX, UDP_ASSOCIATE, at, header, is_free
 from datagrams import parse_address, send_gso, silent, udp
 from dns import NXDOMAIN, Server, after
-from notify import Manager, told
+from notify import Manager, notify_env
 from socks import CHOSEN, DEADLINE_S, GREETING, Piped, check, listener, pattern, request
 from udp import Association, calls, children, traced
 from wire import Wire
-from world import CLOSED_PORT, Handler, STDSOCKS, connection, eventually, has, ip, listeners
+from world import CLOSED_PORT, Handler, STDSOCKS, connection, eventually, check_fields, ip, listeners
 from world import port_of, run, write
 PY
 
@@ -39,7 +39,7 @@ up = 4 * (0 + 1 + 1472 + 65000) + 2 * 8
 record = a.over_with(BYTES_UP=str(up), BYTES_DOWN=str(up + 18 * 4), DATAGRAMS_UP="18", DATAGRAMS_DOWN="18", DROPPED="0",
                      COMMAND="UDP ASSOCIATE", DST="0.0.0.0", REPLY="0", BOUND="127.0.0.1", BOUND_PORT=str(a.relay[1]),
                      DESTINATIONS="2", REACHED="127.0.0.1", REACHED_PORT=str(at(four)[1]))
-assert "dropped" not in a.said(), a.said()
+assert "dropped" not in a.log_text(), a.log_text()
 PY
 }
 
@@ -156,7 +156,7 @@ for host in "127.0.0.1", "::", b"0", b"":  # PySocks sends a name "0"
 for host, reply in ("127.0.0.2", 2), ("::1", 2), ("8.8.8.8", 2), (b"localhost", 8), (b"example.com", 8):
     a = Association(dst=(host, at(mine)[1]), reply=reply)
     a.refused(REPLY=str(reply), DATAGRAMS_UP=None, DROPPED=None)
-    assert "0.0.0.0 would do" in a.said(), a.said()
+    assert "0.0.0.0 would do" in a.log_text(), a.log_text()
 PY
 }
 
@@ -192,7 +192,7 @@ a.echo(server)
 assert silent(denied)
 remedy = f"allow from 127.0.0.1 command udp to 127.0.0.1 port {at(denied)[1]}"
 a.over_with(drops="denied 3", RULE="-o", REMEDY=remedy)
-assert "3 datagrams dropped (denied 3, the first denied one by -o)" in a.said(), a.said()
+assert "3 datagrams dropped (denied 3, the first denied one by -o)" in a.log_text(), a.log_text()
 a = Association("-o", remedy, rules=())
 a.echo(denied)
 a.send(server)
@@ -377,7 +377,7 @@ a.client.close()
 record = a.ended()
 up, down = int(record["STDSOCKS_DATAGRAMS_UP"]), int(record["STDSOCKS_DATAGRAMS_DOWN"])
 assert 0 < up < 8000 and 0 < down < 8000, record
-has(record, DROPPED=str(16002 - up - down), DROPPED_FOR=f"overflow {16002 - up - down}")
+check_fields(record, DROPPED=str(16002 - up - down), DROPPED_FOR=f"overflow {16002 - up - down}")
 PY
 }
 
@@ -419,7 +419,7 @@ rows = []
 rules = "deny to 127.0.0.1", "allow to any at any"  # and there is no route to the other host
 for timer, host in ("idle", "127.0.0.1"), ("lifetime", "127.0.0.1"), ("idle", "192.0.2.1"):
     manager = Manager(f"@{timer} {host}")
-    a = Association("-o", f"timeout {timer} 1500ms", rules=rules, env=told(manager.where))
+    a = Association("-o", f"timeout {timer} 1500ms", rules=rules, env=notify_env(manager.where))
     rows.append((a, manager, host, {"idle": "idle-timeout"}.get(timer, timer)))
 while any(a.process.poll() is None for a, *_ in rows):
     for a, _, host, _ in rows:
@@ -602,7 +602,7 @@ a = Association()
 a.echo(udp())
 os.kill(a.lookups(), signal.SIGKILL)
 a.ends(status=71, END="failed", CLOSED_BY="stdsocks", ERRNO=str(errno.ECHILD))
-assert "the process that looks names up has ended" in a.said(), a.said()
+assert "the process that looks names up has ended" in a.log_text(), a.log_text()
 # Without it there is no association, but 01; the user has no other processes.
 nobodys = "prlimit", "--nproc=0", "setpriv", "--reuid=61234", "--clear-groups", "--"
 Association(before=nobodys, reply=1).unserved("no process to look names up", ERRNO="11")
@@ -693,7 +693,7 @@ PY
 @test "udp: the status says what was passed on" {
     world <<'PY'
 manager = Manager("@udp")
-a = Association(env=told("@udp"))
+a = Association(env=notify_env("@udp"))
 a.echo(udp(), pattern(3412))
 said = manager.sock.recv(4096).decode()
 assert re.fullmatch(r"STATUS=127\.0\.0\.1 -> UDP ASSOCIATE 0\.0\.0\.0:0, 3\.4K up, 3\.4K down, ([\d.]+K/s, )?\d+s", said), said

@@ -283,7 +283,7 @@ class Run:
         status = self.handler.process.wait()
         for each in (self.client, *self.upstreams):
             each.close()
-        return Outcome(status, self.client, self.upstreams, self.records(), self.handler.said())
+        return Outcome(status, self.client, self.upstreams, self.records(), self.handler.log_text())
 
     def left_s(self):
         return max(0, self.deadline - time.monotonic())
@@ -294,7 +294,7 @@ class Run:
 
     def where(self):
         ends = [f"{each.end} after {len(each.got)} bytes" for each in (self.client, *self.upstreams)]
-        return f"process {self.handler.state()}, {', '.join(ends)}; said:\n{self.handler.said()}"
+        return f"process {self.handler.state()}, {', '.join(ends)}; said:\n{self.handler.log_text()}"
 
     def accept(self):
         with contextlib.suppress(BlockingIOError):
@@ -328,7 +328,7 @@ class Run:
         found = []
         if self.session.journal:
             found += [record for each in self.session.journal.all() if "STDSOCKS_END" in (record := fields(each))]
-        said = self.handler.said()
+        said = self.handler.log_text()
         lines = re.findall(r"^stdsocks: .*?: (.*), \d+\.\d{3} s$", said, re.MULTILINE)
         if self.session.trace:
             assert said.count("STDSOCKS_END=") == len(lines), said

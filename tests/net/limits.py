@@ -46,7 +46,7 @@ def outcome(h, sent, record=True):
     reply = some(h.client, 10) if answer not in (b"", NOT_LOGGED_IN) else answer
     if reply.startswith(SERVED):
         relays(h)
-        h.over()
+        h.wait_exit()
         how, end = "served", "closed"
     elif reply in (TOLD, NOT_LOGGED_IN):
         check(h.client.end(), (b"", "fin"))
@@ -59,7 +59,7 @@ def outcome(h, sent, record=True):
         status = h.process.wait(DEADLINE_S)
         how = "killed" if status < 0 else "not loaded" if b"" == answer and status == 127 else reply
     if record and how in ("served", "told"):
-        lines = re.findall(r"^stdsocks: .*(closed by client|the system failed us).* s$", h.said(), re.M)
+        lines = re.findall(r"^stdsocks: .*(closed by client|the system failed us).* s$", h.log_text(), re.M)
         check(lines, [{"closed": "closed by client", "failed": "the system failed us"}[end]])
     return how
 
@@ -67,7 +67,7 @@ def outcome(h, sent, record=True):
 def one_record(name, h, **fields):
     """It is over, with status 0, and its only record has these fields; NAME is that of the case."""
     h.ended(**fields)
-    check((name, h.said().count("STDSOCKS_END=")), (name, 1))
+    check((name, h.log_text().count("STDSOCKS_END=")), (name, 1))
 
 
 def relays(h):

@@ -25,7 +25,7 @@ class Manager(Reader):
 
     def handler(self, *options, **popen):
         """A handler that knows of it."""
-        return Handler(*options, env=told(self.where), **popen)
+        return Handler(*options, env=notify_env(self.where), **popen)
 
     def next(self, pid=None, within_s=DEADLINE_S):
         """The next message's text; or None. PID is who has to have sent it, as systemd demands."""
@@ -60,7 +60,7 @@ def watched():
     return manager, h, h.connected("127.0.0.1", listening)
 
 
-def told(where, **more):
+def notify_env(where, **more):
     """The environment of one that is told where to send."""
     return {**os.environ, "NOTIFY_SOCKET": where, **more}
 

@@ -8,7 +8,7 @@ import subprocess
 
 from socks import CHOSEN, DEADLINE_S, GREETING, check, request
 from wire import TCP, destination, is_syn, tun
-from world import STDSOCKS, Handler, bound, called, ip, port_of, request_name, sysctl
+from world import STDSOCKS, Handler, bound, connection_as, ip, port_of, request_name, sysctl
 
 UDP = 17
 ETH_P_ALL, ETH_P_IP, ETH_P_IPV6, PACKET_OUTGOING = 3, 0x0800, 0x86DD, 4
@@ -119,7 +119,7 @@ def tries(host, port, *rules):
     """The reply if no attempt to connect is answered."""
     h = judged(*rules, "timeout connect 1ms")
     reply = h.connect(host, port)
-    h.gone()
+    h.close_client()
     os.unlink(h.log)
     return reply
 
@@ -136,13 +136,13 @@ def asks(host, port, *rules, said=None, **handler):
         h.client.send(words)
         check(h.client.recv(len(answer)), answer)
     h.client.send(request_name(host, port) if isinstance(host, bytes) else request(host, port))
-    h.asked_s = 0
-    reply = h.answer()
+    h.requested_s = 0
+    reply = h.read_reply()
     if reply == 0:
         h.terminate()
     else:
         check(h.client.end(), (b"", "fin"))
-    h.gone()
+    h.close_client()
     record = {name.removeprefix("STDSOCKS_"): value for name, value in h.record().items()}
     os.unlink(h.log)  # else a failure would show them all
     check(record["END"], "terminated" if reply == 0 else "refused")
@@ -191,7 +191,7 @@ def from_pair():
 def from_path(uid, path=None):
     """A client of AF_UNIX whose user the kernel knows."""
     with bound(path or f"/run/listening-{uid}") as listening:
-        return called(listening, uid)
+        return connection_as(listening, uid)
 
 
 def reply_on_pipes(host, port, *rules):

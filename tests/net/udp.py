@@ -6,7 +6,7 @@ import time
 
 from datagrams import UDP_ASSOCIATE, Datagrams, parse_address, udp
 from socks import CHOSEN, GREETING, check, request, request_name
-from world import WORLD, Handler, has
+from world import WORLD, Handler, check_fields
 
 CALLS = f"{WORLD}/calls"
 
@@ -19,8 +19,8 @@ class Association(Datagrams, Handler):
         host, port = dst
         self.client.send(GREETING + (request_name if isinstance(host, bytes) else request)(host, port, UDP_ASSOCIATE))
         check(self.client.recv(2), CHOSEN)
-        self.asked_s = time.monotonic()
-        check(self.answer(), reply)
+        self.requested_s = time.monotonic()
+        check(self.read_reply(), reply)
         self.relay = parse_address(self.bound)[:2]
         if reply == 0:
             self.sock = sock or udp(self.relay[0])
@@ -33,15 +33,15 @@ class Association(Datagrams, Handler):
     def unserved(self, said="", **fields):
         """The client had the reply 01; the handler has failed, and its record has these fields."""
         self.ends(status=71, END="failed", REPLY="1", **fields)
-        assert said in self.said(), self.said()
+        assert said in self.log_text(), self.log_text()
 
     def over_with(self, status=0, drops=None, **fields):
         """The client leaves; what the record says, and which datagrams were DROPPED."""
         self.client.close()
         record = self.ended(status, **{"END": "closed", "CLOSED_BY": "client", **fields})
-        has(record, DROPPED_FOR=drops)
+        check_fields(record, DROPPED_FOR=drops)
         counts = [int(word.split()[1]) for word in (drops or "x 0").split(", ")]
-        has(record, DROPPED=str(sum(counts)))
+        check_fields(record, DROPPED=str(sum(counts)))
         return record
 
 

@@ -90,7 +90,7 @@ class Wire:
 
     def __init__(self, name="wire", net="192.0.2", v6="2001:db8:", far_count=9, seed=1):
         self.near_ip = f"{net}.200"
-        self.fates = {}  # what becomes of what goes to a far address: a function of the packet
+        self.actions = {}  # what becomes of what goes to a far address: a function of the packet
         self.delays_s = {}  # how much later than others it comes there
         self.syns = []  # the destination of each SYN that has come from the near side
         self.loss = self.reordered = 0.0  # shares
@@ -127,8 +127,8 @@ class Wire:
             where = destination(packet)
             if is_syn(packet):
                 self.syns.append(where)
-            if where in self.fates:
-                if answer := self.fates[where](packet):
+            if where in self.actions:
+                if answer := self.actions[where](packet):
                     self.put_off(0.001, came_from, answer)
                 return
             delay_s += self.delays_s.get(where, 0)

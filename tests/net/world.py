@@ -167,28 +167,28 @@ class Handler:
             self.process = subprocess.Popen([*before, STDSOCKS, *flags, *options], **popen)
         self.pid = self.process.pid
 
-    def said(self):
+    def log_text(self):
         with open(self.log, encoding="utf-8", errors="replace") as log:
             return log.read()
 
-    def ask(self, host, port):
+    def send_request(self, host, port):
         """Send greeting and request at once. A name of whatever bytes is HOST as bytes."""
         wanted = request_name(host, port) if isinstance(host, bytes) else request(host, port)
         self.client.send(GREETING + wanted)
-        self.asked_s = time.monotonic()
+        self.requested_s = time.monotonic()
         check(self.client.recv(2), CHOSEN)
 
-    def answer(self):
+    def read_reply(self):
         """The reply of RFC 1928 s6, its second byte; and after how many seconds it came."""
         reply = self.client.recv(4)
-        self.took_s = time.monotonic() - self.asked_s
+        self.took_s = time.monotonic() - self.requested_s
         self.bound = reply[3:] + self.client.recv({1: 4, 4: 16}[reply[3]] + 2)
         check(reply[:1] + reply[2:3], b"\x05\x00")
         return reply[1]
 
     def connect(self, host, port):
-        self.ask(host, port)
-        return self.answer()
+        self.send_request(host, port)
+        return self.read_reply()
 
     def connected(self, host, listening):
         """Connect, and answer the other end, from LISTENING."""
@@ -205,7 +205,7 @@ class Handler:
         """After a refusal: nothing but FIN comes, and the record is right."""
         return self.ends(END="refused", CLOSED_BY="stdsocks", **fields)
 
-    def unreached(self, host, port, reply, number, **fields):
+    def connect_fails(self, host, port, reply, number, **fields):
         """CONNECT has this reply, and the record this errno. Returns the record."""
         check((host, self.connect(host, port)), (host, reply))
         return self.refused(REPLY=str(reply), ERRNO=str(number), REACHED=None, **fields)
@@ -216,23 +216,23 @@ class Handler:
         self.client.close()
         return self.ended(END="closed", **fields)
 
-    def gone(self, status=0):
+    def close_client(self, status=0):
         """The client closes, and the handler ends."""
         self.client.close()
-        self.over(status)
+        self.wait_exit(status)
 
-    def over(self, status=0):
+    def wait_exit(self, status=0):
         check(self.process.wait(DEADLINE_S), status)
 
     def record(self):
         """The record on standard error, where --trace puts it, as names and values."""
-        return dict(re.findall(r"^([A-Z][A-Z_]*)=(.*)$", self.said(), re.MULTILINE))
+        return dict(re.findall(r"^([A-Z][A-Z_]*)=(.*)$", self.log_text(), re.MULTILINE))
 
     def ended(self, status=0, **fields):
         """It is over, and its record has these fields, STDSOCKS_ being understood."""
-        self.over(status)
+        self.wait_exit(status)
         record = self.record()
-        has(record, **fields)
+        check_fields(record, **fields)
         return record
 
     def terminate(self):
@@ -303,15 +303,15 @@ def connection(listening=None):
         return client, sock.accept()[0]
 
 
-def unnamed(fields):
+def full_names(fields):
     """STDSOCKS_ is understood but before ERRNO, MESSAGE and their like."""
     plain = ("ERRNO", "MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "SYSLOG_FACILITY")
     return {name if name in plain else f"STDSOCKS_{name}": value for name, value in fields.items()}
 
 
-def has(record, **fields):
+def check_fields(record, **fields):
     """Check some fields of a record; None: there is no such field."""
-    wanted = unnamed(fields)
+    wanted = full_names(fields)
     check({name: record.get(name) for name in wanted}, wanted)
 
 
@@ -343,7 +343,7 @@ def bound(path="/run/socks"):
     return listening
 
 
-def called(listening, uid):
+def connection_as(listening, uid):
     """A connection that this user has made: both ends."""
     client = socket.socket(socket.AF_UNIX)
     os.seteuid(uid)
