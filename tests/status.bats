@@ -19,7 +19,7 @@ setup() {
 
 # What it says
 
-@test "status: it says who, where to, how much and how fast, one second after the relay began" {
+@test "status: a message with addresses, bytes and rates comes 1 s after the relay begins" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
@@ -42,7 +42,7 @@ assert manager.silent(0)
 PY
 }
 
-@test "status: a connection that is over within a second says nothing, nor one that is not served" {
+@test "status: a connection that ends within 1 s, or is refused, sends no message" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
@@ -66,7 +66,7 @@ assert took_s >= PAUSE_S or manager.silent(0)
 PY
 }
 
-@test "status: no message more than one a second, as long as bytes move" {
+@test "status: at most one message a second is sent while bytes move" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
@@ -98,7 +98,7 @@ h.wait_exit()
 PY
 }
 
-@test "status: nothing is said, and nobody wakes, as long as nothing moves" {
+@test "status: no message is sent and the handler does not wake while nothing moves" {
     world <<'PY'
 manager, h, upstream = watched()
 manager.says(r".*, 0 up, 0 down, \d+s", pid=h.pid)
@@ -130,7 +130,7 @@ h.wait_exit()
 PY
 }
 
-@test "status: the last message of a transfer that stopped is final" {
+@test "status: the last message after a transfer has its final counts" {
     world <<'PY'
 manager, h, upstream = watched()
 sent = 0
@@ -145,7 +145,7 @@ h.close_client()
 PY
 }
 
-@test "status: a client and a destination in every form" {
+@test "status: client and destination are shown in each of their forms" {
     world <<'PY'
 manager = Manager()
 write("/etc/hosts", "127.0.0.1 Some.test\n")
@@ -180,7 +180,7 @@ for h, upstream in handlers:
 PY
 }
 
-@test "status: a user's name is harmless whatever it is, and the destination is behind the last arrow" {
+@test "status: a user name is escaped, and the destination follows the last arrow" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
@@ -215,7 +215,7 @@ PY
 
 # Where it says it
 
-@test "status: a path and a name without one will do" {
+@test "status: the socket can have a path or an abstract name" {
     need_root
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
@@ -231,7 +231,7 @@ for where in "/run/notify", "@stdsocks/test", "@x", "/x", longest, "@" + "n" * 1
 PY
 }
 
-@test "status: a variable that leads nowhere changes nothing, and leaves nothing open" {
+@test "status: an unusable NOTIFY_SOCKET is ignored, and no descriptor stays open" {
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
 stream = socket.socket(socket.AF_UNIX)
@@ -262,7 +262,7 @@ PY
 
 # systemd names the process that it has started. inetd, for one, hands its own socket on to what it starts, where
 # each message of such a process is a warning in the journal.
-@test "status: nothing is said to the manager of the process that started it" {
+@test "status: no message goes to the manager of the process that started the handler" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
@@ -276,7 +276,7 @@ assert manager.silent(1)
 PY
 }
 
-@test "status: nobody is kept waiting when there is no room, and it is said when there is" {
+@test "status: a full socket does not delay the relay, and the message follows later" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
@@ -300,7 +300,7 @@ h.ended(END="closed")
 PY
 }
 
-@test "status: the connection goes on when who listened has gone" {
+@test "status: the connection goes on if the socket goes away" {
     world <<'PY'
 manager, h, upstream = watched()
 manager.says(r".*, 0 up, 0 down, \d+s", pid=h.pid)
@@ -322,7 +322,7 @@ h.ended(END="closed", BYTES_DOWN="1000000")
 PY
 }
 
-@test "status: timers end it at their time, whatever is said meanwhile" {
+@test "status: the timeouts are kept while messages are sent" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
