@@ -732,7 +732,7 @@ def file(content, mode=0o644, path=None):
     return path
 
 
-os.mkdir("/etc/stdsocks")
+os.makedirs("/etc/stdsocks", exist_ok=True)
 users = file(b"alice:secret\n", 0o644)  # readable for all users, which is an error
 weak = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 cases = [
