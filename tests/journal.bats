@@ -266,8 +266,8 @@ for field, found in ("USER", users), ("DST", hosts):
 for record in hosts:
     fields = "STDSOCKS_END", "STDSOCKS_REPLY", "STDSOCKS_CLIENT"
     check([record[name] for name in fields], ["refused", "4", "127.0.0.1"])
-    said = f" CONNECT {record['STDSOCKS_DST']}:{PORT}: refused, host unreachable (no host name), "
-    assert said in record["MESSAGE"], record
+    text = f" CONNECT {record['STDSOCKS_DST']}:{PORT}: refused, host unreachable (no host name), "
+    assert text in record["MESSAGE"], record
 # journalctl finds a record by the escaped name.
 for name in names:
     for field, match in ("USER", "STDSOCKS_END=login-failed"), ("DST", f"STDSOCKS_DST_PORT={PORT}"):
@@ -303,7 +303,7 @@ PY
         '/usr/local/bin/stdsocksctl log -f -n 1 2>&1 > >(head -n 1 >/dev/null); :'
 }
 
-@test "log: a user who may not read the journal is told the group to join" {
+@test "log: a user who may not read the journal gets the name of the group to join" {
     local groups
     groups=$(inside getent group systemd-journal | cut -d : -f 3)
     inside journalctl -q --sync

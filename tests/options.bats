@@ -124,7 +124,7 @@ one_line() {
         for closed in '<&-' '>&-' '<&- >&-'; do
             run -64 --separate-stderr bash -c "\"\$STDSOCKS\" $arguments </dev/null $closed"
             [[ $stderr == *'standard input or output is closed; start it '* ]] ||
-                fail "$arguments $closed said: $stderr" || return
+                fail "$arguments $closed: standard error: $stderr" || return
         done
     done
     run -64 bash -c "\"\$STDSOCKS\" -f /dev/null <&- >&- 2>&-"

@@ -99,7 +99,7 @@ for options in {"stderr": stream}, {}:
     assert "the configuration is wrong; stdsocks --check tells where" in record["MESSAGE"], record
 stream.close()
 check(ours.recv(1), b"")
-check(h.log_text(), "".join(f"stdsocks: {mistake['MESSAGE']}\n" for mistake in (rule, keyword)))
+check(h.log_text(), "".join(f"stdsocks: {error['MESSAGE']}\n" for error in (rule, keyword)))
 PY
 }
 

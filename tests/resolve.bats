@@ -82,10 +82,10 @@ check(ask(b"public.test"), "8.8.8.8")
 check(ask(b"both.test"), "8.8.4.4")
 check(ask("10.1.2.3", END="refused"), 2)
 check(ask("10.1.2.3", command=RESOLVE_PTR, END="refused"), 2)
-asked = len(server.queries())
+count = len(server.queries())
 check(ask(b"four.test", "-o", "allow command connect to any", END="refused",
           RULE="end of the rules"), 2)
-check(len(server.queries()), asked)  # no query if the rules deny the name for every address
+check(len(server.queries()), count)  # no query if the rules deny the name for every address
 check(ask(b"four.test", "-o", "allow command resolve to any"), "10.1.2.3")
 check(ask("10.1.2.3", "-o", "allow command resolve to any", command=RESOLVE_PTR), "four.test")
 # The port of the request has no meaning, and no rule with "port" matches.

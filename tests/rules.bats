@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # Access rules on real connections: which client may reach which destination, and that no packet
-# leaves before the decision. tests/unit/{rule,judge,special}.c prove the grammar, the evaluation
+# leaves before the decision. tests/unit/{rule,rules,special}.c prove the grammar, the evaluation
 # and the classes of addresses exhaustively; this suite has examples.
 
 load helper
@@ -309,7 +309,7 @@ check(sorted(server.queries), ["A name.test", "AAAA name.test"])
 PY
 }
 
-@test "rules: a rule matches a name by labels, at public addresses or as \"at\" says [RFC 4343]" {
+@test "rules: a rule matches a name by labels, at public addresses or those of \"at\" [RFC 4343]" {
     world <<'PY'
 watch = Watch()
 table = {

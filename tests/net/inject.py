@@ -3,7 +3,7 @@
 
 A session consists of a greeting, a request, the bytes UP and FIN of the client, and the bytes DOWN
 and FIN of upstream. It is run once under strace, which counts the calls of each process from main()
-on, and then once for each call, ordinal and error. judge() lists the errors of each outcome.
+on, and then once for each call, ordinal and error. errors_of() lists the errors of each outcome.
 
 Calls before main() belong to the C library and never fail here.
 """
@@ -377,7 +377,7 @@ def stream_of(session, got):
     return got[1], got[10:]
 
 
-def judge(session, outcome, call=None, ordinal=0, error=None):
+def errors_of(session, outcome, call=None, ordinal=0, error=None):
     """Returns a list of the errors of an outcome."""
     wrong = []
     must_be_whole = must_be_invisible(call, error) and call not in session.never_interrupted
@@ -391,25 +391,25 @@ def judge(session, outcome, call=None, ordinal=0, error=None):
     end = record.get("STDSOCKS_END")
     if end and end not in ENDS:
         wrong.append("an unknown end")
-    wrong += judge_status(outcome, end, call)
-    wrong += judge_reply(session, outcome, code, rest, record)
+    wrong += status_errors(outcome, end, call)
+    wrong += reply_errors(session, outcome, code, rest, record)
     # ECONNRESET is an error of a connection, not of this host.
     if code == 1 and record and end != "failed" and error != "ECONNRESET":
         wrong.append("reply 01 without a failure")
-    wrong += judge_bytes(session, outcome, code, rest, end)
+    wrong += bytes_errors(session, outcome, code, rest, end)
     if must_be_whole and end != "closed":
         wrong.append("the outcome differs from a session without the fault")
     return wrong
 
 
-def judge_status(outcome, end, call):
+def status_errors(outcome, end, call):
     wanted = {71} if end == "failed" else {0} if end else {0, 71}
     if end == "failed" and call in CONFIGURING:
         wanted |= {78}
     return [] if outcome.status in wanted else [f"status {outcome.status}"]
 
 
-def judge_reply(session, outcome, code, rest, record):
+def reply_errors(session, outcome, code, rest, record):
     wrong = []
     if len(outcome.upstreams) > 1:
         wrong.append("it connected twice")
@@ -423,7 +423,7 @@ def judge_reply(session, outcome, code, rest, record):
     return wrong
 
 
-def judge_bytes(session, outcome, code, rest, end):
+def bytes_errors(session, outcome, code, rest, end):
     wrong = []
     upstream = outcome.upstreams[0] if outcome.upstreams else None
     if not DOWN.startswith(rest) or (upstream and not UP.startswith(bytes(upstream.got))):
@@ -472,7 +472,7 @@ def ordinals(kind):
     kind.journal_calls = set()
     log = f"{WORLD}/calls.{os.getpid()}"
     outcome = Run(session, strace(log=log)).outcome()
-    wrong = judge(session, outcome)
+    wrong = errors_of(session, outcome)
     assert not wrong and outcome.status == 0, f"without a failure: {wrong}: {outcome}"
     counts, before = collections.defaultdict(collections.Counter), {}
     with open(log, encoding="utf-8", errors="replace") as calls:
@@ -513,7 +513,7 @@ def attempt(session, call, ordinal, error):
     run = Run(session, strace(call, ordinal, error))
     try:
         outcome = run.outcome()
-        wrong = judge(session, outcome, call, ordinal, error)
+        wrong = errors_of(session, outcome, call, ordinal, error)
     except AssertionError as reason:
         return f"{call} {ordinal} {error}: {reason}"
     finally:
@@ -598,7 +598,7 @@ def memcheck(number, kind):
     run = Run(session, (*VALGRIND, f"--log-file={WORLD}/{kind}.%p"))
     run.deadline += 40
     outcome = run.outcome()
-    wrong = judge(session, outcome)
+    wrong = errors_of(session, outcome)
     assert outcome.status == 0 and not wrong, \
         f"{kind}: {wrong}, status {outcome.status}: {outcome.stderr}{valgrind_errors(kind)}"
     check(outcome.records[0]["STDSOCKS_END"], "closed")
