@@ -18,7 +18,7 @@ from logins import ends_with, holds, in_memory, in_proc, instructions, is_allowe
 from logins import is_served, login_failed, logs_in, nothing_runs, processes, program
 from logins import refuses_service, run_to_end, served, shows, users
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, login, request
-from world import CLOSED_PORT, Handler, bound, called, connection, eventually, run
+from world import CLOSED_PORT, Handler, bound, connection_as, connection, eventually, run
 
 ALICE = users(b"alice:secret\n")  # options; a test may write the file anew
 LOGIN = OFFER + login(b"alice", b"secret")
@@ -62,7 +62,7 @@ for sent, answer in (OFFER, CHOSEN_2), (login(b"alice", b"secret"), ACCEPTED), (
 served(h)
 h.ended(END="closed", USER="alice", DST="127.0.0.1")
 line = r"^stdsocks: 127\.0\.0\.1:\d+ user alice CONNECT 127\.0\.0\.1:"
-assert re.search(line, h.said(), re.M), h.said()
+assert re.search(line, h.log_text(), re.M), h.log_text()
 PY
 }
 
@@ -121,9 +121,9 @@ options = users(b"alice:secret\nbob:other-secret\n")
 def visible(name, secret):
     """Returns the answer and the log, without the name, the port and the time."""
     h, end = run_to_end(options, OFFER + login(name, secret) + REQUEST)
-    h.over()
+    h.wait_exit()
     client_port = h.record()["STDSOCKS_CLIENT_PORT"]
-    said = re.sub(r"\d+\.\d{3} s$|(?<=TOTAL_USEC=)\d+", "", h.said(), flags=re.M)
+    said = re.sub(r"\d+\.\d{3} s$|(?<=TOTAL_USEC=)\d+", "", h.log_text(), flags=re.M)
     said = re.sub("".join(f"{byte:02x} " for byte in name) + " *", "", said)
     return end, said.replace(client_port, "PORT").replace(name.decode(), "NAME")
 
@@ -147,7 +147,7 @@ def calls_for(name, secret):
     Endpoint(client).acknowledged()
     h = Handler(*options, trace=False, ends=(client, accepted), before=strace)
     check(h.client.end(), (CHOSEN_2 + REJECTED, "fin"))
-    h.over()
+    h.wait_exit()
     return [call.name for call in calls("/run/strace")]
 
 options = users(b"alice:secret\nbob:other-secret\n")
@@ -189,7 +189,7 @@ for options in ALICE, program("#!/bin/sh\nexit 0\n"):
     for methods in b"\x00", b"\x01", b"\x00\x01\x03\x80\xfe\xff", b"", bytes(255):
         sent = bytes([5, len(methods)]) + methods + REQUEST
         h = answers(options, sent, NO_METHOD, **login_failed(None, END="no-method"))
-        assert "(a password is required)" in h.said(), h.said()
+        assert "(a password is required)" in h.log_text(), h.log_text()
 nothing_runs()
 PY
 }
@@ -204,7 +204,7 @@ for offer in OFFER, OFFER_BOTH, b"\x05\x02\x02\x00", b"\x05\xff" + bytes(254) + 
 is_served(options, GREETING + REQUEST, CHOSEN, None)
 for methods in b"\x01", b"\x03\x80":
     h = answers(options, bytes([5, len(methods)]) + methods + REQUEST, NO_METHOD, END="no-method")
-    assert "password" not in h.said(), h.said()
+    assert "password" not in h.log_text(), h.log_text()
 PY
 }
 
@@ -341,7 +341,7 @@ for name, secret in (b"alice", b"secret"), (b"n" * 255, b"s" * 255), (b"\xff\n:"
     for popen in {}, {"pass_fds": [UPSTREAM.fileno()]}, {"stderr": subprocess.STDOUT}:
         h = begin(options, OFFER + login(name, secret) + REQUEST, CHOSEN_2 + ACCEPTED, **popen)
         served(h)
-        h.over()
+        h.wait_exit()
         with open("/run/report", encoding="utf-8") as report:
             message, end, fds, arguments, cores = eval(report.read())
         wanted = re.escape(name + b"\0" + secret + b"\0")
@@ -417,8 +417,8 @@ for name, secret in secrets.items():
 os.chmod("/run/hashed", 0o644)
 sent = OFFER + login(b"bcrypt", secrets[b"bcrypt"]) + REQUEST
 h = is_rejected(options, sent, "bcrypt", status=71, END="failed")
-assert "(checkpassword: exit status 111)" in h.said(), h.said()
-assert "chmod o-rw /run/hashed" in h.said(), h.said()
+assert "(checkpassword: exit status 111)" in h.log_text(), h.log_text()
+assert "chmod o-rw /run/hashed" in h.log_text(), h.log_text()
 nothing_runs()
 PY
 }
@@ -480,7 +480,7 @@ for script, reason in {
     "": "exit status 127",
 }.items():
     h = is_rejected(program(script), LOGIN + REQUEST, "alice", status=71, END="failed")
-    assert f"(checkpassword: {reason})" in h.said(), h.said()
+    assert f"(checkpassword: {reason})" in h.log_text(), h.log_text()
 # The program is removed during the connection.
 h = begin(program("#!/bin/sh\nexit 0\n"), OFFER, CHOSEN_2)
 os.unlink(PROGRAM)
@@ -510,7 +510,7 @@ for script in ("exec sleep 1000", "trap '' TERM HUP INT\nwhile :; do :; done", "
                "cat <&3 >/dev/null\nexec sleep 1000"):
     options = *program(f"#!/bin/sh\n{script}\n"), "-o", "timeout handshake 500ms"
     h = answers(options, LOGIN + REQUEST, CHOSEN_2, END="handshake-timeout", **wanted)
-    assert 500000 <= int(h.record()["STDSOCKS_TOTAL_USEC"]) < 10000000, h.said()
+    assert 500000 <= int(h.record()["STDSOCKS_TOTAL_USEC"]) < 10000000, h.log_text()
     nothing_runs()
 # The program and its children are also killed when the handler is terminated.
 options = *program("#!/bin/sh\nsleep 1000\nexit 0\n"), "-o", "timeout handshake 60s"
@@ -535,7 +535,7 @@ for sent, answer in (LOGIN, CHOSEN_2 + ACCEPTED), (GREETING, CHOSEN):
     check([link for link in links if link.startswith("pipe:") or "pidfd" in link], [])
     upstream.fin()
     check(h.client.end(), (b"", "fin"))
-    h.gone()
+    h.close_client()
 PY
 }
 
@@ -570,7 +570,7 @@ for sent in OFFER, whole:
         check(h.client.end()[0], b"")
         h.client.close()
         if number == signal.SIGKILL:
-            h.over(-9)
+            h.wait_exit(-9)
         else:
             h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
         nothing_runs()
@@ -593,15 +593,15 @@ assert not in_proc(SECRET)
 waiting.exit(0)
 check(h.client.recv(2), ACCEPTED)
 served(h)
-h.over()
-assert not holds(h.said().encode(), [SECRET])
+h.wait_exit()
+assert not holds(h.log_text().encode(), [SECRET])
 PY
 }
 
 @test "auth: no record or trace contains a password, however the login ends" {
     world <<'PY'
 def log_of(options, sent, trace=True):
-    return run_to_end(options, sent + request("127.0.0.1", CLOSED_PORT), trace=trace)[0].said()
+    return run_to_end(options, sent + request("127.0.0.1", CLOSED_PORT), trace=trace)[0].log_text()
 
 def shows_no_secret(options, sent):
     for trace in True, False:
@@ -623,7 +623,7 @@ for script in "exit 0", "exit 1", "exit 2":
     shows_no_secret(program(f"#!/bin/sh\n{script}\n"), OFFER + whole)
 for end in range(len(whole)):
     h = answers(options, OFFER + whole[:end], CHOSEN_2, fin=True, END="client-gone")
-    assert not shows(h.said(), SECRET, OTHER), h.said()
+    assert not shows(h.log_text(), SECRET, OTHER), h.log_text()
 # A login that arrives in place of another message is not shown either.
 for options, sent in (
     (options, whole),  # no greeting
@@ -679,7 +679,7 @@ for cut, trace in (False, True), (True, False):
             assert not in_memory(h.pid, SECRET, OTHER), (options, trace)
         relays(b"", early=b"early").fin()
         check(h.client.end(), (b"", "fin"))
-        h.gone()
+        h.close_client()
 PY
 }
 
@@ -750,7 +750,7 @@ for end, more in (b"", ["-o", "bogus"]), (b"mistake\n", []):
     h.client.send(REQUEST)
     check(h.client.end(), (GENERAL_FAILURE, "fin"))
     assert not in_memory(h.pid, SECRET), text
-    h.gone(78)
+    h.close_client(78)
 PY
 }
 
@@ -764,20 +764,20 @@ rules = "-o", "allow user ada to any", "-o", "auth password"
 logged_in = CHOSEN_2 + ACCEPTED
 for method in users(b"ada:secret\nbob:other\n"), program("#!/bin/sh\nexit 0\n"):
     options = *method, *rules
-    assert is_allowed(called(listening, ADA), options, "ada")
-    assert not is_allowed(called(listening, BAB), options, "bab")
-    assert not is_allowed(called(listening, NAMELESS), options, None)
+    assert is_allowed(connection_as(listening, ADA), options, "ada")
+    assert not is_allowed(connection_as(listening, BAB), options, "bab")
+    assert not is_allowed(connection_as(listening, NAMELESS), options, None)
     # A login takes precedence over SO_PEERCRED.
     ada = login(b"ada", b"secret")
-    assert is_allowed(called(listening, BAB), options, "ada", OFFER + ada, logged_in)
-    assert is_allowed(called(listening, BAB), options, "ada", OFFER_BOTH + ada, logged_in)
+    assert is_allowed(connection_as(listening, BAB), options, "ada", OFFER + ada, logged_in)
+    assert is_allowed(connection_as(listening, BAB), options, "ada", OFFER_BOTH + ada, logged_in)
     bob = OFFER + login(b"bob", b"other")
-    assert not is_allowed(called(listening, ADA), options, "bob", bob, logged_in)
+    assert not is_allowed(connection_as(listening, ADA), options, "bob", bob, logged_in)
     nothing_runs()
 # So a wrong password is rejected.
 options = *users(b"ada:secret\n"), *rules
 sent = OFFER_BOTH + login(b"ada", b"wrong") + REQUEST
-is_rejected(options, sent, "ada", ends=called(listening, ADA))
+is_rejected(options, sent, "ada", ends=connection_as(listening, ADA))
 PY
 }
 

@@ -15,7 +15,7 @@ from logs import JOURNAL, Reader, fields
 from socks import CHOSEN, GREETING, MIB, Piped, check, half_close, meanwhile, passes, pattern
 from socks import is_idle, request
 from wire import Wire
-from world import STDSOCKS, eventually, ip, listeners, port_of, sysctl, unnamed, write
+from world import STDSOCKS, eventually, ip, listeners, port_of, sysctl, full_names, write
 PY
 
 # A leak check takes longer than a handler runs.
@@ -197,7 +197,7 @@ with h.stopped():
     remote.close()
 h.client.recv(10)
 check(h.client.end(), (b"a whole file", "fin"))
-h.gone()
+h.close_client()
 h.ended(BYTES_DOWN="12")
 PY
 }
@@ -208,7 +208,7 @@ Server({"any.test": ["0.0.0.0", "::"], "some.test": ["0.0.0.0", "127.0.0.1"]})
 for version, host in ((5, "0.0.0.0"), (5, "::"), (5, b"0.0.0.0"), (5, b"any.test"),
                       (4, "0.0.0.0"), (4, b"any.test")):
     h = refused(2, host, version=version, BOUND=None, RULE=None)
-    assert "(only a peer may call whose address or name the client has said)" in h.said()
+    assert "(only a peer may call whose address or name the client has said)" in h.log_text()
 refused(2, "0.0.0.0", rules=(), RULE=None)  # no rule could allow it
 served(b"some.test", remote="127.0.0.1")
 PY
@@ -222,7 +222,7 @@ for version in 4, 5:
     h, _ = bind_for("127.0.0.1", "-o", "timeout bind 400ms", version=version)
     record = h.is_refused(4, ERRNO="110")
     assert 400000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 15000000, record
-    assert "refused, host unreachable (nobody has called in time), " in h.said()
+    assert "refused, host unreachable (nobody has called in time), " in h.log_text()
 over = threading.Event()
 
 def others():
@@ -236,7 +236,7 @@ with meanwhile(others), meanwhile(others):
     record = h.is_refused(4, ERRNO="110")
     over.set()
 assert 1000000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 15000000, record
-assert "(nobody but strangers has called in time)" in h.said()
+assert "(nobody but strangers has called in time)" in h.log_text()
 h, where = bind_for("127.0.0.1", "-o", "timeout handshake 1s")
 h.client.open_and_silent(1.2)  # the handshake timeout does not apply
 h.serves(h.accepts(where))
@@ -279,7 +279,7 @@ for number in signal.SIGTERM, signal.SIGINT:
     h.process.send_signal(number)
     h.ends(END="terminated", CLOSED_BY="stdsocks", REPLY="0", REACHED=None,
            MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
-    assert re.search(r" BIND 127\.0\.0\.1:21 on 127\.0\.0\.1:\d+: told to stop, ended, \d", h.said()), h.said()
+    assert re.search(r" BIND 127\.0\.0\.1:21 on 127\.0\.0\.1:\d+: told to stop, ended, \d", h.log_text()), h.log_text()
     assert is_closed(where)
 PY
 }
@@ -312,7 +312,7 @@ for ends in None, socket.socketpair():
     check(remote.end(), (b"last", "fin"))
     remote.send(pattern(MIB))
     half_close(remote, h.client, pattern(MIB))
-    h.gone()
+    h.close_client()
     h.ended(END="closed", CLOSED_BY="client", BYTES_UP="4", BYTES_DOWN=str(MIB))
 PY
 }
@@ -335,7 +335,7 @@ for how, ends, error in (reset, None, "104"), (close, socket.socketpair(), None)
         how(h)
         h.ended(END="client-gone", CLOSED_BY="client", REPLY="0", ERRNO=error, REACHED=None,
                 MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
-        assert re.search(r": gone before it was served(, \d| \()", h.said()), h.said()
+        assert re.search(r": gone before it was served(, \d| \()", h.log_text()), h.log_text()
         assert is_closed(where)
 with Piped([STDSOCKS, "-o", "allow to any", "-o", "command bind"]) as piped:
     piped.send(GREETING + request("127.0.0.1", FTP, BIND))
@@ -423,7 +423,7 @@ h.client.open_and_silent(0.3)
 remote = h.accepts(where, "127.0.0.5")
 port, client_port = port_of(remote.sock), port_of(h.client.sock)
 exchange(h, remote, 10)
-h.over()
+h.wait_exit()
 (datagram,) = journal.all()
 record = fields(datagram)
 took = {name: int(record.pop(f"STDSOCKS_{name}_USEC")) for name in ("RESOLVE", "CONNECT", "TOTAL")}
@@ -432,7 +432,7 @@ message = record.pop("MESSAGE")
 wanted = (rf"127\.0\.0\.1:{client_port} BIND ftp\.test:21 at 127\.0\.0\.5 on {where[0]}:{where[1]}: closed by client, "
           r"10 bytes up, 10 down, \d+\.\d{3} s")
 assert re.fullmatch(wanted, message), message
-check(record, unnamed({
+check(record, full_names({
     "PRIORITY": "5", "SYSLOG_FACILITY": "3", "SYSLOG_IDENTIFIER": "stdsocks",
     "MESSAGE_ID": "676b8ea6ab824ca18b7b99a8399ac688", "CLIENT": "127.0.0.1",
     "CLIENT_PORT": str(client_port), "COMMAND": "BIND", "DST": "ftp.test", "DST_PORT": "21",

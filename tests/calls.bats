@@ -12,7 +12,7 @@ from calls import Clockless, prove
 from commands import Associate, Bind, Connect, Resolve, alone, closed, names, passwords, pipes
 from commands import records, reply, resets, side_by_side, traced, waits_for
 from dns import Dnsmasq
-from notify import Manager, settles, told
+from notify import Manager, settles, notify_env
 from socks import GREETING, check
 from world import CLOSED_PORT, eventually, write
 
@@ -37,7 +37,7 @@ traced() {
 def fails(command, **popen):
     h = command.begin(**popen)
     h.connect("127.0.0.1", CLOSED_PORT)
-    h.gone()
+    h.close_client()
 
 def records_of_both(command):
     """Logs the records of a refusal, and of a relay while the journal is full."""
@@ -50,7 +50,7 @@ def records_of_both(command):
 def statuses(command):
     """Sends the status to a manager that reads it, whose socket is full, or that does not exist."""
     manager = Manager()
-    h, upstream = command.connected("127.0.0.1", env=told(manager.where))
+    h, upstream = command.connected("127.0.0.1", env=notify_env(manager.where))
     settles(manager, ".*")
     manager.fill()
     for error in "EAGAIN", "ECONNREFUSED":
@@ -61,8 +61,8 @@ def statuses(command):
         manager.sock.close()
     closed(h, upstream)
     for where in manager.where, "@missing":
-        command.serve("127.0.0.1", env=told(where, SYSTEMD_EXEC_PID="1"))
-    command.serve("127.0.0.1", env=told(Manager().where, SYSTEMD_EXEC_PID="1"))
+        command.serve("127.0.0.1", env=notify_env(where, SYSTEMD_EXEC_PID="1"))
+    command.serve("127.0.0.1", env=notify_env(Manager().where, SYSTEMD_EXEC_PID="1"))
 
 def settings(command):
     """Uses sources, rates, IPv6, the handler's own address, and a closed port."""
@@ -71,13 +71,13 @@ def settings(command):
     for host in "127.0.0.1", "::1":
         h = command.begin()
         h.connect(host, h.client.sock.getpeername()[1])
-        h.gone()
+        h.close_client()
     fails(command)
     # The second stage fails.
     h = command.begin(inject="seccomp:error=EPERM:when=2")
     command.ask(h, "127.0.0.1")
     command.accept().close()
-    h.over(71)
+    h.wait_exit(71)
 
 def shared():
     return Connect("-o", "command connect resolve", stages=("CV", "C", "R"))
@@ -121,11 +121,11 @@ def settings(command):
     h = command.begin("-o", "timeout bind 1ms")
     command.ask(h, "127.0.0.1")
     h.client.end()
-    h.gone()
+    h.close_client()
     h = command.begin(inject="seccomp:error=EPERM:when=2")
     command.ask(h, "127.0.0.1")
     command.inbound(reply(h.client.recv)).close()
-    h.over(71)
+    h.wait_exit(71)
 
 def shared():
     return Bind("-o", "command connect bind", stages=("CB", "B", "R"))
@@ -143,13 +143,13 @@ def settings(command):
     """Uses sources, IPv6, a service manager, no close_range(2), and a second stage that fails."""
     command.serve("127.0.0.1", *SOURCES)
     command.serve("::1")
-    command.serve("127.0.0.1", env=told(Manager().where))
+    command.serve("127.0.0.1", env=notify_env(Manager().where))
     command.serve("127.0.0.1", inject="close_range:error=ENOSYS")
     h = command.begin(inject="seccomp:error=EPERM:when=2")
     h.client.send(GREETING + command.request(None))
     h.client.end()
     h.client.close()
-    h.over(71)
+    h.wait_exit(71)
 
 def shared():
     command = Associate("-o", "command connect udp", stages=("CA", "A", "U"))

@@ -151,7 +151,7 @@ for host in "127.0.0.1", "localhost", "::1":
                 h.client.fin()
             handlers.append((h, other))
         for h, other in handlers:
-            h.over()
+            h.wait_exit()
             case = f"{right.hex(' ')}, byte {at} is {other:02x}"
             assert "STDSOCKS_END" in h.record(), f"no record: {case}"
             h.client.close()

@@ -24,7 +24,7 @@ setup() {
 wire = Wire()
 six, four = [f"2001:db8::{i}" for i in range(1, 7)], [f"192.0.2.{i}" for i in range(1, 4)]
 server = Server({"many.test": six + four})
-record = Handler().unreached(b"many.test", CLOSED_PORT, 5, 111)
+record = Handler().connect_fails(b"many.test", CLOSED_PORT, 5, 111)
 assert int(record["STDSOCKS_CONNECT_USEC"]) < 2000000, record  # less than 8 times 250 ms
 check(wire.tried(), [six[0], four[0], six[1], four[1], six[2], four[2], *six[3:]])
 check(sorted(server.queries), ["A many.test", "AAAA many.test"])
@@ -35,7 +35,7 @@ PY
     wired <<'PY'
 wire = Wire()
 FOUR, SIX = [f"192.0.2.{i}" for i in range(1, 8)], [f"2001:db8::{i}" for i in range(1, 8)]
-# Addresses, their fates, the addresses tried (the last one answers), least and most ms, options
+# Addresses, their actions, the addresses tried (the last one answers), least and most ms, options
 RACES = {
     "the next address is tried 250 ms later when the first is silent":
         (FOUR[:2], {FOUR[0]: drop}, FOUR[:2], 250, 1000),
@@ -56,14 +56,14 @@ RACES = {
     "a second address is left alone when the first one answers": (FOUR[:2], {}, FOUR[:1], 0, 1000),
 }
 Server({f"race{i}.test": race[0] for i, race in enumerate(RACES.values())})
-for i, (case, (_, fates, tried, from_ms, below_ms, *options)) in enumerate(RACES.items()):
-    wire.fates = fates
+for i, (case, (_, actions, tried, from_ms, below_ms, *options)) in enumerate(RACES.items()):
+    wire.actions = actions
     for _ in range(3):  # a busy machine may delay some
         wire.syns.clear()
         with wire.listener(tried[-1]) as listening:
             h = Handler(*options)
             h.connected(b"race%d.test" % i, listening).close()
-        h.gone()
+        h.close_client()
         record = h.ended(END="closed", REPLY="0", REACHED=tried[-1], ERRNO=None)
         took_us = int(record["STDSOCKS_CONNECT_USEC"])
         check((case, wire.tried()), (case, tried))
@@ -79,7 +79,7 @@ PY
     wired <<'PY'
 wire = Wire()
 wire.delays_s["192.0.2.1"] = 0.4
-wire.fates["192.0.2.2"] = drop
+wire.actions["192.0.2.2"] = drop
 server = Server({"slow.test": ["192.0.2.1", "192.0.2.2"]})
 listening = wire.listener("192.0.2.1")
 h, upstream = relaying(b"slow.test", listening)
@@ -103,13 +103,13 @@ def connections():
 
 listening = wire.listener("192.0.2.2")
 PORT = ":%04X" % port_of(listening)
-wire.fates |= {host: drop for host in ("2001:db8::1", "2001:db8::2", "192.0.2.1")}
+wire.actions |= {host: drop for host in ("2001:db8::1", "2001:db8::2", "192.0.2.1")}
 server = Server({"four.test": ["2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.2"]})
 h = Handler()
-h.ask(b"four.test", port_of(listening))
+h.send_request(b"four.test", port_of(listening))
 eventually(lambda: len(connections()) == 3, "three attempts")
 check({state for state, _ in connections()}, {"02"})  # SYN_SENT
-check(h.answer(), 0)
+check(h.read_reply(), 0)
 check(connections(), [("01", "020200C0" + PORT)])
 assert len(h.descriptors()) == 5, h.descriptors()  # the standard ones, signalfd, the connection
 PY
@@ -118,10 +118,10 @@ PY
 @test "dial: replies 04 at the connect deadline [RFC 1928 6]" {
     wired <<'PY'
 wire = Wire()
-wire.fates |= {"192.0.2.1": drop, "192.0.2.2": drop, "192.0.2.3": drop}
+wire.actions |= {"192.0.2.1": drop, "192.0.2.2": drop, "192.0.2.3": drop}
 server = Server({"dead.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3"]})
 for host in "192.0.2.1", b"dead.test":
-    record = Handler("-o", "timeout connect 400ms").unreached(host, 80, 4, 110)
+    record = Handler("-o", "timeout connect 400ms").connect_fails(host, 80, 4, 110)
     assert 400000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 8000000, record
 check(wire.tried(), ["192.0.2.1", "192.0.2.2"])
 PY
@@ -130,7 +130,7 @@ PY
 @test "dial: replies 04 at the handshake's deadline if that is earlier than the connect deadline" {
     wired <<'PY'
 wire = Wire()
-wire.fates["192.0.2.1"] = drop
+wire.actions["192.0.2.1"] = drop
 h = Handler("-o", "timeout handshake 600ms", "-o", "timeout connect 10s")
 h.client.send(GREETING)
 check(h.client.recv(2), CHOSEN)
@@ -158,8 +158,9 @@ for host, reply, number in [
     ("fe80::1", 3, 22), ("192.0.2.6", 3, 22), ("2001:db8::6", 3, 22),  # EINVAL: no scope; blackhole
 ]:
     h = Handler()
-    h.unreached(host, CLOSED_PORT, reply, number, COMMAND="CONNECT", DST=host, RESOLVE_USEC=None,
-                BYTES_UP="0", BYTES_DOWN="0", MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
+    h.connect_fails(host, CLOSED_PORT, reply, number, COMMAND="CONNECT", DST=host,
+                    RESOLVE_USEC=None, BYTES_UP="0", BYTES_DOWN="0",
+                    MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
     check(h.bound, b"\x01" + bytes(6))
 PY
 }
@@ -173,7 +174,7 @@ server = Server({"both.test": ["2001:db8::1", "2001:db8::2", "127.0.0.1"]})
 h = Handler()
 h.closed(h.connected(b"both.test", listening), REACHED="127.0.0.1")
 for host in "::1", "2001:db8::1":
-    Handler().unreached(host, CLOSED_PORT, 3, 101)  # ENETUNREACH
+    Handler().connect_fails(host, CLOSED_PORT, 3, 101)  # ENETUNREACH
 PY
 }
 
@@ -181,7 +182,7 @@ PY
     wired <<'PY'
 wire = Wire()
 from itertools import combinations, permutations
-wire.fates["192.0.2.1"] = drop
+wire.actions["192.0.2.1"] = drop
 refuses, silent, unreachable, prohibited = (f"192.0.2.{host}" for host in (2, 1, 4, 5))
 no_route = "198.51.100.1"
 ip(f"route add unreachable {unreachable}", f"route add prohibit {prohibited}")
@@ -193,9 +194,9 @@ server = Server({f"n{i}.test": list(order) for i, (order, _) in enumerate(cases)
 handlers = []
 for i in range(len(cases)):
     handlers.append(Handler("-o", "timeout connect 500ms"))
-    handlers[-1].ask(b"n%d.test" % i, CLOSED_PORT)
+    handlers[-1].send_request(b"n%d.test" % i, CLOSED_PORT)
 for h, (order, reply) in zip(handlers, cases):
-    got = h.answer()
+    got = h.read_reply()
     assert got == reply, (order, got, reply)
     h.refused(REPLY=str(got))
 PY
@@ -218,7 +219,7 @@ for host in "127.0.0.1", "::1":
     with socket.create_connection((host, 40000)) as itself:  # the kernel does that
         check(itself.getsockname(), itself.getpeername())
         itself.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    Handler(ends=ENDS.pop()).unreached(host, 40000, 5, 111)
+    Handler(ends=ENDS.pop()).connect_fails(host, 40000, 5, 111)
 PY
 }
 
@@ -242,7 +243,7 @@ server = Server({"both.test": ["::1", "127.0.0.1"]})
 listening = dict(zip(("127.0.0.1", "::1"), listeners("127.0.0.1", "::1")))
 port = port_of(listening["::1"])
 for source, other in ("127.0.0.1", "::1"), ("::1", "127.0.0.1"):
-    Handler("-o", f"source {source}").unreached(other, port, 3, 101)
+    Handler("-o", f"source {source}").connect_fails(other, port, 3, 101)
     h = Handler("-o", f"source {source}")
     h.closed(h.connected(b"both.test", listening[source]), REACHED=source)
 assert not any(map(is_waiting, listening.values()))

@@ -116,8 +116,8 @@ h.client.send(GREETING)
 check(h.client.recv(2), CHOSEN)
 time.sleep(0.6)  # a slow client
 h.client.send(request_name(b"silent.test", 80))
-h.asked_s = time.monotonic()
-check(h.answer(), 4)
+h.requested_s = time.monotonic()
+check(h.read_reply(), 4)
 record = h.refused(REPLY="4")
 assert int(record["STDSOCKS_RESOLVE_USEC"]) < 900000, record
 PY
@@ -151,11 +151,11 @@ PY
 server = Server({})
 for number in signal.SIGTERM, signal.SIGINT:
     h = Handler()
-    h.ask(b"%d.silent.test" % number, 80)
+    h.send_request(b"%d.silent.test" % number, 80)
     server.expect(f"{number:d}.silent.test")
     h.process.send_signal(number)
-    h.over()
-    assert time.monotonic() - h.asked_s < 3
+    h.wait_exit()
+    assert time.monotonic() - h.requested_s < 3
     h.ended(END="terminated", CLOSED_BY="stdsocks", DST=f"{number:d}.silent.test", REPLY=None)
 PY
 }
@@ -169,7 +169,7 @@ listening = listeners(*hosts)
 h = Handler()
 check(h.connect(b"fifty.test", port_of(listening[0])), 0)
 (reached,) = (host for host, sock in zip(hosts, listening) if is_waiting(sock))
-h.gone()
+h.close_client()
 h.ended(END="closed", REACHED=reached)
 PY
     world <<'PY'
@@ -226,10 +226,10 @@ server = Server({
 handlers = []
 for name in server.table:
     h = Handler("-o", "timeout handshake 1s")
-    h.ask(name.encode(), port_of(listening))
+    h.send_request(name.encode(), port_of(listening))
     handlers.append((name, h))
 for name, h in handlers:
-    got = h.answer()
+    got = h.read_reply()
     assert got == 4, (name, got)
     h.refused(REPLY="4", REACHED=None)
 assert not is_waiting(listening)

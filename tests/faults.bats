@@ -31,8 +31,8 @@ replies = {  # by ICMP code: (reply, errno)
 for form, codes in replies.items():
     for i, (code, (reply, number)) in enumerate(codes.items(), 1):
         host = form % i
-        wire.fates[host] = icmp(code)
-        Handler().unreached(host, 80, reply, number)
+        wire.actions[host] = icmp(code)
+        Handler().connect_fails(host, 80, reply, number)
 PY
 }
 
@@ -47,11 +47,11 @@ for host in "192.0.2.1", "2001:db8::1":
 
         def once(packet):
             """Answers the first packet with ICMP, and lets the next ones pass."""
-            del wire.fates[host]
+            del wire.actions[host]
             answered.set()
             return icmp(code)(packet)
 
-        wire.fates[host] = once
+        wire.actions[host] = once
         h.client.send(b"question")
         assert answered.wait(DEADLINE_S)
         check(upstream.recv(8), b"question")
@@ -150,10 +150,10 @@ def asks(start, *options):
 
 wanted = request("127.0.0.1", CLOSED_PORT)
 h = asks(wanted[:-1])
-near.fates["198.51.100.1"] = drop  # drops the handler's packets
+near.actions["198.51.100.1"] = drop  # drops the handler's packets
 h.client.send(wanted[-1:])
 h.ended(END="refused", REPLY="5")
-near.fates.clear()
+near.actions.clear()
 h = asks(b"\x05\x01", "-o", "timeout handshake 500ms")
 near.is_cut = True
 h.ended(END="handshake-timeout", CLOSED_BY="stdsocks", REPLY=None)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The fuzzers' inputs, replayed without a fuzzer; that a finding is told; and what python3-socksio,
-# written by others, says of the same messages.
+# The fuzzers' corpora, replayed without a fuzzer; the report of a finding; a comparison of the
+# parsers with python3-socksio.
 
 load helper
 
 REPLAYS=$(realpath -m "${REPLAYS:-$ROOT/build/replay}")
 
-@test "fuzz: every harness replays its corpus, of 20 inputs at least, and all invariants hold" {
+@test "fuzz: the inputs of each corpus, 20 or more, break no invariant" {
     local source name inputs
     for source in "$ROOT"/tests/fuzz/corpus/*.txt; do
         name=$(basename "$source" .txt)
@@ -20,7 +20,8 @@ REPLAYS=$(realpath -m "${REPLAYS:-$ROOT/build/replay}")
         "config.txt hex.txt messages.txt rules.txt session.txt" ]]
 }
 
-# broken_harness FILE - a harness in which two bytes, the first of them '!', break something.
+# broken_harness FILE - write a harness that aborts on an input of two bytes or more that starts
+# with '!'.
 broken_harness() {
     cat >"$1" <<'END'
 #include <stddef.h>
@@ -36,46 +37,48 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 END
 }
 
-@test "fuzz: a replay ends with the signal of what is broken" {
+@test "fuzz: a replay that breaks an invariant ends by SIGABRT" {
     need gcc
     broken_harness "$BATS_TEST_TMPDIR/broken.c"
     gcc -D_GNU_SOURCE -I"$ROOT/src" -I"$ROOT/tests/fuzz" -o "$BATS_TEST_TMPDIR/broken" \
-        "$BATS_TEST_TMPDIR/broken.c" "$ROOT"/tests/fuzz/replay.c "$ROOT"/src/text/hex.c "$ROOT"/src/wire/writer.c
-    printf '21\n' >"$BATS_TEST_TMPDIR/right.txt"
-    printf '# comment\n00\n2100\n' >"$BATS_TEST_TMPDIR/wrong.txt"
-    run "$BATS_TEST_TMPDIR/broken" "$BATS_TEST_TMPDIR/right.txt"
+        "$BATS_TEST_TMPDIR/broken.c" "$ROOT"/tests/fuzz/replay.c \
+        "$ROOT"/src/text/hex.c "$ROOT"/src/wire/writer.c
+    printf '21\n' >"$BATS_TEST_TMPDIR/valid.txt"
+    printf '# comment\n00\n2100\n' >"$BATS_TEST_TMPDIR/invalid.txt"
+    run "$BATS_TEST_TMPDIR/broken" "$BATS_TEST_TMPDIR/valid.txt"
     [[ $status == 0 && $output == "1 inputs" ]]
-    run "$BATS_TEST_TMPDIR/broken" "$BATS_TEST_TMPDIR/wrong.txt"
+    run "$BATS_TEST_TMPDIR/broken" "$BATS_TEST_TMPDIR/invalid.txt"
     ((status == 134))
 }
 
-# find_it FUZZER COMPILER... - the fuzzer finds the mistake; tests/fuzz/run says where, and fails.
-find_it() {
-    local programs=$BATS_TEST_TMPDIR/programs path said failed=0
+# finds FUZZER COMPILER... - the fuzzer finds the abort of the broken harness; tests/fuzz/run fails
+# and prints the path of the input.
+finds() {
+    local programs=$BATS_TEST_TMPDIR/programs path report failed=0
     mkdir "$programs"
     broken_harness "$BATS_TEST_TMPDIR/broken.c"
     "${@:2}" -o "$programs/broken" "$BATS_TEST_TMPDIR/broken.c"
-    said=$(timeout 80 "$ROOT/tests/fuzz/run" --programs "$programs" \
+    report=$(timeout 80 "$ROOT/tests/fuzz/run" --programs "$programs" \
         --work "$BATS_TEST_TMPDIR/fuzzed" --fuzzer "$1" --seconds 40 broken) || failed=$?
-    ((failed == 1)) || fail "$said" || return
-    [[ $said =~ broken:\ [0-9,]+\ executions,\ [0-9,]+/s,\ a\ finding\;\ [0-9,]+\ in\ all ]] ||
-        fail "$said" || return
-    path=$(sed -n 's/^  to see it again: [^ ]* //p' <<<"$said")
-    [[ -f $path && $(head -c 1 "$path") == '!' ]] || fail "$said" || return
+    ((failed == 1)) || fail "$report" || return
+    [[ $report =~ broken:\ [0-9,]+\ executions,\ [0-9,]+/s,\ a\ finding\;\ [0-9,]+\ in\ total ]] ||
+        fail "$report" || return
+    path=$(sed -n 's/^  to repeat it: [^ ]* //p' <<<"$report")
+    [[ -f $path && $(head -c 1 "$path") == '!' ]] || fail "$report" || return
     [[ -s $BATS_TEST_TMPDIR/fuzzed/broken/total ]]
 }
 
-@test "fuzz: a finding of libFuzzer ends the run with its path and status 1" {
+@test "fuzz: a finding of libFuzzer ends the run with status 1 and the path of its input" {
     need clang python3
-    find_it libfuzzer clang -fsanitize=fuzzer
+    finds libfuzzer clang -fsanitize=fuzzer
 }
 
-@test "fuzz: a finding of AFL++ ends the run with its path and status 1" {
+@test "fuzz: a finding of AFL++ ends the run with status 1 and the path of its input" {
     need afl-fuzz python3
-    find_it afl env AFL_QUIET=1 afl-clang-fast -fsanitize=fuzzer
+    finds afl env AFL_QUIET=1 afl-clang-fast -fsanitize=fuzzer
 }
 
-@test "fuzz: the end of a run, even a violent one, is the end of its fuzzers" {
+@test "fuzz: the fuzzers end if tests/fuzz/run is killed" {
     need clang python3 setpriv
     local programs=$BATS_TEST_TMPDIR/programs pid=$BATS_TEST_TMPDIR/pid
     mkdir "$programs"
@@ -90,14 +93,15 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size)
 	return data && size > (1 << 30);
 }
 END
-    start run "$ROOT/tests/fuzz/run" --programs "$programs" --work "$BATS_TEST_TMPDIR/fuzzed" endless
+    start run "$ROOT/tests/fuzz/run" --programs "$programs" --work "$BATS_TEST_TMPDIR/fuzzed" \
+        endless
     eventually test -s "$pid"
     [[ -e /proc/$(cat "$pid") ]]
     kill -KILL "${RUNNING[run]}"
     eventually test ! -e "/proc/$(cat "$pid")"
 }
 
-@test "fuzz: python3-socksio and we read each other's messages, but for what is explained [RFC 1928, 1929]" {
+@test "fuzz: python3-socksio reads and writes the same messages as the parsers [RFC 1928, 1929]" {
     "$PYTHON" -c 'import socksio' 2>/dev/null || need python3-socksio
     timeout 60 "$PYTHON" "$ROOT/tests/fuzz/oracle.py" "$REPLAYS/batch" 5000
     timeout 60 "$PYTHON" "$ROOT/tests/fuzz/oracle.py" "$REPLAYS/batch" 5000 "$SRANDOM"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# --hex and --trace as a person types them, and what comes back.
+# The options --hex and --trace.
 
 load helper
 load net/world
@@ -10,9 +10,10 @@ import os, signal, subprocess
 
 from socks import DEADLINE_S, accept, check
 
-# The handler for hex text, and PIPES for a text at each of its ends.
+# The command for hex text, and the options of Popen for its pipes.
 COMMAND = [os.environ["STDSOCKS"], "-f", "/dev/null", "-o", "allow to any", "--hex", "--trace"]
-PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+         "text": True}
 
 def type_in(handler, text):
     handler.stdin.write(text + "\n")
@@ -23,7 +24,8 @@ export STDSOCKS
 PAD=$(printf '%45s' '')
 GREETING='05 01 00'
 
-# hex TEXT [OPTION]... - what --hex makes of the text, in $OUT and $ERR; the status is $STATUS or 0.
+# hex TEXT [OPTION]... - run --hex with this input, and set $OUT and $ERR to the paths of its
+# output. The status must be $STATUS (0).
 hex() {
     local status=0
     OUT=$BATS_TEST_TMPDIR/out ERR=$BATS_TEST_TMPDIR/err
@@ -32,22 +34,22 @@ hex() {
     ((status == ${STATUS:-0})) || fail "status $status: $1"
 }
 
-# is FILE - its content is that of standard input.
+# is FILE <TEXT - check that the file has this text.
 is() {
     diff -u "$1" - || fail "${1##*/} differs"
 }
 
-# to_upstream - the request for 127.0.0.1 and upstream's port.
+# to_upstream - print a request for 127.0.0.1 and upstream's port.
 to_upstream() {
     printf '05 01 00 01 7f000001 %04x' "$UPSTREAM"
 }
 
-# bytes [FILE] - the bytes that hex text without quotes stands for, two digits each.
+# bytes [FILE] - print the bytes of hex text without quotes, two digits per line.
 bytes() {
     sed 's/#.*//' "$@" | grep -oE '[0-9a-f]{2}' || true
 }
 
-@test "hex: what the README says to type comes back as a served connection" {
+@test "hex: the command in the README shows a served connection" {
     need_world
     world <<'PY'
 from world import ip, listeners
@@ -61,7 +63,7 @@ with subprocess.Popen(typed, shell=True, stdout=subprocess.PIPE, text=True) as s
     check(upstream.end(), (b"", "fin"))
     port = upstream.sock.getpeername()[1].to_bytes(2, "big")
     upstream.close()
-    check(shell.stdout.read().splitlines(), [f"{bytes:49}# {meaning}" for bytes, meaning in (
+    check(shell.stdout.read().splitlines(), [f"{bytes:49}# {comment}" for bytes, comment in (
         ("05", "VER 5"),
         ("00", "METHOD no authentication required"),
         ("05", "VER 5"),
@@ -75,7 +77,7 @@ check(shell.returncode, 0)
 PY
 }
 
-@test "hex: a refusal is shown, and the status is 0" {
+@test "hex: shows a refusal, and exits with status 0" {
     hex "$GREETING  05 01 00 03 09 \"127.0.0.1\" 00 00"
     is "$OUT" <<END
 05 $PAD # VER 5
@@ -89,7 +91,7 @@ PY
 END
 }
 
-@test "hex: the bytes from upstream are shown as text too, and the output can be typed in again" {
+@test "hex: shows bytes from upstream as hex and as text, in a form that --hex reads again" {
     upstream echo
     hex "$GREETING $(to_upstream) \"GET \\\"/\\\" # HTTP\\r\\n\\r\\n\" 00 ff"
     is <(sed '1,/# BND\.PORT/d' "$OUT") <<'END'
@@ -102,14 +104,7 @@ $(<"$BATS_TEST_TMPDIR/first")"
     is <(bytes <(sed '1,/# BND\.PORT/d' "$OUT")) < <(bytes "$BATS_TEST_TMPDIR/first")
 }
 
-@test "hex: BND is shown in its family when the destination is IPv6" {
-    upstream --listen ::1 echo
-    hex "$GREETING 05 01 00 04 0000000000000000 0000000000000001 $(printf %04x "$UPSTREAM")"
-    grep -qxF "04 $PAD # ATYP IPv6" "$OUT"
-    grep -qxF '00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01  # BND.ADDR ::1' "$OUT"
-}
-
-@test "hex: 200,000 bytes come back whole" {
+@test "hex: 200,000 bytes come back unchanged" {
     local data
     data=$(head -c 200000 /dev/urandom | od -An -v -tx1)
     upstream echo
@@ -117,7 +112,7 @@ $(<"$BATS_TEST_TMPDIR/first")"
     cmp <(bytes <(sed '1,/# BND\.PORT/d' "$OUT")) <(bytes <<<"$data")
 }
 
-@test "hex: answers come while the rest is not typed yet" {
+@test "hex: shows each answer before the rest of the input is typed" {
     upstream echo
     python <<'PY'
 def lines(count):
@@ -139,36 +134,37 @@ check(handler.returncode, 0)
 PY
 }
 
-@test "hex: it ends, and leaves nothing behind, when the server has closed or at a signal" {
+@test "hex: ends without a leftover process if upstream closes or at SIGTERM" {
     python <<'PY'
 with subprocess.Popen(COMMAND, **PIPES) as handler:
     type_in(handler, "05 01 02")
     check(handler.stdout.read().count("\n"), 2)
-    check(handler.wait(DEADLINE_S), 0)  # though more could be typed
+    check(handler.wait(DEADLINE_S), 0)  # while standard input is open
 with subprocess.Popen(COMMAND, start_new_session=True, **PIPES) as handler:
     type_in(handler, "05 01 00")
-    handler.stdout.readline()  # it serves
+    handler.stdout.readline()  # waits until it serves
     handler.send_signal(signal.SIGTERM)
     check(handler.wait(DEADLINE_S), 0)
     assert "STDSOCKS_END=terminated\n" in handler.stderr.read()
     try:
         os.killpg(handler.pid, 0)
-        raise AssertionError("something of it still runs")
+        raise AssertionError("a process is left")
     except ProcessLookupError:
         pass
 PY
 }
 
-@test "hex: it ends when the reader of its output has gone" {
+@test "hex: ends if the reader of its output has gone" {
     upstream source 10000000
     # shellcheck disable=SC2016 # for the other shell
-    run timeout 30 bash -c 'printf %s "$1" | "$STDSOCKS" -f /dev/null -o "allow to any" --hex 2>/dev/null | head -n 1' - \
-        "$GREETING $(to_upstream)"
+    run timeout 30 bash -c \
+        'printf %s "$1" | "$STDSOCKS" -f /dev/null -o "allow to any" --hex 2>/dev/null |
+            head -n 1' - "$GREETING $(to_upstream)"
     ((status == 0))
     [[ $output == "05 $PAD # VER 5" ]]
 }
 
-@test "hex: a beginning is no mistake, and gets no answer" {
+@test "hex: an incomplete greeting is no error, and gets no answer" {
     local text
     for text in '' '# nothing' '05' '05 01'; do
         hex "$text"
@@ -177,36 +173,37 @@ PY
     done
 }
 
-# mistake TEXT PLACE WHAT - the text is wrong there, the message says what, nothing else is on standard
-# error besides the record, and the status is 64.
-mistake() {
+# fails_at TEXT LOCATION REASON - --hex reports one error with this location and reason, and exits
+# with status 64.
+fails_at() {
     STATUS=64 hex "$1" || return
     grep -qE "^stdsocks: standard input:$2: .*$3" "$ERR" || fail "$1: $(<"$ERR")"
     (($(grep -c 'standard input:' "$ERR") == 1 && $(wc -l <"$ERR") <= 2)) || fail "$1: $(<"$ERR")"
 }
 
-# tests/unit/hex.c has a row for each kind of mistake.
-@test "hex: a mistake is named with its line and column, also far behind, and the status is 64" {
+# tests/unit/hex.c has every kind of error.
+@test "hex: reports an error with its line and column, and exits with status 64" {
     upstream sink
-    mistake 'GET /' 1:1 'hex digit'
-    mistake '05 01 00 05 01 0g' 1:17 'half a byte'
-    grep -qF '# METHOD no authentication required' "$OUT" # the bytes before the mistake are sent
-    mistake '05 "open' 1:9 'no end'
-    mistake "$GREETING $(to_upstream)
+    fails_at 'GET /' 1:1 'hex digit'
+    fails_at '05 01 00 05 01 0g' 1:17 'half a byte'
+    grep -qF '# METHOD no authentication required' "$OUT" # the bytes before the error are sent
+    fails_at '05 "open' 1:9 'no end'
+    fails_at "$GREETING $(to_upstream)
 $(printf '00 %.0s' {1..3000})
 $(printf '%s\n' {10..99})
 05 zz" 93:4 'hex digit'
 }
 
 # tests/unit/annotate.c has the text of each message.
-@test "trace: every message is shown in order, and then the record" {
+@test "trace: shows every message in order, and then the record" {
     hex "$GREETING  05 01 00 03 09 \"127.0.0.1\" 00 00" --trace
+    local ending='refused, connection refused (port 0), [0-9.]* s$'
     is <(grep -vE '^[0-9a-f ]{48} # |^STDSOCKS_' "$ERR") <<END
 client sends methods:
 stdsocks sends method:
 client sends request:
 stdsocks sends reply:
-$(grep '^stdsocks: stdio CONNECT 127\.0\.0\.1:0: refused, connection refused (port 0), [0-9.]* s$' "$ERR")
+$(grep "^stdsocks: stdio CONNECT 127\.0\.0\.1:0: $ending" "$ERR")
 $(grep -E '^MESSAGE_ID=[0-9a-f]{32}$' "$ERR")
 END
     is <(sed -n '/sends reply/,/^stdsocks:/p' "$ERR" | sed '1d;$d') < <(tail -n 6 "$OUT")
@@ -214,7 +211,7 @@ END
     grep -qxF 'STDSOCKS_END=refused' "$ERR"
 }
 
-@test "trace: a part of a message, and bytes that are no message, are shown as they came" {
+@test "trace: shows an incomplete or malformed message as its bytes" {
     hex "$GREETING  05 01 00 03 0c \"example.com\" 00 50" --trace
     [[ $(<"$ERR") == *'client sends request:'*'# LEN 12'*'STDSOCKS_END=client-gone'* ]]
     hex '"GET / HTTP/1.1\r\n"' --trace
@@ -222,13 +219,14 @@ END
     sed 's/#.*//' "$ERR" | tr -d ' \n' | grep -qF '474554202f20485454502f312e310d0a'
 }
 
-@test "trace: standard output has the server's bytes and nothing else" {
-    printf '\5\1\0\5\2\0\1\177\0\0\1\0\120' | "$STDSOCKS" -f /dev/null -o "allow to any" --trace 2>"$BATS_TEST_TMPDIR/err" |
+@test "trace: standard output has only the bytes that the server sends" {
+    printf '\5\1\0\5\2\0\1\177\0\0\1\0\120' |
+        "$STDSOCKS" -f /dev/null -o "allow to any" --trace 2>"$BATS_TEST_TMPDIR/err" |
         cmp - <(printf '\5\0\5\7\0\1\0\0\0\0\0\0')
     grep -qxF 'stdsocks sends reply:' "$BATS_TEST_TMPDIR/err"
 }
 
-@test "trace: a name cannot speak to the terminal or forge a field" {
+@test "trace: a name with control characters is escaped, and cannot forge a field" {
     hex "$GREETING 05 01 00 03 1b \"\\x1b[2J\\nSTDSOCKS_END=closed\\r\\x9b\\0\" 00 50" --trace
     ! LC_ALL=C grep -q '[^[:print:]]' "$ERR" || fail 'not printable'
     (($(grep -c '^STDSOCKS_END=' "$ERR") == 1))

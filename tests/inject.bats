@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# A session in which one system call fails. As a rule a selection is run, in which each call of each
-# session fails once, and each kind of call with each of six errors in some session; INJECT=all runs
-# every call with every error.
+# Sessions in which one system call fails. After each of these faults the reply and the record must
+# describe the outcome, and no byte may be lost silently. By default each call of each session fails
+# once, and each kind of call with each of six errors in some session. With INJECT=all every call
+# fails with every error.
 
 load helper
 load net/world
@@ -23,7 +24,7 @@ def tiny(*socks):
             sock.setsockopt(socket.SOL_SOCKET, name, 1)
 
 def both_ways(h, upstream, size):
-    """All of it at once, and then both ends."""
+    """Sends SIZE bytes in both directions at once, and closes both."""
     with meanwhile(h.client.send, up[:size]), meanwhile(upstream.send, down[:size]):
         with meanwhile(lambda: check(upstream.recv(size), up[:size])):
             check(h.client.recv(size), down[:size])
@@ -31,7 +32,7 @@ def both_ways(h, upstream, size):
     h.ended(END="closed", BYTES_UP=str(size), BYTES_DOWN=str(size))
 
 def fill(sock):
-    """What the client has not read yet is in the way of the first answer; how much that is."""
+    """Fill the socket, so that the first reply has to wait. Returns the number of bytes."""
     sent = 0
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -39,9 +40,9 @@ def fill(sock):
     return sent
 
 def answered_late(h, size, listening):
-    """The handler has its answer ready, and the client reads only then."""
+    """The client reads only after the handler has blocked on its reply."""
     h.client.send(GREETING + request("127.0.0.1", port_of(listening)) + up[:1000])
-    eventually(lambda: "stdsocks sends method" in h.said() and h.state() == "S", "it waits for room")
+    eventually(lambda: "stdsocks sends method" in h.log_text() and h.state() == "S", "it waits")
     check(h.client.recv(size), bytes(size))
     check(h.client.recv(6), CHOSEN + b"\x05\x00\x00\x01")
     h.client.recv(6)
@@ -60,7 +61,7 @@ setup() {
     need strace
 }
 
-# matrix SESSION [ERROR]... - one of inject.py's sessions, with these errors, or with all.
+# matrix SESSION [ERROR]... - run a session of inject.py with these errors, or with all.
 matrix() {
     WORDS=$* world <<'PY'
 kind, *errors = os.environ["WORDS"].split()
@@ -68,55 +69,57 @@ matrix(kind, errors)
 PY
 }
 
-@test "inject: the reply and the record are correct when a call fails with EINTR, EAGAIN or ENOMEM: a session with an IPv4 address" {
+@test "inject: a session to an IPv4 address survives EINTR, EAGAIN or ENOMEM from any system call" {
     matrix literal EINTR EAGAIN ENOMEM
 }
 
-@test "inject: the reply and the record are correct when a call fails with EMFILE, ECONNRESET or ENOBUFS: a session with an IPv4 address" {
+@test "inject: a session to an IPv4 address survives EMFILE, ECONNRESET or ENOBUFS from any call" {
     matrix literal EMFILE ECONNRESET ENOBUFS
 }
 
-@test "inject: the reply and the record are correct when a call fails with EINTR or EAGAIN: a session with a name of two addresses" {
+@test "inject: a session to a name with two addresses survives EINTR or EAGAIN from any call" {
     matrix name EINTR EAGAIN
 }
 
-@test "inject: the reply and the record are correct when a call fails with ENOMEM, EMFILE, ECONNRESET or ENOBUFS: a session with a name of two addresses" {
+@test "inject: a session to a name survives ENOMEM, EMFILE, ECONNRESET or ENOBUFS from any call" {
     matrix name ENOMEM EMFILE ECONNRESET ENOBUFS
 }
 
-@test "inject: the reply and the record are correct when any one system call fails: a session with a file of users" {
+@test "inject: a session with a file of users survives the failure of any system call" {
     matrix login
 }
 
-@test "inject: the reply and the record are correct when any one system call fails: a session with a checkpassword program" {
+@test "inject: a session with a checkpassword program survives the failure of any system call" {
     matrix program
 }
 
-@test "inject: the reply and the record are correct when any one system call fails: a session on pipes" {
+@test "inject: a session on pipes survives the failure of any system call" {
     matrix pipes
 }
 
-@test "inject: the reply and the record are correct when any one system call fails: a session on AF_UNIX with a journal" {
+@test "inject: a session on AF_UNIX with a journal survives the failure of any system call" {
     matrix journal
 }
 
-@test "inject: the reply and the record are correct when any one system call fails: a session with the client as standard error" {
+@test "inject: a session with the client as standard error survives the failure of any call" {
     matrix inetd
 }
 
-@test "inject: no memory is used that is not there or was not written, in these sessions" {
+@test "inject: no session reads memory that is unallocated or uninitialised" {
     need valgrind
-    ! grep -qa __asan_init "$STDSOCKS" || skip "the handler is built with a sanitizer, which sees that itself"
+    ! grep -qa __asan_init "$STDSOCKS" ||
+        skip "the handler is built with a sanitizer, which sees that itself"
     world <<'PY'
-kinds = list(enumerate(kind for kind in SESSIONS if kind != "program"))  # valgrind 3.19 has no pidfd_open(2)
+# valgrind 3.19 has no pidfd_open(2)
+kinds = list(enumerate(kind for kind in SESSIONS if kind != "program"))
 for pair in kinds[0::2], kinds[1::2]:
     side_by_side([(memcheck, *each) for each in pair])
 PY
 }
 
-# Short reads and writes: strace could only lie about them, so what bytes go through is small.
+# Short reads and writes. strace cannot inject them, so the buffers are small.
 
-@test "inject: all bytes arrive both ways when buffers of AF_UNIX or TCP are as small as can be" {
+@test "inject: all bytes arrive in both directions if the buffers of AF_UNIX or TCP are minimal" {
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
 
@@ -133,7 +136,7 @@ through(connection(), 12000)
 PY
 }
 
-@test "inject: all bytes arrive both ways when pipes hold a page and are read byte by byte" {
+@test "inject: all bytes arrive in both directions if pipes hold a page and are read byte by byte" {
     world <<'PY'
 F_SETPIPE_SZ = 1031
 (listening,) = listeners("127.0.0.1")
@@ -158,7 +161,7 @@ check(piped.status(), 0)
 PY
 }
 
-@test "inject: the handshake is answered whole when the client's window is closed at first" {
+@test "inject: the whole handshake is sent if the client's window is closed at first" {
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
 for ends in connection(), socket.socketpair():

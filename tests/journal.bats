@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# What an operator sees of connections, with the tools of a booted systemd, systemctl status and journalctl, and with
-# stdsocksctl log.
+# Connections in systemctl status, journalctl and stdsocksctl log.
 
 bats_require_minimum_version 1.5.0
 load helper
@@ -10,21 +9,22 @@ load systemd/booted
 prelude <<'PY'
 import contextlib, os, re, sys, time
 
-from booted import Association, BEGAN, asked, client, eventually, login, over, pid_of, record_of
+from booted import Association, BEGAN, answered, client, eventually, login, over, pid_of, record_of
 from booted import records, say, served, shown, status_of, through, unit_of
 from datagrams import udp
 from socks import CHOSEN, GREETING, accept, check, dial, escaped, listener, pattern, request
 from socks import request_name
 PY
 
-# none_refused - systemd has got no status from somebody who was not to send one.
-none_refused() {
-    local said
-    said=$(inside journalctl -q _PID=1)
-    [[ $said == *stdsocks.socket* && $said != *'notification message'* ]] || fail "$said"
+# none_rejected - check that systemd has not rejected a notification message.
+none_rejected() {
+    local messages
+    messages=$(inside journalctl -q _PID=1)
+    [[ $messages == *stdsocks.socket* && $messages != *'notification message'* ]] ||
+        fail "$messages"
 }
 
-@test "journal: systemctl status says what a connection is while it lives" {
+@test "journal: systemctl status shows client, destination and bytes of a live connection" {
     python_inside <<'PY'
 def line_of(one):
     return shown(unit_of(one), "StatusText")
@@ -33,27 +33,30 @@ def becomes(one, pattern):
     eventually(lambda: re.fullmatch(pattern, line_of(one)), f"{line_of(one)} is not {pattern}")
 
 one, upstream = served()
-other, its_upstream = served()
-where = upstream.sock.getsockname()[1]
+other, other_upstream = served()
+port = upstream.sock.getsockname()[1]
 one.send(pattern(3412))
 upstream.recv(3412)
 upstream.send(pattern(121000))
 one.recv(121000)
-becomes(one, rf"127\.0\.0\.1 -> 127\.0\.0\.1:{where}, 3\.4K up, 121K down, \d+s")
-becomes(other, rf"127\.0\.0\.1 -> 127\.0\.0\.1:{its_upstream.sock.getsockname()[1]}, 0 up, 0 down, \d+s")
-said = say("systemctl", "status", "stdsocks@*")
-assert f'Status: "{line_of(one)}"' in said and f'Status: "{line_of(other)}"' in said, said
-# It is said by a user without rights, from behind its lock.
+becomes(one, rf"127\.0\.0\.1 -> 127\.0\.0\.1:{port}, 3\.4K up, 121K down, \d+s")
+port = other_upstream.sock.getsockname()[1]
+becomes(other, rf"127\.0\.0\.1 -> 127\.0\.0\.1:{port}, 0 up, 0 down, \d+s")
+output = say("systemctl", "status", "stdsocks@*")
+assert f'Status: "{line_of(one)}"' in output and f'Status: "{line_of(other)}"' in output, output
+# The sender has no privileges, and is in its sandbox.
 words = status_of(pid_of(one))
-check([words["Seccomp"], words["CapEff"], words["Uid"].split()[1]], ["2", "0" * 16, say("id", "-u", "stdsocks").strip()])
+check([words["Seccomp"], words["CapEff"], words["Uid"].split()[1]],
+      ["2", "0" * 16, say("id", "-u", "stdsocks").strip()])
 PY
-    none_refused
+    none_rejected
 }
 
-# inetd is such a service, and its children inherit what is meant for it alone.
-@test "journal: systemd has no message to refuse when the manager of another service started it" {
+# For example, the children of inetd inherit the NOTIFY_SOCKET of its unit.
+@test "journal: a handler that another service started sends no message to its manager" {
     need socat
-    inside systemd-run --quiet --unit=superserver --property=NotifyAccess=main --property=SuccessExitStatus=143 \
+    inside systemd-run --quiet --unit=superserver --property=NotifyAccess=main \
+        --property=SuccessExitStatus=143 \
         socat TCP-LISTEN:1081,fork,reuseaddr EXEC:/usr/local/bin/stdsocks,nofork
     python_inside <<'PY'
 def reachable():
@@ -62,37 +65,40 @@ def reachable():
 
 one = eventually(reachable, "socat listens")
 upstream = through(one)
-time.sleep(1.5)  # beyond the time of a first message: an observation, not a synchronisation
+time.sleep(1.5)  # a first message would be sent after 1 s
 at = one.sock.getsockname()[1]
 over((one, upstream))
 assert int(record_of(at)["STDSOCKS_TOTAL_USEC"]) > 1500000
 PY
     inside systemctl stop superserver
-    none_refused
+    none_rejected
 }
 
-@test "journal: all fields of the manual arrive, of those who are served and of those who are not" {
+@test "journal: all fields of the manual arrive, of served and of refused connections" {
     local names
-    names=$(sed -n 's/^\.It Ev //p' "$ROOT/man/stdsocks.8" | tr -d ' ' | tr , '\n' | grep -E '^(STDSOCKS_|ERRNO|MESSAGE_ID)')
+    names=$(sed -n 's/^\.It Ev //p' "$ROOT/man/stdsocks.8" | tr -d ' ' | tr , '\n' |
+        grep -E '^(STDSOCKS_|ERRNO|MESSAGE_ID)')
     (($(wc -l <<<"$names") >= 20))
-    configure 'auth none password' 'version 4 5' 'command connect bind udp' 'timeout bind 1ms' 'users /etc/stdsocks/users' 'deny port 4712' 'allow to any at any'
+    configure 'auth none password' 'version 4 5' 'command connect bind udp' 'timeout bind 1ms' \
+        'users /etc/stdsocks/users' 'deny port 4712' 'allow to any at any'
     secrets stdsocks:stdsocks 600 alice:secret
     # shellcheck disable=SC2086 # one word each
     python_inside $names <<'PY'
 seen = set()
 
 def arrives(port, **wanted):
-    """The record of the client with this port, which has these fields among others."""
+    """Check these fields of the record of the client with this port. Returns the record."""
     record = record_of(port)
     seen.update(record)
-    check({name: record.get(name if name == "ERRNO" else f"STDSOCKS_{name}") for name in wanted}, wanted)
+    check({name: record.get(name if name == "ERRNO" else f"STDSOCKS_{name}") for name in wanted},
+          wanted)
     return record
 
 with listener() as listening:
-    where = listening.getsockname()[1]
+    port = listening.getsockname()[1]
     one = client()
     at = one.sock.getsockname()[1]
-    one.send(login(b"alice", b"secret") + request("localhost", where))
+    one.send(login(b"alice", b"secret") + request("localhost", port))
     check(one.recv(8)[:6], b"\x05\x02\x01\x00\x05\x00")
     one.recv(6)
     upstream = accept(listening)
@@ -103,19 +109,23 @@ upstream.send(b"the answer")
 upstream.fin()
 check(one.end(), (b"the answer", "fin"))
 over((one, upstream))
-record = arrives(at, CLIENT="127.0.0.1", CLIENT_PORT=str(at), USER="alice", COMMAND="CONNECT", DST="localhost", DST_PORT=str(where),
-                 REACHED="127.0.0.1", REACHED_PORT=str(where), REPLY="0", BYTES_UP="8", BYTES_DOWN="10", END="closed", CLOSED_BY="upstream")
+record = arrives(at, CLIENT="127.0.0.1", CLIENT_PORT=str(at), USER="alice", COMMAND="CONNECT",
+                 DST="localhost", DST_PORT=str(port), REACHED="127.0.0.1", REACHED_PORT=str(port),
+                 REPLY="0", BYTES_UP="8", BYTES_DOWN="10", END="closed", CLOSED_BY="upstream")
 own = "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "_UID", "_PID", "_TRANSPORT"
 check([record[name] for name in own],
       ["676b8ea6ab824ca18b7b99a8399ac688", "5", "stdsocks", say("id", "-u", "stdsocks").strip(),
        str(pid), "journal"])
-assert record["MESSAGE"].startswith(f"127.0.0.1:{at} user alice CONNECT localhost:{where} at 127.0.0.1: closed by upstream, "), record
-at = asked(GREETING + request("127.0.0.1", 4712), CHOSEN + b"\x05\x02")
+message = (f"127.0.0.1:{at} user alice CONNECT localhost:{port} at 127.0.0.1: "
+           "closed by upstream, ")
+assert record["MESSAGE"].startswith(message), record
+at = answered(GREETING + request("127.0.0.1", 4712), CHOSEN + b"\x05\x02")
 record = arrives(at, END="refused", RULE="/etc/stdsocks/stdsocks.conf:6", REPLY="2")
 assert record["STDSOCKS_REMEDY"].startswith("allow from 127.0.0.1 "), record
-arrives(asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05"), END="refused", ERRNO="111")
-arrives(asked(bytes.fromhex("04010009 7f000001") + b"bob\0", b"\0\x5b"), USERID="bob", REPLY="5")
-at = asked(GREETING + request("127.0.0.1", 21, 2), CHOSEN + b"\x05\0\0\x01\x7f\0\0\x01")
+arrives(answered(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05"), END="refused",
+        ERRNO="111")
+arrives(answered(bytes.fromhex("04010009 7f000001") + b"bob\0", b"\0\x5b"), USERID="bob", REPLY="5")
+at = answered(GREETING + request("127.0.0.1", 21, 2), CHOSEN + b"\x05\0\0\x01\x7f\0\0\x01")
 arrives(at, COMMAND="BIND", BOUND="127.0.0.1", END="refused", REPLY="4")
 a = Association()
 at, server = a.client.sock.getsockname()[1], udp()
@@ -124,21 +134,24 @@ a.send(server, b"question")
 server.sendto(b"the answer", server.recvfrom(100)[1])
 check(a.recv()[2], b"the answer")
 a.client.close()
-arrives(at, COMMAND="UDP ASSOCIATE", BOUND="127.0.0.1", BOUND_PORT=str(a.relay[1]), BYTES_UP="8", BYTES_DOWN="10", DATAGRAMS_UP="1",
-        DATAGRAMS_DOWN="1", DROPPED="1", DROPPED_FOR="malformed 1", END="closed", CLOSED_BY="client")
-check({name for name in seen if name.startswith("STDSOCKS_") or name in ("ERRNO", "MESSAGE_ID")}, set(sys.argv[1:]))
+arrives(at, COMMAND="UDP ASSOCIATE", BOUND="127.0.0.1", BOUND_PORT=str(a.relay[1]), BYTES_UP="8",
+        BYTES_DOWN="10", DATAGRAMS_UP="1",
+        DATAGRAMS_DOWN="1", DROPPED="1", DROPPED_FOR="malformed 1", END="closed",
+        CLOSED_BY="client")
+check({name for name in seen if name.startswith("STDSOCKS_") or name in ("ERRNO", "MESSAGE_ID")},
+      set(sys.argv[1:]))
 PY
 }
 
-@test "journal: the record of every connection arrives, once, when there are hundreds at a time" {
+@test "journal: the record of each of 300 simultaneous connections arrives once" {
     python_inside <<'PY'
-PORT = 4713  # nobody listens there
+PORT = 4713  # a closed port
 clients = [client() for _ in range(300)]
 for one in clients:
     one.send(GREETING + request("127.0.0.1", PORT))
 ports = {str(one.sock.getsockname()[1]) for one in clients}
 for one in clients:
-    one.sock.settimeout(50)  # a busy machine takes its time for hundreds of processes
+    one.sock.settimeout(50)  # a busy machine needs some time for hundreds of processes
     check(one.recv(4), CHOSEN + b"\x05\x05")
     one.end()
     one.close()
@@ -148,90 +161,99 @@ check(len({record["_PID"] for record in found}), 300)
 PY
 }
 
-@test "journal: records are found by one field, by several, and by one of several" {
+@test "journal: journalctl finds records by one field, by several, and by one of several" {
     configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any'
     secrets stdsocks:stdsocks 600 carol:secret
     python_inside <<'PY'
-offer = {"carol": login(b"carol", b"secret"), "nobody": GREETING, "wrong": login(b"carol")}
-reply = {"carol": b"\x05\x02\x01\x00\x05\x05", "nobody": b"\x05\x00\x05\x05", "wrong": b"\x05\x02\x01\x01"}
-at = {}
-for who in offer:
-    for port in 4720, 4721:
-        at[who, port] = str(asked(offer[who] + request("127.0.0.1", port), reply[who]))
-
-def find(*matches, those):
-    found = records(*matches, count=len(those))
-    check({record["STDSOCKS_CLIENT_PORT"] for record in found}, {at[one] for one in those})
-
-carol = [("carol", 4720), ("carol", 4721)]
-wrong = [("wrong", 4720), ("wrong", 4721)]
-find("STDSOCKS_USER=carol", "STDSOCKS_DST_PORT=4721", those=carol[1:])
-find("STDSOCKS_USER=carol", those=carol + wrong)
-find("STDSOCKS_USER=carol", "STDSOCKS_END=login-failed", those=wrong)
-find("STDSOCKS_DST_PORT=4720", those=[("carol", 4720), ("nobody", 4720)])
-find("STDSOCKS_DST_PORT=4720", "STDSOCKS_DST_PORT=4721", those=carol + [("nobody", 4720), ("nobody", 4721)])
-find("STDSOCKS_DST_PORT=4720", "+", "STDSOCKS_END=login-failed", those=[("carol", 4720), ("nobody", 4720), *wrong])
-find("-t", "stdsocks", "MESSAGE_ID=dabd9aa38022419e8b57bfe5028c7661", "ERRNO=111", "STDSOCKS_DST_PORT=4721", those=[("carol", 4721), ("nobody", 4721)])
-find("_UID=" + say("id", "-u", "stdsocks").strip(), "STDSOCKS_USER=carol", "STDSOCKS_REPLY=5", those=carol)
+clients = {
+    "carol": (login(b"carol", b"secret"), b"\x05\x02\x01\x00\x05\x05"),
+    "anonymous": (GREETING, b"\x05\x00\x05\x05"),
+    "wrong": (login(b"carol"), b"\x05\x02\x01\x01"),
+}
+ports = {(name, port): str(answered(sent + request("127.0.0.1", port), reply))
+         for name, (sent, reply) in clients.items() for port in (4720, 4721)}
+carol, anonymous, wrong = ([(name, 4720), (name, 4721)] for name in clients)
+DST_4720, DST_4721 = "STDSOCKS_DST_PORT=4720", "STDSOCKS_DST_PORT=4721"
+USER, LOGIN_FAILED = "STDSOCKS_USER=carol", "STDSOCKS_END=login-failed"
+uid = "_UID=" + say("id", "-u", "stdsocks").strip()
+NOT_SERVED = "MESSAGE_ID=dabd9aa38022419e8b57bfe5028c7661"
+for matches, expected in (
+    ((USER, DST_4721), carol[1:]),
+    ((USER,), carol + wrong),
+    ((USER, LOGIN_FAILED), wrong),
+    ((DST_4720,), [carol[0], anonymous[0]]),
+    ((DST_4720, DST_4721), carol + anonymous),
+    ((DST_4720, "+", LOGIN_FAILED), [carol[0], anonymous[0], *wrong]),
+    (("-t", "stdsocks", NOT_SERVED, "ERRNO=111", DST_4721), [carol[1], anonymous[1]]),
+    ((uid, USER, "STDSOCKS_REPLY=5"), carol),
+):
+    found = records(*matches, count=len(expected))
+    check({record["STDSOCKS_CLIENT_PORT"] for record in found}, {ports[key] for key in expected})
 check(say("journalctl", "-q", "STDSOCKS_USER=caro"), "")
 PY
 }
 
-@test "journal: journalctl -x explains each kind of record, and leaves no field open" {
+@test "journal: journalctl -x explains each kind of record with its fields filled in" {
     local kinds=()
-    mapfile -t kinds < <(sed -n 's/^#define ID_[A-Z_]* *"\([0-9a-f]*\)"$/\1/p' "$ROOT/src/record/record.c")
+    mapfile -t kinds < <(sed -n 's/^#define ID_[A-Z_]* *"\([0-9a-f]*\)"$/\1/p' \
+        "$ROOT/src/record/record.c")
     ((${#kinds[@]} == 3))
     changed
     python_inside "${kinds[@]}" <<'PY'
 def explained(at, *lines):
-    """What -x says of a client's record: these lines, and nothing that is still a field's name in capitals."""
+    """Check that -x explains a client's record with these lines, and replaces the name of each
+    field. Returns the message ID."""
     record = record_of(at)
-    said = say("journalctl", "-q", "-x", BEGAN, f"STDSOCKS_CLIENT_PORT={at}")
+    text = say("journalctl", "-q", "-x", BEGAN, f"STDSOCKS_CLIENT_PORT={at}")
     for line in ("Defined-By: stdsocks", "Documentation: man:stdsocks(8)", *lines):
-        assert f"-- {line}" in said, f"no {line!r} in {said}"
-    assert "@" not in said, said
-    open_fields = set(re.findall(r"(?<!\()\b(?:STDSOCKS_[A-Z_]+|ERRNO)\b(?!\))", said))
-    assert not open_fields, f"{open_fields} in {said}"
+        assert f"-- {line}" in text, f"no {line!r} in {text}"
+    assert "@" not in text, text
+    names = set(re.findall(r"(?<!\()\b(?:STDSOCKS_[A-Z_]+|ERRNO)\b(?!\))", text))
+    assert not names, f"{names} in {text}"
     return record["MESSAGE_ID"]
 
 one, upstream = served()
-at, where = one.sock.getsockname()[1], upstream.sock.getsockname()[1]
+at, port = one.sock.getsockname()[1], upstream.sock.getsockname()[1]
 one.send(b"12345")
 upstream.recv(5)
 one.close()
 check(upstream.end(), (b"", "fin"))
 upstream.close()
-ids = [explained(at, "Subject: A SOCKS client was served", "The client 127.0.0.1 requested CONNECT and was served.",
-                 f"The destination was 127.0.0.1 port {where}.", "5 bytes were sent to the destination and 0 bytes to the client.",
+ids = [explained(at, "Subject: A SOCKS client was served",
+                 "The client 127.0.0.1 requested CONNECT and was served.",
+                 f"The destination was 127.0.0.1 port {port}.",
+                 "5 bytes were sent to the destination and 0 bytes to the client.",
                  'The end reason is "closed"; the side that ended the connection is client.')]
-at = asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05")
-ids.append(explained(at, "Subject: A SOCKS client was not served", "The client 127.0.0.1 was not served.", 'The end reason is "refused"; '))
-at = asked(b"GET / HTTP/1.0\r\n\r\n", b"\x05\xff")  # little is known of this one
+at = answered(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05")
+ids.append(explained(at, "Subject: A SOCKS client was not served",
+                     "The client 127.0.0.1 was not served.", 'The end reason is "refused"; '))
+at = answered(b"GET / HTTP/1.0\r\n\r\n", b"\x05\xff")  # this record has few fields
 check(explained(at, 'The end reason is "not-socks5"; '), ids[1])
 os.makedirs("/run/systemd/system/stdsocks@.service.d")
 with open("/run/systemd/system/stdsocks@.service.d/few.conf", "w", encoding="ascii") as drop_in:
     drop_in.write("[Service]\nLimitNOFILE=5\n")
 say("systemctl", "daemon-reload")
-at = asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x01")
+at = answered(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x01")
 ids.append(explained(at, "Subject: A SOCKS connection failed because of this host",
                      "stdsocks could not serve 127.0.0.1, because a system call failed, a"))
 check(ids, sys.argv[1:])
 PY
 }
 
-@test "journal: every byte in a user's name or in a destination is harmless, and can be searched for" {
+@test "journal: every byte in a user name or destination is escaped and can be searched for" {
     configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any'
     secrets stdsocks:stdsocks 600 alice:secret
     python_inside <<'PY'
 every = bytes(range(256))
-# None is a host's: nothing is looked up.
-names = [every[:255], every[1:], b"\xff" * 255, b"\n" * 255, b"\0", b" \0-", b" \xff-", b" \"\\", b" x\nMESSAGE=forged\nPRIORITY=0\n_PID=1",
-          b" @STDSOCKS_CLIENT@ %s%n", b" MESSAGE\n\x01\0\0\0\0\0\0\0x\n", "caf\u00e9 \u202e".encode(), b"\xc3\x28 \xed\xa0\x80"]
+# No name is a valid host name, so none is looked up.
+names = [every[:255], every[1:], b"\xff" * 255, b"\n" * 255, b"\0", b" \0-", b" \xff-", b" \"\\",
+         b" x\nMESSAGE=forged\nPRIORITY=0\n_PID=1", b" @STDSOCKS_CLIENT@ %s%n",
+         b" MESSAGE\n\x01\0\0\0\0\0\0\0x\n", "caf\u00e9 \u202e".encode(), b"\xc3\x28 \xed\xa0\x80"]
 PORT = 4730
 ports = {}
 for name in names:
-    ports["USER", name] = asked(login(name), b"\x05\x02\x01\x01")
-    ports["DST", name] = asked(GREETING + request_name(name, PORT), CHOSEN + b"\x05\x04")
+    ports["USER", name] = answered(login(name), b"\x05\x02\x01\x01")
+    ports["DST", name] = answered(GREETING + request_name(name, PORT), CHOSEN + b"\x05\x04")
 users = records("STDSOCKS_END=login-failed", count=len(names))
 hosts = records(f"STDSOCKS_DST_PORT={PORT}", count=len(names))
 for field, found in ("USER", users), ("DST", hosts):
@@ -244,27 +266,30 @@ for field, found in ("USER", users), ("DST", hosts):
 for record in hosts:
     fields = "STDSOCKS_END", "STDSOCKS_REPLY", "STDSOCKS_CLIENT"
     check([record[name] for name in fields], ["refused", "4", "127.0.0.1"])
-    said = f" CONNECT {record['STDSOCKS_DST']}:{PORT}: refused, host unreachable (no host name), "
-    assert said in record["MESSAGE"], record
-# A name as it stands in the record finds it.
+    text = f" CONNECT {record['STDSOCKS_DST']}:{PORT}: refused, host unreachable (no host name), "
+    assert text in record["MESSAGE"], record
+# journalctl finds a record by the escaped name.
 for name in names:
-    for field in "USER", "DST":
-        found = records(f"STDSOCKS_{field}={escaped(name)}", *([f"STDSOCKS_DST_PORT={PORT}"] if field == "DST" else ["STDSOCKS_END=login-failed"]))
+    for field, match in ("USER", "STDSOCKS_END=login-failed"), ("DST", f"STDSOCKS_DST_PORT={PORT}"):
+        found = records(f"STDSOCKS_{field}={escaped(name)}", match)
         check(found[0]["STDSOCKS_CLIENT_PORT"], str(ports[field, name]))
-# A line each, for people, too.
-said = say("journalctl", "-q", "-a", f"STDSOCKS_DST_PORT={PORT}")
-assert said.isascii() and said.replace("\n", "").isprintable(), "a terminal would obey it"
-check(len(said.splitlines()), len(names))
-assert "@STDSOCKS_CLIENT@ %s%n" in say("journalctl", "-q", "-x", "STDSOCKS_DST= @STDSOCKS_CLIENT@ %s%n")
+# journalctl prints a line of printable characters for each.
+text = say("journalctl", "-q", "-a", f"STDSOCKS_DST_PORT={PORT}")
+assert text.isascii() and text.replace("\n", "").isprintable(), "not printable"
+check(len(text.splitlines()), len(names))
+assert "@STDSOCKS_CLIENT@ %s%n" in say("journalctl", "-q", "-x",
+                                       "STDSOCKS_DST= @STDSOCKS_CLIENT@ %s%n")
 PY
 }
 
-@test "log --follow: records as they are made, through rotation and vacuuming, until the reader goes" {
+@test "log --follow: shows new records through rotation and vacuuming, and ends with its reader" {
     ask() { # PORT
-        inside bash -c "exec 3<>/dev/tcp/127.0.0.1/1080; printf '\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x$(printf %02x "$1")' >&3; cat <&3 >/dev/null"
+        local request='\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01\x00'
+        inside bash -c "exec 3<>/dev/tcp/127.0.0.1/1080
+            printf '$request\\x$(printf %02x "$1")' >&3; cat <&3 >/dev/null"
     }
     inside /usr/local/bin/stdsocksctl log --follow --json -n 0 >"$(log follow)" 3>&- &
-    # It says nothing before there is a record: ask until one is seen.
+    # Connects until the first record is shown.
     seen() { ask 9; grep -q '"dst_port":9,' "$(log follow)"; }
     eventually seen
     inside journalctl -q --rotate
@@ -272,12 +297,13 @@ PY
     ask 10
     wait_line "$(log follow)" '"dst_port":10,'
     kill $!
-    # A reader that goes away is noticed without another record.
+    # It ends without another record if its reader ends.
     inside bash -c '/usr/local/bin/stdsocksctl log -f -n 1 | head -n 1' | grep -q .
-    inside timeout 20 bash -c '/usr/local/bin/stdsocksctl log -f -n 1 2>&1 > >(head -n 1 >/dev/null); :'
+    inside timeout 20 bash -c \
+        '/usr/local/bin/stdsocksctl log -f -n 1 2>&1 > >(head -n 1 >/dev/null); :'
 }
 
-@test "log: who may not read the journal is told which group would help" {
+@test "log: a user who may not read the journal gets the name of the group to join" {
     local groups
     groups=$(inside getent group systemd-journal | cut -d : -f 3)
     inside journalctl -q --sync

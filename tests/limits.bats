@@ -1,38 +1,41 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Limits of the process, and descriptors as nobody should hand them over: a reply that is true, or a
-# quiet end.
+# Resource limits of the process, and unusual descriptors: the client gets a correct reply, or the
+# handler exits with a record.
 
 load helper
 load net/world
 
 prelude <<'PY'
-import contextlib, errno, fcntl, itertools, os, re, resource, select, shutil, socket, stat, subprocess
+import contextlib, errno, fcntl, itertools, os, re, resource, select, shutil, socket, stat
+import subprocess
 
 import world
 from dns import Server
-from limits import LISTENING, LOGIN, OFFER, PORT, REQUEST, TOLD, limited, one_record, outcome
+from limits import LISTENING, LOGIN, OFFER, PORT, REQUEST, GENERAL_FAILURE, limited, one_record
+from limits import outcome
 from logs import JOURNAL, Reader, fields
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, half_close, meanwhile
-from socks import is_idle, passes, pattern, request_name
+from socks import passes
+from socks import pattern, request_name, is_idle
 from world import CLOSED_PORT, Handler, STDSOCKS, connection, eventually, listeners, port_of, write
 PY
 
-# Of a sanitized build: looking for leaks takes longer than the whole life of a process.
+# The leak check of a sanitized build takes longer than a test.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 
 setup() {
     need_world
 }
 
-# need_address_space - skip the test where the handler's own size is beside the point.
+# need_address_space - skip the test if AddressSanitizer determines the size of the process.
 need_address_space() {
-    ! grep -qa __asan_init "$STDSOCKS" || skip 'AddressSanitizer takes terabytes of addresses, and a stack of its own size'
+    ! sanitized || skip 'AddressSanitizer needs terabytes of addresses and a larger stack'
 }
 
 # Limits
 
-@test "limits: a client is served, or told 01, whatever number of descriptors there may be" {
+@test "limits: a client is served or gets reply 01 with any number of descriptors" {
     world <<'PY'
 server = Server({"one.test": ["127.0.0.1"]})
 write("/run/users", "alice:secret\n", 0o600)
@@ -50,29 +53,30 @@ for kind, (options, *sent) in kinds.items():
         for hard in (True, False) if kind == "literal" else (True,):
             h = Handler(*options, preexec_fn=limited(resource.RLIMIT_NOFILE, count, hard))
             outcomes[count] = outcome(h, b"".join(sent))
-            assert outcomes[count] in ("served", "told", "not loaded"), (kind, count, hard, outcomes[count], h.said())
+            about = kind, count, hard, outcomes[count], h.log_text()
+            assert outcomes[count] in ("served", "refused", "not loaded"), about
     check((kind, outcomes[8]), (kind, "served"))
 PY
 }
 
-@test "limits: the journal gets the record whenever there is a descriptor for it, else standard error" {
+@test "limits: the journal gets the record if a descriptor is left, else standard error does" {
     world <<'PY'
 journal = Reader(JOURNAL)
 for count in range(3, 9):
     h = Handler(trace=False, preexec_fn=limited(resource.RLIMIT_NOFILE, count))
-    how = outcome(h, GREETING + REQUEST, record=False)
+    result = outcome(h, GREETING + REQUEST, record=False)
     ends = [fields(datagram)["STDSOCKS_END"] for datagram in journal.all()]
-    if how == "not loaded":
+    if result == "not loaded":
         continue
-    lines = re.findall(r"^stdsocks: .*(closed by client|the system failed us)", h.said(), re.M)
+    lines = re.findall(r"^stdsocks: .*(closed by client|the system failed us)", h.log_text(), re.M)
     check(len(ends) + len(lines), 1)
     check(ends == [], count == 3)
-    check("closed" in ends, how == "served")
-check(how, "served")
+    check("closed" in ends, result == "served")
+check(result, "served")
 PY
 }
 
-@test "limits: every address of a name gets its turn when there are few descriptors" {
+@test "limits: every address of a name is tried in turn if there are few descriptors" {
     world <<'PY'
 hosts = [f"127.0.0.{i}" for i in range(10, 31)]
 server = Server({"many.test": hosts})
@@ -83,11 +87,11 @@ for count in 6, 7, 8:
         h.closed(h.connected(b"many.test", listening), REACHED=last)
         listening.close()
     h = Handler(preexec_fn=limited(resource.RLIMIT_NOFILE, count))
-    h.unreached(b"many.test", CLOSED_PORT, 5, 111)
+    h.connect_fails(b"many.test", CLOSED_PORT, 5, 111)
 PY
 }
 
-@test "limits: it is this host's failure when there is no descriptor for the address that would answer" {
+@test "limits: reply 01 if no descriptor is left for the address that would answer" {
     need_wire
     world <<'PY'
 from wire import Wire, drop
@@ -95,7 +99,7 @@ wire = Wire(far_count=9)
 hosts = [f"192.0.2.{i}" for i in range(1, 10)]
 server = Server({"many.test": hosts})
 for host in hosts[:-1]:
-    wire.fates[host] = drop
+    wire.actions[host] = drop
 listening = wire.listener(hosts[-1])
 h = Handler("-o", "timeout connect 1500ms", preexec_fn=limited(resource.RLIMIT_NOFILE, 8))
 check(h.connect(b"many.test", port_of(listening)), 1)
@@ -103,8 +107,8 @@ h.ends(status=71, END="failed", REPLY="1", ERRNO="24")
 PY
 }
 
-# smallest RESOURCE HIGHEST - from the least with which the handler can be started at all, every size
-# serves or is told; those from HIGHEST on serve.
+# smallest RESOURCE HIGHEST - with every size from the smallest with which the handler starts, the
+# client is served or refused; with HIGHEST it is served.
 smallest() {
     RESOURCE=$1 HIGHEST=$2 IS_STATIC=$(is_static && echo yes) world <<'PY'
 RESOURCE = getattr(resource, os.environ["RESOURCE"])
@@ -112,86 +116,91 @@ HIGHEST = int(os.environ["HIGHEST"])
 server = Server({"one.test": ["127.0.0.1"]})
 
 def starts(size):
-    started = subprocess.run([STDSOCKS, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    started = subprocess.run([STDSOCKS, "--version"], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL,
                              preexec_fn=limited(RESOURCE, size), check=False)
     return started.returncode == 0
 
 PAGE = resource.getpagesize()
-low, high = 0, HIGHEST // PAGE  # pages: too few, enough
+low, high = 0, HIGHEST // PAGE  # in pages: too small, large enough
 assert starts(high * PAGE)
 while high - low > 1:
     middle = (low + high) // 2
     low, high = (low, middle) if starts(middle * PAGE) else (middle, high)
 sizes = [high + i for i in range(16)] + [high + i for i in range(16, 1000, 200)]
 for size in [*sizes, HIGHEST // PAGE]:
-    # The resolver of the GNU C library crashes where memory fails it.
-    for wanted in (REQUEST, request_name(b"one.test", PORT)) if os.environ["IS_STATIC"] else (REQUEST,):
+    # The resolver of the GNU C library crashes if it gets no memory.
+    names = [request_name(b"one.test", PORT)] if os.environ["IS_STATIC"] else []
+    for message in REQUEST, *names:
         h = Handler(trace=False, preexec_fn=limited(RESOURCE, size * PAGE))
-        how = outcome(h, GREETING + wanted)
-        assert how in ("served", "told") or (how in ("killed", "not loaded") and size == high), (size * PAGE, how, h.said())
-        assert how == "served" or size * PAGE < HIGHEST, (size * PAGE, how, h.said())
+        result = outcome(h, GREETING + message)
+        about = size * PAGE, result, h.log_text()
+        permitted = ["served", "refused", *(["killed", "not loaded"] if size == high else [])]
+        assert result in permitted, about
+        assert result == "served" or size * PAGE < HIGHEST, about
 PY
 }
 
-@test "limits: a client is served, or told 01, whatever address space there is" {
+@test "limits: a client is served or gets reply 01 with any size of the address space" {
     need_address_space
     smallest RLIMIT_AS $(($(is_static && echo 10 || echo 64) << 20))
 }
 
-@test "limits: a client is served, or told 01, however much data there may be" {
+@test "limits: a client is served or gets reply 01 with any size of the data segment" {
     need_address_space
     smallest RLIMIT_DATA $((64 << 20))
 }
 
-@test "limits: a stack of 64 KB is enough, and its record comes with the rest" {
+@test "limits: a stack of 64 KB is enough for a session and its record" {
     need_address_space
     world <<'PY'
 server = Server({"one.test": ["127.0.0.1"]})
 for size in range(64 << 10, 256 << 10, 16 << 10):
-    for wanted in REQUEST, request_name(b"one.test", PORT):
+    for message in REQUEST, request_name(b"one.test", PORT):
         h = Handler(trace=False, env={}, preexec_fn=limited(resource.RLIMIT_STACK, size))
-        check(outcome(h, GREETING + wanted), "served")
-        assert "closed by client" in h.said(), h.said()
+        check(outcome(h, GREETING + message), "served")
+        assert "closed by client" in h.log_text(), h.log_text()
 PY
 }
 
-@test "limits: only checkpassword takes a process, and without one the client is told" {
+@test "limits: only checkpassword needs a process, and the login fails without one" {
     need_root
     need setpriv prlimit
     world <<'PY'
-program = shutil.copy(STDSOCKS, "/run/stdsocks")  # where users other than root can start it
+program = shutil.copy(STDSOCKS, "/run/stdsocks")  # executable for other users than root
 world.STDSOCKS = program
-# Of this user nothing else runs, not in another run of this test either.
+# A random user has no other processes, also not of a parallel run of this test.
 OTHER = str(100000 + int.from_bytes(os.urandom(3), "big"))
-asked = "-o", "checkpassword /bin/true"
+login = "-o", "checkpassword /bin/true"
 for count in 0, 1:
-    before = ["setpriv", f"--reuid={OTHER}", "--clear-groups", "prlimit", f"--nproc={count}:{count}"]
+    before = ["setpriv", f"--reuid={OTHER}", "--clear-groups", "prlimit",
+              f"--nproc={count}:{count}"]
     check(outcome(Handler(before=before), GREETING + REQUEST), "served")
-    h = Handler(*asked, before=before)
-    check(outcome(h, OFFER + LOGIN + REQUEST), "told")
-    assert "no process for the checkpassword program" in h.said(), h.said()
+    h = Handler(*login, before=before)
+    check(outcome(h, OFFER + LOGIN + REQUEST), "refused")
+    assert "no process for the checkpassword program" in h.log_text(), h.log_text()
 before[-1] = "--nproc=2:2"
-check(outcome(Handler(*asked, before=before), OFFER + LOGIN + REQUEST), "served")
+check(outcome(Handler(*login, before=before), OFFER + LOGIN + REQUEST), "served")
 PY
 }
 
-@test "limits: the client is answered when the file or the pipe of standard error takes no more" {
+@test "limits: the client gets its reply if standard error is a full file or a broken pipe" {
     world <<'PY'
 MAY_NOT_GROW = {"preexec_fn": limited(resource.RLIMIT_FSIZE, 0)}
 for trace in False, True:
     h = Handler(trace=trace, **MAY_NOT_GROW)
     check(outcome(h, GREETING + REQUEST, record=False), "served")
-    check(h.said(), "")
+    check(h.log_text(), "")
 read_end, write_end = os.pipe()
 os.close(read_end)
-for how in {"stderr": write_end}, MAY_NOT_GROW:
-    h = Handler("-o", "nonsense", trace=False, **how)
+for options in {"stderr": write_end}, MAY_NOT_GROW:
+    h = Handler("-o", "nonsense", trace=False, **options)
     check(h.connect("127.0.0.1", PORT), 1)
     h.ends(status=78)
 PY
 }
 
-@test "limits: upstream is reset, and told no whole stream, when standard output may grow no more" {
+@test "limits: upstream is reset if standard output reaches the limit of a file's size" {
     world <<'PY'
 with open("/run/output", "wb") as output:
     read_end, write_end = os.pipe()
@@ -200,7 +209,7 @@ with open("/run/output", "wb") as output:
     upstream = accept(LISTENING)
     upstream.send(pattern(20000))
     check(upstream.end(), (b"", "reset"))
-    h.over()
+    h.wait_exit()
 with open("/run/output", "rb") as output:
     check(output.read()[12:], pattern(5000 - 12))
 PY
@@ -208,25 +217,25 @@ PY
 
 # Descriptors that are left open
 
-@test "limits: 1,100 inherited descriptors are closed before the first byte is read, wherever they are" {
+@test "limits: 1,100 inherited descriptors are closed before the first byte is read" {
     world <<'PY'
 most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 files = [os.open("/dev/null", os.O_RDONLY) for _ in range(1000)]
 read_end, write_end = os.pipe()
-mine, its = socket.socketpair()
+ours, theirs = socket.socketpair()
 high = [fcntl.fcntl(write_end, fcntl.F_DUPFD, at) for at in (1500, most // 2, most - 1)]
-spare = [*files, *(os.dup(write_end) for _ in range(50)), *(os.dup(its.fileno()) for _ in range(50)), *high]
+spare = [*files, *(os.dup(fd) for fd in (write_end, theirs.fileno()) for _ in range(50)), *high]
 assert len(spare) > 1100
 h = Handler(pass_fds=spare)
 for fd in [write_end, *spare]:
     os.close(fd)
-its.close()
-# Here their ends come, and the client has not said a word.
+theirs.close()
+# The pipe and the socket reach their end before the client has sent a byte.
 assert select.select([read_end], [], [], DEADLINE_S)[0]
 check(os.read(read_end, 1), b"")
-mine.settimeout(DEADLINE_S)
-check(mine.recv(1), b"")
+ours.settimeout(DEADLINE_S)
+check(ours.recv(1), b"")
 eventually(lambda: h.state() == "S", "the handler waits for its client")
 assert max(h.descriptors()) < 8, h.descriptors()
 check(outcome(h, GREETING + REQUEST), "served")
@@ -234,7 +243,7 @@ assert int(h.record()["STDSOCKS_TOTAL_USEC"]) < 5000000
 PY
 }
 
-@test "limits: a client is served when all the descriptors that there may be are inherited" {
+@test "limits: a client is served if all descriptors up to the limit are inherited" {
     need_root
     world <<'PY'
 spare = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
@@ -245,7 +254,7 @@ PY
 
 # Descriptors 0, 1 and 2
 
-@test "limits: it serves, or says why not, whichever of its three descriptors are closed" {
+@test "limits: serves, or reports the error, whichever of descriptors 0, 1 and 2 are closed" {
     world <<'PY'
 journal = Reader(JOURNAL)
 
@@ -258,61 +267,62 @@ for closed in itertools.product((False, True), repeat=3):
     h = Handler(**options)
     if closed[0] or closed[1]:
         check(h.client.end()[0], b"")
-        h.over(64)
+        h.wait_exit(64)
         check([line.split(";")[0] for line in messages()], ["standard input or output is closed"])
     else:
         check(outcome(h, GREETING + REQUEST, record=False), "served")
         check([fields(datagram)["STDSOCKS_END"] for datagram in journal.all()], ["closed"])
     if not numbers:
         continue
-    # The journal gets no byte that is meant for the client when the configuration is wrong as well.
+    # With an error in the configuration, too, no byte for the client goes to the journal.
     serves = numbers == [2]
     h = Handler("-o", "nonsense", **options)
     h.client.send(GREETING + REQUEST)
-    check(h.client.end()[0], CHOSEN + TOLD if serves else b"")
+    check(h.client.end()[0], CHOSEN + GENERAL_FAILURE if serves else b"")
     h.client.close()
-    h.over(78 if serves else 64)
+    h.wait_exit(78 if serves else 64)
     first, *_, last = messages()
     assert first.startswith('-o: no such keyword: "nonsense"'), first
     assert ("the configuration is wrong" if serves else "input or output is closed") in last, last
 PY
 }
 
-@test "limits: input may be one connection and output another, each with its own end" {
+@test "limits: input and output can be two connections, each with its own FIN and RST" {
     world <<'PY'
 def two(**options):
-    """A handler between two connections: what we send it, where its bytes come, and upstream."""
-    (mine_in, its_in), (mine_out, its_out) = connection(), connection()
-    h = Handler(**options, ends=(mine_in, its_in), stdout=its_out)
-    its_out.close()
-    come = Endpoint(mine_out)
+    """Start a handler between two connections. Returns it, the client's reading end, and
+    upstream."""
+    input_pair, (output, its_output) = connection(), connection()
+    h = Handler(**options, ends=input_pair, stdout=its_output)
+    its_output.close()
+    reader = Endpoint(output)
     h.client.send(GREETING + REQUEST)
-    check(come.recv(12)[:4], CHOSEN + b"\x05\x00")
-    return h, come, accept(LISTENING)
+    check(reader.recv(12)[:4], CHOSEN + b"\x05\x00")
+    return h, reader, accept(LISTENING)
 
-h, come, upstream = two()
+h, reader, upstream = two()
 passes(h.client, upstream, pattern(300000))
-passes(upstream, come, pattern(200000))
+passes(upstream, reader, pattern(200000))
 half_close(h.client, upstream)
 upstream.send(b"answer")
-half_close(upstream, come, b"answer")
+half_close(upstream, reader, b"answer")
 h.ended(END="closed", CLOSED_BY="client", BYTES_UP="300000", BYTES_DOWN="200006")
 
-h, come, upstream = two()
+h, reader, upstream = two()
 h.terminate()
-for end in h.client, come, upstream:
+for end in h.client, reader, upstream:
     check(end.end(), (b"", "reset"))
 h.ended(END="terminated")
 
-h, come, upstream = two()
+h, reader, upstream = two()
 upstream.send(b"last")
 upstream.reset()
-check(come.end(), (b"last", "reset"))
+check(reader.end(), (b"last", "reset"))
 h.ended(END="reset", CLOSED_BY="upstream")
 PY
 }
 
-@test "limits: input may be a pipe and output a connection, or the other way round" {
+@test "limits: input can be a pipe and output a connection, and the reverse" {
     world <<'PY'
 read_end, write_end = os.pipe()
 h = Handler(stdin=read_end)
@@ -341,9 +351,9 @@ h.ended(END="closed", BYTES_UP="8", BYTES_DOWN="6")
 PY
 }
 
-@test "limits: whatever is standard input, it ends quietly, with one record, and in time" {
+@test "limits: any kind of standard input ends with status 0 and one record within the timeout" {
     world <<'PY'
-nobody, pipe_end = os.pipe()
+_read_end, pipe_end = os.pipe()
 epoll, ready = select.epoll(), os.eventfd(1)
 watching = select.epoll()
 watching.register(ready, select.EPOLLIN)
@@ -360,14 +370,14 @@ inputs = {
     "an epoll of nothing": (epoll.fileno(), {"END": "handshake-timeout"}),
     "an epoll that is ready": (watching.fileno(), {"END": "client-gone", "ERRNO": "22"}),
 }
-for name, (fd, wanted) in inputs.items():
+for name, (fd, expected) in inputs.items():
     h = Handler("-o", "timeout handshake 200ms", stdin=fd)
     h.client.end()
-    one_record(name, h, CLIENT="stdio", **wanted)
+    one_record(name, h, CLIENT="stdio", **expected)
 PY
 }
 
-@test "limits: whatever is standard output, it ends quietly, with one record" {
+@test "limits: any kind of standard output ends with status 0 and one record" {
     need_root
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
@@ -394,21 +404,23 @@ for name, (output, number) in outputs.items():
 PY
 }
 
-@test "limits: it serves when nothing can be written to standard error" {
+@test "limits: serves if writing to standard error fails" {
     need_root
     world <<'PY'
 read_end, broken = os.pipe()
 os.close(read_end)
 os.mknod("/run/full", 0o666 | stat.S_IFCHR, os.makedev(1, 7))  # as /dev/full
-for error in os.open("/run/full", os.O_WRONLY), os.open("/dev/null", os.O_RDONLY), os.open("/run", os.O_RDONLY), broken:
+opened = [os.open(path, flags) for path, flags in (
+    ("/run/full", os.O_WRONLY), ("/dev/null", os.O_RDONLY), ("/run", os.O_RDONLY))]
+for error in *opened, broken:
     for trace in True, False:
         h = Handler(trace=trace, stderr=error)
         check(outcome(h, GREETING + REQUEST, record=False), "served")
 PY
 }
 
-# Over 5 s: the handler waits a second for room, for each message that --trace shows and for the record.
-@test "limits: it serves when standard error is a pipe that is full" {
+# Takes over 5 s: the handler waits 1 s for room, for each message of --trace and for the record.
+@test "limits: serves if standard error is a full pipe" {
     world <<'PY'
 read_end, full = os.pipe()
 os.set_blocking(full, False)
@@ -421,7 +433,7 @@ for trace in True, False:
 PY
 }
 
-@test "limits: pipes that do not block serve as well" {
+@test "limits: serves on pipes with O_NONBLOCK" {
     world <<'PY'
 (in_read, in_write), (out_read, out_write) = os.pipe(), os.pipe()
 for fd in in_read, out_write:
@@ -432,7 +444,8 @@ os.write(in_write, GREETING[:1])
 os.write(in_write, GREETING[1:] + REQUEST)
 upstream = accept(LISTENING)
 SIZE = 1000000
-with meanwhile(upstream.send, pattern(SIZE)), open(out_read, "rb") as output, open(in_write, "wb", buffering=0) as sent:
+with meanwhile(upstream.send, pattern(SIZE)), open(out_read, "rb") as output, \
+        open(in_write, "wb", buffering=0) as sent:
     eventually(lambda: is_idle(h.pid), "the pipe is full, and the handler waits")
     sent.write(b"question")
     check(upstream.recv(8), b"question")
@@ -446,7 +459,7 @@ assert not os.get_blocking(in_read)
 PY
 }
 
-@test "limits: a connection that is gone, or never was, ends with status 0 and its record" {
+@test "limits: a connection that has failed or was never made ends with status 0 and its record" {
     world <<'PY'
 def reset():
     client, accepted = connection()
@@ -455,7 +468,7 @@ def reset():
     return accepted
 
 def refused():
-    """A connect that has failed, and nobody has asked why."""
+    """A socket whose connect() has failed, with the error still pending."""
     sock = socket.socket()
     sock.setblocking(False)
     assert sock.connect_ex(("127.0.0.1", CLOSED_PORT)) == errno.EINPROGRESS
@@ -474,7 +487,7 @@ for name, make in {"reset": reset, "refused": refused, "new": socket.socket, "AF
 PY
 }
 
-@test "limits: what a client had sent before it ended its half is served, however late it starts" {
+@test "limits: serves the bytes of a client that sent FIN before the handler started" {
     world <<'PY'
 client, accepted = connection()
 client.sendall(GREETING + REQUEST + pattern(50000))

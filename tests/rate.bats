@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The rate of a connection: a limit that holds in its own direction, and nowhere else.
+# The keyword "rate": limits the bytes per second in one direction.
 
 load helper
 
@@ -10,26 +10,27 @@ import sys, time
 from socks import MIB, Piped, check, close_in_order, meanwhile, pair, pattern
 PY
 
-# measure UP DOWN - send in both directions at once, and check the bytes a second that each receiver
-# sees: within a tenth of this limit, or, if it is "fast", twice the highest limit of this suite.
+# measure UP DOWN - send in both directions at once, and check the bytes per second of each
+# receiver: within a tenth of this limit, or, for "fast", at least twice the highest limit of this
+# suite.
 measure() {
     python "$@" <<'PY'
-FIRST = 512 * 1024  # what is let through at once is not measured
+FIRST = 512 * 1024  # the initial burst is not measured
 
-def receive(peer, size, results, name):
-    peer.recv(FIRST)
+def receive(receiver, size, results, name):
+    receiver.recv(FIRST)
     since_s = time.monotonic()
-    data = peer.recv(size - FIRST)
+    data = receiver.recv(size - FIRST)
     results[name] = len(data) / (time.monotonic() - since_s)
     check(data, pattern(size)[FIRST:])
 
-def wanted(word):
+def limit(word):
     return None if word == "fast" else int(word)
 
-rates = {name: wanted(word) for name, word in zip(("up", "down"), sys.argv[1:])}
+rates = {name: limit(word) for name, word in zip(("up", "down"), sys.argv[1:])}
 sizes = {name: int(rate * 2) + FIRST if rate else 24 * MIB for name, rate in rates.items()}
 pattern(24 * MIB)
-for attempt in range(3):  # a busy machine may make one slow, but nothing makes it fast
+for attempt in range(3):  # a busy machine can make a transfer slow, but nothing makes it too fast
     client, upstream = pair()
     results = {}
     with meanwhile(receive, upstream, sizes["up"], results, "up"):
@@ -43,27 +44,21 @@ for attempt in range(3):  # a busy machine may make one slow, but nothing makes 
         assert not rate or results[name] <= rate * 1.1, f"{name}: {results[name]}, not {rate}"
     if all(results[name] >= (rate * 0.9 if rate else 4e6) for name, rate in rates.items()):
         raise SystemExit
-raise AssertionError(f"slower than that: {results}")
+raise AssertionError(f"too slow: {results}")
 PY
 }
 
-@test "rate: down holds within a tenth, and up is fast" {
+@test "rate: a rate limits its own direction within a tenth, and not the other one" {
     launch -- -o 'rate down 2M'
     measure fast 2000000
-}
-
-@test "rate: up holds within a tenth, and down is fast" {
     launch -- -o 'rate up 2M'
     measure 2000000 fast
-}
-
-@test "rate: each direction has its own" {
     launch -- -o 'rate up 2000K' -o 'rate down 1000000'
     measure 2000000 1000000
 }
 
-# 2^32 is 4294967296: cut to 32 bits, 4294968K would be 704 bytes a second.
-@test "rate: both directions are fast when it is none, not given, or above 4 GB a second" {
+# Truncated to 32 bits, 4294968K would be 704 bytes per second.
+@test "rate: nothing is limited if the rate is none, not set, or above 4 GB a second" {
     launch -- -o 'rate up 10K' -o 'rate up none' -o 'rate down 10K' -o 'rate down none'
     measure fast fast
     launch
@@ -72,7 +67,7 @@ PY
     measure fast fast
 }
 
-@test "rate: the handshake and a short answer need no time under the smallest rate" {
+@test "rate: the smallest rate does not delay the handshake and a short answer" {
     launch -- -o 'rate up 10K' -o 'rate down 10K'
     python <<'PY'
 since_s = time.monotonic()
@@ -86,11 +81,12 @@ PY
     ended END=closed BYTES_UP=8 BYTES_DOWN=10
 }
 
-@test "rate: it does no harm where the client has no TCP" {
+@test "rate: a client on AF_UNIX or pipes is served with a rate" {
     launch -l "$BATS_TEST_TMPDIR/socks" -- -o 'rate down 1M' -o 'rate up 500G'
     measure fast fast
     python "$STDSOCKS" <<'PY'
-with Piped([sys.argv[1], "-o", "allow to any", "-o", "rate down 1M", "-o", "rate up 500G"]) as piped:
+with Piped([sys.argv[1], "-o", "allow to any", "-o", "rate down 1M",
+            "-o", "rate up 500G"]) as piped:
     upstream = piped.open()
     piped.send(b"question")
     check(upstream.recv(8), b"question")
@@ -102,7 +98,7 @@ with Piped([sys.argv[1], "-o", "allow to any", "-o", "rate down 1M", "-o", "rate
 PY
 }
 
-@test "rate: a limit ends nobody whose bytes it holds back" {
+@test "rate: the idle and half-closed timeouts do not end a transfer that the rate delays" {
     launch -- -o 'rate down 200K' -o 'timeout idle 1s' -o 'timeout half-closed 1s'
     python <<'PY'
 client, upstream = pair()

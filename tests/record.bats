@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The record of a connection: what it says, where it goes, and what a client cannot make of it.
+# The record of a connection: its fields, the log that gets it, and escaping.
 
 load helper
 load net/world
@@ -10,18 +10,19 @@ import os, re, socket, subprocess, time
 
 from logs import JOURNAL, Reader, SYSLOG, Syslogd, fields
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, close_in_order, request
-from world import CLOSED_PORT, Handler, WORLD, connection, eventually, has, listeners, port_of
-from world import unnamed, write
+from world import CLOSED_PORT, Handler, WORLD, connection, eventually, check_fields, listeners
+from world import port_of
+from world import full_names, write
 
 (LISTENING,) = listeners("127.0.0.1")
 
 def refused(*options, host="127.0.0.1", port=CLOSED_PORT, reply=5, status=0, **handler):
-    """A handler that is over: it refused a request, and its client got nothing but that."""
+    """Returns a handler that has refused a request and exited. Its client got only the reply."""
     h = Handler(*options, **handler)
     check((host, h.connect(host, port)), (host, reply))
     check(h.client.end(), (b"", "fin"))
     h.client_port = port_of(h.client.sock)
-    h.gone(status)
+    h.close_client(status)
     return h
 PY
 
@@ -29,9 +30,9 @@ setup() {
     need_world
 }
 
-# Where it goes
+# The log that gets it
 
-@test "record: the journal gets all of it in one datagram when there is a journal" {
+@test "record: the journal gets all fields in one datagram, and nothing else gets the record" {
     world <<'PY'
 journal, syslog = Reader(JOURNAL), Reader(SYSLOG)
 write("/etc/hosts", "127.0.0.1 here.test\n")
@@ -44,75 +45,81 @@ upstream.send(b"the answer")
 upstream.fin()
 check(h.client.end(), (b"the answer", "fin"))
 client_port = str(port_of(h.client.sock))
-h.gone()
+h.close_client()
 record = journal.record()
-took = {name: int(record.pop(f"STDSOCKS_{name}_USEC")) for name in ("RESOLVE", "CONNECT", "TOTAL")}
-assert 0 < took["RESOLVE"] + took["CONNECT"] <= took["TOTAL"] < 20000000, took
+us = {name: int(record.pop(f"STDSOCKS_{name}_USEC")) for name in ("RESOLVE", "CONNECT", "TOTAL")}
+assert 0 < us["RESOLVE"] + us["CONNECT"] <= us["TOTAL"] < 20000000, us
 message = record.pop("MESSAGE")
-wanted = (rf"127\.0\.0\.1:{client_port} CONNECT here\.test:{port} at 127\.0\.0\.1: closed by upstream, "
-          r"8 bytes up, 10 down, \d+\.\d{3} s")
+wanted = (rf"127\.0\.0\.1:{client_port} CONNECT here\.test:{port} at 127\.0\.0\.1: "
+          r"closed by upstream, 8 bytes up, 10 down, \d+\.\d{3} s")
 assert re.fullmatch(wanted, message), message
-check(record, unnamed({
+check(record, full_names({
     "PRIORITY": "5", "SYSLOG_FACILITY": "3", "SYSLOG_IDENTIFIER": "stdsocks",
-    "MESSAGE_ID": "676b8ea6ab824ca18b7b99a8399ac688", "CLIENT": "127.0.0.1", "CLIENT_PORT": client_port,
+    "MESSAGE_ID": "676b8ea6ab824ca18b7b99a8399ac688", "CLIENT": "127.0.0.1",
+    "CLIENT_PORT": client_port,
     "COMMAND": "CONNECT", "DST": "here.test", "DST_PORT": str(port), "REACHED": "127.0.0.1",
     "REACHED_PORT": str(port), "REPLY": "0", "BYTES_UP": "8", "BYTES_DOWN": "10", "END": "closed",
     "CLOSED_BY": "upstream",
 }))
-check((h.said(), syslog.all()), ("", []))
+check((h.log_text(), syslog.all()), ("", []))
 PY
 }
 
-@test "record: there is exactly one whatever the client has sent" {
+@test "record: there is exactly one record for any input of the client" {
     world <<'PY'
 journal = Reader(JOURNAL)
-for sent in (b"", b"\x05", GREETING, GREETING + b"\x05", b"GET / HTTP/1.0\r\n\r\n", b"\x04\x01", b"\x05\x01\x02",
+for sent in (b"", b"\x05", GREETING, GREETING + b"\x05", b"GET / HTTP/1.0\r\n\r\n", b"\x04\x01",
+             b"\x05\x01\x02",
              GREETING + request("127.0.0.1", CLOSED_PORT), GREETING + request("127.0.0.1", 80, 2),
              GREETING + b"\x05\x01\x00\x07"):
     h = Handler(trace=False)
     h.client.send(sent)
     h.client.fin()
     check(h.client.end()[1], "fin")
-    h.over()
-    has(journal.record(), CLIENT="127.0.0.1", PRIORITY="5")
-    check(h.said(), "")
+    h.wait_exit()
+    check_fields(journal.record(), CLIENT="127.0.0.1", PRIORITY="5")
+    check(h.log_text(), "")
 PY
 }
 
-@test "record: every mistake of the configuration is an error in the journal, and on standard error if that is a file" {
+@test "record: the journal and a standard error that is a file get each configuration error" {
     world <<'PY'
 journal = Reader(JOURNAL)
-ours, stream = socket.socketpair()  # as the journal's own stream is
+ours, stream = socket.socketpair()  # as systemd's stream to the journal
 for options in {"stderr": stream}, {}:
     h = refused("-o", "allow to", "-o", "nonsense", trace=False, reply=1, status=78, **options)
     rule, keyword, record = (fields(datagram) for datagram in journal.all())
-    has(rule, PRIORITY="3", MESSAGE='-o: nothing follows "to"; an address, a prefix such as 10.0.0.0/8, loopback, private, '
-        "link-local, public, any, a host name or .suffix would do")
-    check((keyword["PRIORITY"], keyword["MESSAGE"][:33]), ("3", '-o: no such keyword: "nonsense"; '))
-    has(record, PRIORITY="3", END="failed", REPLY="1", MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
+    message = ('-o: nothing follows "to"; an address, a prefix such as 10.0.0.0/8, loopback, '
+               "private, link-local, public, any, a host name or .suffix would do")
+    check_fields(rule, PRIORITY="3", MESSAGE=message)
+    check((keyword["PRIORITY"], keyword["MESSAGE"][:33]),
+          ("3", '-o: no such keyword: "nonsense"; '))
+    check_fields(record, PRIORITY="3", END="failed", REPLY="1",
+                 MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
     assert "the configuration is wrong; stdsocks --check tells where" in record["MESSAGE"], record
 stream.close()
 check(ours.recv(1), b"")
-check(h.said(), "".join(f"stdsocks: {mistake['MESSAGE']}\n" for mistake in (rule, keyword)))
+check(h.log_text(), "".join(f"stdsocks: {error['MESSAGE']}\n" for error in (rule, keyword)))
 PY
 }
 
-@test "record: a refusal names the rule, and the line that would allow it" {
+@test "record: a denial has the rule and the suggested rule" {
     world <<'PY'
 journal = Reader(JOURNAL)
 write(f"{WORLD}/rules", "\n# these\ndeny to 127.0.0.0/8 port 9\n")
 os.chmod(f"{WORLD}/rules", 0o644)
 refused("-f", f"{WORLD}/rules", trace=False, rules=(), reply=2)
 record = journal.record()
-remedy = "allow from 127.0.0.1 to 127.0.0.1 port 9"
-has(record, END="refused", REPLY="2", RULE=f"{WORLD}/rules:3", REMEDY=remedy, CLOSED_BY="stdsocks")
+suggestion = "allow from 127.0.0.1 to 127.0.0.1 port 9"
+check_fields(record, END="refused", REPLY="2", RULE=f"{WORLD}/rules:3", REMEDY=suggestion,
+             CLOSED_BY="stdsocks")
 wanted = (r"127\.0\.0\.1:\d+ CONNECT 127\.0\.0\.1:9: refused, connection not allowed by ruleset by "
-          rf"{re.escape(WORLD)}/rules:3, \d+\.\d{{3}} s; to allow it: {remedy}")
+          rf"{re.escape(WORLD)}/rules:3, \d+\.\d{{3}} s; to allow it: {suggestion}")
 assert re.fullmatch(wanted, record["MESSAGE"]), record
 PY
 }
 
-@test "record: syslog gets one line when there is no journal [RFC 3164 4.1]" {
+@test "record: syslog gets one line if there is no journal [RFC 3164 4.1]" {
     world <<'PY'
 syslog = Reader(SYSLOG)
 h = refused(trace=False)
@@ -120,62 +127,63 @@ h = refused(trace=False)
 wanted = (rf"<29>stdsocks\[{h.pid}\]: 127\.0\.0\.1:{h.client_port} "
           r"CONNECT 127\.0\.0\.1:9: refused, connection refused, \d+\.\d{3} s")
 assert re.fullmatch(wanted, datagram.decode()), datagram
-check(h.said(), "")
+check(h.log_text(), "")
 PY
 }
 
-@test "record: busybox's syslogd writes it, and rsyslogd takes it apart, as it is meant" {
+@test "record: the syslogd of busybox and rsyslogd parse the line" {
     need busybox rsyslogd
     world <<'PY'
-def asked():
-    """The PID of a handler whose record has a name that is harmful if it is not escaped."""
+def hostile():
+    """The PID of a handler whose record has a name that must be escaped."""
     return refused(trace=False, host=b"%n%s\n\x1b[2J", port=80, reply=4).pid
 
 syslogd = Syslogd("busybox")
-line = syslogd.said(f"stdsocks[{asked()}]: ").splitlines()[-1]
+line = syslogd.wait_text(f"stdsocks[{hostile()}]: ").splitlines()[-1]
 assert " daemon.notice stdsocks[" in line, line
 assert r" CONNECT %n%s\n\x1b[2J:80: refused, host unreachable (no host name), " in line, line
 os.unlink(SYSLOG)
 syslogd = Syslogd("rsyslogd")
-pid = asked()
-said = syslogd.said(f"rawmsg: '<29>stdsocks[{pid}]")
-assert re.search(rf"PRI: 29,\nsyslogtag 'stdsocks\[{pid}\]:', programname: 'stdsocks'", said), said
-assert re.search(r"^msg: ' 127\.0\.0\.1:\d+ CONNECT %n%s\\n\\x1b\[2J:80: refused, host unreachable", said, re.M), said
+pid = hostile()
+text = syslogd.wait_text(f"rawmsg: '<29>stdsocks[{pid}]")
+assert re.search(rf"PRI: 29,\nsyslogtag 'stdsocks\[{pid}\]:', programname: 'stdsocks'", text), text
+assert re.search(r"^msg: ' 127\.0\.0\.1:\d+ CONNECT %n%s\\n\\x1b\[2J:80: refused, host unreachable",
+                 text, re.M), text
 PY
 }
 
-@test "record: standard error gets it when there is no log, when it is a terminal, and with --trace" {
+@test "record: standard error gets it if there is no log, if it is a terminal, and with --trace" {
     world <<'PY'
 import pty
 
 LINE = r"stdsocks: 127\.0\.0\.1:\d+ CONNECT 127\.0\.0\.1:9: refused, .* s\r?\n"
 
-alone = refused(trace=False).said()
+alone = refused(trace=False).log_text()
 assert re.fullmatch(LINE, alone), alone
 journal = Reader(JOURNAL)
 master, slave = pty.openpty()
 refused(trace=False, stderr=slave)
 terminal = os.read(master, 4096).decode()
 assert re.fullmatch(LINE, terminal), terminal
-traced = refused().said()
+traced = refused().log_text()
 check(len(re.findall(f"^{LINE}", traced, re.M)), 1)
 assert "STDSOCKS_END=refused\n" in traced, traced
 check(journal.all(), [])
 PY
 }
 
-@test "record: the client gets no byte of it when standard error is its socket" {
+@test "record: the client gets no byte of it if standard error is its socket" {
     world <<'PY'
-for make in (lambda: None), (lambda: Reader(JOURNAL)):
-    journal = make()
+for open_journal in (lambda: None), (lambda: Reader(JOURNAL)):
+    journal = open_journal()
     for trace in False, True:
         refused(trace=trace, stderr=subprocess.STDOUT)
         if journal:
-            has(journal.record(), END="refused")
+            check_fields(journal.record(), END="refused")
 PY
 }
 
-@test "record: upstream gets no byte of it when standard error is closed" {
+@test "record: upstream gets no byte of it if standard error is closed" {
     world <<'PY'
 for trace in False, True:
     h = Handler(trace=trace, before=["sh", "-c", 'exec "$0" "$@" 2>&-'])
@@ -184,33 +192,33 @@ for trace in False, True:
     check(upstream.end(), (b"", "fin"))
     upstream.close()
     check(h.client.end(), (b"", "fin"))
-    h.over()
+    h.wait_exit()
 PY
 }
 
-@test "record: the journal gets it when it was full and makes room in time" {
+@test "record: a full journal gets it once there is room" {
     world <<'PY'
 journal = Reader(JOURNAL)
-for _ in range(3):  # a busy machine may make this test too late, but not every time
+for _ in range(3):  # on a busy machine the journal may be read too late, but not each time
     journal.fill()
     h = Handler(trace=False)
     upstream = h.connected("127.0.0.1", LISTENING)
     close_in_order(h.client, upstream)
-    # All that it has to wait for now is the journal.
+    # The handler can now wait only for the journal.
     eventually(lambda: h.state() in "SZ", "the handler waits, or has ended")
     datagrams = journal.all()
-    h.over()
+    h.wait_exit()
     datagrams += journal.all()
-    if not h.said():
+    if not h.log_text():
         break
 (record,) = (record for record in map(fields, datagrams) if "FULL" not in record)
-has(record, END="closed")
-check(h.said(), "")
+check_fields(record, END="closed")
+check(h.log_text(), "")
 PY
 }
 
-# Over 5 s: the patience of the handler, SINK_PATIENCE_S, is ten seconds.
-@test "record: standard error gets it, after ten seconds, when the journal stays full" {
+# Takes over 5 s: the handler waits 10 s for the journal.
+@test "record: standard error gets it after 10 s if the journal stays full" {
     world <<'PY'
 journal = Reader(JOURNAL)
 journal.fill()
@@ -219,17 +227,17 @@ for h in handlers:
     h.connect("127.0.0.1", CLOSED_PORT)
 since_s = time.monotonic()
 for h in handlers:
-    check(h.client.end(), (b"", "fin"))  # not one byte to the client, either
+    check(h.client.end(), (b"", "fin"))  # the client gets no byte of the record
     h.client.close()
 for h in handlers:
-    h.over()
+    h.wait_exit()
 assert 9.9 < time.monotonic() - since_s < 40
-assert re.fullmatch(r"stdsocks: .* refused, .* s\n", handlers[0].said()), handlers[0].said()
+assert re.fullmatch(r"stdsocks: .* refused, .* s\n", handlers[0].log_text()), handlers[0].log_text()
 check({fields(datagram).get("FULL") for datagram in journal.all()}, {"1"})
 PY
 }
 
-@test "record: standard error gets it when the journal goes away in the meantime" {
+@test "record: standard error gets it if the journal goes away during the connection" {
     world <<'PY'
 journal = Reader(JOURNAL)
 h = Handler(trace=False)
@@ -237,33 +245,17 @@ upstream = h.connected("127.0.0.1", LISTENING)
 journal.sock.close()
 upstream.fin()
 check(h.client.end(), (b"", "fin"))
-h.gone()
-assert re.fullmatch(r"stdsocks: .* closed by upstream, .* s\n", h.said()), h.said()
+h.close_client()
+assert re.fullmatch(r"stdsocks: .* closed by upstream, .* s\n", h.log_text()), h.log_text()
 PY
 }
 
-# tests/unit/record.c has names with every byte, and so has journal.bats, for a real journald; the
-# test of syslog above has one.
-@test "record: a name stays one harmless field when it is meant to be more, the longest, or empty" {
-    world <<'PY'
-journal = Reader(JOURNAL)
-for name, shown in {
-    b"\nMESSAGE\n\x01\0\0\0\0\0\0\0x\n": r"\nMESSAGE\n\x01\x00\x00\x00\x00\x00\x00\x00x\n",
-    b"\xff" * 255: r"\xff" * 255,
-    b"": "",
-}.items():
-    refused(trace=False, host=name, port=80, reply=4)
-    record = journal.record()
-    has(record, PRIORITY="5", REPLY="4", DST=shown)
-    assert not name or f" CONNECT {shown}:80: refused, " in record["MESSAGE"], record
-PY
-}
+# The end reason
 
-# What it says of the end
-
-@test "record: the end is closed or reset, by the side that was first" {
+@test "record: END is closed or reset, and CLOSED_BY the side that was first" {
     world <<'PY'
-for leave, end, number in (Endpoint.fin, "fin", None), (Endpoint.reset, "reset", "104"):  # ECONNRESET
+# ECONNRESET
+for leave, end, number in (Endpoint.fin, "fin", None), (Endpoint.reset, "reset", "104"):
     for first in "client", "upstream":
         h = Handler()
         upstream = h.connected("127.0.0.1", LISTENING)
@@ -278,24 +270,24 @@ for leave, end, number in (Endpoint.fin, "fin", None), (Endpoint.reset, "reset",
 PY
 }
 
-@test "record: the end is client-gone when the client leaves before it is served" {
+@test "record: END is client-gone if the client leaves before it is served" {
     world <<'PY'
 ends = connection()
 Endpoint(ends[0]).reset()
-h = Handler(ends=(socket.socket(), ends[1]))  # gone before there was a handler
+h = Handler(ends=(socket.socket(), ends[1]))  # reset before the handler started
 h.ended(END="client-gone", CLOSED_BY="client", CLIENT="unknown", REPLY=None)
 for leave in Endpoint.close, Endpoint.reset:
     h = Handler()
     h.client.send(GREETING[:1])
     h.client.acknowledged()
-    # It has seen its client once it listens for signals.
+    # It reads from the client after it has opened its signalfd.
     eventually(lambda: "anon_inode:[signalfd]" in h.descriptors().values(), "the handler runs")
     leave(h.client)
     h.ended(END="client-gone", CLOSED_BY="client", CLIENT="127.0.0.1", REPLY=None)
 PY
 }
 
-@test "record: the end is handshake-timeout, after that time, when the client is silent at any stage" {
+@test "record: END is handshake-timeout if the client is silent at any point of the handshake" {
     world <<'PY'
 waiting = []
 for sent in b"", b"\x05", GREETING, GREETING + request("127.0.0.1", 80)[:-1]:
@@ -310,7 +302,7 @@ for h, answer in waiting:
 PY
 }
 
-@test "record: the end is failed, the reply 01 and the status 71 when there is no descriptor left" {
+@test "record: END is failed, REPLY 1 and the status 71 if no descriptor is left" {
     IS_STATIC=$(is_static && echo yes) world <<'PY'
 import resource
 
@@ -318,30 +310,32 @@ def few(descriptors):
     limit = descriptors, descriptors
     return {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit)}
 
-# A build with the leak sanitizer would want descriptors of its own.
+# The leak check of a sanitized build needs descriptors.
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
 journal = Reader(JOURNAL)
-# The resolver of the GNU C library calls it a name that does not exist.
+# Without a descriptor, the resolver of the GNU C library reports that the name does not exist.
 for host in ("127.0.0.1", "name.test") if os.environ["IS_STATIC"] else ("127.0.0.1",):
     h = refused(host=host, reply=1, status=71, **few(4))
     h.ended(71, END="failed", CLOSED_BY="stdsocks", REPLY="1", ERRNO="24",  # EMFILE
             MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
 refused(trace=False, reply=1, status=71, **few(5))
-has(journal.record(), END="failed", PRIORITY="3", MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
+check_fields(journal.record(), END="failed", PRIORITY="3",
+             MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
 PY
 }
 
-@test "record: every word for an end is tested here, in relay.bats, faults.bats, auth.bats or sessions.txt" {
+@test "record: a suite or sessions.txt expects every end reason of record.h" {
     local word words
     words=$(sed -nE 's/^\tX\([A-Z0-9_]+, "([a-z0-9-]+)", .*/\1/p' "$ROOT/src/record/record.h")
     (($(wc -w <<<"$words") >= 14))
     for word in $words; do
-        grep -qE "END=\"?$word\"?|\| $word\$" "$ROOT"/tests/{record,relay,faults,auth}.bats "$ROOT/tests/vectors/sessions.txt" ||
+        grep -qE "END=\"?$word\"?|\| $word\$" "$ROOT"/tests/{record,relay,faults,auth}.bats \
+            "$ROOT/tests/vectors/sessions.txt" ||
             fail "END=$word is not tested"
     done
 }
 
-@test "record: the client is named by its kind when it has no address" {
+@test "record: CLIENT is \"unix\" or \"stdio\" if the client has no address" {
     world <<'PY'
 h = Handler(ends=socket.socketpair())
 upstream = h.connected("127.0.0.1", LISTENING)
@@ -349,7 +343,7 @@ upstream.fin()
 check(h.client.end(), (b"", "fin"))
 h.client.fin()
 h.ended(END="closed", CLIENT="unix", CLIENT_PORT=None)
-assert re.search(r"^stdsocks: unix CONNECT 127\.0\.0\.1:", h.said(), re.M), h.said()
+assert re.search(r"^stdsocks: unix CONNECT 127\.0\.0\.1:", h.log_text(), re.M), h.log_text()
 h = Handler(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 answer, _ = h.process.communicate(GREETING + request("127.0.0.1", CLOSED_PORT), DEADLINE_S)
 check(answer, CHOSEN + b"\x05\x05\x00\x01" + bytes(6))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The relay, seen from both of its ends at once: every byte, every FIN and every RST.
+# The relay: every byte, FIN and RST, as client and upstream see them.
 
 load helper
 
@@ -9,10 +9,10 @@ import contextlib, os, signal, sys, time
 
 from socks import CHOSEN, DEADLINE_S, GREETING, MIB, Piped, accept, both_reset, check
 from socks import close_in_order, dial, gone, half_close, handler, listener, meanwhile, pair, passes
-from socks import is_idle, pattern, request
+from socks import pattern, request, is_idle
 
 def sides():
-    """The two ends of a new connection, and first the one that $FIRST names."""
+    """The two sides of a new connection, beginning with the one that $FIRST names."""
     client, upstream = pair()
     return (client, upstream) if os.environ["FIRST"] == "client" else (upstream, client)
 
@@ -21,16 +21,16 @@ def opened():
     return piped, piped.open()
 PY
 
-# both_ways [KEY=VALUE]... <SCRIPT - run the script twice at the same time, each with a record that
-# has these fields: with the client's socket in the handler's hands only, and with a duplicate held
-# elsewhere (-k), as PID 1 holds one.
+# both_ways [KEY=VALUE]... <SCRIPT - run the script twice at the same time, and check these fields
+# of the record: if only the handler has the client's socket, and if another process has it, too
+# (-k), as PID 1 has.
 both_ways() {
     FIRSTS=client from_each_side "$@"
 }
 
-# from_each_side [KEY=VALUE]... <SCRIPT - both ways, once with the client and once with upstream as
-# the first side. In the fields, BYTES_FIRST and BYTES_SECOND count the bytes that this side sends,
-# and "first" and "second" are the names of the sides.
+# from_each_side [KEY=VALUE]... <SCRIPT - as both_ways, once with the client and once with upstream
+# as the first side. In the fields, BYTES_FIRST and BYTES_SECOND are the bytes that this side sends,
+# and "first" and "second" stand for the names of the sides.
 from_each_side() {
     local script first hold name failed=0 fields
     local -A running
@@ -38,7 +38,7 @@ from_each_side() {
     script=$(cat)
     for first in ${FIRSTS:-client upstream}; do
         for hold in '' -k; do
-            # shellcheck disable=SC2086 # no word, or one
+            # shellcheck disable=SC2086 # zero words or one
             LAUNCH=$first$hold launch $hold "${RELAY_OPTIONS[@]}"
             FIRST=$first python <<<"$script" 3>&- &
             running[$first$hold]=$!
@@ -62,7 +62,7 @@ setup() {
     RELAY_OPTIONS=()
 }
 
-@test "relay: each end gets the other's bytes and FIN when both close in order" {
+@test "relay: each side gets the other's bytes and FIN if both close in order" {
     both_ways BYTES_UP=8 BYTES_DOWN=6 CLOSED_BY=client END=closed <<'PY'
 client, upstream = pair()
 passes(client, upstream, b"question")
@@ -71,7 +71,7 @@ close_in_order(client, upstream)
 PY
 }
 
-@test "relay: the bytes of one side arrive after the other side has closed its half" {
+@test "relay: bytes arrive from one side after the other has closed its half" {
     from_each_side BYTES_FIRST=8 BYTES_SECOND=1000000 CLOSED_BY=first END=closed <<'PY'
 first, second = sides()
 first.send(b"question")
@@ -83,7 +83,7 @@ half_close(second, first)
 PY
 }
 
-@test "relay: payload behind the request is delivered once, after success" {
+@test "relay: payload behind the request is delivered once, after the reply" {
     both_ways BYTES_UP=9 BYTES_DOWN=0 <<'PY'
 client, upstream = pair(payload=b"pipelined")
 check(upstream.recv(9), b"pipelined")
@@ -92,7 +92,7 @@ close_in_order(client, upstream)
 PY
 }
 
-@test "relay: payload behind the request is delivered whole when it fills every buffer" {
+@test "relay: 3 MB of payload behind the request are delivered" {
     both_ways BYTES_UP=3000000 <<'PY'
 with listener() as listening:
     client = dial()
@@ -105,7 +105,7 @@ check(client.end()[0][:4], CHOSEN + b"\x05\x00")
 PY
 }
 
-@test "relay: RST of one side becomes RST to the other, after the bytes received before" {
+@test "relay: RST of one side resets the other after the bytes received before" {
     from_each_side BYTES_FIRST=100000 CLOSED_BY=first END=reset <<'PY'
 first, second = sides()
 first.send(pattern(100000))
@@ -115,7 +115,7 @@ check(second.end(), (pattern(100000), "reset"))
 PY
 }
 
-@test "relay: RST becomes RST when the other end has closed its half" {
+@test "relay: RST resets the other side if that has closed its half" {
     from_each_side CLOSED_BY=second END=reset <<'PY'
 first, second = sides()
 half_close(first, second)
@@ -125,7 +125,7 @@ check(first.end(), (b"", "reset"))
 PY
 }
 
-@test "relay: the bytes and the FIN of a side that closes at once reach the other" {
+@test "relay: bytes and FIN of a side that closes at once reach the other" {
     from_each_side BYTES_FIRST=100000 BYTES_SECOND=0 CLOSED_BY=first END=closed <<'PY'
 first, second = sides()
 first.send(pattern(100000))
@@ -135,7 +135,7 @@ second.close()
 PY
 }
 
-@test "relay: a side is reset when it sends to the other, which has closed both halves" {
+@test "relay: a side that sends to a closed side is reset" {
     from_each_side CLOSED_BY=first END=reset <<'PY'
 first, second = sides()
 first.close()
@@ -145,14 +145,13 @@ assert second.reset_after_fin()
 PY
 }
 
-# The bytes that the proxy's kernel had acknowledged must arrive.
-@test "relay: all bytes received before the RST of one side arrive when the other reads late" {
+@test "relay: bytes that were acknowledged before RST arrive if the other side reads late" {
     from_each_side END=reset <<'PY'
 first, second = sides()
 sent = first.fill()
 acknowledged = sent - first.unacknowledged()
 first.reset()
-assert is_idle(handler(), share=0.1), "a reset peer makes the handler spin"
+assert is_idle(handler(), share=0.1), "the handler spins after RST"
 data, how = second.end()
 check(how, "reset")
 assert acknowledged <= len(data) <= sent, f"{acknowledged} acknowledged, {len(data)} delivered"
@@ -160,7 +159,7 @@ check(data, pattern(len(data)))
 PY
 }
 
-@test "relay: 25 MB arrive on each side when one side reads only after its own upload" {
+@test "relay: 25 MB arrive in each direction if one side reads only after its own upload" {
     from_each_side BYTES_UP=25000000 BYTES_DOWN=25000000 END=closed <<'PY'
 first, second = sides()
 data = pattern(25000000)
@@ -171,7 +170,7 @@ close_in_order(first, second)
 PY
 }
 
-@test "relay: no CPU is used when both directions are stalled, and nothing is lost" {
+@test "relay: a relay that is stalled in both directions uses no CPU and loses no byte" {
     both_ways END=closed <<'PY'
 client, upstream = pair()
 up, down = client.fill(), upstream.fill()
@@ -182,7 +181,7 @@ with meanwhile(client.fin), meanwhile(upstream.fin):
 PY
 }
 
-@test "relay: no CPU is used when both ends are silent" {
+@test "relay: a silent relay uses no CPU, also if half-closed" {
     both_ways END=closed <<'PY'
 client, upstream = pair()
 assert is_idle(handler())
@@ -192,18 +191,18 @@ half_close(upstream, client)
 PY
 }
 
-@test "relay: a closed side does not spin the handler when the other reads late" {
+@test "relay: a closed side uses no CPU while the other side reads late" {
     from_each_side CLOSED_BY=second END=closed <<'PY'
 first, second = sides()
 half_close(second, first)
 sent = first.fill()
-first.close()  # both halves of this socket are now shut: POLLHUP for ever
+first.close()  # both halves of this socket are now closed, so poll(2) always returns POLLHUP
 assert is_idle(handler()), "POLLHUP makes the handler spin"
 check(second.end(), (pattern(sent), "fin"))
 PY
 }
 
-@test "relay: urgent data arrives in line and does not spin the handler" {
+@test "relay: urgent data arrives in line and uses no CPU afterwards" {
     both_ways BYTES_UP=5 BYTES_DOWN=5 END=closed <<'PY'
 client, upstream = pair()
 for sender, receiver in ((client, upstream), (upstream, client)):
@@ -216,7 +215,7 @@ close_in_order(client, upstream)
 PY
 }
 
-@test "relay: urgent data arrives in line behind the request, and as the last byte of the request" {
+@test "relay: urgent data arrives in line behind the request and as its last byte" {
     for payload in abX ''; do
         both_ways BYTES_UP=${#payload} END=closed <<PY
 with listener() as listening:
@@ -233,7 +232,7 @@ PY
     done
 }
 
-@test "relay: the answer arrives when the client has closed its half before the reply" {
+@test "relay: the answer arrives if the client closed its half before the reply" {
     both_ways BYTES_UP=8 BYTES_DOWN=6 CLOSED_BY=client END=closed <<'PY'
 with listener() as listening:
     client = dial()
@@ -248,7 +247,7 @@ check((data[:4], data[12:], how), (CHOSEN + b"\x05\x00", b"answer", "fin"))
 PY
 }
 
-@test "relay: half-closes pass on IPv6 and from an AF_UNIX client as on IPv4" {
+@test "relay: half-closes pass on with IPv6 and from an AF_UNIX client" {
     for listen in ::1 "$BATS_TEST_TMPDIR/socks"; do
         launch -l "$listen"
         python <<'PY'
@@ -262,7 +261,7 @@ PY
     done
 }
 
-@test "relay: an AF_UNIX client's bytes and FIN reach upstream when it has closed at once" {
+@test "relay: bytes and FIN of an AF_UNIX client that closes at once reach upstream" {
     launch -l "$BATS_TEST_TMPDIR/socks"
     python <<'PY'
 client, upstream = pair()
@@ -274,9 +273,10 @@ PY
     ended BYTES_UP=100000 BYTES_DOWN=0 CLOSED_BY=client END=closed
 }
 
-# If the handler itself ends a connection, no end may look orderly: it would pass for a whole answer.
+# If the handler itself ends a connection, both sides must get RST. A FIN would look like the end of
+# a complete answer.
 
-@test "relay: both ends are reset when neither has sent for the idle timeout" {
+@test "relay: both sides are reset if neither sends for the idle timeout" {
     RELAY_OPTIONS=(-- -o 'timeout idle 1s')
     both_ways CLOSED_BY=stdsocks REPLY=0 END=idle-timeout <<'PY'
 start = time.monotonic()
@@ -286,11 +286,11 @@ assert time.monotonic() - start >= 0.99
 PY
 }
 
-@test "relay: the idle timeout starts again when either end sends" {
+@test "relay: the idle timeout restarts if either side sends" {
     RELAY_OPTIONS=(-- -o 'timeout idle 2s')
     from_each_side BYTES_FIRST=1 BYTES_SECOND=0 CLOSED_BY=stdsocks REPLY=0 END=idle-timeout <<'PY'
 first, second = sides()
-time.sleep(0.3)  # of silence, which must not count
+time.sleep(0.3)  # the silence before the byte must not count
 since_s = time.monotonic()
 passes(first, second, b".")
 both_reset(first, second)
@@ -298,7 +298,7 @@ assert time.monotonic() - since_s >= 1.99
 PY
 }
 
-@test "relay: both ends are reset when one has closed its half and the other stays silent" {
+@test "relay: both sides are reset at the half-closed timeout" {
     RELAY_OPTIONS=(-- -o 'timeout half-closed 300ms')
     from_each_side CLOSED_BY=stdsocks REPLY=0 END=half-closed-timeout <<'PY'
 first, second = sides()
@@ -311,7 +311,7 @@ assert second.reset_after_fin()
 PY
 }
 
-@test "relay: both ends are reset at the end of the lifetime though bytes flow" {
+@test "relay: both sides are reset at the end of the lifetime while bytes flow" {
     RELAY_OPTIONS=(-- -o 'timeout lifetime 1s')
     both_ways CLOSED_BY=stdsocks REPLY=0 END=lifetime <<'PY'
 start = time.monotonic()
@@ -327,7 +327,7 @@ assert time.monotonic() - start >= 0.99
 PY
 }
 
-@test "relay: a signal ends it in order, with RST to both ends" {
+@test "relay: SIGTERM and SIGINT end it with RST to both sides" {
     for signal in SIGTERM SIGINT; do
         both_ways BYTES_UP=8 CLOSED_BY=stdsocks REPLY=0 END=terminated <<PY
 client, upstream = pair(payload=b"question")
@@ -338,7 +338,7 @@ PY
     done
 }
 
-@test "relay: a signal ends it when both directions are stalled" {
+@test "relay: SIGTERM ends it while both directions are stalled" {
     both_ways CLOSED_BY=stdsocks REPLY=0 END=terminated <<'PY'
 client, upstream = pair()
 client.fill(), upstream.fill()
@@ -348,9 +348,9 @@ check(upstream.end()[1], "reset")
 PY
 }
 
-# A refusal is followed by FIN, and not by the RST that a close() upon unread input would send.
+# A refusal is followed by FIN, and not by the RST that close(2) with unread input sends.
 
-@test "relay: the refusal arrives when 200 KB behind the request are unread" {
+@test "relay: the refusal arrives if 200 KB behind the request are unread" {
     both_ways <<'PY'
 client = dial()
 client.send(GREETING + request("127.0.0.1", 9, command=7) + pattern(200000))
@@ -358,11 +358,11 @@ refused = handler()
 check(client.end(), (CHOSEN + b"\x05\x07\x00\x01" + bytes(6), "fin"))
 client.fin()
 gone(refused)
-check(client.error(), 0)  # no RST came behind the FIN: some kernels drop unread input then
+check(client.error(), 0)  # no RST after the FIN, for which some kernels would drop unread input
 PY
 }
 
-@test "relay: a refused client that never stops sending does not keep the handler" {
+@test "relay: a refused client that never stops sending cannot keep the handler" {
     both_ways <<'PY'
 client = dial()
 client.send(GREETING + request("127.0.0.1", 9, command=7))
@@ -376,13 +376,13 @@ with contextlib.suppress(ConnectionResetError, BrokenPipeError, TimeoutError):
 PY
 }
 
-# piped <SCRIPT - the script begins with opened(): the handler between two pipes, whose other ends
-# the script keeps as well, and the other end of its connection.
+# piped <SCRIPT - run a script that calls opened(), which starts a handler between two pipes and
+# returns them and upstream.
 piped() {
     python "${HANDLER[@]}"
 }
 
-@test "relay: a half-close passes on from a pipe on standard input, and to one on standard output" {
+@test "relay: half-closes pass on from a pipe on standard input and to one on standard output" {
     piped <<'PY'
 piped, upstream = opened()
 piped.send(b"question")
@@ -392,7 +392,7 @@ passes(upstream, piped, b"answer")
 upstream.fin()
 check(piped.end(), b"")
 check(piped.status(), 0)
-# Upstream ends its half first, and the other goes on.
+# Upstream closes its half first.
 piped, upstream = opened()
 upstream.send(b"welcome")
 upstream.fin()
@@ -404,7 +404,7 @@ check(piped.status(), 0)
 PY
 }
 
-@test "relay: inherited pipes stay blocking, when it runs and when it is killed" {
+@test "relay: inherited pipes stay blocking, also if the handler is killed" {
     piped <<'PY'
 piped, upstream = opened()
 passes(piped, upstream, b"question")
@@ -415,12 +415,12 @@ check(piped.non_blocking(), [])
 PY
 }
 
-@test "relay: 25 MB through a pipe arrive when the other pipe is full" {
+@test "relay: 25 MB arrive through a pipe while the other pipe is full" {
     piped <<'PY'
 piped, upstream = opened()
 data = pattern(25000000)
 upstream.send(data[:10000])
-piped.wait_unread(10000)  # a pipe that is part full has room, but not for a whole buffer
+piped.wait_unread(10000)  # a partly filled pipe has no room for a whole buffer
 with meanwhile(upstream.send, data[10000:]), meanwhile(piped.send, data):
     check(upstream.recv(len(data)), data)
     assert is_idle(piped.process.pid), "a full pipe makes the handler spin"
@@ -432,7 +432,7 @@ check(piped.status(), 0)
 PY
 }
 
-@test "relay: bytes before upstream's RST arrive through a pipe, and a closed pipe becomes RST" {
+@test "relay: bytes before upstream's RST arrive through a pipe; a closed pipe resets upstream" {
     piped <<'PY'
 piped, upstream = opened()
 upstream.send(pattern(10000))
@@ -447,23 +447,25 @@ check(piped.status(), 0)
 PY
 }
 
-@test "relay: files on standard input and output are read and written whole" {
+@test "relay: files on standard input and output are read and written to their end" {
     upstream answer-after-eof
     {
-        printf '\5\1\0\5\1\0\1\x7f\0\0\1%b' "$(printf '\\x%02x\\x%02x' $((UPSTREAM / 256)) $((UPSTREAM % 256)))"
+        printf '\5\1\0\5\1\0\1\x7f\0\0\1%b' \
+            "$(printf '\\x%02x\\x%02x' $((UPSTREAM / 256)) $((UPSTREAM % 256)))"
         head -c 300000 /dev/zero
     } >"$BATS_TEST_TMPDIR/input"
-    timeout "$WAIT_S" "$STDSOCKS" -o "allow to any" <"$BATS_TEST_TMPDIR/input" >"$BATS_TEST_TMPDIR/output"
+    timeout "$WAIT_S" "$STDSOCKS" -o "allow to any" <"$BATS_TEST_TMPDIR/input" \
+        >"$BATS_TEST_TMPDIR/output"
     [[ $(tail -c +13 "$BATS_TEST_TMPDIR/output") == \
         "bytes=300000 sha256=$(head -c 300000 /dev/zero | sha256sum | cut -c 1-64)" ]]
 }
 
-@test "relay: upstream's last bytes arrive before its RST when both halves were closed before" {
+@test "relay: upstream's last bytes arrive before its RST if both halves were closed" {
     both_ways BYTES_DOWN=300000 CLOSED_BY=upstream END=reset <<'PY'
 client, upstream = pair()
 upstream.send(pattern(300000))
 upstream.fin()
-sent = client.fill()  # upstream reads nothing: the handler still holds the client's bytes
+sent = client.fill()  # upstream reads nothing, so the handler still has bytes of the client
 client.fin()
 upstream.reset()
 check(client.recv(300000), pattern(300000))
@@ -481,7 +483,7 @@ gone(handler())
 PY
 }
 
-@test "relay: the client gets FIN without a reply when a duplicate is held" {
+@test "relay: the client gets FIN without a reply if another process holds its socket" {
     launch -k -- -o 'timeout handshake 1s'
     python <<'PY'
 check(dial().end(), (b"", "fin"))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# RESOLVE and RESOLVE_PTR, Tor's extensions: names and addresses without a connection, through the rules.
+# RESOLVE and RESOLVE_PTR, Tor's extensions, which look up names and addresses under the access
+# rules.
 
 load helper
 load net/world
@@ -17,10 +18,11 @@ SERVED = "-o", "command connect resolve"
 
 
 def ask(host, *options, command=RESOLVE, served=SERVED, port=0, **fields):
-    """The reply to a request, and its address or name; what the record has to say."""
+    """Send a request, and check the record. Returns the reply code, or the address or name if it is
+    0."""
     h = Handler(*served, *options, rules=())
-    wanted = request_name(host, port) if isinstance(host, bytes) else request(host, port)
-    h.client.send(GREETING + wanted[:1] + bytes([command]) + wanted[2:])
+    encode = request_name if isinstance(host, bytes) else request
+    h.client.send(GREETING + encode(host, port, command))
     check(h.client.recv(2), CHOSEN)
     reply = h.client.recv(4)
     size = {1: 4, 4: 16}.get(reply[3]) or h.client.recv(1)[0]
@@ -28,11 +30,14 @@ def ask(host, *options, command=RESOLVE, served=SERVED, port=0, **fields):
     check(h.client.recv(2), b"\0\0")  # the port
     check(h.client.end(), (b"", "fin"))
     h.client.close()
-    record = h.ended(**{"REPLY": str(reply[1]), "CLOSED_BY": "stdsocks", "BYTES_DOWN": "0", **fields})
+    record = h.ended(**{"REPLY": str(reply[1]), "CLOSED_BY": "stdsocks", "BYTES_DOWN": "0",
+                        **fields})
     check(record["STDSOCKS_COMMAND"], {RESOLVE: "RESOLVE", RESOLVE_PTR: "RESOLVE_PTR"}[command])
     if reply[1]:
         return reply[1]
-    return found.decode() if reply[3] == 3 else socket.inet_ntop({1: socket.AF_INET, 4: socket.AF_INET6}[reply[3]], found)
+    if reply[3] == 3:
+        return found.decode()
+    return socket.inet_ntop({1: socket.AF_INET, 4: socket.AF_INET6}[reply[3]], found)
 PY
 
 setup() {
@@ -40,13 +45,14 @@ setup() {
     need dnsmasq
 }
 
-@test "resolve: the address of a name, of either family, and the one that an address is already" {
+@test "resolve: RESOLVE returns the IPv4 or IPv6 address of a name, and an address unchanged" {
     world <<'PY'
 server = Dnsmasq(hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"])
 anywhere = "-o", "allow to any"
 check(ask(b"four.test", *anywhere, END="closed", REACHED="10.1.2.3"), "10.1.2.3")
 check(ask(b"six.test", *anywhere, END="closed", REACHED="2001:db8::7"), "2001:db8::7")
-check(server.queries(), sorted(f"{kind} {name}.test" for kind in ("A", "AAAA") for name in ("four", "six")))
+check(server.queries(), sorted(f"{kind} {name}.test" for kind in ("A", "AAAA")
+                             for name in ("four", "six")))
 check(ask("192.0.2.1", *anywhere), "192.0.2.1")
 check(ask(b"192.0.2.1", *anywhere), "192.0.2.1")
 check(ask("2001:db8::1", *anywhere), "2001:db8::1")
@@ -54,7 +60,7 @@ check(len(server.queries()), 4)
 PY
 }
 
-@test "resolve: the name of an address, and 04 where there is none" {
+@test "resolve: RESOLVE_PTR returns the name of an address, and 04 if it has none" {
     world <<'PY'
 Dnsmasq("--bogus-priv", hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"])
 anywhere = "-o", "allow to any"
@@ -67,40 +73,43 @@ check(ask(b"127.1", *anywhere, END="refused"), 4)
 PY
 }
 
-@test "resolve: through the rules: what may not be reached is not told" {
+@test "resolve: a name or address that the rules deny gets reply 02" {
     world <<'PY'
-server = Dnsmasq(hosts=["10.1.2.3 four.test", "8.8.8.8 public.test", "10.1.2.3 both.test", "8.8.4.4 both.test"])
-check(ask(b"four.test", END="refused"), 2)  # the built-in rules: public addresses only
+server = Dnsmasq(hosts=["10.1.2.3 four.test", "8.8.8.8 public.test", "10.1.2.3 both.test",
+                        "8.8.4.4 both.test"])
+check(ask(b"four.test", END="refused"), 2)  # the built-in rules allow only public addresses
 check(ask(b"public.test"), "8.8.8.8")
 check(ask(b"both.test"), "8.8.4.4")
 check(ask("10.1.2.3", END="refused"), 2)
 check(ask("10.1.2.3", command=RESOLVE_PTR, END="refused"), 2)
-asked = len(server.queries())
-check(ask(b"four.test", "-o", "allow command connect to any", END="refused", RULE="end of the rules"), 2)
-check(len(server.queries()), asked)  # no name is asked for that no address could make allowed
+count = len(server.queries())
+check(ask(b"four.test", "-o", "allow command connect to any", END="refused",
+          RULE="end of the rules"), 2)
+check(len(server.queries()), count)  # no query if the rules deny the name for every address
 check(ask(b"four.test", "-o", "allow command resolve to any"), "10.1.2.3")
 check(ask("10.1.2.3", "-o", "allow command resolve to any", command=RESOLVE_PTR), "four.test")
-# The port that a client writes is nobody's: no rule for a port holds.
-check(ask("8.8.8.8", "-o", "allow to any port 443", port=443, END="refused", RULE="end of the rules"), 2)
+# The port of the request has no meaning, and no rule with "port" matches.
+check(ask("8.8.8.8", "-o", "allow to any port 443", port=443, END="refused",
+          RULE="end of the rules"), 2)
 check(ask("8.8.8.8", "-o", "deny port 443", "-o", "allow to any", port=443), "8.8.8.8")
 check(ask("8.8.8.8", port=25), "8.8.8.8")
 PY
 }
 
-@test "resolve: an IPv4-mapped address is told as it stands, named as what lies inside, and judged by that" {
+@test "resolve: the rules are evaluated for the embedded address of an IPv4-mapped one" {
     world <<'PY'
 Dnsmasq("--bogus-priv", hosts=["10.1.2.3 four.test", "::ffff:10.1.2.3 mapped.test"])
-inside = "-o", "allow to 10.0.0.0/8", "-o", "allow to mapped.test at 10.0.0.0/8"
+rules = "-o", "allow to 10.0.0.0/8", "-o", "allow to mapped.test at 10.0.0.0/8"
 for host in "::ffff:10.1.2.3", b"::ffff:10.1.2.3", b"mapped.test":
-    check(ask(host, *inside, REACHED="::ffff:a01:203", REACHED_PORT="0"), "::ffff:10.1.2.3")
+    check(ask(host, *rules, REACHED="::ffff:a01:203", REACHED_PORT="0"), "::ffff:10.1.2.3")
     check(ask(host, REPLY="2", END="refused"), 2)
 for host in "::ffff:10.1.2.3", b"::ffff:10.1.2.3":
-    check(ask(host, *inside, command=RESOLVE_PTR, REACHED=None), "four.test")
+    check(ask(host, *rules, command=RESOLVE_PTR, REACHED=None), "four.test")
     check(ask(host, command=RESOLVE_PTR, END="refused"), 2)
 PY
 }
 
-@test "resolve: version 4 gets the first IPv4 address that the rules allow, however many of IPv6 stand before it" {
+@test "resolve: version 4 gets the first allowed IPv4 address behind any number of IPv6 ones" {
     world <<'PY'
 from bind import request4
 
@@ -108,8 +117,8 @@ from bind import request4
 def ask4(host, reply, answer=None, *options, command=RESOLVE, **fields):
     h = Handler(*SERVED, "-o", "version 4 5", *options, rules=())
     h.client.send(request4(host, command=command))
-    wanted = b"\0\x5b" + bytes(6) if reply else b"\0\x5a\0\0" + socket.inet_aton(answer)
-    check(h.client.end(), (wanted, "fin"))
+    expected = b"\0\x5b" + bytes(6) if reply else b"\0\x5a\0\0" + socket.inet_aton(answer)
+    check(h.client.end(), (expected, "fin"))
     h.client.close()
     h.ended(**{"REPLY": str(reply), "REACHED": answer, "RULE": None, **fields})
 
@@ -118,12 +127,12 @@ ip("address add 2001:db8::1/64 dev lo nodad")
 six = "".join(f"2001:db8::{n} many.test\n" for n in range(1, 41)) + "2001:db8::1 six.test\n"
 write("/etc/hosts", six + "127.0.0.7 many.test\n127.0.0.8 many.test\n")
 anywhere = "-o", "allow to any"
-check(ask(b"many.test", *anywhere)[:10], "2001:db8::")  # which are the first ones
+check(ask(b"many.test", *anywhere)[:10], "2001:db8::")  # IPv6 addresses come first
 check(ask(b"many.test", "-o", "allow to many.test at 127.0.0.8"), "127.0.0.8")
 ask4(b"many.test", 0, "127.0.0.7", *anywhere)
 ask4(b"many.test", 0, "127.0.0.8", "-o", "allow to many.test at 2001:db8::/64,127.0.0.8")
 ask4("127.0.0.9", 0, "127.0.0.9", *anywhere)
-# Why there is none is said of those that it has room for.
+# If no address is allowed, the record has the reason for the addresses that fit a lookup's result.
 ask4(b"many.test", 2, None, "-o", "allow to many.test at 2001:db8::/64", RULE="end of the rules",
      REMEDY="allow from 127.0.0.1 command resolve to many.test at 127.0.0.8")
 ask4(b"six.test", 8, None, *anywhere)
@@ -133,12 +142,13 @@ ask4("127.0.0.7", 8, None, *anywhere, command=RESOLVE_PTR)
 PY
 }
 
-@test "resolve: 07 unless it is configured, and then CONNECT only if it is, too" {
+@test "resolve: reply 07 unless the command is configured, and 07 for CONNECT if it is not" {
     world <<'PY'
 Dnsmasq(hosts=["10.1.2.3 four.test"])
 for served in (), ("-o", "command connect"):
     for command in RESOLVE, RESOLVE_PTR:
-        check(ask("10.1.2.3", "-o", "allow to any", command=command, served=served, END="refused"), 7)
+        check(ask("10.1.2.3", "-o", "allow to any", command=command, served=served, END="refused"),
+              7)
 (listening,) = listeners("127.0.0.1")
 h = Handler("-o", "command resolve")
 check(h.connect("127.0.0.1", port_of(listening)), 7)
@@ -146,10 +156,11 @@ h.refused(COMMAND="CONNECT")
 PY
 }
 
-@test "resolve: a silent name server is 04 when the handshake's time is over" {
+@test "resolve: reply 04 at the handshake timeout if the name server does not answer" {
     world <<'PY'
 Server({})
 check(ask(b"four.test", "-o", "timeout handshake 300ms", "-o", "allow to any", END="refused"), 4)
-check(ask("10.1.2.3", "-o", "timeout handshake 300ms", "-o", "allow to any", command=RESOLVE_PTR, END="refused"), 4)
+check(ask("10.1.2.3", "-o", "timeout handshake 300ms", "-o", "allow to any", command=RESOLVE_PTR,
+          END="refused"), 4)
 PY
 }

@@ -8,7 +8,7 @@ load net/world
 prelude <<'PY'
 import contextlib, os, re, socket, threading, time
 
-from notify import Manager, PAUSE_S, settles, told, watched
+from notify import Manager, PAUSE_S, settles, notify_env, watched
 from socks import CHOSEN, GREETING, accept, check, listener, meanwhile, pattern, request
 from world import CLOSED_PORT, Handler, connection, eventually, listeners, port_of, write
 PY
@@ -19,7 +19,7 @@ setup() {
 
 # What it says
 
-@test "status: it says who, where to, how much and how fast, one second after the relay began" {
+@test "status: a message with addresses, bytes and rates comes 1 s after the relay begins" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
@@ -37,12 +37,12 @@ assert took_s >= PAUSE_S, took_s
 assert 125411 / took_s / 1.05 <= float(rate[:-1]) * 1000 + 1000 and float(rate[:-1]) <= 125.411, (rate, took_s)
 manager.says(r".*, 3\.4K up, 121K down, \ds", pid=h.pid)
 upstream.close()
-h.gone()
+h.close_client()
 assert manager.silent(0)
 PY
 }
 
-@test "status: a connection that is over within a second says nothing, nor one that is not served" {
+@test "status: a connection that ends within 1 s, or is refused, sends no message" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
@@ -51,22 +51,22 @@ h = manager.handler()
 upstream = h.connected("127.0.0.1", listening)
 upstream.close()
 h.client.close()
-h.over()
+h.wait_exit()
 h = manager.handler()
 check(h.connect("127.0.0.1", CLOSED_PORT), 5)
-h.gone()
+h.close_client()
 took_s = time.monotonic() - begun_s
 # A client that takes its time before the relay begins.
 h = manager.handler()
 h.client.send(GREETING)
 check(h.client.recv(2), CHOSEN)
 assert manager.silent(), "it spoke before there was a relay"
-h.gone()
+h.close_client()
 assert took_s >= PAUSE_S or manager.silent(0)
 PY
 }
 
-@test "status: no message more than one a second, as long as bytes move" {
+@test "status: at most one message a second is sent while bytes move" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
@@ -94,11 +94,11 @@ for n in range(1, 5):
     downs.append(float(down) * {"K": 1e3, "M": 1e6}[unit])
 check(downs, sorted(set(downs)))
 h.terminate()
-h.over()
+h.wait_exit()
 PY
 }
 
-@test "status: nothing is said, and nobody wakes, as long as nothing moves" {
+@test "status: no message is sent and the handler does not wake while nothing moves" {
     world <<'PY'
 manager, h, upstream = watched()
 manager.says(r".*, 0 up, 0 down, \d+s", pid=h.pid)
@@ -126,11 +126,11 @@ h.client.fin()
 check(upstream.end(), (b"", "fin"))
 assert manager.silent()
 upstream.close()
-h.over()
+h.wait_exit()
 PY
 }
 
-@test "status: the last message of a transfer that stopped is final" {
+@test "status: the last message after a transfer has its final counts" {
     world <<'PY'
 manager, h, upstream = watched()
 sent = 0
@@ -141,11 +141,11 @@ for total, shown in (700, "700"), (1000, r"1\.0K"), (250000, "250K"), (99999999,
     settles(manager, rf".*, {shown} up, 0 down, \d+s")
     assert manager.silent(1.5)
 upstream.close()
-h.gone()
+h.close_client()
 PY
 }
 
-@test "status: a client and a destination in every form" {
+@test "status: client and destination are shown in each of their forms" {
     world <<'PY'
 manager = Manager()
 write("/etc/hosts", "127.0.0.1 Some.test\n")
@@ -180,7 +180,7 @@ for h, upstream in handlers:
 PY
 }
 
-@test "status: a user's name is harmless whatever it is, and the destination is behind the last arrow" {
+@test "status: a user name is escaped, and the destination follows the last arrow" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
@@ -215,7 +215,7 @@ PY
 
 # Where it says it
 
-@test "status: a path and a name without one will do" {
+@test "status: the socket can have a path or an abstract name" {
     need_root
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
@@ -227,11 +227,11 @@ for where in "/run/notify", "@stdsocks/test", "@x", "/x", longest, "@" + "n" * 1
     manager.says(r"127\.0\.0\.1 -> .*, 0 up, 0 down, \d+s", pid=h.pid)
     check(h.status()["Seccomp"], "2")  # it was connected before the lock
     upstream.close()
-    h.gone()
+    h.close_client()
 PY
 }
 
-@test "status: a variable that leads nowhere changes nothing, and leaves nothing open" {
+@test "status: an unusable NOTIFY_SOCKET is ignored, and no descriptor stays open" {
     world <<'PY'
 (listening,) = listeners("127.0.0.1")
 stream = socket.socket(socket.AF_UNIX)
@@ -245,11 +245,11 @@ h = Handler()
 upstream = h.connected("127.0.0.1", listening)
 count = len(h.descriptors())
 upstream.close()
-h.gone()
+h.close_client()
 Manager("/run/relative"), os.chdir("/run")
 for where in ("", "/", "@", "x", "relative", "./relative", "/nowhere/at/all", "/run", "/run/file", "/run/stream", "/run/closed",
               "@nobody", "vsock:2:1", "/run/" + "p" * 103, "@" + "n" * 107, "/" * 5000, "\x7f\u00ff", "unix:/run/relative"):
-    h = Handler(env=told(where))
+    h = Handler(env=notify_env(where))
     upstream = h.connected("127.0.0.1", listening)
     check((where, len(h.descriptors())), (where, count))
     upstream.send(b"down")
@@ -262,21 +262,21 @@ PY
 
 # systemd names the process that it has started. inetd, for one, hands its own socket on to what it starts, where
 # each message of such a process is a warning in the journal.
-@test "status: nothing is said to the manager of the process that started it" {
+@test "status: no message goes to the manager of the process that started the handler" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
 for pid in "1", "", "x", str(os.getpid()):
-    h = Handler(env=told(manager.where, SYSTEMD_EXEC_PID=pid))
+    h = Handler(env=notify_env(manager.where, SYSTEMD_EXEC_PID=pid))
     others = h, h.connected("127.0.0.1", listening)
-h = Handler(env=told(manager.where), before=["sh", "-c", 'SYSTEMD_EXEC_PID=$$ exec "$@"', "sh"])
+h = Handler(env=notify_env(manager.where), before=["sh", "-c", 'SYSTEMD_EXEC_PID=$$ exec "$@"', "sh"])
 upstream = h.connected("127.0.0.1", listening)
 manager.says(r".*, 0 up, 0 down, \d+s", pid=h.pid)
 assert manager.silent(1)
 PY
 }
 
-@test "status: nobody is kept waiting when there is no room, and it is said when there is" {
+@test "status: a full socket does not delay the relay, and the message follows later" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")
@@ -300,7 +300,7 @@ h.ended(END="closed")
 PY
 }
 
-@test "status: the connection goes on when who listened has gone" {
+@test "status: the connection goes on if the socket goes away" {
     world <<'PY'
 manager, h, upstream = watched()
 manager.says(r".*, 0 up, 0 down, \d+s", pid=h.pid)
@@ -322,7 +322,7 @@ h.ended(END="closed", BYTES_DOWN="1000000")
 PY
 }
 
-@test "status: timers end it at their time, whatever is said meanwhile" {
+@test "status: the timeouts are kept while messages are sent" {
     world <<'PY'
 manager = Manager()
 (listening,) = listeners("127.0.0.1")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Signals, clocks and patience: what must not disturb a connection, what ends it, and when.
+# Signals, clocks and timeouts: which of them end a connection, and when.
 
 load helper
 load net/world
@@ -14,10 +14,10 @@ from socks import CHOSEN, DEADLINE_S, FILL_MAX, GREETING, MIB, accept, both_rese
 from socks import meanwhile, passes, pattern, ran_ns
 from storm import ENDING, HARMLESS, LISTENING, PORT, REQUEST, child, finish, hang_up, raining
 from storm import refused, timed, waiting
-from world import CLOSED_PORT, Ended, Handler, eventually, has, port_of, relaying, write
+from world import CLOSED_PORT, Ended, Handler, eventually, check_fields, port_of, relaying, write
 PY
 
-# Of a sanitized build: looking for leaks takes longer than the whole life of a process.
+# The leak check of a sanitized build takes longer than a test.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 
 setup() {
@@ -26,7 +26,7 @@ setup() {
 
 # SIGSTOP and SIGCONT
 
-@test "storm: it goes on when it was stopped before the greeting and while it relays" {
+@test "storm: goes on after SIGSTOP and SIGCONT before the greeting and during the relay" {
     world <<'PY'
 h = waiting()
 with h.stopped():
@@ -50,41 +50,41 @@ h.ended(END="closed", BYTES_UP="1000008", BYTES_DOWN="800000")
 PY
 }
 
-@test "storm: it goes on when it was stopped during the lookup or the connect" {
+@test "storm: goes on after SIGSTOP and SIGCONT during a lookup or a connect" {
     need_wire
     world <<'PY'
 from wire import Wire
 queries = []
 server = Server({"late.test": lambda _server, query, asker: queries.append((query, asker))})
 h = Handler()
-h.ask(b"late.test", PORT)
-eventually(lambda: len(queries) >= 2, "A and AAAA are asked for")
+h.send_request(b"late.test", PORT)
+eventually(lambda: len(queries) >= 2, "the queries for A and AAAA arrive")
 with h.stopped():
     for query, asker in queries:
         server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
-check(h.answer(), 0)
+check(h.read_reply(), 0)
 finish(h)
 
 wire = Wire()
 listening = wire.listener("192.0.2.1")
 wire.delays_s["192.0.2.1"] = 0.3
 h = Handler()
-h.ask("192.0.2.1", port_of(listening))
+h.send_request("192.0.2.1", port_of(listening))
 eventually(wire.tried, "SYN is on its way")
 with h.stopped():
     upstream = accept(listening)
-check(h.answer(), 0)
+check(h.read_reply(), 0)
 h.closed(upstream)
 PY
 }
 
-@test "storm: it goes on when it was stopped while its refused client stays, or the journal is full" {
+@test "storm: goes on after SIGSTOP and SIGCONT after a refusal or with a full journal" {
     world <<'PY'
 h = refused()
 eventually(lambda: h.state() == "S", "the handler waits for its client")
 with h.stopped():
     h.client.send(pattern(100000))
-h.gone()
+h.close_client()
 h.ended(END="refused")
 
 journal = Reader(JOURNAL)
@@ -96,26 +96,26 @@ h.client.close()
 eventually(lambda: h.state() in "SZ", "the handler waits for the journal, or has ended")
 datagrams = []
 with contextlib.suppress(Ended), h.stopped():
-    datagrams += journal.all()  # there is room now
-h.over()
+    datagrams += journal.all()  # makes room
+h.wait_exit()
 datagrams += journal.all()
 ends = [fields(datagram).get("STDSOCKS_END") for datagram in datagrams]
-check(ends.count("refused") + h.said().count("refused"), 1)
+check(ends.count("refused") + h.log_text().count("refused"), 1)
 PY
 }
 
-@test "storm: a deadline that passed while it was stopped ends it at once" {
+@test "storm: a deadline that passes while the handler is stopped ends it at once" {
     need_wire
     world <<'PY'
 from wire import Wire, drop
 wire = Wire()
-wire.fates["192.0.2.1"] = drop
+wire.actions["192.0.2.1"] = drop
 server = Server({})
-SPAN_S = 3  # of each deadline but that for a refused client, which has 2
+SPAN_S = 3  # of each timeout, except that after a refusal, which is 2 s
 
 def asks(host, option, arrived):
     h = Handler("-o", option)
-    h.ask(host, 80)
+    h.send_request(host, 80)
     eventually(arrived, "the query or the SYN is on its way")
     return h
 
@@ -126,7 +126,7 @@ def relays(option, half_closed=False):
     h.upstream_end = upstream
     return h
 
-wanted = {
+starts = {
     "handshake-timeout": lambda: waiting("-o", f"timeout handshake {SPAN_S}s"),
     "connect": lambda: asks("192.0.2.1", f"timeout connect {SPAN_S}s", wire.tried),
     "lookup": lambda: asks(b"silent.test", f"timeout handshake {SPAN_S}s", lambda: server.queries),
@@ -136,27 +136,27 @@ wanted = {
     "lifetime": lambda: relays(f"timeout lifetime {SPAN_S}s"),
 }
 handlers = {}
-for how, make in wanted.items():
-    handlers[how] = h = make()
+for end, start in starts.items():
+    handlers[end] = h = start()
     eventually(lambda: h.state() == "S", "it waits")
     h.stop()
-time.sleep(SPAN_S + 0.2)  # what the test is about, not a synchronisation
-for how, h in handlers.items():
+time.sleep(SPAN_S + 0.2)  # all deadlines pass
+for end, h in handlers.items():
     since_s = time.monotonic()
     h.go_on()
-    if how in ("connect", "lookup"):
-        check(h.answer(), 4)
+    if end in ("connect", "lookup"):
+        check(h.read_reply(), 4)
         check(h.client.end(), (b"", "fin"))
         h.client.close()
-    h.over()
+    h.wait_exit()
     took_s = time.monotonic() - since_s
-    # A deadline that began again would end then at the earliest.
-    assert took_s < (2 if how == "refused" else SPAN_S), (how, took_s)
-    has(h.record(), END="refused" if how in ("connect", "lookup") else how)
+    # A timeout that restarted would take at least this time.
+    assert took_s < (2 if end == "refused" else SPAN_S), (end, took_s)
+    check_fields(h.record(), END="refused" if end in ("connect", "lookup") else end)
 PY
 }
 
-@test "storm: what came while it was stopped is delivered though the idle timeout has passed" {
+@test "storm: bytes that came while the handler was stopped are delivered after the idle timeout" {
     world <<'PY'
 h, upstream = relaying("127.0.0.1", LISTENING, "-o", "timeout idle 1500ms")
 with h.stopped():
@@ -170,22 +170,24 @@ h.ended(END="idle-timeout", BYTES_UP="50000", BYTES_DOWN="40000")
 PY
 }
 
-# Storms
+# Many signals
 
-@test "storm: no byte is lost when signals that mean nothing come by the thousand" {
+@test "storm: thousands of ignored signals lose no byte" {
     world <<'PY'
 SIZE = 16 * MIB
 h, upstream = relaying("127.0.0.1", LISTENING)
-with raining(h, *HARMLESS, signal.SIGSTOP, signal.SIGCONT) as count, meanwhile(h.client.send, pattern(SIZE)):
-    with meanwhile(upstream.send, pattern(SIZE)[::-1]), meanwhile(lambda: check(upstream.recv(SIZE), pattern(SIZE))):
+with raining(h, *HARMLESS, signal.SIGSTOP, signal.SIGCONT) as count, meanwhile(h.client.send,
+                                                                               pattern(SIZE)):
+    with meanwhile(upstream.send, pattern(SIZE)[::-1]), meanwhile(lambda: check(upstream.recv(SIZE),
+                                                                                pattern(SIZE))):
         check(h.client.recv(SIZE), pattern(SIZE)[::-1])
-    eventually(lambda: count() > 5000, "the storm is one")
+    eventually(lambda: count() > 5000, "5000 signals")
 finish(h, upstream)
-has(h.record(), BYTES_UP=str(SIZE), BYTES_DOWN=str(SIZE))
+check_fields(h.record(), BYTES_UP=str(SIZE), BYTES_DOWN=str(SIZE))
 PY
 }
 
-@test "storm: deadlines stay where they are when signals that mean nothing come by the thousand" {
+@test "storm: thousands of ignored signals move no deadline" {
     world <<'PY'
 server = Server({})
 h = waiting("-o", "timeout handshake 1s")
@@ -196,29 +198,29 @@ h, upstream = relaying("127.0.0.1", LISTENING, "-o", "timeout idle 1s")
 with raining(h, *HARMLESS):
     timed(h, "idle-timeout", 1)
 h = Handler("-o", "timeout handshake 1s")
-h.ask(b"silent.test", 80)
+h.send_request(b"silent.test", 80)
 with raining(h, *HARMLESS):
-    check(h.answer(), 4)
+    check(h.read_reply(), 4)
     h.client.close()
     timed(h, "refused", 1)
 PY
 }
 
-# What ends it
+# Signals that end the handler
 
-@test "storm: SIGHUP ends it in order in every phase" {
+@test "storm: SIGHUP terminates the session in every phase" {
     need_wire
     world <<'PY'
 from wire import Wire, drop
 wire = Wire()
-wire.fates["192.0.2.1"] = drop
+wire.actions["192.0.2.1"] = drop
 server = Server({})
 h = waiting()
 hang_up(h)
 h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
 for host, arrived in (b"silent.test", lambda: server.queries), ("192.0.2.1", wire.tried):
     h = Handler()
-    h.ask(host, 80)
+    h.send_request(host, 80)
     eventually(arrived, "the query or the SYN is on its way")
     hang_up(h)
     h.ended(END="terminated", CLOSED_BY="stdsocks", REPLY=None)
@@ -232,38 +234,38 @@ h.ended(END="refused", REPLY="5")
 PY
 }
 
-@test "storm: SIGHUP means nothing to it when nohup has started it" {
+@test "storm: SIGHUP is ignored if nohup has started the handler" {
     world <<'PY'
 queries = []
 server = Server({"late.test": lambda _server, query, asker: queries.append((query, asker))})
 h = Handler(before=["nohup"])
 eventually(lambda: h.state() == "S", "the handler waits for its client")
 hang_up(h)
-h.ask(b"late.test", PORT)
-eventually(lambda: len(queries) >= 2, "A and AAAA are asked for")
+h.send_request(b"late.test", PORT)
+eventually(lambda: len(queries) >= 2, "the queries for A and AAAA arrive")
 hang_up(h)
 for query, asker in queries:
     server.sock.sendto(answer(query, ["127.0.0.1"]), asker)
-check(h.answer(), 0)
+check(h.read_reply(), 0)
 hang_up(h)
 finish(h)
 PY
 }
 
-@test "storm: SIGALRM and SIGUSR1 end it as they end every process, after a lookup too" {
+@test "storm: SIGALRM and SIGUSR1 kill the handler, also after a lookup" {
     world <<'PY'
 server = Server({"one.test": ["127.0.0.1"]})
 for number in signal.SIGALRM, signal.SIGUSR1:
     for host in "127.0.0.1", b"one.test":
         h, upstream = relaying(host, LISTENING)
         h.client.send(b"x")
-        check(upstream.recv(1), b"x")  # the relay runs
+        check(upstream.recv(1), b"x")  # waits until it relays
         h.process.send_signal(number)
-        h.over(-number)
+        h.wait_exit(-number)
 PY
 }
 
-@test "storm: SIGTERM ends it, without its record, when there was no descriptor to hear it by" {
+@test "storm: SIGTERM kills the handler if signalfd4 has failed" {
     need strace
     world <<'PY'
 server = Server({"one.test": ["127.0.0.1"]})
@@ -279,9 +281,9 @@ for host in "127.0.0.1", b"one.test":
 PY
 }
 
-# What is inherited
+# Inherited signal masks and dispositions
 
-@test "storm: its deadlines and its end are heard whatever signals its parent blocks or ignores" {
+@test "storm: deadlines and signals work with every signal blocked or ignored by the parent" {
     world <<'PY'
 server = Server({"one.test": ["127.0.0.1"]})
 
@@ -298,11 +300,11 @@ def both():
 
 for before in block, ignore, both:
     h = Handler("-o", "timeout handshake 500ms", preexec_fn=before, restore_signals=False)
-    record = h.unreached(b"silent.test", 80, 4, 110)
+    record = h.connect_fails(b"silent.test", 80, 4, 110)
     assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 8000000, record
     for host in "127.0.0.1", b"one.test":
         h, upstream = relaying(host, LISTENING, preexec_fn=before, restore_signals=False)
-        for number in signal.SIGALRM, signal.SIGCHLD, signal.SIGPIPE:  # none of which does anything now
+        for number in signal.SIGALRM, signal.SIGCHLD, signal.SIGPIPE:  # blocked or ignored
             h.process.send_signal(number)
         passes(h.client, upstream, pattern(100000))
         h.terminate()
@@ -319,8 +321,8 @@ PY
 
 # Clocks
 
-# clocks OFFSET - everything that has a deadline, in a time namespace whose monotonic clock is that far away:
-# seconds from the real one, or "start", where it has just begun.
+# clocks OFFSET - check each timeout in a time namespace whose monotonic clock is OFFSET seconds
+# ahead, or has just begun if OFFSET is "start".
 clocks() {
     unshare --time true 2>/dev/null || lacks 'time namespaces' || return
     OFFSET=$1 world <<'PY'
@@ -340,24 +342,21 @@ timed(h, "idle-timeout", 0.3)
 options = "-o", "timeout lifetime 700ms", "-o", "timeout idle none"
 h, upstream = relaying("127.0.0.1", LISTENING, *options, before=before)
 timed(h, "lifetime", 0.7)
-h = Handler(before=before)  # the usual timeouts
+h = Handler(before=before)  # with the default timeouts
 check(h.connect("127.0.0.1", PORT), 0)
 finish(h)
 PY
 }
 
-@test "storm: every deadline is kept when the clock has just begun" {
+@test "storm: every deadline is kept if the clock has just begun, or is 10 or 100 years ahead" {
     clocks start
-}
-
-@test "storm: every deadline is kept when the clock has run for ten years, or for a hundred" {
     clocks 315360000
     clocks 3153600000
 }
 
-# Patience
+# Slow and stalled streams
 
-@test "storm: the lifetime ends it when there is always something to move" {
+@test "storm: the lifetime ends a relay that is never idle" {
     world <<'PY'
 def flood(end):
     with contextlib.suppress(OSError):
@@ -383,39 +382,41 @@ for h in handlers:
 PY
 }
 
-@test "storm: a dribble in one direction keeps up a connection whose other one is stalled" {
+@test "storm: bytes in one direction restart the idle timeout while the other is stalled" {
     world <<'PY'
-def keeps_up(h, dribbles, floods):
-    sent = floods.fill()
+def stays_open(h, slow, stalled):
+    """SLOW sends a byte every 100 ms; the stream from STALLED to SLOW is full."""
+    sent = stalled.fill()
     for i in range(25):
-        passes(dribbles, floods, bytes([i]))
+        passes(slow, stalled, bytes([i]))
         time.sleep(0.1)
-    with meanwhile(floods.fin):
-        check(dribbles.end(), (pattern(sent), "fin"))
-    half_close(dribbles, floods)
+    with meanwhile(stalled.fin):
+        check(slow.end(), (pattern(sent), "fin"))
+    half_close(slow, stalled)
     h.ended(END="closed")
 
 pattern(FILL_MAX)
-first, second = Handler("-o", "timeout idle 2s"), Handler("-o", "timeout idle 2s")
-first_upstream, second_upstream = first.connected("127.0.0.1", LISTENING), second.connected("127.0.0.1", LISTENING)
-with meanwhile(keeps_up, first, first.client, first_upstream):
-    keeps_up(second, second_upstream, second.client)
+first, first_upstream = relaying("127.0.0.1", LISTENING, "-o", "timeout idle 2s")
+second, second_upstream = relaying("127.0.0.1", LISTENING, "-o", "timeout idle 2s")
+with meanwhile(stays_open, first, first.client, first_upstream):
+    stays_open(second, second_upstream, second.client)
 PY
 }
 
-@test "storm: every byte arrives, in its order, when each is a segment, both ways at once" {
+@test "storm: every byte arrives in order if each is a segment, in both directions at once" {
     world <<'PY'
 SIZE = 5000
 h, upstream = relaying("127.0.0.1", LISTENING)
 cuts = range(1, SIZE)
-with meanwhile(h.client.send, pattern(SIZE), cuts), meanwhile(upstream.send, pattern(SIZE)[::-1], cuts):
+with meanwhile(h.client.send, pattern(SIZE), cuts), meanwhile(upstream.send, pattern(SIZE)[::-1],
+                                                              cuts):
     check(upstream.recv(SIZE), pattern(SIZE))
     check(h.client.recv(SIZE), pattern(SIZE)[::-1])
 finish(h, upstream)
 PY
 }
 
-@test "storm: the handshake's deadline stays where it is when a greeting or a login dribbles" {
+@test "storm: a byte every 50 ms does not extend the handshake timeout" {
     world <<'PY'
 write("/run/users", "alice:secret\n", 0o600)
 for message in b"\x05\xff" + bytes(255), b"\x05\x01\x02\x01\x05alice\xff" + bytes(255):
@@ -429,7 +430,7 @@ for message in b"\x05\xff" + bytes(255), b"\x05\x01\x02\x01\x05alice\xff" + byte
 PY
 }
 
-@test "storm: two stalled ends take no CPU until the idle timeout, and are reset then" {
+@test "storm: a relay that is stalled in both directions uses no CPU until the idle timeout" {
     world <<'PY'
 pattern(FILL_MAX)
 h, upstream = relaying("127.0.0.1", LISTENING, "-o", "timeout idle 2s")
@@ -438,7 +439,7 @@ before = ran_ns(h.pid)
 h.client.wait_broken()
 upstream.wait_broken()
 os.waitid(os.P_PID, h.pid, os.WEXITED | os.WNOWAIT)
-assert ran_ns(h.pid) - before < 20e6, ran_ns(h.pid) - before  # two ticks of a clock of 100 Hz
+assert ran_ns(h.pid) - before < 20e6, ran_ns(h.pid) - before  # two ticks of a 100 Hz clock
 for end, sent in (h.client, down), (upstream, up):
     data, how = end.end()
     check(how, "reset")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# What one connection may take, and all of them, and the drop-ins, on a real systemd that was booted for it.
+# The limits of one connection and of all of them, and the drop-ins.
 
 load helper
 load systemd/booted
@@ -8,14 +8,16 @@ load systemd/booted
 prelude <<'PY'
 import os, select, signal, socket, subprocess
 
-from booted import Association, asked, client, configure, eventually, instances, login, over
+from booted import Association, answered, client, configure, eventually, instances, login, over
 from booted import pid_of, record_of, say, served, shown, through, unit_of, works
 from datagrams import UDP_ASSOCIATE, at, parse_address, silent, udp
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, dial, listener
-from socks import open_through, pattern, request
+from socks import open_through
+from socks import pattern, request
 
 def attacked(*answers):
-    """A client whose checker takes too much gets one of these; two others, returned, work."""
+    """A client whose checker exceeds a limit gets one of these answers, and two other connections
+    still work. Returns these two."""
     others = [served() for _ in range(2)]
     configure("checkpassword /etc/stdsocks/checker")
     one = client()
@@ -32,23 +34,25 @@ export BATS_TEST_TIMEOUT=180
 CALLS=(bpf)
 DROP_INS=/usr/local/share/doc/stdsocks/drop-ins
 
-# need_limits - skip the test where the booted system cannot limit memory and processes.
+# need_limits - skip the test if the container cannot limit memory and processes.
 need_limits() {
-    inside sh -c 'cd /sys/fs/cgroup && { test -w memory/memory.limit_in_bytes && test -w pids/tasks ||
-        grep -qw memory cgroup.controllers; }' 2>/dev/null || lacks 'cgroups of memory and pids that can be written to'
+    inside sh -c 'cd /sys/fs/cgroup && { test -w memory/memory.limit_in_bytes &&
+        test -w pids/tasks || grep -qw memory cgroup.controllers; }' 2>/dev/null ||
+        lacks 'write permission for cgroups of memory and pids'
 }
 
-@test "systemd limits: MaxConnectionsPerSource= counts the live connections of one address" {
-    inside sed 's/^#\(MaxConnectionsPerSource\)=.*/\1=3/' $DROP_INS/connections.conf | drop_in stdsocks.socket
+@test "systemd limits: MaxConnectionsPerSource= counts the live connections of an address" {
+    inside sed 's/^#\(MaxConnectionsPerSource\)=.*/\1=3/' $DROP_INS/connections.conf |
+        drop_in stdsocks.socket
     python_inside <<'PY'
 pairs = [served() for _ in range(3)]
 check(client().end(), (b"", "fin"))
 works(served("127.0.0.2"))
-# Over, and killed, are not counted.
+# Connections that have ended or were killed are not counted.
 units = [unit_of(pair[0]) for pair in pairs]
 over(pairs[0])
 say("systemctl", "kill", "--signal=KILL", units[1])
-eventually(lambda: not {*units[:2]} & {*instances()}, "two ends")
+eventually(lambda: not {*units[:2]} & {*instances()}, "two units end")
 pairs = [pairs[2], served(), served()]
 for pair in pairs:
     works(pair)
@@ -56,11 +60,12 @@ check(client().end(), (b"", "fin"))
 PY
 }
 
-@test "systemd limits: each connection has its limits, and all are in one slice that has some" {
+@test "systemd limits: each connection has its limits, and its slice has limits for all of them" {
     python_inside <<'PY'
 pair = served()
 unit = unit_of(pair[0])
-check([shown(unit, name) for name in ("MemoryMax", "TasksMax", "OOMScoreAdjust", "Slice")], [str(64 << 20), "16", "500", "stdsocks.slice"])
+check([shown(unit, name) for name in ("MemoryMax", "TasksMax", "OOMScoreAdjust", "Slice")],
+      [str(64 << 20), "16", "500", "stdsocks.slice"])
 with open(f"/proc/{pid_of(pair[0])}/oom_score_adj", encoding="ascii") as score:
     check(score.read(), "500\n")
 with open(f"/proc/{pid_of(pair[0])}/cgroup", encoding="ascii") as groups:
@@ -70,14 +75,14 @@ for name in "MemoryHigh", "MemoryMax", "TasksMax":
 PY
 }
 
-# checker <SCRIPT - connections that come from now on ask this program who may log in.
+# checker <SCRIPT - write a checkpassword program.
 checker() {
     changed
     put_there /etc/stdsocks/checker
     inside chmod 755 /etc/stdsocks/checker
 }
 
-@test "systemd limits: a connection that runs out of memory ends, and no other" {
+@test "systemd limits: a connection that runs out of memory ends alone" {
     need_limits
     checker <<'END'
 #!/usr/bin/python3
@@ -87,14 +92,14 @@ END
 attacked(b"\5\2", b"\5\2\1\1")
 configure("")
 PY
-    # The handler itself, without the memory to begin with.
+    # The handler itself gets too little memory to start.
     drop_in stdsocks@.service <<<$'[Service]\nMemoryMax=100K'
     python_inside <<<'check(client().end()[0], b"")'
     drop_in_none stdsocks@.service
     python_inside <<<'works(served())'
 }
 
-@test "systemd limits: a connection gets sixteen processes, and none of them stays" {
+@test "systemd limits: a connection gets 16 processes, and all of them end with it" {
     need_limits
     checker <<'END'
 #!/usr/bin/python3
@@ -115,9 +120,9 @@ os._exit(1)
 END
     python_inside <<'PY'
 others = attacked(b"\5\2\1\1")
-eventually(lambda: len(instances()) == 2, "its end")
-with open("/dev/shm/pids", encoding="ascii") as said:
-    pids = said.read().split()
+eventually(lambda: len(instances()) == 2, "its unit ends")
+with open("/dev/shm/pids", encoding="ascii") as file:
+    pids = file.read().split()
 check(len(pids), 16 - 2)  # the handler, and the program itself
 check([pid for pid in pids if os.path.exists(f"/proc/{pid}")], [])
 for pair in others:
@@ -125,15 +130,16 @@ for pair in others:
 PY
 }
 
-# associates [LINE]... - to the end of the test, with these lines in the unit, and with a name server that never answers.
+# associates [LINE]... - serve UDP ASSOCIATE with these lines in the unit and a name server that
+# never answers, until the end of the test.
 associates() {
     configure 'allow to any at any' 'command udp'
     inside sh -c 'echo nameserver 127.0.0.1 >/etc/resolv.conf'
     printf '%s\n' '[Service]' "$@" | drop_in stdsocks@.service
 }
 
-# This takes longer than 5 s: so long a lookup lasts without an answer.
-@test "systemd limits: an association whose names take all its processes goes on, and counts what it drops" {
+# Takes over 5 s, which is the handler's timeout for a lookup.
+@test "systemd limits: an association goes on and counts drops while lookups use all its tasks" {
     need_limits
     associates TasksMax=4
     python_inside <<'PY'
@@ -141,24 +147,25 @@ silent_server, server, late, last = udp("127.0.0.1", 53), *(udp() for _ in range
 a = Association()
 unit, port = unit_of(a.client), at(server)[1]
 a.echo(server, to=(b"upstream.test", port))
-eventually(lambda: shown(unit, "TasksCurrent") == "2", "the end of the lookup")
+eventually(lambda: shown(unit, "TasksCurrent") == "2", "the lookup ends")
 for number in range(4):
     a.send((b"silent%d.test" % number, port))
 eventually(lambda: shown(unit, "TasksCurrent") == "4", "two lookups")
 a.echo(server)
-a.echo(server, to=(b"upstream.test", port))  # which is known
-a.send((b"upstream.test", at(late)[1]))  # which would have to be looked up
+a.echo(server, to=(b"upstream.test", port))  # this destination is known
+a.send((b"upstream.test", at(late)[1]))  # this one needs a lookup
 a.echo(server)
-eventually(lambda: shown(unit, "TasksCurrent") == "2", "the end of those without an answer")
+eventually(lambda: shown(unit, "TasksCurrent") == "2", "the lookups without an answer end")
 assert silent(late)
 a.echo(last, to=(b"upstream.test", at(last)[1]))
 port = a.client.sock.getsockname()[1]
 a.client.close()
-check(record_of(port, "COMMAND", "END", "DROPPED_FOR", "DATAGRAMS_DOWN"), ["UDP ASSOCIATE", "closed", "unresolved 5", "5"])
+check(record_of(port, "COMMAND", "END", "DROPPED_FOR", "DATAGRAMS_DOWN"),
+      ["UDP ASSOCIATE", "closed", "unresolved 5", "5"])
 PY
 }
 
-@test "systemd limits: without a process for names an association is refused with 01, and the operator is told" {
+@test "systemd limits: an association without a process for lookups gets reply 01 and a record" {
     need_limits
     associates TasksMax=1
     python_inside <<'PY'
@@ -166,11 +173,12 @@ one = client()
 check(open_through(one, "0.0.0.0", 0, command=UDP_ASSOCIATE)[:2], b"\5\1")
 check(one.end()[0], b"")
 PY
-    refused() { inside journalctl -q STDSOCKS_END=failed | grep 'no process to look names up; a higher limit would do (TasksMax='; }
+    refused() { inside journalctl -q STDSOCKS_END=failed |
+        grep 'no process to look names up; a higher limit would do (TasksMax='; }
     eventually refused
 }
 
-@test "systemd limits: an association that is given all it can take needs no more than a quarter of its memory" {
+@test "systemd limits: a fully loaded association needs at most a quarter of its memory limit" {
     need_limits
     associates
     python_inside <<'PY'
@@ -179,9 +187,9 @@ a = Association()
 unit, pid = unit_of(a.client), pid_of(a.client)
 servers = udp(), udp("::1")
 sources = [a.echo(server) for server in servers]
-for number in range(1024):  # as many destinations as it keeps
+for number in range(1024):  # the maximum of destinations
     a.send((f"127.1.{number >> 8}.{number & 255}", 9))
-for _ in range(20):  # all that its sockets hold, in both directions, is there at once
+for _ in range(20):  # fills all its sockets in both directions
     os.kill(pid, signal.SIGSTOP)
     for server, source in zip(servers, sources):
         for _ in range(40):
@@ -195,14 +203,15 @@ for number in range(8):
     a.send((b"silent%d.test" % number, 9), bytes(60000))
 eventually(lambda: shown(unit, "TasksCurrent") == "10", "eight lookups")
 group = shown(unit, "ControlGroup")
-places = f"/sys/fs/cgroup/memory{group}/memory.max_usage_in_bytes", f"/sys/fs/cgroup{group}/memory.peak"
-(peak,) = (int(open(place, encoding="ascii").read()) for place in places if os.path.exists(place))
+paths = (f"/sys/fs/cgroup/memory{group}/memory.max_usage_in_bytes",
+         f"/sys/fs/cgroup{group}/memory.peak")
+(peak,) = (int(open(path, encoding="ascii").read()) for path in paths if os.path.exists(path))
 assert 1 << 20 < peak < 16 << 20, peak
 a.client.close()
 PY
 }
 
-@test "systemd limits: a Unix socket is served beside the port, for the members of its group" {
+@test "systemd limits: a Unix socket beside the port serves the members of its group" {
     inside cat $DROP_INS/unix.conf | drop_in stdsocks.socket
     inside systemctl restart stdsocks.socket
     configure 'allow user root from unix to any' 'allow from loopback to any'
@@ -217,13 +226,14 @@ PY
     inside systemctl start stdsocks.socket
 }
 
-@test "systemd limits: a client of AF_VSOCK is served, by rules that say nothing of clients" {
+@test "systemd limits: a client on AF_VSOCK is served by rules without a client" {
     inside "$PYTHON" -c '
 import socket
 with socket.socket(socket.AF_VSOCK) as one, socket.socket(socket.AF_VSOCK) as two:
-    one.bind((1, socket.VMADDR_PORT_ANY)); one.listen(); two.connect(one.getsockname())' 2>/dev/null ||
-        skip 'missing: vsock_loopback in this kernel' # nothing that could be installed
-    # Only for this host.
+    one.bind((1, socket.VMADDR_PORT_ANY)); one.listen(); \
+        two.connect(one.getsockname())' 2>/dev/null ||
+        skip 'missing: vsock_loopback in this kernel'
+    # CID 1 is this host.
     inside sed 's/vsock::/vsock:1:/' $DROP_INS/vsock.conf | drop_in stdsocks.socket
     inside systemctl restart stdsocks.socket
     python_inside <<'PY'
@@ -233,11 +243,11 @@ one.sock.settimeout(DEADLINE_S)
 one.sock.connect((1, 1080))
 works((one, through(one)))
 PY
-    arrived() { inside journalctl -q STDSOCKS_CLIENT=other STDSOCKS_END=closed | grep other; }
-    eventually arrived
+    recorded() { inside journalctl -q STDSOCKS_CLIENT=other STDSOCKS_END=closed | grep other; }
+    eventually recorded
 }
 
-@test "systemd limits: every drop-in is clean for systemd-analyze verify" {
+@test "systemd limits: systemd-analyze verify accepts every drop-in" {
     local name
     changed
     inside mkdir -p /run/systemd/system/stdsocks.socket.d /run/systemd/system/stdsocks@.service.d
@@ -248,24 +258,27 @@ PY
         inside cp $DROP_INS/$name.conf /run/systemd/system/stdsocks@.service.d/
     done
     for name in $(inside ls $DROP_INS); do
-        inside sh -c "ls /run/systemd/system/*/$name" >/dev/null || fail "$name is not tried" || return
+        inside sh -c "ls /run/systemd/system/*/$name" >/dev/null ||
+            fail "$name is not tested" || return
     done
     run inside systemd-analyze verify --man=no stdsocks.socket
     echo "$output"
     ((status == 0)) && [[ -z $output ]]
 }
 
-# need_bpf - skip the test where units cannot count and filter addresses.
+# need_bpf - skip the test if units cannot count bytes and filter addresses.
 need_bpf() {
     inside systemd-run --quiet --wait --property=IPAccounting=yes --unit=counted sleep 0
     inside systemd-run --quiet --property=IPAccounting=yes --unit=counted sleep 5
-    [[ $(inside systemctl show -p IPIngressBytes --value counted) =~ ^[0-9]+$ ]] || lacks 'BPF for cgroups'
+    [[ $(inside systemctl show -p IPIngressBytes --value counted) =~ ^[0-9]+$ ]] ||
+        lacks 'BPF for cgroups'
     inside systemctl stop counted
 }
 
-@test "systemd limits: IPAccounting= counts a connection's bytes to its destination, IPAddressAllow= says which" {
+@test "systemd limits: IPAddressAllow= of the service filters destinations, IPAccounting= counts" {
     need_bpf
-    inside sed 's/^IPAddressAllow=.*/IPAddressAllow=127.0.0.1/' $DROP_INS/addresses.conf | drop_in stdsocks@.service
+    inside sed 's/^IPAddressAllow=.*/IPAddressAllow=127.0.0.1/' $DROP_INS/addresses.conf |
+        drop_in stdsocks@.service
     python_inside <<'PY'
 pair = served()
 unit = unit_of(pair[0])
@@ -277,8 +290,8 @@ check(pair[0].recv(1 << 10), pattern(1 << 10))
 after = int(shown(unit, "IPEgressBytes")), int(shown(unit, "IPIngressBytes"))
 assert 1 << 20 <= after[0] - before[0] < 5 << 19, (before, after)
 assert 1 << 10 <= after[1] - before[1] < 1 << 20, (before, after)
-# Datagrams of clients come to a socket of the service's, so they are filtered with those of destinations.
-# A handler tries to connect for so long, also when its client has gone.
+# The relay socket belongs to the service, so the filter applies to datagrams of clients, too. A
+# handler keeps connecting after its client has gone, so the connect timeout is short.
 configure("command connect udp\ntimeout connect 1s\nallow to any at any")
 a = Association()
 a.echo(udp())
@@ -288,8 +301,8 @@ with socket.create_connection(("127.0.0.1", 1080), DEADLINE_S, ("127.0.0.2", 0))
     a.relay = parse_address(open_through(a.client, "0.0.0.0", 0, command=UDP_ASSOCIATE)[3:])[:2]
     server = udp()
     a.send(server)
-    assert not select.select([server], [], [], 0.5)[0], "a client's datagram has come through"
-# Another one is not reached, though every rule allows it.
+    assert not select.select([server], [], [], 0.5)[0], "a client's datagram has passed"
+# Another destination is not reached, although the rules allow it.
 with listener("127.0.0.2") as listening:
     one = client()
     one.send(GREETING + request(*listening.getsockname()))
@@ -297,15 +310,16 @@ with listener("127.0.0.2") as listening:
     listening.settimeout(0.5)
     try:
         listening.accept()
-        raise AssertionError("it was reached")
+        raise AssertionError("127.0.0.2 was reached")
     except TimeoutError:
         pass
 PY
 }
 
-@test "systemd limits: the socket's IPAccounting= counts what clients send, its IPAddressAllow= says which clients" {
+@test "systemd limits: IPAddressAllow= of the socket filters clients, IPAccounting= counts" {
     need_bpf
-    inside sed 's/^IPAddressAllow=.*/IPAddressAllow=127.0.0.1/; s/^\[Service]/[Socket]/' $DROP_INS/addresses.conf |
+    inside sed 's/^IPAddressAllow=.*/IPAddressAllow=127.0.0.1/; s/^\[Service]/[Socket]/' \
+        $DROP_INS/addresses.conf |
         drop_in stdsocks.socket
     inside systemctl restart stdsocks.socket
     python_inside <<'PY'
@@ -317,13 +331,13 @@ after = int(shown("stdsocks.socket", "IPIngressBytes"))
 assert 1 << 20 <= after - before < 5 << 19, (before, after)
 try:
     socket.create_connection(("127.0.0.1", 1080), 0.5, ("127.0.0.2", 0))
-    raise AssertionError("it may connect")
+    raise AssertionError("127.0.0.2 can connect")
 except TimeoutError:
     pass
 PY
 }
 
-@test "systemd limits: a login's secrets are credentials that nobody else can read, encrypted ones too" {
+@test "systemd limits: credentials, also encrypted ones, are readable by no other user" {
     secrets root:root 600 alice:secret
     configure 'users credential:users' 'allow to any'
     logs_in() {
@@ -336,16 +350,19 @@ with listener() as listening:
 folder = f"/run/credentials/{unit_of(one)}"
 check(os.listdir(folder), ["users"])
 for user in "nobody", "stdsocks":
-    assert subprocess.run(["setpriv", f"--reuid={user}", "--clear-groups", "cat", f"{folder}/users"], capture_output=True).returncode
-asked(login(b"alice"), b"\5\2\1\1")
+    assert subprocess.run(["setpriv", f"--reuid={user}", "--clear-groups", "cat",
+                           f"{folder}/users"], capture_output=True).returncode
+answered(login(b"alice"), b"\5\2\1\1")
 PY
     }
     inside cat $DROP_INS/credentials.conf | drop_in stdsocks@.service
     logs_in
     drop_in_none stdsocks@.service
-    inside systemd-creds encrypt --with-key=host --name=users /etc/stdsocks/users /etc/stdsocks/users.cred
+    inside systemd-creds encrypt --with-key=host --name=users /etc/stdsocks/users \
+        /etc/stdsocks/users.cred
     inside rm /etc/stdsocks/users
-    inside sed '/^LoadCredential=/d; s/^#\(LoadCredentialEncrypted\)/\1/' $DROP_INS/credentials.conf |
+    inside sed '/^LoadCredential=/d; s/^#\(LoadCredentialEncrypted\)/\1/' \
+        $DROP_INS/credentials.conf |
         drop_in stdsocks@.service
     logs_in
 }

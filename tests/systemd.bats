@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# What make install has installed, on a real systemd that was booted for it.
+# The installed units under systemd.
 
 load helper
 load systemd/booted
@@ -8,7 +8,7 @@ load systemd/booted
 prelude <<'PY'
 import contextlib, json, os, re, socket, struct, sys, threading
 
-from booted import asked, client, eventually, instances, over, pid_of, record_of, say, served
+from booted import answered, client, eventually, instances, over, pid_of, record_of, say, served
 from booted import shown, unit_of, works
 from socks import CHOSEN, GREETING, accept, check, meanwhile, pattern, request
 PY
@@ -16,27 +16,28 @@ PY
 export BATS_TEST_TIMEOUT=600 # two thousand processes, on a busy machine
 export WAIT_S=60
 
-# Without BPF: for the sake of it PID 1 forks at each accept, which takes twice the time.
+# The container has no BPF, for which PID 1 would fork at each accept and take twice the time.
 
-@test "systemd: an instance is a line of systemctl, named after both ends of its connection" {
+@test "systemd: an instance is named after both addresses of its connection" {
     python_inside <<'PY'
 one, upstream = served()
 works((one, upstream))
-assert unit_of(one).endswith(f"-127.0.0.1:1080-127.0.0.1:{one.sock.getsockname()[1]}.service"), unit_of(one)
+port = one.sock.getsockname()[1]
+assert unit_of(one).endswith(f"-127.0.0.1:1080-127.0.0.1:{port}.service"), unit_of(one)
 PY
 }
 
-@test "systemd: without a configuration file the built-in rules decide, and none of them allows loopback" {
+@test "systemd: without a configuration file the built-in rules deny loopback" {
     changed
     inside rm /etc/stdsocks/stdsocks.conf
     python_inside <<'PY'
-port = asked(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x02")
+port = answered(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x02")
 end, rule = record_of(port, "END", "RULE")
 assert end == "refused" and "built-in" in rule, (end, rule)
 PY
 }
 
-@test "systemd: no failed unit is left when clients go early, reset, or send rubbish" {
+@test "systemd: no failed unit is left by clients that close early, reset or send garbage" {
     python_inside <<'PY'
 for n in range(60):
     one = client()
@@ -51,12 +52,13 @@ for n in range(60):
 PY
 }
 
-@test "systemd: a connection is one record in the journal, and PID 1 says nothing of it" {
+@test "systemd: a connection leaves one record in the journal and no message of PID 1" {
     python_inside <<'PY'
 def lines(name, value):
-    # With a match of journalctl's own, the first one after the cursor is left out.
-    said = say("journalctl", "--quiet", "--output=json", f"--after-cursor={cursor}")
-    return [entry["MESSAGE"] for entry in map(json.loads, said.splitlines()) if entry.get(name) == value]
+    # With a match on the command line, journalctl omits the first entry after the cursor.
+    output = say("journalctl", "--quiet", "--output=json", f"--after-cursor={cursor}")
+    entries = map(json.loads, output.splitlines())
+    return [entry["MESSAGE"] for entry in entries if entry.get(name) == value]
 
 cursor = say("journalctl", "--lines=0", "--show-cursor").split("-- cursor: ")[1].strip()
 for _ in range(20):
@@ -69,7 +71,7 @@ check([line for line in lines("_PID", "1") if "stdsocks@" in line], [])
 PY
 }
 
-@test "systemd: a client that has gone before PID 1 looks leaves nothing behind, and the next one is served" {
+@test "systemd: a client that is gone before PID 1 accepts leaves nothing, and the next is served" {
     kill -STOP "$(leader)"
     python_inside <<'PY'
 for n in range(100):
@@ -82,15 +84,16 @@ PY
     python_inside <<<'works(served())'
 }
 
-@test "systemd: one that is killed, crashes or aborts ends alone, without a core dump" {
-    # So that there would be one, as there is of a program that does not mind.
+@test "systemd: a handler that is killed or crashes ends alone and leaves no core dump" {
+    # Core dumps are enabled: another program leaves one.
     drop_in stdsocks@.service <<<$'[Service]\nLimitCORE=infinity\nWorkingDirectory=/tmp'
-    inside systemd-run --quiet --wait --property=LimitCORE=infinity --property=WorkingDirectory=/tmp \
-        --unit=control sh -c 'kill -SEGV $$$$' || true # systemd's way to write $$
+    inside systemd-run --quiet --wait --property=LimitCORE=infinity \
+        --property=WorkingDirectory=/tmp \
+        --unit=control sh -c 'kill -SEGV $$$$' || true # systemd replaces $$ by $
     eventually inside journalctl -q --grep=code=dumped,.status=11/SEGV -u control
     inside systemctl reset-failed
     local signals=(KILL ABRT SEGV)
-    ! sanitized || signals=(KILL ABRT) # a sanitizer catches the other one
+    ! sanitized || signals=(KILL ABRT) # a sanitizer handles SIGSEGV
     python_inside "${signals[@]}" <<'PY'
 for name in sys.argv[1:]:
     pairs = [served() for _ in range(3)]
@@ -100,20 +103,23 @@ for name in sys.argv[1:]:
     for pair in pairs[0], pairs[2]:
         works(pair)
         over(pair)
-    ended = eventually(lambda: re.search(r"code=(\w+), status=\d+/(\w+)", say("journalctl", "-q", "-u", unit)), f"the end by {name}")
+    pattern = r"code=(\w+), status=\d+/(\w+)"
+    ended = eventually(lambda: re.search(pattern, say("journalctl", "-q", "-u", unit)),
+                       f"SIG{name}")
     check(ended.groups(), ("killed", name))
 PY
 }
 
-# This takes longer than 5 s: a hundred connections keep PID 1 busy while it is installed anew three times.
-@test "systemd: an upgrade under a hundred transfers breaks none of them, and those that come are of the new one" {
-    # Each of three is a new file, and for daemon-reexec PID 1 is, too.
+# Takes over 5 s: 100 connections keep PID 1 busy during three installations.
+@test "systemd: an upgrade breaks none of 100 transfers, and new connections run the new program" {
+    # Each installation makes a new file, and daemon-reexec restarts PID 1.
     upgrade() {
-        make -s -C "$ROOT" -o all BUILD="${STDSOCKS%/stdsocks}" DESTDIR="/proc/$(leader)/root" install >/dev/null
+        make -s -C "$ROOT" -o all BUILD="${STDSOCKS%/stdsocks}" DESTDIR="/proc/$(leader)/root" \
+            install >/dev/null
         inside systemctl "$1"
     }
-    local transfers said line how
-    exec {said}< <(
+    local transfers output line how
+    exec {output}< <(
         python_inside 2>&1 3>&- <<'PY'
 import itertools
 
@@ -121,15 +127,15 @@ PIECE = pattern(1 << 14)
 upgraded = threading.Event()
 
 def send(source):
-    while not upgraded.wait(0.05):  # a hundred of them leave the machine something to do
+    while not upgraded.wait(0.05):  # limits the load of 100 transfers
         source.send(PIECE)
     source.fin()
 
-def receive(sink):
-    """Pieces, until it is over; each in its place."""
+def receive(target):
+    """Check all pieces up to FIN."""
     count = 0
-    while sink.sock.recv(1, socket.MSG_PEEK):
-        check(sink.recv(len(PIECE)), PIECE)
+    while target.sock.recv(1, socket.MSG_PEEK):
+        check(target.recv(len(PIECE)), PIECE)
         count += 1
     assert count > 1, count
 
@@ -145,7 +151,7 @@ with contextlib.ExitStack() as transfers:
             transfers.enter_context(meanwhile(function, end))
     print("transferring", flush=True)
     while not os.path.exists("/run/upgraded"):
-        pair = served()  # none that comes meanwhile is lost
+        pair = served()  # connections during the upgrade are served
         works(pair)
         over(pair)
     pair = served()
@@ -156,17 +162,18 @@ with contextlib.ExitStack() as transfers:
 PY
     )
     transfers=$!
-    read -r line <&"$said" || true # nothing if the script has ended
-    [[ $line == transferring ]] || fail "$line$(cat <&"$said")"
+    read -r line <&"$output" || true # fails if the script has ended
+    [[ $line == transferring ]] || fail "$line$(cat <&"$output")"
     for how in daemon-reload daemon-reexec daemon-reload; do
         upgrade "$how"
     done
     inside touch /run/upgraded
-    wait "$transfers" || fail "$(cat <&"$said")"
+    wait "$transfers" || fail "$(cat <&"$output")"
 }
 
-# This takes longer than 5 s: it is the limit that the socket is installed with, and PID 1 starts 500 processes a second.
-@test "systemd: 2,000 connections at a time, come at once, are served, one more is refused, and then the next is served" {
+# Takes over 5 s: 2,000 is the limit of the installed socket, and PID 1 starts 500 processes a
+# second.
+@test "systemd: 2,000 simultaneous connections are served, and one more is refused until one ends" {
     INSIDE_S=560 python_inside <<'PY'
 import resource
 
@@ -184,7 +191,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=COUNT) as listening:
     for one in clients:
         check(one.recv(5), CHOSEN + b"\x05\x00\x00")
         one.recv(7)
-    # Each one's number, and back what only its own upstream can know.
+    # Each client sends its number, and gets an answer that depends on it.
     for n, one in enumerate(clients):
         one.send(struct.pack(">I", n))
     upstreams = {}
@@ -199,45 +206,50 @@ with socket.create_server(("127.0.0.1", 0), backlog=COUNT) as listening:
 check(shown("stdsocks.socket", "NConnections"), str(COUNT))
 check(client().end(), (b"", "fin"))
 check(shown("stdsocks.socket", "NRefused"), "1")
-# One ends, and there is room.
+# After one has ended, another is served.
 over((clients.pop(), upstreams.pop(COUNT - 1)))
-eventually(lambda: shown("stdsocks.socket", "NConnections") == str(COUNT - 1), "an end")
+eventually(lambda: shown("stdsocks.socket", "NConnections") == str(COUNT - 1), "one ends")
 works(served())
 works((clients[0], upstreams[0]))
-# All at once: the journal gets all records, and no field is missing, as where it is said in another way.
-where = upstreams[0].sock.getsockname()[1]
+# All end at once, and the journal gets all records with their fields.
+port = upstreams[0].sock.getsockname()[1]
 for one in clients + list(upstreams.values()):
     one.close()
-eventually(lambda: shown("stdsocks.socket", "NConnections") == "0", "the end of all", LONG_S)
+eventually(lambda: shown("stdsocks.socket", "NConnections") == "0", "all end", LONG_S)
 say("journalctl", "--sync")
-records = say("journalctl", "--quiet", "--output=cat", "--output-fields=STDSOCKS_END", f"STDSOCKS_DST_PORT={where}", "STDSOCKS_REPLY=0")
+records = say("journalctl", "--quiet", "--output=cat", "--output-fields=STDSOCKS_END",
+              f"STDSOCKS_DST_PORT={port}", "STDSOCKS_REPLY=0")
 check(len(records.splitlines()), COUNT)
 PY
 }
 
-# leaves_nothing bats|boot - of a system that was booted, and whose bats or boot is killed, nothing is left.
+# leaves_nothing bats|boot - boot a container, kill bats or boot, and check that nothing is left.
 leaves_nothing() {
-    local folder=$BATS_TEST_TMPDIR/$1 boot place
+    local folder=$BATS_TEST_TMPDIR/$1 boot booted_folder name
     local -A pids
     mkdir "$folder"
     export BOOTED=$folder/booted
-    BATS_FILE_TMPDIR=$folder bash -c 'source "$1/helper.bash"; source "$1/systemd/booted.bash"; boot_file; exec sleep 60' \
-        - "$ROOT/tests" 3>&- &
+    BATS_FILE_TMPDIR=$folder bash -c 'source "$1/helper.bash"; source "$1/systemd/booted.bash"
+        boot_file; exec sleep 60' - "$ROOT/tests" 3>&- &
     pids[bats]=$!
-    disown # its end is no news
+    disown # bash shall not report its end
     eventually booted
     pids[boot]=$(cat "$BOOTED.boot")
-    place=$(head -n 1 "$BOOTED.log")
-    places() { compgen -G "$place" || compgen -G "/sys/fs/cgroup/*/${place##*/}" || compgen -G "/sys/fs/cgroup/${place##*/}"; }
-    [[ $place && $(places) ]]
+    booted_folder=$(head -n 1 "$BOOTED.log")
+    name=${booted_folder##*/}
+    leftovers() {
+        compgen -G "$booted_folder" || compgen -G "/sys/fs/cgroup/*/$name" ||
+            compgen -G "/sys/fs/cgroup/$name"
+    }
+    [[ $booted_folder && $(leftovers) ]]
     kill -KILL "${pids[$1]}"
     # shellcheck disable=SC2317 # eventually calls it
-    ended() { ! grep -qs boot "/proc/${pids[boot]}/cmdline" && [[ -z $(places) ]]; }
+    ended() { ! grep -qs boot "/proc/${pids[boot]}/cmdline" && [[ -z $(leftovers) ]]; }
     eventually ended
     kill -KILL "${pids[bats]}" 2>/dev/null || true
 }
 
-@test "systemd: the booted system ends and leaves nothing if bats is killed, and if boot is killed" {
+@test "systemd: the booted test system leaves nothing behind if bats or boot is killed" {
     local bats boot
     leaves_nothing bats &
     bats=$!

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Every super-server that hands over a connection starts the handler, and sees it end with status 0.
+# Each super-server can start the handler, and sees it exit with status 0.
 
 load helper
 
@@ -8,15 +8,15 @@ prelude <<'PY'
 from socks import CHOSEN, GREETING, check, dial, listener, request
 PY
 
-# refuses PROXY - rubbish, and a request that fails, are answered in SOCKS and in nothing else.
+# refuses PROXY - the client of an HTTP request and of a failing CONNECT get only SOCKS messages.
 refuses() {
     PROXY=$1 python <<'PY'
 client = dial()
 client.send(b"GET / HTTP/1.0\r\n\r\n")
 check(client.end(), (b"\x05\xff", "fin"))
 
-with listener() as nobody:
-    port = nobody.getsockname()[1]
+with listener() as closed:
+    port = closed.getsockname()[1]
 client = dial()
 client.send(GREETING + request("127.0.0.1", port))
 check(client.end(), (CHOSEN + b"\x05\x05\x00\x01" + bytes(6), "fin"))
@@ -24,20 +24,20 @@ PY
 }
 
 # works NAME REGEX [PROXY] - through the proxy at "HOST PORT" or "/PATH", by default at $PORT, curl
-# gets the bytes that the server has sent, and errors are answered. NAME's log then has three ended
-# handlers, in lines that match REGEX, whose only group is the exit status; each is 0.
+# gets the bytes that the server has sent, and two bad requests are refused. The log of NAME then
+# has three lines that match REGEX, with exit status 0 as its only group.
 works() {
-    local page=$BATS_TEST_TMPDIR/page where=${3:-127.0.0.1 $PORT} url
-    url=socks5://${where/ /:}
-    [[ $where != ::1* ]] || url="socks5://[::1]:$PORT"
-    [[ $where != /* ]] || url=socks5://localhost$where
+    local page=$BATS_TEST_TMPDIR/page address=${3:-127.0.0.1 $PORT} url
+    url=socks5://${address/ /:}
+    [[ $address != ::1* ]] || url="socks5://[::1]:$PORT"
+    [[ $address != /* ]] || url=socks5://localhost$address
     curl -sS --max-time "$WAIT_S" --proxy "$url" -o "$page" "http://127.0.0.1:$WEB/100000"
     wait_line "$(log web)" "^GET bytes=100000 sha256=$(sha256sum <"$page" | cut -c 1-64)\$"
-    refuses "$where"
-    told() {
+    refuses "$address"
+    logged() {
         (($(grep -cE -- "$2" "$(log "$1")") >= 3))
     }
-    eventually told "$1" "$2"
+    eventually logged "$1" "$2"
     [[ $(sed -nE "s/.*$2.*/\1/p" "$(log "$1")" | sort | uniq -c) =~ ^\ *3\ 0$ ]]
 }
 
@@ -47,7 +47,7 @@ filled() {
         s|10000 stdsocks|10000 $(id -un)|" "$ROOT/units/$1"
 }
 
-# The super-servers start the handler as it is installed, without an option: a script adds it.
+# The super-servers start the handler without options, so a script adds the rule.
 setup() {
     printf '#!/bin/sh\nexec "%s" -o "allow to any" "$@"\n' "$STDSOCKS" >"$BATS_TEST_TMPDIR/stdsocks"
     chmod +x "$BATS_TEST_TMPDIR/stdsocks"
@@ -56,24 +56,25 @@ setup() {
     PORT=$(free_port)
 }
 
-@test "ways in: systemd's Accept=yes serves when systemd-socket-activate is --accept --inetd" {
+@test "ways in: systemd-socket-activate --accept --inetd serves, as Accept=yes does" {
     need systemd-socket-activate curl
     start activate systemd-socket-activate --accept --inetd -l "127.0.0.1:$PORT" "$STDSOCKS"
     wait_listening "$PORT"
     works activate 'Child [0-9]+ died with code ([0-9]+)'
 }
 
-@test "ways in: xinetd serves, with the client's socket as standard error too" {
+@test "ways in: xinetd serves, with the client's socket as standard error" {
     need xinetd curl
     filled stdsocks.xinetd |
-        sed "s|log_on_success .*|log_on_success = PID EXIT|; s|log_on_failure .*|log_type = FILE $(log exits)|" \
-            >"$BATS_TEST_TMPDIR/xinetd.conf"
-    start xinetd xinetd -dontfork -f "$BATS_TEST_TMPDIR/xinetd.conf" -pidfile "$BATS_TEST_TMPDIR/pid"
+        sed "s|log_on_success .*|log_on_success = PID EXIT|
+            s|log_on_failure .*|log_type = FILE $(log exits)|" >"$BATS_TEST_TMPDIR/xinetd.conf"
+    start xinetd xinetd -dontfork -f "$BATS_TEST_TMPDIR/xinetd.conf" -pidfile \
+        "$BATS_TEST_TMPDIR/pid"
     wait_listening "$PORT"
     works exits 'EXIT: socks status=([0-9]+) '
 }
 
-@test "ways in: openbsd-inetd serves, with the client's socket as standard error too" {
+@test "ways in: openbsd-inetd serves, with the client's socket as standard error" {
     need inetd curl
     filled stdsocks.inetd >"$BATS_TEST_TMPDIR/inetd.conf"
     start inetd inetd -d "$BATS_TEST_TMPDIR/inetd.conf"
@@ -81,11 +82,13 @@ setup() {
     works inetd 'reaped, status ([0-9]+)'
 }
 
-# tcpserver PACKAGE ADDRESS - the run file, with this package's tcpserver, which tells how they end.
+# tcpserver PACKAGE ADDRESS - start the run file with the tcpserver of this package and option -v,
+# which logs exit statuses.
 tcpserver() {
     local program=$PEERS/$1/usr/bin/tcpserver
     need "$program" curl
-    filled tcpserver.run | sed "s|envuidgid stdsocks tcpserver|env UID=$(id -u) GID=$(id -g) $program -v|
+    filled tcpserver.run |
+        sed "s|envuidgid stdsocks tcpserver|env UID=$(id -u) GID=$(id -g) $program -v|
         s|4096 0 |4096 $2 |" >"$BATS_TEST_TMPDIR/run"
     ((EUID == 0)) || sed -i 's| -U | |' "$BATS_TEST_TMPDIR/run" # only root can change its user
     start tcpserver sh "$BATS_TEST_TMPDIR/run"
@@ -97,7 +100,7 @@ tcpserver() {
     works tcpserver 'tcpserver: end [0-9]+ status ([0-9]+)'
 }
 
-@test "ways in: tcpserver's IPv6 build serves on ::1" {
+@test "ways in: tcpserver with IPv6 serves on ::1" {
     tcpserver ucspi-tcp-ipv6 ::1
     works tcpserver 'tcpserver: end [0-9]+ status ([0-9]+)' "::1 $PORT"
 }
@@ -109,45 +112,49 @@ tcpserver() {
     works s6 'end pid [0-9]+ .*exitcode ([0-9]+)' "$BATS_TEST_TMPDIR/socks"
 }
 
-# socat's log does not tell of every child, so a shell between them does, and outlives socat's SIGTERM.
+# socat does not log the exit of every child, so a shell does, which ignores socat's SIGTERM.
 through_socat() {
     need socat curl
-    printf '#!/bin/sh\ntrap : TERM\n"%s"\necho "exit $?" >>"%s"\n' "$STDSOCKS" "$(log exits)" >"$BATS_TEST_TMPDIR/run"
+    printf '#!/bin/sh\ntrap : TERM\n"%s"\necho "exit $?" >>"%s"\n' "$STDSOCKS" "$(log exits)" \
+        >"$BATS_TEST_TMPDIR/run"
     chmod +x "$BATS_TEST_TMPDIR/run"
-    start socat socat "TCP-LISTEN:$PORT,bind=127.0.0.1,reuseaddr,fork" "EXEC:$BATS_TEST_TMPDIR/run$1"
+    start socat socat "TCP-LISTEN:$PORT,bind=127.0.0.1,reuseaddr,fork" \
+        "EXEC:$BATS_TEST_TMPDIR/run$1"
     wait_listening "$PORT"
     works exits 'exit ([0-9]+)'
 }
 
-@test "ways in: socat EXEC serves when standard input and output are a socket pair" {
+@test "ways in: socat EXEC serves on a socket pair" {
     through_socat ''
 }
 
-@test "ways in: socat EXEC,pipes serves when standard input and output are two pipes" {
+@test "ways in: socat EXEC,pipes serves on two pipes" {
     through_socat ,pipes
 }
 
-@test "ways in: socat EXEC,nofork serves when a shell in between holds the socket too" {
+@test "ways in: socat EXEC,nofork serves if a shell holds the socket, too" {
     through_socat ,nofork
 }
 
-@test "ways in: a shell's pipe serves, with its end as the half-close" {
+@test "ways in: a shell's pipe serves, and its end becomes the half-close" {
     need xxd
     upstream answer-after-eof
     port=$(printf '\\x%02x\\x%02x' $((UPSTREAM / 256)) $((UPSTREAM % 256)))
-    printf '\5\1\0\5\1\0\1\x7f\0\0\1%bquestion' "$port" | timeout "$WAIT_S" "$STDSOCKS" >"$BATS_TEST_TMPDIR/answer"
+    printf '\5\1\0\5\1\0\1\x7f\0\0\1%bquestion' "$port" |
+        timeout "$WAIT_S" "$STDSOCKS" >"$BATS_TEST_TMPDIR/answer"
     [[ ${PIPESTATUS[*]} == '0 0' ]]
-    # RFC 1928 s3 and s6: the method, then the reply with the address that the connection left from.
+    # RFC 1928 s3 and s6: the method, and the reply with the local address of the connection.
     [[ $(head -c 10 "$BATS_TEST_TMPDIR/answer" | xxd -p) == 0500050000017f000001 ]]
-    [[ $(tail -c +13 "$BATS_TEST_TMPDIR/answer") == "bytes=8 sha256=$(printf question | sha256sum | cut -c 1-64)" ]]
+    [[ $(tail -c +13 "$BATS_TEST_TMPDIR/answer") == \
+        "bytes=8 sha256=$(printf question | sha256sum | cut -c 1-64)" ]]
 }
 
-@test "ways in: the exit status is 0 when the client was gone before the start" {
+@test "ways in: the exit status is 0 if the client had gone before the start" {
     launch
-    for farewell in reset close; do
+    for end in reset close; do
         kill -STOP "${RUNNING[launch]}"
         python <<PY
-dial().$farewell()
+dial().$end()
 PY
         kill -CONT "${RUNNING[launch]}"
         ended
@@ -155,7 +162,7 @@ PY
     done
 }
 
-@test "ways in: the trace stays off the client's socket when that is standard error too" {
+@test "ways in: the client does not get the trace if standard error is its socket" {
     launch -2
     refuses "$PROXY"
     ended

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""oracle.py BATCH [MESSAGES [SEED]]: python3-socksio, written by others from the same RFCs, and we.
+"""oracle.py BATCH [MESSAGES [SEED]]: compares the parsers and writers with python3-socksio.
 
-BATCH is batch.c's program. Client messages are built by socksio, half of them then damaged, and read
-by our parsers; what we say was in one is built again by socksio, and must be the bytes that we used.
-Our server messages are read by socksio. Where the two differ, EXPLAINED has the reason; a difference
-that is not there is a failure, and so is an explanation that nothing needed.
+BATCH is the program of batch.c. socksio builds the messages of clients, of which half are then
+damaged, and the parsers read them. From the parsed values socksio builds the message again, which
+must be the bytes that the parser used. socksio also parses the messages that stdsocks writes as a
+server. EXPLAINED has the reason of each permitted difference. Any other difference is a failure,
+and an explanation that was never needed is one, too.
 """
 
 import collections
@@ -15,29 +16,30 @@ import subprocess
 import sys
 
 from socksio import ProtocolError
-from socksio.socks4 import SOCKS4ARequest, SOCKS4Command, SOCKS4Reply, SOCKS4ReplyCode, SOCKS4Request
+from socksio.socks4 import SOCKS4ARequest, SOCKS4Command, SOCKS4Reply, SOCKS4ReplyCode
+from socksio.socks4 import SOCKS4Request
 from socksio.socks5 import (
     SOCKS5AType, SOCKS5AuthMethod, SOCKS5AuthMethodsRequest, SOCKS5AuthReply, SOCKS5Command,
     SOCKS5CommandRequest, SOCKS5Reply, SOCKS5ReplyCode, SOCKS5UsernamePasswordReply,
     SOCKS5UsernamePasswordRequest)
 
 EXPLAINED = {
-    "method": "socksio knows 00, 01, 02 and ff only; RFC 1928 s3 leaves the others to IANA and to "
-              "private use, and we pass over what we cannot do",
-    "command": "socksio knows CONNECT, BIND and UDP ASSOCIATE only; we read any command, to answer "
-               "it with reply 07 (RFC 1928 s6)",
-    "version": "socksio never writes another version; we refuse it",
-    "RSV": "socksio always writes 00 there; RFC 1928 s4 demands that, and we refuse the rest",
-    "ATYP": "socksio writes 01, 03 and 04 only; another one has no known length, so it is refused",
-    "4A": "socksio writes 0.0.0.255 before a name, which is changed here; we read 0.0.0.x, x not 0",
-    "user id": "socksio writes no empty user id; we read it",
-    "long text": "socksio writes texts of any length; we read 255 bytes of each",
-    "no method": "socksio reads methods that it knows only; we send no others",
+    "method": "socksio knows only 00, 01, 02 and ff; RFC 1928 s3 leaves the others to IANA and to "
+              "private use, and stdsocks ignores methods that it does not implement",
+    "command": "socksio knows only CONNECT, BIND and UDP ASSOCIATE; stdsocks parses any command, "
+               "to answer it with reply 07 (RFC 1928 s6)",
+    "version": "socksio never writes another version; stdsocks refuses it",
+    "RSV": "socksio always writes 00, as RFC 1928 s4 requires; stdsocks refuses other values",
+    "ATYP": "socksio writes only 01, 03 and 04; others have no known length, so they are refused",
+    "4A": "socksio writes 0.0.0.255 before a name; stdsocks reads any 0.0.0.x with x not 0",
+    "user id": "socksio writes no empty user id; stdsocks reads it",
+    "long text": "socksio writes texts of any length; stdsocks reads at most 255 bytes of each",
+    "no method": "socksio reads only methods that it knows; stdsocks sends no others",
 }
 ATYPES = {1: SOCKS5AType.IPV4_ADDRESS, 2: SOCKS5AType.IPV6_ADDRESS, 3: SOCKS5AType.DOMAIN_NAME}
-KINDS = {1: 4, 2: 16}  # enum addr_kind, and its bytes
+KINDS = {1: 4, 2: 16}  # enum addr_kind: the length of the address
 FIRST = {"methods": b"\x05", "login": b"\x01", "request": b"\x05", "request4": b"\x04"}
-PADDING = b"\x05\x01\x00\x01" + bytes(800)  # makes any beginning a whole message
+PADDING = b"\x05\x01\x00\x01" + bytes(800)  # completes any incomplete message
 
 needed = collections.Counter()
 
@@ -56,14 +58,14 @@ def text4():
     return bytes(random.choices(range(1, 256), k=random.choice([1, 9, 254, 255])))
 
 
-def build(what):
-    """A message as socksio writes it."""
-    if what == "methods":
+def build(kind):
+    """A message of this kind as socksio writes it."""
+    if kind == "methods":
         return SOCKS5AuthMethodsRequest(
             random.choices(list(SOCKS5AuthMethod), k=random.choice([1, 2, 3, 255]))).dumps()
-    if what == "login":
+    if kind == "login":
         return SOCKS5UsernamePasswordRequest(random_bytes(0, 255), random_bytes(0, 255)).dumps()
-    if what == "request4":
+    if kind == "request4":
         command, port, userid = random.choice(list(SOCKS4Command)), random.getrandbits(16), text4()
         if random.random() < 0.5:
             written = SOCKS4ARequest(command, port, text4(), userid).dumps()
@@ -100,7 +102,8 @@ def from_hex(text):
 
 
 def rebuild4(values, data):
-    command, port, host, userid = int(values[0]), int(values[3]), from_hex(values[2]), from_hex(values[4])
+    command, port = int(values[0]), int(values[3])
+    host, userid = from_hex(values[2]), from_hex(values[4])
     if command not in (1, 2):
         return differs("command")
     if not userid:
@@ -112,73 +115,73 @@ def rebuild4(values, data):
     return again[:4] + data[4:8] + again[8:] if kind is SOCKS4ARequest else again
 
 
-def rebuild(what, values, data):
-    """What our parser has found, as socksio would have written it; None: it could not."""
-    if what == "request4":
+def rebuild(kind, values, data):
+    """The message with the parsed values as socksio writes it; None if socksio cannot write it."""
+    if kind == "request4":
         return rebuild4(values, data)
-    if what == "methods":
+    if kind == "methods":
         methods = from_hex(values[0])
         known = {method.value for method in SOCKS5AuthMethod}
         if not all(bytes([method]) in known for method in methods):
             return differs("method")
         return SOCKS5AuthMethodsRequest([SOCKS5AuthMethod(bytes([m])) for m in methods]).dumps()
-    if what == "login":
+    if kind == "login":
         return SOCKS5UsernamePasswordRequest(*map(from_hex, values)).dumps()
-    command, kind, port = int(values[0]), int(values[1]), int(values[3])
+    command, addr_kind, port = int(values[0]), int(values[1]), int(values[3])
     if command not in (1, 2, 3):
         return differs("command")
     return SOCKS5CommandRequest(
-        SOCKS5Command(bytes([command])), ATYPES[kind], from_hex(values[2]), port).dumps()
+        SOCKS5Command(bytes([command])), ATYPES[addr_kind], from_hex(values[2]), port).dumps()
 
 
-def check_bad(what, data, reply):
+def check_bad(kind, data, reply):
     atypes = {atype.value for atype in SOCKS5AType}
-    if data[:1] != FIRST[what]:
+    if data[:1] != FIRST[kind]:
         differs("version")
         assert not reply or reply == ["1"]
-    elif what == "request4":
+    elif kind == "request4":
         assert max(map(len, data[8:].split(b"\0")[:2])) > 255
         differs("long text")
-    elif what == "request" and data[2] != 0:
+    elif kind == "request" and data[2] != 0:
         differs("RSV")
         assert reply == ["1"]
     else:
-        assert what == "request" and data[3:4] not in atypes and reply == ["8"]
+        assert kind == "request" and data[3:4] not in atypes and reply == ["8"]
         differs("ATYP")
 
 
 def check_client(batch, count):
-    asked = []
+    messages = []
     for number in range(count):
-        what = random.choice(["methods", "login", "request", "request4"])
-        whole = build(what)
-        asked.append((what, damage(whole) if number % 2 else whole, number % 2 == 0))
-    unfinished = []
-    for (what, data, is_whole), answer in zip(
-            asked, ask(batch, [f"{what} {data.hex()}" for what, data, _ in asked])):
+        kind = random.choice(["methods", "login", "request", "request4"])
+        whole = build(kind)
+        messages.append((kind, damage(whole) if number % 2 else whole, number % 2 == 0))
+    incomplete = []
+    for (kind, data, is_whole), answer in zip(
+            messages, ask(batch, [f"{kind} {data.hex()}" for kind, data, _ in messages])):
         verdict, *values = answer.split()
         try:
             assert not is_whole or verdict == "DONE" and int(values[0]) == len(data)
             if verdict == "DONE":
-                again = rebuild(what, values[1:], data)
+                again = rebuild(kind, values[1:], data)
                 assert again is None or again == data[:int(values[0])]
             elif verdict == "BAD":
-                check_bad(what, data, values)
+                check_bad(kind, data, values)
             else:
-                unfinished.append((what, data))
+                incomplete.append((kind, data))
         except AssertionError:
-            sys.exit(f"{what} {data.hex()}: we say {answer}")
-    # A beginning is one of something: with enough behind it, it is a message.
-    padded = [(what, data + (PADDING[len(data):] if len(data) < 4 else PADDING[4:]))
-              for what, data in unfinished]
-    padded = [(what, FIRST[what] + data[1:]) for what, data in padded]
-    for (what, data), answer in zip(
-            padded, ask(batch, [f"{what} {data.hex()}" for what, data in padded])):
+            sys.exit(f"{kind} {data.hex()}: the parser returns {answer}")
+    # With enough bytes behind it, each incomplete message is complete.
+    padded = [(kind, data + (PADDING[len(data):] if len(data) < 4 else PADDING[4:]))
+              for kind, data in incomplete]
+    padded = [(kind, FIRST[kind] + data[1:]) for kind, data in padded]
+    for (kind, data), answer in zip(
+            padded, ask(batch, [f"{kind} {data.hex()}" for kind, data in padded])):
         verdict, *values = answer.split()
-        again = rebuild(what, values[1:], data) if verdict == "DONE" else b""
+        again = rebuild(kind, values[1:], data) if verdict == "DONE" else b""
         if verdict != "DONE" or again is not None and again != data[:int(values[0])]:
-            sys.exit(f"{what} {data.hex()}: a beginning of nothing: we say {answer}")
-    return len(asked), len(unfinished)
+            sys.exit(f"{kind} {data.hex()}: no beginning of a message: the parser returns {answer}")
+    return len(messages), len(incomplete)
 
 
 def check_server(batch):
@@ -193,8 +196,8 @@ def check_server(batch):
         assert SOCKS5UsernamePasswordReply.loads(bytes.fromhex(answer)).success == (code == 0)
     replies = [(code, kind, random.randbytes(size), random.getrandbits(16))
                for code in range(9) for kind, size in KINDS.items() for _ in range(50)]
-    asked = [f"reply {code} {kind} {ip.hex()} {port}" for code, kind, ip, port in replies]
-    for (code, kind, ip, port), answer in zip(replies, ask(batch, asked)):
+    lines = [f"reply {code} {kind} {ip.hex()} {port}" for code, kind, ip, port in replies]
+    for (code, kind, ip, port), answer in zip(replies, ask(batch, lines)):
         read = SOCKS5Reply.loads(bytes.fromhex(answer))
         assert read.reply_code == SOCKS5ReplyCode(bytes([code])) and read.port == port
         assert read.atype == ATYPES[kind] and ipaddress.ip_address(read.addr).packed == ip
@@ -202,21 +205,23 @@ def check_server(batch):
         ip, port = random.randbytes(4), random.getrandbits(16)
         (answer,) = ask(batch, [f"reply4 {code.value[0]} 1 {ip.hex()} {port}"])
         read = SOCKS4Reply.loads(bytes.fromhex(answer))
-        assert (read.reply_code, read.port, ipaddress.ip_address(read.addr).packed) == (code, port, ip)
+        found = read.reply_code, read.port, ipaddress.ip_address(read.addr).packed
+        assert found == (code, port, ip)
     return len(replies) + 2 * len(codes) + len(SOCKS4ReplyCode)
 
 
 def main():
     batch, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5000
     random.seed(int(sys.argv[3]) if len(sys.argv) > 3 else 1928)
-    asked, unfinished = check_client(batch, count)
-    answered = check_server(batch)
-    print(f"{asked} messages of clients, {unfinished} of them unfinished; {answered} of servers")
+    client_count, incomplete_count = check_client(batch, count)
+    server_count = check_server(batch)
+    print(f"{client_count} messages of clients, {incomplete_count} of them incomplete; "
+          f"{server_count} of servers")
     for reason, text in EXPLAINED.items():
         print(f"{needed[reason]:6} x {reason}: {text}")
     unused = EXPLAINED.keys() - needed.keys()
     if unused:
-        sys.exit(f"nothing needed the explanation of {', '.join(sorted(unused))}")
+        sys.exit(f"no message needed the explanation of {', '.join(sorted(unused))}")
 
 
 if __name__ == "__main__":

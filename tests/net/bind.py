@@ -23,10 +23,10 @@ class Binding(Handler):
 
     def connect(self, host, port):
         """Requests CONNECT instead. Returns the reply's code."""
-        super().ask(host, port)
-        return self.answer()
+        super().send_request(host, port)
+        return self.read_reply()
 
-    def ask(self, host, port=FTP, payload=b""):
+    def send_request(self, host, port=FTP, payload=b""):
         if self.version == 4:
             self.client.send(request4(host, port) + payload)
             return
@@ -45,7 +45,7 @@ class Binding(Handler):
 
     def binds(self, host, port=FTP, payload=b""):
         """Requests BIND for HOST. Returns the bound address of the first reply."""
-        self.ask(host, port, payload)
+        self.send_request(host, port, payload)
         if self.version == 4:
             reply = self.client.recv(8)
             check(reply[:2], GRANTED)
@@ -112,7 +112,7 @@ def refused(reply, host, *options, port=FTP, status=0, **named):
     """Checks the reply to BIND for HOST, and the fields of the record. Returns the handler."""
     fields, how = split_fields(named)
     h = Binding(*options, **how)
-    h.ask(host, port)
+    h.send_request(host, port)
     h.is_refused(reply, status, **fields)
     return h
 

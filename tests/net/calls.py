@@ -72,8 +72,8 @@ class Clockless(Handler):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
             return f"TracerPid:\t{self.strace.pid}\n" in status.read()
 
-    def over(self, status=0):
-        super().over(status)
+    def wait_exit(self, status=0):
+        super().wait_exit(status)
         self.strace.wait(DEADLINE_S)
 
 

@@ -69,7 +69,7 @@ class Command:
         h = self.begin("-o", "timeout handshake 500ms")
         self.ask(h, b"silent.test")
         h.client.end()
-        h.gone()
+        h.close_client()
 
     def serve(self, host, *options, **popen):
         h = self.begin(*options, **popen)
@@ -219,7 +219,7 @@ def closed(h, upstream, meanwhile=None):
     h.client.close()
     if meanwhile:
         meanwhile()
-    h.over()
+    h.wait_exit()
 
 
 def traced(h):
@@ -299,7 +299,7 @@ def names(command):
     command.ask(h, b"silent.test")
     server.expect("silent.test")
     os.kill(h.handler_pid(), signal.SIGTERM)
-    h.over()
+    h.wait_exit()
     for address in "127.0.0.2", "::1":  # the answer is truncated, so the query is repeated over TCP
         Dnsmasq(address=address, hosts=[f"127.0.2.{n} long.test" for n in range(1, 60)])
         write("/etc/resolv.conf", f"nameserver {address}\n")
@@ -333,7 +333,7 @@ def resets(command):
             while ends[other].sock.recv(65536):
                 pass
         ends[other].close()
-        h.over()
+        h.wait_exit()
 
 
 def pipes(command):
@@ -355,7 +355,7 @@ def pipes(command):
         check(remote.recv(2), b"up")
         remote.close()
     os.close(stdin)
-    h.over()
+    h.wait_exit()
     os.close(stdout)
     text = f"{WORLD}/text"
     write(text, (GREETING + command.request("127.0.0.1")).hex())
@@ -363,7 +363,7 @@ def pipes(command):
         h = command.begin("--hex", "-o", "timeout bind 1ms", stdin=file, stdout=subprocess.DEVNULL)
     if isinstance(command, Connect):
         command.accept().close()
-    h.over()
+    h.wait_exit()
 
 
 def passwords(command):
@@ -377,5 +377,5 @@ def passwords(command):
         h.client.fin()
         h.client.end()
         h.client.close()
-        h.over()
+        h.wait_exit()
     command.serve("127.0.0.1", "-o", "checkpassword /run/program right", "-o", "auth none password")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: ISC
-"""Sessions in which one system call fails (strace --inject), and what may become of them.
+"""Sessions in which one system call fails (strace --inject), and the permitted outcomes.
 
-A session is whole: a greeting, a request, UP from the client and its end, DOWN from upstream and its
-end. It is run once under strace, which counts the calls of each process from main() on, and then once
-for each call, ordinal and error. Whatever failed, judge() says what is wrong with the outcome.
+A session consists of a greeting, a request, the bytes UP and FIN of the client, and the bytes DOWN
+and FIN of upstream. It is run once under strace, which counts the calls of each process from main()
+on, and then once for each call, ordinal and error. errors_of() lists the errors of each outcome.
 
-The calls before main() are the C library's and are left alone.
+Calls before main() belong to the C library and never fail here.
 """
 
 import collections
@@ -25,52 +25,54 @@ import traceback
 from dns import Server
 from logs import JOURNAL, Reader, fields
 from socks import GREETING, check, pattern, request
-from world import STDSOCKS, WORLD, Handler, connection, libc, listener, mount, request_name, sys_call
+from world import STDSOCKS, WORLD, Handler, connection, libc, listener, mount, request_name
+from world import sys_call
 
 ERRORS = ("EINTR", "EAGAIN", "ENOMEM", "EMFILE", "ECONNRESET", "ENOBUFS")
-# The half-closed timeout ends each run in which shutdown(2) fails, so it is short.
+# The half-closed timeout is short because it ends each run in which shutdown(2) fails.
 LIMITS = ("-o", "timeout handshake 3s", "-o", "timeout connect 2s", "-o", "timeout idle 3s",
           "-o", "timeout half-closed 1500ms")
-HANGS_S = 12  # more than all of those together
+HANGS_S = 12  # longer than all of these timeouts together
 UP, DOWN = pattern(5000), pattern(9000)[::-1]
-ENDS = {"closed", "reset", "vanished", "idle-timeout", "half-closed-timeout", "lifetime", "terminated", "refused",
-        "not-socks5", "no-method", "login-failed", "client-gone", "handshake-timeout", "failed"}
+ENDS = {"closed", "reset", "vanished", "idle-timeout", "half-closed-timeout", "lifetime",
+        "terminated", "refused", "not-socks5", "no-method", "login-failed", "client-gone",
+        "handshake-timeout", "failed"}
 CLONE_NEWNS = 0x20000
 
-# Where nothing is injected, and why.
-LEFT_OUT = {
-    "execve": "of strace and of the program that is asked for a password",
+# Calls that never fail here, with the reason.
+EXCLUDED = {
+    "execve": "called by strace and by the checkpassword program",
     "exit_group": "does not return",
-    "brk": "has no errors: what strace answers in their place is taken for an address",
-    "futex": "the GNU C library's own: it aborts where waking nobody fails, which it cannot",
+    "brk": "has no errors: the C library would take an injected one for an address",
+    "futex": "called by the GNU C library, which aborts on errors that the kernel never returns",
 }
 
-OF_A_SANITIZER = {"mmap", "munmap", "madvise", "mprotect", "prctl", "sigaltstack", "getrandom"}
+# A sanitizer makes these calls, too, and ends the process if one of them fails.
+SANITIZER_CALLS = {"mmap", "munmap", "madvise", "mprotect", "prctl", "sigaltstack", "getrandom"}
 
 
-def left_out():
-    """A sanitizer makes these calls too, between ours, and ends the process where one of its own fails."""
+def excluded():
     with open(STDSOCKS, "rb") as file:
-        return {*LEFT_OUT, *(OF_A_SANITIZER if b"__asan_init" in file.read() else ())}
+        return {*EXCLUDED, *(SANITIZER_CALLS if b"__asan_init" in file.read() else ())}
 
 
-# Calls that the kernel can interrupt (not open(2) of a file on a disk), or that may say "try again" of a
-# descriptor that does not block: then nothing at all may be different.
+# Calls that a signal can interrupt (not open(2) of a file on a disk), or that can return EAGAIN on
+# a non-blocking descriptor: this must not change the outcome at all.
 INTERRUPTED = {"connect", "poll", "ppoll", "read", "recvfrom", "recvmsg", "sendmmsg", "sendto",
                "wait4", "write"}
 TRY_AGAIN = {"recvfrom", "sendto"}
 
 
 class End:
-    """One end of a stream, by two descriptors, and what came from it."""
+    """One endpoint of a stream, with a descriptor for each direction, and the bytes received."""
 
     def __init__(self, reads, writes):
         self.reads, self.writes = reads, writes
         self.got = bytearray()
-        self.end = None  # or "fin", or "reset"
+        self.end = None  # "fin" or "reset" once the stream has ended
 
     def read(self):
-        """Read a piece; return whether there was one."""
+        """Read once. Returns false at FIN or RST."""
         try:
             piece = os.read(self.reads.fileno(), 65536)
         except ConnectionResetError:
@@ -87,7 +89,7 @@ class End:
                 data = data[os.write(self.writes.fileno(), data) :]
 
     def finish(self):
-        """End our direction."""
+        """Close the writing direction."""
         if isinstance(self.writes, socket.socket):
             with contextlib.suppress(OSError):
                 self.writes.shutdown(socket.SHUT_WR)
@@ -103,19 +105,21 @@ class End:
 
 
 class Session:
-    """An inet client that says everything at once; the record is on standard error."""
+    """A TCP client that sends everything at once; the record goes to standard error."""
 
     options = ()
     trace = True
     methods = GREETING
     login = b""
     host = "127.0.0.1"
-    resets = True  # whether the client's end can be reset
-    never_interrupted = frozenset()  # calls of the C library for files on a disk
+    resets = True  # whether the client's connection can be reset
+    never_interrupted = frozenset()  # calls that read only files on a disk
     journal = None
-    record_call = "write"  # its last one in a whole session, the record_ordinal'th
-    record_ordinal = 0  # ordinals() finds it, and
-    journal_calls = frozenset()  # the calls and their ordinals of the journal's socket, and of the way there
+    # Set by ordinals(): the number of record_call calls in a session, of which the last writes the
+    # record; and the pairs of call and ordinal that concern the journal's socket.
+    record_call = "write"
+    record_ordinal = 0
+    journal_calls = frozenset()
 
     def __init__(self):
         self.listening = listener()
@@ -126,16 +130,17 @@ class Session:
         return request(self.host, self.port)
 
     def start(self, before):
-        """The handler and the client's end."""
+        """Returns the handler and the client's End."""
         ends = self.ends()
-        return Handler(*LIMITS, *self.options, trace=self.trace, before=before, ends=ends), End(ends[0], ends[0])
+        h = Handler(*LIMITS, *self.options, trace=self.trace, before=before, ends=ends)
+        return h, End(ends[0], ends[0])
 
     def ends(self):
         return connection()
 
 
 class Named(Session):
-    """The first of two addresses refuses."""
+    """A name with two addresses, of which the first refuses the connection."""
 
     host = b"two.test"
     never_interrupted = frozenset({"read"})
@@ -152,7 +157,7 @@ class Named(Session):
 
 
 class Login(Session):
-    """A password from a file of users, and settings from a file."""
+    """A login with a file of users; the settings come from a file."""
 
     methods, login = b"\x05\x01\x02", b"\x01\x05alice\x06secret"
 
@@ -164,13 +169,13 @@ class Login(Session):
 
 
 class Program(Session):
-    """A password that a program knows."""
+    """A login with a checkpassword program."""
 
     methods, login = b"\x05\x01\x02", b"\x01\x05alice\x06secret"
 
     def __init__(self):
         super().__init__()
-        # Not in WORLD, which is root's: it runs as the user that the handler becomes.
+        # WORLD belongs to root, and the program runs as the user that the handler becomes.
         put("/run/program", '#!/bin/sh\nexec "$@"\n', 0o755)
         self.options = ("-o", "auth password", "-o", "checkpassword /run/program")
 
@@ -183,14 +188,15 @@ class Pipes(Session):
     def start(self, before):
         its_stdin, to_it = os.pipe()
         from_it, its_stdout = os.pipe()
-        h = Handler(*LIMITS, *self.options, before=before, ends=socket.socketpair(), stdin=its_stdin, stdout=its_stdout)
+        h = Handler(*LIMITS, *self.options, before=before, ends=socket.socketpair(),
+                    stdin=its_stdin, stdout=its_stdout)
         os.close(its_stdin)
         os.close(its_stdout)
         return h, End(os.fdopen(from_it, "rb", 0), os.fdopen(to_it, "wb", 0))
 
 
 class Journaled(Session):
-    """A client of this host on AF_UNIX; the record goes to the journal, or else to standard error."""
+    """A client on AF_UNIX; the record goes to the journal, or else to standard error."""
 
     trace = False
     resets = False
@@ -205,7 +211,7 @@ class Journaled(Session):
 
 
 class Inetd(Session):
-    """Standard error is the client's socket, as inetd has it; the record goes to the journal."""
+    """Standard error is the client's socket, as with inetd; the record goes to the journal."""
 
     trace = False
     record_call = "sendto"
@@ -216,7 +222,8 @@ class Inetd(Session):
 
     def start(self, before):
         client, accepted = connection()
-        h = Handler(*LIMITS, *self.options, trace=False, before=before, ends=(client, accepted), stderr=accepted)
+        h = Handler(*LIMITS, *self.options, trace=False, before=before, ends=(client, accepted),
+                    stderr=accepted)
         return h, End(client, client)
 
 
@@ -225,7 +232,7 @@ SESSIONS = {"literal": Session, "name": Named, "login": Login, "program": Progra
 
 
 def put(name, text, mode=0o644):
-    """Write a file, which other workers' handlers may be reading, as a whole."""
+    """Replace a file atomically, because handlers of other workers may read it."""
     path = os.path.join(WORLD, name)
     new = f"{path}.{os.getpid()}"
     with open(new, "w", encoding="ascii") as file:
@@ -235,7 +242,8 @@ def put(name, text, mode=0o644):
 
 
 def apart(function):
-    """Run FUNCTION in a process of its own, which then stays; return once it has."""
+    """Run FUNCTION in a process of its own, which keeps running. Returns after FUNCTION has
+    returned."""
     read_end, write_end = os.pipe()
     if os.fork() == 0:
         os.close(read_end)
@@ -250,11 +258,12 @@ def apart(function):
 # One run
 
 
-Outcome = collections.namedtuple("Outcome", "status client upstreams records said")
+Outcome = collections.namedtuple("Outcome", "status client upstreams records stderr")
 
 
 class Run:
-    """A session with one system call failing, until everything has ended."""
+    """A session in which one system call fails, until all its processes and connections have
+    ended."""
 
     def __init__(self, session, before):
         self.session = session
@@ -262,7 +271,7 @@ class Run:
         self.upstreams = []
         self.threads = []
         self.handler, self.client = session.start(before)
-        # With a timeout their descriptors would not block.
+        # Sockets with a Python timeout have O_NONBLOCK.
         for end in {self.client.reads, self.client.writes}:
             os.set_blocking(end.fileno(), True)
 
@@ -273,17 +282,17 @@ class Run:
         ready = []
         while pidfd not in ready:
             ready = select.select([pidfd, self.session.listening], [], [], self.left_s())[0]
-            assert ready, f"it hangs: {self.where()}"
+            assert ready, f"it hangs: {self.state()}"
             self.accept()
         os.close(pidfd)
         self.accept()
         for thread in self.threads:
             thread.join(self.left_s())
-            assert not thread.is_alive(), f"it hangs: {self.where()}"
+            assert not thread.is_alive(), f"it hangs: {self.state()}"
         status = self.handler.process.wait()
         for each in (self.client, *self.upstreams):
             each.close()
-        return Outcome(status, self.client, self.upstreams, self.records(), self.handler.said())
+        return Outcome(status, self.client, self.upstreams, self.records(), self.handler.log_text())
 
     def left_s(self):
         return max(0, self.deadline - time.monotonic())
@@ -292,9 +301,9 @@ class Run:
         self.threads.append(threading.Thread(target=function, args=(end,), daemon=True))
         self.threads[-1].start()
 
-    def where(self):
-        ends = [f"{each.end} after {len(each.got)} bytes" for each in (self.client, *self.upstreams)]
-        return f"process {self.handler.state()}, {', '.join(ends)}; said:\n{self.handler.said()}"
+    def state(self):
+        ends = [f"{end.end} after {len(end.got)} bytes" for end in (self.client, *self.upstreams)]
+        return f"process {self.handler.state()}, {', '.join(ends)}; log:\n{self.handler.log_text()}"
 
     def accept(self):
         with contextlib.suppress(BlockingIOError):
@@ -315,7 +324,7 @@ class Run:
 
     @staticmethod
     def serve(upstream):
-        """The first half at the first byte, the rest at the end."""
+        """Send the first 4000 bytes after the client's first byte, and the rest after its FIN."""
         if has_begun := upstream.read():
             upstream.write(DOWN[:4000])
             Run.read_all(upstream)
@@ -324,27 +333,32 @@ class Run:
             upstream.finish()
 
     def records(self):
-        """Every record that was left, as its fields; without fields, as what its line tells."""
+        """The fields of every record; of a record without fields, the end reason in its message."""
         found = []
         if self.session.journal:
-            found += [record for each in self.session.journal.all() if "STDSOCKS_END" in (record := fields(each))]
-        said = self.handler.said()
-        lines = re.findall(r"^stdsocks: .*?: (.*), \d+\.\d{3} s$", said, re.MULTILINE)
+            found += [record for each in self.session.journal.all()
+                      if "STDSOCKS_END" in (record := fields(each))]
+        text = self.handler.log_text()
+        lines = re.findall(r"^stdsocks: .*?: (.*), \d+\.\d{3} s$", text, re.MULTILINE)
         if self.session.trace:
-            assert said.count("STDSOCKS_END=") == len(lines), said
+            assert text.count("STDSOCKS_END=") == len(lines), text
             return found + [self.handler.record()] * len(lines)
-        return found + [{"STDSOCKS_END": END_OF_PHRASE[re.split(r" by |, | \(", line)[0]]} for line in lines]
+        return found + [{"STDSOCKS_END": END_OF_PHRASE[re.split(r" by |, | \(", line)[0]]}
+                        for line in lines]
 
 
-END_OF_PHRASE = {"closed": "closed", "reset": "reset", "refused": "refused", "gone before it was served": "client-gone",
-                 "the system failed us": "failed", "the handshake took too long": "handshake-timeout"}
+END_OF_PHRASE = {"closed": "closed", "reset": "reset", "refused": "refused",
+                 "gone before it was served": "client-gone",
+                 "the system failed us": "failed",
+                 "the handshake took too long": "handshake-timeout"}
 
 
-# What is right
+# The permitted outcomes
 
 
 def stream_of(session, got):
-    """A client's bytes as (reply code or None, what follows it). Raises where they are no server's."""
+    """Split the bytes that the client received into the reply code, or None, and the payload.
+    Raises AssertionError if they are not a server's messages."""
     got = bytes(got)
     method = 2 if session.login else 0
     if len(got) < 2 or got[:2] == b"\x05\xff":
@@ -363,8 +377,8 @@ def stream_of(session, got):
     return got[1], got[10:]
 
 
-def judge(session, outcome, call=None, ordinal=0, error=None):
-    """What is wrong with it: a list of words."""
+def errors_of(session, outcome, call=None, ordinal=0, error=None):
+    """Returns a list of the errors of an outcome."""
     wrong = []
     must_be_whole = must_be_invisible(call, error) and call not in session.never_interrupted
     try:
@@ -377,44 +391,45 @@ def judge(session, outcome, call=None, ordinal=0, error=None):
     end = record.get("STDSOCKS_END")
     if end and end not in ENDS:
         wrong.append("an unknown end")
-    wrong += judge_status(outcome, end, call)
-    wrong += judge_reply(session, outcome, code, rest, record)
-    if code == 1 and record and end != "failed" and error != "ECONNRESET":  # which no call but of a connection says
-        wrong.append("general failure, and nothing has failed")
-    wrong += judge_bytes(session, outcome, code, rest, end)
+    wrong += status_errors(outcome, end, call)
+    wrong += reply_errors(session, outcome, code, rest, record)
+    # ECONNRESET is an error of a connection, not of this host.
+    if code == 1 and record and end != "failed" and error != "ECONNRESET":
+        wrong.append("reply 01 without a failure")
+    wrong += bytes_errors(session, outcome, code, rest, end)
     if must_be_whole and end != "closed":
-        wrong.append("it was not as if nothing had happened")
+        wrong.append("the outcome differs from a session without the fault")
     return wrong
 
 
-def judge_status(outcome, end, call):
+def status_errors(outcome, end, call):
     wanted = {71} if end == "failed" else {0} if end else {0, 71}
     if end == "failed" and call in CONFIGURING:
         wanted |= {78}
     return [] if outcome.status in wanted else [f"status {outcome.status}"]
 
 
-def judge_reply(session, outcome, code, rest, record):
+def reply_errors(session, outcome, code, rest, record):
     wrong = []
     if len(outcome.upstreams) > 1:
         wrong.append("it connected twice")
     if code == 0 and not outcome.upstreams:
-        wrong.append("succeeded, and nothing is connected")
-    if code and (rest or any(each.got for each in outcome.upstreams)):
-        wrong.append("bytes went on after a refusal")
-    said = record.get("STDSOCKS_REPLY")
-    if said is not None and code is not None and said != str(code):
-        wrong.append(f"the record has reply {said}, the client {code}")
+        wrong.append("reply 00 without a connection")
+    if code and (rest or any(upstream.got for upstream in outcome.upstreams)):
+        wrong.append("bytes were relayed after a refusal")
+    recorded = record.get("STDSOCKS_REPLY")
+    if recorded is not None and code is not None and recorded != str(code):
+        wrong.append(f"the record has reply {recorded}, the client got {code}")
     return wrong
 
 
-def judge_bytes(session, outcome, code, rest, end):
+def bytes_errors(session, outcome, code, rest, end):
     wrong = []
     upstream = outcome.upstreams[0] if outcome.upstreams else None
     if not DOWN.startswith(rest) or (upstream and not UP.startswith(bytes(upstream.got))):
-        wrong.append("other bytes than were sent")
+        wrong.append("the bytes differ from those sent")
     if end == "closed" and (rest != DOWN or bytes(upstream.got) != UP):
-        wrong.append(f"closed, after {len(upstream.got)} bytes up and {len(rest)} down")
+        wrong.append(f"END is closed after {len(upstream.got)} bytes up and {len(rest)} down")
     if code == 0 and rest != DOWN and session.resets and outcome.client.end != "reset":
         wrong.append(f"FIN after {len(rest)} bytes down")
     if code == 0 and upstream and bytes(upstream.got) != UP and upstream.end != "reset":
@@ -426,35 +441,38 @@ def must_be_invisible(call, error):
     return (error == "EINTR" and call in INTERRUPTED) or (error == "EAGAIN" and call in TRY_AGAIN)
 
 
-# Reading settings: what cannot be read is a configuration that is wrong.
-CONFIGURING = {"open", "openat", "read", "fstat", "newfstatat", "lstat", "stat", "access", "faccessat"}
+# If one of these fails while settings are read, the configuration is wrong (status 78).
+CONFIGURING = {"open", "openat", "read", "fstat", "newfstatat", "lstat", "stat", "access",
+               "faccessat"}
 
 
 def may_lose_record(session, call, ordinal):
-    """Whether the call that failed was one that the record needs, and had nothing to fall back on."""
-    if call in {"fstat", "newfstatat"}:  # whether standard error is the client's
+    """Returns true if the failed call was needed for the record and there is no other log."""
+    if call in {"fstat", "newfstatat"}:  # finds out whether standard error is the client's socket
         return True
     if isinstance(session, Inetd) and (call, ordinal) in session.journal_calls:
         return True
-    # One less where the relay had a turn less.
+    # The number of the relay's turns varies by one.
     return call == session.record_call and ordinal >= session.record_ordinal - 1
 
 
-# All of them
+# The matrix of calls and errors
 
 
 def strace(call=None, ordinal=0, error=None, log="/dev/null"):
-    inject = ["-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={ordinal}"] if call else []
-    return ["strace", "-f", "-b", "execve", "-qq", "-o", log, *inject]
+    command = ["strace", "-f", "-b", "execve", "-qq", "-o", log]
+    if call:
+        command += ["-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={ordinal}"]
+    return command
 
 
 def ordinals(kind):
-    """The calls of a kind of session from main() on, as sorted pairs of call and ordinal."""
+    """The calls of a kind of session from main() on, as a sorted list of (call, ordinal)."""
     session = kind()
     kind.journal_calls = set()
     log = f"{WORLD}/calls.{os.getpid()}"
     outcome = Run(session, strace(log=log)).outcome()
-    wrong = judge(session, outcome)
+    wrong = errors_of(session, outcome)
     assert not wrong and outcome.status == 0, f"without a failure: {wrong}: {outcome}"
     counts, before = collections.defaultdict(collections.Counter), {}
     with open(log, encoding="utf-8", errors="replace") as calls:
@@ -464,32 +482,38 @@ def ordinals(kind):
                 counts[pid][call] += 1
                 if re.search(r"socket\(AF_UNIX, SOCK_DGRAM|journal/socket", line):
                     kind.journal_calls.add((call, counts[pid][call]))
-                if "RLIMIT_CORE" in line:  # the first call of main(); a sanitizer makes it before that, too
+                # The first call of main(). A sanitizer makes it earlier, too, so the last one
+                # counts.
+                if "RLIMIT_CORE" in line:
                     before = {pid: counts[pid] - collections.Counter({call: 1})}
     kind.record_ordinal = counts[next(iter(before))][session.record_call]
     return sorted({(call, ordinal) for pid, count in counts.items() for call, last in count.items()
-                   for ordinal in range(before.get(pid, {}).get(call, 0) + 1, last + 1) if call not in left_out()})
+                   for ordinal in range(before.get(pid, {}).get(call, 0) + 1, last + 1)
+                   if call not in excluded()})
 
 
 def selected(found, others):
-    """Pairs of a call and its ordinal, with errors: each pair with one at least, and each call with every
-    error, unless it is one of OTHERS. With INJECT=all, each pair with every error."""
+    """Returns triples (call, ordinal, error): each call and ordinal at least once, and each call
+    that is not in OTHERS with every error. With INJECT=all, each call and ordinal with every
+    error."""
     if os.environ.get("INJECT") == "all":
         return [(call, ordinal, error) for call, ordinal in found for error in ERRORS]
-    return sorted({pair for call in {call for call, _ in found} for pair in selected_of(call, found, call in others)})
+    return sorted({triple for call in {call for call, _ in found}
+                   for triple in selected_of(call, found, call in others)})
 
 
 def selected_of(call, found, is_other):
-    those = [ordinal for each, ordinal in found if each == call]
-    for i in range(len(those) if is_other else max(len(those), len(ERRORS))):
-        yield call, those[i % len(those)], ERRORS[i % len(ERRORS)]
+    numbers = [ordinal for name, ordinal in found if name == call]
+    for i in range(len(numbers) if is_other else max(len(numbers), len(ERRORS))):
+        yield call, numbers[i % len(numbers)], ERRORS[i % len(ERRORS)]
 
 
 def attempt(session, call, ordinal, error):
+    """Run a session with this fault. Returns None, or the description of the errors."""
     run = Run(session, strace(call, ordinal, error))
     try:
         outcome = run.outcome()
-        wrong = judge(session, outcome, call, ordinal, error)
+        wrong = errors_of(session, outcome, call, ordinal, error)
     except AssertionError as reason:
         return f"{call} {ordinal} {error}: {reason}"
     finally:
@@ -497,24 +521,26 @@ def attempt(session, call, ordinal, error):
     if not wrong:
         os.unlink(run.handler.log)
         return None
-    ends = [f"{each.end} after {len(each.got)}" for each in (outcome.client, *outcome.upstreams)]
-    return f"{call} {ordinal} {error}: {'; '.join(wrong)}: status {outcome.status}, {ends}, {outcome.records}"
+    ends = [f"{end.end} after {len(end.got)}" for end in (outcome.client, *outcome.upstreams)]
+    return (f"{call} {ordinal} {error}: {'; '.join(wrong)}: status {outcome.status}, {ends}, "
+            f"{outcome.records}")
 
 
 def work(kind, number, cases):
-    """One worker's share."""
+    """Run the cases of one worker."""
     Handler.count = number * 1000000
     session, bad = SESSIONS[kind](), 0
     for case in cases:
-        if said := attempt(session, *case):
+        if errors := attempt(session, *case):
             bad += 1
-            print(f"{kind}: {said}", file=sys.stderr, flush=True)
-    print(f"{kind}: {len(cases)} runs, {bad} wrong", flush=True)
+            print(f"{kind}: {errors}", file=sys.stderr, flush=True)
+    print(f"{kind}: {len(cases)} runs, {bad} with errors", flush=True)
     assert not bad
 
 
 def side_by_side(tasks):
-    """Each task in a process and a mount namespace with a journal of its own; all must succeed."""
+    """Run each task in a process and a mount namespace of its own with its own journal. Asserts
+    that all tasks succeed."""
     os.makedirs("/run/systemd", exist_ok=True)
     workers = []
     for task, *arguments in tasks:
@@ -536,38 +562,43 @@ def side_by_side(tasks):
 
 
 def matrix(kind, errors):
-    """Run the cases of a session with some of the errors, or with all. The calls of a plain session meet every error
-    there, and one in others."""
+    """Run the cases of a session with these errors, or with all. A call that the session "literal"
+    makes fails with every error there, and with one error in each other session."""
     others = {call for call, _ in ordinals(SESSIONS["literal"])} if kind != "literal" else set()
-    cases = [case for case in selected(ordinals(SESSIONS[kind]), others) if case[2] in (errors or ERRORS)]
+    cases = [case for case in selected(ordinals(SESSIONS[kind]), others)
+             if case[2] in (errors or ERRORS)]
     count = 2 * os.cpu_count()  # some runs wait for a timeout
-    side_by_side([(work, kind, number, cases[number - 1 :: count]) for number in range(1, count + 1)])
+    side_by_side([(work, kind, number, cases[number - 1 :: count])
+                  for number in range(1, count + 1)])
 
 
 # Under valgrind
 
-# It makes calls of its own that the lock forbids. So the process has no lock: valgrind 3.19 refuses it
-# what it takes, and strace does for those that would not.
-VALGRIND = ("strace", "-f", "-b", "execve", "-qq", "-o", "/dev/null", "-e", "trace=seccomp,landlock_restrict_self",
+# valgrind makes calls that the sandbox denies, so strace makes the sandbox unavailable.
+VALGRIND = ("strace", "-f", "-b", "execve", "-qq", "-o", "/dev/null",
+            "-e", "trace=seccomp,landlock_restrict_self",
             "-e", "inject=seccomp,landlock_restrict_self:error=EPERM",
             "valgrind", "-q", "--vgdb=no", "--error-exitcode=99")
-SLOWLY = ("-o", "sandbox best-effort", "-o", "timeout handshake 20s", "-o", "timeout connect 10s",
-          "-o", "timeout idle 20s", "-o", "timeout half-closed 20s")
+LONG_TIMEOUTS = ("-o", "sandbox best-effort", "-o", "timeout handshake 20s",
+                 "-o", "timeout connect 10s", "-o", "timeout idle 20s",
+                 "-o", "timeout half-closed 20s")
 
 
-def complaints(kind):
-    """What valgrind says, but of calls that it does not know."""
-    lines = itertools.chain(*(open(path, encoding="utf-8") for path in glob.glob(f"{WORLD}/{kind}.*")))
+def valgrind_errors(kind):
+    """The errors that valgrind has logged, without its warnings about unknown system calls."""
+    lines = itertools.chain(*(open(path, encoding="utf-8")
+                              for path in glob.glob(f"{WORLD}/{kind}.*")))
     return "".join(line for line in lines if line.startswith("=="))
 
 
 def memcheck(number, kind):
     Handler.count = number * 1000000
     session = SESSIONS[kind]()
-    session.options = (*session.options, *SLOWLY)
+    session.options = (*session.options, *LONG_TIMEOUTS)
     run = Run(session, (*VALGRIND, f"--log-file={WORLD}/{kind}.%p"))
     run.deadline += 40
     outcome = run.outcome()
-    wrong = judge(session, outcome)
-    assert outcome.status == 0 and not wrong, f"{kind}: {wrong}, status {outcome.status}: {outcome.said}{complaints(kind)}"
+    wrong = errors_of(session, outcome)
+    assert outcome.status == 0 and not wrong, \
+        f"{kind}: {wrong}, status {outcome.status}: {outcome.stderr}{valgrind_errors(kind)}"
     check(outcome.records[0]["STDSOCKS_END"], "closed")

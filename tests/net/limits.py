@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What becomes of a handler that has little of everything. For scripts in a world."""
+"""Runs handlers with small resource limits and classifies the outcome."""
 
 import contextlib
 import re
@@ -16,17 +16,18 @@ PORT = port_of(LISTENING)
 REQUEST = request("127.0.0.1", PORT)
 
 SERVED = b"\x05\x00\x00\x01\x7f\x00\x00\x01"  # RFC 1928 s6, up to the port
-TOLD = b"\x05\x01\x00\x01" + bytes(6)
+GENERAL_FAILURE = b"\x05\x01\x00\x01" + bytes(6)
 NOT_LOGGED_IN = b"\x01\x01"  # RFC 1929 s2
 
 
-def limited(what, size, hard=True):
-    """For preexec_fn: no more than SIZE of WHAT; unless HARD it might ask for more."""
-    return lambda: resource.setrlimit(what, (size, size if hard else resource.getrlimit(what)[1]))
+def limited(number, size, hard=True):
+    """A preexec_fn that sets the soft limit of a resource, and also the hard one if HARD."""
+    return lambda: resource.setrlimit(
+        number, (size, size if hard else resource.getrlimit(number)[1]))
 
 
 def some(client, size):
-    """SIZE bytes, or those that come before the end."""
+    """Read SIZE bytes, or fewer up to FIN or RST."""
     data = bytearray()
     with contextlib.suppress(ConnectionResetError):
         while len(data) < size and (piece := client.sock.recv(size - len(data))):
@@ -35,10 +36,10 @@ def some(client, size):
 
 
 def outcome(h, sent, record=True):
-    """What becomes of a client that sends greeting, login and request at once. "served": its reply is 00, a
-    relay runs, and it ends as it should. "told": its reply says that this host has failed, and so does the
-    exit status. "killed" by a signal, "not loaded" by the dynamic linker, else its answer. The
-    first two leave exactly one RECORD."""
+    """Send greeting, login and request at once. Returns "served" if the reply is 00 and the relay
+    works, "refused" if the reply or login status and the exit status report a failure, "killed" if
+    a signal ended the handler, "not loaded" if the dynamic linker failed, else the bytes of the
+    reply. If RECORD, the first two must leave exactly one record."""
     h.client.send(sent)
     answer = some(h.client, 2)
     if LOGIN in sent and answer:
@@ -46,32 +47,35 @@ def outcome(h, sent, record=True):
     reply = some(h.client, 10) if answer not in (b"", NOT_LOGGED_IN) else answer
     if reply.startswith(SERVED):
         relays(h)
-        h.over()
-        how, end = "served", "closed"
-    elif reply in (TOLD, NOT_LOGGED_IN):
+        h.wait_exit()
+        result, end = "served", "closed"
+    elif reply in (GENERAL_FAILURE, NOT_LOGGED_IN):
         check(h.client.end(), (b"", "fin"))
         h.client.close()
         status = h.process.wait(DEADLINE_S)
         assert status in (71, 78), status
-        how, end = "told", "failed"
+        result, end = "refused", "failed"
     else:
         h.client.close()
         status = h.process.wait(DEADLINE_S)
-        how = "killed" if status < 0 else "not loaded" if b"" == answer and status == 127 else reply
-    if record and how in ("served", "told"):
-        lines = re.findall(r"^stdsocks: .*(closed by client|the system failed us).* s$", h.said(), re.M)
+        is_loaded = answer != b"" or status != 127
+        result = "killed" if status < 0 else reply if is_loaded else "not loaded"
+    if record and result in ("served", "refused"):
+        lines = re.findall(r"^stdsocks: .*(closed by client|the system failed us).* s$",
+                           h.log_text(), re.M)
         check(lines, [{"closed": "closed by client", "failed": "the system failed us"}[end]])
-    return how
+    return result
 
 
 def one_record(name, h, **fields):
-    """It is over, with status 0, and its only record has these fields; NAME is that of the case."""
+    """Wait for exit status 0, and check that the only record has these fields. NAME names the
+    case."""
     h.ended(**fields)
-    check((name, h.said().count("STDSOCKS_END=")), (name, 1))
+    check((name, h.log_text().count("STDSOCKS_END=")), (name, 1))
 
 
 def relays(h):
-    """Bytes go both ways, and the ends after them."""
+    """Check that bytes and FIN pass in both directions."""
     upstream = accept(LISTENING)
     passes(h.client, upstream, b"question")
     passes(upstream, h.client, b"answer")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The logs of a world: readers in the place of journald and of syslogd, and the real ones."""
+"""Replacements of journald and syslogd for tests, and real syslog daemons."""
 
 import contextlib
 import itertools
@@ -16,7 +16,7 @@ JOURNAL, SYSLOG = "/run/systemd/journal/socket", "/dev/log"
 
 
 class Reader:
-    """A datagram socket at a path, or "@NAME" for one without; read when the test asks."""
+    """A datagram socket with a path, or "@NAME" for an abstract one. Read by the test only."""
 
     FILLING = b"FULL=1\n"
 
@@ -32,7 +32,7 @@ class Reader:
         os.chmod(where, 0o666)
 
     def all(self):
-        """What has come so far."""
+        """All datagrams received so far."""
         self.sock.settimeout(0)
         datagrams = []
         with contextlib.suppress(BlockingIOError):
@@ -41,12 +41,12 @@ class Reader:
         return datagrams
 
     def record(self):
-        """The fields of the only datagram that has come so far."""
+        """The fields of the only datagram received so far."""
         (datagram,) = self.all()
         return fields(datagram)
 
     def fill(self):
-        """Make it take no more; answer how many datagrams it took."""
+        """Fill the queue of the socket. Returns the number of datagrams."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
             sender.connect(self.sock.getsockname())
@@ -58,7 +58,7 @@ class Reader:
 
 
 def fields(datagram):
-    """The fields of a datagram of the journal's native protocol, each of which is one line."""
+    """Parse a datagram of the journal's native protocol, in which each field must be one line."""
     assert datagram.endswith(b"\n"), datagram
     found = {}
     for line in datagram[:-1].split(b"\n"):
@@ -86,14 +86,17 @@ class Syslogd:
 
     def rsyslogd(self):
         program = shutil.which("rsyslogd")
-        # Where its modules are when it was only unpacked: beside it.
-        modules = os.path.join(os.path.dirname(program), f"../lib/{os.uname().machine}-linux-gnu/rsyslog/")
+        # The modules of a package that is only unpacked.
+        modules = os.path.join(os.path.dirname(program),
+                               f"../lib/{os.uname().machine}-linux-gnu/rsyslog/")
         write(f"{WORLD}/rsyslog.conf",
-              f'module(load="imuxsock")\n*.* action(type="omfile" file="{self.log}" template="RSYSLOG_DebugFormat")\n')
-        return [program, "-n", "-f", f"{WORLD}/rsyslog.conf", "-i", f"{WORLD}/rsyslog.pid", "-M", modules]
+              'module(load="imuxsock")\n'
+              f'*.* action(type="omfile" file="{self.log}" template="RSYSLOG_DebugFormat")\n')
+        return [program, "-n", "-f", f"{WORLD}/rsyslog.conf", "-i", f"{WORLD}/rsyslog.pid", "-M",
+                modules]
 
-    def said(self, text):
-        """The log, once this text is in it."""
+    def wait_text(self, text):
+        """Wait until this text is in the log. Returns the log."""
         log = pathlib.Path(self.log)
-        eventually(lambda: text in log.read_text(encoding="utf-8"), f"the log says {text}")
+        eventually(lambda: text in log.read_text(encoding="utf-8"), f"the log has {text}")
         return log.read_text(encoding="utf-8")

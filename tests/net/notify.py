@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Who wants to know what a connection is, in systemd's place: the reader of $NOTIFY_SOCKET."""
+"""A replacement of systemd as the reader of $NOTIFY_SOCKET."""
 
 import os
 import re
@@ -14,7 +14,7 @@ PAUSE_S = 1  # before the first message, and between two
 
 
 class Manager(Reader):
-    """A datagram socket at a path, or "@NAME" for one without, which knows the senders."""
+    """A datagram socket with a path, or "@NAME" for an abstract one, that receives credentials."""
 
     FILLING = b"STATUS=full"
 
@@ -24,11 +24,11 @@ class Manager(Reader):
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
 
     def handler(self, *options, **popen):
-        """A handler that knows of it."""
-        return Handler(*options, env=told(self.where), **popen)
+        """Start a handler with this $NOTIFY_SOCKET."""
+        return Handler(*options, env=notify_env(self.where), **popen)
 
     def next(self, pid=None, within_s=DEADLINE_S):
-        """The next message's text; or None. PID is who has to have sent it, as systemd demands."""
+        """The text of the next message, or None. PID is the required sender, as with systemd."""
         self.sock.settimeout(within_s)
         try:
             message, ancillary, _, _ = self.sock.recvmsg(65536, 256)
@@ -41,11 +41,11 @@ class Manager(Reader):
         return text
 
     def silent(self, span_s=2.5 * PAUSE_S):
-        """Whether no message comes for so long."""
+        """Whether no message comes for SPAN_S seconds."""
         return self.next(within_s=span_s) is None
 
     def says(self, pattern, **kwargs):
-        """The next message, which has to match; its groups."""
+        """Match the next message. Returns the groups of PATTERN."""
         text = self.next(**kwargs)
         match = text and re.fullmatch(pattern, text)
         assert match, f"{text!r} is not {pattern}"
@@ -53,21 +53,21 @@ class Manager(Reader):
 
 
 def watched():
-    """A manager, a handler that knows of it, and the upstream's end of its connection."""
+    """Returns a manager, a handler that notifies it, and upstream's socket."""
     manager = Manager()
     (listening,) = listeners("127.0.0.1")
     h = manager.handler()
     return manager, h, h.connected("127.0.0.1", listening)
 
 
-def told(where, **more):
-    """The environment of one that is told where to send."""
-    return {**os.environ, "NOTIFY_SOCKET": where, **more}
+def notify_env(path, **more):
+    """An environment with this NOTIFY_SOCKET."""
+    return {**os.environ, "NOTIFY_SOCKET": path, **more}
 
 
 def settles(manager, pattern):
-    """Messages until one says no rate; that one has to match."""
+    """Read messages up to the first without a rate, and match that."""
     deadline = time.monotonic() + DEADLINE_S
     while "/s," in (text := manager.next()):
-        assert time.monotonic() < deadline, "it never settles"
+        assert time.monotonic() < deadline, "each message has a rate"
     assert re.fullmatch(pattern, text), f"{text!r} is not {pattern}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A network where everything has a route, to nowhere, and where every packet is seen."""
+"""A network in which every address has a route, and every outgoing packet is recorded."""
 
 import os
 import socket
@@ -8,13 +8,13 @@ import subprocess
 
 from socks import CHOSEN, DEADLINE_S, GREETING, check, request
 from wire import TCP, destination, is_syn, tun
-from world import STDSOCKS, Handler, bound, called, ip, port_of, request_name, sysctl
+from world import STDSOCKS, Handler, bound, connection_as, ip, port_of, request_name, sysctl
 
 UDP = 17
 ETH_P_ALL, ETH_P_IP, ETH_P_IPV6, PACKET_OUTGOING = 3, 0x0800, 0x86DD, 4
 
-# Addresses that nobody reaches when nothing is configured, by the reason: examples of each kind.
-# tests/unit/special.c has the edges of every block, and every embedding.
+# Examples of the addresses that the built-in rules deny, by kind. tests/unit/special.c has the
+# limits of every block, and every embedding.
 FORBIDDEN = {
     "this network": "0.0.0.0 0.255.255.255 ::",
     "loopback": "127.0.0.0 127.0.0.1 127.255.255.255 ::1",
@@ -31,13 +31,13 @@ FORBIDDEN = {
     "6to4": "2002:7f00:1:: 2002:a00:1::1 2002::1",
     "Teredo": "2001::80ff:fffe 2001:0:808:808:8000:63bf:f5ff:fffe 2001::ffff:ffff",
     "ISATAP": "2606:4700::5efe:10.0.0.1 2606:4700::200:5efe:127.0.0.1 fe80::5efe:10.0.0.1",
-    # RFC 5214 s6.1: a public address inside opens no address that is not public itself.
+    # RFC 5214 s6.1: an embedded public address does not make the address public.
     "outside of ISATAP": "fc00::5efe:8.8.8.8 fe80::200:5efe:8.8.8.8 2001:db8::5efe:8.8.8.8",
-    # RFC 3056 s2 and RFC 5214 s6.1: of two addresses inside, both count.
+    # RFC 3056 s2 and RFC 5214 s6.1: both of two embedded addresses are evaluated.
     "6to4 and ISATAP": "2002:808:808::5efe:10.0.0.1 2002:808:808::200:5efe:127.0.0.1",
 }
 
-# Addresses that every client of a local network may reach.
+# Examples of the addresses that the built-in rules allow for local clients.
 PUBLIC = (
     "8.8.8.8 11.0.0.1 172.32.0.1 192.0.1.1 198.51.101.1 223.255.255.255 2000::1 2001:db9::1 "
     "2606:4700::1 "
@@ -53,9 +53,9 @@ def forbidden():
 
 
 class Watch:
-    """Every connection and every datagram that is begun in this network, on all devices.
+    """Records every SYN and every UDP datagram that leaves this network namespace.
 
-    The default routes lead into a device where nothing ever answers.
+    The default routes lead to a device that never answers.
     """
 
     def __init__(self):
@@ -72,11 +72,9 @@ class Watch:
         self.sock.setblocking(False)
 
     def seen(self):
-        """Since the last call, each once: "tcp ADDRESS PORT" for a SYN, "udp ADDRESS PORT".
-
-        The kernel shows a packet before the call that sent it returns: what a handler has done
-        before it answered is here.
-        """
+        """The packets since the last call, without repetitions: "tcp ADDRESS PORT" for a SYN, or
+        "udp ADDRESS PORT". Because the kernel copies a packet here before the call that sends it
+        returns, all packets that a handler has sent before its reply are included."""
         found = {}
         while True:
             try:
@@ -93,74 +91,74 @@ class Watch:
                 found[f"{'tcp' if protocol == TCP else 'udp'} {destination(packet)} {port}"] = True
 
     def connects(self):
-        """Of seen(), TCP."""
-        return [what for what in self.seen() if what.startswith("tcp")]
+        """The SYNs of seen()."""
+        return [packet for packet in self.seen() if packet.startswith("tcp")]
 
     def denies(self, host, port, *rules, **more):
-        """As is_denied(), and no packet leaves."""
-        self.seen()  # those of the client's connection
+        """As is_denied(), and checks that no packet leaves."""
+        self.seen()  # discards the packets of the client's connection
         record = is_denied(host, port, *rules, **more)
         assert not (seen := self.seen()), (host, rules, seen)
         return record
 
 
 def lines(*rules):
-    """The options that give these lines of a configuration."""
+    """The options -o for these lines of a configuration."""
     return [word for rule in rules for word in ("-o", rule)]
 
 
-def judged(*rules, file="/dev/null", ends=None, **handler):
-    """A handler with these lines of a configuration before those of FILE, and the client of ENDS,
-    or else of from_pair()."""
+def configured(*rules, file="/dev/null", ends=None, **handler):
+    """Start a handler with these lines of a configuration before those of FILE. The client is that
+    of ENDS, by default from_pair()."""
     return Handler("-f", file, *lines(*rules), rules=(), ends=ends or from_pair(), **handler)
 
 
 def tries(host, port, *rules):
-    """The reply if no attempt to connect is answered."""
-    h = judged(*rules, "timeout connect 1ms")
+    """The reply to a request with a connect timeout of 1 ms."""
+    h = configured(*rules, "timeout connect 1ms")
     reply = h.connect(host, port)
-    h.gone()
+    h.close_client()
     os.unlink(h.log)
     return reply
 
 
-def asks(host, port, *rules, said=None, **handler):
-    """One request (PORT may be a listener's): the reply, and the record, STDSOCKS_ being understood.
-
-    What was served is told to stop. SAID, if not GREETING, is how the client begins, with what
-    the answer has to be. The rest is as for judged().
-    """
-    h = judged(*rules, **handler)
+def asks(host, port, *rules, prefix=None, **handler):
+    """Send a request to HOST and PORT, a number or a listener, and end the handler. PREFIX are the
+    messages before the request with their replies, by default GREETING and CHOSEN. The other
+    arguments are those of configured(). Returns the reply code and the record, with field names
+    without STDSOCKS_."""
+    h = configured(*rules, **handler)
     port = port if isinstance(port, int) else port_of(port)
-    for words, answer in said or [(GREETING, CHOSEN)]:
-        h.client.send(words)
+    for message, answer in prefix or [(GREETING, CHOSEN)]:
+        h.client.send(message)
         check(h.client.recv(len(answer)), answer)
     h.client.send(request_name(host, port) if isinstance(host, bytes) else request(host, port))
-    h.asked_s = 0
-    reply = h.answer()
+    h.requested_s = 0
+    reply = h.read_reply()
     if reply == 0:
         h.terminate()
     else:
         check(h.client.end(), (b"", "fin"))
-    h.gone()
+    h.close_client()
     record = {name.removeprefix("STDSOCKS_"): value for name, value in h.record().items()}
-    os.unlink(h.log)  # else a failure would show them all
+    os.unlink(h.log)  # a failing test shows all logs
     check(record["END"], "terminated" if reply == 0 else "refused")
     return reply, record
 
 
-def is_denied(host, port, *rules, rule=None, remedy=None, **more):
-    """It is refused with 02, nothing is dialled, and the record tells by which rule."""
+def is_denied(host, port, *rules, rule=None, suggestion=None, **more):
+    """Check that a request gets 02 without an attempt to connect, and that the record has this RULE
+    and suggested rule, if given. Returns the record."""
     reply, record = asks(host, port, *rules, **more)
     about = host, rules, reply, record
     assert reply == 2 and "REACHED" not in record and "CONNECT_USEC" not in record, about
     assert not rule or record["RULE"] == rule, about
-    assert not remedy or record["REMEDY"] == remedy, about
+    assert not suggestion or record["REMEDY"] == suggestion, about
     return record
 
 
 def is_served(host, port, *rules, reached=None, **more):
-    """It is served, at the address REACHED."""
+    """Check that a request is served, at the address REACHED if given. Returns the record."""
     reply, record = asks(host, port, *rules, **more)
     assert reply == 0 and "RULE" not in record, (host, rules, reply, record)
     assert not reached or record["REACHED"] == reached, (host, rules, record)
@@ -168,34 +166,36 @@ def is_served(host, port, *rules, reached=None, **more):
 
 
 def here(*hosts):
-    """Give this host these addresses."""
-    ip(*(f"address add {host}{'/128' if ':' in host else '/32'} dev lo{' nodad' if ':' in host else ''}" for host in hosts))
+    """Add these addresses to lo."""
+    ip(*(f"address add {host}/{'128 dev lo nodad' if ':' in host else '32 dev lo'}"
+         for host in hosts))
 
 
 def from_ip(host, to=None, scope=0):
-    """A connection from HOST to TO, or to itself: the client's socket and the handler's."""
+    """Connect from HOST to TO, by default to HOST. Returns the client's socket and the accepted
+    one."""
     source = (host, 0, 0, scope) if ":" in host else (host, 0)
     family = socket.AF_INET6 if ":" in (to or host) else socket.AF_INET
-    at = (to, 0) if to else source
-    with socket.create_server(at, family=family, dualstack_ipv6=to == "::") as listening:
-        where = f"{host}%{scope}" if scope else host
-        client = socket.create_connection((where, port_of(listening)), DEADLINE_S, source)
+    address = (to, 0) if to else source
+    with socket.create_server(address, family=family, dualstack_ipv6=to == "::") as listening:
+        scoped = f"{host}%{scope}" if scope else host
+        client = socket.create_connection((scoped, port_of(listening)), DEADLINE_S, source)
         return client, listening.accept()[0]
 
 
 def from_pair():
-    """A client of AF_UNIX whom nobody knows, and who sends no packets."""
+    """An AF_UNIX client without credentials, which sends no packets."""
     return socket.socketpair()
 
 
 def from_path(uid, path=None):
-    """A client of AF_UNIX whose user the kernel knows."""
+    """An AF_UNIX client with the credentials of this user."""
     with bound(path or f"/run/listening-{uid}") as listening:
-        return called(listening, uid)
+        return connection_as(listening, uid)
 
 
 def reply_on_pipes(host, port, *rules):
-    """The reply to a client on two pipes."""
+    """The reply code for a client on two pipes."""
     command = [STDSOCKS, "-f", "/dev/null", *lines(*rules)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, **pipes) as process:

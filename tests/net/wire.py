@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""A wire between this network and a far one, packet by packet in the test's hands.
+"""A simulated link between this network namespace and a far one.
 
-It takes the place of netem, of iptables and of a hostile router: it loses, delays and reorders
-packets, answers with ICMP, and can be cut. That ICMP comes as it does from a real network, a while
-after the packet that it answers, and not inside the system call that sent that one.
+It replaces netem, iptables and a hostile router: it loses, delays and reorders packets, answers
+with ICMP, and can be cut. An ICMP error arrives some time after its packet, as from a real network,
+and not during the system call that sends the packet.
 """
 
 import fcntl
@@ -25,19 +25,20 @@ SYN, ACK = 0x02, 0x10
 
 
 def tun(name):
-    """A device of the present network, whose packets are read and written here."""
+    """Open a TUN device in the current network namespace. Returns its descriptor."""
     fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH", name.encode(), IFF_TUN | IFF_NO_PI))
     return fd
 
 
 def drop(_packet):
-    """A fate: the packet is lost."""
+    """An action: lose the packet."""
     return None
 
 
 def icmp(code, code6=None):
-    """A fate: "destination unreachable" with this code, CODE6 for IPv6 (RFC 792, RFC 4443 s3.1)."""
+    """An action: answer "destination unreachable" with this code, or CODE6 for IPv6 (RFC 792,
+    RFC 4443 s3.1)."""
 
     def unreachable(packet):
         if packet[0] >> 4 == 4:
@@ -59,7 +60,8 @@ def icmp4(packet, code):
     head = (packet[0] & 15) * 4
     body = bytes([3, code, 0, 0]) + bytes(4) + packet[: head + 8]
     body = body[:2] + checksum(body) + body[4:]
-    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), 0, 0, 64, ICMP, 0) + packet[16:20] + packet[12:16]
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), 0, 0, 64, ICMP,
+                     0) + packet[16:20] + packet[12:16]
     return ip[:10] + checksum(ip) + ip[12:] + body
 
 
@@ -82,33 +84,35 @@ def is_syn(packet):
 
 
 class Wire:
-    """Far addresses are NET.1 and so on (V6::1 and so on); the near ones NET.200 and V6::8000.
+    """The far addresses are NET.1, ... and V6::1, ...; the near ones are NET.200 and V6::8000.
 
-    All far addresses share with the near one equally many leading bits, so that RFC 6724 rule 9
-    leaves the resolver's order alone.
+    All far addresses have a common prefix of the same length with the near one, so that RFC 6724
+    rule 9 does not change the resolver's order.
     """
 
     def __init__(self, name="wire", net="192.0.2", v6="2001:db8:", far_count=9, seed=1):
         self.near_ip = f"{net}.200"
-        self.fates = {}  # what becomes of what goes to a far address: a function of the packet
-        self.delays_s = {}  # how much later than others it comes there
-        self.syns = []  # the destination of each SYN that has come from the near side
-        self.loss = self.reordered = 0.0  # shares
+        self.actions = {}  # far address: a function of a packet that returns an answer or None
+        self.delays_s = {}  # far address: additional delay of packets to it
+        self.syns = []  # the destination of each SYN from the near side
+        self.loss = self.reordered = 0.0  # the share of packets
         self.lost_count = self.passed_count = 0
-        self.is_cut = False  # when true, nothing passes, and nobody is told
+        self.is_cut = False  # if true, all packets are lost
         self.random = random.Random(seed)
         self.near_fd = self.make(name, [f"{self.near_ip}/24", f"{v6}:8000/64"])
         self.far = Network(new=True)
         with self.far:
             far = range(1, far_count + 1)
-            self.far_fd = self.make(name, [f"{net}.{i}/24" for i in far] + [f"{v6}:{i:x}/64" for i in far])
-        self.later = []  # a heap of (when, number, descriptor, packet)
+            addresses = [f"{net}.{i}/24" for i in far] + [f"{v6}:{i:x}/64" for i in far]
+            self.far_fd = self.make(name, addresses)
+        self.later = []  # a heap of (time, number, descriptor, packet)
         threading.Thread(target=self.carry, daemon=True).start()
 
     @staticmethod
     def make(name, addresses):
         fd = tun(name)
-        ip(f"link set {name} up", *(f"address add {address} dev {name} nodad" for address in addresses))
+        ip(f"link set {name} up", *(f"address add {address} dev {name} nodad"
+                                    for address in addresses))
         return fd
 
     def carry(self):
@@ -124,27 +128,27 @@ class Wire:
     def pass_on(self, packet, came_from, goes_to):
         delay_s = 0.0005
         if came_from == self.near_fd:
-            where = destination(packet)
+            address = destination(packet)
             if is_syn(packet):
-                self.syns.append(where)
-            if where in self.fates:
-                if answer := self.fates[where](packet):
-                    self.put_off(0.001, came_from, answer)
+                self.syns.append(address)
+            if address in self.actions:
+                if answer := self.actions[address](packet):
+                    self.send_later(0.001, came_from, answer)
                 return
-            delay_s += self.delays_s.get(where, 0)
+            delay_s += self.delays_s.get(address, 0)
         if self.is_cut or self.random.random() < self.loss:
             self.lost_count += 1
             return
         if self.random.random() < self.reordered:
             delay_s += 0.004
-        self.put_off(delay_s, goes_to, packet)
+        self.send_later(delay_s, goes_to, packet)
 
-    def put_off(self, delay_s, fd, packet):
+    def send_later(self, delay_s, fd, packet):
         self.passed_count += 1
         heapq.heappush(self.later, (time.monotonic() + delay_s, self.passed_count, fd, packet))
 
     def tried(self):
-        """The destinations that were dialled, in order, each once however often its SYN was sent."""
+        """The destinations of SYNs in order, without repetitions."""
         return list(dict.fromkeys(self.syns))
 
     def listener(self, host, port=0):
@@ -153,8 +157,10 @@ class Wire:
             return listener(host, port)
 
     def client(self):
-        """A connection from a far client to this side: the client's end and ours."""
+        """Connect from the far side to the near one. Returns the client's socket and the accepted
+        one."""
         with HERE:
             listening = socket.create_server((self.near_ip, 0))
         with listening, self.far:
-            return socket.create_connection(listening.getsockname(), DEADLINE_S), listening.accept()[0]
+            return socket.create_connection(listening.getsockname(),
+                                            DEADLINE_S), listening.accept()[0]

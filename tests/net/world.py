@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""A world for one test, and one handler in it.
+"""Sets up the namespaces of a test, and starts handlers in them.
 
-Imported by a script that is PID 1 of network, mount and PID namespaces of its own. Here /run is
-empty and everybody's, /dev has the bare minimum, /etc is a copy that may be written to, and the network is a
-loopback. What is started and made here ends with the script.
+Imported by a script that is PID 1 of its own network, mount and PID namespaces. /run is empty and
+writable for every user, /dev has a few devices, /etc is a writable overlay, and the network has
+only a loopback interface.
 """
 
 import contextlib
@@ -18,13 +18,13 @@ import time
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, listener, request, request_name
 
 STDSOCKS = os.environ["STDSOCKS"]
-WORLD = os.environ["WORLD"]  # a folder that is the test's own
+WORLD = os.environ["WORLD"]  # a directory of this test
 
 libc = ctypes.CDLL(None, use_errno=True)
 MS_BIND, MS_REC = 0x1000, 0x4000
 CLONE_NEWNET = 0x40000000
 RTF_LOCAL = 0x80000000  # linux/ipv6_route.h
-SYS_PIDFD_GETFD = 438  # the same on every architecture
+SYS_PIDFD_GETFD = 438  # on every architecture
 
 
 def sys_call(function, *arguments):
@@ -35,45 +35,47 @@ def sys_call(function, *arguments):
     return result
 
 
-def mount(what, where, kind=None, flags=0, options=None):
-    words = [word and word.encode() for word in (what, where, kind)]
+def mount(source, target, kind=None, flags=0, options=None):
+    words = [word and word.encode() for word in (source, target, kind)]
     sys_call(libc.mount, *words, ctypes.c_ulong(flags), options and options.encode())
 
 
 def run(*command, text=None):
-    """Standard output of a command that succeeds; TEXT is its standard input."""
+    """Run a command, which must succeed, with TEXT as standard input. Returns its standard
+    output."""
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
     return done.stdout
 
 
 def ip(*lines):
-    """ip(8), one command a line. Waits for the local routes to IPv6 addresses of lo, which the kernel adds later."""
+    """Run ip(8) commands, one per line. Waits for the local routes of IPv6 addresses of lo, which
+    the kernel adds asynchronously."""
     run("ip", "-batch", "-", text="\n".join(lines) + "\n")
-    added = re.findall(r"^addr(?:ess)? add ([^ /]*:[^ /]*)/\d+ dev lo\b", "\n".join(lines), re.MULTILINE)
+    added = re.findall(r"^addr(?:ess)? add ([^ /]*:[^ /]*)/\d+ dev lo\b", "\n".join(lines), re.M)
     wanted = {socket.inet_pton(socket.AF_INET6, address).hex() for address in added}
     if wanted:
         eventually(lambda: wanted <= local_routes(), f"local routes to {added}")
 
 
 def local_routes():
-    """The IPv6 addresses to which this network has a local route, in hexadecimal."""
+    """The IPv6 addresses with a local route in this network namespace, in hexadecimal."""
     with open("/proc/thread-self/net/ipv6_route", encoding="ascii") as routes:
         rows = [line.split() for line in routes]
     return {row[0] for row in rows if int(row[8], 16) & RTF_LOCAL}
 
 
-def eventually(condition, what):
-    """Wait until CONDITION() is true; answer what it said."""
+def eventually(condition, description):
+    """Wait until CONDITION() returns a true value, and return that."""
     deadline = time.monotonic() + DEADLINE_S
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"not within {DEADLINE_S} s: {what}"
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"not within {DEADLINE_S} s: {description}"
         time.sleep(0.005)
-    return answer
+    return result
 
 
 def write(path, text, mode=None):
-    """A new file, with this mode if any; a symbolic link in its place is not followed."""
+    """Replace a file or a symbolic link by a new file, with this mode if MODE is given."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     with open(path, "w", encoding="utf-8") as file:
@@ -91,7 +93,7 @@ def sysctl(name, value):
 
 
 class Network:
-    """A network namespace: the present one, or a new one; "with" goes there for a while."""
+    """A network namespace, the current one or a new one. "with" enters it for a block."""
 
     def __init__(self, new=False):
         self.outer = []
@@ -114,7 +116,7 @@ class Network:
 
 
 def isolate():
-    """Make this mount namespace a machine of its own."""
+    """Mount private versions of /run, /etc and /dev."""
     mount("tmpfs", "/run", "tmpfs", 0, "mode=777")
     for folder in ("upper", "work", "dev"):
         os.mkdir(f"/run/{folder}")
@@ -131,7 +133,7 @@ def isolate():
     ip("link set lo up")
     for name in ("/etc/group", "/etc/passwd"):
         with open(name, encoding="utf-8") as file:
-            write(name, file.read())  # the root of a user namespace may not write to the file of the real one
+            write(name, file.read())  # the overlay's original belongs to the real root
     write("/etc/nsswitch.conf", "hosts: files dns\n")
     write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
     write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
@@ -145,103 +147,107 @@ HERE = Network()
 
 
 class Ended(Exception):
-    """There is nothing left to be stopped."""
+    """The handler had ended before it could be stopped."""
 
 
 class Handler:
-    """One handler, with its client and its record."""
+    """A handler under test with its client."""
 
     count = 0
 
-    def __init__(self, *options, trace=True, ends=None, before=(), rules=("allow to any",), **popen):
-        """ENDS are the client's socket and the handler's, else there is a new connection on the
-        loopback; BEFORE is a command that starts it; RULES stand in front of those in OPTIONS.
-        Standard error is a file, which teardown() shows when the test fails."""
+    def __init__(self, *options, trace=True, ends=None, before=(), rules=("allow to any",),
+                 **popen):
+        """Start a handler with OPTIONS. ENDS are the sockets of client and handler, by default a
+        new loopback connection. BEFORE is a command that executes the handler. RULES are evaluated
+        before those in OPTIONS. Standard error is a file, which teardown() shows if the test
+        fails."""
         Handler.count += 1
         self.log = f"{WORLD}/handler-{Handler.count}.log"
         client, accepted = ends or connection()
         self.client = Endpoint(client)
-        flags = [*(word for rule in rules for word in ("-o", rule)), *(["--trace"] if trace else [])]
+        flags = [*(word for rule in rules for word in ("-o", rule)),
+                 *(["--trace"] if trace else [])]
         with accepted, open(self.log, "wb") as log:
             popen = {"stdin": accepted, "stdout": accepted, "stderr": log} | popen
             self.process = subprocess.Popen([*before, STDSOCKS, *flags, *options], **popen)
         self.pid = self.process.pid
 
-    def said(self):
+    def log_text(self):
         with open(self.log, encoding="utf-8", errors="replace") as log:
             return log.read()
 
-    def ask(self, host, port):
-        """Send greeting and request at once. A name of whatever bytes is HOST as bytes."""
-        wanted = request_name(host, port) if isinstance(host, bytes) else request(host, port)
-        self.client.send(GREETING + wanted)
-        self.asked_s = time.monotonic()
+    def send_request(self, host, port):
+        """Send greeting and request at once. HOST is an address, or a name as bytes."""
+        message = request_name(host, port) if isinstance(host, bytes) else request(host, port)
+        self.client.send(GREETING + message)
+        self.requested_s = time.monotonic()
         check(self.client.recv(2), CHOSEN)
 
-    def answer(self):
-        """The reply of RFC 1928 s6, its second byte; and after how many seconds it came."""
+    def read_reply(self):
+        """Read the reply of RFC 1928 s6, and set took_s and bound. Returns the reply code."""
         reply = self.client.recv(4)
-        self.took_s = time.monotonic() - self.asked_s
+        self.took_s = time.monotonic() - self.requested_s
         self.bound = reply[3:] + self.client.recv({1: 4, 4: 16}[reply[3]] + 2)
         check(reply[:1] + reply[2:3], b"\x05\x00")
         return reply[1]
 
     def connect(self, host, port):
-        self.ask(host, port)
-        return self.answer()
+        self.send_request(host, port)
+        return self.read_reply()
 
     def connected(self, host, listening):
-        """Connect, and answer the other end, from LISTENING."""
+        """CONNECT to HOST and the port of LISTENING. Returns upstream's socket."""
         check(self.connect(host, listening.getsockname()[1]), 0)
         return Endpoint(listening.accept()[0])
 
     def ends(self, last=b"", status=0, **fields):
-        """The client reads LAST and FIN, and closes; the handler ends, with this record."""
+        """The client reads LAST and FIN, and closes. Checks status and record."""
         check(self.client.end(), (last, "fin"))
         self.client.close()
         return self.ended(status, **fields)
 
     def refused(self, **fields):
-        """After a refusal: nothing but FIN comes, and the record is right."""
+        """The client of a refused request reads FIN. Checks the record."""
         return self.ends(END="refused", CLOSED_BY="stdsocks", **fields)
 
-    def unreached(self, host, port, reply, number, **fields):
-        """CONNECT has this reply, and the record this errno. Returns the record."""
+    def connect_fails(self, host, port, reply, number, **fields):
+        """CONNECT fails with this reply, and the record has this errno. Returns the record."""
         check((host, self.connect(host, port)), (host, reply))
         return self.refused(REPLY=str(reply), ERRNO=str(number), REACHED=None, **fields)
 
     def closed(self, upstream, **fields):
-        """Upstream closes, and then the client; the record has these fields."""
+        """Upstream closes, and then the client. Checks the record."""
         upstream.close()
         self.client.close()
         return self.ended(END="closed", **fields)
 
-    def gone(self, status=0):
-        """The client closes, and the handler ends."""
+    def close_client(self, status=0):
+        """Close the client's connection, and wait until the handler exits."""
         self.client.close()
-        self.over(status)
+        self.wait_exit(status)
 
-    def over(self, status=0):
+    def wait_exit(self, status=0):
         check(self.process.wait(DEADLINE_S), status)
 
     def record(self):
-        """The record on standard error, where --trace puts it, as names and values."""
-        return dict(re.findall(r"^([A-Z][A-Z_]*)=(.*)$", self.said(), re.MULTILINE))
+        """The fields of the record that --trace writes to standard error."""
+        return dict(re.findall(r"^([A-Z][A-Z_]*)=(.*)$", self.log_text(), re.MULTILINE))
 
     def ended(self, status=0, **fields):
-        """It is over, and its record has these fields, STDSOCKS_ being understood."""
-        self.over(status)
+        """Wait for the exit, and check these fields of the record, without STDSOCKS_. Returns the
+        record."""
+        self.wait_exit(status)
         record = self.record()
-        has(record, **fields)
+        check_fields(record, **fields)
         return record
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
     def stop(self):
-        """Stop the handler, or strace which has it."""
+        """Stop the handler, or the strace that runs it. Raises Ended if it has exited."""
         self.process.send_signal(signal.SIGSTOP)
-        eventually(lambda: self.state() in "TZ", "it is stopped, or over")
+        eventually(lambda: self.state() in "TZ", "it is stopped or has exited")
         if self.state() == "Z":
             raise Ended
 
@@ -255,17 +261,17 @@ class Handler:
         self.go_on()
 
     def state(self):
-        """One letter, of proc_pid_stat(5): R runs, S sleeps, Z is over."""
+        """The letter of proc_pid_stat(5): R running, S sleeping, T stopped, Z exited."""
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
             return stat.read().rpartition(")")[2].split()[0]
 
     def status(self, pid=None):
-        """Names and values of proc_pid_status(5): its own, or those of a process that it has started."""
+        """The fields of proc_pid_status(5), of the handler or of a child PID."""
         with open(f"/proc/{pid or self.pid}/status", encoding="ascii") as lines:
             return dict(line.rstrip("\n").split(":\t", 1) for line in lines)
 
     def descriptors(self):
-        """What it has open: number and link."""
+        """Its open descriptors: number and link."""
         found = {}
         for fd in os.listdir(f"/proc/{self.pid}/fd"):
             with contextlib.suppress(FileNotFoundError):
@@ -273,14 +279,14 @@ class Handler:
         return found
 
     def take(self, fd):
-        """Its descriptor as ours: the same socket."""
+        """Duplicate a socket of the handler."""
         pidfd = os.pidfd_open(self.pid)
         taken = sys_call(libc.syscall, SYS_PIDFD_GETFD, pidfd, fd, 0)
         os.close(pidfd)
         return socket.socket(fileno=taken)
 
     def upstream(self):
-        """Its socket to the destination, as ours."""
+        """Duplicate the handler's socket to the destination."""
         for fd, link in self.descriptors().items():
             if fd > 2 and link.startswith("socket:"):
                 sock = self.take(fd)
@@ -291,31 +297,31 @@ class Handler:
 
 
 def relaying(host, listening, *options, **how):
-    """A handler whose client is connected to HOST, where LISTENING accepts; and the other end."""
+    """Returns a handler that relays to HOST and the port of LISTENING, and upstream's socket."""
     h = Handler(*options, **how)
     return h, h.connected(host, listening)
 
 
 def connection(listening=None):
-    """A new TCP connection: the client's end and the other."""
+    """Make a TCP connection. Returns the client's socket and the accepted one."""
     with listening or listener() as sock:
         client = socket.create_connection(sock.getsockname()[:2], DEADLINE_S)
         return client, sock.accept()[0]
 
 
-def unnamed(fields):
-    """STDSOCKS_ is understood but before ERRNO, MESSAGE and their like."""
+def full_names(fields):
+    """Add STDSOCKS_ to the names of fields, except to those of journald such as MESSAGE."""
     plain = ("ERRNO", "MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "SYSLOG_FACILITY")
     return {name if name in plain else f"STDSOCKS_{name}": value for name, value in fields.items()}
 
 
-def has(record, **fields):
-    """Check some fields of a record; None: there is no such field."""
-    wanted = unnamed(fields)
+def check_fields(record, **fields):
+    """Check some fields of a record. None means that the record has no such field."""
+    wanted = full_names(fields)
     check({name: record.get(name) for name in wanted}, wanted)
 
 
-CLOSED_PORT = 9  # nothing of a world listens here
+CLOSED_PORT = 9  # no test listens here
 
 
 def port_of(sock):
@@ -323,7 +329,7 @@ def port_of(sock):
 
 
 def listeners(*hosts, port=0):
-    """One listener a host, all on one port."""
+    """A listener for each host, all on one port."""
     socks = []
     for host in hosts:
         socks.append(listener(host, port))
@@ -332,7 +338,7 @@ def listeners(*hosts, port=0):
 
 
 def bound(path="/run/socks"):
-    """A listening AF_UNIX socket, open to everybody."""
+    """A listening AF_UNIX socket that every user can connect to."""
     if path[0] == "/" and os.path.exists(path):
         os.unlink(path)
     listening = socket.socket(socket.AF_UNIX)
@@ -343,8 +349,8 @@ def bound(path="/run/socks"):
     return listening
 
 
-def called(listening, uid):
-    """A connection that this user has made: both ends."""
+def connection_as(listening, uid):
+    """Connect as this user. Returns the client's socket and the accepted one."""
     client = socket.socket(socket.AF_UNIX)
     os.seteuid(uid)
     try:
@@ -355,7 +361,7 @@ def called(listening, uid):
 
 
 def is_waiting(sock):
-    """Whether somebody has connected to a listener and was not accepted yet."""
+    """Whether a connection waits in the queue of a listener. Accepts and closes it."""
     sock.settimeout(0)
     with contextlib.suppress(BlockingIOError):
         sock.accept()[0].close()

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: ISC
-# A booted systemd for a whole suite: "inside COMMAND" runs a command there. A suite that loads this file has it booted,
-# with stdsocks.socket listening on port 1080; the array CALLS holds system calls that are possible there, too, and the
-# array CONFIGURATION the lines of stdsocks.conf at the start of each test.
+# Boots a container with systemd for a suite that loads this file, with stdsocks.socket listening on
+# port 1080. "inside COMMAND" runs a command in it. The array CALLS has additional system calls for
+# it, and the array CONFIGURATION the lines of stdsocks.conf at the start of each test.
 
 CALLS=()
 CONFIGURATION=('allow to any')
@@ -11,7 +11,8 @@ setup_file() {
     boot_and_start
 }
 
-# can_boot - setup_file cannot skip tests, so it does nothing if not; then setup skips each.
+# can_boot - succeed if containers can be booted. If not, setup_file does nothing, and setup
+# skips each test.
 can_boot() {
     ((EUID == 0)) && type -p systemd-nspawn nsenter setpriv >/dev/null
 }
@@ -35,15 +36,16 @@ teardown_file() {
     stop_file
 }
 
-# After each test all connections end, nothing has failed, and what the test has configured is taken back.
+# After each test, all connections must end and no unit may have failed. Its configuration is
+# undone.
 teardown() {
     local status=0
     [[ -s ${BOOTED:-}.boot ]] || return 0
-    [[ -z ${BATS_TEST_COMPLETED:-} ]] || all_well || status=1
-    [[ -n ${BATS_TEST_COMPLETED:-}${BATS_TEST_SKIPPED:-} && $status == 0 ]] || shown
+    [[ -z ${BATS_TEST_COMPLETED:-} ]] || is_clean || status=1
+    [[ -n ${BATS_TEST_COMPLETED:-}${BATS_TEST_SKIPPED:-} && $status == 0 ]] || show_logs
     if [[ -e $BATS_TEST_TMPDIR/changed ]]; then
         configure "${CONFIGURATION[@]}"
-        # shellcheck disable=SC2016 # for the shell inside
+        # shellcheck disable=SC2016 # for the shell in the container
         inside sh -c 'cd /run/systemd/system
             changed=$(ls -d stdsocks*.d 2>/dev/null) || exit 0
             rm -r $changed
@@ -54,13 +56,15 @@ teardown() {
     return $status
 }
 
-# boot_file [CALL]... - boot, where these system calls are possible, too, and wait until all that was to start has started; or say why that cannot be.
+# boot_file [CALL]... - boot the container and wait until it has started. On an error, print
+# the console.
 boot_file() {
     export BOOTED=$BATS_FILE_TMPDIR/booted
-    # The end of bats, even a violent one, is the end of all that is booted.
-    setpriv --pdeathsig TERM "$ROOT/tests/systemd/boot" "${STDSOCKS%/stdsocks}" "$@" >"$BOOTED.log" 2>&1 3>&- &
+    # The container ends if bats is killed.
+    setpriv --pdeathsig TERM "$ROOT/tests/systemd/boot" "${STDSOCKS%/stdsocks}" "$@" \
+        >"$BOOTED.log" 2>&1 3>&- &
     echo $! >"$BOOTED.boot"
-    disown # its end is no news
+    disown # bash shall not report its end
     eventually booted || { cat "$BOOTED.log"; return 1; }
     leader >"$BOOTED.leader"
 }
@@ -69,7 +73,7 @@ booted() {
     inside systemctl is-active --quiet booted.target 2>/dev/null
 }
 
-# stop_file - end the booted system, and fail if a part of it stays.
+# stop_file - end the container, and fail if it leaves anything behind.
 stop_file() {
     [[ -s ${BOOTED:-}.boot ]] || return 0
     kill -TERM "$(cat "$BOOTED.boot")" 2>/dev/null || true # it may have failed
@@ -77,8 +81,8 @@ stop_file() {
     ! grep 'left behind' "$BOOTED.log"
 }
 
-# leader - the PID of the booted systemd, as seen from here: the last child of boot is unshare, then come boot again,
-# which becomes nspawn, and its child.
+# leader - print the PID of the container's systemd: the last child of boot is unshare, its child
+# executes nspawn, and the child of that is systemd.
 leader() {
     local pid pids
     pid=$(cat "$BOOTED.boot")
@@ -90,39 +94,41 @@ leader() {
     echo "$pid"
 }
 
-# inside COMMAND... - run it there.
+# inside COMMAND... - run a command in the container.
 inside() {
     local pid
     pid=$(cat "$BOOTED.leader" 2>/dev/null || leader)
     [[ $pid ]] || return 1
-    # Not the umask of a run that measures coverage: a configuration that others can write to is refused.
+    # "make coverage" sets a umask with which the configuration would be refused.
     (umask 022 && exec nsenter --target "$pid" --all -- "$@")
 }
 
-# put_there PATH <TEXT - a file there, and the folders that it takes.
+# put_there PATH <TEXT - write a file in the container, and create its directories.
 put_there() {
     inside install -D -m 644 /dev/stdin "$1"
 }
 
-# changed - there is something to be taken back after the test; a variable would not leave the subshell of a pipe.
+# changed - make teardown undo the configuration. It is a file because a variable would not leave
+# the subshell of a pipe.
 changed() {
     [[ -z ${BATS_TEST_TMPDIR:-} ]] || : >"$BATS_TEST_TMPDIR/changed"
 }
 
-# configure LINE... - the lines of stdsocks.conf, for the connections that come from now on, to the end of the test.
+# configure LINE... - write stdsocks.conf, until the end of the test.
 configure() {
     changed
     printf '%s\n' "$@" | put_there /etc/stdsocks/stdsocks.conf
 }
 
-# secrets OWNER MODE LINE... - the file of users, /etc/stdsocks/users
+# secrets OWNER MODE LINE... - write the file of users, /etc/stdsocks/users.
 secrets() {
     printf '%s\n' "${@:3}" | put_there /etc/stdsocks/users
     inside chown "$1" /etc/stdsocks/users
     inside chmod "$2" /etc/stdsocks/users
 }
 
-# drop_in UNIT <TEXT - the only drop-in of stdsocks.socket or stdsocks@.service, to the end of the test.
+# drop_in UNIT <TEXT - write the only drop-in of stdsocks.socket or stdsocks@.service, until the
+# end of the test.
 drop_in() {
     changed
     put_there "/run/systemd/system/$1.d/test.conf"
@@ -134,18 +140,20 @@ drop_in_none() {
     inside systemctl daemon-reload
 }
 
-# python_inside <SCRIPT - run the script behind the prelude there, for at most $INSIDE_S seconds (80).
+# python_inside <SCRIPT - run the prelude and the script in the container, for at most $INSIDE_S
+# seconds (80).
 python_inside() {
     {
         printf '%s\n' "${PRELUDE-}"
         cat
-    } | inside timeout "${INSIDE_S:-80}" env PATH="/usr/local/bin:$PATH" PYTHONDONTWRITEBYTECODE= PYTHONPATH=/opt/stdsocks-tests "$PYTHON" - "$@"
+    } | inside timeout "${INSIDE_S:-80}" env PATH="/usr/local/bin:$PATH" \
+        PYTHONDONTWRITEBYTECODE='' PYTHONPATH=/opt/stdsocks-tests "$PYTHON" - "$@"
 }
 
-# all_well - the socket listens, nobody is connected, and nothing has failed.
-all_well() {
+# is_clean - succeed if the socket listens, no connection is left and no unit has failed.
+is_clean() {
     eventually none_runs || return
-    inside systemctl is-active --quiet stdsocks.socket || fail 'the socket does not listen' || return
+    inside systemctl is-active --quiet stdsocks.socket || fail 'the socket is not active' || return
     nothing_failed
 }
 
@@ -159,13 +167,14 @@ nothing_failed() {
     [[ -z $units ]] || fail "failed: $units"
 }
 
-# shown - what the booted system has to say: the end of it is shown, all of it is kept.
-shown() {
+# show_logs - print the end of the container's journal, and keep all of it, the console and the
+# units.
+show_logs() {
     local kept=$BUILT/failed/${BATS_TEST_FILENAME##*/}.$BATS_TEST_NUMBER
     mkdir -p "$kept"
     cp "$BOOTED.log" "$kept/console"
     inside journalctl --no-pager -o short-precise >"$kept/journal" || true
     inside systemctl --no-pager --all list-units >"$kept/units" || true
-    printf -- '--- journal; all of it, the console and the units are in %s\n' "$kept"
+    printf -- '--- journal; the whole journal, the console and the units are in %s\n' "$kept"
     tail -n 60 "$kept/journal"
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What scripts on a booted systemd use, beside socks.py."""
+"""Helpers for scripts in a container with systemd, in addition to socks.py."""
 
 import socket
 import json
@@ -9,39 +9,42 @@ import time
 from datagrams import Datagrams, UDP_ASSOCIATE, parse_address, udp
 from socks import DEADLINE_S, Endpoint, accept, check, listener, open_through
 
-BEGAN = f"--since=@{time.time():.6f}"  # a port may have been another test's
+BEGAN = f"--since=@{time.time():.6f}"  # another test may have used the same port before
 
 
 def say(*command, status=0):
-    """What a command says, both ways, which ends with this status."""
+    """Run a command, which must exit with this status. Returns standard output and standard
+    error."""
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == status, f"{command}: {done.returncode}, {done.stdout}{done.stderr}"
     return done.stdout + done.stderr
 
 
-def eventually(holds, what, within_s=DEADLINE_S):
-    """What it answers, once that is true."""
+def eventually(condition, description, within_s=DEADLINE_S):
+    """Wait until CONDITION() returns a true value, and return that."""
     deadline = time.monotonic() + within_s
-    while not (answer := holds()):
-        assert time.monotonic() < deadline, f"not in time: {what}"
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"not within {within_s} s: {description}"
         time.sleep(0.02)
-    return answer
+    return result
 
 
 def instances(*options):
-    lines = say("systemctl", "list-units", *options, "--plain", "--no-legend", "stdsocks*@*").splitlines()
+    lines = say("systemctl", "list-units", *options, "--plain", "--no-legend",
+                "stdsocks*@*").splitlines()
     return [line.split()[0] for line in lines]
 
 
 def shown(unit, name):
-    """One property of a unit. systemctl loses PID 1 at times while that is busy with a thousand units."""
+    """A property of a unit. systemctl may lose its connection to PID 1 while that is busy."""
 
-    def ask():
-        done = subprocess.run(["systemctl", "show", "--property", name, "--value", unit], capture_output=True, text=True)
+    def show():
+        done = subprocess.run(["systemctl", "show", "--property", name, "--value", unit],
+                              capture_output=True, text=True)
         assert done.returncode == 0 or "endpoint is not connected" in done.stderr, done.stderr
         return done.returncode == 0 and [done.stdout.strip()]
 
-    return eventually(ask, f"{name} of {unit}")[0]
+    return eventually(show, f"{name} of {unit}")[0]
 
 
 def client(host="127.0.0.1", source=None):
@@ -49,20 +52,21 @@ def client(host="127.0.0.1", source=None):
 
 
 def through(one, host="127.0.0.1", here="127.0.0.1"):
-    """The upstream's end of what this client is connected to: a listener HERE, which it calls HOST."""
+    """CONNECT to HOST and the port of a new listener at the address HERE. Returns upstream's
+    socket."""
     with listener(here) as listening:
         check(open_through(one, host, listening.getsockname()[1])[:3], b"\x05\x00\x00")
         return accept(listening)
 
 
 def served(source=None):
-    """A client whose connection stands, and the upstream's end of it."""
+    """Connect a new client. Returns it and upstream's socket."""
     one = client(source=source)
     return one, through(one)
 
 
 class Association(Datagrams):
-    """One whose client is at HOST, as is its socket."""
+    """An association of a client at HOST, with the socket of its datagrams."""
 
     def __init__(self, host="127.0.0.1"):
         self.client = client(host)
@@ -73,7 +77,7 @@ class Association(Datagrams):
 
 
 def unit_of(one):
-    """The instance that serves this client."""
+    """The name of the unit that serves this client."""
     host, port = one.sock.getsockname()[:2]
     (unit,) = (unit for unit in instances() if unit.endswith(f"-{host}:{port}.service"))
     return unit
@@ -84,13 +88,13 @@ def pid_of(one):
 
 
 def status_of(pid):
-    """What the kernel says of a process in /proc/PID/status."""
+    """The fields of /proc/PID/status."""
     with open(f"/proc/{pid}/status", encoding="ascii") as lines:
         return dict(line.rstrip("\n").split(":\t", 1) for line in lines)
 
 
 def works(pair):
-    """Both directions of this connection move."""
+    """Check that bytes pass in both directions of this connection."""
     for here, there in pair, pair[::-1]:
         here.send(b"still there")
         check(there.recv(11), b"still there")
@@ -102,12 +106,12 @@ def over(pair):
 
 
 def login(name, password=b"wrong"):
-    """A greeting with passwords alone, and RFC 1929."""
+    """A greeting with username/password authentication only, and the login of RFC 1929."""
     return b"\x05\x01\x02\x01" + bytes([len(name)]) + name + bytes([len(password)]) + password
 
 
-def asked(message, answer):
-    """A client that says all it has to say at once, and hears that answer and the end; its port."""
+def answered(message, answer):
+    """A new client sends MESSAGE, and reads ANSWER and the end. Returns the client's port."""
     one = client()
     one.send(message)
     check(one.recv(len(answer)), answer)
@@ -118,23 +122,23 @@ def asked(message, answer):
 
 
 def records(*matches, count=1):
-    """What journalctl finds since the script began, once it is so many records; they come when they come."""
+    """Wait until journalctl finds COUNT records since the script began. Returns them."""
     def found():
-        said = say("journalctl", "-q", "-a", "-o", "json", BEGAN, *matches).splitlines()
-        return [json.loads(line) for line in said] if len(said) >= count else None
+        lines = say("journalctl", "-q", "-a", "-o", "json", BEGAN, *matches).splitlines()
+        return [json.loads(line) for line in lines] if len(lines) >= count else None
 
-    answer = eventually(found, f"{count} records of {matches}")
-    check(len(answer), count)
-    return answer
+    result = eventually(found, f"{count} records of {matches}")
+    check(len(result), count)
+    return result
 
 
 def record_of(port, *names):
-    """Of the client with this port: its record's fields of these names, or the record as it is."""
+    """Fields of the record of the client with this port, or the whole record without NAMES."""
     (record,) = records(f"STDSOCKS_CLIENT_PORT={port}")
     return [record.get(f"STDSOCKS_{name}") for name in names] if names else record
 
 
 def configure(text):
-    """For connections that come from now on: everybody may go everywhere, and TEXT."""
+    """Write a configuration that allows everything, with these additional lines."""
     with open("/etc/stdsocks/stdsocks.conf", "w", encoding="ascii") as config:
         config.write(f"allow to any\n{text}\n")

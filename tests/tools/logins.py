@@ -174,8 +174,8 @@ def refuses_service(options, pattern, secrets=(), **popen):
         (b"\x05\x01\x01", NO_METHOD),
     ):
         h = answers(("-f", "/dev/null", *options), sent, answer, 78, popen=popen, END="failed")
-        assert re.search(pattern, h.said()), f"the handler logs: {h.said()}"
-        said += h.said()
+        assert re.search(pattern, h.log_text()), f"the handler logs: {h.log_text()}"
+        said += h.log_text()
     for secret in secrets:
         assert secret not in said, f"a secret is shown: {said}"
 

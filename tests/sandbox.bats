@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The sandbox, from outside: it is in force in a live connection; what happens if a part of it is
-# not available.
+# The sandbox of a live connection, and the result if a part of it is unavailable.
 
 load helper
 load net/world
@@ -25,35 +24,36 @@ RESOLVE = 0xF0
 
 
 def injected(fault):
-    """The command under which a system call fails."""
+    """The strace command that injects this fault."""
     return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={fault}"]
 
 
 def relays(h, upstream=None):
-    """A byte passes, so the handler relays. Returns the other end."""
+    """Wait until the handler relays. Returns upstream's socket."""
     upstream = upstream or h.connected("127.0.0.1", listening)
     passes(h.client, upstream, b"x")
     return upstream
 
 
-def served(*options, **how):
-    h = Handler(*options, **how)
+def served(*options, **popen):
+    h = Handler(*options, **popen)
     h.connected("127.0.0.1", listening).close()
     h.client.close()
     h.ended(END="closed")
 
 
-def fails(h, last=b"", said="", **fields):
-    """The client gets LAST and FIN; the handler has failed, and its record has these fields."""
+def fails(h, last=b"", text="", **fields):
+    """The client gets LAST and FIN. The handler exits with status 71, this text in its log and this
+    record."""
     h.ends(last, status=71, **{"END": "failed", **fields})
-    assert said in h.said(), h.said()
+    assert text in h.log_text(), h.log_text()
 
 
-def unserved(said="", *options, **how):
-    """CONNECT has the reply 01, for this reason, and no connection is made."""
-    h = Handler(*options, **how)
+def unserved(text="", *options, **popen):
+    """CONNECT gets reply 01 without a connection, and the log has this text."""
+    h = Handler(*options, **popen)
     check(h.connect("127.0.0.1", port_of(listening)), 1)
-    fails(h, said=said, REPLY="1", COMMAND="CONNECT", REACHED=None)
+    fails(h, text=text, REPLY="1", COMMAND="CONNECT", REACHED=None)
     assert not is_waiting(listening)
     listening.settimeout(DEADLINE_S)
 PY
@@ -63,7 +63,7 @@ setup() {
     need strace setpriv
 }
 
-@test "lock: where several commands are configured, there is a stage more: that of the one that was asked for" {
+@test "sandbox: the stage of the requested command is added if several are configured" {
     world <<'PY'
 def filters(h, pid=None):
     return int(h.status(pid)["Seccomp_filters"])
@@ -71,39 +71,39 @@ def filters(h, pid=None):
 server = Server({})
 NUMBERS = {"connect": 1, "bind": BIND, "resolve": RESOLVE}
 ALL = "connect bind udp resolve"
-ways = [(command, *way) for command in NUMBERS for way in ((command, 1), (ALL, 2))]
-for number, (command, words, known) in enumerate(ways):
+rows = [(command, *row) for command in NUMBERS for row in ((command, 1), (ALL, 2))]
+for number, (command, words, stages) in enumerate(rows):
     h = Handler("-o", f"command {words}")
     h.client.send(GREETING)
     check(h.client.recv(2), CHOSEN)
     check(filters(h), 1)
     h.client.send(request_name(b"%d.test" % number, 80, NUMBERS[command]))
     server.expect(f"{number}.test")
-    check(filters(h), known)
+    check(filters(h), stages)
     h.terminate()
     h.ended(END="terminated")
 
-def tightened(h, upstream, wanted):
+def tightened(h, upstream, stages):
     relays(h, upstream)
-    check(filters(h), wanted)
+    check(filters(h), stages)
     h.closed(upstream)
 
 for alone, stages in (True, 1), (False, 2):
     h = Handler("-o", f"command {'connect' if alone else ALL}")
     tightened(h, h.connected("127.0.0.1", listening), stages + 1)
     h = Binding(commands=f"command {'bind' if alone else ALL}")
-    where = h.binds("127.0.0.1")
+    bound = h.binds("127.0.0.1")
     check(filters(h), stages)
-    tightened(h, h.accepts(where), stages + 1)
+    tightened(h, h.accepts(bound), stages + 1)
     h = Association("-o", f"command {'udp' if alone else ALL}")
     check(filters(h), stages + 1)
     h.echo(udp())
-    eventually(lambda: filters(h, h.lookups()) == stages + 1, "the process for names is locked in")
-    h.over_with()
+    eventually(lambda: filters(h, h.lookups()) == stages + 1, "the lookup process has its stage")
+    h.close_and_check()
 PY
 }
 
-@test "lock: from before the first byte the handler has its filters, is no root, and has no capability" {
+@test "sandbox: the handler has its filters and no privileges before it reads the first byte" {
     world <<'PY'
 import pwd
 
@@ -124,7 +124,7 @@ for user, options in ("stdsocks", ()), ("nobody", ("-o", "user nobody")):
 PY
 }
 
-@test "lock: a mark's capability is all that is kept, until the connection stands" {
+@test "sandbox: with \"source mark\" only CAP_NET_ADMIN stays, until the connection is made" {
     world <<'PY'
 def capabilities(h, pid=None):
     words = h.status(pid)
@@ -136,9 +136,9 @@ for before, kept in ([], {NET_ADMIN, 0}), (AMBIENT, {NET_ADMIN}):
         eventually(lambda: h.status()["Seccomp"] == "2", "the first stage")
         check(capabilities(h), kept)
         if handler is Binding:
-            where = h.binds("127.0.0.1")
+            bound = h.binds("127.0.0.1")
             check(capabilities(h), kept)
-            upstream = h.accepts(where)
+            upstream = h.accepts(bound)
         else:
             upstream = h.connected("127.0.0.1", listening)
         relays(h, upstream)
@@ -147,42 +147,44 @@ for before, kept in ([], {NET_ADMIN, 0}), (AMBIENT, {NET_ADMIN}):
     a = Association("-o", "source mark 7", before=before)
     a.echo(udp())
     check(capabilities(a), {0})
-    eventually(lambda: capabilities(a, a.lookups()) == {0}, "the process for names has none")
-    a.over_with()
+    eventually(lambda: capabilities(a, a.lookups()) == {0}, "the lookup process has none")
+    a.close_and_check()
 PY
 }
 
-@test "lock: a mark's capability is not kept for a lookup" {
+@test "sandbox: with \"source mark\" no capability stays for a RESOLVE" {
     world <<'PY'
 server = Server({})
 BOTH = "connect resolve"
-ways = [(BOTH, 1, [], NET_ADMIN), (BOTH, RESOLVE, [], 0), ("resolve", RESOLVE, [], 0),
+rows = [(BOTH, 1, [], NET_ADMIN), (BOTH, RESOLVE, [], 0), ("resolve", RESOLVE, [], 0),
         (BOTH, RESOLVE, AMBIENT, 0), ("resolve", RESOLVE, AMBIENT, 0)]
-for number, (words, command, before, kept) in enumerate(ways):
+for number, (words, command, before, kept) in enumerate(rows):
     h = Handler("-o", "source mark 7", "-o", f"command {words}", before=before)
     h.client.send(GREETING + request_name(b"%d.test" % number, 80, command))
     server.expect(f"{number}.test")
     check(int(h.status()["CapPrm"], 16), kept)
     h.terminate()
-    h.over()
+    h.wait_exit()
 PY
 }
 
-@test "lock: nobody is served as root, and the record says why, when there is no other user to be" {
+@test "sandbox: a handler that cannot leave root refuses service, and its record has the reason" {
     world <<'PY'
 with open("/etc/passwd", "a", encoding="ascii") as users:
     users.write("toor:x:0:64999::/:/bin/false\nstays:x:4294967295:64999::/:/bin/false\n")
-    users.write("group-stays:x:64999:4294967295::/:/bin/false\ngroup-root:x:64999:0::/:/bin/false\n")
+    users.write("group-stays:x:64999:4294967295::/:/bin/false\n")
+    users.write("group-root:x:64999:0::/:/bin/false\n")
 
-def stays_root(why, *options, **how):
-    remedy = '"user NAME" takes another, "sandbox best-effort" stays root'
-    unserved(f"started as root, and cannot become {why}; {remedy}", *options, **how)
+def stays_root(why, *options, **popen):
+    advice = '"user NAME" takes another, "sandbox best-effort" stays root'
+    unserved(f"started as root, and cannot become {why}; {advice}", *options, **popen)
 
 stays_root("no-such: no such user", "-o", "user no-such")
 for user in "toor", "stays", "group-stays", "group-root":
     stays_root(f"{user}: that is root, too", "-o", f"user {user}")
-    said = run(STDSOCKS, "--check", "-f", "/dev/null", "-o", f"user {user}")
-    assert f"user: {user}: that is root, too; a process that is started as root serves nobody" in said, said
+    output = run(STDSOCKS, "--check", "-f", "/dev/null", "-o", f"user {user}")
+    line = f"user: {user}: that is root, too; a process that is started as root serves nobody"
+    assert line in output, output
 stays_root("stdsocks: Operation not permitted", before=["unshare", "--user", "--map-root-user"])
 
 def without(capability):
@@ -194,18 +196,19 @@ stays_root('stdsocks: no CAP_NET_ADMIN for "source mark" (systemd: CapabilityBou
 h = Handler("-o", "user no-such", "-o", "sandbox best-effort")
 h.connected("127.0.0.1", listening)
 check(os.stat(f"/proc/{h.pid}").st_uid, 0)
-check(h.status()["CapEff"], "0" * 16)  # but without what could be given up
+check(h.status()["CapEff"], "0" * 16)  # it drops the capabilities in any case
 PY
 }
 
-@test "lock: nobody is served, and the record says why, when a part or a stage of it cannot be had" {
+@test "sandbox: a handler refuses service if a part or a stage is unavailable, with the reason" {
     world <<'PY'
 for fault, part in (("seccomp", "seccomp"), ("landlock_restrict_self", "Landlock"),
                     ("landlock_create_ruleset", "Landlock"), ("landlock_add_rule", "Landlock")):
     why = f"no sandbox, for want of {part}: Operation not permitted"
-    unserved(f'{why}; "sandbox best-effort" serves without', before=injected(f"{fault}:error=EPERM"))
+    unserved(f'{why}; "sandbox best-effort" serves without',
+             before=injected(f"{fault}:error=EPERM"))
 
-# The stage of the command that was asked for.
+# The stage of the requested command.
 SHARED = "-o", "command connect resolve"
 EFFORT = "-o", "sandbox best-effort"
 WHY = "(no further stage of the sandbox, for want of seccomp)"
@@ -223,16 +226,16 @@ check(reply, 1)
 fails(h, REPLY="1", ERRNO="1", COMMAND="RESOLVE")
 refused(1, "127.0.0.1", commands="command connect bind", before=second, status=71, END="failed",
         ERRNO="1", BOUND=None)
-# Of an association: its command's, and that of its datagrams.
+# The stages of an association: of its command, and of its datagrams.
 for words in "connect udp", "udp":
     a = Association("-o", f"command {words}", before=second, reply=1)
-    fails(a, said=WHY, REPLY="1", ERRNO="1", COMMAND="UDP ASSOCIATE", BOUND=None, DATAGRAMS_UP=None)
+    fails(a, text=WHY, REPLY="1", ERRNO="1", COMMAND="UDP ASSOCIATE", BOUND=None, DATAGRAMS_UP=None)
 h, reply = resolved(*EFFORT)
 check(reply, 0)
 h.ends(END="closed")
 served(*SHARED, *EFFORT, before=second)
 
-# The last stage: the connection is not relayed.
+# Without the last stage, relaying, both sides are reset.
 for words, last in ("connect", 2), ("connect resolve", 3), ("bind", 2), ("connect bind", 3):
     before = injected(f"seccomp:error=EPERM:when={last}")
     if "bind" in words:
@@ -240,14 +243,14 @@ for words, last in ("connect", 2), ("connect resolve", 3), ("bind", 2), ("connec
         assert is_reset(h.binds("127.0.0.1"))
     else:
         h = Handler("-o", f"command {words}", before=before)
-        h.ask("127.0.0.1", port_of(listening))
+        h.send_request("127.0.0.1", port_of(listening))
         check(accept(listening).end()[1], "reset")
     h.ended(71, END="failed", BYTES_UP="0", BYTES_DOWN="0", ERRNO="1")
-    assert WHY in h.said(), h.said()
+    assert WHY in h.log_text(), h.log_text()
 PY
 }
 
-@test "lock: best-effort serves with what there is; a kernel without Landlock is enough" {
+@test "sandbox: best-effort serves without a part; a kernel without Landlock is always enough" {
     world <<'PY'
 for call in "seccomp", "landlock_restrict_self":
     served("-o", "sandbox best-effort", before=injected(f"{call}:error=EPERM"))
@@ -255,7 +258,7 @@ served(before=injected("landlock_create_ruleset:error=ENOSYS"))
 PY
 }
 
-@test "lock: descriptors that were left open are closed, with and without close_range" {
+@test "sandbox: inherited descriptors are closed, with and without close_range" {
     world <<'PY'
 spare = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]
 h = Handler(pass_fds=spare)
@@ -263,11 +266,11 @@ relays(h)
 found = h.descriptors()
 assert set(found) == {0, 1, 2, 3, 4} and found[0] == found[1] and found[2] == h.log, found
 check(sorted(found[fd].split(":")[0] for fd in (0, 3, 4)), ["anon_inode", "socket", "socket"])
-# With the limit it closes 256 numbers and not many thousands.
+# The limit keeps the loop that replaces close_range(2) short.
 without = ["prlimit", "--nofile=256", *injected("close_range:error=ENOSYS")]
 h = Handler(pass_fds=spare, before=without)
 relays(h)
-(h.pid,) = children(h.pid)  # not strace's
+(h.pid,) = children(h.pid)  # instead of the PID of strace
 check(sorted(h.descriptors()), [0, 1, 2, 3, 4])
 for before in [], without:
     a = Association(before=before)
@@ -275,26 +278,27 @@ for before in [], without:
     if before:
         (a.pid,) = children(a.pid)
     fds = f"/proc/{a.lookups()}/fd"
-    eventually(lambda: sorted(os.listdir(fds)) == ["0", "2"], "names' process has nothing of ours")
+    eventually(lambda: sorted(os.listdir(fds)) == ["0", "2"], "the lookup process closes the rest")
 PY
 }
 
-@test "lock: nothing is on the client's stream when the handler aborts, or finds its stack smashed" {
+@test "sandbox: a handler that aborts or has its stack overwritten writes nothing to the client" {
     need gdb
     world <<'PY'
 for death in "abort", "__stack_chk_fail":
     for in_relay in False, True:
-        h = Handler(trace=False, stderr=subprocess.STDOUT)  # the client's own socket, as inetd has it
+        h = Handler(trace=False, stderr=subprocess.STDOUT)  # the client's socket, as with inetd
         if in_relay:
             upstream = relays(h)
         else:
             h.client.send(GREETING)
             check(h.client.recv(2), CHOSEN)
-        gdb = ["gdb", "-nx", "-q", "-batch", "-p", str(h.pid), "-ex", "handle all nostop noprint pass", "-ex", f"call (void){death}()"]
-        said = subprocess.run(gdb, capture_output=True, text=True, check=False).stderr
-        if 'No symbol "abort"' in said:  # the static handler has nothing that calls it
+        gdb = ["gdb", "-nx", "-q", "-batch", "-p", str(h.pid),
+               "-ex", "handle all nostop noprint pass", "-ex", f"call (void){death}()"]
+        errors = subprocess.run(gdb, capture_output=True, text=True, check=False).stderr
+        if 'No symbol "abort"' in errors:  # a static handler without calls of abort()
             h.process.kill()
-        assert h.process.wait(DEADLINE_S) != 0, said
+        assert h.process.wait(DEADLINE_S) != 0, errors
         check(h.client.end()[0], b"")
         h.client.close()
         if in_relay:
@@ -303,17 +307,17 @@ for death in "abort", "__stack_chk_fail":
 PY
 }
 
-@test "lock: nobody is asked for a password that lets nobody in, when a part of it cannot be had" {
+@test "sandbox: the checkpassword program is not started if a part of the sandbox is unavailable" {
     world <<'PY'
-write("/run/program", "#!/bin/sh\necho asked >/run/asked\n", 0o755)
+write("/run/program", "#!/bin/sh\ntouch /run/started\n", 0o755)
 h = Handler("-o", "checkpassword /run/program", before=injected("seccomp:error=EPERM"))
 h.client.send(b"\x05\x01\x02\x01\x01a\x01b")
 fails(h, b"\x05\x02\x01\x01")
-assert not os.path.exists("/run/asked")
+assert not os.path.exists("/run/started")
 PY
 }
 
-@test "lock: a client whose connection is standard error is not served where that cannot be silenced" {
+@test "sandbox: a client is refused if standard error is its socket and cannot be replaced" {
     world <<'PY'
 for mounted in b"/dev/null", b"/run/dev/null":
     sys_call(libc.umount2, mounted, 0)
@@ -324,12 +328,12 @@ h.ends(status=71)
 PY
 }
 
-@test "lock: a file of the resolver's that cannot be found is no matter" {
+@test "sandbox: an /etc/hosts that cannot be opened is ignored" {
     world <<'PY'
 os.mkdir("/run/closed", 0o700)
 os.unlink("/etc/hosts")
-for there in "/run/closed/hosts", "hosts", "/dev/null/hosts":
-    os.symlink(there, "/etc/hosts")
+for target in "/run/closed/hosts", "hosts", "/dev/null/hosts":
+    os.symlink(target, "/etc/hosts")
     served()
     os.unlink("/etc/hosts")
 PY
