@@ -179,7 +179,7 @@ PY
 
 @test "journal: journalctl -x explains each kind of record, and leaves no field open" {
     local kinds=()
-    mapfile -t kinds < <(sed -n 's/^#define ID_[A-Z_]* *"\([0-9a-f]*\)"$/\1/p' "$ROOT/src/record/record.c")
+    mapfile -t kinds < <(sed -n 's/^#define RECORD_ID_[A-Z_]* *"\([0-9a-f]*\)"$/\1/p' "$ROOT/src/record/record.h")
     ((${#kinds[@]} == 3))
     changed
     python_inside "${kinds[@]}" <<'PY'
