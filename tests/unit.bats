@@ -104,8 +104,8 @@ unit() {
     done
 }
 
-@test "stdsocksctl/heavy: of a hundred thousand keys the heavy ones are kept, and the error has a bound" {
-    unit heavy
+@test "stdsocksctl/top_k: of a hundred thousand keys the frequent ones are kept, and the error has a bound" {
+    unit top_k
 }
 
 @test "stdsocksctl/histogram: each value is read to 1/128, and ranks fall where they should" {
