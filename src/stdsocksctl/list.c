@@ -6,18 +6,13 @@
 enum { KEY_SORT = 0x2000, KEY_UNIT };
 
 static const struct argp_option options[] = {
-	{"sort", KEY_SORT, "KEY", 0,
-		"Sort by client, user, command, dst, up, down, rate, age, memory or cpu "
-		"(default: age)",
-		0},
+	{"sort", KEY_SORT, "KEY", 0, "Sort by " SHOW_KEYS " (default: age)", 0},
 	{"unit", KEY_UNIT, "PATTERN", 0, "Select units by name (default: " LIVE_PATTERN ")", 0},
 	{0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct list_options *o = state->input;
-	char keys[256];
-	struct writer w = writer_on(keys, sizeof keys);
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -26,10 +21,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_SORT:
 		o->sort = show_column(arg, 0);
-		show_put_keys(&w);
 		if (!o->sort)
-			argp_error(state, "invalid --sort \"%s\"; use one of %.*s", arg, (int)w.len,
-				keys);
+			argp_error(state, "invalid --sort \"%s\"; use " SHOW_KEYS, arg);
 		return 0;
 	case KEY_UNIT:
 		o->pattern = arg;

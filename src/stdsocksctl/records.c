@@ -131,36 +131,31 @@ static const struct argp argp = {.options = list, .parser = parse, .children = o
 
 const struct argp_child records_children[] = {{&argp, 0, NULL, 0}, {0}};
 
-static int add_all_matches(struct records *r)
+static bool prepare_search(sd_journal *journal, const struct records_options *o)
 {
-	int failed = 0;
+	bool failed = false;
 
 	/* Values of one field are alternatives; all fields have to match. */
 	for (size_t i = 0; i < sizeof message_ids / sizeof message_ids[0]; i++)
-		failed |= sd_journal_add_match(r->journal, message_ids[i], 0) < 0;
-	for (size_t i = 0; i < r->options->matches_count; i++)
-		failed |= sd_journal_add_match(r->journal, r->options->matches[i], 0) < 0;
-	return failed ? EX_OSERR : EX_OK;
+		failed |= sd_journal_add_match(journal, message_ids[i], 0) < 0;
+	for (size_t i = 0; i < o->matches_count; i++)
+		failed |= sd_journal_add_match(journal, o->matches[i], 0) < 0;
+	if (o->since_us != INT64_MIN)
+		failed |= sd_journal_seek_realtime_usec(journal, (uint64_t)o->since_us) < 0;
+	/* Decompresses a large field only as far as it is used. */
+	sd_journal_set_data_threshold(journal, ENTRY_TEXT_MAX + sizeof "STDSOCKS_CLOSED_BY=");
+	return !failed;
 }
 
 int records_open(const struct records_options *options, struct records *ret_records)
 {
 	*ret_records = (struct records){.options = options};
 	int status = journal_open(&options->location, &ret_records->journal);
-	if (status != EX_OK)
-		return status;
-	/* Decompresses a large field only as far as it is used. */
-	sd_journal_set_data_threshold(
-		ret_records->journal, ENTRY_TEXT_MAX + sizeof "STDSOCKS_CLOSED_BY=");
-	status = add_all_matches(ret_records);
-	if (status == EX_OK && options->since_us != INT64_MIN)
-		status = sd_journal_seek_realtime_usec(
-				 ret_records->journal, (uint64_t)options->since_us) < 0
-			? EX_OSERR
-			: EX_OK;
-	if (status != EX_OK) {
+
+	if (status == EX_OK && !prepare_search(ret_records->journal, options)) {
 		fputs("stdsocksctl: cannot search the journal\n", stderr);
 		records_close(ret_records);
+		status = EX_OSERR;
 	}
 	return status;
 }

@@ -99,14 +99,6 @@ const struct show_column *show_column(const char *key, int letter)
 	return NULL;
 }
 
-void show_put_keys(struct writer *w)
-{
-	for (size_t i = 0; i < COLUMNS && columns[i].key; i++) {
-		writer_str(w, i ? ", " : "");
-		writer_str(w, columns[i].key);
-	}
-}
-
 void show_put_letters(struct writer *w)
 {
 	for (size_t i = 0; i < COLUMNS; i++) {

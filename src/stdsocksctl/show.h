@@ -6,9 +6,11 @@
 
 #include "stdsocksctl/live.h"
 
+#define SHOW_KEYS "client, user, command, dst, up, down, rate, age, memory or cpu"
+
 struct show_column {
 	const char *title;
-	const char *key; /* of --sort; NULL: not to be sorted by */
+	const char *key; /* one of SHOW_KEYS; NULL: not to be sorted by */
 	char letter;     /* the key that sorts by it in top; 0: none */
 	void (*put_text)(struct writer *w, const struct live_connection *c); /* NULL: a number */
 	void (*put_number)(struct writer *w, uint64_t value);
@@ -18,8 +20,7 @@ struct show_column {
 /* Finds a column by its key or, if that is NULL, by its letter. Returns NULL if there is none. */
 const struct show_column *show_column(const char *key, int letter);
 
-/* Write the keys, separated by ", ", and the letters, separated by blanks. */
-void show_put_keys(struct writer *w);
+/* Writes the letters, separated by blanks. */
 void show_put_letters(struct writer *w);
 
 /* Sorts numbers in descending order, texts in ascending order, values that are not known last, and
