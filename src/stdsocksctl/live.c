@@ -233,7 +233,7 @@ static bool is_selected(const struct live_connection *c, const void *filter)
 
 static void set_ages(struct live *live)
 {
-	const uint64_t now_us = (uint64_t)when_monotonic_us();
+	const uint64_t now_us = (uint64_t)when_clock_us(CLOCK_MONOTONIC);
 
 	for (size_t i = 0; i < live->count; i++) {
 		struct live_connection *c = &live->connections[i];

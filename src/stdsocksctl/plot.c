@@ -31,21 +31,34 @@ static double axis_end_us(const struct statistics *s)
 	return fmax(1000, (double)histogram_bin_start(bin + 1));
 }
 
-static void put_data(FILE *to, const struct statistics *s)
+/* Also finds the greatest numbers of connections and bytes in an interval. */
+static void put_intervals(
+	FILE *to, const struct statistics *s, uint64_t *ret_connections, uint64_t *ret_bytes)
 {
+	*ret_connections = *ret_bytes = 0;
 	fputs("$time << EOD\n", to);
 	for (size_t i = 0; i < s->timeline.count; i++) {
 		const struct timeline_interval *interval = &s->timeline.intervals[i];
+		uint64_t connections = 0, bytes = interval->up;
 		/* gnuplot shows times in UTC, so it gets local times. */
 		fprintf(to, "%.1f",
 			((double)s->timeline.first + (double)i + 0.5) *
 				(double)s->timeline.width_s);
-		for (size_t kind = 0; kind < STATISTICS_OUTCOMES; kind++)
+		for (size_t kind = 0; kind < STATISTICS_OUTCOMES; kind++) {
 			fprintf(to, " %llu", (unsigned long long)interval->counts[kind]);
+			connections += interval->counts[kind];
+		}
 		fprintf(to, " %llu %llu\n", (unsigned long long)interval->up,
 			(unsigned long long)interval->down);
+		top_k_sum(&bytes, interval->down);
+		*ret_connections = connections > *ret_connections ? connections : *ret_connections;
+		*ret_bytes = bytes > *ret_bytes ? bytes : *ret_bytes;
 	}
 	fputs("EOD\n", to);
+}
+
+static void put_spans(FILE *to, const struct statistics *s)
+{
 	for (size_t span = 0; span < STATISTICS_TOTAL; span++) {
 		const struct histogram *h = &s->spans[span];
 		uint64_t up_to = 0;
@@ -158,26 +171,12 @@ static void put_latency(FILE *to, const struct statistics *s, int tics)
 	fputc('\n', to);
 }
 
-static void most_at_once(const struct timeline *t, uint64_t *ret_connections, uint64_t *ret_bytes)
-{
-	*ret_connections = *ret_bytes = 0;
-	for (size_t i = 0; i < t->count; i++) {
-		const struct timeline_interval *interval = &t->intervals[i];
-		uint64_t connections = 0, bytes = interval->up;
-		for (size_t kind = 0; kind < STATISTICS_OUTCOMES; kind++)
-			connections += interval->counts[kind];
-		top_k_sum(&bytes, interval->down);
-		*ret_connections = connections > *ret_connections ? connections : *ret_connections;
-		*ret_bytes = bytes > *ret_bytes ? bytes : *ret_bytes;
-	}
-}
-
 static void put_script(FILE *to, const struct statistics *s)
 {
 	uint64_t connections, bytes;
 
-	most_at_once(&s->timeline, &connections, &bytes);
-	put_data(to, s);
+	put_intervals(to, s, &connections, &bytes);
+	put_spans(to, s);
 	fputs("set encoding utf8\nunset key\nset border 3 lw 0.5\nset tics nomirror out scale 0.5\n"
 	      "set style fill solid 1 noborder\nset grid ytics lw 0.5 lc rgb '#888888' dt 3\n"
 	      "set lmargin 8\nset rmargin 3\nset tmargin 1\n",

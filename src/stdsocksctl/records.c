@@ -10,13 +10,7 @@
 #include "stdsocksctl/when.h"
 #include "text/amount.h"
 
-enum {
-	KEY_SINCE = 0x2000,
-	KEY_UNTIL,
-	KEY_FILE,
-	KEY_REPLY,
-	KEY_END,
-};
+enum { KEY_SINCE = 0x2000, KEY_UNTIL, KEY_FILE, KEY_REPLY, KEY_END };
 
 enum {
 	PROGRESS_RECORDS = 256,     /* the clock is read once for so many records */
@@ -40,7 +34,7 @@ static void read_time(struct argp_state *state, const char *name, const char *te
 	struct records_options *o = state->input;
 	bool moves;
 
-	if (!when_read(text, when_now_us(), ret_us, &moves))
+	if (!when_read(text, when_clock_us(CLOCK_REALTIME), ret_us, &moves))
 		argp_error(state, "invalid %s \"%s\"; use " WHEN_FORMS, name, text);
 	if (ret_us == &o->since_us)
 		o->since_moves = moves;
@@ -170,7 +164,7 @@ static int stderr_columns(void)
 
 static void show_progress(struct records *r, int64_t time_us)
 {
-	const int64_t now_us = when_monotonic_us();
+	const int64_t now_us = when_clock_us(CLOCK_MONOTONIC);
 	char text[WHEN_TEXT_MAX], count[32], line[96];
 	struct writer w = writer_on(count, sizeof count - 1);
 

@@ -35,11 +35,6 @@ struct output {
 	char path[PATH_MAX];
 };
 
-struct text {
-	char *bytes;
-	size_t len;
-};
-
 static const struct argp_option list[] = {
 	{"top", KEY_TOP, "N", 0, "Show N users, destinations, ... by name (default: 10)", 0},
 	{"html", KEY_HTML, NULL, 0, "Write an HTML page with plots", 0},
@@ -72,7 +67,7 @@ static void finish(struct argp_state *state)
 			"--since must be a fixed time with --prometheus, because counters must not "
 			"decrease; use a date or today");
 	if (o->format == report_prometheus && o->records.since_us == INT64_MIN)
-		when_read("today", when_now_us(), &o->records.since_us, &ignored);
+		when_read("today", when_clock_us(CLOCK_REALTIME), &o->records.since_us, &ignored);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -156,13 +151,13 @@ static int print_write_error(const char *path)
 }
 
 /* Also closes the descriptor, which may be -1. On error returns false and sets errno. */
-static bool write_text(int fd, const struct text *text)
+static bool write_text(int fd, const char *text, size_t len)
 {
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (!file)
 		return false;
-	const bool is_written = fwrite(text->bytes, 1, text->len, file) == text->len;
+	const bool is_written = fwrite(text, 1, len, file) == len;
 	return fclose(file) == 0 && is_written;
 }
 
@@ -178,7 +173,7 @@ static bool set_mode(int fd, const struct output *o)
 }
 
 /* Readers of the file see either the old report or the new one. */
-static int replace(const struct output *o, const struct text *text)
+static int replace(const struct output *o, const char *text, size_t len)
 {
 	char temporary[PATH_MAX + 8];
 
@@ -188,7 +183,7 @@ static int replace(const struct output *o, const struct text *text)
 		return print_write_error(o->path);
 	const bool is_set = set_mode(fd, o);
 	int status = is_set ? EX_OK : print_write_error(o->path);
-	if (!write_text(fd, text) && is_set)
+	if (!write_text(fd, text, len) && is_set)
 		status = print_write_error(o->path);
 	if (status == EX_OK && rename(temporary, o->path) < 0)
 		status = print_write_error(o->path);
@@ -197,13 +192,13 @@ static int replace(const struct output *o, const struct text *text)
 	return status;
 }
 
-static int write_output(const struct output *o, const struct text *text)
+static int write_output(const struct output *o, const char *text, size_t len)
 {
 	sigset_t ends, before;
 
 	/* Devices and FIFOs are written, not replaced. */
 	if (o->exists && !S_ISREG(o->old.st_mode))
-		return write_text(open(o->path, O_WRONLY | O_CLOEXEC | O_NOCTTY), text)
+		return write_text(open(o->path, O_WRONLY | O_CLOEXEC | O_NOCTTY), text, len)
 			? EX_OK
 			: print_write_error(o->path);
 	/* Signals that would end the process and leave the temporary file. */
@@ -213,7 +208,7 @@ static int write_output(const struct output *o, const struct text *text)
 	sigaddset(&ends, SIGQUIT);
 	sigaddset(&ends, SIGTERM);
 	sigprocmask(SIG_BLOCK, &ends, &before);
-	int status = replace(o, text);
+	int status = replace(o, text, len);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return status;
 }
@@ -222,15 +217,16 @@ static int write_output(const struct output *o, const struct text *text)
 static int write_report(
 	const struct report_options *o, const struct output *output, const struct report *r)
 {
-	struct text text = {NULL, 0};
-	FILE *to = memory_or_exit(open_memstream(&text.bytes, &text.len));
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = memory_or_exit(open_memstream(&text, &len));
 	int status = o->format(r, to);
 
 	if (fclose(to) != 0)
 		memory_or_exit(NULL);
 	if (status == EX_OK)
-		status = write_output(output, &text);
-	free(text.bytes);
+		status = write_output(output, text, len);
+	free(text);
 	return status;
 }
 

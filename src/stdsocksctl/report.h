@@ -25,12 +25,8 @@ struct report_top {
 void report_top(const struct report *r, const struct top_k *t, struct report_top *ret_top);
 
 /* Tables for people, which report_text() and report_html() show. */
-enum report_kind {
-	REPORT_COUNT,
-	REPORT_BYTES,
-	REPORT_SPAN,     /* microseconds */
-	REPORT_PER_MILLE /* shown as a percentage */
-};
+/* REPORT_PER_MILLE is shown as a percentage. */
+enum report_kind { REPORT_COUNT, REPORT_BYTES, REPORT_SPAN_US, REPORT_PER_MILLE };
 
 struct report_column {
 	const char *title;

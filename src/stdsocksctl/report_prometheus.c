@@ -65,7 +65,7 @@ static void put_rules(const struct top_k *rules, FILE *to)
 	put_value(to, name, "rule", "other", other);
 }
 
-static void put_histogram(const struct statistics *s, enum statistics_span span, FILE *to)
+static void put_histogram(const struct statistics *s, size_t span, FILE *to)
 {
 	static const char *const names[] = {
 		"stdsocks_resolve_seconds", "stdsocks_connect_seconds", "stdsocks_session_seconds"};

@@ -20,7 +20,7 @@ void report_value(char text[REPORT_TEXT_MAX], enum report_kind kind, uint64_t va
 	struct writer w = writer_on(text, REPORT_TEXT_MAX - 1);
 
 	switch (kind) {
-	case REPORT_SPAN:
+	case REPORT_SPAN_US:
 		put_span(text, value);
 		return;
 	case REPORT_PER_MILLE:
@@ -122,8 +122,8 @@ static void put_ends(const struct output *o)
 static void put_spans(const struct output *o)
 {
 	static const struct report_column columns[] = {{"connections", REPORT_COUNT},
-		{"p50", REPORT_SPAN}, {"p90", REPORT_SPAN}, {"p99", REPORT_SPAN},
-		{"max", REPORT_SPAN}};
+		{"p50", REPORT_SPAN_US}, {"p90", REPORT_SPAN_US}, {"p99", REPORT_SPAN_US},
+		{"max", REPORT_SPAN_US}};
 	static const struct report_table t = {"Durations", columns, 5, NULL, NULL};
 
 	o->format->begin(&t, o->state);

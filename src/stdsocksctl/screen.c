@@ -175,7 +175,7 @@ static int key_of(unsigned char byte)
 int screen_wait(int64_t deadline_us)
 {
 	struct pollfd keys = {.fd = has_keys ? STDIN_FILENO : -1, .events = POLLIN};
-	int64_t left_us = deadline_us - when_monotonic_us();
+	int64_t left_us = deadline_us - when_clock_us(CLOCK_MONOTONIC);
 	unsigned char key;
 	sigset_t unblocked;
 

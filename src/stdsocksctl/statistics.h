@@ -22,11 +22,11 @@ extern const char *const statistics_outcome_words[], *const statistics_outcome_m
 #define STATISTICS_ENDS    (ENTRY_ENDS + 1) /* the end reasons, and "other" */
 #define STATISTICS_REPLIES 10               /* 0 to 8, and others */
 
-enum statistics_party { STATISTICS_USERS, STATISTICS_DSTS, STATISTICS_CLIENTS, STATISTICS_PARTIES };
+enum { STATISTICS_USERS, STATISTICS_DSTS, STATISTICS_CLIENTS, STATISTICS_PARTIES };
 
 extern const char *const statistics_party_words[];
 
-enum statistics_span { STATISTICS_RESOLVE, STATISTICS_CONNECT, STATISTICS_TOTAL, STATISTICS_SPANS };
+enum { STATISTICS_RESOLVE, STATISTICS_CONNECT, STATISTICS_TOTAL, STATISTICS_SPANS };
 
 extern const char *const statistics_span_words[];
 

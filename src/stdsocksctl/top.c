@@ -135,7 +135,7 @@ static int run_updates(struct top *top, bool on_screen)
 		if (on_screen && n == 1)
 			screen_enter();
 		continues = on_screen
-			? show_until(top, &live, when_monotonic_us() + top->interval_us)
+			? show_until(top, &live, when_clock_us(CLOCK_MONOTONIC) + top->interval_us)
 			: print(top, &live, n == 1);
 		live_free(&live);
 		continues = continues && n != top->count;

@@ -2,26 +2,15 @@
 #include "stdsocksctl/when.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "text/words.h"
 
-static int64_t clock_us(clockid_t clock)
+int64_t when_clock_us(clockid_t clock)
 {
 	struct timespec now;
 
 	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-int64_t when_now_us(void)
-{
-	return clock_us(CLOCK_REALTIME);
-}
-
-int64_t when_monotonic_us(void)
-{
-	return clock_us(CLOCK_MONOTONIC);
 }
 
 /* Reads digits without a sign, and moves *text behind them. */

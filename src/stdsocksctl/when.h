@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 #define WHEN_FORMS                                                                                 \
 	"2026-11-20, \"2026-11-20 14:30\", 2026-11-20T14:30:05Z, 14:30, today, yesterday, now, "   \
@@ -18,9 +19,7 @@
  * another form. */
 bool when_read(const char *text, int64_t now_us, int64_t *ret_us, bool *ret_moves);
 
-/* Return CLOCK_REALTIME and CLOCK_MONOTONIC. */
-int64_t when_now_us(void);
-int64_t when_monotonic_us(void);
+int64_t when_clock_us(clockid_t clock);
 
 /* Writes "2026-11-20T14:30:05", local time. */
 void when_local(int64_t us, char text[WHEN_TEXT_MAX]);
