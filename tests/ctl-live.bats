@@ -293,7 +293,7 @@ one = Connection()
 hidden = "unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run/dbus && exec "$@"', "sh"
 assert one.unit in say(*hidden, "stdsocksctl", "list")
 said = say(*hidden, *NOBODY, "stdsocksctl", "list", status=69)
-check(said, "stdsocksctl: systemd cannot be asked: no system bus: No such file or directory\n")
+check(said, "stdsocksctl: cannot query systemd: no system bus: No such file or directory\n")
 PY
 }
 
@@ -318,7 +318,7 @@ for words, ends in (
     check(len(units()), 7)
     said = ctl("stop", "--json", *words, status=1)
     check({row["unit"] for row in objects(said)}, {live[name].unit for name in ends})
-    assert "stdsocksctl: stdsocks@none.service: no such connection\n" in said, said
+    assert "stdsocksctl: stdsocks@none.service: not an open connection\n" in said, said
 del live["f"], live["g"]
 check(sorted(units()), sorted(one.unit for one in live.values()))
 for words, names in (("user alice", "a"), ("to 10.0.0.0/8", "c"), ("from ::1", "d"),
@@ -330,9 +330,9 @@ for words, names in (("user alice", "a"), ("to 10.0.0.0/8", "c"), ("from ::1", "
     check(sorted(units()), sorted(one.unit for one in live.values()))
 # Connections that have ended, and other units, are reported.
 for words in ("user", "alice"), ("to", "10.0.0.0/8"):
-    check(ctl("stop", *words, status=1), "stdsocksctl: no such connection\n")
+    check(ctl("stop", *words, status=1), "stdsocksctl: no open connection matches\n")
 for words in (ended.unit,), ("dbus.service",), (ended.unit, "dbus.service"):
-    wanted = "".join(f"stdsocksctl: {word}: no such connection\n" for word in words)
+    wanted = "".join(f"stdsocksctl: {word}: not an open connection\n" for word in words)
     check(ctl("stop", *words, status=1), wanted)
 say("systemctl", "is-active", "stdsocks.socket")
 row = ctl("stop", "--all").splitlines()[1].split()
@@ -396,7 +396,7 @@ for varies in "time", "age_usec", "cpu_usec", "memory":
 check(row, same)
 assert "1 connection, 0/s" in say(*nobody, "top")
 said = say(*nobody, "stop", "user", "alice", status=77)
-assert re.fullmatch("stdsocksctl: not permitted: .*root.*polkit.*manage-units\n", said), said
+assert re.fullmatch("stdsocksctl: permission denied: root.*polkit.*manage-units\n", said), said
 check(units(), [one.unit])
 one.endpoint.send(request("127.0.0.1", 9))  # the connection is still served
 check(one.endpoint.recv(2), b"\x05\x05")
@@ -572,12 +572,12 @@ top --count 4294967296|
 list at any|
 stop|
 stop port 99999999|
-stop --dry-run|which connections?
-stop --all user alice|either --all or a filter
-stop --all stdsocks@1.service|either --all or units
-stop user alice stdsocks@1.service|either units or a filter
-stop stdsocks@1.service user alice|either units or a filter
-stop user alice stdsocks@1|either units or a filter
+stop --dry-run|no connection selected
+stop --all user alice|--all and a filter given
+stop --all stdsocks@1.service|--all and units given
+stop user alice stdsocks@1.service|units and a filter given
+stop stdsocks@1.service user alice|units and a filter given
+stop user alice stdsocks@1|units and a filter given
 END
     run -64 "$STDSOCKSCTL"
     # An empty filter does not select all.
@@ -600,11 +600,11 @@ END
     for words in list top 'stop --all'; do
         # shellcheck disable=SC2086 # words
         run -69 with_empty_run true "$STDSOCKSCTL" $words
-        [[ $output == 'stdsocksctl: there is no systemd here' ]]
+        [[ $output == 'stdsocksctl: systemd is not running on this host' ]]
         # With the folder of a booted systemd.
         # shellcheck disable=SC2086
         run -69 with_empty_run 'mkdir -p /run/systemd/system' "$STDSOCKSCTL" $words
-        [[ $output == 'stdsocksctl: systemd cannot be asked: no system bus: '* ]]
+        [[ $output == 'stdsocksctl: cannot query systemd: no system bus: '* ]]
     done
 }
 

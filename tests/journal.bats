@@ -195,8 +195,8 @@ PY
 
 @test "journal: journalctl -x explains each kind of record with its fields filled in" {
     local kinds=()
-    mapfile -t kinds < <(sed -n 's/^#define ID_[A-Z_]* *"\([0-9a-f]*\)"$/\1/p' \
-        "$ROOT/src/record/record.c")
+    mapfile -t kinds < <(sed -n 's/^#define RECORD_ID_[A-Z_]* *"\([0-9a-f]*\)"$/\1/p' \
+        "$ROOT/src/record/record.h")
     ((${#kinds[@]} == 3))
     changed
     python_inside "${kinds[@]}" <<'PY'

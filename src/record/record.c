@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-/* MESSAGE_ID: one each kind of record; units/stdsocks.catalog explains them. */
-#define ID_SERVED     "676b8ea6ab824ca18b7b99a8399ac688"
-#define ID_NOT_SERVED "dabd9aa38022419e8b57bfe5028c7661"
-#define ID_FAILED     "a66266082a8545b7938a1f45230389d4"
-
 static const char *const end_values[] = {
 #define X(name, value, phrase) value,
 	RECORD_ENDS(X)
@@ -230,9 +225,9 @@ static void put_datagrams(struct writer *w, const struct record_datagrams *d)
 void record_put_fields(struct writer *w, const struct record *r)
 {
 	put_text(w, "MESSAGE_ID",
-		r->end == RECORD_FAILED ? ID_FAILED
-			: was_served(r) ? ID_SERVED
-					: ID_NOT_SERVED);
+		r->end == RECORD_FAILED ? RECORD_ID_FAILED
+			: was_served(r) ? RECORD_ID_SERVED
+					: RECORD_ID_NOT_SERVED);
 	if (r->client.kind == ADDR_NONE)
 		put_text(w, "STDSOCKS_CLIENT", r->client_kind);
 	put_addr(w, "STDSOCKS_CLIENT", "STDSOCKS_CLIENT_PORT", &r->client);

@@ -5,6 +5,11 @@
 
 #include "wire/socks5.h"
 
+/* MESSAGE_ID: one for each kind of record; units/stdsocks.catalog explains them. */
+#define RECORD_ID_SERVED     "676b8ea6ab824ca18b7b99a8399ac688"
+#define RECORD_ID_NOT_SERVED "dabd9aa38022419e8b57bfe5028c7661"
+#define RECORD_ID_FAILED     "a66266082a8545b7938a1f45230389d4"
+
 /* How a connection ended: the values of STDSOCKS_END, and what the message says. */
 #define RECORD_ENDS(X)                                                                             \
 	X(CLOSED, "closed", "closed")                                                              \

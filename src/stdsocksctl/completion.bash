@@ -1,23 +1,28 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: ISC
-# What may follow on a command line of stdsocksctl, for bash.
+# Completes command lines of stdsocksctl in bash.
 
-# Each command's options; what takes an argument ends in "=". bash-completion loads this file in a function.
+# The options of each command; "=" means that an argument follows. bash-completion loads this file
+# in a function.
 declare -gA _stdsocksctl_options=(
     [list]='--json --sort= --unit='
     [top]='--json --sort= --unit= --interval= --count='
     [stop]='--json --sort= --unit= --all --dry-run'
     [log]='--json --since= --until= --reply= --end= --directory= --file= --lines= --follow'
-    [report]='--json --since= --until= --reply= --end= --directory= --file= --top= --html --prometheus --output='
+    [report]='--json --since= --until= --reply= --end= --directory= --file= --top= --html
+        --prometheus --output='
 )
 
-# What may be the argument of an option or the value of a clause: $1 of the line. Files are asked for apart.
+# Prints the arguments of option $1 or the values of clause $1, except for files.
 _stdsocksctl_after() {
     case $1 in
     --sort) echo client user command dst up down rate age memory cpu ;;
     --since | --until) echo today yesterday now ;;
     --reply) echo 0 1 2 3 4 5 6 7 8 ;;
-    --end) echo closed reset vanished idle-timeout half-closed-timeout lifetime terminated refused not-socks5 no-method login-failed client-gone handshake-timeout failed ;;
+    --end)
+        echo closed reset vanished idle-timeout half-closed-timeout lifetime terminated refused \
+            not-socks5 no-method login-failed client-gone handshake-timeout failed
+        ;;
     from) echo any loopback private link-local public unix stdio ;;
     to | at) echo any loopback private link-local public ;;
     command) echo connect bind udp resolve ;;
@@ -26,11 +31,12 @@ _stdsocksctl_after() {
 }
 
 _stdsocksctl_units() {
-    systemctl list-units --state=active --plain --no-legend 'stdsocks@*.service' 2>/dev/null | cut -d ' ' -f 1
+    systemctl list-units --state=active --plain --no-legend 'stdsocks@*.service' 2>/dev/null |
+        cut -d ' ' -f 1
 }
 
-# What the last of the words is: of an option or clause that wants it, its name, else nothing. Sets `wants`,
-# and `clauses`, whether there is a filter before it.
+# Reads the words. Sets `wants` to the option or clause whose argument the last word is, or to "".
+# Sets `clauses` to "yes" if there is a filter before it.
 _stdsocksctl_read() {
     local before was=''
     wants='' clauses=''
@@ -38,8 +44,8 @@ _stdsocksctl_read() {
         before=$1
         shift
         case $wants:$before in
-        -*:*) wants=$was ;;                  # the option's argument: on with what was before
-        *:-[Dn]) was=$wants wants=$before ;; # two that have no long name here
+        -*:*) wants=$was ;;                  # the argument of an option; continue as before it
+        *:-[Dn]) was=$wants wants=$before ;; # short names of options with arguments
         *:--*=*) ;;
         *:--*) [[ " $options " != *" $before= "* ]] || was=$wants wants=$before ;;
         *:-*) ;;
@@ -49,7 +55,7 @@ _stdsocksctl_read() {
     done
 }
 
-# The choices for a word in $2 of option or clause $1: of a list, the last item.
+# Sets the choices for $2, the argument of option or clause $1; of a list, for its last item.
 _stdsocksctl_choose() {
     local choices items=''
     case $1 in
@@ -88,7 +94,7 @@ _stdsocksctl() {
     fi
     # shellcheck disable=SC2207,SC2086 # one word each
     [[ ! ${choices-} ]] || COMPREPLY=($(compgen -W "$choices" -- "$word"))
-    # The shell replaces $2, the end of the word, which it also cuts at "=", ":" and "@".
+    # Bash replaces only $2, the end of the word, which it splits at "=", ":" and "@", too.
     COMPREPLY=("${COMPREPLY[@]#"${word%"$2"}"}")
     [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null
 }

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* Which connections are meant: the clauses of an access rule, held against one connection after the
- * other. Knows: how a connection's texts become what a rule asks. Does not know: the grammar. */
 #include "stdsocksctl/filter.h"
 
 #include <string.h>
@@ -10,10 +8,10 @@
 #include "text/hex.h"
 #include "wire/socks5.h"
 
-/* The rule is one that denies: one that allows means public addresses where it says a name. */
+/* A rule that allows a name is limited to public addresses; a rule that denies is not. */
 static const char rule_word[] = "deny";
 
-/* Where something begins that a line of configuration would pass over. */
+/* Returns true if a line of configuration would ignore the rest of the text from some "#" on. */
 static bool has_comment(const char *text)
 {
 	bool quoted = false, at_start = true;
@@ -28,18 +26,17 @@ static bool has_comment(const char *text)
 	return false;
 }
 
-static bool is_read(const char *argument, bool is_value, struct writer *problem)
+static bool check_argument(const char *argument, bool is_value, struct writer *problem)
 {
 	if (argument[strspn(argument, " \t\r\n")] == '\0')
-		return words_error(problem, "an argument is empty", NULL, "it would say nothing");
+		return words_error(problem, "empty filter argument", NULL, "omit it");
 	if (is_value && strchr(argument, '"'))
-		return words_error(problem, "a quote cannot be in", argument,
-			"what the shell makes one argument is one");
+		return words_error(problem, "double quote in filter value", argument,
+			"omit it: the argument is the whole value");
 	if (!is_value && has_comment(argument))
-		return words_error(
-			problem, "there are no comments here:", argument, "quote the word");
+		return words_error(problem, "comment in filter", argument, "quote the word");
 	if (strchr(argument, '\r'))
-		return words_error(problem, "a carriage return is in", argument, "leave it out");
+		return words_error(problem, "carriage return in filter", argument, "omit it");
 	return true;
 }
 
@@ -48,13 +45,18 @@ bool filter_wants_value(const struct filter *f)
 	return f->words % 2 == 1;
 }
 
+static struct words_line line_of(const struct filter *f)
+{
+	return (struct words_line){.text = f->text, .len = strlen(f->text), .location = "filter"};
+}
+
 bool filter_add(struct filter *f, const char *argument, struct writer *problem)
 {
 	const char *quote = filter_wants_value(f) ? "\"" : "";
 	struct writer w = writer_on(f->text, sizeof f->text - 1);
 	struct words words;
 
-	if (!is_read(argument, *quote, problem))
+	if (!check_argument(argument, *quote, problem))
 		return false;
 	w.len = strlen(f->text);
 	if (w.len == 0)
@@ -65,34 +67,36 @@ bool filter_add(struct filter *f, const char *argument, struct writer *problem)
 	writer_str(&w, quote);
 	f->text[w.len] = '\0';
 	if (w.full)
-		return words_error(
-			problem, "the filter is too long", NULL, "at most 1024 bytes are read");
-	const struct words_line line = {.text = f->text, .len = w.len, .location = "filter"};
+		return words_error(problem, "filter too long", NULL, "use at most 1024 bytes");
+	const struct words_line line = line_of(f);
 	if (!words_split(&line, &words, problem))
 		return false;
 	f->words = words.count - 1;
 	return true;
 }
 
-static bool match(const struct filter *f, const struct rule_context *facts,
+/* Returns false if the filter is invalid; then a message was written to problem. */
+static bool evaluate(const struct filter *f, const struct rule_context *context,
 	struct rule_match *ret_match, struct writer *problem)
 {
-	const struct words_line line = {.text = f->text, .len = strlen(f->text), .location = "filter"};
+	const struct words_line line = line_of(f);
 	struct words words;
 
-	return words_split(&line, &words, problem) && rule_match(&words, facts, ret_match, problem);
+	return words_split(&line, &words, problem) &&
+		rule_match(&words, context, ret_match, problem);
 }
 
 bool filter_check(const struct filter *f, struct writer *problem)
 {
-	const struct rule_context nobody = {.uid = -1};
+	const struct rule_context unknown = {.uid = -1};
 	struct rule_match ignored;
 
 	if (f->text[0] == '\0')
 		return true;
-	if (f->words == 0) /* a rule without clauses is everybody's */
-		return words_error(problem, "no clause", NULL, "say one, or no filter");
-	return match(f, &nobody, &ignored, problem);
+	if (f->words == 0) /* a rule without clauses matches all connections */
+		return words_error(problem, "filter without clauses", NULL,
+			"add a clause, or omit the filter");
+	return evaluate(f, &unknown, &ignored, problem);
 }
 
 static struct addr addr_of_text(const char *text, unsigned port)
@@ -105,16 +109,16 @@ static struct addr addr_of_text(const char *text, unsigned port)
 	return addr_from_literal(&name);
 }
 
-/* What was said, as it was before it was escaped; what wire/writer has not escaped stays as it is. */
+/* Returns the text before writer_escaped() escaped it; if that did not, returns the text itself. */
 static const char *unescaped(const char *text, char raw[static WORDS_LINE_MAX + 1])
 {
 	char again[WORDS_LINE_MAX];
 	struct hex quoted = hex_start();
 	struct writer w = writer_on(raw, WORDS_LINE_MAX), check = writer_on(again, sizeof again);
-	size_t len = text ? strlen(text) : 0;
+	size_t len = strlen(text);
 
 	quoted.state = HEX_QUOTED;
-	if (!text || !hex_read(&quoted, text, len, &w))
+	if (!hex_read(&quoted, text, len, &w))
 		return text;
 	writer_escaped(&check, raw, w.len);
 	if (w.full || memchr(raw, '\0', w.len) || check.len != len || memcmp(again, text, len) != 0)
@@ -123,22 +127,17 @@ static const char *unescaped(const char *text, char raw[static WORDS_LINE_MAX + 
 	return raw;
 }
 
-/* As a column shows it whose texts have no blanks. */
-static const char *without_blanks(const char *text, char shown[static WORDS_LINE_MAX + 1])
+void filter_put_column(struct writer *w, const char *text)
 {
-	struct writer w = writer_on(shown, WORDS_LINE_MAX);
-
 	for (; *text; text++) {
 		if (*text == ' ')
-			writer_str(&w, "\\x20");
+			writer_str(w, "\\x20");
 		else
-			writer_u8(&w, (uint8_t)*text);
+			writer_u8(w, (uint8_t)*text);
 	}
-	shown[w.len] = '\0';
-	return w.full ? "" : shown;
 }
 
-/* The number of the command that a record names; 0 where there is none. */
+/* Returns the number of the command that a record names, or 0 if there is none. */
 static uint8_t command_of(const char *name)
 {
 	for (unsigned number = 1; name && number <= UINT8_MAX; number++)
@@ -148,53 +147,57 @@ static uint8_t command_of(const char *name)
 	return 0;
 }
 
-static struct rule_context facts_of(const struct filter_parties *who)
+static struct rule_context context_of(const struct filter_connection *c)
 {
-	const uint8_t command = command_of(who->command);
-	/* A lookup's means nothing, as the server judges it. */
-	const unsigned port = command_of_number(command) == COMMAND_RESOLVE ? 0 : who->port;
-	struct rule_context facts = {.client_kind = RULE_CLIENT_OTHER,
-		.uid = who->uid ? (int64_t)*who->uid : -1,
-		.user = who->user,
+	const uint8_t command = command_of(c->command);
+	/* The server ignores the port of a lookup, too. */
+	const unsigned port = command_of_number(command) == COMMAND_RESOLVE ? 0 : c->port;
+	struct rule_context context = {.client_kind = RULE_CLIENT_OTHER,
+		.uid = c->uid ? (int64_t)*c->uid : -1,
+		.user = c->user,
 		.command = command,
-		.requested = addr_of_text(who->dst, port),
-		.resolved = addr_of_text(who->reached, port)};
+		.requested = addr_of_text(c->dst, port),
+		.resolved = addr_of_text(c->address, port)};
 
-	facts.client = addr_of_text(who->client, 0);
-	if (facts.client.kind == ADDR_IPV4 || facts.client.kind == ADDR_IPV6)
-		facts.client_kind = RULE_CLIENT_IP;
-	else if (who->client && strcmp(who->client, "unix") == 0)
-		facts.client_kind = RULE_CLIENT_UNIX;
-	else if (who->client && strcmp(who->client, "stdio") == 0)
-		facts.client_kind = RULE_CLIENT_STDIO;
-	if (facts.resolved.kind == ADDR_NONE && facts.requested.kind != ADDR_NAME)
-		facts.resolved = facts.requested;
-	if (facts.resolved.kind != ADDR_NONE)
-		facts.embedded = special_embedded(&facts.resolved, 0);
-	return facts;
+	context.client = addr_of_text(c->client, 0);
+	if (context.client.kind == ADDR_IPV4 || context.client.kind == ADDR_IPV6)
+		context.client_kind = RULE_CLIENT_IP;
+	else if (c->client && strcmp(c->client, "unix") == 0)
+		context.client_kind = RULE_CLIENT_UNIX;
+	else if (c->client && strcmp(c->client, "stdio") == 0)
+		context.client_kind = RULE_CLIENT_STDIO;
+	if (context.resolved.kind == ADDR_NONE && context.requested.kind != ADDR_NAME)
+		context.resolved = context.requested;
+	if (context.resolved.kind != ADDR_NONE)
+		context.embedded = special_embedded(&context.resolved, 0);
+	return context;
 }
 
-static bool matches(const struct filter *f, const struct rule_context *facts)
+static bool matches_user(const struct filter *f, struct rule_context *context, const char *user)
 {
 	struct rule_match found;
 
-	return match(f, facts, &found, NULL) && found.answer == RULE_YES;
+	context->user = user;
+	return evaluate(f, context, &found, NULL) && found.answer == RULE_YES;
 }
 
-bool filter_passes(const struct filter *f, const struct filter_parties *who)
+bool filter_matches(const struct filter *f, const struct filter_connection *c)
 {
-	char raw[WORDS_LINE_MAX + 1], shown[WORDS_LINE_MAX + 1];
+	char buffer[WORDS_LINE_MAX + 1];
 
 	if (f->text[0] == '\0')
 		return true;
-	struct rule_context facts = facts_of(who);
-	if (matches(f, &facts))
+	struct rule_context context = context_of(c);
+	if (matches_user(f, &context, c->user))
 		return true;
-	if (!who->user)
+	if (!c->user)
 		return false;
-	facts.user = unescaped(who->user, raw);
-	if (facts.user != who->user && matches(f, &facts))
+	/* A user is also selected by the name before it was escaped, and as "log" shows it. */
+	const char *raw = unescaped(c->user, buffer);
+	if (raw != c->user && matches_user(f, &context, raw))
 		return true;
-	facts.user = without_blanks(who->user, shown);
-	return strchr(who->user, ' ') && matches(f, &facts);
+	struct writer w = writer_on(buffer, WORDS_LINE_MAX);
+	filter_put_column(&w, c->user);
+	buffer[w.len] = '\0';
+	return strchr(c->user, ' ') && !w.full && matches_user(f, &context, buffer);
 }

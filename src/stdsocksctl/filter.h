@@ -1,40 +1,42 @@
 /* SPDX-License-Identifier: ISC */
-/* Which connections are meant: the clauses of an access rule, held against one connection after the
- * other. Knows: how a connection's texts become what a rule asks. Does not know: the grammar. */
+/* Selects connections by the clauses of an access rule. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "text/words.h"
 
-/* One connection, in the texts of its record or its status, where they are escaped. NULL: not known. */
-struct filter_parties {
-	const char *client; /* an address without its port, "unix", "stdio", "other" or "unknown" */
+/* A connection, in the texts of its record or its status, which are escaped. NULL: not known. */
+struct filter_connection {
+	const char *client; /* an address without port, "unix", "stdio", "other" or "unknown" */
 	const char *user;
 	const char *command; /* "CONNECT", "UDP ASSOCIATE", ... */
-	const char *dst;     /* a name or an address, without its port */
-	const char *reached; /* an address */
+	const char *dst;     /* a name or an address, without port */
+	const char *address; /* to which dst was connected */
 	unsigned port;       /* of dst; 0: not known */
 	const uint32_t *uid; /* of "unix" */
 };
 
-/* All zero is the filter that all connections pass. */
+/* If it is all zero, it matches all connections. */
 struct filter {
 	char text[WORDS_LINE_MAX + 1]; /* "" or a rule */
-	size_t words;                  /* of its clauses, two each */
+	size_t words;                  /* of its clauses: a keyword and a value each */
 };
 
-/* Puts one more argument of a command line behind those that are there. In a clause's place it may be
- * several words; in its value's place it is the value, whatever blanks are in it. False when it says
- * nothing, or cannot be read: then why was put into problem. */
+/* Appends an argument of the command line. If a keyword is expected, the argument may be several
+ * words; if a value is expected, the argument is the value, even if it contains blanks. On error
+ * returns false and writes a message to problem. */
 bool filter_add(struct filter *f, const char *argument, struct writer *problem);
 
-/* Whether the next argument is a clause's value. */
+/* Returns true if the next argument is the value of a clause. */
 bool filter_wants_value(const struct filter *f);
 
-/* Whether there is no filter, or the words are one or more clauses of a rule; else what is wrong was put
- * into problem. */
+/* Returns true if there is no filter, or if it is one or more valid clauses. Otherwise returns
+ * false and writes a message to problem. */
 bool filter_check(const struct filter *f, struct writer *problem);
 
-/* Whether the connection is meant. What is not known is not matched. */
-bool filter_passes(const struct filter *f, const struct filter_parties *who);
+/* Returns true if all clauses match. Only "any" matches a value that is not known. */
+bool filter_matches(const struct filter *f, const struct filter_connection *c);
+
+/* Writes a text as a column of "log" shows it: blanks are escaped. */
+void filter_put_column(struct writer *w, const char *text);

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* How values are spread, in a fixed amount of memory.
- * Knows: numbers. Does not know: what they measure. */
 #include "stdsocksctl/histogram.h"
 
 enum { LINEAR = 1 << HISTOGRAM_BINS_LOG2 };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* What two texts say about a live connection: the name of its unit, which systemd made, and the status
- * that its handler sends. Knows: both formats. Does not know: the bus. */
 #include "stdsocksctl/instance.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "text/amount.h"
 #include "text/words.h"
 #include "wire/addr.h"
-#include "text/amount.h"
 #include "wire/socks5.h"
 
 static const char arrow[] = " -> ", comma[] = ", ", service[] = ".service";
@@ -19,7 +19,7 @@ static bool is_address(const char *text, size_t len)
 	return addr_from_literal(&name).kind != ADDR_NAME;
 }
 
-/* "ADDRESS:PORT"; with AF_VSOCK the address is a number. */
+/* Reads "ADDRESS:PORT". The address of an AF_VSOCK socket is a number. */
 static bool read_socket(const char *text, size_t len, struct instance_client *c)
 {
 	const char *colon = memrchr(text, ':', len);
@@ -38,8 +38,9 @@ static bool read_socket(const char *text, size_t len, struct instance_client *c)
 	return true;
 }
 
-/* "...-PID-UID", cut before UID. */
-static bool read_peer(const char *name, size_t len, const char *uid_text, struct instance_client *c)
+/* Reads "...-PID" and UID: the name up to the last dash, and the text behind that. */
+static bool read_credentials(
+	const char *name, size_t len, const char *uid_text, struct instance_client *c)
 {
 	const char *dash = memrchr(name, '-', len);
 	uint64_t pid, uid;
@@ -69,17 +70,10 @@ bool instance_client(const char *unit, struct instance_client *ret_client)
 	if (len == 7 && memcmp(last, "unknown", len) == 0)
 		strcpy(c.text, "unix");
 	else if (!(memchr(last, ':', len) ? read_socket(last, len, &c)
-					  : read_peer(at, (size_t)(dash - at), last, &c)))
+					  : read_credentials(at, (size_t)(dash - at), last, &c)))
 		return false;
 	*ret_client = c;
 	return true;
-}
-
-static int hex_value(char digit)
-{
-	const char *digits = "0123456789abcdef", *found = digit ? strchr(digits, digit) : NULL;
-
-	return found ? (int)(found - digits) : -1;
 }
 
 bool instance_put_status(struct writer *w, const char *text)
@@ -89,10 +83,10 @@ bool instance_put_status(struct writer *w, const char *text)
 			writer_u8(w, (uint8_t)*text);
 			continue;
 		}
-		int high = hex_value(text[1]), low = high < 0 ? -1 : hex_value(text[2]);
-		if (low < 0)
+		if (!isxdigit((unsigned char)text[1]) || !isxdigit((unsigned char)text[2]))
 			return false;
-		const uint8_t byte = (uint8_t)(high << 4 | low);
+		const char digits[] = {text[1], text[2], '\0'};
+		const uint8_t byte = (uint8_t)strtoul(digits, NULL, 16);
 		writer_escaped(w, &byte, 1);
 		text += 2;
 	}
@@ -108,7 +102,7 @@ static char *last_arrow(char *text)
 	return found;
 }
 
-/* The text up to the next comma, which is cut off there; NULL after the last one. */
+/* Cuts off and returns the text up to the next comma. Returns NULL after the last piece. */
 static char *next_piece(char **rest)
 {
 	char *piece = *rest, *end = piece ? strstr(piece, comma) : NULL;
@@ -119,26 +113,26 @@ static char *next_piece(char **rest)
 	return piece;
 }
 
-/* "12.1M up" with " up". */
-static bool read_amount(const char *piece, const char *what, uint64_t *ret_bytes)
+/* Reads an amount and its unit: "12.1M up" if the unit is " up". */
+static bool read_amount(const char *piece, const char *unit, uint64_t *ret_bytes)
 {
-	size_t len = piece ? strlen(piece) : 0, what_len = strlen(what);
+	size_t len = piece ? strlen(piece) : 0, unit_len = strlen(unit);
 
-	return len > what_len && strcmp(piece + len - what_len, what) == 0 &&
-		amount_bytes(piece, len - what_len, ret_bytes);
+	return len > unit_len && strcmp(piece + len - unit_len, unit) == 0 &&
+		amount_bytes(piece, len - unit_len, ret_bytes);
 }
 
-/* The command that stands before the destination, which is cut off; CONNECT is not said. */
+/* Cuts off the command before the destination and returns it. A status omits CONNECT. */
 static uint8_t read_command(char **piece)
 {
-	static const uint8_t said[] = {SOCKS5_BIND, SOCKS5_UDP_ASSOCIATE};
+	static const uint8_t named[] = {SOCKS5_BIND, SOCKS5_UDP_ASSOCIATE};
 
-	for (size_t i = 0; *piece && i < sizeof said; i++) {
-		const char *text = socks5_command_text(said[i]);
+	for (size_t i = 0; *piece && i < sizeof named; i++) {
+		const char *text = socks5_command_text(named[i]);
 		size_t len = strlen(text);
 		if (strncmp(*piece, text, len) == 0 && (*piece)[len] == ' ') {
 			*piece += len + 1;
-			return said[i];
+			return named[i];
 		}
 	}
 	return SOCKS5_CONNECT;
@@ -184,7 +178,8 @@ bool instance_status(char *text, struct instance_status *ret_status)
 	if (!read_destination(to, &s) || !read_amount(next_piece(&rest), " up", &s.bytes_up) ||
 		!read_amount(next_piece(&rest), " down", &s.bytes_down))
 		return false;
-	const char *piece = next_piece(&rest); /* a rate, or the age, which systemd knows better */
+	/* The age is ignored, for systemd has a more precise one. */
+	const char *piece = next_piece(&rest);
 	if (read_amount(piece, "/s", &s.rate))
 		piece = next_piece(&rest);
 	if (!piece || rest)

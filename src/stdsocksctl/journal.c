@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* The journal, opened: this host's, or that of files which were brought here.
- * Knows: where journals are, and who may read them. Does not know: what is looked for in them. */
 #include "stdsocksctl/journal.h"
 
 #include <dirent.h>
@@ -16,27 +14,27 @@
 
 static const char *const system_directories[] = {"/var/log/journal", "/run/log/journal"};
 
-/* Whether there is a journal file in the directory, or the directory itself, that we may not read. */
-static bool hides_something(const char *directory)
+/* Returns true if the directory, or a journal file in it, may not be read. */
+static bool has_unreadable(const char *directory)
 {
-	bool hides = false;
+	bool found = false;
 	DIR *d = opendir(directory);
 
 	if (!d)
 		return errno == EACCES;
-	for (struct dirent *e = readdir(d); e && !hides; e = readdir(d)) {
+	for (struct dirent *e = readdir(d); e && !found; e = readdir(d)) {
 		const char *dot = strrchr(e->d_name, '.');
-		/* dirfd(3) of what opendir(3) returned does not fail. */
+		/* dirfd(3) does not fail for a result of opendir(3). */
 		/* NOLINTBEGIN(clang-analyzer-unix.StdCLibraryFunctions) */
-		hides = dot && strcmp(dot, ".journal") == 0 &&
+		found = dot && strcmp(dot, ".journal") == 0 &&
 			faccessat(dirfd(d), e->d_name, R_OK, AT_EACCESS) != 0 && errno == EACCES;
 		/* NOLINTEND(clang-analyzer-unix.StdCLibraryFunctions) */
 	}
 	closedir(d);
-	return hides;
+	return found;
 }
 
-static bool system_hides_something(void)
+static bool system_has_unreadable(void)
 {
 	sd_id128_t id;
 	char directory[64];
@@ -46,17 +44,17 @@ static bool system_hides_something(void)
 	for (size_t i = 0; i < 2; i++) {
 		snprintf(directory, sizeof directory, "%s/" SD_ID128_FORMAT_STR,
 			system_directories[i], SD_ID128_FORMAT_VAL(id));
-		if (hides_something(directory))
+		if (has_unreadable(directory))
 			return true;
 	}
 	return false;
 }
 
-/* Which one of the files cannot be opened: it alone cannot, either. */
-static const char *wrong_file(const struct journal_place *place, int *error)
+/* Returns the first file that cannot be opened, and sets *error to its errno. */
+static const char *unreadable_file(const struct journal_location *location, int *error)
 {
-	for (size_t i = 0; i < place->files_count; i++) {
-		const char *file[] = {place->files[i], NULL};
+	for (size_t i = 0; i < location->files_count; i++) {
+		const char *file[] = {location->files[i], NULL};
 		sd_journal *journal;
 		int r = sd_journal_open_files(&journal, file, 0);
 		if (r < 0) {
@@ -65,68 +63,67 @@ static const char *wrong_file(const struct journal_place *place, int *error)
 		}
 		sd_journal_close(journal);
 	}
-	return "the named files";
+	return "journal files";
 }
 
-static int cannot_open(const struct journal_place *place, int error)
+static int print_open_error(const struct journal_location *location, int error)
 {
-	bool named = place->directory || place->files_count > 0;
-	const char *what = place->directory ? place->directory
-		: place->files_count        ? wrong_file(place, &error)
-					    : "the journal";
+	bool named = location->directory || location->files_count > 0;
+	const char *name = location->directory ? location->directory
+		: location->files_count        ? unreadable_file(location, &error)
+					       : "journal";
 
 	if (error == EBADMSG || error == ENODATA)
-		fprintf(stderr, "stdsocksctl: %s: this is no journal\n", what);
+		fprintf(stderr, "stdsocksctl: %s: not a journal file\n", name);
 	else
-		fprintf(stderr, "stdsocksctl: %s: %s\n", what, strerror(error));
+		fprintf(stderr, "stdsocksctl: %s: %s\n", name, strerror(error));
 	if (named)
 		return EX_NOINPUT;
 	return error == EACCES || error == EPERM ? EX_NOPERM : EX_OSERR;
 }
 
-/* What has been opened may be less than there is. */
-static int check_access(const struct journal_place *place, sd_journal *journal)
+/* sd_journal_open(3) skips files that it may not read. */
+static int check_access(const struct journal_location *location, sd_journal *journal)
 {
+	const char *directory = location->directory;
 	uint64_t bytes = 0;
-	bool some = sd_journal_get_usage(journal, &bytes) >= 0 && bytes > 0;
-	bool hides = place->directory ? hides_something(place->directory)
-		: place->files_count  ? false
-				      : system_hides_something();
+	const bool has_some = sd_journal_get_usage(journal, &bytes) >= 0 && bytes > 0;
+	const bool is_partial = directory ? has_unreadable(directory)
+		: location->files_count   ? false
+					  : system_has_unreadable();
 
-	if (hides)
-		fprintf(stderr, "stdsocksctl: %s%s%s%s\n", place->directory ? place->directory : "",
-			place->directory ? ": " : "",
-			some ? "not all of the journal can be read" : "the journal cannot be read",
-			place->directory
-				? ""
-				: "; members of the groups systemd-journal and adm may read it");
-	if (hides && !some)
-		return place->directory ? EX_NOINPUT : EX_NOPERM;
-	if (some || place->files_count)
+	if (is_partial)
+		fprintf(stderr, "stdsocksctl: %s: permission denied%s%s\n",
+			directory ? directory : "journal", has_some ? " for some of the files" : "",
+			directory ? ""
+				  : "; members of the groups systemd-journal and adm may read it");
+	if (is_partial && !has_some)
+		return directory ? EX_NOINPUT : EX_NOPERM;
+	if (has_some || location->files_count)
 		return EX_OK;
-	if (place->directory) {
-		fprintf(stderr, "stdsocksctl: %s: no journal is there\n", place->directory);
+	if (directory) {
+		fprintf(stderr, "stdsocksctl: %s: no journal files found\n", directory);
 		return EX_NOINPUT;
 	}
-	fprintf(stderr, "stdsocksctl: no journal in %s or %s: is there no systemd here?\n",
+	fprintf(stderr, "stdsocksctl: no journal in %s or %s; is systemd running?\n",
 		system_directories[0], system_directories[1]);
 	return EX_UNAVAILABLE;
 }
 
-int journal_open(const struct journal_place *place, sd_journal **ret_journal)
+int journal_open(const struct journal_location *location, sd_journal **ret_journal)
 {
 	sd_journal *journal;
 	int r;
 
-	if (place->files_count)
-		r = sd_journal_open_files(&journal, (const char **)place->files, 0);
-	else if (place->directory)
-		r = sd_journal_open_directory(&journal, place->directory, 0);
+	if (location->files_count)
+		r = sd_journal_open_files(&journal, (const char **)location->files, 0);
+	else if (location->directory)
+		r = sd_journal_open_directory(&journal, location->directory, 0);
 	else
 		r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
 	if (r < 0)
-		return cannot_open(place, -r);
-	r = check_access(place, journal);
+		return print_open_error(location, -r);
+	r = check_access(location, journal);
 	if (r == EX_OK)
 		*ret_journal = journal;
 	else

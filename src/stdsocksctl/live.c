@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* The connections that live: what systemd knows of the instances of a service.
- * Knows: systemd's D-Bus interface. Does not know: what is shown of them. */
 #include "stdsocksctl/live.h"
 
 #include <errno.h>
@@ -8,24 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "stdsocksctl/command.h"
 #include "stdsocksctl/memory.h"
+#include "stdsocksctl/when.h"
 #include "wire/socks5.h"
 
-/* Questions that are on their way at a time: dbus-daemon cuts off who has more than 128. */
-#define ASKED_MAX 64
+/* Calls in progress at a time: dbus-daemon disconnects a client that has more than 128. */
+#define CALLS_MAX 64
 
-/* One property, asked of all connections, and what an answer is read into. */
-struct live_question {
+/* One property, which is read from all connections. */
+struct live_query {
 	const char *interface, *property;
-	int (*read)(sd_bus_message *answer, struct live_connection *c);
-	size_t open; /* answers that have not come yet */
+	size_t offset;  /* of a uint64_t in struct live_connection; of status_text: a string */
+	size_t pending; /* calls */
 };
 
-/* Root's own way to systemd needs no dbus-daemon, and takes a third of the time. */
+/* Root can connect to systemd without dbus-daemon, which takes a third of the time. */
 static int private_bus(sd_bus **ret_bus)
 {
 	sd_bus *bus = NULL;
@@ -43,7 +41,7 @@ static int private_bus(sd_bus **ret_bus)
 	return 0;
 }
 
-int live_bus(sd_bus **ret_bus)
+int live_open_bus(sd_bus **ret_bus)
 {
 	if (sd_booted() <= 0)
 		return -EHOSTDOWN;
@@ -53,25 +51,25 @@ int live_bus(sd_bus **ret_bus)
 	return r < 0 ? r : 0;
 }
 
-int live_failed(int err)
+int live_process(sd_bus *bus)
 {
-	switch (-err) {
-	case EHOSTDOWN:
-		fputs("stdsocksctl: there is no systemd here\n", stderr);
+	int r = sd_bus_process(bus, NULL);
+
+	return r == 0 ? sd_bus_wait(bus, UINT64_MAX) : r;
+}
+
+int live_print_error(int err)
+{
+	const bool is_denied = err == -EPERM || err == -EACCES;
+	const bool has_no_bus = err == -ENOENT || err == -ECONNREFUSED;
+
+	if (err == -EHOSTDOWN) {
+		fputs("stdsocksctl: systemd is not running on this host\n", stderr);
 		return EX_UNAVAILABLE;
-	case ENOENT:
-	case ECONNREFUSED:
-		fprintf(stderr, "stdsocksctl: systemd cannot be asked: no system bus: %s\n",
-			strerror(-err));
-		return EX_UNAVAILABLE;
-	case EPERM:
-	case EACCES:
-		fprintf(stderr, "stdsocksctl: systemd cannot be asked: %s\n", strerror(-err));
-		return EX_NOPERM;
-	default:
-		fprintf(stderr, "stdsocksctl: systemd cannot be asked: %s\n", strerror(-err));
-		return EX_OSERR;
 	}
+	fprintf(stderr, "stdsocksctl: cannot query systemd: %s%s\n",
+		has_no_bus ? "no system bus: " : "", strerror(-err));
+	return has_no_bus ? EX_UNAVAILABLE : is_denied ? EX_NOPERM : EX_OSERR;
 }
 
 static int read_status(sd_bus_message *answer, struct live_connection *c)
@@ -82,91 +80,79 @@ static int read_status(sd_bus_message *answer, struct live_connection *c)
 	if (r < 0)
 		return r;
 	size_t cap = 2 * strlen(text);
-	c->status = memory_or_end(calloc(1, cap + 1));
-	struct writer w = writer_on(c->status, cap);
+	c->status_text = memory_or_exit(calloc(1, cap + 1));
+	struct writer w = writer_on(c->status_text, cap);
 	if (!instance_put_status(&w, text))
 		w.len = 0;
-	c->status[w.len] = '\0';
+	c->status_text[w.len] = '\0';
+	instance_status(c->status_text, &c->status);
 	return r;
 }
 
-static int read_since(sd_bus_message *answer, struct live_connection *c)
-{
-	return sd_bus_message_read(answer, "v", "t", &c->since_us);
-}
-
-static int read_memory(sd_bus_message *answer, struct live_connection *c)
-{
-	return sd_bus_message_read(answer, "v", "t", &c->memory);
-}
-
-static int read_cpu(sd_bus_message *answer, struct live_connection *c)
-{
-	return sd_bus_message_read(answer, "v", "t", &c->cpu_ns);
-}
-
-static int answered(sd_bus_message *answer, void *userdata, sd_bus_error *ret_error)
+/* If the unit has ended meanwhile, the answer is an error and the value remains unknown. */
+static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *ret_error)
 {
 	struct live_connection *c = userdata;
-	struct live_question *q = c->asked;
+	const size_t offset = c->query->offset;
 
 	(void)ret_error;
-	q->open--;
-	/* Whoever has gone meanwhile has no answer, and what is not known stays so. */
-	if (!sd_bus_message_is_method_error(answer, NULL))
-		q->read(answer, c);
+	c->query->pending--;
+	if (sd_bus_message_is_method_error(answer, NULL))
+		return 0;
+	if (offset == offsetof(struct live_connection, status_text))
+		read_status(answer, c);
+	else
+		sd_bus_message_read(answer, "v", "t", (uint64_t *)((char *)c + offset));
 	return 0;
 }
 
-/* Until no more than that many answers are to come. */
-static int wait_until(sd_bus *bus, const struct live_question *q, size_t open_max)
+static int wait_until_pending(sd_bus *bus, const struct live_query *q, size_t pending_max)
 {
-	while (q->open > open_max) {
-		int r = sd_bus_process(bus, NULL);
-		if (r == 0)
-			r = sd_bus_wait(bus, UINT64_MAX);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	int r = 0;
+
+	while (r >= 0 && q->pending > pending_max)
+		r = live_process(bus);
+	return r;
 }
 
-static int ask_all(sd_bus *bus, struct live *live, struct live_question *q)
+static int query_all(sd_bus *bus, struct live *live, struct live_query *q)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < live->count && r >= 0; i++) {
 		struct live_connection *c = &live->connections[i];
-		c->asked = q;
+		c->query = q;
 		r = sd_bus_call_method_async(bus, NULL, LIVE_MANAGER, c->path,
-			"org.freedesktop.DBus.Properties", "Get", answered, c, "ss", q->interface,
+			"org.freedesktop.DBus.Properties", "Get", on_answer, c, "ss", q->interface,
 			q->property);
 		if (r >= 0) {
-			q->open++;
-			r = wait_until(bus, q, ASKED_MAX - 1);
+			q->pending++;
+			r = wait_until_pending(bus, q, CALLS_MAX - 1);
 		}
 	}
-	return r < 0 ? r : wait_until(bus, q, 0);
+	return r < 0 ? r : wait_until_pending(bus, q, 0);
 }
 
-static int ask_everything(sd_bus *bus, struct live *live)
+static int query_properties(sd_bus *bus, struct live *live)
 {
-	struct live_question questions[] = {
-		{LIVE_MANAGER ".Service", "StatusText", read_status, 0},
-		{LIVE_MANAGER ".Unit", "ActiveEnterTimestampMonotonic", read_since, 0},
-		{LIVE_MANAGER ".Service", "MemoryCurrent", read_memory, 0},
-		{LIVE_MANAGER ".Service", "CPUUsageNSec", read_cpu, 0},
+	struct live_query queries[] = {
+		{LIVE_MANAGER ".Service", "StatusText",
+			offsetof(struct live_connection, status_text), 0},
+		{LIVE_MANAGER ".Unit", "ActiveEnterTimestampMonotonic",
+			offsetof(struct live_connection, since_us), 0},
+		{LIVE_MANAGER ".Service", "MemoryCurrent", offsetof(struct live_connection, memory),
+			0},
+		{LIVE_MANAGER ".Service", "CPUUsageNSec", offsetof(struct live_connection, cpu_ns),
+			0},
 	};
+	int r = 0;
 
-	for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
-		int r = ask_all(bus, live, &questions[i]);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; i < sizeof queries / sizeof queries[0] && r >= 0; i++)
+		r = query_all(bus, live, &queries[i]);
+	return r;
 }
 
-/* What is no service of a connection is left out, whatever the pattern is: a socket, a slice, init. */
+/* Ignores units that are not the service of a connection: sockets, slices. */
 static void add(struct live *live, const char *unit, const char *path)
 {
 	struct instance_client client;
@@ -174,12 +160,15 @@ static void add(struct live *live, const char *unit, const char *path)
 	if (!instance_client(unit, &client))
 		return;
 	if ((live->count & (live->count - 1)) == 0) /* room for the next power of two */
-		live->connections = memory_or_end(reallocarray(live->connections,
+		live->connections = memory_or_exit(reallocarray(live->connections,
 			live->count ? 2 * live->count : 1, sizeof live->connections[0]));
 	struct live_connection *c = &live->connections[live->count++];
-	*c = (struct live_connection){.unit = memory_or_end(strdup(unit)),
-		.path = memory_or_end(strdup(path)),
+	*c = (struct live_connection){.unit = memory_or_exit(strdup(unit)),
+		.path = memory_or_exit(strdup(path)),
 		.client = client,
+		.status = {.bytes_up = LIVE_UNKNOWN,
+			.bytes_down = LIVE_UNKNOWN,
+			.rate = LIVE_UNKNOWN},
 		.memory = LIVE_UNKNOWN,
 		.cpu_ns = LIVE_UNKNOWN};
 }
@@ -207,12 +196,12 @@ static void free_connection(struct live_connection *c)
 {
 	free(c->unit);
 	free(c->path);
-	free(c->status);
+	free(c->status_text);
 }
 
 const char *live_client(const struct live_connection *c)
 {
-	return c->client.text[0] ? c->client.text : c->said.client;
+	return c->client.text[0] ? c->client.text : c->status.client;
 }
 
 void live_keep(struct live *live,
@@ -230,31 +219,25 @@ void live_keep(struct live *live,
 	live->count = kept;
 }
 
-/* It still lives, and is meant. */
-static bool passes(const struct live_connection *c, const void *filter)
+static bool is_selected(const struct live_connection *c, const void *filter)
 {
-	const struct filter_parties who = {.client = live_client(c),
-		.user = c->said.user,
-		.command = c->said.command ? socks5_command_text(c->said.command) : NULL,
-		.dst = c->said.dst,
-		.port = c->said.dst_port,
+	const struct filter_connection known = {.client = live_client(c),
+		.user = c->status.user,
+		.command = c->status.command ? socks5_command_text(c->status.command) : NULL,
+		.dst = c->status.dst,
+		.port = c->status.dst_port,
 		.uid = c->client.has_uid ? &c->client.uid : NULL};
 
-	return c->since_us != 0 && filter_passes(filter, &who);
+	return c->since_us != 0 && filter_matches(filter, &known);
 }
 
-/* What follows from the answers. */
-static void understand(struct live *live)
+static void set_ages(struct live *live)
 {
-	struct timespec now;
+	const uint64_t now_us = (uint64_t)when_clock_us(CLOCK_MONOTONIC);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	uint64_t now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 	for (size_t i = 0; i < live->count; i++) {
 		struct live_connection *c = &live->connections[i];
 		c->age_us = now_us > c->since_us ? now_us - c->since_us : 0;
-		if (c->status)
-			instance_status(c->status, &c->said);
 	}
 }
 
@@ -265,13 +248,13 @@ int live_gather(
 	int r = list_units(bus, pattern, &live);
 
 	if (r >= 0)
-		r = ask_everything(bus, &live);
+		r = query_properties(bus, &live);
 	if (r < 0) {
 		live_free(&live);
 		return r;
 	}
-	understand(&live);
-	live_keep(&live, passes, filter);
+	set_ages(&live);
+	live_keep(&live, is_selected, filter);
 	*ret_live = live;
 	return 0;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The connections that live: what systemd knows of the instances of a service.
- * Knows: systemd's D-Bus interface. Does not know: what is shown of them. */
+/* Reads the open connections from systemd over D-Bus: the active instances of a service. */
 #pragma once
 
 #include <stddef.h>
@@ -13,20 +12,21 @@
 #define LIVE_MANAGER_PATH "/org/freedesktop/systemd1"
 #define LIVE_PATTERN      "stdsocks@*.service"
 
-#define LIVE_UNKNOWN UINT64_MAX /* as systemd has it: nobody counts that */
+#define LIVE_UNKNOWN UINT64_MAX /* systemd's value of a counter that is off */
 
-enum live_stop { LIVE_GOES_ON, LIVE_STOPPING, LIVE_STOPPED, LIVE_STOP_FAILED };
+enum live_stop { LIVE_NOT_STOPPED, LIVE_STOPPING, LIVE_STOPPED, LIVE_STOP_FAILED };
 
 struct live_connection {
 	char *unit;
-	char *path, *status;         /* what the rest was asked of, and read from */
-	struct live_question *asked; /* while it is asked */
+	char *path;               /* of the unit's D-Bus object */
+	char *status_text;        /* cut into pieces, to which status points; or NULL */
+	struct live_query *query; /* that is in progress */
 	struct instance_client client;
-	struct instance_status said; /* its texts are in status */
-	uint64_t since_us;           /* of CLOCK_MONOTONIC */
+	struct instance_status status; /* its numbers can be LIVE_UNKNOWN */
+	uint64_t since_us;             /* CLOCK_MONOTONIC; 0: it has ended */
 	uint64_t age_us;
 	uint64_t memory, cpu_ns; /* of its cgroup, or LIVE_UNKNOWN */
-	enum live_stop stop;     /* whether systemd was told to end it */
+	enum live_stop stop;
 };
 
 struct live {
@@ -34,22 +34,25 @@ struct live {
 	size_t count;
 };
 
-/* The bus on which systemd is. Returns 0, or -errno. */
-int live_bus(sd_bus **ret_bus);
+/* Connects to systemd. Returns 0, or -errno. */
+int live_open_bus(sd_bus **ret_bus);
 
-/* The active units that match the pattern, are instances that instance_client() reads, and pass the filter. Returns 0, or -errno; the list is then
- * empty. The process ends where memory does. */
+/* Waits for a message and processes it. Returns 0 or more, or -errno. */
+int live_process(sd_bus *bus);
+
+/* Reads the active units that match the pattern, whose names instance_client() accepts, and that
+ * match the filter. Returns 0, or -errno; on error *ret_live is unchanged. */
 int live_gather(
 	sd_bus *bus, const char *pattern, const struct filter *filter, struct live *ret_live);
 
-/* An address without its port, "unix", "other"; NULL: not known. */
+/* Returns an address without port, "unix" or "other"; NULL if it is not known. */
 const char *live_client(const struct live_connection *c);
 
-/* Drops those of which it is not true. */
+/* Removes the connections for which is_kept() returns false. */
 void live_keep(struct live *live,
 	bool (*is_kept)(const struct live_connection *c, const void *input), const void *input);
 
 void live_free(struct live *live);
 
-/* Says on standard error why systemd could not be asked. Returns the exit status. */
-int live_failed(int err);
+/* Prints why a call to systemd failed with -errno. Returns the exit status. */
+int live_print_error(int err);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocksctl log: records, one a line.
- * Knows: the columns, and how to wait for more. Does not know: where records come from. */
+/* The command "log": prints records, one per line. */
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
@@ -21,12 +20,12 @@ enum { FOLLOW_LAST = 10, COUNT_MAX = 1000000000 };
 struct log_options {
 	struct records_options records;
 	bool follow, has_count;
-	uint64_t count; /* with has_count, how many of the last ones */
+	uint64_t count; /* if has_count: print only so many of the last records */
 };
 
 static const struct argp_option list[] = {
-	{"follow", 'f', NULL, 0, "Go on with records as they are made; begins with the last 10", 0},
-	{"lines", 'n', "N", 0, "Only the last N", 0}, {0}};
+	{"follow", 'f', NULL, 0, "Wait for new records; start with the last 10", 0},
+	{"lines", 'n', "N", 0, "Only the last N records", 0}, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -41,12 +40,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'n':
 		if (!words_number(arg, strlen(arg), COUNT_MAX, &o->count))
-			argp_error(state, "-n \"%s\" is no number", arg);
+			argp_error(state, "invalid --lines \"%s\"; use a number", arg);
 		o->has_count = true;
 		return 0;
 	case ARGP_KEY_END:
 		if (o->follow && o->records.until_us != INT64_MAX)
-			argp_error(state, "--follow has no end: not with --until");
+			argp_error(state, "--follow and --until given; use either");
 		if (o->follow && !o->has_count && o->records.since_us == INT64_MIN) {
 			o->has_count = true;
 			o->count = FOLLOW_LAST;
@@ -60,107 +59,75 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {.options = list,
 	.parser = parse,
 	.args_doc = "[FILTER]",
-	.doc = "Records of connections that have ended, one a line, the oldest first: time, "
-	       "client, user, "
-	       "destination, reply, end, bytes up, bytes down, seconds, rule." OPTIONS_FILTER_DOC,
+	.doc = "Prints the records of ended connections, one per line, the oldest first: time, "
+	       "client, user, destination, reply, end, bytes up, bytes down, seconds, "
+	       "rule." OPTIONS_FILTER_DOC,
 	.children = records_children};
 
-/* A text as one column: without blanks, "-" where there is none. */
-static void put_column(struct writer *w, const char *text, size_t width)
-{
-	size_t start = w->len;
+/* The last column may contain blanks. */
+#define LINE "%-19s %-15s %-8s %-28s %-5s %-12s %6s %6s %9s %s"
 
-	for (; *text; text++) {
-		if (*text == ' ')
-			writer_str(w, "\\x20");
-		else
-			writer_u8(w, (uint8_t)*text);
-	}
-	if (w->len == start)
-		writer_u8(w, '-');
-	while (w->len - start < width)
-		writer_u8(w, ' ');
-	writer_u8(w, ' ');
+enum { COLUMN_MAX = 4 * ENTRY_TEXT_MAX + 64 };
+
+static const char *column(char buffer[COLUMN_MAX], const char *text)
+{
+	struct writer w = writer_on(buffer, COLUMN_MAX - 1);
+
+	filter_put_column(&w, text);
+	buffer[w.len] = '\0';
+	return w.len > 0 ? buffer : "-";
 }
 
-static void put_dst(struct writer *w, const struct entry *e, size_t width)
+static const char *destination(char buffer[COLUMN_MAX], const struct entry *e)
 {
 	char text[ENTRY_TEXT_MAX + 32];
 	int64_t port;
 	const char *dst = entry_destination(e, &port);
-	bool ipv6 = strchr(dst, ':') != NULL;
 
-	if (dst[0] && port >= 0)
-		snprintf(text, sizeof text, ipv6 ? "[%s]:%lld" : "%s:%lld", dst, (long long)port);
-	else
-		snprintf(text, sizeof text, "%s", dst);
-	put_column(w, text, width);
+	if (!dst[0] || port < 0)
+		return column(buffer, dst);
+	snprintf(text, sizeof text, strchr(dst, ':') ? "[%s]:%lld" : "%s:%lld", dst,
+		(long long)port);
+	return column(buffer, text);
 }
 
-/* A number at the right of its column; "-" where there is none. */
-static void put_right(struct writer *w, const struct writer *number, size_t width)
+static const char *bytes(char buffer[COLUMN_MAX], int64_t value)
 {
-	for (size_t len = number->len ? number->len : 1; len < width; len++)
-		writer_u8(w, ' ');
-	writer_bytes(w, number->len ? number->bytes : "-", number->len ? number->len : 1);
-	writer_u8(w, ' ');
-}
+	struct writer w = writer_on(buffer, COLUMN_MAX - 1);
 
-static void put_bytes(struct writer *w, int64_t bytes)
-{
-	char text[32];
-	struct writer number = writer_on(text, sizeof text);
-
-	if (bytes >= 0)
-		amount_put_bytes(&number, (uint64_t)bytes);
-	put_right(w, &number, 6);
-}
-
-static void put_seconds(struct writer *w, int64_t us)
-{
-	char text[32];
-	struct writer number = writer_on(text, sizeof text);
-
-	if (us >= 0) {
-		writer_decimal(&number, (uint64_t)us / 1000000, 1);
-		writer_u8(&number, '.');
-		writer_decimal(&number, (uint64_t)us / 1000 % 1000, 3);
-	}
-	put_right(w, &number, 9);
+	if (value < 0)
+		return "-";
+	amount_put_bytes(&w, (uint64_t)value);
+	buffer[w.len] = '\0';
+	return buffer;
 }
 
 static void print_line(const struct entry *e)
 {
-	static char line[8 * (ENTRY_TEXT_MAX + 1) * 4];
-	struct writer w = writer_on(line, sizeof line);
-	char time[WHEN_TEXT_MAX], reply[24] = "";
+	static char client[COLUMN_MAX], user[COLUMN_MAX], dst[COLUMN_MAX], end[COLUMN_MAX];
+	static char up[COLUMN_MAX], down[COLUMN_MAX];
+	char time[WHEN_TEXT_MAX], reply[32] = "-", seconds[32] = "-";
 
 	when_local(e->time_us, time);
 	if (e->reply >= 0)
 		snprintf(reply, sizeof reply, "%lld", (long long)e->reply);
-	put_column(&w, time, 19);
-	put_column(&w, e->client, 15);
-	put_column(&w, e->user, 8);
-	put_dst(&w, e, 28);
-	put_column(&w, reply, 5);
-	put_column(&w, e->end, 12);
-	put_bytes(&w, e->up);
-	put_bytes(&w, e->down);
-	put_seconds(&w, e->total_us);
-	writer_str(&w, e->rule[0] ? e->rule : "-"); /* the last one may have blanks */
-	writer_u8(&w, '\n');
-	fwrite(line, 1, w.len, stdout);
+	if (e->total_us >= 0)
+		snprintf(seconds, sizeof seconds, "%lld.%03d", (long long)(e->total_us / 1000000),
+			(int)(e->total_us / 1000 % 1000));
+	printf(LINE "\n", time, column(client, e->client), column(user, e->user),
+		destination(dst, e), reply, column(end, e->end), bytes(up, e->up),
+		bytes(down, e->down), seconds, e->rule[0] ? e->rule : "-");
 }
 
 static void print_titles(void)
 {
-	const bool bold = screen_is_one(STDOUT_FILENO);
-	fputs(bold ? "\033[1m" : "", stdout);
-	printf("%-19s %-15s %-8s %-28s %-5s %-12s %6s %6s %9s %s%s\n", "TIME", "CLIENT", "USER",
-		"DESTINATION", "REPLY", "END", "UP", "DOWN", "SECONDS", "RULE",
-		bold ? "\033[0m" : "");
+	const bool is_bold = screen_is_terminal(STDOUT_FILENO);
+
+	printf("%s" LINE "%s\n", is_bold ? "\033[1m" : "", "TIME", "CLIENT", "USER", "DESTINATION",
+		"REPLY", "END", "UP", "DOWN", "SECONDS", "RULE", is_bold ? "\033[0m" : "");
 }
 
+/* Returns 0 or -ENOMEM. */
 static int print_json(const struct entry *e)
 {
 	char time[WHEN_TEXT_MAX];
@@ -169,22 +136,22 @@ static int print_json(const struct entry *e)
 
 	when_utc(e->time_us, time);
 	failed |= json_object_set_new(object, "time", json_string(time));
-	for (size_t i = 0; i < entry_fields_count; i++) {
-		const struct entry_field *f = &entry_fields[i];
-		if (f->is_text && entry_text_of(e, f)[0])
-			failed |= json_object_set_new(
-				object, f->word, json_string(entry_text_of(e, f)));
-		if (!f->is_text && entry_number_of(e, f) != ENTRY_NONE)
-			failed |= json_object_set_new(
-				object, f->word, json_integer(entry_number_of(e, f)));
-	}
+#define TEXT(name, word, member)                                                                   \
+	failed |= e->member[0] && json_object_set_new(object, word, json_string(e->member));
+#define NUMBER(name, word, member, max)                                                            \
+	failed |= e->member != ENTRY_NONE &&                                                       \
+		json_object_set_new(object, word, json_integer(e->member));
+	ENTRY_FIELDS(TEXT, NUMBER)
+#undef TEXT
+#undef NUMBER
 	if (!failed && json_dumpf(object, stdout, JSON_COMPACT) == 0)
 		putchar('\n');
 	json_decref(object);
 	return failed ? -ENOMEM : 0;
 }
 
-/* Waits until the journal has changed: 1; 0 when nobody reads us any more; -errno. */
+/* Waits until the journal has changed. Returns 1, or 0 if the reader of standard output has closed
+ * it, or -errno. */
 static int wait_for_more(sd_journal *journal)
 {
 	uint64_t until_us;
@@ -195,7 +162,7 @@ static int wait_for_more(sd_journal *journal)
 	if (fds[0].fd < 0 || events < 0)
 		return fds[0].fd < 0 ? fds[0].fd : events;
 	fds[0].events = (short)events;
-	/* Where inotify tells nothing, as on a network's file system, it wants to be asked in time. */
+	/* On a file system without inotify, the journal has to be polled. */
 	if (sd_journal_get_timeout(journal, &until_us) >= 0 && until_us != UINT64_MAX)
 		timeout_ms = 1000;
 	if (poll(fds, 2, timeout_ms) < 0 && errno != EINTR)
@@ -219,7 +186,7 @@ static int print_all(struct records *r, const struct log_options *o, struct entr
 			if (o->follow)
 				fflush(stdout);
 			if (ferror(stdout))
-				return 0; /* main says so */
+				return 0; /* main() prints the error */
 		}
 		if (error == 0 && o->follow)
 			error = more = wait_for_more(r->journal);
@@ -238,8 +205,7 @@ static int run(int argc, char **argv)
 	int status = records_open(&o.records, &r);
 	if (status != EX_OK)
 		return status;
-	r.shows_progress = isatty(STDERR_FILENO) && !o.follow;
-	r.shares_terminal = isatty(STDOUT_FILENO);
+	r.shows_progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && !o.follow;
 	if (o.has_count)
 		error = records_last(&r, o.count, &e);
 	if (!o.records.common.json && isatty(STDOUT_FILENO))
@@ -249,10 +215,10 @@ static int run(int argc, char **argv)
 		error = print_all(&r, &o, &e);
 	records_close(&r);
 	if (error < 0) {
-		fprintf(stderr, "stdsocksctl: the journal: %s\n", strerror(-error));
+		fprintf(stderr, "stdsocksctl: cannot read the journal: %s\n", strerror(-error));
 		return EX_OSERR;
 	}
 	return EX_OK;
 }
 
-const struct command log_command = {"log", "records of connections that have ended", run};
+const struct command log_command = {"log", "print the records of ended connections", run};

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocksctl: what the operator asks about connections, those that live and those that were.
- * Knows: the names of the commands. Does not know: what they do. */
-#include <stdbool.h>
+/* stdsocksctl, the administrator's tool: runs the command that its first argument names. */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,20 +21,18 @@ static int show_help(FILE *to, int status)
 	      "       stdsocksctl COMMAND --help\n"
 	      "       stdsocksctl --help | --version\n"
 	      "\n"
-	      "Shows, ends and counts connections of stdsocks under systemd.\n"
+	      "Shows, stops and summarizes connections of stdsocks under systemd.\n"
 	      "\n",
 		to);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->does);
+		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n"
-	      "FILTER is clauses of an access rule, and means the connections that it matches:\n"
-	      "'from 192.0.2.0/24', 'user alice', 'to .example.com port 443'.\n"
+	      "FILTER consists of clauses of an access rule, and selects the connections that the\n"
+	      "rule matches: 'from 192.0.2.0/24', 'user alice', 'to .example.com port 443'.\n"
 	      "\n"
-	      "Exit status: 0 done; 1 nothing was found to act upon; 64 usage; 66 no such "
-	      "journal;\n"
-	      "69 no systemd; 71 the system failed; 74 what is written could not be; 77 not "
-	      "permitted.\n"
-	      "See stdsocksctl(8).\n",
+	      "Exit status: 0 success; 1 nothing to act upon; 64 usage error; 66 journal not\n"
+	      "readable; 69 systemd or gnuplot not available; 71 system failure; 74 write error;\n"
+	      "77 permission denied. See stdsocksctl(8).\n",
 		to);
 	return status;
 }
@@ -52,7 +48,7 @@ static int run(int argc, char **argv)
 		argv[1] = name;
 		return commands[i]->run(argc - 1, argv + 1);
 	}
-	fprintf(stderr, "stdsocksctl: no such command: \"%s\"; see stdsocksctl --help\n", argv[1]);
+	fprintf(stderr, "stdsocksctl: unknown command \"%s\"; see stdsocksctl --help\n", argv[1]);
 	return EX_USAGE;
 }
 

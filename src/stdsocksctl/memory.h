@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Memory that there is, or the end of the process. */
+/* Memory allocation that succeeds or ends the process. */
 #pragma once
 
-/* What an allocation gave; where that is NULL, says so and ends the process with EX_OSERR. */
-void *memory_or_end(void *memory);
+/* Returns the result of an allocation. If it is NULL, prints an error and exits with EX_OSERR. */
+void *memory_or_exit(void *memory);

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* What every command's line has: --json, and a filter of words.
- * Knows: argp. Does not know: the commands. */
 #include "stdsocksctl/options.h"
 
 enum { KEY_JSON = 0x1000 };
@@ -10,24 +8,21 @@ static const struct argp_option list[] = {{"json", KEY_JSON, NULL, 0, "Write JSO
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
-	char wrong[WORDS_LINE_MAX];
-	struct writer problem = writer_on(wrong, sizeof wrong);
+	char text[WORDS_LINE_MAX];
+	struct writer problem = writer_on(text, sizeof text);
+	bool valid = true;
 
-	switch (key) {
-	case KEY_JSON:
+	if (key == KEY_JSON)
 		o->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (!filter_add(&o->filter, arg, &problem))
-			argp_error(state, "%.*s", (int)problem.len, problem.bytes);
-		return 0;
-	case ARGP_KEY_END:
-		if (!filter_check(&o->filter, &problem))
-			argp_error(state, "%.*s", (int)problem.len, problem.bytes);
-		return 0;
-	default:
+	else if (key == ARGP_KEY_ARG)
+		valid = filter_add(&o->filter, arg, &problem);
+	else if (key == ARGP_KEY_END)
+		valid = filter_check(&o->filter, &problem);
+	else
 		return ARGP_ERR_UNKNOWN;
-	}
+	if (!valid)
+		argp_error(state, "%.*s", (int)problem.len, problem.bytes);
+	return 0;
 }
 
 static const struct argp argp = {.options = list, .parser = parse};

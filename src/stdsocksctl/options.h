@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What every command's line has: --json, and a filter of words.
- * Knows: argp. Does not know: the commands. */
+/* The arguments that all commands share: --json and a filter. */
 #pragma once
 
 #include <argp.h>
@@ -8,7 +7,7 @@
 
 #include "stdsocksctl/filter.h"
 
-/* Below the options of --help. */
+/* Follows the options in the output of --help. */
 #define OPTIONS_FILTER_DOC "\vFILTER is clauses of an access rule. See stdsocksctl(8)."
 
 struct options {
@@ -16,6 +15,6 @@ struct options {
 	struct filter filter;
 };
 
-/* For the argp of a command, as .children = options_children; its parser passes its struct options on by
- * state->child_inputs[0] at ARGP_KEY_INIT. A mistake ends the process with EX_USAGE. */
+/* For .children of a command's argp. The command's parser stores a pointer to its struct options in
+ * state->child_inputs[0] at ARGP_KEY_INIT. An error ends the process with EX_USAGE. */
 extern const struct argp_child options_children[];

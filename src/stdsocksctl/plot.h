@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Plots of a report, drawn by gnuplot.
- * Knows: gnuplot's commands. Does not know: the page that they stand on. */
+/* Draws the plots of a report with gnuplot. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,24 +7,24 @@
 
 #include "stdsocksctl/report.h"
 
-enum plot_what { PLOT_CONNECTIONS, PLOT_BYTES, PLOT_LATENCY, PLOTS };
+enum plot_kind { PLOT_CONNECTIONS, PLOT_BYTES, PLOT_LATENCY, PLOTS };
 
-/* A screen's, and a telephone's. */
+/* For screens and for telephones. */
 enum plot_size { PLOT_WIDE, PLOT_NARROW, PLOT_SIZES };
 
-/* Colours of outcomes, of bytes up and down, of resolve and connect: "#rrggbb". */
-extern const char *const plot_outcome_colours[], *const plot_bytes_colours[],
-							 *const plot_span_colours[];
+/* "#rrggbb", for the outcomes, for bytes up and down, and for resolve and connect. */
+extern const char *const plot_outcome_colours[];
+extern const char *const plot_bytes_colours[];
+extern const char *const plot_span_colours[];
 
 struct plots {
-	char *memory; /* free() it */
+	char *memory; /* the caller frees it */
 	const char *svg[PLOT_SIZES][PLOTS];
-	size_t len[PLOT_SIZES][PLOTS];
 };
 
-/* Whether gnuplot is there: an exit status; what is wrong has been said. */
+/* Returns EX_OK if gnuplot runs, or prints an error and returns its exit status. */
 int plot_check(void);
 
-/* Draws all of them, of a report that is not empty. gnuplot is told numbers and our own words, and never
- * a byte of a client's. Returns an exit status; what is wrong has been said. */
+/* Draws all plots of a report that is not empty. The script for gnuplot contains no text of a
+ * client. Returns EX_OK, or prints an error and returns its exit status. */
 int plot_draw(const struct report *r, struct plots *ret_plots);

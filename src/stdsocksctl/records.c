@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* The records that a command line means, one after the other.
- * Knows: the options that choose them, and how they are found in the journal. Does not know: what is
- * made of them. */
 #include "stdsocksctl/records.h"
 
 #include <stdio.h>
@@ -10,44 +7,35 @@
 #include <unistd.h>
 
 #include "stdsocksctl/command.h"
-#include "stdsocksctl/figures.h"
 #include "stdsocksctl/when.h"
 #include "text/amount.h"
 
-enum {
-	KEY_SINCE = 0x2000,
-	KEY_UNTIL,
-	KEY_FILE,
-	KEY_REPLY,
-	KEY_END,
-};
+enum { KEY_SINCE = 0x2000, KEY_UNTIL, KEY_FILE, KEY_REPLY, KEY_END };
 
 enum {
-	PROGRESS_EVERY = 256,        /* records between two looks at the clock */
-	PROGRESS_PERIOD_US = 250000, /* between two lines of progress */
-	PROGRESS_QUIET_US = 1000000  /* ... and after a record that is printed there */
+	PROGRESS_RECORDS = 256,     /* the clock is read once for so many records */
+	PROGRESS_PERIOD_US = 250000 /* between two lines of progress */
 };
 
-/* One each kind of record: units/stdsocks.catalog. */
-static const char *const message_ids[] = {"MESSAGE_ID=676b8ea6ab824ca18b7b99a8399ac688",
-	"MESSAGE_ID=dabd9aa38022419e8b57bfe5028c7661",
-	"MESSAGE_ID=a66266082a8545b7938a1f45230389d4"};
+static const char *const message_ids[] = {"MESSAGE_ID=" RECORD_ID_SERVED,
+	"MESSAGE_ID=" RECORD_ID_NOT_SERVED, "MESSAGE_ID=" RECORD_ID_FAILED};
 
 static const struct argp_option list[] = {
-	{"since", KEY_SINCE, "TIME", 0, "Only records from then on", 0},
-	{"until", KEY_UNTIL, "TIME", 0, "Only records up to then", 0},
-	{"reply", KEY_REPLY, "N,...", 0, "Only those that were answered so (RFC 1928: 0 to 8)", 0},
-	{"end", KEY_END, "WORD,...", 0, "Only those that ended so (stdsocks(8), RECORD)", 0},
-	{"directory", 'D', "DIR", 0, "The journal that is there, not this host's", 0},
-	{"file", KEY_FILE, "FILE", 0, "This file of a journal; may be repeated", 0}, {0}};
+	{"since", KEY_SINCE, "TIME", 0, "Only records from this time on", 0},
+	{"until", KEY_UNTIL, "TIME", 0, "Only records up to this time", 0},
+	{"reply", KEY_REPLY, "N,...", 0, "Only records with these replies (RFC 1928: 0 to 8)", 0},
+	{"end", KEY_END, "WORD,...", 0, "Only records with these end reasons (stdsocks(8), RECORD)",
+		0},
+	{"directory", 'D', "DIR", 0, "Read the journal in this directory", 0},
+	{"file", KEY_FILE, "FILE", 0, "Read this journal file; may be repeated", 0}, {0}};
 
 static void read_time(struct argp_state *state, const char *name, const char *text, int64_t *ret_us)
 {
 	struct records_options *o = state->input;
 	bool moves;
 
-	if (!when_read(text, when_now_us(), ret_us, &moves))
-		argp_error(state, "%s \"%s\" is no time; these are: " WHEN_FORMS, name, text);
+	if (!when_read(text, when_clock_us(CLOCK_REALTIME), ret_us, &moves))
+		argp_error(state, "invalid %s \"%s\"; use " WHEN_FORMS, name, text);
 	if (ret_us == &o->since_us)
 		o->since_moves = moves;
 }
@@ -57,45 +45,37 @@ static bool is_reply(const char *word)
 	return word[0] >= '0' && word[0] <= '8' && !word[1];
 }
 
-/* The last one of the words is not in any record. */
-static bool is_end(const char *word)
-{
-	size_t i = 0;
-
-	while (i < FIGURES_ENDS - 1 && strcmp(word, figures_end_words[i]) != 0)
-		i++;
-	return i < FIGURES_ENDS - 1;
-}
-
-static void no_such_end(const struct argp_state *state, const char *word)
+static void check_end(const struct argp_state *state, const char *word)
 {
 	char text[512];
 	struct writer w = writer_on(text, sizeof text);
 
-	for (size_t i = 0; i < FIGURES_ENDS - 1; i++) {
+	for (size_t i = 0; i < ENTRY_ENDS; i++) {
+		if (strcmp(word, entry_ends[i]) == 0)
+			return;
 		writer_str(&w, i == 0 ? "" : ", ");
-		writer_str(&w, figures_end_words[i]);
+		writer_str(&w, entry_ends[i]);
 	}
-	argp_error(state, "\"%s\" is none of %.*s", word, (int)w.len, text);
+	argp_error(state, "invalid --end \"%s\"; use %.*s", word, (int)w.len, text);
 }
 
-/* Each of the words, which commas part, is one value that the field may have. */
+/* The words, separated by commas, are alternative values of the field. */
 static void add_matches(struct argp_state *state, const char *field, char *words)
 {
 	struct records_options *o = state->input;
-	bool number = strcmp(field, "STDSOCKS_REPLY") == 0;
+	const bool is_number = strcmp(field, "STDSOCKS_REPLY") == 0;
 	char *rest = words;
 
 	for (char *word = strsep(&rest, ","); word; word = strsep(&rest, ",")) {
-		if (number && !is_reply(word))
-			argp_error(state, "\"%s\" is none of the replies 0 to 8", word);
-		if (!number && !is_end(word))
-			no_such_end(state, word);
+		if (is_number && !is_reply(word))
+			argp_error(state, "invalid --reply \"%s\"; use 0 to 8", word);
+		if (!is_number)
+			check_end(state, word);
 		if (o->matches_count == RECORDS_MATCHES_MAX)
-			argp_error(state, "more than %d replies and ends", RECORDS_MATCHES_MAX);
-		char *text = o->texts[o->matches_count];
-		snprintf(text, sizeof o->texts[0], "%s=%s", field, word);
-		o->matches[o->matches_count++] = text;
+			argp_error(state, "too many replies and end reasons; use at most %d",
+				RECORDS_MATCHES_MAX);
+		snprintf(
+			o->matches[o->matches_count++], sizeof o->matches[0], "%s=%s", field, word);
 	}
 }
 
@@ -122,16 +102,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		add_matches(state, "STDSOCKS_END", arg);
 		return 0;
 	case 'D':
-		o->place.directory = arg;
+		o->location.directory = arg;
 		return 0;
 	case KEY_FILE:
-		if (o->place.files_count == JOURNAL_FILES_MAX)
-			argp_error(state, "more than %d files; see --directory", JOURNAL_FILES_MAX);
-		o->place.files[o->place.files_count++] = arg;
+		if (o->location.files_count == JOURNAL_FILES_MAX)
+			argp_error(state, "too many files; use at most %d, or --directory",
+				JOURNAL_FILES_MAX);
+		o->location.files[o->location.files_count++] = arg;
 		return 0;
 	case ARGP_KEY_END:
-		if (o->place.directory && o->place.files_count)
-			argp_error(state, "either --directory or --file");
+		if (o->location.directory && o->location.files_count)
+			argp_error(state, "--directory and --file given; use either");
 		if (o->since_us > o->until_us)
 			argp_error(state, "--since is later than --until");
 		return 0;
@@ -144,41 +125,36 @@ static const struct argp argp = {.options = list, .parser = parse, .children = o
 
 const struct argp_child records_children[] = {{&argp, 0, NULL, 0}, {0}};
 
-static int add_all_matches(struct records *r)
+static bool prepare_search(sd_journal *journal, const struct records_options *o)
 {
-	int failed = 0;
+	bool failed = false;
 
-	/* Values of one field are alternatives, and all fields have to match. */
+	/* Values of one field are alternatives; all fields have to match. */
 	for (size_t i = 0; i < sizeof message_ids / sizeof message_ids[0]; i++)
-		failed |= sd_journal_add_match(r->journal, message_ids[i], 0) < 0;
-	for (size_t i = 0; i < r->options->matches_count; i++)
-		failed |= sd_journal_add_match(r->journal, r->options->matches[i], 0) < 0;
-	return failed ? EX_OSERR : EX_OK;
+		failed |= sd_journal_add_match(journal, message_ids[i], 0) < 0;
+	for (size_t i = 0; i < o->matches_count; i++)
+		failed |= sd_journal_add_match(journal, o->matches[i], 0) < 0;
+	if (o->since_us != INT64_MIN)
+		failed |= sd_journal_seek_realtime_usec(journal, (uint64_t)o->since_us) < 0;
+	/* Decompresses a large field only as far as it is used. */
+	sd_journal_set_data_threshold(journal, ENTRY_TEXT_MAX + sizeof "STDSOCKS_CLOSED_BY=");
+	return !failed;
 }
 
 int records_open(const struct records_options *options, struct records *ret_records)
 {
 	*ret_records = (struct records){.options = options};
-	int status = journal_open(&options->place, &ret_records->journal);
-	if (status != EX_OK)
-		return status;
-	/* Of a field that is compressed for its size, no more is unpacked than is shown. */
-	sd_journal_set_data_threshold(
-		ret_records->journal, ENTRY_TEXT_MAX + sizeof "STDSOCKS_CLOSED_BY=");
-	status = add_all_matches(ret_records);
-	if (status == EX_OK && options->since_us != INT64_MIN)
-		status = sd_journal_seek_realtime_usec(
-				 ret_records->journal, (uint64_t)options->since_us) < 0
-			? EX_OSERR
-			: EX_OK;
-	if (status != EX_OK) {
-		fputs("stdsocksctl: the journal cannot be searched\n", stderr);
+	int status = journal_open(&options->location, &ret_records->journal);
+
+	if (status == EX_OK && !prepare_search(ret_records->journal, options)) {
+		fputs("stdsocksctl: cannot search the journal\n", stderr);
 		records_close(ret_records);
+		status = EX_OSERR;
 	}
 	return status;
 }
 
-/* A line that is longer would wrap, and stay. */
+/* A line of progress that wraps could not be erased. */
 static int stderr_columns(void)
 {
 	struct winsize size;
@@ -188,12 +164,11 @@ static int stderr_columns(void)
 
 static void show_progress(struct records *r, int64_t time_us)
 {
-	int64_t now_us = when_now_us();
+	const int64_t now_us = when_clock_us(CLOCK_MONOTONIC);
 	char text[WHEN_TEXT_MAX], count[32], line[96];
 	struct writer w = writer_on(count, sizeof count - 1);
 
-	/* The clock may be set back. */
-	if (now_us < r->next_us && r->next_us - now_us <= PROGRESS_QUIET_US)
+	if (now_us < r->next_us)
 		return;
 	if (r->next_us > 0) {
 		when_local(time_us, text);
@@ -203,28 +178,13 @@ static void show_progress(struct records *r, int64_t time_us)
 		fprintf(stderr, "\r%.*s", stderr_columns() - 1, line);
 		r->is_shown = true;
 	}
-	r->next_us = now_us +
-		(r->next_us == 0 && r->shares_terminal ? PROGRESS_QUIET_US : PROGRESS_PERIOD_US);
-}
-
-static void clear_progress(struct records *r)
-{
-	if (r->is_shown)
-		fputs("\r\033[K", stderr);
-	r->is_shown = false;
-}
-
-/* The caller is about to print. */
-static void make_room(struct records *r)
-{
-	clear_progress(r);
-	if (r->shows_progress && r->shares_terminal)
-		r->next_us = when_now_us() + PROGRESS_QUIET_US;
+	r->next_us = now_us + PROGRESS_PERIOD_US;
 }
 
 void records_close(struct records *r)
 {
-	clear_progress(r);
+	if (r->is_shown)
+		fputs("\r\033[K", stderr);
 	if (r->journal)
 		sd_journal_close(r->journal);
 	r->journal = NULL;
@@ -241,37 +201,37 @@ static int read_entry(struct records *r, struct entry *e)
 	if (error < 0)
 		return error;
 	e->time_us = time_us < WHEN_MAX_US ? (int64_t)time_us : WHEN_MAX_US;
-	/* All fields in one go: asking for each of ours would look at all of them each time. */
+	/* sd_journal_get_data() would search all fields for each of ours. */
 	sd_journal_restart_data(r->journal);
 	while ((error = sd_journal_enumerate_available_data(r->journal, &data, &len)) > 0)
-		entry_take(e, data, len);
+		entry_store(e, data, len);
 	return error;
 }
 
-static int see_entry(struct records *r, struct entry *e)
+static int read_next(struct records *r, struct entry *e)
 {
 	int error = read_entry(r, e);
 
-	if (error >= 0 && r->shows_progress && ++r->seen % PROGRESS_EVERY == 0)
+	if (error >= 0 && r->shows_progress && ++r->seen % PROGRESS_RECORDS == 0)
 		show_progress(r, e->time_us);
 	return error;
 }
 
-static bool is_meant(const struct records *r, const struct entry *e)
+static bool is_selected(const struct records *r, const struct entry *e)
 {
 	const struct records_options *o = r->options;
 	int64_t port;
 	const char *dst = entry_destination(e, &port);
-	const struct filter_parties who = {.client = e->client,
+	const struct filter_connection c = {.client = e->client,
 		.user = e->user[0] ? e->user : NULL,
 		.command = e->command,
 		.dst = dst,
-		.reached = e->reached,
+		.address = e->connected,
 		.port = port > 0 && port <= UINT16_MAX ? (unsigned)port : 0};
 
 	if (e->time_us < o->since_us || e->time_us > o->until_us)
 		return false;
-	return filter_passes(&o->common.filter, &who);
+	return filter_matches(&o->common.filter, &c);
 }
 
 int records_next(struct records *r, struct entry *e)
@@ -279,14 +239,11 @@ int records_next(struct records *r, struct entry *e)
 	int found;
 
 	while ((found = sd_journal_next(r->journal)) > 0) {
-		found = see_entry(r, e);
+		found = read_next(r, e);
 		if (found < 0)
 			break;
-		if (is_meant(r, e)) {
-			if (r->shares_terminal)
-				make_room(r);
+		if (is_selected(r, e))
 			return 1;
-		}
 		if (e->time_us > r->options->until_us)
 			return 0;
 	}
@@ -295,7 +252,7 @@ int records_next(struct records *r, struct entry *e)
 
 int records_last(struct records *r, uint64_t count, struct entry *scratch)
 {
-	uint64_t meant = 0;
+	uint64_t selected = 0;
 	int found = sd_journal_seek_tail(r->journal);
 
 	if (found >= 0 && r->options->until_us != INT64_MAX)
@@ -303,14 +260,14 @@ int records_last(struct records *r, uint64_t count, struct entry *scratch)
 			r->journal, (uint64_t)r->options->until_us + 1);
 	if (found < 0)
 		return found;
-	/* Up to the one before them: what comes next is behind it. */
+	/* Goes back to the record before them, so that sd_journal_next() returns the first. */
 	while ((found = sd_journal_previous(r->journal)) > 0) {
-		found = see_entry(r, scratch);
+		found = read_next(r, scratch);
 		if (found < 0)
 			return found;
-		if (meant == count || scratch->time_us < r->options->since_us)
+		if (selected == count || scratch->time_us < r->options->since_us)
 			return 0;
-		meant += is_meant(r, scratch);
+		selected += is_selected(r, scratch);
 	}
 	return found < 0 ? found : sd_journal_seek_head(r->journal);
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The records that a command line means, one after the other.
- * Knows: the options that choose them, and how they are found in the journal. Does not know: what is
- * made of them. */
+/* Reads the records that the command line selects from the journal. */
 #pragma once
 
 #include <argp.h>
@@ -15,34 +13,32 @@
 
 struct records_options {
 	struct options common;
-	struct journal_place place;
-	int64_t since_us, until_us;               /* INT64_MIN, INT64_MAX: not said */
-	bool since_moves;                         /* --since is another time with every run */
-	const char *matches[RECORDS_MATCHES_MAX]; /* "FIELD=VALUE" */
+	struct journal_location location;
+	int64_t since_us, until_us;            /* INT64_MIN, INT64_MAX: not given */
+	bool since_moves;                      /* as ret_moves of when_read() */
+	char matches[RECORDS_MATCHES_MAX][64]; /* "FIELD=VALUE" */
 	size_t matches_count;
-	char texts[RECORDS_MATCHES_MAX][64]; /* that they stand in */
 };
 
-/* For the argp of a command, as options_children is, which it brings along; its input is a struct
- * records_options. */
+/* As options_children, for a struct records_options that is all zero. */
 extern const struct argp_child records_children[];
 
 struct records {
 	const struct records_options *options;
 	sd_journal *journal;
-	bool shows_progress;  /* on standard error, while records are looked for */
-	bool shares_terminal; /* ... on which the caller prints what is found */
-	bool is_shown;        /* a line of progress stands there */
+	bool shows_progress; /* on standard error */
+	bool is_shown;       /* a line of progress is on the terminal */
 	uint64_t seen;
-	int64_t next_us; /* not before that; 0: not begun */
+	int64_t next_us; /* of the next line of progress; 0: not started */
 };
 
-/* 0, or an exit status when what is wrong has been said. The options have to outlive it. */
+/* Returns EX_OK, or prints an error and returns its exit status. The options must outlive r. */
 int records_open(const struct records_options *options, struct records *ret_records);
 void records_close(struct records *r);
 
-/* Puts the next record that is meant into e: 1; 0 when there is none, now; -errno. */
+/* Reads the next selected record. Returns 1, or 0 if there is none yet, or -errno. */
 int records_next(struct records *r, struct entry *e);
 
-/* Goes back so that records_next() gives the last `count` of them. 0 or -errno. */
+/* Moves back so that records_next() returns the last `count` records. Returns 0 or more, or -errno.
+ * scratch is overwritten. */
 int records_last(struct records *r, uint64_t count, struct entry *scratch);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocksctl report: records, counted.
- * Knows: which form goes where. Does not know: what is counted, and how the forms look. */
+/* The command "report": reads the records, and writes statistics of them. */
 #include "stdsocksctl/report.h"
 
 #include <errno.h>
@@ -24,32 +23,33 @@ enum { TOP_DEFAULT = 10 };
 
 struct report_options {
 	struct records_options records;
-	int (*form)(const struct report *r, FILE *to); /* NULL: not said */
+	int (*format)(const struct report *r, FILE *to); /* NULL: not given */
 	const char *output;
 	uint64_t top;
 };
 
-/* A report that has been made. */
-struct text {
-	char *bytes;
-	size_t len;
+/* The file of --output. */
+struct output {
+	bool exists;
+	struct stat old;
+	char path[PATH_MAX];
 };
 
 static const struct argp_option list[] = {
-	{"top", KEY_TOP, "N", 0, "How many users, destinations, ... are told by name; 10", 0},
-	{"html", KEY_HTML, NULL, 0, "Write one self-contained page, with plots", 0},
+	{"top", KEY_TOP, "N", 0, "Show N users, destinations, ... by name (default: 10)", 0},
+	{"html", KEY_HTML, NULL, 0, "Write an HTML page with plots", 0},
 	{"prometheus", KEY_PROMETHEUS, NULL, 0,
-		"Write counters in Prometheus' text format; --since is today unless said", 0},
-	{"output", KEY_OUTPUT, "FILE", 0, "Write there; the file is replaced when it is whole", 0},
+		"Write counters in the text format of Prometheus (default of --since: today)", 0},
+	{"output", KEY_OUTPUT, "FILE", 0, "Write to this file, which is replaced at the end", 0},
 	{0}};
 
-static void choose(struct argp_state *state, int (*form)(const struct report *r, FILE *to))
+static void set_format(struct argp_state *state, int (*format)(const struct report *r, FILE *to))
 {
 	struct report_options *o = state->input;
 
-	if (o->form && o->form != form)
-		argp_error(state, "only one of --json, --html and --prometheus");
-	o->form = form;
+	if (o->format && o->format != format)
+		argp_error(state, "use only one of --json, --html and --prometheus");
+	o->format = format;
 }
 
 static void finish(struct argp_state *state)
@@ -58,16 +58,16 @@ static void finish(struct argp_state *state)
 	bool ignored;
 
 	if (o->records.common.json)
-		choose(state, report_json);
-	if (!o->form)
-		o->form = report_text;
-	/* Counters have to grow, or to start again: a start that moves on would let them shrink. */
-	if (o->form == report_prometheus && o->records.since_moves)
+		set_format(state, report_json);
+	if (!o->format)
+		o->format = report_text;
+	/* Counters must not decrease, except for a restart from 0. */
+	if (o->format == report_prometheus && o->records.since_moves)
 		argp_error(state,
-			"with --prometheus, --since has to be a time that stays, or today: where "
-			"records drop out, counters shrink");
-	if (o->form == report_prometheus && o->records.since_us == INT64_MIN)
-		when_read("today", when_now_us(), &o->records.since_us, &ignored);
+			"--since must be a fixed time with --prometheus, because counters must not "
+			"decrease; use a date or today");
+	if (o->format == report_prometheus && o->records.since_us == INT64_MIN)
+		when_read("today", when_clock_us(CLOCK_REALTIME), &o->records.since_us, &ignored);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -81,13 +81,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_TOP:
 		if (!words_number(arg, strlen(arg), REPORT_TOP_MAX, &o->top) || o->top == 0)
-			argp_error(state, "--top \"%s\" is not 1 to %d", arg, REPORT_TOP_MAX);
+			argp_error(state, "invalid --top \"%s\"; use 1 to %d", arg, REPORT_TOP_MAX);
 		return 0;
 	case KEY_HTML:
-		choose(state, report_html);
+		set_format(state, report_html);
 		return 0;
 	case KEY_PROMETHEUS:
-		choose(state, report_prometheus);
+		set_format(state, report_prometheus);
 		return 0;
 	case KEY_OUTPUT:
 		o->output = arg;
@@ -103,15 +103,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {.options = list,
 	.parser = parse,
 	.args_doc = "[FILTER]",
-	.doc = "Connections that have ended, counted: users, destinations, bytes, failures, "
+	.doc = "Summarizes the records of ended connections: users, destinations, bytes, failures, "
 	       "latencies." OPTIONS_FILTER_DOC,
 	.children = records_children};
 
-void report_top(const struct report *r, const struct heavy *t, struct report_top *ret_top)
+void report_top(const struct report *r, const struct top_k *t, struct report_top *ret_top)
 {
-	struct heavy_counts others = t->all;
+	struct top_k_counts others = t->all;
 
-	ret_top->count = heavy_heaviest(t, ret_top->items, r->top);
+	ret_top->count = top_k_find(t, ret_top->items, r->top);
 	for (size_t i = 0; i < ret_top->count; i++) {
 		others.connections -= ret_top->items[i]->counts.connections;
 		others.failed -= ret_top->items[i]->counts.failed;
@@ -121,17 +121,7 @@ void report_top(const struct report *r, const struct heavy *t, struct report_top
 	ret_top->others = others;
 }
 
-void report_put_span(char *text, size_t cap, int64_t us)
-{
-	if (us < 1000)
-		snprintf(text, cap, "%lld us", (long long)us);
-	else if (us < 1000000)
-		snprintf(text, cap, us < 100000 ? "%.1f ms" : "%.0f ms", (double)us / 1e3);
-	else
-		snprintf(text, cap, us < 100000000 ? "%.1f s" : "%.0f s", (double)us / 1e6);
-}
-
-static int count_all(const struct report_options *o, struct figures *f)
+static int read_records(const struct report_options *o, struct statistics *s)
 {
 	static struct entry e;
 	struct records r;
@@ -142,167 +132,149 @@ static int count_all(const struct report_options *o, struct figures *f)
 		return status;
 	r.shows_progress = isatty(STDERR_FILENO);
 	while ((found = records_next(&r, &e)) > 0)
-		if ((found = figures_add(f, &e)) < 0)
+		if ((found = statistics_add(s, &e)) < 0)
 			break;
 	records_close(&r);
 	if (found == -ENOMEM)
-		memory_or_end(NULL);
+		memory_or_exit(NULL);
 	if (found < 0) {
-		fprintf(stderr, "stdsocksctl: the journal: %s\n", strerror(-found));
+		fprintf(stderr, "stdsocksctl: cannot read the journal: %s\n", strerror(-found));
 		return EX_OSERR;
 	}
 	return EX_OK;
 }
 
-static int failed_to_write(const char *path)
+static int print_write_error(const char *path)
 {
 	fprintf(stderr, "stdsocksctl: %s: %s\n", path, strerror(errno));
 	return EX_IOERR;
 }
 
-/* All of it, and closes it. */
-static bool write_text(int fd, const struct text *text)
+/* Also closes the descriptor, which may be -1. On error returns false and sets errno. */
+static bool write_text(int fd, const char *text, size_t len)
 {
-	size_t done = 0;
-	ssize_t n = 0;
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
 
-	for (; fd >= 0 && done < text->len; done += (size_t)n) {
-		n = write(fd, text->bytes + done, text->len - done);
-		if (n < 0 && errno != EINTR)
-			break;
-		n = n < 0 ? 0 : n;
-	}
-	if (n < 0) {
-		int error = errno;
-		close(fd);
-		errno = error;
+	if (!file)
 		return false;
-	}
-	return fd >= 0 && close(fd) == 0;
+	const bool is_written = fwrite(text, 1, len, file) == len;
+	return fclose(file) == 0 && is_written;
 }
 
-/* As the old file was; else as files are made. */
-static bool give_mode(int fd, const struct stat *old)
+/* Sets mode and owner of the replaced file; if there is none, the default mode. */
+static bool set_mode(int fd, const struct output *o)
 {
-	mode_t mask;
-
-	if (old)
-		return fchown(fd, old->st_uid, old->st_gid) == 0 &&
-			fchmod(fd, old->st_mode & 07777) == 0;
-	mask = umask(0);
+	if (o->exists)
+		return fchown(fd, o->old.st_uid, o->old.st_gid) == 0 &&
+			fchmod(fd, o->old.st_mode & 07777) == 0;
+	const mode_t mask = umask(0);
 	umask(mask);
 	return fchmod(fd, 0666 & ~mask) == 0;
 }
 
-/* Readers of the file see the old report or the new one, whole. */
-static int replace(const char *path, const struct stat *old, const struct text *text)
+/* Readers of the file see either the old report or the new one. */
+static int replace(const struct output *o, const char *text, size_t len)
 {
 	char temporary[PATH_MAX + 8];
-	bool fits =
-		snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) < (int)sizeof temporary;
 
-	errno = ENAMETOOLONG;
-	int fd = fits ? mkostemp(temporary, O_CLOEXEC) : -1;
+	snprintf(temporary, sizeof temporary, "%s.XXXXXX", o->path);
+	int fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		return failed_to_write(path);
-	bool given = give_mode(fd, old);
-	int status = given ? EX_OK : failed_to_write(path);
-	if (!write_text(fd, text) && given)
-		status = failed_to_write(path);
-	if (status == EX_OK && rename(temporary, path) < 0)
-		status = failed_to_write(path);
+		return print_write_error(o->path);
+	const bool is_set = set_mode(fd, o);
+	int status = is_set ? EX_OK : print_write_error(o->path);
+	if (!write_text(fd, text, len) && is_set)
+		status = print_write_error(o->path);
+	if (status == EX_OK && rename(temporary, o->path) < 0)
+		status = print_write_error(o->path);
 	if (status != EX_OK)
 		unlink(temporary);
 	return status;
 }
 
-/* A signal that ends us finds the temporary file gone: it waits until then. */
-static int replace_undisturbed(const char *path, const struct stat *old, const struct text *text)
+static int write_output(const struct output *o, const char *text, size_t len)
 {
-	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-	sigset_t blocked, before;
+	sigset_t ends, before;
 
-	sigemptyset(&blocked);
-	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-		sigaddset(&blocked, ends[i]);
-	sigprocmask(SIG_BLOCK, &blocked, &before);
-	int status = replace(path, old, text);
+	/* Devices and FIFOs are written, not replaced. */
+	if (o->exists && !S_ISREG(o->old.st_mode))
+		return write_text(open(o->path, O_WRONLY | O_CLOEXEC | O_NOCTTY), text, len)
+			? EX_OK
+			: print_write_error(o->path);
+	/* Signals that would end the process and leave the temporary file. */
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGHUP);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGQUIT);
+	sigaddset(&ends, SIGTERM);
+	sigprocmask(SIG_BLOCK, &ends, &before);
+	int status = replace(o, text, len);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return status;
 }
 
-static int write_file(const char *path, const struct text *text)
+/* Creates the report in memory, so that signals are blocked only for a short time. */
+static int write_report(
+	const struct report_options *o, const struct output *output, const struct report *r)
 {
-	char real[PATH_MAX]; /* behind a symbolic link */
-	struct stat old;
-	bool exists = stat(path, &old) == 0;
-
-	/* A device or a FIFO must not be replaced. */
-	if (exists && !S_ISREG(old.st_mode))
-		return write_text(open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY), text)
-			? EX_OK
-			: failed_to_write(path);
-	return replace_undisturbed(
-		exists && realpath(path, real) ? real : path, exists ? &old : NULL, text);
-}
-
-/* The report is made in memory, for that takes longer than to write it. */
-static int write_report(const struct report_options *o, const struct report *r)
-{
-	struct text text = {NULL, 0};
-	FILE *to = memory_or_end(open_memstream(&text.bytes, &text.len));
-	int status = o->form(r, to);
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = memory_or_exit(open_memstream(&text, &len));
+	int status = o->format(r, to);
 
 	if (fclose(to) != 0)
-		memory_or_end(NULL);
+		memory_or_exit(NULL);
 	if (status == EX_OK)
-		status = write_file(o->output, &text);
-	free(text.bytes);
+		status = write_output(output, text, len);
+	free(text);
 	return status;
 }
 
-/* Whether there is a chance: it would be a pity to find out after a long pass. */
-static int check_output(const char *path)
+/* Detects most errors before the records are read, which takes long. */
+static int prepare_output(const char *path, struct output *ret_output)
 {
-	char real[PATH_MAX], folder[PATH_MAX];
-	struct stat old;
-	bool exists = stat(path, &old) == 0;
+	struct output o = {.exists = stat(path, &o.old) == 0};
+	char folder[PATH_MAX];
 
-	if (exists && !S_ISREG(old.st_mode)) {
+	if (o.exists && S_ISDIR(o.old.st_mode)) {
 		errno = EISDIR;
-		return !S_ISDIR(old.st_mode) && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0
-			? EX_OK
-			: failed_to_write(path);
+		return print_write_error(path);
 	}
+	const bool is_file = !o.exists || S_ISREG(o.old.st_mode);
 	errno = ENAMETOOLONG;
-	if (snprintf(folder, sizeof folder, "%s", exists && realpath(path, real) ? real : path) >=
-		(int)sizeof folder)
-		return failed_to_write(path);
-	if (faccessat(AT_FDCWD, dirname(folder), W_OK | X_OK, AT_EACCESS) < 0)
-		return failed_to_write(path);
+	/* A symbolic link remains; its target is replaced. */
+	if ((!o.exists || !is_file || !realpath(path, o.path)) &&
+		snprintf(o.path, sizeof o.path, "%s", path) >= (int)sizeof o.path)
+		return print_write_error(path);
+	snprintf(folder, sizeof folder, "%s", o.path);
+	if (faccessat(AT_FDCWD, is_file ? dirname(folder) : path, is_file ? W_OK | X_OK : W_OK,
+		    AT_EACCESS) < 0)
+		return print_write_error(path);
+	*ret_output = o;
 	return EX_OK;
 }
 
 static int run(int argc, char **argv)
 {
 	static struct report_options o;
-	static struct figures figures;
+	static struct statistics statistics;
+	static struct output output;
 	int status = EX_OK;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (o.output)
-		status = check_output(o.output);
-	if (status == EX_OK && o.form == report_html)
+		status = prepare_output(o.output, &output);
+	if (status == EX_OK && o.format == report_html)
 		status = plot_check();
 	if (status == EX_OK)
-		status = count_all(&o, &figures);
+		status = read_records(&o, &statistics);
 	if (status != EX_OK)
 		return status;
-	const struct report r = {.figures = &figures,
+	const struct report r = {.statistics = &statistics,
 		.since_us = o.records.since_us,
 		.until_us = o.records.until_us,
 		.top = o.top};
-	return o.output ? write_report(&o, &r) : o.form(&r, stdout);
+	return o.output ? write_report(&o, &output, &r) : o.format(&r, stdout);
 }
 
-const struct command report_command = {"report", "counts of connections that have ended", run};
+const struct command report_command = {"report", "summarize the records of ended connections", run};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A report as counters in Prometheus' text format.
- * Knows: that format (https://prometheus.io/docs/instrumenting/exposition_formats/). Does not know: how
- * it was counted. */
+/* Writes a report in the text format of Prometheus
+ * (https://prometheus.io/docs/instrumenting/exposition_formats/). */
 #include <string.h>
 
 #include "stdsocksctl/command.h"
@@ -12,7 +11,7 @@ static void put_head(FILE *to, const char *name, const char *type, const char *h
 	fprintf(to, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* A label's value: a backslash, a quote and a newline have a backslash before them. */
+/* Writes the value of a label, in which backslash, quote and newline are escaped. */
 static void put_label(FILE *to, const char *value)
 {
 	fputc('"', to);
@@ -32,31 +31,31 @@ static void put_value(
 	fprintf(to, "} %llu\n", (unsigned long long)value);
 }
 
-static void put_replies(const struct figures *f, FILE *to)
+static void put_replies(const struct statistics *s, FILE *to)
 {
 	const char *name = "stdsocks_replies_total";
 
-	put_head(to, name, "counter", "Replies of RFC 1928 that clients got.");
-	for (unsigned i = 0; i < FIGURES_REPLIES; i++) {
+	put_head(to, name, "counter", "Replies of RFC 1928 sent to clients.");
+	for (unsigned i = 0; i < STATISTICS_REPLIES; i++) {
 		fprintf(to,
-			i < FIGURES_REPLIES - 1 ? "%s{reply=\"%u\",text="
-						: "%s{reply=\"other\",text=",
+			i < STATISTICS_REPLIES - 1 ? "%s{reply=\"%u\",text="
+						   : "%s{reply=\"other\",text=",
 			name, i);
-		put_label(to, figures_reply_text(i));
-		fprintf(to, "} %llu\n", (unsigned long long)f->replies[i]);
+		put_label(to, statistics_reply_text(i));
+		fprintf(to, "} %llu\n", (unsigned long long)s->replies[i]);
 	}
 }
 
-/* All rules that have been counted, and for the rest "other", as a forged record could call one, too. */
-static void put_rules(const struct heavy *rules, FILE *to)
+/* A rule "other" of a forged record is added to the sum of the rules that are not counted. */
+static void put_rules(const struct top_k *rules, FILE *to)
 {
-	static const struct heavy_item *items[HEAVY_KEYS];
+	static const struct top_k_item *items[TOP_K_KEYS];
 	const char *name = "stdsocks_denied_by_rule_total";
-	size_t count = heavy_heaviest(rules, items, HEAVY_KEYS);
+	size_t count = top_k_find(rules, items, TOP_K_KEYS);
 	uint64_t other = rules->all.connections;
 
 	put_head(to, name, "counter",
-		"Connections that an access rule did not allow, or datagrams of theirs.");
+		"Connections that an access rule denied, or of which it denied datagrams.");
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(items[i]->key, "other") == 0)
 			continue;
@@ -66,24 +65,24 @@ static void put_rules(const struct heavy *rules, FILE *to)
 	put_value(to, name, "rule", "other", other);
 }
 
-static void put_histogram(const struct figures *f, enum figures_span span, FILE *to)
+static void put_histogram(const struct statistics *s, size_t span, FILE *to)
 {
 	static const char *const names[] = {
 		"stdsocks_resolve_seconds", "stdsocks_connect_seconds", "stdsocks_session_seconds"};
-	static const char *const helps[] = {"How long lookups took.", "How long connects took.",
-		"How long connections lasted, from the start of the process to its end."};
-	const struct histogram *h = &f->spans[span];
+	static const char *const helps[] = {"Duration of lookups.", "Duration of connects.",
+		"Duration of connections, from the start of the process to its end."};
+	const struct histogram *h = &s->spans[span];
 	uint64_t up_to = 0;
 
 	put_head(to, names[span], "histogram", helps[span]);
-	for (size_t i = 0; i < FIGURES_LE; i++) {
-		up_to += f->le[span][i];
-		if (figures_le_us[i] == INT64_MAX)
+	for (size_t i = 0; i < STATISTICS_LE; i++) {
+		up_to += s->le[span][i];
+		if (statistics_le_us[i] == INT64_MAX)
 			fprintf(to, "%s_bucket{le=\"+Inf\"} %llu\n", names[span],
 				(unsigned long long)up_to);
 		else
 			fprintf(to, "%s_bucket{le=\"%g\"} %llu\n", names[span],
-				(double)figures_le_us[i] / 1e6, (unsigned long long)up_to);
+				(double)statistics_le_us[i] / 1e6, (unsigned long long)up_to);
 	}
 	fprintf(to, "%s_sum %llu.%06llu\n%s_count %llu\n", names[span],
 		(unsigned long long)(h->sum / 1000000), (unsigned long long)(h->sum % 1000000),
@@ -92,27 +91,26 @@ static void put_histogram(const struct figures *f, enum figures_span span, FILE 
 
 int report_prometheus(const struct report *r, FILE *to)
 {
-	const struct figures *f = r->figures;
+	const struct statistics *s = r->statistics;
 
-	put_head(to, "stdsocks_connections_total", "counter",
-		"Connections that have ended, by what became of them.");
-	for (size_t i = 0; i < FIGURES_OUTCOMES_COUNT; i++)
-		put_value(to, "stdsocks_connections_total", "outcome", figures_outcome_words[i],
-			f->outcomes[i]);
-	put_head(to, "stdsocks_ends_total", "counter", "Connections that have ended, by how.");
-	for (size_t i = 0; i < FIGURES_ENDS; i++)
-		put_value(to, "stdsocks_ends_total", "end", figures_end_words[i], f->ends[i]);
-	put_replies(f, to);
-	put_rules(&f->rules, to);
+	put_head(to, "stdsocks_connections_total", "counter", "Ended connections by outcome.");
+	for (size_t i = 0; i < STATISTICS_OUTCOMES; i++)
+		put_value(to, "stdsocks_connections_total", "outcome", statistics_outcome_words[i],
+			s->outcomes[i]);
+	put_head(to, "stdsocks_ends_total", "counter", "Ended connections by end reason.");
+	for (size_t i = 0; i < STATISTICS_ENDS; i++)
+		put_value(to, "stdsocks_ends_total", "end", entry_ends[i], s->ends[i]);
+	put_replies(s, to);
+	put_rules(&s->rules, to);
 	put_head(to, "stdsocks_bytes_total", "counter",
 		"Bytes relayed to destinations (up) and to clients (down).");
-	put_value(to, "stdsocks_bytes_total", "direction", "up", f->up);
-	put_value(to, "stdsocks_bytes_total", "direction", "down", f->down);
-	put_histogram(f, FIGURES_RESOLVE, to);
-	put_histogram(f, FIGURES_CONNECT, to);
-	put_histogram(f, FIGURES_TOTAL, to);
+	put_value(to, "stdsocks_bytes_total", "direction", "up", s->up);
+	put_value(to, "stdsocks_bytes_total", "direction", "down", s->down);
+	put_histogram(s, STATISTICS_RESOLVE, to);
+	put_histogram(s, STATISTICS_CONNECT, to);
+	put_histogram(s, STATISTICS_TOTAL, to);
 	put_head(to, "stdsocks_report_since_timestamp_seconds", "gauge",
-		"From when on records were counted.");
+		"Start of the time in which records are counted.");
 	fprintf(to, "stdsocks_report_since_timestamp_seconds %lld\n",
 		(long long)(r->since_us / 1000000));
 	return EX_OK;

@@ -1,194 +1,91 @@
 /* SPDX-License-Identifier: ISC */
-/* A report as tables for people.
- * Knows: the tables. Does not know: how it was counted. */
+/* Writes a report as plain text. */
+#include <ctype.h>
 #include <string.h>
 
 #include "stdsocksctl/command.h"
 #include "stdsocksctl/report.h"
 #include "stdsocksctl/table.h"
 #include "stdsocksctl/when.h"
-#include "text/amount.h"
 
-enum { CELL = 64, KEY_SHOWN = 48 };
+enum { NAME_MAX_SHOWN = 48, TITLES = REPORT_COLUMNS_MAX + 2 };
 
-static const char *grouped(char text[CELL], uint64_t value)
+struct text {
+	FILE *to;
+	struct table table;
+	struct table_column columns[TITLES];
+	char titles[TITLES][REPORT_TEXT_MAX];
+};
+
+static void add_column(struct text *text, const char *title, bool is_right)
 {
-	struct writer w = writer_on(text, CELL - 1);
+	char *upper = text->titles[text->table.count];
 
-	amount_put_grouped(&w, value);
-	text[w.len] = '\0';
-	return text;
+	for (size_t i = 0; i < REPORT_TEXT_MAX - 1 && title[i]; i++)
+		upper[i] = (char)toupper((unsigned char)title[i]);
+	upper[strnlen(title, REPORT_TEXT_MAX - 1)] = '\0';
+	text->columns[text->table.count++] = (struct table_column){upper, is_right};
 }
 
-static const char *bytes(char text[CELL], uint64_t value)
+static void begin(const struct report_table *t, void *state)
 {
-	struct writer w = writer_on(text, CELL - 1);
+	struct text *text = state;
 
-	amount_put_bytes(&w, value);
-	text[w.len] = '\0';
-	return text;
+	text->table = (struct table){.columns = text->columns};
+	add_column(text, t->title, false);
+	for (size_t i = 0; i < t->columns_count; i++)
+		add_column(text, t->columns[i].title, true);
+	if (t->note_title)
+		add_column(text, t->note_title, false);
 }
 
-static const char *percent(char text[CELL], uint64_t part, uint64_t whole)
+static void add_row(const struct report_table *t, const struct report_row *row, void *state)
 {
-	snprintf(text, CELL, "%.1f%%", whole ? 100.0 * (double)part / (double)whole : 0.0);
-	return text;
-}
+	struct text *text = state;
+	char cells[REPORT_COLUMNS_MAX][REPORT_TEXT_MAX], name[NAME_MAX_SHOWN + 1];
+	const char *shown[TITLES] = {name};
 
-static void print_head(const struct report *r, FILE *to)
-{
-	const struct figures *f = r->figures;
-	char count[CELL], up[CELL], down[CELL], first[WHEN_TEXT_MAX], last[WHEN_TEXT_MAX];
-
-	fprintf(to, "%s connections", grouped(count, f->records));
-	if (f->records > 0) {
-		when_local(f->first_us, first);
-		when_local(f->last_us, last);
-		fprintf(to, " that ended from %s to %s", first, last);
+	if (snprintf(name, sizeof name, "%s", row->name) >= (int)sizeof name)
+		memcpy(name + NAME_MAX_SHOWN - 3, "...", 4);
+	for (size_t i = 0; i < t->columns_count; i++) {
+		report_value(cells[i], t->columns[i].kind, row->values[i]);
+		shown[i + 1] = cells[i];
 	}
-	fprintf(to, "; %s bytes up, %s down\n\n", bytes(up, f->up), bytes(down, f->down));
+	shown[t->columns_count + 1] = row->note;
+	table_add(&text->table, shown);
 }
 
-static void print_table(struct table *t, FILE *to)
+static void end(const struct report_table *t, void *state)
 {
-	if (t->rows > 0) {
-		table_print(t, to);
-		fputc('\n', to);
-	}
-	table_clear(t);
-}
+	struct text *text = state;
+	char remark[REPORT_TEXT_MAX];
 
-static void add_count(
-	struct table *t, const char *name, uint64_t count, uint64_t all, const char *note)
-{
-	char number[CELL], part[CELL];
-
-	table_add(t,
-		(const char *const[]){
-			name, grouped(number, count), percent(part, count, all), note});
-}
-
-static void print_outcomes(const struct figures *f, FILE *to)
-{
-	static const struct table_column columns[] = {
-		{"OUTCOME", false}, {"CONNECTIONS", true}, {"PART", true}, {"", false}};
-	struct table t = {.columns = columns, .count = 4};
-
-	for (size_t i = 0; i < FIGURES_OUTCOMES_COUNT; i++)
-		add_count(&t, figures_outcome_words[i], f->outcomes[i], f->records,
-			figures_outcome_means[i]);
-	print_table(&t, to);
-}
-
-static void print_replies(const struct figures *f, FILE *to)
-{
-	static const struct table_column columns[] = {
-		{"REPLY", false}, {"CONNECTIONS", true}, {"PART", true}, {"", false}};
-	struct table t = {.columns = columns, .count = 4};
-	char number[CELL];
-
-	for (unsigned i = 0; i < FIGURES_REPLIES; i++) {
-		snprintf(number, sizeof number, "%u", i);
-		if (f->replies[i] > 0)
-			add_count(&t, i < FIGURES_REPLIES - 1 ? number : "other", f->replies[i],
-				f->records, figures_reply_text(i));
-	}
-	if (f->no_reply > 0)
-		add_count(&t, "none", f->no_reply, f->records, "it did not come to that");
-	print_table(&t, to);
-}
-
-static void print_ends(const struct figures *f, FILE *to)
-{
-	static const struct table_column columns[] = {
-		{"END", false}, {"CONNECTIONS", true}, {"PART", true}};
-	struct table t = {.columns = columns, .count = 3};
-
-	for (size_t i = 0; i < FIGURES_ENDS; i++)
-		if (f->ends[i] > 0)
-			add_count(&t, figures_end_words[i], f->ends[i], f->records, NULL);
-	print_table(&t, to);
-}
-
-static void print_spans(const struct figures *f, FILE *to)
-{
-	static const struct table_column columns[] = {{"TIME TO", false}, {"CONNECTIONS", true},
-		{"P50", true}, {"P90", true}, {"P99", true}, {"MAX", true}};
-	struct table t = {.columns = columns, .count = 6};
-
-	for (size_t i = 0; i < FIGURES_SPANS; i++) {
-		const struct histogram *h = &f->spans[i];
-		char count[CELL], p50[CELL], p90[CELL], p99[CELL], max[CELL];
-		if (h->count == 0)
-			continue;
-		report_put_span(p50, CELL, histogram_quantile(h, 500));
-		report_put_span(p90, CELL, histogram_quantile(h, 900));
-		report_put_span(p99, CELL, histogram_quantile(h, 990));
-		report_put_span(max, CELL, h->max);
-		table_add(&t,
-			(const char *const[]){i == FIGURES_TOTAL ? "end" : figures_span_words[i],
-				grouped(count, h->count), p50, p90, p99, max});
-	}
-	print_table(&t, to);
-}
-
-static void add_party(struct table *t, const char *key, const struct heavy_counts *counts)
-{
-	char name[KEY_SHOWN + 1], connections[CELL], failed[CELL], up[CELL], down[CELL];
-
-	if (snprintf(name, sizeof name, "%s", key) >= (int)sizeof name)
-		memcpy(name + KEY_SHOWN - 3, "...", 4);
-	table_add(t,
-		(const char *const[]){name, grouped(connections, counts->connections),
-			grouped(failed, counts->failed), bytes(up, counts->up),
-			bytes(down, counts->down)});
-}
-
-static void print_top(const struct report *r, const struct heavy *top, const char *title, FILE *to)
-{
-	static struct report_top shown;
-	const struct table_column columns[] = {{title, false}, {"CONNECTIONS", true},
-		{"FAILED", true}, {"UP", true}, {"DOWN", true}};
-	struct table t = {.columns = columns, .count = 5};
-	char number[CELL];
-
-	report_top(r, top, &shown);
-	for (size_t i = 0; i < shown.count; i++)
-		add_party(&t, shown.items[i]->key, &shown.items[i]->counts);
-	if (shown.others.connections > 0)
-		add_party(&t, "(others)", &shown.others);
-	if (t.rows > 0 && top->dropped) {
-		table_print(&t, to);
-		fprintf(to, "(approximate: there are more than %d", HEAVY_KEYS);
-		if (heavy_short_by(top) > 0)
-			fprintf(to, "; what ranks them may be up to %s too small",
-				grouped(number, heavy_short_by(top)));
-		fputs(")\n\n", to);
-		table_clear(&t);
-	}
-	print_table(&t, to);
+	table_print(&text->table, text->to);
+	table_clear(&text->table);
+	report_remark(remark, t);
+	if (remark[0])
+		fprintf(text->to, "(%s)\n", remark);
+	fputc('\n', text->to);
 }
 
 int report_text(const struct report *r, FILE *to)
 {
-	static const char *const by_connections[] = {"USER", "DESTINATION", "CLIENT"};
-	static const char *const by_bytes[] = {
-		"USER BY BYTES", "DESTINATION BY BYTES", "CLIENT BY BYTES"};
-	const struct figures *f = r->figures;
+	static const struct report_format format = {begin, add_row, end};
+	const struct statistics *s = r->statistics;
+	char count[REPORT_TEXT_MAX], up[REPORT_TEXT_MAX], down[REPORT_TEXT_MAX];
+	char first[WHEN_TEXT_MAX], last[WHEN_TEXT_MAX];
+	struct text text = {.to = to};
 
-	print_head(r, to);
-	if (f->records == 0)
-		return EX_OK;
-	print_outcomes(f, to);
-	print_replies(f, to);
-	print_ends(f, to);
-	print_top(r, &f->rules, "DENIED BY RULE", to);
-	print_spans(f, to);
-	for (size_t i = 0; i < FIGURES_PARTIES; i++) {
-		print_top(r, &f->by_connections[i], by_connections[i], to);
-		/* Where all of them have been told, the order by bytes says nothing more. */
-		if (f->by_connections[i].count > r->top)
-			print_top(r, &f->by_bytes[i], by_bytes[i], to);
+	report_value(count, REPORT_COUNT, s->records);
+	report_value(up, REPORT_BYTES, s->up);
+	report_value(down, REPORT_BYTES, s->down);
+	fprintf(to, "%s connections", count);
+	if (s->records > 0) {
+		when_local(s->first_us, first);
+		when_local(s->last_us, last);
+		fprintf(to, " that ended from %s to %s", first, last);
 	}
+	fprintf(to, "; %s bytes up, %s down\n\n", up, down);
+	report_tables(r, &format, &text);
 	return EX_OK;
 }

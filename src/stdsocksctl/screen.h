@@ -1,33 +1,28 @@
 /* SPDX-License-Identifier: ISC */
-/* A terminal that is drawn anew again and again, and is left as it was however the process ends.
- * Knows: termios, a few escape sequences, signals. Does not know: what is drawn. */
+/* Draws on a terminal and reads keys. The terminal is restored however the process ends. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whether a descriptor is a terminal that knows escape sequences. */
-bool screen_is_one(int fd);
+/* Returns true if a descriptor is a terminal that interprets escape sequences. */
+bool screen_is_terminal(int fd);
 
-/* Whether standard output is. */
-bool screen_possible(void);
-
-/* Takes the terminal: another page without a cursor, and keys one by one without echo. It is given back by
- * screen_leave(), by exit(3), and by signals that end or stop the process. Once a process. */
+/* Switches standard output to the alternate screen without a cursor, and standard input to single
+ * keys without echo. Called once. screen_leave(), exit(3), and signals that end or stop the process
+ * undo it. */
 void screen_enter(void);
 void screen_leave(void);
 
-/* A head line, and lines of text of which the first one is a title: as many and as much of them as there is
- * room for. All of it is printable ASCII and '\n'. False when the terminal is gone. */
-bool screen_draw(const char *head, const char *lines);
+/* Draws a heading and lines of text, of which the first is a title, as far as they fit. All text is
+ * printable ASCII and '\n'. Returns false if the terminal cannot be written. */
+bool screen_draw(const char *heading, const char *lines);
 
-/* What screen_wait() says when it is no key. */
-enum { SCREEN_TIME = 0, SCREEN_CHANGED = -1, SCREEN_GONE = -2 };
+/* Results of screen_wait() that are not keys. */
+enum { SCREEN_TIMEOUT = 0, SCREEN_REDRAW = -1, SCREEN_GONE = -2 };
 
-/* Waits for a key until the deadline of CLOCK_MONOTONIC. Also ends when the window has another size or the
- * process was stopped: what is there has to be drawn again. What a key sends behind ESC is no key. */
+/* Waits for a key until the deadline, of CLOCK_MONOTONIC. Returns SCREEN_REDRAW if the size of the
+ * window has changed or the process has continued after a stop. Returns 0x1b for each byte of an
+ * escape sequence. */
 int screen_wait(int64_t deadline_us);
-
-/* CLOCK_MONOTONIC. */
-int64_t screen_now_us(void);

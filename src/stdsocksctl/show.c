@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* Live connections as a table or as JSON, in an order that was asked for.
- * Knows: what is told of a connection. Does not know: where that is from, or terminals. */
 #include "stdsocksctl/show.h"
 
 #include <jansson.h>
@@ -14,33 +12,30 @@
 #include "text/amount.h"
 #include "wire/socks5.h"
 
-#define CELL_MAX 2048 /* bytes: a user's name has 255, four characters each */
-
-static void put_text(struct writer *w, const char *text)
-{
-	writer_str(w, text ? text : "");
-}
+#define CELL_MAX 2048 /* bytes: the name of a user has 255, which writer_escaped() quadruples */
 
 static void put_client(struct writer *w, const struct live_connection *c)
 {
-	put_text(w, live_client(c));
+	if (live_client(c))
+		writer_str(w, live_client(c));
 }
 
 static void put_user(struct writer *w, const struct live_connection *c)
 {
-	put_text(w, c->said.user);
+	if (c->status.user)
+		writer_str(w, c->status.user);
 }
 
-/* As a filter says it. */
+/* Writes the keyword that a filter has for the command. */
 static void put_command(struct writer *w, const struct live_connection *c)
 {
-	if (c->said.command)
-		writer_str(w, command_word(c->said.command));
+	if (c->status.command)
+		writer_str(w, command_word(c->status.command));
 }
 
 static void put_destination(struct writer *w, const struct live_connection *c)
 {
-	const char *dst = c->said.dst;
+	const char *dst = c->status.dst;
 
 	if (!dst)
 		return;
@@ -48,7 +43,7 @@ static void put_destination(struct writer *w, const struct live_connection *c)
 	writer_str(w, is_ipv6 ? "[" : "");
 	writer_str(w, dst);
 	writer_str(w, is_ipv6 ? "]:" : ":");
-	writer_decimal(w, c->said.dst_port, 1);
+	writer_decimal(w, c->status.dst_port, 1);
 }
 
 static void put_unit(struct writer *w, const struct live_connection *c)
@@ -56,118 +51,52 @@ static void put_unit(struct writer *w, const struct live_connection *c)
 	writer_str(w, c->unit);
 }
 
-static uint64_t up(const struct live_connection *c)
+static void put_rate(struct writer *w, uint64_t rate)
 {
-	return c->said.dst ? c->said.bytes_up : LIVE_UNKNOWN;
+	amount_put_bytes(w, rate);
+	writer_str(w, "/s");
 }
 
-static uint64_t down(const struct live_connection *c)
+static void put_span(struct writer *w, uint64_t us)
 {
-	return c->said.dst ? c->said.bytes_down : LIVE_UNKNOWN;
+	amount_put_span(w, (int64_t)us);
 }
 
-static uint64_t rate(const struct live_connection *c)
+static void put_cpu(struct writer *w, uint64_t ns)
 {
-	return c->said.dst ? c->said.rate : LIVE_UNKNOWN;
-}
-
-static uint64_t age(const struct live_connection *c)
-{
-	return c->age_us;
-}
-
-static uint64_t memory(const struct live_connection *c)
-{
-	return c->memory;
-}
-
-static uint64_t cpu(const struct live_connection *c)
-{
-	return c->cpu_ns;
-}
-
-static void put_bytes(struct writer *w, uint64_t bytes)
-{
-	if (bytes != LIVE_UNKNOWN)
-		amount_put_bytes(w, bytes);
-}
-
-static void put_up(struct writer *w, const struct live_connection *c)
-{
-	put_bytes(w, up(c));
-}
-
-static void put_down(struct writer *w, const struct live_connection *c)
-{
-	put_bytes(w, down(c));
-}
-
-static void put_rate(struct writer *w, const struct live_connection *c)
-{
-	put_bytes(w, rate(c));
-	writer_str(w, w->len ? "/s" : "");
-}
-
-static void put_age(struct writer *w, const struct live_connection *c)
-{
-	amount_put_span(w, (int64_t)c->age_us);
-}
-
-static void put_memory(struct writer *w, const struct live_connection *c)
-{
-	put_bytes(w, c->memory);
-}
-
-static void put_cpu(struct writer *w, const struct live_connection *c)
-{
-	if (c->cpu_ns == LIVE_UNKNOWN)
-		return;
-	if (c->cpu_ns >= UINT64_C(1000000000)) {
-		amount_put_span(w, (int64_t)(c->cpu_ns / 1000));
+	if (ns >= UINT64_C(1000000000)) {
+		put_span(w, ns / 1000);
 	} else {
-		writer_decimal(w, c->cpu_ns / 1000000, 1);
+		writer_decimal(w, ns / 1000000, 1);
 		writer_str(w, "ms");
 	}
 }
 
+#define NUMBER(member, put) NULL, put, offsetof(struct live_connection, member)
+
 static const struct show_column columns[] = {
-	{"CLIENT", "client", 'c', put_client, NULL},
-	{"USER", "user", 'u', put_user, NULL},
-	{"COMMAND", "command", 0, put_command, NULL},
-	{"DESTINATION", "dst", 'd', put_destination, NULL},
-	{"UP", "up", 'U', put_up, up},
-	{"DOWN", "down", 'D', put_down, down},
-	{"RATE", "rate", 'r', put_rate, rate},
-	{"AGE", "age", 'a', put_age, age},
-	{"MEMORY", "memory", 'm', put_memory, memory},
-	{"CPU", "cpu", 'p', put_cpu, cpu},
-	{"UNIT", NULL, 0, put_unit, NULL},
+	{"CLIENT", "client", 'c', put_client, NULL, 0},
+	{"USER", "user", 'u', put_user, NULL, 0},
+	{"COMMAND", "command", 0, put_command, NULL, 0},
+	{"DESTINATION", "dst", 'd', put_destination, NULL, 0},
+	{"UP", "up", 'U', NUMBER(status.bytes_up, amount_put_bytes)},
+	{"DOWN", "down", 'D', NUMBER(status.bytes_down, amount_put_bytes)},
+	{"RATE", "rate", 'r', NUMBER(status.rate, put_rate)},
+	{"AGE", "age", 'a', NUMBER(age_us, put_span)},
+	{"MEMORY", "memory", 'm', NUMBER(memory, amount_put_bytes)},
+	{"CPU", "cpu", 'p', NUMBER(cpu_ns, put_cpu)},
+	{"UNIT", NULL, 0, put_unit, NULL, 0},
 };
 
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
-const struct show_column *show_column_of_key(const char *key)
+const struct show_column *show_column(const char *key, int letter)
 {
 	for (size_t i = 0; i < COLUMNS; i++)
-		if (columns[i].key && strcmp(columns[i].key, key) == 0)
+		if (key ? columns[i].key && strcmp(columns[i].key, key) == 0
+			: columns[i].letter && columns[i].letter == letter)
 			return &columns[i];
 	return NULL;
-}
-
-const struct show_column *show_column_of_letter(int letter)
-{
-	for (size_t i = 0; i < COLUMNS; i++)
-		if (columns[i].letter && columns[i].letter == letter)
-			return &columns[i];
-	return NULL;
-}
-
-void show_put_keys(struct writer *w)
-{
-	for (size_t i = 0; i < COLUMNS; i++) {
-		writer_str(w, columns[i].key && w->len ? ", " : "");
-		put_text(w, columns[i].key);
-	}
 }
 
 void show_put_letters(struct writer *w)
@@ -180,41 +109,50 @@ void show_put_letters(struct writer *w)
 	}
 }
 
-/* Less than 0: a is shown before b. */
-static int compare_numbers(uint64_t a, uint64_t b)
+static uint64_t number_of(const struct show_column *column, const struct live_connection *c)
 {
-	if (a == b)
-		return 0;
-	if (a == LIVE_UNKNOWN || b == LIVE_UNKNOWN)
-		return a == LIVE_UNKNOWN ? 1 : -1;
-	return a > b ? -1 : 1;
+	return *(const uint64_t *)((const char *)c + column->offset);
 }
 
-static int compare_texts(struct writer a, struct writer b)
+/* Writes "" if the value is not known. */
+static void put_cell(
+	char cell[CELL_MAX], const struct show_column *column, const struct live_connection *c)
 {
-	size_t len = a.len < b.len ? a.len : b.len;
+	struct writer w = writer_on(cell, CELL_MAX - 1);
 
-	if (a.len == 0 || b.len == 0)
-		return (a.len == 0) - (b.len == 0);
-	int r = memcmp(a.bytes, b.bytes, len);
-	return r ? r : (a.len > b.len) - (a.len < b.len);
+	if (column->put_text)
+		column->put_text(&w, c);
+	else if (number_of(column, c) != LIVE_UNKNOWN)
+		column->put_number(&w, number_of(column, c));
+	cell[w.len] = '\0';
+}
+
+/* The results are less than 0 if a precedes b. */
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+	if (a == LIVE_UNKNOWN || b == LIVE_UNKNOWN)
+		return (a == LIVE_UNKNOWN) - (b == LIVE_UNKNOWN);
+	return (a < b) - (a > b);
+}
+
+static int compare_texts(const char *a, const char *b)
+{
+	return a[0] && b[0] ? strcmp(a, b) : !a[0] - !b[0];
 }
 
 static int compare(const void *left, const void *right, void *column)
 {
 	const struct live_connection *a = left, *b = right;
 	const struct show_column *by = column;
-	char a_text[CELL_MAX], b_text[CELL_MAX];
-	struct writer a_put = writer_on(a_text, sizeof a_text);
-	struct writer b_put = writer_on(b_text, sizeof b_text);
+	char a_cell[CELL_MAX], b_cell[CELL_MAX];
 	int r;
 
-	if (by->number) {
-		r = compare_numbers(by->number(a), by->number(b));
+	if (by->put_text) {
+		put_cell(a_cell, by, a);
+		put_cell(b_cell, by, b);
+		r = compare_texts(a_cell, b_cell);
 	} else {
-		by->put(&a_put, a);
-		by->put(&b_put, b);
-		r = compare_texts(a_put, b_put);
+		r = compare_numbers(number_of(by, a), number_of(by, b));
 	}
 	return r ? r : compare_numbers(a->age_us, b->age_us);
 }
@@ -228,21 +166,20 @@ void show_sort(struct live *live, const struct show_column *by)
 
 void show_put_totals(struct writer *w, const struct live *live)
 {
-	uint64_t all_rates = 0, all_memory = 0;
+	uint64_t rate = 0, memory = 0;
 
 	for (size_t i = 0; i < live->count; i++) {
 		const struct live_connection *c = &live->connections[i];
-		all_rates += c->said.rate;
-		all_memory += c->memory == LIVE_UNKNOWN ? 0 : c->memory;
+		rate += c->status.rate == LIVE_UNKNOWN ? 0 : c->status.rate;
+		memory += c->memory == LIVE_UNKNOWN ? 0 : c->memory;
 	}
 	writer_decimal(w, live->count, 1);
 	writer_str(w, live->count == 1 ? " connection, " : " connections, ");
-	amount_put_bytes(w, all_rates);
-	writer_str(w, "/s");
-	if (all_memory == 0)
-		return; /* nobody counts it */
+	put_rate(w, rate);
+	if (memory == 0)
+		return;
 	writer_str(w, ", ");
-	amount_put_bytes(w, all_memory);
+	amount_put_bytes(w, memory);
 	writer_str(w, " memory");
 }
 
@@ -252,14 +189,12 @@ void show_table(const struct live *live, FILE *to)
 	struct table t = {.columns = titles, .count = COLUMNS};
 
 	for (size_t i = 0; i < COLUMNS; i++)
-		titles[i] = (struct table_column){columns[i].title, columns[i].number};
+		titles[i] = (struct table_column){columns[i].title, columns[i].put_number};
 	for (size_t row = 0; row < live->count; row++) {
 		char texts[COLUMNS][CELL_MAX];
 		const char *cells[COLUMNS];
 		for (size_t i = 0; i < COLUMNS; i++) {
-			struct writer w = writer_on(texts[i], CELL_MAX - 1);
-			columns[i].put(&w, &live->connections[row]);
-			texts[i][w.len] = '\0';
+			put_cell(texts[i], &columns[i], &live->connections[row]);
 			cells[i] = texts[i];
 		}
 		table_add(&t, cells);
@@ -268,50 +203,34 @@ void show_table(const struct live *live, FILE *to)
 	table_clear(&t);
 }
 
-static void set(json_t *object, const char *name, json_t *value)
-{
-	if (value && json_object_set_new(object, name, value) != 0)
-		memory_or_end(NULL);
-}
-
-/* json_integer_t has no room for more, and what is not known is more. */
+/* Returns NULL if the value is not known. json_int_t cannot hold a value above INT64_MAX. */
 static json_t *number(uint64_t value)
 {
-	return value <= INT64_MAX ? memory_or_end(json_integer((json_int_t)value)) : NULL;
+	return value <= INT64_MAX ? memory_or_exit(json_integer((json_int_t)value)) : NULL;
 }
 
-static json_t *text(const char *value)
+static json_t *number_if(bool is_known, uint64_t value)
 {
-	return value ? memory_or_end(json_string(value)) : NULL;
+	return is_known ? number(value) : NULL;
 }
 
-static json_t *object_of(const struct live_connection *c, const char *when)
+/* In a format "*" means that NULL is omitted. */
+static json_t *object_of(const struct live_connection *c, const char *time)
 {
-	json_t *object = memory_or_end(json_object());
+	const struct instance_client *client = &c->client;
+	const struct instance_status *s = &c->status;
 
-	set(object, "time", text(when));
-	set(object, "unit", text(c->unit));
-	set(object, "client", text(live_client(c)));
-	if (c->client.port)
-		set(object, "client_port", number(c->client.port));
-	if (c->client.has_uid) {
-		set(object, "client_pid", number(c->client.pid));
-		set(object, "client_uid", number(c->client.uid));
-	}
-	set(object, "user", text(c->said.user));
-	if (c->said.command)
-		set(object, "command", text(socks5_command_text(c->said.command)));
-	set(object, "dst", text(c->said.dst));
-	if (c->said.dst)
-		set(object, "dst_port", number(c->said.dst_port));
-	set(object, "bytes_up", number(up(c)));
-	set(object, "bytes_down", number(down(c)));
-	set(object, "rate", number(rate(c)));
-	set(object, "age_usec", number(c->age_us));
-	set(object, "memory", number(c->memory));
-	set(object, "cpu_usec",
-		number(c->cpu_ns == LIVE_UNKNOWN ? LIVE_UNKNOWN : c->cpu_ns / 1000));
-	return object;
+	return memory_or_exit(
+		json_pack("{ss ss ss* so* so* so* ss* ss* ss* so* so* so* so* so* so* so*}", "time",
+			time, "unit", c->unit, "client", live_client(c), "client_port",
+			number_if(client->port, client->port), "client_pid",
+			number_if(client->has_uid, client->pid), "client_uid",
+			number_if(client->has_uid, client->uid), "user", s->user, "command",
+			s->command ? socks5_command_text(s->command) : NULL, "dst", s->dst,
+			"dst_port", number_if(s->dst, s->dst_port), "bytes_up", number(s->bytes_up),
+			"bytes_down", number(s->bytes_down), "rate", number(s->rate), "age_usec",
+			number(c->age_us), "memory", number(c->memory), "cpu_usec",
+			number_if(c->cpu_ns != LIVE_UNKNOWN, c->cpu_ns / 1000)));
 }
 
 void show_json(const struct live *live, FILE *to)

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocksctl stop: ends connections that live, and says which.
- * Knows: how systemd is asked to stop a unit. */
+/* The command "stop": stops the units of open connections, and shows which. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "stdsocksctl/ask.h"
 #include "stdsocksctl/command.h"
+#include "stdsocksctl/list.h"
 #include "stdsocksctl/memory.h"
 
 enum { KEY_ALL = 0x3000, KEY_DRY_RUN };
 
 struct stop {
-	struct ask ask;
+	struct list_options list;
 	bool all, dry_run;
-	char **units; /* instead of a filter; NULL: none */
+	char **units; /* named instead of a filter */
 	size_t unit_count;
 };
 
@@ -27,17 +26,17 @@ static bool is_service(const char *word)
 	return len > end_len && strcmp(word + len - end_len, service) == 0;
 }
 
-/* No clause has an "@". */
+/* No clause contains an "@". */
 static bool is_unit(const char *word)
 {
 	return is_service(word) || (strchr(word, '@') && !word[strcspn(word, " \t\"")]);
 }
 
-/* As systemctl(1) completes it. */
+/* Appends ".service" if it is missing, as systemctl(1) does. */
 static char *unit_of(const char *word)
 {
 	size_t cap = strlen(word) + sizeof service;
-	char *unit = memory_or_end(malloc(cap));
+	char *unit = memory_or_exit(malloc(cap));
 
 	snprintf(unit, cap, "%s%s", word, is_service(word) ? "" : service);
 	return unit;
@@ -45,29 +44,29 @@ static char *unit_of(const char *word)
 
 static error_t parse_word(struct stop *stop, char *word, struct argp_state *state)
 {
-	const struct filter *f = &stop->ask.common.filter;
-	bool is_one = !filter_wants_value(f) && is_unit(word);
+	const struct filter *f = &stop->list.common.filter;
+	bool is_named_unit = !filter_wants_value(f) && is_unit(word);
 
-	if (is_one ? f->words > 0 : stop->unit_count > 0)
-		argp_error(state, "either units or a filter");
-	if (!is_one)
-		return ARGP_ERR_UNKNOWN; /* the filter's */
-	stop->units = memory_or_end(
+	if (is_named_unit ? f->words > 0 : stop->unit_count > 0)
+		argp_error(state, "units and a filter given; use either");
+	if (!is_named_unit)
+		return ARGP_ERR_UNKNOWN; /* options_children adds it to the filter */
+	stop->units = memory_or_exit(
 		reallocarray(stop->units, stop->unit_count + 1, sizeof stop->units[0]));
 	stop->units[stop->unit_count++] = unit_of(word);
 	return 0;
 }
 
-static void check_chosen(const struct stop *stop, struct argp_state *state)
+static void check_selection(const struct stop *stop, struct argp_state *state)
 {
-	bool has_clause = stop->ask.common.filter.words > 0;
+	bool has_clause = stop->list.common.filter.words > 0;
 
 	if (stop->all && has_clause)
-		argp_error(state, "either --all or a filter");
+		argp_error(state, "--all and a filter given; use either");
 	if (stop->all && stop->unit_count > 0)
-		argp_error(state, "either --all or units");
+		argp_error(state, "--all and units given; use either");
 	if (!stop->all && !has_clause && stop->unit_count == 0)
-		argp_error(state, "which connections? a filter, units, or --all");
+		argp_error(state, "no connection selected; add a filter, units, or --all");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -76,7 +75,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &stop->ask;
+		state->child_inputs[0] = &stop->list;
 		return 0;
 	case KEY_ALL:
 		stop->all = true;
@@ -87,7 +86,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		return parse_word(stop, arg, state);
 	case ARGP_KEY_END:
-		check_chosen(stop, state);
+		check_selection(stop, state);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -104,7 +103,7 @@ static bool is_named(const struct live_connection *c, const void *input)
 	return stop->unit_count == 0;
 }
 
-/* Says which units are none. Returns EX_NOTHING, or EX_OK when there is no such one. */
+/* Prints which named units are not open connections. Returns EX_NOTHING if there are any. */
 static int find_named(const struct stop *stop, const struct live *live)
 {
 	int status = EX_OK;
@@ -115,7 +114,7 @@ static int find_named(const struct stop *stop, const struct live *live)
 			at++;
 		if (at < live->count)
 			continue;
-		fprintf(stderr, "stdsocksctl: %s: no such connection\n", stop->units[i]);
+		fprintf(stderr, "stdsocksctl: %s: not an open connection\n", stop->units[i]);
 		status = EX_NOTHING;
 	}
 	return status;
@@ -135,8 +134,8 @@ static bool is_any_stopping(const struct live *live)
 	return false;
 }
 
-/* systemd has done what it was told to. */
-static int job_removed(sd_bus_message *signal, void *userdata, sd_bus_error *ret_error)
+/* Handles the signal that systemd has finished a job. */
+static int on_job_removed(sd_bus_message *signal, void *userdata, sd_bus_error *ret_error)
 {
 	struct live *live = userdata;
 	const char *unit, *result;
@@ -150,12 +149,12 @@ static int job_removed(sd_bus_message *signal, void *userdata, sd_bus_error *ret
 			continue;
 		c->stop = strcmp(result, "done") == 0 ? LIVE_STOPPED : LIVE_STOP_FAILED;
 		if (c->stop == LIVE_STOP_FAILED)
-			fprintf(stderr, "stdsocksctl: %s: not stopped: %s\n", unit, result);
+			fprintf(stderr, "stdsocksctl: cannot stop %s: %s\n", unit, result);
 	}
 	return 0;
 }
 
-/* Returns 0, or the exit status after it has said why. A connection that ended by itself is no failure. */
+/* Returns EX_OK, also if the unit has ended already, or prints an error and returns its status. */
 static int stop_one(sd_bus *bus, struct live_connection *c)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -166,13 +165,12 @@ static int stop_one(sd_bus *bus, struct live_connection *c)
 	if (r >= 0) {
 		c->stop = LIVE_STOPPING;
 	} else if (r == -EACCES || r == -EPERM) {
-		fputs("stdsocksctl: not permitted: root may stop connections, or whom polkit lets "
-		      "do "
-		      "org.freedesktop.systemd1.manage-units\n",
+		fputs("stdsocksctl: permission denied: root may stop connections, and users whom "
+		      "polkit grants org.freedesktop.systemd1.manage-units\n",
 			stderr);
 		status = EX_NOPERM;
 	} else if (!sd_bus_error_has_name(&error, LIVE_MANAGER ".NoSuchUnit")) {
-		fprintf(stderr, "stdsocksctl: %s: not stopped: %s\n", c->unit,
+		fprintf(stderr, "stdsocksctl: cannot stop %s: %s\n", c->unit,
 			error.message ? error.message : strerror(-r));
 		status = EX_OSERR;
 	}
@@ -180,60 +178,49 @@ static int stop_one(sd_bus *bus, struct live_connection *c)
 	return status;
 }
 
-static int wait_stopped(sd_bus *bus, struct live *live)
-{
-	while (is_any_stopping(live)) {
-		int r = sd_bus_process(bus, NULL);
-		if (r == 0)
-			r = sd_bus_wait(bus, UINT64_MAX);
-		if (r < 0)
-			return live_failed(r);
-	}
-	return EX_OK;
-}
-
-/* Those that systemd has stopped are left in live. Returns 0, or the exit status. */
+/* Stops the units, and waits until they have stopped. The others are removed from *live. */
 static int stop_all(sd_bus *bus, struct live *live)
 {
 	int status = EX_OK;
 	sd_bus_slot *slot = NULL;
 	int r = sd_bus_match_signal(bus, &slot, LIVE_MANAGER, LIVE_MANAGER_PATH,
-		LIVE_MANAGER ".Manager", "JobRemoved", job_removed, live);
+		LIVE_MANAGER ".Manager", "JobRemoved", on_job_removed, live);
 
 	if (r >= 0)
 		r = sd_bus_call_method(bus, LIVE_MANAGER, LIVE_MANAGER_PATH,
 			LIVE_MANAGER ".Manager", "Subscribe", NULL, NULL, NULL);
 	if (r < 0) {
 		sd_bus_slot_unref(slot);
-		return live_failed(r);
+		return live_print_error(r);
 	}
 	for (size_t i = 0; i < live->count && status != EX_NOPERM; i++) {
 		int failed = stop_one(bus, &live->connections[i]);
 		status = failed ? failed : status;
 	}
-	int failed = wait_stopped(bus, live);
+	while (r >= 0 && is_any_stopping(live))
+		r = live_process(bus);
 	sd_bus_slot_unref(slot);
 	live_keep(live, is_stopped, NULL);
-	return failed ? failed : status;
+	return r < 0 ? live_print_error(r) : status;
 }
 
 static int act(sd_bus *bus, const struct stop *stop)
 {
 	struct live live;
-	int status = EX_OK, r = ask_live(bus, &stop->ask, &live);
+	int status = EX_OK, r = list_gather(bus, &stop->list, &live);
 
 	if (r < 0)
-		return live_failed(r);
+		return live_print_error(r);
 	live_keep(&live, is_named, stop);
-	int missed = find_named(stop, &live);
+	int missing = find_named(stop, &live);
 	if (!stop->dry_run)
 		status = stop_all(bus, &live);
 	if (live.count > 0)
-		ask_show(&stop->ask, &live, stdout);
-	else if (status == EX_OK && !missed)
-		fputs("stdsocksctl: no such connection\n", stderr);
+		list_print(&stop->list, &live, stdout);
+	else if (status == EX_OK && !missing)
+		fputs("stdsocksctl: no open connection matches\n", stderr);
 	if (status == EX_OK)
-		status = live.count == 0 ? EX_NOTHING : missed;
+		status = live.count == 0 ? EX_NOTHING : missing;
 	live_free(&live);
 	return status;
 }
@@ -241,22 +228,22 @@ static int act(sd_bus *bus, const struct stop *stop)
 static int run(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{"all", KEY_ALL, NULL, 0, "End all of them", 0},
-		{"dry-run", KEY_DRY_RUN, NULL, 0, "Show which would end", 0}, {0}};
+		{"all", KEY_ALL, NULL, 0, "Stop all open connections", 0},
+		{"dry-run", KEY_DRY_RUN, NULL, 0, "Show which connections would be stopped", 0},
+		{0}};
 	static const struct argp argp = {.options = options,
 		.parser = parse,
 		.args_doc = "FILTER\nUNIT...\n--all",
-		.doc = "Ends connections that live, and shows them as they "
-		       "were." OPTIONS_FILTER_DOC,
-		.children = ask_children};
-	struct stop stop = {.ask = ask_default()};
+		.doc = "Stops open connections, and shows them as they were." OPTIONS_FILTER_DOC,
+		.children = list_children};
+	struct stop stop = {0};
 	sd_bus *bus = NULL;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &stop);
-	if (stop.unit_count > 0 && !stop.ask.pattern)
-		stop.ask.pattern = "*@*.service"; /* a unit that is named stands for itself */
-	int r = live_bus(&bus);
-	int status = r < 0 ? live_failed(r) : act(bus, &stop);
+	if (stop.unit_count > 0 && !stop.list.pattern)
+		stop.list.pattern = "*@*.service"; /* named units need not match LIVE_PATTERN */
+	int r = live_open_bus(&bus);
+	int status = r < 0 ? live_print_error(r) : act(bus, &stop);
 	sd_bus_flush_close_unref(bus);
 	for (size_t i = 0; i < stop.unit_count; i++)
 		free(stop.units[i]);
@@ -264,4 +251,4 @@ static int run(int argc, char **argv)
 	return status;
 }
 
-const struct command stop_command = {"stop", "end connections that live", run};
+const struct command stop_command = {"stop", "stop open connections", run};

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* Rows of texts in columns that are as wide as they have to be; colour only on a terminal.
- * Knows: widths. Does not know: what is in the cells. */
 #include "stdsocksctl/table.h"
 
 #include <stdlib.h>
@@ -13,33 +11,33 @@ void table_add(struct table *t, const char *const *cells)
 {
 	if (t->rows == t->cap) {
 		t->cap = t->cap ? 2 * t->cap : 64;
-		t->cells = memory_or_end(
+		t->cells = memory_or_exit(
 			reallocarray(t->cells, t->cap * t->count, sizeof t->cells[0]));
 	}
 	for (size_t i = 0; i < t->count; i++)
 		t->cells[t->rows * t->count + i] =
-			memory_or_end(strdup(cells[i] && cells[i][0] ? cells[i] : "-"));
+			memory_or_exit(strdup(cells[i] && cells[i][0] ? cells[i] : "-"));
 	t->rows++;
 }
 
 static void print_row(const struct table *t, const int *widths, char *const *cells, FILE *to)
 {
-	int gap = 0; /* blanks that are due before the next text: none are at the end of a line */
+	int gap = 0; /* blanks before the next text */
 
 	for (size_t i = 0; i < t->count; i++) {
 		int len = (int)strlen(cells[i]), rest = widths[i] - len;
-		gap += t->columns[i].right ? rest : 0;
+		gap += t->columns[i].is_right ? rest : 0;
 		if (len > 0) {
 			fprintf(to, "%*s%s", gap, "", cells[i]);
 			gap = 0;
 		}
-		gap += (t->columns[i].right ? 0 : rest) + 2;
+		gap += (t->columns[i].is_right ? 0 : rest) + 2;
 	}
 }
 
 void table_print(const struct table *t, FILE *to)
 {
-	bool bold = screen_is_one(fileno(to));
+	bool bold = screen_is_terminal(fileno(to));
 	int widths[TABLE_COLUMNS_MAX] = {0};
 	char *titles[TABLE_COLUMNS_MAX] = {NULL};
 

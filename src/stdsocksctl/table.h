@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Rows of texts in columns that are as wide as they have to be; colour only on a terminal.
- * Knows: widths. Does not know: what is in the cells. */
+/* Prints texts in aligned columns. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,23 +10,22 @@
 
 struct table_column {
 	const char *title;
-	bool right; /* aligned at the right: a number */
+	bool is_right; /* aligned to the right: a number */
 };
 
-/* Grows with its rows, which are copies. All zero but columns and count is an empty one. */
+/* If it is all zero but columns and count, it has no rows. */
 struct table {
 	const struct table_column *columns;
 	size_t count; /* of columns */
-	char **cells; /* rows times count */
+	char **cells; /* rows times count; owned */
 	size_t rows, cap;
 };
 
-/* Cells are count texts; NULL or "" is shown as "-". The process ends where memory does. */
+/* Appends a row of copies of `count` texts. NULL and "" are shown as "-". */
 void table_add(struct table *t, const char *const *cells);
 
-/* The titles and all rows, one a line; the titles are bold on a terminal. No blanks are
- * at the end of a line. */
+/* Prints the titles, bold on a terminal, and the rows. No line ends in a blank. */
 void table_print(const struct table *t, FILE *to);
 
-/* Without rows again. */
+/* Removes and frees the rows. */
 void table_clear(struct table *t);

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* What happened when, in a fixed number of stretches of time that grow as they have to.
- * Knows: local time. Does not know: what is counted. */
 #include "stdsocksctl/timeline.h"
 
 #include <string.h>
 
-#include "stdsocksctl/heavy.h"
+#include "stdsocksctl/top_k.h"
 #include "stdsocksctl/when.h"
 
 #define DAY_S INT64_C(86400)
 
-/* Each is a multiple of the one before it, so that stretches can be put together. */
+/* Each is a multiple of the previous one, so that whole intervals are merged. */
 static const int64_t widths_s[] = {1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200,
 	DAY_S, DAY_S * 7, DAY_S * 28, DAY_S * 364, DAY_S * 3640, DAY_S * 36400};
 
@@ -25,18 +23,18 @@ static void widen(struct timeline *t)
 	t->width_s = widths_s[i];
 	t->first = old.first / factor;
 	t->count = (size_t)((old.first + (int64_t)old.count - 1) / factor - t->first + 1);
-	memset(t->stretches, 0, sizeof t->stretches);
+	memset(t->intervals, 0, sizeof t->intervals);
 	for (size_t from = 0; from < old.count; from++) {
-		struct timeline_stretch *to =
-			&t->stretches[(old.first + (int64_t)from) / factor - t->first];
+		struct timeline_interval *to =
+			&t->intervals[(old.first + (int64_t)from) / factor - t->first];
 		for (size_t kind = 0; kind < TIMELINE_KINDS_MAX; kind++)
-			to->counts[kind] += old.stretches[from].counts[kind];
-		heavy_sum(&to->up, old.stretches[from].up);
-		heavy_sum(&to->down, old.stretches[from].down);
+			to->counts[kind] += old.intervals[from].counts[kind];
+		top_k_sum(&to->up, old.intervals[from].up);
+		top_k_sum(&to->down, old.intervals[from].down);
 	}
 }
 
-struct timeline_stretch *timeline_at(struct timeline *t, int64_t time_us)
+struct timeline_interval *timeline_at(struct timeline *t, int64_t time_us)
 {
 	if (t->count == 0) {
 		t->width_s = widths_s[0];
@@ -50,18 +48,18 @@ struct timeline_stretch *timeline_at(struct timeline *t, int64_t time_us)
 		int64_t count = before > 0 || number - t->first < (int64_t)t->count
 			? (int64_t)t->count + before
 			: number - t->first + 1;
-		if (count > TIMELINE_STRETCHES_MAX) {
+		if (count > TIMELINE_INTERVALS_MAX) {
 			widen(t);
 			continue;
 		}
-		if (before > 0) { /* the journal is in order, but clocks are set */
-			memmove(t->stretches + before, t->stretches,
-				t->count * sizeof t->stretches[0]);
-			memset(t->stretches, 0, (size_t)before * sizeof t->stretches[0]);
+		if (before > 0) { /* the clock was set back */
+			memmove(t->intervals + before, t->intervals,
+				t->count * sizeof t->intervals[0]);
+			memset(t->intervals, 0, (size_t)before * sizeof t->intervals[0]);
 			t->first -= before;
 		}
 		t->count = (size_t)count;
-		return &t->stretches[number - t->first];
+		return &t->intervals[number - t->first];
 	}
 }
 

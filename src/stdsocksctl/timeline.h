@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: ISC */
-/* What happened when, in a fixed number of stretches of time that grow as they have to.
- * Knows: local time. Does not know: what is counted. */
+/* Counts events per interval of time. The number of intervals is bounded; their width grows. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define TIMELINE_STRETCHES_MAX 120
+#define TIMELINE_INTERVALS_MAX 120
 #define TIMELINE_KINDS_MAX     8
 
-struct timeline_stretch {
+struct timeline_interval {
 	uint64_t counts[TIMELINE_KINDS_MAX];
 	uint64_t up, down;
 };
 
-/* All zero is empty. Stretches are of one width, which begins at a second and is always a round one: they
- * start on whole minutes, hours, days of local time. */
+/* If it is all zero, it is empty. All intervals have one width, of a second or more, and start at
+ * whole multiples of it in local time: minutes, hours, days. */
 struct timeline {
-	int64_t width_s, offset_s; /* local time ahead of UTC, at the first record */
-	int64_t first;             /* number of the first stretch, counted in widths */
-	size_t count;              /* of stretches */
-	struct timeline_stretch stretches[TIMELINE_STRETCHES_MAX];
+	int64_t width_s, offset_s; /* local time ahead of UTC, at the first event */
+	int64_t first;             /* number of the first interval, in widths since the epoch */
+	size_t count;              /* of intervals */
+	struct timeline_interval intervals[TIMELINE_INTERVALS_MAX];
 };
 
-/* The stretch of that time, for the caller to count in; valid until the next call. */
-struct timeline_stretch *timeline_at(struct timeline *t, int64_t time_us);
+/* Returns the interval that contains the time, which the caller updates. It is valid until the next
+ * call. */
+struct timeline_interval *timeline_at(struct timeline *t, int64_t time_us);
 
-/* When stretch i began, in seconds since the epoch. */
+/* Returns the start of interval i, in seconds since the epoch. */
 int64_t timeline_start_s(const struct timeline *t, size_t i);

@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* Points of time as people write them, and as they read them.
- * Knows: the local time zone. Does not know: what happens then. */
 #include "stdsocksctl/when.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "text/words.h"
 
-int64_t when_now_us(void)
+int64_t when_clock_us(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* Digits at *text, and no sign. */
+/* Reads digits without a sign, and moves *text behind them. */
 static bool read_number(const char **text, uint64_t *ret_value)
 {
 	size_t len = strspn(*text, "0123456789");
@@ -27,7 +24,7 @@ static bool read_number(const char **text, uint64_t *ret_value)
 	return true;
 }
 
-/* "2h", "1d12h"; with a word behind it, " ago". */
+/* Reads a span and the text behind it: "1d12h ago" if that is " ago". */
 static bool read_span(const char *text, const char *behind, int64_t *ret_us)
 {
 	static const struct {
@@ -52,7 +49,7 @@ static bool read_span(const char *text, const char *behind, int64_t *ret_us)
 	return strcmp(text, behind) == 0;
 }
 
-/* The start of the day that is `days` from that of now. */
+/* Returns the start of the day that is `days` after the day of now_us. */
 static int64_t midnight_us(int64_t now_us, int days)
 {
 	time_t now_s = now_us / 1000000;
@@ -82,7 +79,7 @@ static bool read_calendar(const char *text, int64_t now_us, int64_t *ret_us)
 		tm.tm_isdst = -1;
 		int64_t s = utc ? timegm(&tm) : mktime(&tm);
 		if (tm.tm_mday != day || s < 0 || s > WHEN_MAX_US / 1000000)
-			return false; /* the 31st of February */
+			return false; /* such as February 31 */
 		*ret_us = s * 1000000;
 		return true;
 	}

@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocksctl/filter: how a connection's texts become what a rule asks. */
+/* stdsocksctl/filter: which connections a filter matches, and which filters are errors. */
 #include "stdsocksctl/filter.h"
 
 #include "check.h"
 
-static const uint32_t root = 0, somebody = 1000;
+static const uint32_t root = 0, user = 1000;
 
-/* A filter's arguments, and a connection that passes it or does not. */
-static void passing(void)
+static void matching(void)
 {
 	static const struct {
 		const char *arguments[4];
-		struct filter_parties who;
-		bool passes;
+		struct filter_connection connection;
+		bool matches;
 	} rows[] = {
 		{{NULL}, {0}, true},
 		{{"from unix:0"}, {.client = "unix", .uid = &root}, true},
-		{{"from unix:0"}, {.client = "unix", .uid = &somebody}, false},
+		{{"from unix:0"}, {.client = "unix", .uid = &user}, false},
 		{{"from unix:0"}, {.client = "unix"}, false},
 		{{"from unix:0"}, {.client = "stdio", .uid = &root}, false},
 		{{"from 192.0.2.0/24"}, {.client = "192.0.2.7"}, true},
 		{{"from 192.0.2.0/24"}, {.client = "other"}, false},
 		{{"from 192.0.2.0/24"}, {0}, false},
 		{{"user any"}, {.user = "alice"}, true},
-		/* names were escaped by wire/writer, or something took the backslashes away */
+		/* writer_escaped() escapes the name, or systemd removes the backslashes */
 		{{"user dom\\alice"}, {.user = "dom\\\\alice"}, true},
 		{{"user dom\\alice"}, {.user = "dom\\alice"}, true},
-		/* as it is shown */
+		/* the name as it is shown */
 		{{"user dom\\\\alice"}, {.user = "dom\\\\alice"}, true},
 		{{"user caf\\xc3\\xa9"}, {.user = "caf\\xc3\\xa9"}, true},
 		{{"user a\\x20b"}, {.user = "a b"}, true},
@@ -41,8 +40,8 @@ static void passing(void)
 		{{"to .example.com port 2"}, {.dst = "www.example.com", .port = 1}, false},
 		{{"to 10.0.0.0/8"}, {.dst = "10.1.2.3", .port = 1}, true},
 		{{"to 10.0.0.0/8"}, {.dst = "example.com", .port = 1}, false},
-		{{"to 10.0.0.0/8"}, {.dst = "example.com", .reached = "10.1.2.3", .port = 1}, true},
-		/* what follows a clause is one word */
+		{{"to 10.0.0.0/8"}, {.dst = "example.com", .address = "10.1.2.3", .port = 1}, true},
+		/* the argument after a keyword is one word */
 		{{"user", "a b"}, {.user = "a b"}, true},
 		{{"user", "a b"}, {.user = "a"}, false},
 		{{"user", "a to any"}, {.user = "a"}, false},
@@ -54,7 +53,7 @@ static void passing(void)
 		{{"from any user", "a b"}, {.user = "a b"}, true},
 		{{"user alice", "from any", "to", "any"}, {.user = "alice"}, true},
 		{{"user", "bob,a b"}, {.user = "a b"}, true},
-		/* "any" is also what is not known, and no other item is */
+		/* only "any" matches a value that is not known */
 		{{"from any"}, {0}, true},
 		{{"to any"}, {0}, true},
 		{{"to any at any"}, {0}, true},
@@ -63,7 +62,7 @@ static void passing(void)
 		{{"to public"}, {0}, false},
 		{{"to any at public"}, {0}, false},
 		{{"port 1-65535"}, {0}, false},
-		/* a record's command, by the word that a rule has for it */
+		/* the command of a record, by the keyword of a rule */
 		{{"command connect"}, {.command = "CONNECT"}, true},
 		{{"command connect"}, {.command = "BIND"}, false},
 		{{"command bind"}, {.command = "BIND"}, true},
@@ -75,7 +74,7 @@ static void passing(void)
 		{{"command bind,udp"}, {.command = "UDP ASSOCIATE"}, true},
 		{{"command connect"}, {.command = "unassigned"}, false},
 		{{"command connect"}, {.command = "connect"}, false},
-		/* a lookup has no port, whatever its client has sent as one */
+		/* the port of a lookup is ignored */
 		{{"port 443"}, {.command = "CONNECT", .dst = "192.0.2.7", .port = 443}, true},
 		{{"port 443"}, {.command = "BIND", .dst = "192.0.2.7", .port = 443}, true},
 		{{"port 443"}, {.dst = "192.0.2.7", .port = 443}, true},
@@ -94,7 +93,7 @@ static void passing(void)
 			CHECK(filter_add(&f, row->arguments[n], &check_problem));
 		CHECK(filter_check(&f, &check_problem));
 		CHECK_STRING(check_said, "");
-		CHECK_NUMBER(filter_passes(&f, &row->who), row->passes);
+		CHECK_NUMBER(filter_matches(&f, &row->connection), row->matches);
 	}
 }
 
@@ -110,14 +109,14 @@ static void words(void)
 	CHECK(filter_add(&f, "alice", NULL));
 	CHECK(!filter_wants_value(&f));
 	CHECK(filter_check(&f, NULL));
-	CHECK(filter_passes(&f, &(struct filter_parties){.user = "alice"}));
+	CHECK(filter_matches(&f, &(struct filter_connection){.user = "alice"}));
 	memset(word, 'x', sizeof word - 1);
 	word[sizeof word - 1] = '\0';
 	CHECK(!filter_add(&f, word, NULL));
 }
 
-/* An argument that says nothing is a mistake, and never a filter that all pass. */
-static void nothing(void)
+/* An empty argument is an error, and not a filter that matches all connections. */
+static void empty(void)
 {
 	static const char *const arguments[] = {
 		"", " ", "\t", " \t ", "#", "#x", " # x", "\r", "\n", " \r", "\"\" #x", "user\r"};
@@ -140,5 +139,5 @@ static void nothing(void)
 
 int main(void)
 {
-	return CHECK_ALL(passing, words, nothing);
+	return CHECK_ALL(matching, words, empty);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocksctl/histogram: that each value is read to 1/128, and where ranks fall. */
+/* stdsocksctl/histogram: the error of quantiles, and their ranks. */
 #include "stdsocksctl/histogram.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ static int64_t read_back(int64_t value)
 {
 	memset(&h, 0, sizeof h);
 	histogram_add(&h, value);
-	h.max = INT64_MAX; /* which would hide an error */
+	h.max = INT64_MAX; /* otherwise it would limit the result and hide an error */
 	return histogram_quantile(&h, 500);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocksctl/instance: who called, by a unit's name, and what a handler says of itself. */
+/* stdsocksctl/instance: the client in the name of a unit, and the status of a handler. */
 #include "stdsocksctl/instance.h"
 
 #include "check.h"
@@ -18,7 +18,7 @@ static void clients(void)
 		{"stdsocks@12-2001:db8::1:1080-2001:db8:1111:2222:3333:4444:5555:6666:65535."
 		 "service",
 			{.text = "2001:db8:1111:2222:3333:4444:5555:6666", .port = 65535}},
-		/* a newer systemd has the socket's cookie behind the number */
+		/* newer versions of systemd add the cookie of the socket */
 		{"stdsocks@7-4711-192.0.2.1:1080-192.0.2.7:40000.service",
 			{.text = "192.0.2.7", .port = 40000}},
 		{"my-socks@0-192.0.2.1:1080-192.0.2.7:40000.service",
@@ -49,7 +49,7 @@ static void clients(void)
 	}
 }
 
-static void no_clients(void)
+static void invalid_clients(void)
 {
 	static const char *const units[] = {"", ".service", "@", "@.service", "stdsocks.service",
 		"stdsocks@.service", "stdsocks@5.service", "stdsocks@-.service",
@@ -88,7 +88,7 @@ static void statuses(void)
 			21, 2, 1, 2, 0},
 		{"192.0.2.7 -> BIND:21, 1 up, 2 down, 5d", "192.0.2.7", NULL, "BIND", 21, 1, 1, 2,
 			0},
-		/* who has logged in may be called so */
+		/* names of users that resemble a status */
 		{"stdio a b -> c:1, 2 up, 3 down, 4s -> d:5, 6 up, 7 down, 8s", "stdio",
 			"a b -> c:1, 2 up, 3 down, 4s", "d", 5, 1, 6, 7, 0},
 		{"stdio  ->  -> d:5, 6 up, 7 down, 8s", "stdio", " -> ", "d", 5, 1, 6, 7, 0},
@@ -102,7 +102,7 @@ static void statuses(void)
 		if (!CHECK(instance_status(strcpy(text, row->text), &s)))
 			continue;
 		CHECK_STRING(s.client, row->client);
-		CHECK_STRING(s.user ? s.user : "nobody", row->user ? row->user : "nobody");
+		CHECK_STRING(s.user ? s.user : "none", row->user ? row->user : "none");
 		CHECK_STRING(s.dst, row->dst);
 		CHECK_NUMBER(s.dst_port, row->port);
 		CHECK_NUMBER(s.command, row->command);
@@ -112,7 +112,7 @@ static void statuses(void)
 	}
 }
 
-static void no_statuses(void)
+static void invalid_statuses(void)
 {
 	static const char *const texts[] = {"", "Ready", " -> ", "a -> ", "a -> b", "a -> b:1",
 		"a -> b:1, 1 up", "a -> b:1, 1 up, 2 down", "a -> b:1, 1 up, 2 down, 3/s",
@@ -134,7 +134,7 @@ static void no_statuses(void)
 	}
 }
 
-static void percents(void)
+static void encoded_bytes(void)
 {
 	static const char *const rows[][2] = {{"", ""}, {"a", "a"}, {"caf%c3%a9", "caf\\xc3\\xa9"},
 		{"a%20b", "a b"}, {"%25%22%5c", "%\\\"\\\\"}, {"%00%0a", "\\x00\\n"}};
@@ -156,5 +156,5 @@ static void percents(void)
 
 int main(void)
 {
-	return CHECK_ALL(percents, clients, no_clients, statuses, no_statuses);
+	return CHECK_ALL(encoded_bytes, clients, invalid_clients, statuses, invalid_statuses);
 }
