@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Authentication: with a file of users, a checkpassword program, or SO_PEERCRED; and the places
+# Authentication: with a passwords file, a checkpassword program, or SO_PEERCRED; and the places
 # where a password must not appear. tests/unit/users.c tests which lines and logins are valid.
 
 # shellcheck disable=SC2154 # run sets output
@@ -38,7 +38,7 @@ setup() {
     need_world
 }
 
-# The file of users
+# The passwords file
 
 @test "auth: accepts the right password, and records the user [RFC 1929 2]" {
     world <<'PY'
@@ -208,7 +208,7 @@ for methods in b"\x01", b"\x03\x80":
 PY
 }
 
-@test "auth: requests no password and opens no file of users if auth is none" {
+@test "auth: requests no password and opens no passwords file if auth is none" {
     world <<'PY'
 for options in ALICE, ("-o", "users /run/missing"), program(None, "/run/missing"):
     options = *options, "-o", "auth none"
@@ -219,7 +219,7 @@ PY
 
 # Configurations that serve no client
 
-@test "auth: exits with 78 if the file of users is unreadable or accessible to others" {
+@test "auth: exits with 78 if the passwords file is unreadable or accessible to others" {
     world <<'PY'
 right = b"alice:s3cret\n"
 for mode, pattern in {
@@ -245,7 +245,7 @@ for auth in "password", "none password":
 PY
 }
 
-@test "auth: reports each invalid line of the file of users, but no secret" {
+@test "auth: reports each invalid line of the passwords file, but no secret" {
     world <<'PY'
 for text, pattern in {
     b"": "empty",
@@ -260,7 +260,7 @@ for text, pattern in {
 PY
 }
 
-@test "auth: reads a file of users of 64 KiB, and rejects a larger one" {
+@test "auth: reads a passwords file of 64 KiB, and rejects a larger one" {
     world <<'PY'
 first, last = b"alice:secret\n", b"bob:" + b"other" * 51  # 255
 for size, end in (65536, b""), (65536, b"\n"), (65537, b""), (65537, b"\n"):
@@ -303,7 +303,7 @@ for name in "", "../users", "a/b":
 PY
 }
 
-@test "auth: reads the file of users again for each connection" {
+@test "auth: reads the passwords file again for each connection" {
     world <<'PY'
 assert logs_in(ALICE, b"alice", b"secret")
 users(b"alice:changed\n")
@@ -391,7 +391,7 @@ for sent in (b"", OFFER, whole[:10], GREETING + refused, OFFER + login(b"alice",
                  (b"", b"secret"), (b"alice", b""), (b"alice\0", b"secret"), (b"\0", b"secret"),
                  (b"alice\0secret\0", b"x"), (b"alice", b"sec\0ret"), (b"alice", b"\0")))):
     check(len(executed(calls_for(sent, options))), 1)
-# With a file of users there is no other process.
+# With a passwords file there is no other process.
 found = calls_for(whole, ALICE)
 check({call.pid for call in found}, {found[0].pid})
 PY

@@ -54,9 +54,10 @@ FTP
     done
 }
 
-# binds COMMAND... <SCRIPT - run the script, which requests BIND, writes the bound address to
-# $BOUND, sends its standard input and prints what it receives. A program connects from $SERVER, and
-# echoes.
+# binds COMMAND... <SCRIPT - run the script with COMMAND, and check the data that it prints and the
+# record. The script requests BIND and writes the bound address to $BOUND. A remote host, $SERVER,
+# connects to this address and echoes all data. The script sends its standard input and prints the
+# data that returns.
 binds() {
     row "$*"
     config script

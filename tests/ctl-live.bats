@@ -342,7 +342,7 @@ ctl("stop", "--all", status=1)
 PY
 }
 
-@test "list, top, stop: ignore units that are no connections, for any pattern" {
+@test "list, top, stop: ignore units that are not connections, for any pattern" {
     live <<'PY'
 one = Connection()
 for pattern in "*", "stdsocks*", "*.s*":
@@ -495,7 +495,7 @@ t.end()
 PY
 }
 
-@test "top: prints rounds of a list without a terminal" {
+@test "top: prints the list repeatedly if standard output is not a terminal" {
     live <<'PY'
 one = Connection(status=b"127.0.0.1 alice -> www.example.com:443, 1 up, 2 down, 1.0K/s, 1s")
 check(len(ctl("top").splitlines()), 3)

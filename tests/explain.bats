@@ -326,7 +326,7 @@ allow to 8.8.8.8 port 81'
     questions 0 1 < <(printf 'allow to 8.8.8.8 port 80')
 }
 
-@test "explain: exits with 64 and reports the number of each line that is no question" {
+@test "explain: exits with 64 and reports the number of each line that is not a question" {
     local long
     questions 64 3 $'standard input:3: *; *\nexpected allow, *' <<<$'allow to 8.8.8.8 port 80\n
 nonsense\nallow to 10.0.0.1 port 80\ndeny to 10.0.0.1 port 80'

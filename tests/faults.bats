@@ -160,7 +160,7 @@ h.ended(END="handshake-timeout", CLOSED_BY="stdsocks", REPLY=None)
 PY
 }
 
-# The timeout is minutes; the test shortens it through a duplicate of the socket.
+# The timeout takes minutes; the test shortens it through a duplicate of the socket.
 @test "faults: resets the other side after the keepalive timeout of a vanished client or upstream" {
     wired <<'PY'
 wire = Wire()

@@ -212,7 +212,7 @@ PY
 }
 
 # passwords installed|hardened - check that the right password is accepted and another one is not,
-# with a file of users, a checkpassword program and a credential.
+# with a passwords file, a checkpassword program and a credential.
 passwords() {
     local -A file=([installed]='stdsocks:stdsocks 600' [hardened]='root:stdsocks 640')
     logs_in() {

@@ -85,7 +85,7 @@ PY
     matrix name ENOMEM EMFILE ECONNRESET ENOBUFS
 }
 
-@test "inject: a session with a file of users survives the failure of any system call" {
+@test "inject: a session with a passwords file survives the failure of any system call" {
     matrix login
 }
 

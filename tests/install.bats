@@ -60,14 +60,14 @@ END
     run ! grep -rI @BINDIR@ "$PLACE"
 }
 
-@test "install: PREFIX, UNITDIR, MANDIR and DESTDIR can come from the environment" {
+@test "install: PREFIX, UNITDIR, MANDIR and DESTDIR can be set in the environment" {
     PREFIX=/opt/socks UNITDIR=/etc/systemd/system MANDIR=/man DESTDIR=$PLACE MAKEFLAGS='' \
         make -C "$ROOT" -o all BUILD="${STDSOCKS%/stdsocks}" install
     grep -qxF 'ExecStart=/opt/socks/bin/stdsocks' "$PLACE/etc/systemd/system/stdsocks@.service"
     [[ -e $PLACE/man/man8/stdsocks.8 && ! -e $PLACE/usr ]]
 }
 
-@test "install: CC, CPPFLAGS, CFLAGS, LDFLAGS and SYSCONFDIR can come from the environment" {
+@test "install: CC, CPPFLAGS, CFLAGS, LDFLAGS and SYSCONFDIR can be set in the environment" {
     local commands build=$BATS_TEST_TMPDIR/new
     commands=$(CC=some-cc CPPFLAGS=-Dnew CFLAGS=-O7 LDFLAGS=-Lnew SYSCONFDIR=/opt/etc MAKEFLAGS='' \
         make -C "$ROOT" -n V=1 BUILD="$build" "$build/stdsocks")

@@ -143,7 +143,7 @@ one_line() {
     grep -qF 'no such option' both
 }
 
-@test "options: a standard input that is no stream connection gives status 64" {
+@test "options: a standard input that is not a stream connection gives status 64" {
     python <<'PY'
 def refused(sock, *words):
     handler = subprocess.run([os.environ["STDSOCKS"], "-f", "/dev/null", "--trace"],

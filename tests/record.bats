@@ -152,7 +152,7 @@ assert re.search(r"^msg: ' 127\.0\.0\.1:\d+ CONNECT %n%s\\n\\x1b\[2J:80: refused
 PY
 }
 
-@test "record: standard error gets it if there is no log, if it is a terminal, and with --trace" {
+@test "record: goes to standard error without a log, on a terminal, and with --trace" {
     world <<'PY'
 import pty
 

@@ -263,7 +263,7 @@ is_served(b"localhost", listening, "allow to localhost at loopback")
 PY
 }
 
-@test "rules: of a thousand addresses of a name only the allowed one is tried" {
+@test "rules: tries only the allowed one of a thousand addresses of a name" {
     need dnsmasq
     world <<'PY'
 watch = Watch()

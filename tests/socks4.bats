@@ -98,7 +98,7 @@ refused4(h, RULE="end of the rules")
 PY
 }
 
-@test "socks4: 5D if the user id is not the user of the AF_UNIX client" {
+@test "socks4: replies 5D if the user ID is not the user of the AF_UNIX client" {
     need_world
     world <<'PY'
 accounts()

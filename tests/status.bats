@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# What a connection says of itself while it lives, to whoever listens at $NOTIFY_SOCKET.
+# The status texts of a running connection, which the handler sends to $NOTIFY_SOCKET.
 
 load helper
 load net/world
@@ -17,7 +17,7 @@ setup() {
     need_world
 }
 
-# What it says
+# The text and the time of status messages
 
 @test "status: a message with addresses, bytes and rates comes 1 s after the relay begins" {
     world <<'PY'
@@ -33,7 +33,7 @@ h.client.recv(121999)
 (rate,) = manager.says(rf"127\.0\.0\.1 -> 127\.0\.0\.1:{port_of(listening)}, 3\.4K up, 121K down, (\d+(?:\.\d)?K)/s, \ds", pid=h.pid)
 took_s = time.monotonic() - since_s
 assert took_s >= PAUSE_S, took_s
-# Of the bytes since the relay began.
+# The first rate is that of all bytes since the start of the relay.
 assert 125411 / took_s / 1.05 <= float(rate[:-1]) * 1000 + 1000 and float(rate[:-1]) <= 125.411, (rate, took_s)
 manager.says(r".*, 3\.4K up, 121K down, \ds", pid=h.pid)
 upstream.close()
@@ -56,11 +56,11 @@ h = manager.handler()
 check(h.connect("127.0.0.1", CLOSED_PORT), 5)
 h.close_client()
 took_s = time.monotonic() - begun_s
-# A client that takes its time before the relay begins.
+# No relay begins, although the connection lasts longer than a second.
 h = manager.handler()
 h.client.send(GREETING)
 check(h.client.recv(2), CHOSEN)
-assert manager.silent(), "it spoke before there was a relay"
+assert manager.silent(), "a message was sent before the relay"
 h.close_client()
 assert took_s >= PAUSE_S or manager.silent(0)
 PY
@@ -106,11 +106,11 @@ eventually(lambda: h.state() == "S", "it sleeps")
 slept = h.status()["voluntary_ctxt_switches"]
 assert manager.silent()
 check(h.status()["voluntary_ctxt_switches"], slept)
-# What moves then is told at once: the message before is old enough.
+# Bytes that move later are reported at once, because the previous message is old enough.
 h.client.send(b"x")
 upstream.recv(1)
 manager.says(r".*, 1 up, 0 down, \d+s", pid=h.pid, within_s=PAUSE_S * 5)
-# Nor when the line would be the same but for its age.
+# No message is sent if only the age in the text would differ.
 upstream.send(pattern(5000000))
 h.client.recv(5000000)
 settles(manager, r".*, 1 up, 5\.0M down, \d+s")
@@ -121,7 +121,7 @@ assert manager.silent()
 h.client.send(pattern(99999))
 upstream.recv(99999)
 settles(manager, r".*, 100K up, 5\.0M down, \d+s")
-# The end of one direction is nothing that moves.
+# The end of one direction causes no message.
 h.client.fin()
 check(upstream.end(), (b"", "fin"))
 assert manager.silent()
@@ -213,7 +213,7 @@ for h, upstream in handlers:
 PY
 }
 
-# Where it says it
+# The socket to which messages are sent
 
 @test "status: the socket can have a path or an abstract name" {
     need_root
@@ -260,8 +260,8 @@ for where in ("", "/", "@", "x", "relative", "./relative", "/nowhere/at/all", "/
 PY
 }
 
-# systemd names the process that it has started. inetd, for one, hands its own socket on to what it starts, where
-# each message of such a process is a warning in the journal.
+# systemd sets SYSTEMD_EXEC_PID to the process that it started. inetd passes its own NOTIFY_SOCKET to
+# the handlers that it starts. If they sent messages there, systemd would log a warning for each.
 @test "status: no message goes to the manager of the process that started the handler" {
     world <<'PY'
 manager = Manager()

@@ -591,7 +591,7 @@ a.close_and_check(drops="unresolved 8")
 PY
 }
 
-# Takes over 5 s, which is the handler's timeout for a lookup.
+# This test takes more than 5 s, because the handler's timeout for a lookup is 5 s.
 @test "udp: a lookup without an answer ends after 5 s, and the association goes on" {
     need dnsmasq
     world <<'PY'

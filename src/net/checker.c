@@ -58,7 +58,7 @@ int checker_start(char *const argv[], bool with_stderr, struct checker *ret_chec
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	sigaction(SIGCHLD, &usual, NULL); /* if it were ignored, there would be no exit status */
+	sigaction(SIGCHLD, &usual, NULL); /* if SIGCHLD is ignored, there is no exit status */
 	pid_t pid = fork();
 	if (pid < 0) {
 		int error = errno;
@@ -70,7 +70,7 @@ int checker_start(char *const argv[], bool with_stderr, struct checker *ret_chec
 		close(ends[1]); /* else poll(2) would not report the end of the pipe */
 		run_child(argv, ends[0], with_stderr);
 	}
-	setpgid(pid, pid); /* in both processes: either may run first */
+	setpgid(pid, pid); /* also in the child, because either may run first */
 	close(ends[0]);
 	*ret_checker = (struct checker){.pid = pid, .question_fd = ends[1]};
 	ret_checker->end_fd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -70,8 +70,8 @@ struct client client_on_stdio(void)
 	} else {
 		client.kind = kind_of_socket(&remote);
 		client.remote = sockaddr_read(&remote);
-		client.remote =
-			addr_unmapped(&client.remote); /* an IPv6 socket accepts both families */
+		/* An IPv6 socket also accepts IPv4 connections, with IPv4-mapped addresses. */
+		client.remote = addr_unmapped(&client.remote);
 		if (client.kind == CLIENT_INET)
 			client.local_port = sockaddr_local(STDIN_FILENO).port;
 		if (client.kind == CLIENT_UNIX)

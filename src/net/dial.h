@@ -14,8 +14,8 @@
 
 /* The source of connections. All zero: the kernel chooses. */
 struct dial_source {
-	const struct addr *ipv4,
-		*ipv6;      /* NULL: any; if only one is set, the other family is not used */
+	/* NULL: any. If only one is set, the other family is not used. */
+	const struct addr *ipv4, *ipv6;
 	const char *device; /* SO_BINDTODEVICE; NULL: any */
 	uint32_t mark;      /* SO_MARK; 0: none */
 };

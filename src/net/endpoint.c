@@ -127,8 +127,8 @@ void endpoint_check_hangup(struct endpoint *e)
 void endpoint_shutdown(struct endpoint *e)
 {
 	if (e->out_socket) {
-		shutdown(e->out,
-			SHUT_WR); /* close(2) would send no FIN while PID 1 has a duplicate */
+		/* close(2) would send no FIN while PID 1 has a duplicate. */
+		shutdown(e->out, SHUT_WR);
 	} else {
 		close(e->out);
 		e->out = -1;

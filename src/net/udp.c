@@ -169,9 +169,9 @@ static size_t outgoing_len(const struct udp_outgoing *datagram)
 
 /* GSO (UDP_SEGMENT): the kernel accepts several datagrams as one message and splits it late. All
  * have one destination and one length that fits into a packet; only the last may be shorter. */
-#define SEGMENT_MAX                                                                                \
-	1452 /* bytes of a datagram: Ethernet's 1500 less the headers of IPv6 and UDP              \
-	      */
+
+/* Bytes of a datagram: Ethernet's 1500 less the headers of IPv6 and UDP. */
+#define SEGMENT_MAX  1452
 #define SEGMENTS_MAX 60000 /* bytes of all datagrams of a message */
 #define GROUP_MAX    64    /* datagrams of a message: UDP_MAX_SEGMENTS before Linux 6.12 */
 

@@ -30,7 +30,7 @@ void wait_stop_signals(sigset_t *ret_set)
 		sigaddset(ret_set, SIGHUP);
 }
 
-/* The signals that write(2) sends when it fails. */
+/* Adds the signals that the kernel sends if write(2) fails. */
 static void add_write_signals(sigset_t *set)
 {
 	sigaddset(set, SIGPIPE);

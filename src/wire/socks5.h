@@ -125,7 +125,8 @@ enum socks5_datagram socks5_parse_datagram(
 /* Appends the header of a datagram that came from this address. */
 void socks5_put_datagram(struct writer *w, const struct addr *from);
 
-/* Return the words of RFC 1928, such as "connection refused", or "unassigned". Static strings. */
+/* Return the words of RFC 1928, such as "connection refused". For a value without a name, they
+ * return "unassigned", or, if it is a method, "IANA assigned" or "private". Static strings. */
 const char *socks5_reply_text(uint8_t reply);
 const char *socks5_method_text(uint8_t method);
 const char *socks5_command_text(uint8_t command);

@@ -2,7 +2,7 @@
 /* Fuzzes policy/config, text/words and policy/users: lines that an operator might write.
  * Knows: what their headers promise of every line. Does not know: which lines are right.
  *
- * Input: the lines of a configuration, which are also the lines of a file of users. */
+ * Input: the lines of a configuration, which are also the lines of a passwords file. */
 #include "policy/config.h"
 
 #include "fuzz.h"

@@ -157,7 +157,7 @@ class Named(Session):
 
 
 class Login(Session):
-    """A login with a file of users; the settings come from a file."""
+    """A login with a passwords file; the settings come from a file."""
 
     methods, login = b"\x05\x01\x02", b"\x01\x05alice\x06secret"
 
@@ -441,7 +441,7 @@ def must_be_invisible(call, error):
     return (error == "EINTR" and call in INTERRUPTED) or (error == "EAGAIN" and call in TRY_AGAIN)
 
 
-# If one of these fails while settings are read, the configuration is wrong (status 78).
+# If one of these calls fails while the configuration is read, the exit status is 78.
 CONFIGURING = {"open", "openat", "read", "fstat", "newfstatat", "lstat", "stat", "access",
                "faccessat"}
 

@@ -120,7 +120,7 @@ configure() {
     printf '%s\n' "$@" | put_there /etc/stdsocks/stdsocks.conf
 }
 
-# secrets OWNER MODE LINE... - write the file of users, /etc/stdsocks/users.
+# secrets OWNER MODE LINE... - write the passwords file, /etc/stdsocks/users.
 secrets() {
     printf '%s\n' "${@:3}" | put_there /etc/stdsocks/users
     inside chown "$1" /etc/stdsocks/users

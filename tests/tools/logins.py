@@ -38,7 +38,7 @@ REQUEST = request("127.0.0.1", port_of(UPSTREAM))
 
 
 def users(text, path=USERS, mode=0o600):
-    """Writes a file of users. Returns the option that names it."""
+    """Writes a passwords file. Returns the option that names it."""
     with open(path, "wb") as file:
         file.write(text)
     os.chmod(path, mode)
