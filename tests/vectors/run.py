@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""run.py WAY GROUP...: lead the conversations of sessions.txt with the real handler, over TCP.
+"""run.py WAY GROUP...: run the sessions of sessions.txt with the real handler, over TCP.
 
-The ways: "split" sends the same bytes in one segment, one byte a segment, and cut in two at every
-byte, each segment only when the handler has read the one before; the result is the same each
-time. "fin" and "reset" end the client's side after every part of the handshake. The group
-"messages" is made from messages.txt, "messages4" is what it has of version 4.
+WAY "split" sends the bytes of a session in one segment, in segments of one byte, and in two
+segments, split at every byte. Each segment is sent after the handler has read the previous one.
+The result must be the same each time. WAYs "fin" and "reset" end the client's side after every
+part of the handshake. The group "messages" is made from messages.txt; "messages4" has its
+messages of SOCKS 4.
 
-$STDSOCKS is the handler, $VERSIONS its line of configuration that says the versions. It is started as
-inetd does it: the accepted socket is its standard input and output, SIGPIPE is not ignored. Its standard error, with --trace, is ours to read.
+$STDSOCKS is the handler, $VERSIONS its configuration line for the versions. The handler is
+started as inetd starts it: the accepted socket is standard input and output, and SIGPIPE is not
+ignored. Standard error, with --trace, goes to a file.
 """
 
 import concurrent.futures
@@ -46,7 +48,7 @@ def unescape(match):
 
 
 def template(text):
-    """Hex text as a list of bytes and, for each placeholder, its name."""
+    """Return hex text as a list of bytes and of the names of placeholders."""
     parts, at = [], 0
     while at < len(text):
         token = TOKEN.match(text, at)
@@ -66,7 +68,7 @@ def fill(parts, values):
 
 
 class Session:
-    """What is sent, and what must come of it; templates all of them."""
+    """Templates: the messages to send, and the expected answers."""
 
     def __init__(self, group, name):
         self.group = group
@@ -77,7 +79,7 @@ class Session:
         self.end = None
 
     def add(self, client, server):
-        """A message of the client, and the answer to it."""
+        """Add a message of the client and its answer."""
         self.turns.append((template(client), template(server)))
 
     def client(self):
@@ -87,11 +89,12 @@ class Session:
         return [part for _, answers in self.turns for part in answers]
 
     def answered(self, sent, values):
-        """What the handler has answered, at the least, to the first SENT bytes of the client."""
+        """Return the shortest possible answer to the first SENT bytes of the client."""
         got, size = b"", 0
         for messages, answers in self.turns:
             size += len(fill(messages, values))
-            if sent >= size and not {"$BND", "$BOUND"} & set(filter(lambda part: isinstance(part, str), answers)):
+            texts = {part for part in answers if isinstance(part, str)}
+            if sent >= size and not {"$BND", "$BOUND"} & texts:
                 got += fill(answers, values)
         return got
 
@@ -107,7 +110,7 @@ def read_sessions():
 
 
 def session_of(head, client, server, end, payload="", answer=""):
-    """One row of sessions.txt."""
+    """Parse a row of sessions.txt."""
     session = Session(*re.fullmatch(r"\[(\w+)\] (.*)", head).groups())
     if client.startswith("request "):
         session.add(*HELLO)
@@ -120,16 +123,17 @@ def session_of(head, client, server, end, payload="", answer=""):
 
 
 def read_messages():
-    """Those of messages.txt that need nobody upstream: what is no greeting, what is no request, and
-    requests that are not served."""
+    """Return the sessions of messages.txt that need no upstream: bytes that are no greeting or no
+    request, and requests that are refused."""
     sessions = []
     with open(f"{FOLDER}/messages.txt", encoding="utf-8") as file:
         rows = [line.split("|", 2) for line in file if line[0] not in "#\n"]
     for kind, verdict, text in rows:
         kind, (verdict, *values) = kind.strip(), verdict.split()
         if kind == "request4" and not text.lstrip().startswith("04"):
-            continue  # another version's
-        session = Session("messages4" if kind == "request4" else "messages", f"{kind} {text.strip()}")
+            continue  # a message of another version
+        group = "messages4" if kind == "request4" else "messages"
+        session = Session(group, f"{kind} {text.strip()}")
         server, session.end = expected(kind, verdict, values)
         if kind == "request":
             session.add(*HELLO)
@@ -140,7 +144,7 @@ def read_messages():
 
 
 def expected(kind, verdict, values):
-    """The handler's answer to a message, and the end; ("", None) if the message needs an upstream."""
+    """Return the handler's answer to a message and the end; ("", None) if it needs an upstream."""
     if kind != "login" and verdict == "MORE":
         return "", "client-gone"
     match kind, verdict:
@@ -158,18 +162,19 @@ def expected(kind, verdict, values):
 
 
 def unread(sock):
-    """Bytes that have arrived at a socket and were not read."""
+    """Return the number of bytes that have arrived at a socket and were not read."""
     return struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
 
 
 def arrived(sock):
-    """Bytes that have arrived at a socket, read or not: tcpi_bytes_received of tcp(7)."""
-    return struct.unpack_from("Q", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136), 128)[0]
+    """Return the number of bytes that a socket has received: tcpi_bytes_received."""
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)
+    return struct.unpack_from("Q", info, 128)[0]
 
 
 class Place:
-    """Where one worker's conversations happen: a listener for the client, one upstream in each
-    family on the same port, and a port of both that refuses."""
+    """The sockets of one worker: a listener for the client, an upstream in each family on the same
+    port, and a port that refuses connections in both."""
 
     def __init__(self):
         self.proxy = socket.create_server(("127.0.0.1", 0))
@@ -196,7 +201,7 @@ class Place:
                 sock.close()
 
     def accept(self):
-        """A connection that has come upstream, or None."""
+        """Return a queued connection to the upstream, or None."""
         for sock in self.upstreams:
             with contextlib.suppress(BlockingIOError):
                 return Endpoint(sock.accept()[0])
@@ -204,7 +209,7 @@ class Place:
 
 
 class Run:
-    """One handler and one session with it."""
+    """A handler and a session with it."""
 
     def __init__(self, place, session):
         self.place, self.session = place, session
@@ -215,8 +220,11 @@ class Run:
         actions = [(os.POSIX_SPAWN_DUP2, self.theirs.fileno(), fd) for fd in (0, 1)]
         actions.append((os.POSIX_SPAWN_DUP2, self.stderr, 2))
         self.pid = os.posix_spawn(
-            HANDLER, [HANDLER, "-f", "/dev/null", "-o", "allow to any", "-o", VERSIONS, "--trace"], os.environ,
-            file_actions=actions, setsigdef=[signal.SIGPIPE],
+            HANDLER,
+            [HANDLER, "-f", "/dev/null", "-o", "allow to any", "-o", VERSIONS, "--trace"],
+            os.environ,
+            file_actions=actions,
+            setsigdef=[signal.SIGPIPE],
         )
         self.pidfd = os.pidfd_open(self.pid)
         self.status = None
@@ -241,7 +249,7 @@ class Run:
         self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def send(self, data, cuts):
-        """In one segment up to each cut, and each sent when the handler has read the one before."""
+        """Send one segment up to each cut, when the handler has read the previous one."""
         for start, end in zip((0, *cuts), (*cuts, len(data))):
             try:
                 self.client.send(data[start:end])
@@ -257,16 +265,17 @@ class Run:
         return arrived(self.theirs) >= size and not unread(self.theirs)
 
     def upstream(self):
-        """The connection that comes upstream."""
+        """Wait for the connection to the upstream."""
         waiting = [sock.fileno() for sock in self.place.upstreams]
         select.select([*waiting, self.pidfd], [], [], DEADLINE_S)
         upstream = self.place.accept()
-        assert upstream, f"no connection upstream; the client got {self.client.sock.recv(64).hex(' ')}"
+        assert upstream, f"no connection; the client got {self.client.sock.recv(64).hex(' ')}"
         return upstream
 
     def serve(self, upstream):
-        """Both ends of a connection that is there: payload up, answer down, and both close."""
-        payload, answer = (fill(part, self.values) for part in (self.session.payload, self.session.answer))
+        """Relay the payload up and the answer down, and close both sides."""
+        parts = self.session.payload, self.session.answer
+        payload, answer = (fill(part, self.values) for part in parts)
         self.values["$BND"] = bound(upstream.sock)
         self.values["$BOUND"] = bound_ipv4(upstream.sock)
         if payload:
@@ -283,7 +292,7 @@ class Run:
         check(self.client.end(), (b"", "fin"))
 
     def split(self, cuts):
-        """Everything, cut there; what comes of it is always the same."""
+        """Send all bytes in segments that end at CUTS. The result must always be the same."""
         data = fill(self.session.client() + self.session.payload, self.values)
         self.send(data, cuts)
         self.theirs.close()
@@ -296,7 +305,7 @@ class Run:
         self.over(self.session.end)
 
     def fin(self, size):
-        """Only the first bytes, and then FIN."""
+        """Send only the first bytes, and then FIN."""
         self.send(fill(self.session.client(), self.values)[:size], ())
         self.theirs.close()
         self.client.fin()
@@ -304,15 +313,15 @@ class Run:
         self.over("client-gone")
 
     def reset(self, size):
-        """Only the first bytes, and then RST; whether the handler reads them before is its luck."""
+        """Send only the first bytes, and then RST. The handler may have read them or not."""
         self.send(fill(self.session.client(), self.values)[:size], ())
         self.theirs.close()
         self.client.reset()
         self.over("client-gone")
 
     def over(self, end):
-        """The handler ends with status 0, whatever its client did, with one record, and has left
-        nothing upstream."""
+        """Check that the handler exits with status 0, has written one record, and has left no
+        connection to the upstream."""
         self.client.close()
         self.wait()
         check(self.status, 0)
@@ -323,18 +332,19 @@ class Run:
 
 
 def bound(sock):
-    """Where a connection comes from, as RFC 1928 s6 writes it."""
+    """Return the remote address of a connection in the form of RFC 1928 s6."""
     return request(*sock.getpeername()[:2])[3:]
 
 
 def bound_ipv4(sock):
-    """The same as SOCKS 4 writes it, which has no room for IPv6."""
+    """Return the address as SOCKS 4 writes it: 0.0.0.0 for IPv6."""
     host, port = sock.getpeername()[:2]
-    return struct.pack(">H", port) + (bytes(4) if sock.family == socket.AF_INET6 else socket.inet_aton(host))
+    ipv4 = bytes(4) if sock.family == socket.AF_INET6 else socket.inet_aton(host)
+    return struct.pack(">H", port) + ipv4
 
 
 def ways(way, session, values):
-    """How often a session is led, and how: names of Run's methods and their arguments."""
+    """Return the methods of Run, with arguments, that a session is run with."""
     size = len(fill(session.client(), values))
     if way != "split":
         return [(way, end) for end in range(size)]
@@ -344,7 +354,7 @@ def ways(way, session, values):
 
 
 def work(turns):
-    """Lead conversations in a place of this worker's own; answer what went wrong."""
+    """Run sessions with sockets of their own; return the failures."""
     place, wrong = Place(), []
     for session, (method, argument) in turns:
         try:
