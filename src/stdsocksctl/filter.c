@@ -31,15 +31,14 @@ static bool has_comment(const char *text)
 static bool is_read(const char *argument, bool is_value, struct writer *problem)
 {
 	if (argument[strspn(argument, " \t\r\n")] == '\0')
-		return words_error(problem, "an argument is empty", NULL, "it would say nothing");
+		return words_error(problem, "empty filter argument", NULL, "omit it");
 	if (is_value && strchr(argument, '"'))
-		return words_error(problem, "a quote cannot be in", argument,
-			"what the shell makes one argument is one");
+		return words_error(problem, "double quote in filter value", argument,
+			"omit it: the argument is the whole value");
 	if (!is_value && has_comment(argument))
-		return words_error(
-			problem, "there are no comments here:", argument, "quote the word");
+		return words_error(problem, "comment in filter", argument, "quote the word");
 	if (strchr(argument, '\r'))
-		return words_error(problem, "a carriage return is in", argument, "leave it out");
+		return words_error(problem, "carriage return in filter", argument, "omit it");
 	return true;
 }
 
@@ -65,8 +64,7 @@ bool filter_add(struct filter *f, const char *argument, struct writer *problem)
 	writer_str(&w, quote);
 	f->text[w.len] = '\0';
 	if (w.full)
-		return words_error(
-			problem, "the filter is too long", NULL, "at most 1024 bytes are read");
+		return words_error(problem, "filter too long", NULL, "use at most 1024 bytes");
 	const struct words_line line = {.text = f->text, .len = w.len, .location = "filter"};
 	if (!words_split(&line, &words, problem))
 		return false;
@@ -74,25 +72,21 @@ bool filter_add(struct filter *f, const char *argument, struct writer *problem)
 	return true;
 }
 
-static bool match(const struct filter *f, const struct rule_context *facts,
-	struct rule_match *ret_match, struct writer *problem)
+bool filter_check(struct filter *f, struct writer *problem)
 {
 	const struct words_line line = {.text = f->text, .len = strlen(f->text), .location = "filter"};
+	struct writer pool = writer_on(f->memory, sizeof f->memory);
 	struct words words;
-
-	return words_split(&line, &words, problem) && rule_match(&words, facts, ret_match, problem);
-}
-
-bool filter_check(const struct filter *f, struct writer *problem)
-{
-	const struct rule_context nobody = {.uid = -1};
-	struct rule_match ignored;
 
 	if (f->text[0] == '\0')
 		return true;
-	if (f->words == 0) /* a rule without clauses is everybody's */
-		return words_error(problem, "no clause", NULL, "say one, or no filter");
-	return match(f, &nobody, &ignored, problem);
+	if (f->words == 0) /* a rule without clauses matches all connections */
+		return words_error(problem, "filter without clauses", NULL,
+			"add a clause, or omit the filter");
+	if (!words_split(&line, &words, problem))
+		return false;
+	f->rule = rule_parse(&line, &words, false, &pool, problem);
+	return f->rule;
 }
 
 static struct addr addr_of_text(const char *text, unsigned port)
@@ -174,11 +168,9 @@ static struct rule_context facts_of(const struct filter_parties *who)
 	return facts;
 }
 
-static bool matches(const struct filter *f, const struct rule_context *facts)
+static bool matches(const struct filter *f, const struct rule_context *context)
 {
-	struct rule_match found;
-
-	return match(f, facts, &found, NULL) && found.answer == RULE_YES;
+	return rule_evaluate(f->rule, context).answer == RULE_YES;
 }
 
 bool filter_passes(const struct filter *f, const struct filter_parties *who)

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "text/words.h"
+#include "policy/rule.h"
 
 /* One connection, in the texts of its record or its status, where they are escaped. NULL: not known. */
 struct filter_parties {
@@ -18,10 +18,12 @@ struct filter_parties {
 	const uint32_t *uid; /* of "unix" */
 };
 
-/* All zero is the filter that all connections pass. */
+/* All zero is the filter that all connections pass. It is not copied after filter_check(). */
 struct filter {
 	char text[WORDS_LINE_MAX + 1]; /* "" or a rule */
 	size_t words;                  /* of its clauses, two each */
+	const struct rule *rule;       /* parsed; NULL before filter_check() and for "" */
+	_Alignas(struct rule) char memory[sizeof(struct rule) + RULE_GROWTH * WORDS_LINE_MAX];
 };
 
 /* Puts one more argument of a command line behind those that are there. In a clause's place it may be
@@ -34,7 +36,7 @@ bool filter_wants_value(const struct filter *f);
 
 /* Whether there is no filter, or the words are one or more clauses of a rule; else what is wrong was put
  * into problem. */
-bool filter_check(const struct filter *f, struct writer *problem);
+bool filter_check(struct filter *f, struct writer *problem);
 
 /* Whether the connection is meant. What is not known is not matched. */
 bool filter_passes(const struct filter *f, const struct filter_parties *who);
