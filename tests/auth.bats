@@ -86,7 +86,7 @@ assert enters(options, b"frank", b"se:cret")
 # A name that stands twice belongs to no user, and --check names its line.
 done = subprocess.run([STDSOCKS, "-f", "/dev/null", *options, "--check"], capture_output=True,
                       text=True, check=False)
-assert re.match(r"/run/users:7: a name that stands twice; .*\n$", done.stderr), done.stderr
+assert re.match(r"/run/users:7: duplicate user, who cannot log in; .*\n$", done.stderr), done.stderr
 check(done.returncode, 78)
 PY
 }
@@ -228,9 +228,9 @@ PY
     world <<'PY'
 right = b"alice:s3cret\n"
 for mode, pattern in {
-    0o604: "everyone can read its secrets; chmod o-r",
-    0o644: "everyone can read its secrets; chmod o-r",
-    0o602: "everyone can write to it; chmod o-w",
+    0o604: "all users can read its secrets; run chmod o-r",
+    0o644: "all users can read its secrets; run chmod o-r",
+    0o602: "all users can write to it; run chmod o-w",
     0o666: "everyone can ",
 }.items():
     serves_no_client(users(right, mode=mode), pattern, ["s3cret"])
@@ -243,10 +243,10 @@ users(right)
 serves_no_client(("-o", "users /run/users"), "/run/users: Permission denied", **NOBODY)
 serves_no_client(("-o", "users /run/missing"), "/run/missing: No such file")
 serves_no_client(("-o", "users /run"), "/run: Is a directory")
-serves_no_client(("-o", "users /dev/null"), "there is no user in it")
-serves_no_client(("-o", "users users"), "users takes a file's whole path")
+serves_no_client(("-o", "users /dev/null"), "no user in the file")
+serves_no_client(("-o", "users users"), "users needs an absolute path or a credential")
 for auth in "password", "none password":
-    serves_no_client(("-o", f"auth {auth}"), "a password is asked for, but nobody knows one")
+    serves_no_client(("-o", f"auth {auth}"), "auth requires passwords, but none are configured")
 PY
 }
 
@@ -254,12 +254,12 @@ PY
     world <<'PY'
 for text, pattern in {
     b"": "empty",
-    b"# alice:s3cret\n#\r\n": "there is no user in it",
-    b"alice:s3cret\nbob:s3cret\0\n": ":2: the line has a NUL byte",
-    b"\0" * 100: ":1: the line has a NUL byte",
+    b"# alice:s3cret\n#\r\n": "no user in the file",
+    b"alice:s3cret\nbob:s3cret\0\n": ":2: NUL byte in line",
+    b"\0" * 100: ":1: NUL byte in line",
     b"alice:" + b"s" * (1 << 20): "too large",
     b"alice:s3cret\ns3cret\n\n# fine\n:s3cret\nbob:\nerin:" + b"s3cret" * 43:
-        ":2: not a user(.|\n)*:5: not a name(.|\n)*:6: not a secret(.|\n)*:7: not a secret",
+        ":2: no colon in line(.|\n)*:5: invalid user name(.|\n)*:6: invalid secret(.|\n)*:7: invalid secret",
 }.items():
     serves_no_client(users(text), pattern, ["s3cret", "erin"])
 PY
@@ -276,7 +276,7 @@ for size, end in (65536, b""), (65536, b"\n"), (65537, b""), (65537, b"\n"):
     check(len(text), size)
     options = users(text)
     if size > 65536:
-        serves_no_client(options, "too large; at most 64K")
+        serves_no_client(options, "file too large; use at most 64 KB")
         continue
     assert enters(options, b"alice", b"secret")
     assert enters(options, b"bob", b"other" * 51)
@@ -298,13 +298,13 @@ users(b"alice:secret\n", "/run/credentials/people", 0o400)
 assert enters(options, b"alice", b"secret")
 assert not enters(options, b"alice", b"wrong")
 users(b"alice:secret\n", "/run/credentials/people", 0o444)
-serves_no_client(options, "everyone can read its secrets")
+serves_no_client(options, "all users can read its secrets")
 os.environ["CREDENTIALS_DIRECTORY"] = "/" + "x" * 5000
 serves_no_client(options, "people")
 del os.environ["CREDENTIALS_DIRECTORY"]
-serves_no_client(options, "no systemd credentials here, so not \"people\"; LoadCredential=")
+serves_no_client(options, "no systemd credential \"people\"; set LoadCredential=")
 for name in "", "../users", "a/b":
-    serves_no_client(("-o", f"users credential:{name}"), "not a credential")
+    serves_no_client(("-o", f"users credential:{name}"), "invalid credential")
 PY
 }
 
@@ -490,14 +490,14 @@ PY
 
 @test "auth: serves no client, with status 78, if checkpassword is no program" {
     world <<'PY'
-serves_no_client(program(None, "/run/missing"), 'no program: "/run/missing"; name a file')
+serves_no_client(program(None, "/run/missing"), 'cannot execute "/run/missing"; use the path')
 os.mkdir("/run/folder")
-serves_no_client(program(None, "/run/folder"), "no program")
+serves_no_client(program(None, "/run/folder"), "cannot execute")
 program("#!/bin/sh\nexit 0\n")
 os.chmod(PROGRAM, 0o644)
-serves_no_client(program(None), "no program")
-serves_no_client(("-o", "checkpassword program"), "checkpassword takes a program's whole path")
-serves_no_client(("-o", "checkpassword"), "checkpassword takes a program's whole path")
+serves_no_client(program(None), "cannot execute")
+serves_no_client(("-o", "checkpassword program"), "checkpassword needs an absolute path")
+serves_no_client(("-o", "checkpassword"), "checkpassword needs an absolute path")
 PY
 }
 

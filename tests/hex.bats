@@ -189,9 +189,9 @@ mistake() {
 @test "hex: a mistake is named with its line and column, also far behind, and the status is 64" {
     upstream sink
     mistake 'GET /' 1:1 'hex digit'
-    mistake '05 01 00 05 01 0g' 1:17 'half a byte'
+    mistake '05 01 00 05 01 0g' 1:17 'incomplete byte'
     grep -qF '# METHOD no authentication required' "$OUT" # the bytes before the mistake are sent
-    mistake '05 "open' 1:9 'no end'
+    mistake '05 "open' 1:9 'not closed'
     mistake "$GREETING $(to_upstream)
 $(printf '00 %.0s' {1..3000})
 $(printf '%s\n' {10..99})

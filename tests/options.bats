@@ -62,7 +62,7 @@ listed() {
     [[ $(listed <<<"$accepted") == "$(sed -n 's/^  \(-[^ ]*\) .*/\1/p' <<<"$help" | listed)" ]] ||
         fail "accepted: $accepted"
     for option in $accepted; do
-        [[ $("$STDSOCKS" "$option" '#' --help 2>&1 </dev/null) != *'no such option'* ]] || fail "not accepted: $option"
+        [[ $("$STDSOCKS" "$option" '#' --help 2>&1 </dev/null) != *'unknown option'* ]] || fail "not accepted: $option"
         sed '/^$/,$d' <<<"$help" | grep -qF -- "$option" || fail "not in the usage lines: $option"
         grep -qE "Fl ${option#-}( |$)" "$ROOT/man/stdsocks.8" || fail "not in stdsocks(8): $option"
     done
@@ -78,26 +78,26 @@ listed() {
 }
 
 @test "options: status 64, with advice, when the command line is wrong" {
-    usage 'no such option: --verbose;' --verbose
-    usage 'no such option: -v;' --trace -v
-    usage 'no such option: --hexadecimal;' --hexadecimal
+    usage 'unknown option --verbose;' --verbose
+    usage 'unknown option -v;' --trace -v
+    usage 'unknown option --hexadecimal;' --hexadecimal
     usage 'missing after -f;' -f
     usage 'missing after -o;' --trace -o
-    usage 'no argument is expected: 1080;' --trace 1080
-    usage 'no argument is expected: x;' -- x
-    usage 'no argument is expected: ;' ''
-    usage 'no such option: -' -é
-    usage 'no such option: -x' -xy
-    usage 'no such option: -x' --trace -xo 'timeout idle 2h'
-    usage 'missing after (-o|-no);|no such option: -n' -no
+    usage 'unexpected argument 1080;' --trace 1080
+    usage 'unexpected argument x;' -- x
+    usage 'unexpected argument ;' ''
+    usage 'unknown option -' -é
+    usage 'unknown option -x' -xy
+    usage 'unknown option -x' --trace -xo 'timeout idle 2h'
+    usage 'missing argument after (-o|-no);|unknown option -n' -no
     usage '[-][-]hex=1;' --hex=1
     # shellcheck disable=SC2046 # words
     usage 'more than 64' $(printf -- '-o #%d ' {1..65})
     # shellcheck disable=SC2046
     right -f /dev/null $(printf -- '-o #%d ' {1..64})
     # Control characters of an argument are escaped.
-    usage 'no such option: --\\x1b\[2J\\nforged;' $'--\e[2J\nforged'
-    usage 'no argument is expected: \\x1b\[2J\\nforged;' $'\e[2J\nforged'
+    usage 'unknown option --\\x1b\[2J\\nforged;' $'--\e[2J\nforged'
+    usage 'unexpected argument \\x1b\[2J\\nforged;' $'\e[2J\nforged'
 }
 
 @test "options: status 64, and an explanation, on a terminal, but mistakes come first" {
@@ -109,7 +109,7 @@ listed() {
     ! awk 'length > 82' <<<"$output" | grep . || fail 'wider than a terminal' # with CR
     run script -qec "'$STDSOCKS' -o nonsense" typescript </dev/null
     ((status == 78))
-    [[ $output == *'no such keyword: "nonsense"'* && $output != *terminal* ]]
+    [[ $output == *'unknown keyword "nonsense"'* && $output != *terminal* ]]
 }
 
 @test "options: status 64, with advice, when descriptor 0 or 1 is closed, but not for 2" {
@@ -123,18 +123,18 @@ listed() {
     done
     run -64 bash -c "\"\$STDSOCKS\" -f /dev/null <&- >&- 2>&-"
     run -64 --separate-stderr bash -c "\"\$STDSOCKS\" --nonsense <&-"
-    [[ $stderr == *'no such option'* ]]
+    [[ $stderr == *'unknown option'* ]]
     # Without descriptor 2 it serves.
     printf '\5\1\2' | "$STDSOCKS" -f /dev/null 2>&- | cmp - <(printf '\5\377')
 }
 
 @test "options: a mistake is reported when standard output and error are one pipe or file" {
     run -64 bash -c "\"\$STDSOCKS\" --nonsense </dev/null 2>&1"
-    [[ $output == *'no such option: --nonsense;'* ]]
+    [[ $output == *'unknown option --nonsense;'* ]]
     run -78 bash -c "\"\$STDSOCKS\" -o nonsense </dev/null 2>&1"
-    [[ $output == *'no such keyword: "nonsense";'* ]]
+    [[ $output == *'unknown keyword "nonsense";'* ]]
     run -64 bash -c "\"\$STDSOCKS\" --nonsense </dev/null >both 2>&1"
-    grep -qF 'no such option' both
+    grep -qF 'unknown option' both
 }
 
 @test "options: status 64, with advice, when standard input is no connection" {
@@ -202,7 +202,7 @@ PY
     wrong '^folder: Is a directory; ' -f folder
     wrong '^loop: .*; ' -f loop
     wrong '^/dev/null/x: Not a directory; ' -f /dev/null/x
-    wrong "^large: too large; .*1M" -f large
+    wrong "^large: file too large; .*1 MB" -f large
     if ((EUID == 0)); then
         wrong '^/proc/self/mem: (I/O|Input/output) error; ' -f /proc/self/mem
     else
@@ -221,26 +221,26 @@ PY
     truncate -s -3 "$FILE"
     echo '2x' >>"$FILE"
     (($(wc -c <"$FILE") == 1048576))
-    wrong "^$FILE:1048561: not a duration: \"2x\"; " -f "$FILE"
+    wrong "^$FILE:1048561: invalid duration \"2x\"; " -f "$FILE"
 }
 
 @test "options: a file may be blank, or have CRs or no newline at its end, but not be empty" {
     local text
     : >"$FILE"
-    wrong "^$FILE: empty; " -f "$FILE"
+    wrong "^$FILE: file is empty; " -f "$FILE"
     for text in '\n' 'timeout idle 2h' '# Windows\r\n\r\ntimeout idle 2h # one\r\n'; do
         # shellcheck disable=SC2059 # the escapes are what it is for
         printf "$text" >"$FILE"
         right -f "$FILE"
     done
     printf 'timeout idle 2h\ntimeout idle 2' >"$FILE"
-    wrong "^$FILE:2: not a duration: \"2\"; " -f "$FILE"
+    wrong "^$FILE:2: invalid duration \"2\"; " -f "$FILE"
 }
 
 @test "options: the file may be a pipe, but not a FIFO that nobody writes to" {
     "$STDSOCKS" --check -f <(echo 'timeout idle 2h')
     run -78 "$STDSOCKS" --check -f <(echo '# some' && echo 'nonsense')
-    [[ $output == *':2: no such keyword: "nonsense"'* ]]
+    [[ $output == *':2: unknown keyword "nonsense"'* ]]
     mkfifo fifo
     run timeout 10 "$STDSOCKS" --check -f fifo
     ((status != 124))
@@ -263,9 +263,9 @@ source 192.0.2
 timeout "idle 2h
 END
     local line said="[^"$'\n'"]+" pattern='^'
-    for line in "$FILE:2: no such keyword: \"tiemout\"; " "$FILE:5: not a duration: \"two-hours\"; " \
-        "$FILE:6: not an address: \"192.0.2\"; " "$FILE:7: not a duration: \"none\"; " \
-        "$FILE:8: a quote is left open; " '-o: no such keyword: "x"; ' '-o: timeout takes two words; '; do
+    for line in "$FILE:2: unknown keyword \"tiemout\"; " "$FILE:5: invalid duration \"two-hours\"; " \
+        "$FILE:6: invalid source address \"192.0.2\"; " "$FILE:7: invalid duration \"none\"; " \
+        "$FILE:8: quote not closed; " '-o: unknown keyword "x"; ' '-o: timeout needs two arguments; '; do
         pattern+=$line$said$'\n'
     done
     wrong "${pattern%$'\n'}\$" -f "$FILE" -o x -o 'timeout idle 1s' -o timeout
@@ -274,12 +274,12 @@ END
 @test "options: a mistake of any length, and each of a thousand, is reported in whole lines" {
     local word
     word=$(printf '\001%.0s' {1..1000})
-    wrong "^-o: no such keyword: \"(\\\\x01)+.*\"; there are [a-z ,]+\$" -o "$word"
-    wrong '^-o: the line is too long; ' -o "$(printf 'x%.0s' {1..2000})"
+    wrong "^-o: unknown keyword \"(\\\\x01)+.*\"; use [a-z ,]+\$" -o "$word"
+    wrong '^-o: line too long; ' -o "$(printf 'x%.0s' {1..2000})"
     printf 'nonsense-%d\n' {1..1000} >"$FILE"
     run -78 "$STDSOCKS" --check -f "$FILE"
     ((${#lines[@]} >= 20))
-    word="^$FILE:[0-9]+: no such keyword: \"nonsense-[0-9]+\"; there are [a-z ,]+\$"
+    word="^$FILE:[0-9]+: unknown keyword \"nonsense-[0-9]+\"; use [a-z ,]+\$"
     ! grep -vE "$word" <<<"$output" || fail 'half a line'
 }
 

@@ -259,8 +259,8 @@ static bool sandbox_keyword(struct config *c, const struct words *w, struct writ
 {
 	bool best_effort = w->count == 2 && strcmp(w->at[1], "best-effort") == 0;
 	if (!best_effort && !(w->count == 2 && strcmp(w->at[1], "required") == 0))
-		return words_error(problem, "sandbox needs one argument", NULL,
-			"use required or best-effort");
+		return words_error(
+			problem, "sandbox needs one argument", NULL, "use required or best-effort");
 	c->sandbox_best_effort = best_effort;
 	return true;
 }

@@ -51,8 +51,9 @@ struct config {
 	char device[CONFIG_DEVICE_MAX + 1]; /* "": any */
 	uint32_t mark;                      /* 0: none */
 
-	char user[CONFIG_USER_MAX + 1]; /* a process that was started as root changes to this user */
-	bool sandbox_best_effort;       /* serve without the parts of the sandbox that fail */
+	char user[CONFIG_USER_MAX +
+		1];               /* a process that was started as root changes to this user */
+	bool sandbox_best_effort; /* serve without the parts of the sandbox that fail */
 
 	uint64_t rate_up, rate_down; /* bytes per second; 0: no limit */
 
@@ -63,7 +64,8 @@ struct config {
 	/* Locations, for error messages: of "auth", and of "users" or "checkpassword". Their text
 	 * is NULL. */
 	struct words_line auth_line, passwords_line;
-	/* The file, the credential's NAME, or the program and its arguments; each ends with a NUL. */
+	/* The file, the credential's NAME, or the program and its arguments; each ends with a NUL.
+	 */
 	unsigned passwords_words;
 	char passwords_text[WORDS_LINE_MAX + 1];
 };

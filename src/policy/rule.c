@@ -28,7 +28,8 @@ struct item {
 	uint8_t kind;   /* enum item_kind */
 	uint16_t size;  /* bytes, with the value; a multiple of 4 */
 	/* uint32_t: a UID, enum command or enum special_class; uint16_t[2]: the first and the last
-	 * port; struct special_prefix; or text: a user, or a name in lower case without final dot */
+	 * port; struct special_prefix; or text: a user, or a name in lower case without final dot
+	 */
 	char value[];
 };
 
@@ -110,7 +111,8 @@ static bool parse_prefix(const char *text, struct special_prefix *ret_prefix)
 	return true;
 }
 
-struct class {
+struct class
+{
 	const char *text;
 	enum item_kind kind;
 	uint32_t number;
@@ -280,8 +282,8 @@ static enum rule_clause parse_keyword(
 	enum rule_clause clause = clause_of(word);
 
 	if (clause == RULE_CLAUSES)
-		words_error(problem, "unknown clause", word,
-			"use from, user, command, to, at or port");
+		words_error(
+			problem, "unknown clause", word, "use from, user, command, to, at or port");
 	else if (seen[clause])
 		words_error(problem, "duplicate clause", word,
 			"join the items with commas, or write two rules");
@@ -328,8 +330,7 @@ static bool parse_clauses(
 {
 	for (size_t i = 1; i < words->count; i += 2) {
 		enum rule_clause clause = parse_keyword(words, i, seen, problem);
-		if (clause == RULE_CLAUSES ||
-			!parse_list(clause, words->at[i + 1], pool, problem))
+		if (clause == RULE_CLAUSES || !parse_list(clause, words->at[i + 1], pool, problem))
 			return false;
 		seen[clause] = true;
 	}
@@ -412,8 +413,8 @@ static enum rule_answer evaluate_address(
 {
 	if (item->clause != RULE_FROM)
 		return evaluate_destination(item, allow, context);
-	return answer_of(context->client_kind == RULE_CLIENT_IP &&
-		matches_address(item, &context->client));
+	return answer_of(
+		context->client_kind == RULE_CLIENT_IP && matches_address(item, &context->client));
 }
 
 /* Names compare without case and without a final dot (RFC 4343, RFC 1034 s3.1). The suffix

@@ -6,7 +6,8 @@
 #include "policy/special.h"
 #include "text/words.h"
 
-/* The kind of standard input, for "from". Only "any" matches RULE_CLIENT_OTHER, such as AF_VSOCK. */
+/* The kind of standard input, for "from". Only "any" matches RULE_CLIENT_OTHER, such as AF_VSOCK.
+ */
 enum rule_client { RULE_CLIENT_OTHER, RULE_CLIENT_IP, RULE_CLIENT_UNIX, RULE_CLIENT_STDIO };
 
 /* The request that a rule is evaluated for. */
@@ -45,8 +46,8 @@ struct rule {
 	uint16_t size;       /* bytes up to the next rule */
 };
 
-/* A rule has at most sizeof(struct rule) bytes, and RULE_GROWTH bytes for each byte of its line: the
- * item "::," has 24 bytes, and its text 3. */
+/* A rule has at most sizeof(struct rule) bytes, and RULE_GROWTH bytes for each byte of its line:
+ * the item "::," has 24 bytes, and its text 3. */
 #define RULE_GROWTH 9
 
 struct rule_match {
@@ -59,9 +60,9 @@ struct rule_match {
 /* Returns true if the words are a rule: the first one is "allow" or "deny". */
 bool rule_is_rule(const struct words *words);
 
-/* Parses a rule and appends it to pool, whose memory is aligned to 8 bytes. Overwrites the commas in
- * words. The line's location must outlive the rule. On error returns NULL and writes a message to
- * problem; then pool->len is unchanged. */
+/* Parses a rule and appends it to pool, whose memory is aligned to 8 bytes. Overwrites the commas
+ * in words. The line's location must outlive the rule. On error returns NULL and writes a message
+ * to problem; then pool->len is unchanged. */
 const struct rule *rule_parse(const struct words_line *line, struct words *words, bool keep_text,
 	struct writer *pool, struct writer *problem);
 

@@ -26,8 +26,8 @@ struct rules_verdict {
 /* Returns rules without a rule, on memory that is aligned to 8 bytes and outlives them. */
 struct rules rules_on(void *memory, size_t size);
 
-/* Parses a line and appends it. Overwrites the commas in words. The line's location must outlive the
- * rules. On error returns false, writes a message to problem, and leaves *rules unchanged. */
+/* Parses a line and appends it. Overwrites the commas in words. The line's location must outlive
+ * the rules. On error returns false, writes a message to problem, and leaves *rules unchanged. */
 bool rules_add(struct rules *rules, const struct words_line *line, struct words *words,
 	struct writer *problem);
 

@@ -110,7 +110,7 @@ static const char *impossible(const struct rule_context *context)
 	if (context->requested.kind == ADDR_NONE || (takes_port && context->requested.port == 0))
 		return "no destination or no port in the question";
 	if (context->command == SOCKS5_RESOLVE && context->requested.port != 0)
-		return "port of a lookup";
+		return "a lookup has no port";
 	return NULL;
 }
 
@@ -134,8 +134,7 @@ static bool parse_question(const struct words_line *line, struct question *q)
 		if (i + 1 == q->words.count ||
 			!parse_clause(q->words.at[i], q->words.at[i + 1], &q->context))
 			wrong = q->words.at[i];
-	const char *what =
-		wrong ? "unknown clause, or invalid value, of" : impossible(&q->context);
+	const char *what = wrong ? "cannot parse clause" : impossible(&q->context);
 	if (valid && what) {
 		valid = words_error(&problem, what, wrong, "ask, for example: ");
 		writer_str(

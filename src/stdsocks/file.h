@@ -24,7 +24,7 @@ struct file {
 	void *context;
 };
 
-/* Reads a file or a pipe. Returns false if it cannot be read, is larger than max, is writable by all
- * users, or is a regular file without a byte; then "PATH: MESSAGE" and a newline were appended to
- * problem. A part of the file may have been processed. */
+/* Reads a file or a pipe. Returns false if it cannot be read, is larger than max, is writable by
+ * all users, or is a regular file without a byte; then "PATH: MESSAGE" and a newline were appended
+ * to problem. A part of the file may have been processed. */
 bool file_read(const struct file *file, struct writer *problem);

@@ -62,8 +62,8 @@ static bool apply(struct reading *r, const struct words_line *line)
 		report(r, line, &message);
 }
 
-/* Sets *line to the line at *at, and moves *at behind it. Returns false if there is no line, or only
- * the beginning of one. */
+/* Sets *line to the line at *at, and moves *at behind it. Returns false if there is no line, or
+ * only the beginning of one. */
 static bool next_line(struct words_line *line, const char **at, const char *end, bool is_last)
 {
 	const char *newline = memchr(*at, '\n', (size_t)(end - *at));
@@ -206,7 +206,8 @@ static bool read_users(struct reading *r)
 		return false;
 	const struct words_line line = {.location = file.path};
 	if (r->users_count == 0)
-		return report_error(r, &line, "no user in the file", NULL, "add a line NAME:SECRET");
+		return report_error(
+			r, &line, "no user in the file", NULL, "add a line NAME:SECRET");
 	return r->options->mode != MODE_CHECK || each_user(r, file.path, check_duplicate);
 }
 

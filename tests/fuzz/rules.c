@@ -161,8 +161,8 @@ static struct rules_verdict ask(const struct rules *rules, const struct rule_con
 }
 
 /* Neither `see` nor the texts of the rules change an answer, and a rule keeps its own text. */
-static void check_seen(
-	const struct rules *rules, const struct rules *with_text, const struct rule_context *context)
+static void check_seen(const struct rules *rules, const struct rules *with_text,
+	const struct rule_context *context)
 {
 	const struct rules_verdict v = ask(rules, context);
 	seen = 0;
@@ -172,8 +172,7 @@ static void check_seen(
 }
 
 /* With the same lines: each rule has the text of a line. */
-static void check_texts(
-	const struct rules *rules, const struct words_line *lines, size_t count)
+static void check_texts(const struct rules *rules, const struct words_line *lines, size_t count)
 {
 	const struct rule *rule = (const struct rule *)rules->pool.bytes;
 	for (size_t i = 0; i < rules->count; i++, rule = rule_next(rule)) {
@@ -263,8 +262,8 @@ static void check_special(const struct addr *a)
 	}
 }
 
-/* One rule, alone: evaluated before a lookup, it answers MAYBE or what it answers afterwards; and it
- * depends on nothing that its clauses do not name. */
+/* One rule, alone: evaluated before a lookup, it answers MAYBE or what it answers afterwards; and
+ * it depends on nothing that its clauses do not name. */
 static void check_rule(const struct rule *rule, const struct rule_context *context)
 {
 	struct rule_context before = *context, known = *context;
@@ -275,8 +274,8 @@ static void check_rule(const struct rule *rule, const struct rule_context *conte
 	const struct rule_match late = rule_evaluate(rule, &known);
 	INVARIANT(late.answer != RULE_MAYBE && early.allow == late.allow);
 	INVARIANT(early.answer == RULE_MAYBE || early.answer == late.answer);
-	INVARIANT(!late.implied || (late.answer == RULE_NO && late.failed == RULE_AT &&
-					   late.allow && !rule->has_at));
+	INVARIANT(!late.implied ||
+		(late.answer == RULE_NO && late.failed == RULE_AT && late.allow && !rule->has_at));
 	if (rule->items_len == 0)
 		INVARIANT(early.answer == RULE_YES && late.answer == RULE_YES);
 }

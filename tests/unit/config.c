@@ -250,8 +250,8 @@ static void decides_who_must_log_in(void)
 		const struct words_line *where = NULL;
 		for (size_t line = 0; line < 3 && rows[i].lines[line]; line++)
 			CHECK(apply_text(&config, rows[i].lines[line]));
-		CHECK_NUMBER(config_finish(&config, &rules, &where, check_to_say()),
-			rows[i].auth != 0);
+		CHECK_NUMBER(
+			config_finish(&config, &rules, &where, check_to_say()), rows[i].auth != 0);
 		CHECK_NUMBER(rules.count, 4);
 		if (rows[i].auth)
 			CHECK_NUMBER(config.auth, rows[i].auth);
@@ -259,7 +259,8 @@ static void decides_who_must_log_in(void)
 			CHECK_STRING(where->location, "test");
 		if (!rows[i].auth)
 			CHECK_STRING(check_said,
-				"auth requires passwords, but none are configured; add \"users FILE\" or "
+				"auth requires passwords, but none are configured; add \"users "
+				"FILE\" or "
 				"\"checkpassword PROGRAM\", or use \"auth none\"");
 	}
 }
@@ -443,7 +444,7 @@ static void reads_no_byte_behind_the_line(void)
 int main(void)
 {
 	return CHECK_ALL(sets_each_field, sets_each_source, refuses_words_out_of_range,
-		decides_who_must_log_in, keeps_rules, keeps_what_verifies_passwords, knows_a_rule, later_lines_win,
-		names_each_mistake, reads_words, refuses_lines_that_are_too_long_or_have_a_nul,
-		reads_no_byte_behind_the_line);
+		decides_who_must_log_in, keeps_rules, keeps_what_verifies_passwords, knows_a_rule,
+		later_lines_win, names_each_mistake, reads_words,
+		refuses_lines_that_are_too_long_or_have_a_nul, reads_no_byte_behind_the_line);
 }

@@ -449,7 +449,8 @@ static void tells_which_clause_does_not_hold(void)
 	}
 }
 
-#define ADDRESSES   "use an address, a prefix such as 10.0.0.0/8, loopback, private, link-local, public"
+#define ADDRESSES                                                                                  \
+	"use an address, a prefix such as 10.0.0.0/8, loopback, private, link-local, public"
 #define FROM_ADVICE ADDRESSES ", any, unix, unix:UID or stdio"
 #define USER_ADVICE "use a user name, or any for all authenticated users"
 #define TO_ADVICE   ADDRESSES ", any, a host name or .suffix"
@@ -493,7 +494,8 @@ static void names_a_mistake_of_form(void)
 		/* a clause that does not hold hides no mistake behind it */
 		{"allow port 1 to", NO_VALUE("to") TO_ADVICE},
 		{"allow from 192.0.2.1,x", "invalid client \"x\"; " FROM_ADVICE},
-		{"deny port 1 user nobody from 192.0.2.1 to a..b", "invalid destination \"a..b\"; " TO_ADVICE},
+		{"deny port 1 user nobody from 192.0.2.1 to a..b",
+			"invalid destination \"a..b\"; " TO_ADVICE},
 		{"deny to b.example at 192.0.2.1,x", "invalid address \"x\"; " AT_ADVICE},
 	};
 	EACH_TEXT(text, words)
@@ -551,9 +553,12 @@ static void names_each_item_that_is_wrong(void)
 		"1-65536", "2-1", "443-80", "1-2-3", "1--2", "+1", "1 ", " 1", "http", "any",
 		"0x50", "80:90", "18446744073709551617", "1-18446744073709551617", NULL};
 	names_a_mistake_in_a_list("from", "any,stdio", "invalid client", FROM_ADVICE, wrong_from);
-	names_a_mistake_in_a_list("command", "connect", "invalid command", COMMAND_ADVICE, wrong_command);
-	names_a_mistake_in_a_list("to", "any,a.example,10.0.0.1", "invalid destination", TO_ADVICE, wrong_to);
-	names_a_mistake_in_a_list("to any at", "any,10.0.0.1", "invalid address", AT_ADVICE, wrong_at);
+	names_a_mistake_in_a_list(
+		"command", "connect", "invalid command", COMMAND_ADVICE, wrong_command);
+	names_a_mistake_in_a_list(
+		"to", "any,a.example,10.0.0.1", "invalid destination", TO_ADVICE, wrong_to);
+	names_a_mistake_in_a_list(
+		"to any at", "any,10.0.0.1", "invalid address", AT_ADVICE, wrong_at);
 	names_a_mistake_in_a_list("port", "1-65535,443", "invalid port", PORT_ADVICE, wrong_port);
 }
 

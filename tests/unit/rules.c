@@ -405,8 +405,8 @@ static bool item_holds(
 	return false;
 }
 
-static bool clause_holds(const struct model_rule *rule, enum rule_clause clause, const struct question *q,
-	enum address address)
+static bool clause_holds(const struct model_rule *rule, enum rule_clause clause,
+	const struct question *q, enum address address)
 {
 	bool holds = rule->counts[clause] == 0;
 	for (size_t i = 0; i < rule->counts[clause]; i++)
@@ -415,7 +415,8 @@ static bool clause_holds(const struct model_rule *rule, enum rule_clause clause,
 }
 
 /* A name that is allowed, when nothing but the name is why, and no "at" says where: at public. */
-static bool implied_holds(const struct model_rule *rule, const struct question *q, enum address address)
+static bool implied_holds(
+	const struct model_rule *rule, const struct question *q, enum address address)
 {
 	static const struct item at_public = {.kind = CLASS, .class = "public"};
 	bool by_name = false, by_address = false;
@@ -430,7 +431,8 @@ static bool implied_holds(const struct model_rule *rule, const struct question *
 	return address_holds(&at_public, q, true, address);
 }
 
-static bool rule_holds(const struct model_rule *rule, const struct question *q, enum address address)
+static bool rule_holds(
+	const struct model_rule *rule, const struct question *q, enum address address)
 {
 	bool holds = implied_holds(rule, q, address);
 	for (enum rule_clause clause = RULE_FROM; clause < RULE_CLAUSES; clause++)
@@ -571,8 +573,8 @@ static void see(const struct rule *seen, const struct rule_match *match)
 	seen_count++;
 }
 
-static void is_judged_as_the_model_does(
-	const struct model_rule *rules, size_t count, const struct rules *real, const struct question *q)
+static void is_judged_as_the_model_does(const struct model_rule *rules, size_t count,
+	const struct rules *real, const struct question *q)
 {
 	size_t number;
 	enum rule_answer want = model_judge(rules, count, q, &number);
@@ -609,8 +611,8 @@ static void is_never_contradicted(
 }
 
 /* Another deny in front never allows more; what it does not match stays as it was. */
-static void deny_only_takes(
-	const struct model_rule *rules, size_t count, const struct rules *real, const struct question *q)
+static void deny_only_takes(const struct model_rule *rules, size_t count, const struct rules *real,
+	const struct question *q)
 {
 	static struct model_rule first;
 	make_rule(&first, false);
@@ -938,8 +940,8 @@ int main(int argc, char **argv)
 		seed ^= strtoull(argv[1], NULL, 10);
 	read_places();
 	return CHECK_ALL(agrees_with_the_model, built_in_rules_are_those_of_the_manual,
-		without_rules_strangers_get_nowhere_and_nobody_gets_in,
-		no_rule_at_all_denies, adds_at_most_4096_rules, remedies_are_written_as_in_the_manual,
+		without_rules_strangers_get_nowhere_and_nobody_gets_in, no_rule_at_all_denies,
+		adds_at_most_4096_rules, remedies_are_written_as_in_the_manual,
 		an_address_that_may_be_several_is_judged_as_each,
 		a_remedy_takes_no_name_for_a_class);
 }
