@@ -79,7 +79,7 @@ assert logs_in(options, b"alice", b"secret")
 # No user can log in with a name that occurs twice; --check reports its line.
 done = subprocess.run([STDSOCKS, "-f", "/dev/null", *options, "--check"], capture_output=True,
                       text=True, check=False)
-assert re.match(r"/run/users:5: a name that stands twice; .*\n$", done.stderr), done.stderr
+assert re.match(r"/run/users:7: duplicate user, who cannot log in; .*\n$", done.stderr), done.stderr
 check(done.returncode, 78)
 PY
 }
@@ -223,9 +223,9 @@ PY
     world <<'PY'
 right = b"alice:s3cret\n"
 for mode, pattern in {
-    0o604: "everyone can read its secrets; chmod o-r",
-    0o644: "everyone can read its secrets; chmod o-r",
-    0o602: "everyone can write to it; chmod o-w",
+    0o604: "all users can read its secrets; run chmod o-r",
+    0o644: "all users can read its secrets; run chmod o-r",
+    0o602: "all users can write to it; run chmod o-w",
     0o666: "everyone can ",
 }.items():
     refuses_service(users(right, mode=mode), pattern, ["s3cret"])
@@ -238,10 +238,10 @@ users(right)
 refuses_service(("-o", "users /run/users"), "/run/users: Permission denied", **NOBODY)
 refuses_service(("-o", "users /run/missing"), "/run/missing: No such file")
 refuses_service(("-o", "users /run"), "/run: Is a directory")
-refuses_service(("-o", "users /dev/null"), "there is no user in it")
-refuses_service(("-o", "users users"), "users takes a file's whole path")
+refuses_service(("-o", "users /dev/null"), "no user in the file")
+refuses_service(("-o", "users users"), "users needs an absolute path or a credential")
 for auth in "password", "none password":
-    refuses_service(("-o", f"auth {auth}"), "a password is asked for, but nobody knows one")
+    refuses_service(("-o", f"auth {auth}"), "auth requires passwords, but none are configured")
 PY
 }
 
@@ -249,12 +249,12 @@ PY
     world <<'PY'
 for text, pattern in {
     b"": "empty",
-    b"# alice:s3cret\n#\r\n": "there is no user in it",
-    b"alice:s3cret\nbob:s3cret\0\n": ":2: the line has a NUL byte",
-    b"\0" * 100: ":1: the line has a NUL byte",
+    b"# alice:s3cret\n#\r\n": "no user in the file",
+    b"alice:s3cret\nbob:s3cret\0\n": ":2: NUL byte in line",
+    b"\0" * 100: ":1: NUL byte in line",
     b"alice:" + b"s" * (1 << 20): "too large",
     b"alice:s3cret\ns3cret\n\n# fine\n:s3cret\nbob:\nerin:" + b"s3cret" * 43:
-        ":2: not a user(.|\n)*:5: not a name(.|\n)*:6: not a secret(.|\n)*:7: not a secret",
+        ":2: no colon in line(.|\n)*:5: invalid user name(.|\n)*:6: invalid secret(.|\n)*:7: invalid secret",
 }.items():
     refuses_service(users(text), pattern, ["s3cret", "erin"])
 PY
@@ -271,7 +271,7 @@ for size, end in (65536, b""), (65536, b"\n"), (65537, b""), (65537, b"\n"):
     check(len(text), size)
     options = users(text)
     if size > 65536:
-        refuses_service(options, "too large; at most 64K")
+        refuses_service(options, "file too large; use at most 64 KB")
         continue
     assert logs_in(options, b"alice", b"secret")
     assert logs_in(options, b"bob", b"other" * 51)
@@ -293,13 +293,13 @@ users(b"alice:secret\n", "/run/credentials/people", 0o400)
 assert logs_in(options, b"alice", b"secret")
 assert not logs_in(options, b"alice", b"wrong")
 users(b"alice:secret\n", "/run/credentials/people", 0o444)
-refuses_service(options, "everyone can read its secrets")
+refuses_service(options, "all users can read its secrets")
 os.environ["CREDENTIALS_DIRECTORY"] = "/" + "x" * 5000
 refuses_service(options, "people")
 del os.environ["CREDENTIALS_DIRECTORY"]
-refuses_service(options, "no systemd credentials here, so not \"people\"; LoadCredential=")
+refuses_service(options, "no systemd credential \"people\"; set LoadCredential=")
 for name in "", "../users", "a/b":
-    refuses_service(("-o", f"users credential:{name}"), "not a credential")
+    refuses_service(("-o", f"users credential:{name}"), "invalid credential")
 PY
 }
 
@@ -492,14 +492,14 @@ PY
 
 @test "auth: exits with 78 if checkpassword is not executable" {
     world <<'PY'
-refuses_service(program(None, "/run/missing"), 'no program: "/run/missing"; name a file')
+refuses_service(program(None, "/run/missing"), 'cannot execute "/run/missing"; use the path')
 os.mkdir("/run/folder")
-refuses_service(program(None, "/run/folder"), "no program")
+refuses_service(program(None, "/run/folder"), "cannot execute")
 program("#!/bin/sh\nexit 0\n")
 os.chmod(PROGRAM, 0o644)
-refuses_service(program(None), "no program")
-refuses_service(("-o", "checkpassword program"), "checkpassword takes a program's whole path")
-refuses_service(("-o", "checkpassword"), "checkpassword takes a program's whole path")
+refuses_service(program(None), "cannot execute")
+refuses_service(("-o", "checkpassword program"), "checkpassword needs an absolute path")
+refuses_service(("-o", "checkpassword"), "checkpassword needs an absolute path")
 PY
 }
 

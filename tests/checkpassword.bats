@@ -209,10 +209,10 @@ probed() {
 @test "checkpassword: exits with 2 if the command line or the message is malformed" {
     local words text
     user alice bcrypt secret
-    trouble 2 'FILE is expected' ''
+    trouble 2 'missing FILE' ''
     for words in '' -- '--chec passwd' --check '--check passwd true' '-passwd true'; do
         # shellcheck disable=SC2086 # words
-        trouble 2 'FILE is expected' $words || return
+        trouble 2 'missing FILE' $words || return
     done
     MESSAGE=- trouble 2 'descriptor 3: Bad file descriptor;' passwd
     MESSAGE=. trouble 2 'descriptor 3: Is a directory;' passwd
@@ -222,7 +222,7 @@ probed() {
         'alice\0secret\0\0\0' 'alice\0secret\0tail\0now\0' 'alice\0\0secret\0now\0' '\0\0\0\0'; do
         # shellcheck disable=SC2059 # a format with escapes
         printf "$text" >message
-        trouble 2 'descriptor 3: no NAME NUL PASSWORD NUL TIMESTAMP NUL' passwd
+        trouble 2 'descriptor 3: no message NAME NUL PASSWORD NUL TIMESTAMP NUL' passwd
     done
 }
 
@@ -375,7 +375,7 @@ END
     user alice bcrypt secret
     for mode in 644 604 642 602 646 666; do
         chmod "$mode" passwd
-        unserved 'passwd: everybody can read or write it; chmod o-rw passwd'
+        unserved 'passwd: all users can read or write it; run chmod o-rw passwd'
     done
     for mode in 600 640 400 660; do
         chmod "$mode" passwd
@@ -389,11 +389,11 @@ END
     unserved 'passwd: not a regular file; '
     rm passwd
     printf '# alice:x\n\n' >passwd
-    unserved 'passwd: no user in it; '
+    unserved 'passwd: no user in the file; '
     truncate -s 0 passwd
-    unserved 'passwd: no user in it; '
+    unserved 'passwd: no user in the file; '
     truncate -s 16777217 passwd
-    unserved 'passwd: more than 16777216 bytes; '
+    unserved 'passwd: file too large; use at most 16777216 bytes'
     ((EUID)) || return 0 # root reads every file
     rm passwd
     user alice bcrypt secret
@@ -412,13 +412,13 @@ END
         message bob x
         trouble 111 "passwd:2: $what; " passwd
     done <<END
-secret\n|no colon
+secret\n|no colon in line
 :secret\n|no name before the colon
-\0|a NUL byte
-bob:\0secret|a NUL byte
-#\0\n|a NUL byte
-$(letters 256):x|the name has more than 255 bytes
-alice:secret|the name is that of line 1
+\0|NUL byte in line
+bob:\0secret|NUL byte in line
+#\0\n|NUL byte in line
+$(letters 256):x|name too long
+alice:secret|duplicate name, as in line 1
 END
     ! [[ $stderr == *secret* ]] || fail 'the error shows a line that may be a password'
 }
@@ -429,9 +429,9 @@ END
     for broken in '$y$' '$y$garbage' '$6$rounds=1$aa$' '$2b$04$' '$2b$99$aaaaaaaaaaaaaaaaaaaaaa'; do
         printf 'alice:%s\n' "$broken" >passwd
         message alice secret
-        trouble 111 'passwd:1: the hash cannot be made; ' passwd
+        trouble 111 'passwd:1: cannot compute the hash; ' passwd
         message bob secret
-        trouble 111 'passwd:1: the hash cannot be made; ' passwd
+        trouble 111 'passwd:1: cannot compute the hash; ' passwd
         exits 1 alice ''
     done
     for method in yescrypt bcrypt sha512crypt; do
@@ -458,7 +458,7 @@ END
     [[ ! -e made ]]
     chmod 644 passwd
     message alice secret
-    trouble 111 everybody passwd touch made
+    trouble 111 "all users" passwd touch made
     printf 'alice\0secret\0' >message
     trouble 2 descriptor passwd touch made
     [[ ! -e made ]]
@@ -526,7 +526,7 @@ END
         [[ $(calls) == *"exit memory=0 $nowhere" ]] || fail "$(calls)" || return
     done
     printf '%s\0' alice "$WATCHED" >message # malformed
-    trouble 2 'descriptor 3: no NAME' passwd
+    trouble 2 'descriptor 3: no message NAME' passwd
     run ! grep -qF "$WATCHED" <<<"$stderr"
     PROBE=$PWD/probe.log PRELOAD=$PWD/probe.so run -2 check_login passwd
     [[ $(calls) == *"exit memory=0 $nowhere" ]] || fail "$(calls)"
@@ -551,16 +551,16 @@ END
     } >passwd
     chmod 644 passwd
     run -1 --separate-stderr "$CHECKPASSWORD" --check passwd
-    [[ $(printf '%s\n' "${stderr_lines[@]%%;*}") == "passwd: everybody can read or write it
-passwd:2: no colon
-passwd:3: the hash is of no kind that is accepted
-passwd:4: the name is that of line 3
+    [[ $(printf '%s\n' "${stderr_lines[@]%%;*}") == "passwd: all users can read or write it
+passwd:2: no colon in line
+passwd:3: unsupported kind of hash
+passwd:4: duplicate name, as in line 3
 passwd:5: no name before the colon
-passwd:7: the hash is of no kind that is accepted
-passwd:8: the hash is of no kind that is accepted
-passwd:9: the hash is not whole
-passwd:10: the hash is not whole
-passwd:11: the name is that of line 1" ]] || fail "$stderr"
+passwd:7: unsupported kind of hash
+passwd:8: unsupported kind of hash
+passwd:9: incomplete hash
+passwd:10: incomplete hash
+passwd:11: duplicate name, as in line 1" ]] || fail "$stderr"
     for line in "${stderr_lines[@]}"; do
         [[ $line == *'; '* ]] || fail "no advice: $line" || return
     done

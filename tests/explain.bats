@@ -67,11 +67,11 @@ no_question() {
 from 9.9.9.9 to 8.8.8.8 port 80
  at 8.8.8.8 (public)
   built-in 1: deny port 25
-    no: "port" does not hold
+    no: "port" does not match
   built-in 2: allow from loopback,private,link-local,unix,stdio to public
-    no: "from" does not hold
+    no: "from" does not match
   built-in 3: allow user any to public
-    no: "user" does not hold
+    no: "user" does not match
   built-in 4: deny
     yes: denied
   denied by built-in 4
@@ -83,7 +83,7 @@ END
 from 10.0.0.7 to 8.8.8.8 port 80
  at 8.8.8.8 (public)
   built-in 1: deny port 25
-    no: "port" does not hold
+    no: "port" does not match
   built-in 2: allow from loopback,private,link-local,unix,stdio to public
     yes: allowed
   allowed by built-in 2
@@ -100,17 +100,17 @@ END
 to 8.8.8.8 port 80
  at 8.8.8.8 (public)
   -o: deny from 10.0.0.0/8
-    no: "from" does not hold
+    no: "from" does not match
   -o: allow command connect to 8.8.4.4
-    no: "to" does not hold
+    no: "to" does not match
   -o: allow to any at 9.9.9.9
-    no: "at" does not hold
+    no: "at" does not match
   -o: allow port 81 to 9.9.9.9 user bob
-    no: "port" does not hold
+    no: "port" does not match
   conf:4: allow to 9.9.9.9   # three
-    no: "to" does not hold
+    no: "to" does not match
   conf:5:   deny user alice
-    no: "user" does not hold
+    no: "user" does not match
   denied by end of the rules
   to allow it: allow from stdio to 8.8.8.8 port 80
 deny
@@ -198,16 +198,16 @@ PY
     is <<'END'
 to inner.test port 80
   -o: allow to .test
-    perhaps: that hangs on the address
+    maybe: depends on the address
  at fc00::1 (private)
   -o: allow to .test
-    no: without "at" a name is allowed at public addresses
+    no: without "at", a name is allowed at public addresses only
   denied by end of the rules
   to allow it: allow from stdio to inner.test at fc00::1 port 80
 deny
 to Public.TEST. port 80
   -o: allow to .test
-    perhaps: that hangs on the address
+    maybe: depends on the address
  at 8.8.8.8 (public)
   -o: allow to .test
     yes: allowed
@@ -308,11 +308,11 @@ PY
     explain 'deny to 10.0.0.1 port 80'
     [[ ${lines[-1]} == deny ]] || fail "$output" || return
     run -78 --separate-stderr "$STDSOCKS" -f /dev/null --explain 'deny to 8.8.8.8 port 80'
-    [[ $stderr == 'expected deny, and the answer is allow: deny to 8.8.8.8 port 80' && ${lines[-1]} == allow ]] ||
+    [[ $stderr == 'expected deny, but the answer is allow: deny to 8.8.8.8 port 80' && ${lines[-1]} == allow ]] ||
         fail "$output $stderr" || return
     questions 78 4 <<<$'allow to 10.0.0.1 port 80\nallow to 8.8.8.8 port 80\ndeny to 8.8.8.8 port 80
 allow to 8.8.8.8 port 81'
-    [[ ${stderr_lines[0]} == 'expected allow, and the answer is deny: allow to 10.0.0.1 port 80' &&
+    [[ ${stderr_lines[0]} == 'expected allow, but the answer is deny: allow to 10.0.0.1 port 80' &&
         ${stderr_lines[1]} == 'expected deny, '* && ${#stderr_lines[@]} == 2 ]] || fail "$stderr"
 }
 
@@ -331,24 +331,24 @@ allow to 8.8.8.8 port 81'
     questions 64 3 $'standard input:3: *; *\nexpected allow, *' <<<$'allow to 8.8.8.8 port 80\n
 nonsense\nallow to 10.0.0.1 port 80\ndeny to 10.0.0.1 port 80'
     questions 64 1 <<<$'allow to 10.0.0.1 port 80\nnonsense'
-    questions 64 1 'standard input:1: the line has a NUL byte or *' \
+    questions 64 1 'standard input:1: NUL byte or *' \
         < <(printf 'allow to 8.8.8.8 port 80\0\nto 8.8.8.8 port 80\n')
     questions 64 0 'standard input:1: *' < <(printf '  \0# x\n')
     printf -v long '%-1024s' 'allow to 8.8.8.8 port 80'
     explain "$long"
     questions 0 1 <<<"$long"
-    no_question "$long " 'the line is too long'
-    questions 64 1 'standard input:1: the line is too long; *' <<<"$long "$'\nallow to 8.8.8.8 port 80'
-    questions 64 0 'standard input:1: the line is too long; *' \
+    no_question "$long " 'line too long'
+    questions 64 1 'standard input:1: line too long; *' <<<"$long "$'\nallow to 8.8.8.8 port 80'
+    questions 64 0 'standard input:1: line too long; *' \
         < <(head -c 3000000 /dev/zero | tr '\0' a)
 }
 
 @test "explain: exits with 64 and an example if a question is invalid" {
     local question
     for question in '' allow 'to 8.8.8.8' 'port 80' '# to 8.8.8.8 port 80'; do
-        no_question "$question" 'no destination or no port; ask, for example: '
+        no_question "$question" 'no destination or no port in the question; ask, for example: '
     done
-    no_question 'to 8.8.8.8 port 80 "' 'a quote is left open'
+    no_question 'to 8.8.8.8 port 80 "' 'quote not closed'
     for question in 'to 8.8.8.8 port '{,0,65536,http,80-81,-1,'""'} \
         'To 8.8.8.8 port 80' {'allow allow',perhaps}' to 8.8.8.8 port 80' \
         'to 8.8.8.8 port 80 deny' 'to '{'""',a..b,.example.com,127.1,0x7f000001}' port 80' \
@@ -357,7 +357,7 @@ nonsense\nallow to 10.0.0.1 port 80\ndeny to 10.0.0.1 port 80'
         'from '{nobody,any,10.0.0.0/8,'""',unixx,fe80::1%lo,127.1}' to 8.8.8.8 port 80' \
         'from unix:'{,root,4294967296}' to 8.8.8.8 port 80' \
         'command '{binds,1}' to 8.8.8.8 port 80' 'to 8.8.8.8 at 8.8.8.8 port 80'; do
-        no_question "$question" 'not understood, with what follows it: ".*"; ask, for example: '
+        no_question "$question" 'cannot parse clause ".*"; ask, for example: '
     done
     # The handler ignores the port of a lookup.
     no_question 'command resolve to 8.8.8.8 port 443' \
@@ -386,11 +386,11 @@ nonsense\nallow to 10.0.0.1 port 80\ndeny to 10.0.0.1 port 80'
             <<<'to 8.8.8.8 port 80'
         [[ -z $output && $stderr == *"$said"* ]] || fail "$file, $question: $output $stderr"
     done <<'END'
-conf|to 8.8.8.8 port 80|conf:2: no such clause: "too"; |
-conf|-|conf:2: no such clause: "too"; |
-conf|nonsense|conf:2: no such clause: "too"; |
+conf|to 8.8.8.8 port 80|conf:2: unknown clause "too"; |
+conf|-|conf:2: unknown clause "too"; |
+conf|nonsense|conf:2: unknown clause "too"; |
 nowhere|to 8.8.8.8 port 80|nowhere|
-writable|to 8.8.8.8 port 80|everyone can write to it|
+writable|to 8.8.8.8 port 80|all users can write to it|
 END
 }
 

@@ -185,9 +185,9 @@ fails_at() {
 @test "hex: reports an error with its line and column, and exits with status 64" {
     upstream sink
     fails_at 'GET /' 1:1 'hex digit'
-    fails_at '05 01 00 05 01 0g' 1:17 'half a byte'
+    fails_at '05 01 00 05 01 0g' 1:17 'incomplete byte'
     grep -qF '# METHOD no authentication required' "$OUT" # the bytes before the error are sent
-    fails_at '05 "open' 1:9 'no end'
+    fails_at '05 "open' 1:9 'not closed'
     fails_at "$GREETING $(to_upstream)
 $(printf '00 %.0s' {1..3000})
 $(printf '%s\n' {10..99})

@@ -67,7 +67,7 @@ one_line() {
         ]] ||
         fail "accepted: $accepted"
     for option in $accepted; do
-        [[ $("$STDSOCKS" "$option" '#' --help 2>&1 </dev/null) != *'no such option'* ]] ||
+        [[ $("$STDSOCKS" "$option" '#' --help 2>&1 </dev/null) != *'unknown option'* ]] ||
             fail "not accepted: $option"
         sed '/^$/,$d' <<<"$help" | grep -qF -- "$option" || fail "not in the usage lines: $option"
         grep -qE "Fl ${option#-}( |$)" "$ROOT/man/stdsocks.8" || fail "not in stdsocks(8): $option"
@@ -84,26 +84,26 @@ one_line() {
 }
 
 @test "options: an error of the command line gives status 64 and says what to do" {
-    usage 'no such option: --verbose;' --verbose
-    usage 'no such option: -v;' --trace -v
-    usage 'no such option: --hexadecimal;' --hexadecimal
+    usage 'unknown option --verbose;' --verbose
+    usage 'unknown option -v;' --trace -v
+    usage 'unknown option --hexadecimal;' --hexadecimal
     usage 'missing after -f;' -f
     usage 'missing after -o;' --trace -o
-    usage 'no argument is expected: 1080;' --trace 1080
-    usage 'no argument is expected: x;' -- x
-    usage 'no argument is expected: ;' ''
-    usage 'no such option: -' -é
-    usage 'no such option: -x' -xy
-    usage 'no such option: -x' --trace -xo 'timeout idle 2h'
-    usage 'missing after (-o|-no);|no such option: -n' -no
+    usage 'unexpected argument 1080;' --trace 1080
+    usage 'unexpected argument x;' -- x
+    usage 'unexpected argument ;' ''
+    usage 'unknown option -' -é
+    usage 'unknown option -x' -xy
+    usage 'unknown option -x' --trace -xo 'timeout idle 2h'
+    usage 'missing argument after (-o|-no);|unknown option -n' -no
     usage '[-][-]hex=1;' --hex=1
     # shellcheck disable=SC2046 # words
     usage 'more than 64' $(printf -- '-o #%d ' {1..65})
     # shellcheck disable=SC2046
     valid -f /dev/null $(printf -- '-o #%d ' {1..64})
     # Control characters of an argument are escaped.
-    usage 'no such option: --\\x1b\[2J\\nforged;' $'--\e[2J\nforged'
-    usage 'no argument is expected: \\x1b\[2J\\nforged;' $'\e[2J\nforged'
+    usage 'unknown option --\\x1b\[2J\\nforged;' $'--\e[2J\nforged'
+    usage 'unexpected argument \\x1b\[2J\\nforged;' $'\e[2J\nforged'
 }
 
 @test "options: a terminal as standard input gives status 64 and an explanation" {
@@ -115,7 +115,7 @@ one_line() {
     ! awk 'length > 82' <<<"$output" | grep . || fail 'wider than a terminal' # with CR
     run script -qec "'$STDSOCKS' -o nonsense" typescript </dev/null
     ((status == 78))
-    [[ $output == *'no such keyword: "nonsense"'* && $output != *terminal* ]]
+    [[ $output == *'unknown keyword "nonsense"'* && $output != *terminal* ]]
 }
 
 @test "options: a closed descriptor 0 or 1 gives status 64, a closed 2 does not" {
@@ -129,18 +129,18 @@ one_line() {
     done
     run -64 bash -c "\"\$STDSOCKS\" -f /dev/null <&- >&- 2>&-"
     run -64 --separate-stderr bash -c "\"\$STDSOCKS\" --nonsense <&-"
-    [[ $stderr == *'no such option'* ]]
+    [[ $stderr == *'unknown option'* ]]
     # A closed descriptor 2 is no error.
     printf '\5\1\2' | "$STDSOCKS" -f /dev/null 2>&- | cmp - <(printf '\5\377')
 }
 
 @test "options: an error is reported if standard output and error are one pipe or file" {
     run -64 bash -c "\"\$STDSOCKS\" --nonsense </dev/null 2>&1"
-    [[ $output == *'no such option: --nonsense;'* ]]
+    [[ $output == *'unknown option --nonsense;'* ]]
     run -78 bash -c "\"\$STDSOCKS\" -o nonsense </dev/null 2>&1"
-    [[ $output == *'no such keyword: "nonsense";'* ]]
+    [[ $output == *'unknown keyword "nonsense";'* ]]
     run -64 bash -c "\"\$STDSOCKS\" --nonsense </dev/null >both 2>&1"
-    grep -qF 'no such option' both
+    grep -qF 'unknown option' both
 }
 
 @test "options: a standard input that is not a stream connection gives status 64" {
@@ -206,7 +206,7 @@ PY
     invalid '^folder: Is a directory; ' -f folder
     invalid '^loop: .*; ' -f loop
     invalid '^/dev/null/x: Not a directory; ' -f /dev/null/x
-    invalid "^large: too large; .*1M" -f large
+    invalid "^large: file too large; .*1 MB" -f large
     if ((EUID == 0)); then
         invalid '^/proc/self/mem: (I/O|Input/output) error; ' -f /proc/self/mem
     else
@@ -225,26 +225,26 @@ PY
     truncate -s -3 "$FILE"
     echo '2x' >>"$FILE"
     (($(wc -c <"$FILE") == 1048576))
-    invalid "^$FILE:1048561: not a duration: \"2x\"; " -f "$FILE"
+    invalid "^$FILE:1048561: invalid duration \"2x\"; " -f "$FILE"
 }
 
 @test "options: a file can be blank or have CRs, but not be empty" {
     local text
     : >"$FILE"
-    invalid "^$FILE: empty; " -f "$FILE"
+    invalid "^$FILE: file is empty; " -f "$FILE"
     for text in '\n' 'timeout idle 2h' '# Windows\r\n\r\ntimeout idle 2h # one\r\n'; do
         # shellcheck disable=SC2059 # the text has escapes
         printf "$text" >"$FILE"
         valid -f "$FILE"
     done
     printf 'timeout idle 2h\ntimeout idle 2' >"$FILE"
-    invalid "^$FILE:2: not a duration: \"2\"; " -f "$FILE"
+    invalid "^$FILE:2: invalid duration \"2\"; " -f "$FILE"
 }
 
 @test "options: the file can be a pipe; a FIFO without a writer's data is an error, not a hang" {
     "$STDSOCKS" --check -f <(echo 'timeout idle 2h')
     run -78 "$STDSOCKS" --check -f <(echo '# some' && echo 'nonsense')
-    [[ $output == *':2: no such keyword: "nonsense"'* ]]
+    [[ $output == *':2: unknown keyword "nonsense"'* ]]
     mkfifo fifo
     run timeout 10 "$STDSOCKS" --check -f fifo
     ((status != 124))
@@ -267,11 +267,11 @@ source 192.0.2
 timeout "idle 2h
 END
     local line rest="[^"$'\n'"]+" pattern='^'
-    for line in "$FILE:2: no such keyword: \"tiemout\"; " \
-        "$FILE:5: not a duration: \"two-hours\"; " \
-        "$FILE:6: not an address: \"192.0.2\"; " "$FILE:7: not a duration: \"none\"; " \
-        "$FILE:8: a quote is left open; " '-o: no such keyword: "x"; ' \
-            '-o: timeout takes two words; '; do
+    for line in "$FILE:2: unknown keyword \"tiemout\"; " \
+        "$FILE:5: invalid duration \"two-hours\"; " \
+        "$FILE:6: invalid source address \"192.0.2\"; " "$FILE:7: invalid duration \"none\"; " \
+        "$FILE:8: quote not closed; " '-o: unknown keyword "x"; ' \
+            '-o: timeout needs two arguments; '; do
         pattern+=$line$rest$'\n'
     done
     invalid "${pattern%$'\n'}\$" -f "$FILE" -o x -o 'timeout idle 1s' -o timeout
@@ -280,12 +280,12 @@ END
 @test "options: errors of any length and number are reported in whole lines" {
     local word
     word=$(printf '\001%.0s' {1..1000})
-    invalid "^-o: no such keyword: \"(\\\\x01)+.*\"; there are [a-z ,]+\$" -o "$word"
-    invalid '^-o: the line is too long; ' -o "$(printf 'x%.0s' {1..2000})"
+    invalid "^-o: unknown keyword \"(\\\\x01)+.*\"; use [a-z ,]+\$" -o "$word"
+    invalid '^-o: line too long; ' -o "$(printf 'x%.0s' {1..2000})"
     printf 'nonsense-%d\n' {1..1000} >"$FILE"
     run -78 "$STDSOCKS" --check -f "$FILE"
     ((${#lines[@]} >= 20))
-    word="^$FILE:[0-9]+: no such keyword: \"nonsense-[0-9]+\"; there are [a-z ,]+\$"
+    word="^$FILE:[0-9]+: unknown keyword \"nonsense-[0-9]+\"; use [a-z ,]+\$"
     ! grep -vE "$word" <<<"$output" || fail 'half a line'
 }
 

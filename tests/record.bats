@@ -89,11 +89,11 @@ ours, stream = socket.socketpair()  # as systemd's stream to the journal
 for options in {"stderr": stream}, {}:
     h = refused("-o", "allow to", "-o", "nonsense", trace=False, reply=1, status=78, **options)
     rule, keyword, record = (fields(datagram) for datagram in journal.all())
-    message = ('-o: nothing follows "to"; an address, a prefix such as 10.0.0.0/8, loopback, '
-               "private, link-local, public, any, a host name or .suffix would do")
+    message = ('-o: no value after "to"; use an address, a prefix such as 10.0.0.0/8, loopback, '
+               "private, link-local, public, any, a host name or .suffix")
     check_fields(rule, PRIORITY="3", MESSAGE=message)
-    check((keyword["PRIORITY"], keyword["MESSAGE"][:33]),
-          ("3", '-o: no such keyword: "nonsense"; '))
+    check((keyword["PRIORITY"], keyword["MESSAGE"][:32]),
+          ("3", '-o: unknown keyword "nonsense"; '))
     check_fields(record, PRIORITY="3", END="failed", REPLY="1",
                  MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
     assert "the configuration is wrong; stdsocks --check tells where" in record["MESSAGE"], record

@@ -792,8 +792,8 @@ for case in cases:
 # Errors in the default file have the same result.
 default = "/etc/stdsocks/stdsocks.conf"
 for setup, message in (
-    (lambda: file(b"allow to any\nnonsense\n", 0o644, default), "no such keyword"),
-    (lambda: file(b"allow to any\n", 0o666, default), "everyone can write to it; chmod o-w "),
+    (lambda: file(b"allow to any\nnonsense\n", 0o644, default), "unknown keyword"),
+    (lambda: file(b"allow to any\n", 0o666, default), "all users can write to it; run chmod o-w"),
     (lambda: os.mkdir(default), "Is a directory; "),
 ):
     setup()

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocks-checkpassword: is this the password of this user? The interface is that of
- * checkpassword, https://cr.yp.to/checkpwd/interface.html; the users are a file's lines, NAME:HASH.
- * Knows: the file, crypt(3). Does not know: SOCKS, the users of the system. */
+/* stdsocks-checkpassword: verifies a name and a password with a file of lines NAME:HASH. The
+ * interface is that of checkpassword: https://cr.yp.to/checkpwd/interface.html */
 #include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,33 +18,35 @@
 #define SELF       "stdsocks-checkpassword"
 #define MESSAGE_FD 3
 
-/* In bytes. The old interface has 512; RFC 1929 has 255 for a name and 255 for a password. */
+/* Bytes. The interface has 512 for a message; RFC 1929 has 255 for a name and 255 for a password.
+ */
 #define MESSAGE_MAX  1024
 #define NAME_LEN_MAX 255
 #define PASSWORD_MAX (CRYPT_MAX_PASSPHRASE_SIZE - 1)
-#define BCRYPT_MAX   72 /* it ignores what follows: 73 bytes would let in whoever knows 72 */
+#define BCRYPT_MAX   72 /* bcrypt ignores further bytes, so a longer password is refused */
 #define FILE_MAX     16777216L
 
-/* Exit statuses. */
-enum { RIGHT = 0, REFUSED = 1, MISTAKEN = 1, MISUSE = 2, TROUBLE = 111 };
+/* Exit statuses of the interface, and EXIT_INVALID of --check. */
+enum { EXIT_RIGHT = 0, EXIT_REFUSED = 1, EXIT_INVALID = 1, EXIT_MISUSE = 2, EXIT_TEMPORARY = 111 };
 
 static const char help[] =
 	"usage: " SELF " FILE [PROGRAM [ARG]...]\n"
 	"       " SELF " --check FILE\n"
 	"       " SELF " --help | --version\n"
 	"\n"
-	"Reads NAME NUL PASSWORD NUL TIMESTAMP NUL from descriptor 3 until its end and\n"
-	"looks in FILE, which has lines NAME:HASH as mkpasswd and htpasswd -B write them.\n"
-	"If the password is right, PROGRAM is executed, or the exit status is 0.\n"
+	"Read NAME NUL PASSWORD NUL TIMESTAMP NUL from descriptor 3, up to its end, and\n"
+	"verify the password with FILE. Its lines are NAME:HASH, as mkpasswd and\n"
+	"htpasswd -B write them. If the password is right, execute PROGRAM, or exit\n"
+	"with status 0.\n"
 	"\n"
-	"  --check       name each mistake in FILE, and exit\n"
-	"  --help        show this\n"
-	"  --version     show the version\n"
+	"  --check       check FILE, print all errors, and exit\n"
+	"  --help        print this help\n"
+	"  --version     print the version\n"
 	"\n"
-	"Exit status: 0 right; 1 refused, or FILE has mistakes; 2 misuse; 111 trouble.\n"
+	"Exit status: 0 right; 1 refused, or errors in FILE; 2 misuse; 111 failure.\n"
 	"See " SELF "(8).\n";
 
-/* The password and what was made of it. It is at file scope, for every way out wipes it. */
+/* The password, and data derived from it. leave() erases them. */
 static struct {
 	char message[MESSAGE_MAX + 1];
 	struct crypt_data crypt;
@@ -55,17 +56,17 @@ struct user {
 	const char *name;
 	const char *hash;
 	size_t line;
-	bool usable;       /* its hash is of a kind that may let somebody in */
-	struct user *next; /* the next usable one */
+	bool usable;       /* the hash is of an accepted kind */
+	struct user *next; /* the next usable user */
 };
 
 struct users {
 	const char *path;
 	bool checking;
-	size_t mistakes;
+	size_t errors;
 	void *by_name; /* a tree of all entries, tsearch(3) */
 	struct user *first, *last;
-	size_t usable; /* how many are in the list */
+	size_t usable; /* the number of users in the list */
 };
 
 static _Noreturn void leave(int status)
@@ -85,12 +86,12 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void die(int status, cons
 	leave(status);
 }
 
-/* Tells of a mistake in the file, on line 0 in all of it: every one if the file is checked, else
- * the first. It must not quote the line: that may be a password. */
-__attribute__((format(printf, 3, 4))) static void mistake(
+/* Prints an error in a line of the file, or in the file if line is 0: all errors with --check,
+ * otherwise only the first one. The message must not quote the line, which may be a password. */
+__attribute__((format(printf, 3, 4))) static void report(
 	struct users *u, size_t line, const char *format, ...)
 {
-	if (u->mistakes++ > 0 && !u->checking)
+	if (u->errors++ > 0 && !u->checking)
 		return;
 
 	va_list values;
@@ -104,8 +105,9 @@ __attribute__((format(printf, 3, 4))) static void mistake(
 	va_end(values);
 }
 
-/* NULL when it cannot be made: the hash is not whole, or memory ran out. crypt(3) does not tell. */
-static const char *hashed(const char *password, const struct user *e)
+/* Returns NULL if the user's hash is incomplete or memory is exhausted; crypt(3) does not
+ * distinguish the two. */
+static const char *hash_password(const char *password, const struct user *e)
 {
 	return crypt_rn(password, e->hash, &secret.crypt, sizeof secret.crypt);
 }
@@ -120,16 +122,15 @@ static void check_hash(struct users *u, const struct user *e)
 	if (e->hash[0] == '!' || e->hash[0] == '*') /* locked, as in shadow(5) */
 		return;
 	if (!e->usable) {
-		mistake(u, e->line,
-			"the hash is of no kind that is accepted; use mkpasswd or htpasswd -B");
+		report(u, e->line, "unsupported kind of hash; use mkpasswd or htpasswd -B");
 		return;
 	}
-	const char *whole = hashed("", e);
-	if (!whole || strlen(whole) != strlen(e->hash))
-		mistake(u, e->line, "the hash is not whole; use mkpasswd or htpasswd -B");
+	const char *complete = hash_password("", e);
+	if (!complete || strlen(complete) != strlen(e->hash))
+		report(u, e->line, "incomplete hash; use mkpasswd or htpasswd -B");
 }
 
-/* False when the name is there already; else name and hash are kept. */
+/* Adds a user, who keeps name and hash. Returns false if the name exists. */
 static bool add_user(struct users *u, const char *name, const char *hash, size_t line)
 {
 	struct user *e = malloc(sizeof *e);
@@ -141,9 +142,9 @@ static bool add_user(struct users *u, const char *name, const char *hash, size_t
 		known = tsearch(e, &u->by_name, compare_names);
 	}
 	if (!known)
-		die(TROUBLE, "%s; give it more memory", strerror(ENOMEM));
+		die(EXIT_TEMPORARY, "%s; increase the memory limit", strerror(ENOMEM));
 	if (*known != e) {
-		mistake(u, line, "the name is that of line %zu; remove one of them",
+		report(u, line, "duplicate name, as in line %zu; remove one of the lines",
 			(*known)->line);
 		free(e);
 		return false;
@@ -161,7 +162,7 @@ static bool add_user(struct users *u, const char *name, const char *hash, size_t
 	return true;
 }
 
-/* Takes the text over, which has len bytes and a NUL after them. */
+/* Parses a line of len bytes and a NUL. Frees the text, or keeps it for a user. */
 static void add_line(struct users *u, char *text, size_t len, size_t line)
 {
 	bool has_nul = memchr(text, '\0', len) != NULL;
@@ -173,56 +174,56 @@ static void add_line(struct users *u, char *text, size_t len, size_t line)
 	char *hash = strchr(text, ':');
 
 	if (has_nul) {
-		mistake(u, line, "a NUL byte; remove it");
+		report(u, line, "NUL byte in line; remove it");
 	} else if (first == '\0' || first == '#') {
-		; /* nothing */
+		; /* an empty line or a comment */
 	} else if (!hash) {
-		mistake(u, line, "no colon; write NAME:HASH, or # before a comment");
+		report(u, line, "no colon in line; use NAME:HASH, or begin a comment with #");
 	} else if (hash == text) {
-		mistake(u, line, "no name before the colon; write NAME:HASH");
+		report(u, line, "no name before the colon; use NAME:HASH");
 	} else if (hash - text > NAME_LEN_MAX) {
-		mistake(u, line, "the name has more than %d bytes; shorten it", NAME_LEN_MAX);
+		report(u, line, "name too long; use at most %d bytes", NAME_LEN_MAX);
 	} else {
 		*hash++ = '\0';
-		hash[strcspn(hash, ":")] = '\0'; /* the other fields of shadow(5) */
+		hash[strcspn(hash, ":")] = '\0'; /* shadow(5) has more fields */
 		if (add_user(u, text, hash, line))
 			return;
 	}
 	free(text);
 }
 
-/* NULL when there is nothing to read. */
+/* Returns NULL after an error. */
 static FILE *open_users(struct users *u)
 {
 	struct stat st;
-	/* A FIFO that nobody writes to must not stop us. */
+	/* O_NONBLOCK: a FIFO without a writer would block. */
 	int fd = open(u->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
 
 	if (!file || fstat(fd, &st) < 0)
-		mistake(u, 0, "%s; name a file that uid %u can read", strerror(errno), geteuid());
+		report(u, 0, "%s; use a file that UID %u can read", strerror(errno), geteuid());
 	else if (!S_ISREG(st.st_mode))
-		mistake(u, 0, "not a regular file; name one");
+		report(u, 0, "not a regular file; use one");
 	else if (st.st_size > FILE_MAX)
-		mistake(u, 0, "more than %ld bytes; shorten it", FILE_MAX);
+		report(u, 0, "file too large; use at most %ld bytes", FILE_MAX);
 	else if (st.st_mode & (S_IROTH | S_IWOTH))
-		mistake(u, 0, "everybody can read or write it; chmod o-rw %s", u->path);
-	if (file && u->mistakes > 0 && !u->checking) {
+		report(u, 0, "all users can read or write it; run chmod o-rw %s", u->path);
+	if (file && u->errors > 0 && !u->checking) {
 		fclose(file);
 		return NULL;
 	}
 	return file;
 }
 
-/* The users stay allocated: the process is short. */
+/* The users are not freed: the process exits soon. */
 static void read_users(struct users *u)
 {
 	FILE *file = open_users(u);
 	if (!file)
 		return;
-	/* Before 4.4.21 it called every kind strong that it knew. */
+	/* Before 4.4.21, crypt_checksalt(3) did not reject weak kinds. */
 	if (crypt_checksalt("$1$saltsalt$") == CRYPT_SALT_OK)
-		mistake(u, 0, "the crypt library takes MD5 for strong; install libxcrypt 4.4.21");
+		report(u, 0, "the crypt library accepts MD5; install libxcrypt 4.4.21");
 
 	char *text = NULL;
 	size_t cap = 0;
@@ -233,14 +234,14 @@ static void read_users(struct users *u)
 		cap = 0;
 	}
 	if (!feof(file))
-		mistake(u, 0, "%s; name a file that can be read", strerror(errno));
+		report(u, 0, "%s; use a file that can be read", strerror(errno));
 	else if (!u->by_name)
-		mistake(u, 0, "no user in it; add one with mkpasswd or htpasswd -B");
+		report(u, 0, "no user in the file; add one with mkpasswd or htpasswd -B");
 	free(text);
 	fclose(file);
 }
 
-/* Name and password are in the secret message, where the timestamp follows. */
+/* Reads the message. The name and the password are in secret.message. */
 static void read_message(const char **ret_name, const char **ret_password)
 {
 	size_t len = 0, nuls = 0;
@@ -251,16 +252,16 @@ static void read_message(const char **ret_name, const char **ret_password)
 			len += (size_t)n;
 	} while (len <= MESSAGE_MAX && (n > 0 || (n < 0 && errno == EINTR)));
 	if (n < 0)
-		die(MISUSE, "descriptor 3: %s; see " SELF " --help", strerror(errno));
+		die(EXIT_MISUSE, "descriptor 3: %s; see " SELF " --help", strerror(errno));
 	close(MESSAGE_FD);
 
 	for (size_t i = 0; i < len; i++)
 		nuls += secret.message[i] == '\0';
-	/* More NULs would be in a password: right up to the first of them must not be right. */
+	/* With more NULs, one would be in the password: its beginning must not be accepted. */
 	if (len > MESSAGE_MAX || nuls != 3 || secret.message[len - 1] != '\0')
-		die(MISUSE,
-			"descriptor 3: no NAME NUL PASSWORD NUL TIMESTAMP NUL of at most %d bytes; "
-			"see " SELF " --help",
+		die(EXIT_MISUSE,
+			"descriptor 3: no message NAME NUL PASSWORD NUL TIMESTAMP NUL of at most "
+			"%d bytes; see " SELF " --help",
 			MESSAGE_MAX);
 	*ret_name = secret.message;
 	*ret_password = secret.message + strlen(secret.message) + 1;
@@ -273,8 +274,8 @@ static const struct user *find_user(const struct users *u, const char *name)
 	return found && (*found)->usable ? *found : NULL;
 }
 
-/* Somebody to hash against for a name that cannot get in: always the same one for the same name,
- * lest asking twice tells them apart where the costs of the hashes differ. */
+/* Returns a user whose hash is computed for an unknown name, so that the time does not show that
+ * the name is unknown. The costs of hashes differ, so each name always gets the same user. */
 static const struct user *stand_in(const struct users *u, const char *name)
 {
 	const struct user *e = u->first;
@@ -286,7 +287,7 @@ static const struct user *stand_in(const struct users *u, const char *name)
 	return e;
 }
 
-/* In a time that depends on their lengths only, which are no secret. */
+/* Compares in a time that depends only on the lengths, which are not secret. */
 static bool is_same(const char *a, const char *b)
 {
 	size_t len = strlen(a);
@@ -304,24 +305,26 @@ static bool is_right(const struct users *u, const char *name, const char *passwo
 	const struct user *known = find_user(u, name);
 	const struct user *e = known ? known : stand_in(u, name);
 
-	if (len == 0 || len > PASSWORD_MAX ||
-		!e) /* of no user, so it tells nothing about this one */
+	if (len == 0 || len > PASSWORD_MAX || !e) /* for any name, so this shows nothing of it */
 		return false;
-	const char *hash = hashed(password, e);
+	const char *hash = hash_password(password, e);
 	if (!hash)
-		die(TROUBLE, "%s:%zu: the hash cannot be made; try --check, or give it more memory",
+		die(EXIT_TEMPORARY,
+			"%s:%zu: cannot compute the hash; run --check, or increase the memory "
+			"limit",
 			u->path, e->line);
 	if (len > BCRYPT_MAX && strncmp(e->hash, "$2", 2) == 0)
 		return false;
 	return is_same(hash, e->hash) && known;
 }
 
-/* Nobody else is to see the password: no dump of this process, no debugger. */
-static void hide(void)
+/* Protects the password: disables core dumps and ptrace. */
+static void disable_dumps(void)
 {
 	const struct rlimit none = {0, 0};
 	if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		die(TROUBLE, "core dumps: %s; allow setrlimit and prctl", strerror(errno));
+		die(EXIT_TEMPORARY, "cannot disable core dumps: %s; allow setrlimit and prctl",
+			strerror(errno));
 }
 
 int main(int argc, char **argv)
@@ -329,28 +332,30 @@ int main(int argc, char **argv)
 	const char *first = argc > 1 ? argv[1] : "-", *name, *password;
 	struct users users = {.path = first};
 
-	hide();
+	disable_dumps();
 	if (strcmp(first, "--help") == 0)
-		leave(fputs(help, stdout) >= 0 && fflush(stdout) == 0 ? RIGHT : TROUBLE);
+		leave(fputs(help, stdout) >= 0 && fflush(stdout) == 0 ? EXIT_RIGHT
+								      : EXIT_TEMPORARY);
 	if (strcmp(first, "--version") == 0)
-		leave(puts(SELF " " VERSION) >= 0 && fflush(stdout) == 0 ? RIGHT : TROUBLE);
+		leave(puts(SELF " " VERSION) >= 0 && fflush(stdout) == 0 ? EXIT_RIGHT
+									 : EXIT_TEMPORARY);
 	if (strcmp(first, "--check") == 0 && argc == 3) {
 		users = (struct users){.path = argv[2], .checking = true};
 		read_users(&users);
-		leave(users.mistakes > 0 ? MISTAKEN : RIGHT);
+		leave(users.errors > 0 ? EXIT_INVALID : EXIT_RIGHT);
 	}
 	if (first[0] == '-' || first[0] == '\0')
-		die(MISUSE, "FILE is expected, or --check FILE; see " SELF " --help");
+		die(EXIT_MISUSE, "missing FILE, or --check FILE; see " SELF " --help");
 
 	read_message(&name, &password);
 	read_users(&users);
-	if (users.mistakes > 0)
-		leave(TROUBLE);
+	if (users.errors > 0)
+		leave(EXIT_TEMPORARY);
 	if (!is_right(&users, name, password))
-		leave(REFUSED);
+		leave(EXIT_REFUSED);
 	if (argc == 2)
-		leave(RIGHT);
+		leave(EXIT_RIGHT);
 	explicit_bzero(&secret, sizeof secret);
 	execvp(argv[2], argv + 2);
-	die(TROUBLE, "%s: %s; name a program that can be executed", argv[2], strerror(errno));
+	die(EXIT_TEMPORARY, "%s: %s; use a program that can be executed", argv[2], strerror(errno));
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* The commands that can be configured, and their words. */
 #include "policy/command.h"
 
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* The commands that can be configured, and their words. */
+/* The commands of a request, as the configuration names them. */
 #pragma once
 
 #include <stdint.h>
 
-/* Bits: what "command" lists and a rule's "command" asks for. */
+/* Bits: of the keyword "command", and of the clause "command" of a rule. */
 enum command {
 	COMMAND_CONNECT = 1,
 	COMMAND_BIND = 2,
@@ -12,16 +12,17 @@ enum command {
 	COMMAND_RESOLVE = 8 /* Tor's RESOLVE and RESOLVE_PTR */
 };
 
-/* What can be said, for people. */
-#define COMMAND_WORDS "there are connect, bind, udp and resolve"
+/* The advice of an error message. */
+#define COMMAND_ADVICE "use connect, bind, udp or resolve"
 
-/* The command that a word of the configuration means, or 0; and the number of a request for it, or
- * 0. */
+/* Returns the command of a word, or 0 if there is none. */
 unsigned command_of_word(const char *word);
+
+/* Returns the number of a word's command in a request (RFC 1928 s4), or 0 if there is none. */
 uint8_t command_number(const char *word);
 
-/* The command that a request's number means (RFC 1928 s4), or 0. */
+/* Returns the command of a number in a request, or 0 if there is none. */
 unsigned command_of_number(uint8_t number);
 
-/* The word of the command that a request's number means; it must be one of them. */
+/* Returns the word of a number. The number must be that of a command. */
 const char *command_word(uint8_t number);

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* The configuration: text in, values out.
- * Knows: the keywords, their units, defaults and ranges (stdsocks.conf(5)).
- * Does not know: files, sockets, the clock. */
 #include "policy/config.h"
 
 #include <arpa/inet.h>
 #include <stddef.h>
 #include <string.h>
-
-#include "policy/rule.h"
 
 struct config config_default(void)
 {
@@ -25,7 +20,7 @@ struct config config_default(void)
 	};
 }
 
-/* A number with its unit. */
+/* Parses a number with its unit. */
 static bool parse_duration(const char *text, int64_t *ret_us)
 {
 	static const struct {
@@ -53,7 +48,7 @@ static bool parse_duration(const char *text, int64_t *ret_us)
 	return false;
 }
 
-/* A number of bytes a second, perhaps with its unit. */
+/* Parses a number of bytes per second, with or without a unit. */
 static bool parse_rate(const char *text, uint64_t *ret_rate)
 {
 	static const struct {
@@ -91,8 +86,8 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 		{"lifetime", &c->lifetime_us, true},
 	};
 	if (w->count != 3)
-		return words_error(problem, "timeout takes two words", NULL,
-			"say, for example, \"timeout idle 2h\"");
+		return words_error(problem, "timeout needs two arguments", NULL,
+			"use, for example, \"timeout idle 2h\"");
 
 	for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
 		if (strcmp(w->at[1], timeouts[i].name) != 0)
@@ -103,21 +98,21 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 		}
 		if (parse_duration(w->at[2], timeouts[i].us))
 			return true;
-		return words_error(problem, "not a duration:", w->at[2],
+		return words_error(problem, "invalid duration", w->at[2],
 			timeouts[i].may_be_none
-				? "1ms to 365d, with the unit ms, s, m, h or d, or \"none\""
-				: "1ms to 365d, with the unit ms, s, m, h or d");
+				? "use 1ms to 365d, with the unit ms, s, m, h or d, or \"none\""
+				: "use 1ms to 365d, with the unit ms, s, m, h or d");
 	}
-	return words_error(problem, "no such timeout:", w->at[1],
-		"there are handshake, connect, bind, idle, half-closed and lifetime");
+	return words_error(problem, "unknown timeout", w->at[1],
+		"use handshake, connect, bind, idle, half-closed or lifetime");
 }
 
 static bool source_device(struct config *c, const char *name, struct writer *problem)
 {
 	size_t len = strlen(name);
 	if (len == 0 || len > CONFIG_DEVICE_MAX)
-		return words_error(
-			problem, "not a device:", name, "a name has 1 to 15 bytes, as eth0 does");
+		return words_error(problem, "invalid device", name,
+			"use a name of 1 to 15 bytes, such as eth0");
 	memcpy(c->device, name, len + 1);
 	return true;
 }
@@ -126,19 +121,19 @@ static bool source_mark(struct config *c, const char *number, struct writer *pro
 {
 	uint64_t mark;
 	if (!words_number(number, strlen(number), UINT32_MAX, &mark) || mark == 0)
-		return words_error(problem, "not a mark:", number, "1 to 4294967295 would do");
+		return words_error(problem, "invalid mark", number, "use 1 to 4294967295");
 	c->mark = (uint32_t)mark;
 	return true;
 }
 
-/* Whether a host can have the address: it is not unspecified, mapped or multicast. */
-static bool is_one_host(const struct addr *a)
+/* Returns true if a host can have the address: it is not unspecified, mapped or multicast. */
+static bool is_host_address(const struct addr *a)
 {
-	struct addr inside = special_embedded(a, 0);
+	struct addr embedded = special_embedded(a, 0);
 	if (a->kind == ADDR_IPV4)
 		return a->bytes[0] != 0 && a->bytes[0] < 224;
 	return a->bytes[0] != 0xff && addr_unmapped(a).kind == ADDR_IPV6 &&
-		(inside.kind == ADDR_IPV4 || memcmp(inside.bytes, a->bytes, 16) == 0);
+		(embedded.kind == ADDR_IPV4 || memcmp(embedded.bytes, a->bytes, 16) == 0);
 }
 
 /* source ADDRESS | source device NAME | source mark N */
@@ -149,8 +144,8 @@ static bool source_keyword(struct config *c, const struct words *w, struct write
 	if (w->count == 3 && strcmp(w->at[1], "mark") == 0)
 		return source_mark(c, w->at[2], problem);
 	if (w->count != 2)
-		return words_error(problem, "source takes an address, a device or a mark", NULL,
-			"say \"source 192.0.2.1\", \"source device eth0\" or \"source mark 1\"");
+		return words_error(problem, "source needs an address, a device or a mark", NULL,
+			"use \"source 192.0.2.1\", \"source device eth0\" or \"source mark 1\"");
 
 	uint8_t ip[16];
 	struct addr source = {.kind = ADDR_NONE};
@@ -158,13 +153,13 @@ static bool source_keyword(struct config *c, const struct words *w, struct write
 		source = addr_of(ADDR_IPV4, ip, 4, 0);
 	else if (inet_pton(AF_INET6, w->at[1], ip) == 1)
 		source = addr_of(ADDR_IPV6, ip, 16, 0);
-	if (source.kind == ADDR_IPV4 && is_one_host(&source))
+	if (source.kind == ADDR_IPV4 && is_host_address(&source))
 		c->source_ipv4 = source;
-	else if (source.kind == ADDR_IPV6 && is_one_host(&source))
+	else if (source.kind == ADDR_IPV6 && is_host_address(&source))
 		c->source_ipv6 = source;
 	else
-		return words_error(problem, "not an address:", w->at[1],
-			"an IPv4 or IPv6 address of this host would do");
+		return words_error(problem, "invalid source address", w->at[1],
+			"use an IPv4 or IPv6 address of this host");
 	return true;
 }
 
@@ -175,11 +170,11 @@ static bool rate_keyword(struct config *c, const struct words *w, struct writer 
 	uint64_t rate = 0;
 
 	if (!is_up && !(w->count == 3 && strcmp(w->at[1], "down") == 0))
-		return words_error(problem, "rate takes a direction and a rate", NULL,
-			"say, for example, \"rate down 10M\"");
+		return words_error(problem, "rate needs a direction and a rate", NULL,
+			"use, for example, \"rate down 10M\"");
 	if (strcmp(w->at[2], "none") != 0 && !parse_rate(w->at[2], &rate))
-		return words_error(problem, "not a rate:", w->at[2],
-			"10K to 1000G, bytes a second with the unit K, M or G, or \"none\"");
+		return words_error(problem, "invalid rate", w->at[2],
+			"use 10K to 1000G bytes per second, or \"none\"");
 	*(is_up ? &c->rate_up : &c->rate_down) = rate;
 	return true;
 }
@@ -194,12 +189,12 @@ static bool auth_keyword(struct config *c, const struct words *w, struct writer 
 		else if (strcmp(w->at[i], "password") == 0)
 			auth |= CONFIG_AUTH_PASSWORD;
 		else
-			return words_error(problem, "no such method:", w->at[i],
-				"there are none and password, or both, for the client to choose");
+			return words_error(problem, "unknown authentication method", w->at[i],
+				"use none, password or both");
 	}
 	if (auth == 0)
-		return words_error(problem, "auth takes a method", NULL,
-			"say \"auth none\", \"auth password\" or both");
+		return words_error(
+			problem, "auth needs a method", NULL, "use none, password or both");
 	c->auth = auth;
 	return true;
 }
@@ -211,29 +206,40 @@ static bool user_keyword(struct config *c, const struct words *w, struct writer 
 	size_t len = strlen(name);
 
 	if (len == 0 || len > CONFIG_USER_MAX)
-		return words_error(problem, "user takes a name", NULL,
-			"1 to 32 bytes, as \"user stdsocks\" has");
+		return words_error(problem, "user needs a name of 1 to 32 bytes", NULL,
+			"use, for example, \"user stdsocks\"");
 	if (strcmp(name, "root") == 0)
-		return words_error(problem, "user is whom root becomes, so not", name,
-			"name one who owns nothing");
+		return words_error(problem, "invalid user", name, "use a user who is not root");
 	memcpy(c->user, name, len + 1);
 	return true;
+}
+
+/* Keeps words from the first one on. */
+static void keep_passwords(struct config *c, const struct words *w, const char *first)
+{
+	const char *last = w->at[w->count - 1];
+
+	c->passwords_words = (unsigned)w->count - 1;
+	memset(c->passwords_text, 0, sizeof c->passwords_text);
+	memcpy(c->passwords_text, first, (size_t)(last - first) + strlen(last));
 }
 
 /* users FILE | users credential:NAME */
 static bool users_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
-	const size_t prefix_len = strlen(CONFIG_CREDENTIAL);
+	static const char prefix[] = "credential:";
+	const size_t prefix_len = sizeof prefix - 1;
 	const char *name = w->count == 2 ? w->at[1] : "";
-	bool is_credential = strncmp(name, CONFIG_CREDENTIAL, prefix_len) == 0;
+	bool is_credential = strncmp(name, prefix, prefix_len) == 0;
 
 	if (!is_credential && name[0] != '/')
-		return words_error(problem, "users takes a file's whole path", NULL,
-			"say \"users /etc/stdsocks/users\" or \"users credential:NAME\"");
+		return words_error(problem, "users needs an absolute path or a credential", NULL,
+			"use \"users /etc/stdsocks/users\" or \"users credential:NAME\"");
 	if (is_credential && (!name[prefix_len] || strchr(name, '/')))
-		return words_error(problem, "not a credential:", name,
-			"NAME is that of a file in $CREDENTIALS_DIRECTORY");
-	c->passwords = CONFIG_USERS;
+		return words_error(problem, "invalid credential", name,
+			"use the name of a file in $CREDENTIALS_DIRECTORY");
+	c->passwords = is_credential ? CONFIG_USERS_CREDENTIAL : CONFIG_USERS;
+	keep_passwords(c, w, is_credential ? name + prefix_len : name);
 	return true;
 }
 
@@ -241,9 +247,10 @@ static bool users_keyword(struct config *c, const struct words *w, struct writer
 static bool checkpassword_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
 	if (w->count < 2 || w->at[1][0] != '/')
-		return words_error(problem, "checkpassword takes a program's whole path", NULL,
-			"say \"checkpassword /PATH/PROGRAM\" and its arguments");
+		return words_error(problem, "checkpassword needs an absolute path", NULL,
+			"use \"checkpassword /PATH/PROGRAM [ARG]...\"");
 	c->passwords = CONFIG_CHECKPASSWORD;
+	keep_passwords(c, w, w->at[1]);
 	return true;
 }
 
@@ -252,8 +259,8 @@ static bool sandbox_keyword(struct config *c, const struct words *w, struct writ
 {
 	bool best_effort = w->count == 2 && strcmp(w->at[1], "best-effort") == 0;
 	if (!best_effort && !(w->count == 2 && strcmp(w->at[1], "required") == 0))
-		return words_error(problem, "sandbox takes one word", NULL,
-			"\"sandbox required\" or \"sandbox best-effort\" would do");
+		return words_error(
+			problem, "sandbox needs one argument", NULL, "use required or best-effort");
 	c->sandbox_best_effort = best_effort;
 	return true;
 }
@@ -266,12 +273,11 @@ static bool command_keyword(struct config *c, const struct words *w, struct writ
 	for (size_t i = 1; i < w->count; i++) {
 		unsigned command = command_of_word(w->at[i]);
 		if (command == 0)
-			return words_error(problem, "no such command:", w->at[i], COMMAND_WORDS);
+			return words_error(problem, "unknown command", w->at[i], COMMAND_ADVICE);
 		commands |= command;
 	}
 	if (commands == 0)
-		return words_error(problem, "command takes a command", NULL,
-			"say \"command connect\", or \"command connect resolve\"");
+		return words_error(problem, "command needs an argument", NULL, COMMAND_ADVICE);
 	c->commands = commands;
 	return true;
 }
@@ -286,12 +292,11 @@ static bool version_keyword(struct config *c, const struct words *w, struct writ
 		else if (strcmp(w->at[i], "5") == 0)
 			versions |= CONFIG_VERSION_5;
 		else
-			return words_error(problem, "no such version:", w->at[i],
-				"there are 4, which knows 4A and no password, and 5, or both");
+			return words_error(
+				problem, "unknown version", w->at[i], "use 4, 5 or both");
 	}
 	if (versions == 0)
-		return words_error(problem, "version takes a number", NULL,
-			"say \"version 5\", or \"version 4 5\"");
+		return words_error(problem, "version needs a number", NULL, "use 4, 5 or both");
 	c->versions = versions;
 	return true;
 }
@@ -299,7 +304,7 @@ static bool version_keyword(struct config *c, const struct words *w, struct writ
 static const struct keyword {
 	const char *name;
 	bool (*apply)(struct config *, const struct words *, struct writer *);
-	size_t line_at; /* where struct config keeps the line; 0: it does not */
+	size_t line_at; /* offset in struct config for the location of the line; 0: none */
 } keywords[] = {
 	{"auth", auth_keyword, offsetof(struct config, auth_line)},
 	{"checkpassword", checkpassword_keyword, offsetof(struct config, passwords_line)},
@@ -315,47 +320,50 @@ static const struct keyword {
 
 bool config_is_rule(const struct words_line *line)
 {
+	struct writer problem = writer_on(NULL, 0);
 	struct words words;
-	return words_split(line, &words, NULL) && rule_is_one(&words);
+
+	return words_split(line, &words, &problem) && rule_is_rule(&words);
 }
 
-enum config_kind config_line(
-	struct config *config, const struct words_line *line, struct writer *problem)
+bool config_line(struct config *config, struct rules *rules, const struct words_line *line,
+	struct writer *problem)
 {
+	const struct words_line location = {.location = line->location, .number = line->number};
 	struct words words;
 
 	if (!words_split(line, &words, problem))
-		return CONFIG_ERROR;
+		return false;
 	if (words.count == 0)
-		return CONFIG_SETTING;
-	if (rule_is_one(&words)) {
-		static const struct rule_context nobody = {.client_kind = RULE_CLIENT_OTHER};
-		struct rule_match match;
-		return rule_match(&words, &nobody, &match, problem) ? CONFIG_RULE : CONFIG_ERROR;
-	}
+		return true;
+	if (rule_is_rule(&words))
+		return rules_add(rules, line, &words, problem);
 	for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
 		if (strcmp(words.at[0], keywords[i].name) != 0)
 			continue;
 		if (!keywords[i].apply(config, &words, problem))
-			return CONFIG_ERROR;
+			return false;
 		if (keywords[i].line_at > 0)
-			memcpy((char *)config + keywords[i].line_at, line, sizeof *line);
-		return CONFIG_SETTING;
+			memcpy((char *)config + keywords[i].line_at, &location, sizeof location);
+		return true;
 	}
-	words_error(problem, "no such keyword:", words.at[0],
-		"there are allow, deny, auth, checkpassword, command, rate, sandbox, source, "
-		"timeout, user, users and version");
-	return CONFIG_ERROR;
+	return words_error(problem, "unknown keyword", words.at[0],
+		"use allow, deny, auth, checkpassword, command, rate, sandbox, source, timeout, "
+		"user, users or version");
 }
 
-bool config_finish(struct config *c, const struct words_line **ret_line, struct writer *problem)
+bool config_finish(struct config *c, struct rules *rules, const struct words_line **ret_line,
+	struct writer *problem)
 {
+	const bool verifies = c->passwords != CONFIG_NO_PASSWORDS;
+
+	if (rules->count == 0)
+		rules_add_built_in(rules);
 	if (c->auth == 0)
-		c->auth = c->passwords == CONFIG_NO_PASSWORDS ? CONFIG_AUTH_NONE
-							      : CONFIG_AUTH_PASSWORD;
-	if (!(c->auth & CONFIG_AUTH_PASSWORD) || c->passwords != CONFIG_NO_PASSWORDS)
+		c->auth = verifies ? CONFIG_AUTH_PASSWORD : CONFIG_AUTH_NONE;
+	if (!(c->auth & CONFIG_AUTH_PASSWORD) || verifies)
 		return true;
 	*ret_line = &c->auth_line;
-	return words_error(problem, "a password is asked for, but nobody knows one", NULL,
-		"add \"users FILE\" or \"checkpassword PROGRAM\", or say \"auth none\"");
+	return words_error(problem, "auth requires passwords, but none are configured", NULL,
+		"add \"users FILE\" or \"checkpassword PROGRAM\", or use \"auth none\"");
 }

@@ -1,85 +1,89 @@
 /* SPDX-License-Identifier: ISC */
-/* The configuration: text in, values out.
- * Knows: the keywords, their units, defaults and ranges (stdsocks.conf(5)).
- * Does not know: files, sockets, the clock. */
+/* The configuration, parsed into values. The keywords, their units, defaults and ranges are in
+ * stdsocks.conf(5). */
 #pragma once
 
 #include "policy/command.h"
+#include "policy/rules.h"
 #include "text/words.h"
 #include "wire/addr.h"
 
-/* A time that never comes; as a timeout, "none". */
+/* The value of a timeout that is "none". */
 #define CONFIG_NEVER_US INT64_MAX
 
-/* A duration's range, but for "none": 1 ms to 365 days. */
+/* Range of other durations: 1 ms to 365 days. */
 #define CONFIG_DURATION_MIN_US INT64_C(1000)
 #define CONFIG_DURATION_MAX_US (INT64_C(365) * 24 * 3600 * 1000000)
 
-#define CONFIG_DEVICE_MAX 15 /* bytes: IFNAMSIZ less the NUL */
+#define CONFIG_DEVICE_MAX 15 /* bytes: IFNAMSIZ without the NUL */
 
-#define CONFIG_USER_MAX 32 /* bytes: what useradd(8) takes */
+#define CONFIG_USER_MAX 32 /* bytes, as in useradd(8) */
 
-/* Bytes a second: 10 KB to 1 TB. K, M and G are 10^3, 10^6 and 10^9, as is usual with rates. */
+/* Bytes per second: 10 KB to 1 TB. K, M and G are 10^3, 10^6 and 10^9. */
 #define CONFIG_RATE_MIN UINT64_C(10000)
 #define CONFIG_RATE_MAX UINT64_C(1000000000000)
 
-/* What a client may do to be heard: bits. */
+/* Authentication methods that a client can use: bits. */
 enum config_auth { CONFIG_AUTH_NONE = 1, CONFIG_AUTH_PASSWORD = 2 };
 
-/* Which versions of the protocol are spoken: bits. */
+/* Accepted versions of the protocol: bits. */
 enum config_version { CONFIG_VERSION_4 = 1, CONFIG_VERSION_5 = 2 };
 
-/* How "users" names a systemd credential instead of a file. */
-#define CONFIG_CREDENTIAL "credential:"
-
-/* Who knows passwords. */
-enum config_passwords { CONFIG_NO_PASSWORDS, CONFIG_USERS, CONFIG_CHECKPASSWORD };
+/* What verifies passwords. */
+enum config_passwords {
+	CONFIG_NO_PASSWORDS,
+	CONFIG_USERS,            /* a file: "users FILE" */
+	CONFIG_USERS_CREDENTIAL, /* a systemd credential: "users credential:NAME" */
+	CONFIG_CHECKPASSWORD     /* "checkpassword PROGRAM [ARG]..." */
+};
 
 struct config {
-	int64_t handshake_us;   /* from the start until the reply has been sent */
+	int64_t handshake_us;   /* from the start of the process until the reply was sent */
 	int64_t connect_us;     /* for all addresses of the destination together */
-	int64_t bind_us;        /* for the peer's call, after the first reply to BIND */
-	int64_t idle_us;        /* with no byte moved while both directions are open */
-	int64_t half_closed_us; /* the same once one direction has ended */
-	int64_t lifetime_us;    /* of the relay, whatever moves */
+	int64_t bind_us;        /* for the inbound connection, after the first reply to BIND */
+	int64_t idle_us;        /* without data while both directions are open */
+	int64_t half_closed_us; /* without data while one direction is open */
+	int64_t lifetime_us;    /* of the relay */
 
-	struct addr source_ipv4, source_ipv6; /* ADDR_NONE: the kernel's choice. One alone excludes
-					       * destinations of the other family. */
-	char device[CONFIG_DEVICE_MAX + 1];   /* "": any */
-	uint32_t mark;                        /* 0: none */
+	/* ADDR_NONE: the kernel chooses. If only one is set, destinations of the other family
+	 * cannot be reached. */
+	struct addr source_ipv4, source_ipv6;
+	char device[CONFIG_DEVICE_MAX + 1]; /* "": any */
+	uint32_t mark;                      /* 0: none */
 
-	char user[CONFIG_USER_MAX + 1]; /* whom a process becomes that was started as root */
-	bool sandbox_best_effort;       /* serves without what the kernel does not give */
+	char user[CONFIG_USER_MAX +
+		1];               /* a process that was started as root changes to this user */
+	bool sandbox_best_effort; /* serve without the parts of the sandbox that fail */
 
-	uint64_t rate_up, rate_down; /* bytes a second; 0: as fast as it goes */
+	uint64_t rate_up, rate_down; /* bytes per second; 0: no limit */
 
-	unsigned commands; /* enum command, which are served */
+	unsigned commands; /* enum command */
 	unsigned versions; /* enum config_version */
-	unsigned auth;     /* enum config_auth; 0: as config_finish() decides */
+	unsigned auth;     /* enum config_auth; 0 until config_finish() */
 	enum config_passwords passwords;
-	/* The line that says who knows them, "users ..." or "checkpassword ...", and the one of
-	 * "auth"; what they point to belongs to who called config_line(). */
-	struct words_line passwords_line, auth_line;
+	/* Locations, for error messages: of "auth", and of "users" or "checkpassword". Their text
+	 * is NULL. */
+	struct words_line auth_line, passwords_line;
+	/* The file, the credential's NAME, or the program and its arguments; each ends with a NUL.
+	 */
+	unsigned passwords_words;
+	char passwords_text[WORDS_LINE_MAX + 1];
 };
 
-/* What holds where nothing is configured. */
 struct config config_default(void);
 
-/* Whether a line is an access rule (policy/rule.h). */
+/* Returns true if the line is an access rule; the rule may be invalid. */
 bool config_is_rule(const struct words_line *line);
 
-enum config_kind {
-	CONFIG_ERROR,   /* *config is as it was; what is wrong, and what would do, is in problem */
-	CONFIG_SETTING, /* it was applied to *config; or it is empty, or a comment */
-	CONFIG_RULE     /* an access rule, and a right one: policy/rules.h has a use for it */
-};
+/* Parses a line and applies it: a setting to *config, an access rule to *rules. Empty lines and
+ * comments change nothing. The line's location must outlive both. On error returns false
+ * and writes a message to problem; then *config and *rules are unchanged. */
+bool config_line(struct config *config, struct rules *rules, const struct words_line *line,
+	struct writer *problem);
 
-/* Reads one line. Its text must outlive *config, which may point into it. */
-enum config_kind config_line(
-	struct config *config, const struct words_line *line, struct writer *problem);
-
-/* After the last line: whether all of them make sense together, and what holds where nothing was
- * said. Where somebody knows passwords and auth does not stand, one is required. When it is a
- * mistake, *ret_line is the line that it lies in. */
-bool config_finish(
-	struct config *config, const struct words_line **ret_line, struct writer *problem);
+/* Completes the configuration after the last line. If a password can be verified and "auth" is not
+ * configured, a password is required; if there is no rule, the built-in rules apply. If the
+ * settings contradict each other, returns false, writes a message to problem and sets *ret_line to
+ * its location. */
+bool config_finish(struct config *config, struct rules *rules, const struct words_line **ret_line,
+	struct writer *problem);

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* All access rules together: rules and context in, a verdict and the rule that gave it out.
- * Knows: that the first rule that matches decides, and the rules that hold where none is
- * configured. Does not know: where rules come from. */
 #include "policy/rules.h"
 
 #include <string.h>
@@ -14,7 +11,7 @@
 #define RULE(where, what) {.text = (what), .len = sizeof(what) - 1, .location = (where)}
 /* clang-format on */
 
-/* Neither an open proxy, nor a way into the network behind it, nor a mail relay. */
+/* They allow neither an open proxy, nor access to the network behind it, nor a mail relay. */
 static const struct words_line built_in[] = {
 	RULE("built-in 1", "deny port 25"),
 	RULE("built-in 2", "allow from loopback,private,link-local,unix,stdio to public"),
@@ -22,64 +19,71 @@ static const struct words_line built_in[] = {
 	RULE("built-in 4", "deny"),
 };
 
-static const struct words_line end_of_rules = RULE("end of the rules", "deny");
+static const struct rule end_of_rules = {.location = "end of the rules"};
 
-/* A rule held against the context; one that cannot be read, or has changed since, denies. */
-static struct rule_match match(const struct words_line *rule, const struct rule_context *context)
+struct rules rules_on(void *memory, size_t size)
 {
-	struct rule_match match;
-	struct words words;
-
-	/* Most rules do not match, and that by their first clause. */
-	if (words_split_first(rule, 3, &words) && rule_is_one(&words) &&
-		rule_match(&words, context, &match, NULL) && match.answer == RULE_NO &&
-		!match.implied)
-		return match;
-	if (words_split(rule, &words, NULL) && rule_is_one(&words) &&
-		rule_match(&words, context, &match, NULL))
-		return match;
-	return (struct rule_match){.allow = false, .answer = RULE_YES, .failed = RULE_CLAUSES};
+	return (struct rules){.pool = writer_on(memory, size)};
 }
 
-/* With the address, if it is known, as one that it may reach. */
-static struct rules_verdict judge_inside(const struct rules *rules,
-	const struct rule_context *context,
-	void (*see)(const struct words_line *rule, const struct rule_match *match))
+bool rules_add(struct rules *rules, const struct words_line *line, struct words *words,
+	struct writer *problem)
 {
-	bool may_allow = false, may_deny = false;
-	const struct words_line *rule = rules->count > 0 ? rules->rules : built_in;
-	size_t count = rules->count > 0 ? rules->count : sizeof built_in / sizeof built_in[0];
+	if (rules->count == RULES_MAX)
+		return words_error(problem, "too many access rules", NULL, "use at most 4096");
+	if (!rule_parse(line, words, rules->keep_text, &rules->pool, problem))
+		return false;
+	rules->count++;
+	return true;
+}
 
-	for (const struct words_line *end = rule + count; rule < end; rule++) {
-		struct rule_match m = match(rule, context);
+void rules_add_built_in(struct rules *rules)
+{
+	struct writer problem = writer_on(NULL, 0);
+	struct words words;
+
+	for (size_t i = 0; i < sizeof built_in / sizeof built_in[0]; i++)
+		if (words_split(&built_in[i], &words, &problem))
+			rules_add(rules, &built_in[i], &words, &problem);
+}
+
+/* Evaluates the rules for context->embedded. */
+static struct rules_verdict evaluate_embedded(const struct rules *rules,
+	const struct rule_context *context,
+	void (*see)(const struct rule *rule, const struct rule_match *match))
+{
+	const struct rule *rule = (const struct rule *)rules->pool.bytes;
+	bool may_allow = false, may_deny = false;
+
+	for (size_t i = 0; i < rules->count; i++, rule = rule_next(rule)) {
+		const struct rule_match match = rule_evaluate(rule, context);
 		if (see)
-			see(rule, &m);
-		may_allow |= m.answer != RULE_NO && m.allow;
-		may_deny |= m.answer != RULE_NO && !m.allow;
+			see(rule, &match);
+		if (match.answer == RULE_NO)
+			continue;
+		*(match.allow ? &may_allow : &may_deny) = true;
 		if (may_allow && may_deny)
-			return (struct rules_verdict){.allowed = RULE_MAYBE, .rule = rule};
-		if (m.answer == RULE_YES)
-			return (struct rules_verdict){
-				.allowed = m.allow ? RULE_YES : RULE_NO, .rule = rule};
+			return (struct rules_verdict){RULE_MAYBE, rule};
+		if (match.answer == RULE_YES)
+			return (struct rules_verdict){match.allow ? RULE_YES : RULE_NO, rule};
 	}
-	return (struct rules_verdict){
-		.allowed = may_allow ? RULE_MAYBE : RULE_NO, .rule = &end_of_rules};
+	return (struct rules_verdict){may_allow ? RULE_MAYBE : RULE_NO, &end_of_rules};
 }
 
 struct rules_verdict rules_evaluate(const struct rules *rules, const struct rule_context *context,
-	void (*see)(const struct words_line *rule, const struct rule_match *match))
+	void (*see)(const struct rule *rule, const struct rule_match *match))
 {
-	struct rule_context f = *context;
+	struct rule_context each = *context;
 	struct rules_verdict verdict = {.allowed = RULE_NO};
 
 	if (context->resolved.kind == ADDR_NONE)
-		return judge_inside(rules, context, see);
-	f.embedded = special_embedded(&f.resolved, 0);
-	for (unsigned n = 1; f.embedded.kind != ADDR_NONE; n++) {
-		verdict = judge_inside(rules, &f, see);
+		return evaluate_embedded(rules, context, see);
+	each.embedded = special_embedded(&each.resolved, 0);
+	for (unsigned n = 1; each.embedded.kind != ADDR_NONE; n++) {
+		verdict = evaluate_embedded(rules, &each, see);
 		if (verdict.allowed != RULE_YES)
 			break;
-		f.embedded = special_embedded(&f.resolved, n);
+		each.embedded = special_embedded(&each.resolved, n);
 	}
 	return verdict;
 }
@@ -106,25 +110,25 @@ static void put_from(struct writer *w, const struct rule_context *context)
 	}
 }
 
-/* All that it may reach, for all of it has to be allowed. */
-static void put_insides(struct writer *w, const struct addr *reached)
+/* Writes all addresses that the resolved address may reach, because all must be allowed. */
+static void put_embedded(struct writer *w, const struct addr *resolved)
 {
-	struct addr inside = special_embedded(reached, 0);
-	for (unsigned n = 1; inside.kind != ADDR_NONE; n++) {
+	struct addr embedded = special_embedded(resolved, 0);
+	for (unsigned n = 1; embedded.kind != ADDR_NONE; n++) {
 		if (n > 1)
 			writer_u8(w, ',');
-		addr_put_host(w, &inside);
-		inside = special_embedded(reached, n);
+		addr_put_host(w, &embedded);
+		embedded = special_embedded(resolved, n);
 	}
 }
 
-static bool is_public(const struct addr *reached)
+static bool is_public(const struct addr *resolved)
 {
-	struct addr inside = special_embedded(reached, 0);
+	struct addr embedded = special_embedded(resolved, 0);
 	bool all = true;
-	for (unsigned n = 1; inside.kind != ADDR_NONE; n++) {
-		all &= special_class_of(&inside) == SPECIAL_PUBLIC;
-		inside = special_embedded(reached, n);
+	for (unsigned n = 1; embedded.kind != ADDR_NONE; n++) {
+		all &= special_class_of(&embedded) == SPECIAL_PUBLIC;
+		embedded = special_embedded(resolved, n);
 	}
 	return all;
 }
@@ -142,18 +146,18 @@ void rules_put_suggestion(struct writer *w, const struct rule_context *context)
 	writer_str(w, " to ");
 	if (by_name) {
 		addr_put_host(w, &context->requested);
-		/* A host may be called so. */
+		/* A host can have the name of a class. */
 		if (rule_is_like_class((const char *)context->requested.bytes))
 			writer_u8(w, '.');
 	}
 	if (by_name && context->resolved.kind != ADDR_NONE && !is_public(&context->resolved)) {
 		writer_str(w, " at ");
-		put_insides(w, &context->resolved);
+		put_embedded(w, &context->resolved);
 	}
 	if (!by_name && context->resolved.kind != ADDR_NONE)
-		put_insides(w, &context->resolved);
+		put_embedded(w, &context->resolved);
 	if (context->requested.port == 0)
-		return; /* what needs none */
+		return; /* the command has no port */
 	writer_str(w, " port ");
 	writer_decimal(w, context->requested.port, 1);
 }

@@ -1,32 +1,44 @@
 /* SPDX-License-Identifier: ISC */
-/* All access rules together: rules and context in, a verdict and the rule that gave it out.
- * Knows: that the first rule that matches decides, and the rules that hold where none is
- * configured. Does not know: where rules come from. */
+/* The access rules: the first one that matches decides. */
 #pragma once
 
 #include "policy/rule.h"
 
 #define RULES_MAX 4096
 
-/* In their order. None at all means the built-in ones. */
+/* Bytes of memory for RULES_MAX rules whose lines have this many bytes in all. */
+#define RULES_MEMORY(lines_len) (RULES_MAX * sizeof(struct rule) + RULE_GROWTH * (lines_len))
+
+/* The rules in their order. If there are none, everything is denied. */
 struct rules {
 	size_t count;
-	struct words_line *rules; /* the caller's, RULES_MAX of them */
+	struct writer pool; /* the rules, one after another */
+	bool keep_text;     /* for rule_text() */
 };
 
 struct rules_verdict {
-	enum rule_answer allowed;      /* MAYBE: the address has to be looked up first */
-	const struct words_line *rule; /* what decided: one of them, a built-in one ("built-in 2"),
-					* or their end ("end of the rules"), which denies */
+	/* RULE_MAYBE: the name must be resolved first. */
+	enum rule_answer allowed;
+	/* The rule that decided. "end of the rules", which denies, is one, too. */
+	const struct rule *rule;
 };
 
-/* Decides. Where an address may reach one of several, all of them have to be allowed. Each rule is
- * read again, for nothing but its text is kept; one that cannot be read as far as it is read
- * denies. see, if not NULL, is called for each rule that was looked at, in their order, with what
- * came of it. */
-struct rules_verdict rules_evaluate(const struct rules *rules, const struct rule_context *context,
-	void (*see)(const struct words_line *rule, const struct rule_match *match));
+/* Returns rules without a rule, on memory that is aligned to 8 bytes and outlives them. */
+struct rules rules_on(void *memory, size_t size);
 
-/* The line that would allow just this: "allow from 192.0.2.7 to example.com at 10.0.0.1 port 443".
- */
+/* Parses a line and appends it. Overwrites the commas in words. The line's location must outlive
+ * the rules. On error returns false, writes a message to problem, and leaves *rules unchanged. */
+bool rules_add(struct rules *rules, const struct words_line *line, struct words *words,
+	struct writer *problem);
+
+/* Appends the rules that apply if none are configured: stdsocks.conf(5), ACCESS RULES. */
+void rules_add_built_in(struct rules *rules);
+
+/* Evaluates the rules for a request. If the resolved address may reach several addresses, all of
+ * them must be allowed. `see`, if not NULL, is called for each rule that is evaluated. */
+struct rules_verdict rules_evaluate(const struct rules *rules, const struct rule_context *context,
+	void (*see)(const struct rule *rule, const struct rule_match *match));
+
+/* Writes the rule that would allow only this request:
+ * "allow from 192.0.2.7 to example.com at 10.0.0.1 port 443". */
 void rules_put_suggestion(struct writer *w, const struct rule_context *context);

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* What kind of place an address is: the special-purpose registries of IANA.
- * Knows: RFC 6890's registries, and which addresses carry another one inside.
- * Does not know: rules. */
 #include "policy/special.h"
 
 #include <string.h>
@@ -12,8 +9,8 @@ struct block {
 	enum special_class class;
 };
 
-/* https://www.iana.org/assignments/iana-ipv4-special-registry, and multicast. The longest prefix
- * comes first where one is inside another. What is in no row is public. */
+/* https://www.iana.org/assignments/iana-ipv4-special-registry, and multicast. If a prefix contains
+ * another one, the longer one comes first. An address in no row is public. */
 static const struct block ipv4_blocks[] = {
 	{{0}, 8, SPECIAL_OTHER},              /* RFC 791 s3.2: "this network" */
 	{{10}, 8, SPECIAL_PRIVATE},           /* RFC 1918 */
@@ -32,8 +29,8 @@ static const struct block ipv4_blocks[] = {
 	{{240}, 4, SPECIAL_OTHER},            /* RFC 1112 s4: reserved; 255.255.255.255 */
 };
 
-/* https://www.iana.org/assignments/iana-ipv6-special-registry. Global unicast is 2000::/3 (RFC 4291
- * s2.4, as far as it is assigned): what is in no row and not in there is special. */
+/* https://www.iana.org/assignments/iana-ipv6-special-registry. The assigned part of global unicast
+ * (RFC 4291 s2.4) is 2000::/3. An address in no row is SPECIAL_OTHER. */
 static const struct block ipv6_blocks[] = {
 	{{[15] = 1}, 128, SPECIAL_LOOPBACK},           /* RFC 4291 s2.5.3 */
 	{{0x20, 0x01}, 23, SPECIAL_OTHER},             /* RFC 2928: protocol assignments */
@@ -58,22 +55,21 @@ bool special_has_prefix(const struct addr *a, const struct special_prefix *prefi
 	return a->kind == prefix->kind && same_bits(a->bytes, prefix->bytes, prefix->bits);
 }
 
-/* IPv4 addresses that may lie inside an IPv6 one. */
+/* The IPv4 addresses that may be embedded in an IPv6 address. */
 struct embedded {
 	unsigned count;
 	uint8_t at[5][4];
 };
 
-static void add(struct embedded *insides, const uint8_t ip[4])
+static void add(struct embedded *embedded, const uint8_t ip[4])
 {
-	memcpy(insides->at[insides->count++], ip, 4);
+	memcpy(embedded->at[embedded->count++], ip, 4);
 }
 
-/* RFC 8215: a network cuts its own NAT64 prefix, of any of RFC 6052's lengths, out of this one, and
- * nobody outside can tell which; s2.2 there says where the IPv4 address lies in each, around the
- * octet "u", bits 64 to 71. Where another one is meant, a reading begins with that one's padding.
- */
-static void add_nat64_local(struct embedded *insides, const uint8_t *ip)
+/* RFC 8215: a network chooses its NAT64 prefix in this one. The length of that prefix is unknown to
+ * other hosts; it is one of RFC 6052's. RFC 6052 s2.2 has the position of the IPv4 address for each
+ * length; bits 64 to 71 are skipped. A reading with a wrong length begins with zero padding. */
+static void add_nat64_local(struct embedded *embedded, const uint8_t *ip)
 {
 	const uint8_t readings[][4] = {
 		{ip[6], ip[7], ip[9], ip[10]},   /* /48 */
@@ -82,19 +78,19 @@ static void add_nat64_local(struct embedded *insides, const uint8_t *ip)
 		{ip[12], ip[13], ip[14], ip[15]} /* /96 */
 	};
 	for (unsigned i = 0; i < 4; i++)
-		if (readings[i][0] != 0 || (i == 3 && insides->count == 0))
-			add(insides, readings[i]);
+		if (readings[i][0] != 0 || (i == 3 && embedded->count == 0))
+			add(embedded, readings[i]);
 }
 
-/* RFC 4380 s4: the client's address, all bits inverted. */
-static void add_teredo(struct embedded *insides, const uint8_t *ip)
+/* RFC 4380 s4: the address of the Teredo client, with all bits inverted. */
+static void add_teredo(struct embedded *embedded, const uint8_t *ip)
 {
 	const uint8_t client[4] = {
 		(uint8_t)~ip[12], (uint8_t)~ip[13], (uint8_t)~ip[14], (uint8_t)~ip[15]};
-	add(insides, client);
+	add(embedded, client);
 }
 
-/* RFC 5214 s6.1: the interface identifier, whatever the network. */
+/* RFC 5214 s6.1: an interface identifier, in any network. */
 static bool is_isatap(const uint8_t *ip)
 {
 	return (ip[8] & 0xfd) == 0 && ip[9] == 0 && ip[10] == 0x5e && ip[11] == 0xfe;
@@ -102,42 +98,42 @@ static bool is_isatap(const uint8_t *ip)
 
 static const uint8_t zero[16], loopback[16] = {[15] = 1};
 
-static struct embedded insides_of(const struct addr *a)
+static struct embedded embedded_in(const struct addr *a)
 {
 	static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff},
 			     nat64[16] = {0x00, 0x64, 0xff, 0x9b},
 			     nat64_local[16] = {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01},
 			     six_to_four[16] = {0x20, 0x02}, teredo[16] = {0x20, 0x01};
 	const uint8_t *ip = a->bytes;
-	struct embedded insides = {0};
+	struct embedded embedded = {0};
 
 	if (same_bits(ip, zero, 128) || same_bits(ip, loopback, 128))
-		return insides;
+		return embedded;
 	if (same_bits(ip, zero, 96) || same_bits(ip, mapped, 96) || same_bits(ip, nat64, 96))
-		add(&insides, ip + 12); /* RFC 4291 s2.5.5.1, s2.5.5.2; RFC 6052 s2.1 */
+		add(&embedded, ip + 12); /* RFC 4291 s2.5.5.1, s2.5.5.2; RFC 6052 s2.1 */
 	else if (same_bits(ip, nat64_local, 48))
-		add_nat64_local(&insides, ip);
+		add_nat64_local(&embedded, ip);
 	else if (same_bits(ip, six_to_four, 16))
-		add(&insides, ip + 2); /* RFC 3056 s2 */
+		add(&embedded, ip + 2); /* RFC 3056 s2 */
 	else if (same_bits(ip, teredo, 32))
-		add_teredo(&insides, ip);
+		add_teredo(&embedded, ip);
 	if (is_isatap(ip))
-		add(&insides, ip + 12);
-	return insides;
+		add(&embedded, ip + 12);
+	return embedded;
 }
 
 struct addr special_embedded(const struct addr *a, unsigned n)
 {
 	static const uint8_t loopback_ipv4[4] = {127, 0, 0, 1};
-	const struct embedded insides =
-		a->kind == ADDR_IPV6 ? insides_of(a) : (struct embedded){.count = 0};
-	const uint8_t *ip = n < insides.count ? insides.at[n] : a->bytes;
+	const struct embedded embedded =
+		a->kind == ADDR_IPV6 ? embedded_in(a) : (struct embedded){.count = 0};
+	const uint8_t *ip = n < embedded.count ? embedded.at[n] : a->bytes;
 
-	if (n < insides.count || (n == 0 && a->kind == ADDR_IPV4))
+	if (n < embedded.count || (n == 0 && a->kind == ADDR_IPV4))
 		return addr_of(ADDR_IPV4, same_bits(ip, zero, 32) ? loopback_ipv4 : ip, 4, a->port);
-	/* Whoever has the network chooses the identifier: the address itself may be what is meant.
-	 */
-	if (n > 0 && !(n == insides.count && is_isatap(ip)))
+	/* The owner of a network can choose an ISATAP identifier for any host: the address may also
+	 * be reached itself. */
+	if (n > 0 && !(n == embedded.count && is_isatap(ip)))
 		return (struct addr){.kind = ADDR_NONE};
 	return same_bits(ip, zero, 128) ? addr_of(ADDR_IPV6, loopback, 16, a->port) : *a;
 }

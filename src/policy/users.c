@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Who may log in: NAME:SECRET lines.
- * Knows: their form, and how to compare without telling anything by time.
- * Does not know: files, or what a user may do. */
 #include "policy/users.h"
 
 #include <string.h>
 
-/* What the client offers, with zeros behind it. */
+/* The name and password of the client, padded with zeros. */
 struct offer {
 	uint8_t name[USERS_NAME_MAX], secret[USERS_SECRET_MAX];
 };
@@ -30,19 +27,19 @@ bool users_check_line(const struct words_line *line, bool *ret_is_user, struct w
 	if (!*ret_is_user)
 		return true;
 	if (memchr(line->text, '\0', len))
-		return words_error(problem, "the line has a NUL byte", NULL, "plain text is read");
+		return words_error(problem, "NUL byte in line", NULL, "remove it");
 	if (name_len >= len)
-		return words_error(
-			problem, "not a user", NULL, "NAME:SECRET would do, and '#' for a comment");
+		return words_error(problem, "no colon in line", NULL,
+			"use NAME:SECRET, or begin a comment with '#'");
 	if (name_len == 0 || name_len > USERS_NAME_MAX)
-		return words_error(problem, "not a name", NULL, "1 to 255 bytes would do");
+		return words_error(problem, "invalid user name", NULL, "use 1 to 255 bytes");
 	if (len - name_len - 1 == 0 || len - name_len - 1 > USERS_SECRET_MAX)
-		return words_error(problem, "not a secret", NULL, "1 to 255 bytes would do");
+		return words_error(problem, "invalid secret", NULL, "use 1 to 255 bytes");
 	return true;
 }
 
-/* 0 when the text is the offered bytes, else 1. Looks at 255 bytes whatever they are: time tells
- * nothing of the text, not even its length. */
+/* Returns 0 if the text is equal to the offered bytes, otherwise 1. Always reads 255 bytes, so that
+ * the time depends neither on the text nor on its length. */
 static unsigned differ(const char *text, size_t len, const uint8_t *offered, size_t offered_len)
 {
 	size_t bits = len ^ offered_len;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Who may log in: NAME:SECRET lines.
- * Knows: their form, and how to compare without telling anything by time.
- * Does not know: files, or what a user may do. */
+/* A file of users: lines NAME:SECRET. */
 #pragma once
 
 #include "text/words.h"
@@ -11,17 +9,18 @@
 #define USERS_NAME_MAX   255
 #define USERS_SECRET_MAX 255
 
-/* Bytes of anything that must be readable behind the text. */
+/* Bytes after the text that users_know() may read. */
 #define USERS_PADDING 255
 
-/* Whether one line can stand in the text: it is NAME:SECRET, empty, or begins with '#'. A '\r' at
- * its end is not a part of it. *ret_is_user tells which. False when it is a mistake: then what is
- * wrong, and nothing that stands in the line, was put into problem. */
+/* Checks a line: NAME:SECRET, empty, or a comment that begins with '#'. A '\r' at its end is
+ * ignored. Sets *ret_is_user to true for NAME:SECRET. On error returns false and writes a message,
+ * which quotes nothing of the line, to problem. */
 bool users_check_line(const struct words_line *line, bool *ret_is_user, struct writer *problem);
 
-/* The name before the colon, for those who look for one that stands twice. */
+/* Returns the length of the name: the number of bytes before the first colon. */
 size_t users_name_len(const struct words_line *line);
 
-/* Whether the login is one of the text's, which is len bytes and USERS_PADDING more. A name that
- * stands twice is nobody's. Takes the same time for every name and password of the same lengths. */
+/* Returns true if the text, of len bytes and USERS_PADDING more, contains the name and the
+ * password. A name with several lines never matches. The time depends only on the text and on the
+ * lengths of the name and the password. */
 bool users_know(const char *text, size_t len, const struct socks5_login *login);

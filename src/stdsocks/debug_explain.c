@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* --explain: what the rules say of a connection that nobody makes.
- * Knows: questions and expectations as text. Does not know: sessions. */
 #include "stdsocks/debug_explain.h"
 
 #include <errno.h>
@@ -15,8 +13,9 @@
 #include "wire/large.h"
 #include "wire/socks5.h"
 
-#define LOOKUP_US  INT64_C(60000000) /* the resolver gives up long before */
-/* A place: a path of PATH_MAX and a number. An address with its class. */
+#define LOOKUP_US  INT64_C(60000000) /* longer than the timeouts of the resolver */
+/* Bytes of the longest text that is printed at once: a location with a path of PATH_MAX, and an
+ * escaped line. */
 #define ANSWER_CAP 8192
 
 static const char example[] = "from 192.0.2.7 user alice to example.com port 443";
@@ -33,7 +32,7 @@ static void print(FILE *file, const struct writer *text)
 	fprintf(file, "%.*s", (int)text->len, text->bytes);
 }
 
-/* unix:UID, a user who has a name in the system. */
+/* The UID of unix:UID. If it has a user name, that is authenticated. */
 static bool parse_uid(const char *text, struct rule_context *context)
 {
 	uint64_t uid;
@@ -46,7 +45,7 @@ static bool parse_uid(const char *text, struct rule_context *context)
 	return true;
 }
 
-static bool parse_who(const char *text, struct rule_context *context)
+static bool parse_from(const char *text, struct rule_context *context)
 {
 	size_t len = strnlen(text, ADDR_NAME_MAX);
 	struct addr name = addr_of(ADDR_NAME, text, (uint8_t)len, 0);
@@ -65,7 +64,7 @@ static bool parse_who(const char *text, struct rule_context *context)
 	return context->client.kind != ADDR_NAME;
 }
 
-static bool parse_host(const char *text, struct rule_context *context)
+static bool parse_to(const char *text, struct rule_context *context)
 {
 	if (strlen(text) > ADDR_NAME_MAX)
 		return false;
@@ -81,13 +80,12 @@ static bool parse_command(const char *text, struct rule_context *context)
 	return context->command != 0;
 }
 
-/* One clause of a question. */
 static bool parse_clause(const char *clause, const char *text, struct rule_context *context)
 {
 	uint64_t port;
 
 	if (strcmp(clause, "from") == 0)
-		return parse_who(text, context);
+		return parse_from(text, context);
 	if (strcmp(clause, "user") == 0) {
 		context->user = text;
 		return text[0] != '\0';
@@ -95,7 +93,7 @@ static bool parse_clause(const char *clause, const char *text, struct rule_conte
 	if (strcmp(clause, "command") == 0)
 		return parse_command(text, context);
 	if (strcmp(clause, "to") == 0)
-		return parse_host(text, context);
+		return parse_to(text, context);
 	if (strcmp(clause, "port") != 0 || !words_number(text, strlen(text), UINT16_MAX, &port) ||
 		port == 0)
 		return false;
@@ -103,20 +101,20 @@ static bool parse_clause(const char *clause, const char *text, struct rule_conte
 	return true;
 }
 
-/* Why nobody can ask the server for that, or NULL. */
+/* Returns an error if no client can send the request; otherwise NULL. */
 static const char *impossible(const struct rule_context *context)
 {
 	const bool takes_port =
 		context->command == SOCKS5_CONNECT || context->command == SOCKS5_UDP_ASSOCIATE;
 
 	if (context->requested.kind == ADDR_NONE || (takes_port && context->requested.port == 0))
-		return "no destination or no port";
+		return "no destination or no port in the question";
 	if (context->command == SOCKS5_RESOLVE && context->requested.port != 0)
 		return "a lookup has no port";
 	return NULL;
 }
 
-/* False with a complaint on standard error when it is no question. */
+/* On error returns false and writes a message to standard error. */
 static bool parse_question(const struct words_line *line, struct question *q)
 {
 	static char bytes[ANSWER_CAP];
@@ -129,25 +127,24 @@ static bool parse_question(const struct words_line *line, struct question *q)
 
 	words_put_location(&problem, line);
 	writer_str(&problem, ": ");
-	bool right = words_split(line, &q->words, &problem);
-	if (right && rule_is_one(&q->words))
+	bool valid = words_split(line, &q->words, &problem);
+	if (valid && rule_is_rule(&q->words))
 		q->expected = q->words.at[i++];
-	for (; right && !wrong && i < q->words.count; i += 2)
+	for (; valid && !wrong && i < q->words.count; i += 2)
 		if (i + 1 == q->words.count ||
 			!parse_clause(q->words.at[i], q->words.at[i + 1], &q->context))
 			wrong = q->words.at[i];
-	const char *what =
-		wrong ? "not understood, with what follows it:" : impossible(&q->context);
-	if (right && what) {
-		right = words_error(&problem, what, wrong, "ask, for example: ");
+	const char *what = wrong ? "cannot parse clause" : impossible(&q->context);
+	if (valid && what) {
+		valid = words_error(&problem, what, wrong, "ask, for example: ");
 		writer_str(
 			&problem, q->context.command == SOCKS5_RESOLVE ? example_lookup : example);
 	}
-	if (!right) {
+	if (!valid) {
 		writer_u8(&problem, '\n');
 		print(stderr, &problem);
 	}
-	return right;
+	return valid;
 }
 
 static void print_host(const struct addr *a)
@@ -158,29 +155,30 @@ static void print_host(const struct addr *a)
 	print(stdout, &w);
 }
 
-static void print_place(const struct words_line *rule)
+static void print_location(const struct rule *rule)
 {
+	const struct words_line line = {.location = rule->location, .number = rule->number};
 	char bytes[ANSWER_CAP];
 	struct writer w = writer_on(bytes, sizeof bytes);
-	words_put_location(&w, rule);
+	words_put_location(&w, &line);
 	print(stdout, &w);
 }
 
-/* Shows one rule, and why it did not match. */
-static void see(const struct words_line *rule, const struct rule_match *match)
+/* Prints a rule, and why it matches or not. */
+static void print_rule(const struct rule *rule, const struct rule_match *match)
 {
 	printf("  ");
-	print_place(rule);
-	printf(": %.*s\n    ", (int)rule->len, rule->text);
+	print_location(rule);
+	printf(": %s\n    ", rule_text(rule));
 	switch (match->answer) {
 	case RULE_NO:
 		if (match->implied)
-			printf("no: without \"at\" a name is allowed at public addresses\n");
+			printf("no: without \"at\", a name is allowed at public addresses only\n");
 		else
-			printf("no: \"%s\" does not hold\n", rule_clause_text(match->failed));
+			printf("no: \"%s\" does not match\n", rule_clause_text(match->failed));
 		break;
 	case RULE_MAYBE:
-		printf("perhaps: that hangs on the address\n");
+		printf("maybe: depends on the address\n");
 		break;
 	case RULE_YES:
 		printf("yes: %s\n", match->allow ? "allowed" : "denied");
@@ -188,25 +186,30 @@ static void see(const struct words_line *rule, const struct rule_match *match)
 	}
 }
 
-/* Judges with one address, or with none yet, and shows it. */
-static enum rule_answer answer(const struct rules *rules, const struct rule_context *context)
+/* Prints the address, and the embedded address that it reaches. */
+static void print_address(const struct addr *resolved)
 {
-	struct addr inside;
+	const struct addr embedded = special_embedded(resolved, 0);
 
-	if (context->resolved.kind != ADDR_NONE) {
-		inside = special_embedded(&context->resolved, 0);
-		printf(" at ");
-		print_host(&context->resolved);
-		if (inside.kind != context->resolved.kind) {
-			printf(", which reaches ");
-			print_host(&inside);
-		}
-		printf(" (%s)\n", special_class_text(special_class_of(&inside)));
+	printf(" at ");
+	print_host(resolved);
+	if (embedded.kind != resolved->kind) {
+		printf(", which reaches ");
+		print_host(&embedded);
 	}
-	struct rules_verdict verdict = rules_evaluate(rules, context, see);
+	printf(" (%s)\n", special_class_text(special_class_of(&embedded)));
+}
+
+/* Evaluates the rules for context->resolved, or for a name that is not resolved yet. */
+static enum rule_answer explain_address(
+	const struct rules *rules, const struct rule_context *context)
+{
+	if (context->resolved.kind != ADDR_NONE)
+		print_address(&context->resolved);
+	struct rules_verdict verdict = rules_evaluate(rules, context, print_rule);
 	if (verdict.allowed != RULE_MAYBE) {
 		printf("  %s by ", verdict.allowed == RULE_YES ? "allowed" : "denied");
-		print_place(verdict.rule);
+		print_location(verdict.rule);
 		printf("\n");
 	}
 	if (verdict.allowed == RULE_NO) {
@@ -220,11 +223,11 @@ static enum rule_answer answer(const struct rules *rules, const struct rule_cont
 	return verdict.allowed;
 }
 
-/* The answer for a name: by its addresses, unless it needs none. */
-static enum rule_answer answer_name(const struct rules *rules, struct rule_context *context)
+/* Evaluates the rules for a name. Resolves it only if they depend on its addresses. */
+static enum rule_answer explain_name(const struct rules *rules, struct rule_context *context)
 {
 	static struct resolve_list list LARGE;
-	enum rule_answer best = answer(rules, context);
+	enum rule_answer best = explain_address(rules, context);
 
 	if (best != RULE_MAYBE)
 		return best;
@@ -236,7 +239,7 @@ static enum rule_answer answer_name(const struct rules *rules, struct rule_conte
 	best = RULE_NO;
 	for (size_t i = 0; i < list.count; i++) {
 		context->resolved = list.addrs[i];
-		if (answer(rules, context) == RULE_YES)
+		if (explain_address(rules, context) == RULE_YES)
 			best = RULE_YES;
 	}
 	return best;
@@ -251,38 +254,37 @@ static void print_escaped(FILE *file, const struct words_line *line)
 	print(file, &w);
 }
 
+/* Returns the exit status. */
 static int explain_line(const struct rules *rules, const struct words_line *line)
 {
+	static const char *const answers[] = {
+		[RULE_NO] = "deny", [RULE_MAYBE] = "unknown", [RULE_YES] = "allow"};
 	static struct question q;
-	enum rule_answer answered;
+	enum rule_answer answer;
 
 	if (!parse_question(line, &q))
 		return EXIT_USAGE;
 	print_escaped(stdout, line);
 	if (q.context.requested.kind == ADDR_NAME) {
-		answered = answer_name(rules, &q.context);
+		answer = explain_name(rules, &q.context);
 	} else {
 		q.context.resolved = q.context.requested;
-		answered = answer(rules, &q.context);
+		answer = explain_address(rules, &q.context);
 	}
-	static const char *const answers[] = {
-		[RULE_NO] = "deny", [RULE_MAYBE] = "unknown", [RULE_YES] = "allow"};
-	const char *said = answers[answered];
-	printf("%s\n", said);
-	fflush(stdout); /* before what standard error says */
-	if (!q.expected || strcmp(q.expected, said) == 0)
+	printf("%s\n", answers[answer]);
+	fflush(stdout); /* before the message on standard error */
+	if (!q.expected || strcmp(q.expected, answers[answer]) == 0)
 		return EXIT_OVER;
-	fprintf(stderr, "expected %s, and the answer is %s: ", q.expected, said);
+	fprintf(stderr, "expected %s, but the answer is %s: ", q.expected, answers[answer]);
 	print_escaped(stderr, line);
 	return EXIT_CONFIG;
 }
 
-/* Every line of standard input. */
 static int explain_lines(const struct rules *rules)
 {
 	struct words_line line = {.location = "standard input"};
 	int status = EXIT_OVER;
-	static char *text; /* getline(3) owns it, for the process's life */
+	static char *text; /* allocated by getline(3), and not freed */
 	static size_t cap;
 
 	for (ssize_t n; (n = getline(&text, &cap, stdin)) > 0;) {
@@ -299,11 +301,11 @@ static int explain_lines(const struct rules *rules)
 	}
 	if (!ferror(stdin))
 		return status;
-	fprintf(stderr, "standard input: %s; it takes a file of questions\n", strerror(errno));
+	fprintf(stderr, "standard input: %s; use a file of questions\n", strerror(errno));
 	return EXIT_SYSTEM;
 }
 
-int explain(const struct rules *rules, const char *question)
+int debug_explain(const struct rules *rules, const char *question)
 {
 	const struct words_line line = {
 		.text = question, .len = strlen(question), .location = "--explain"};
@@ -311,6 +313,6 @@ int explain(const struct rules *rules, const char *question)
 
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	fprintf(stderr, "standard output: %s; it takes the answers\n", strerror(errno));
+	fprintf(stderr, "standard output: %s; use a file that can be written\n", strerror(errno));
 	return EXIT_SYSTEM;
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* --explain: what the rules say of a connection that nobody makes.
- * Knows: questions and expectations as text. Does not know: sessions. */
+/* Debugging tool, --explain: evaluates the access rules for a request without a connection, and
+ * shows each rule and why it matches or not. */
 #pragma once
 
 #include "policy/rules.h"
 
-/* Answers one question, or, for "-", each line of standard input, on standard output. A question is
+/* Prints the answer to a question or, if it is "-", to each line of standard input. A question is
  *
- *	[allow|deny] [from WHO] [user NAME] [command connect] to HOST port PORT
+ *	[allow|deny] [from WHO] [user NAME] [command COMMAND] to HOST [port PORT]
  *
- * and may begin with the answer that is expected; WHO is an address, unix, unix:UID or stdio, which
- * it is when nothing is said. The exit status: 0; EXIT_USAGE when a question is none; EXIT_CONFIG
- *when an answer is not the expected one; EXIT_SYSTEM when questions or answers are lost. */
-int explain(const struct rules *rules, const char *question);
+ * and begins with the expected answer, if there is one. WHO is an address, unix, unix:UID or stdio
+ * (the default). Returns the exit status: EXIT_OVER; EXIT_USAGE if a question is invalid;
+ * EXIT_CONFIG if an answer is not the expected one; EXIT_SYSTEM if standard input or output fails.
+ */
+int debug_explain(const struct rules *rules, const char *question);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* A file that the administrator wrote, whole. Knows: which files can be trusted. */
 #include "stdsocks/file.h"
 
 #include <errno.h>
@@ -11,75 +10,93 @@
 
 #include "text/words.h"
 
-static bool mistake(
-	struct writer *problem, const char *path, const char *what, const char *would_do)
+/* Returns false. */
+static bool report(
+	const struct file *file, struct writer *problem, const char *what, const char *advice)
 {
-	writer_escaped(problem, path, strlen(path));
+	writer_escaped(problem, file->path, strlen(file->path));
 	writer_str(problem, ": ");
-	words_error(problem, what, NULL, would_do);
+	words_error(problem, what, NULL, advice);
 	writer_u8(problem, '\n');
 	return false;
 }
 
-static bool is_trusted(
-	const struct stat *file, const char *path, enum file_kind kind, struct writer *problem)
+static bool check_mode(const struct file *file, const struct stat *st, struct writer *problem)
 {
-	if (!S_ISREG(file->st_mode) && !S_ISFIFO(file->st_mode))
+	if (!S_ISREG(st->st_mode) && !S_ISFIFO(st->st_mode))
 		return true;
-	if (file->st_mode & S_IWOTH)
-		return mistake(problem, path, "everyone can write to it", "chmod o-w would do");
-	if (kind == FILE_SECRET && file->st_mode & S_IROTH)
-		return mistake(
-			problem, path, "everyone can read its secrets", "chmod o-r would do");
+	if (st->st_mode & S_IWOTH)
+		return report(file, problem, "all users can write to it", "run chmod o-w");
+	if (file->kind == FILE_SECRET && st->st_mode & S_IROTH)
+		return report(file, problem, "all users can read its secrets", "run chmod o-r");
 	return true;
 }
 
-/* Reads to the end: 0, or -errno. A pipe has FILE_PIPE_MS to say more; one that says nothing at all
- * is no file. */
-static int read_all(int fd, struct writer *to)
+/* Reads to the end. Returns the number of bytes, or -errno. A pipe without data is an error. */
+static int64_t read_all(const struct file *file, int fd)
 {
 	struct pollfd more = {.fd = fd, .events = POLLIN};
+	struct writer *text = file->text;
+	size_t total = 0;
 
-	while (to->len < to->cap) {
-		ssize_t n = read(fd, to->bytes + to->len, to->cap - to->len);
-		if (n == 0)
-			return to->len == 0 && lseek(fd, 0, SEEK_CUR) < 0 ? -ENODATA : 0;
-		if (n > 0)
-			to->len += (size_t)n;
-		else if (errno != EAGAIN && errno != EINTR)
-			return -errno;
-		else if (errno == EAGAIN && poll(&more, 1, FILE_PIPE_MS) == 0)
+	for (;;) {
+		ssize_t n = read(fd, text->bytes + text->len, text->cap - text->len);
+		if (n == 0 && total == 0 && lseek(fd, 0, SEEK_CUR) < 0)
+			return -ENODATA;
+		if (n < 0 && errno == EAGAIN && poll(&more, 1, FILE_PIPE_MS) == 0)
 			return -ETIMEDOUT;
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (n < 0)
+			continue;
+		total += (size_t)n;
+		text->len += (size_t)n;
+		if (total > file->max)
+			return -EFBIG;
+		if (file->process)
+			file->process(file->context, text, n == 0);
+		if (n == 0)
+			return (int64_t)total;
 	}
-	return -EFBIG;
 }
 
-/* Whether there is nothing, not even a link to what is no more. */
+static bool read_open(const struct file *file, int fd, struct writer *problem)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return report(file, problem, strerror(errno), "use a file that can be read");
+	if (!check_mode(file, &st, problem))
+		return false;
+	const bool is_regular = S_ISREG(st.st_mode);
+	int64_t n = is_regular && st.st_size > (off_t)file->max ? -EFBIG : read_all(file, fd);
+	if (n == -EFBIG)
+		return report(file, problem, "file too large",
+			file->kind == FILE_SECRET ? "use at most 64 KB" : "use at most 1 MB");
+	if (n < 0)
+		return report(file, problem, strerror((int)-n), "use a file that can be read");
+	if (n == 0 && is_regular) /* it may be about to be written */
+		return report(file, problem, "file is empty", "add at least a comment");
+	return true;
+}
+
+/* Returns true if there is nothing at the path, not even a dangling link. */
 static bool is_missing(const char *path)
 {
-	struct stat file;
-	return lstat(path, &file) < 0 && errno == ENOENT;
+	struct stat st;
+	return lstat(path, &st) < 0 && errno == ENOENT;
 }
 
-bool file_read(const char *path, enum file_kind kind, struct writer *to, struct writer *problem)
+bool file_read(const struct file *file, struct writer *problem)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int open_error = errno;
-	if (fd < 0 && kind == FILE_OPTIONAL && is_missing(path))
+
+	if (fd < 0 && file->kind == FILE_OPTIONAL && is_missing(file->path))
 		return true;
 	if (fd < 0)
-		return mistake(problem, path, strerror(open_error), "name a file that can be read");
-
-	struct stat file = {0};
-	bool right = fstat(fd, &file) == 0 && is_trusted(&file, path, kind, problem);
-	int error = right ? read_all(fd, to) : 0;
+		return report(file, problem, strerror(open_error), "use a file that can be read");
+	bool valid = read_open(file, fd, problem);
 	close(fd);
-	if (error == -EFBIG)
-		return mistake(problem, path, "too large",
-			kind == FILE_SECRET ? "at most 64K are read" : "at most 1M is read");
-	if (error < 0)
-		return mistake(problem, path, strerror(-error), "name a file that can be read");
-	if (right && to->len == 0 && S_ISREG(file.st_mode)) /* has somebody begun to write it? */
-		return mistake(problem, path, "empty", "a comment in it would do");
-	return right;
+	return valid;
 }

@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: ISC */
-/* A file that the administrator wrote, whole. Knows: which files can be trusted. */
+/* Reads a file of the administrator, if it can be trusted. */
 #pragma once
 
 #include "wire/writer.h"
 
-/* How long a pipe in the file's place may take for its next bytes. */
+/* If the file is a pipe, the timeout for more data. */
 #define FILE_PIPE_MS 1000
 
 enum file_kind {
-	FILE_OPTIONAL, /* may be missing: then it is empty */
+	FILE_OPTIONAL, /* may be missing; then it is empty */
 	FILE_NEEDED,
-	FILE_SECRET /* needed, and must not be readable by everyone */
+	FILE_SECRET /* is needed, and must not be readable by all users */
 };
 
-/* Reads all of the file, or pipe, onto *to, which is empty. False when that cannot be, when it does
- * not fit, when it is a file that everyone could write to, or when it is an empty one: then "PATH:
- * what; what would do" and a newline were put into problem. */
-bool file_read(const char *path, enum file_kind kind, struct writer *to, struct writer *problem);
+struct file {
+	const char *path;
+	enum file_kind kind;
+	size_t max;          /* bytes */
+	struct writer *text; /* a buffer, which is empty */
+	/* Called after each read, and with is_last at the end. It removes from text what it has
+	 * processed, at least something if text is full. NULL: the file is read into text. */
+	void (*process)(void *context, struct writer *text, bool is_last);
+	void *context;
+};
+
+/* Reads a file or a pipe. Returns false if it cannot be read, is larger than max, is writable by
+ * all users, or is a regular file without a byte; then "PATH: MESSAGE" and a newline were appended
+ * to problem. A part of the file may have been processed. */
+bool file_read(const struct file *file, struct writer *problem);

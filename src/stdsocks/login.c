@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* Who the client is: by its password, or because the kernel knows.
- * Knows: the users, the checkpassword program, the system's user names.
- * Does not know: the conversation. */
 #include "stdsocks/login.h"
 
 #include <errno.h>
@@ -12,37 +9,40 @@
 #include "policy/users.h"
 #include "wire/large.h"
 
-/* What the checkpassword program executes where the password is right; its exit status is the
- * answer then. */
+/* If the password is right, the checkpassword program executes this one, which exits with 0. */
 #define ON_SUCCESS "/bin/true"
 
-/* Of the interface: what the program exits with where the password is wrong. */
+/* The exit status of the checkpassword interface if the password is wrong. */
 #define STATUS_WRONG 1
+
+static int start_checker(const struct config *c, bool with_stderr, struct checker *ret_checker)
+{
+	static char *argv[WORDS_MAX + 1] LARGE;
+	const char *word = c->passwords_text;
+
+	for (unsigned i = 0; i < c->passwords_words; i++, word += strlen(word) + 1)
+		argv[i] = (char *)word;
+	argv[c->passwords_words] = (char *)ON_SUCCESS;
+	return checker_start(argv, with_stderr, ret_checker);
+}
 
 int login_prepare(struct settings *settings, const struct client *client, bool with_stderr,
 	struct login *ret_login)
 {
-	static struct words words LARGE;
-	static char *argv[WORDS_MAX + 1] LARGE;
 	const struct config *c = &settings->config;
 	const struct passwd *user = client->uid < 0 ? NULL : getpwuid((uid_t)client->uid);
 
 	*ret_login =
 		(struct login){.settings = settings, .system_user = user ? user->pw_name : NULL};
-	if (!(c->auth & CONFIG_AUTH_PASSWORD))
+	if (!(c->auth & CONFIG_AUTH_PASSWORD) || c->passwords != CONFIG_CHECKPASSWORD)
 		return 0;
-	if (c->passwords != CONFIG_CHECKPASSWORD)
-		return 0;
-	words_split(&c->passwords_line, &words, NULL); /* it was right before */
-	for (size_t i = 1; i < words.count; i++)
-		argv[i - 1] = words.at[i];
-	argv[words.count - 1] = (char *)ON_SUCCESS;
-	int error = checker_start(argv, with_stderr, &ret_login->checker);
+	int error = start_checker(c, with_stderr, &ret_login->checker);
 	ret_login->splits = error == 0;
 	return error;
 }
 
-/* https://cr.yp.to/checkpwd/interface.html: the name, the password and a time, each with a NUL. */
+/* Writes the name, the password and a timestamp to the program, each with a NUL.
+ * https://cr.yp.to/checkpwd/interface.html */
 static int ask_checker(
 	struct checker *checker, const struct socks5_login *offered, int64_t deadline_us)
 {
@@ -60,7 +60,7 @@ static int ask_checker(
 	return status;
 }
 
-/* What the answer of checker_ask() means. */
+/* Converts the result of checker_ask(). */
 static enum login_verdict verdict_of(int status, const char **ret_why)
 {
 	static char text[64] LARGE;
@@ -95,7 +95,8 @@ enum login_verdict login_ask(struct login *login, const struct socks5_login *off
 {
 	enum login_verdict verdict = LOGIN_WRONG;
 
-	/* A NUL would let a name carry a password, or hide one name behind another. */
+	/* With a NUL, a name could contain a password, or the name that is verified could be
+	 * shorter than the one that the record shows. */
 	bool possible = offered->name_len > 0 && offered->password_len > 0 && !has_nul(offered);
 	if (possible && login->splits) {
 		login->splits = false;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Who the client is: by its password, or because the kernel knows.
- * Knows: the users, the checkpassword program, the system's user names.
- * Does not know: the conversation. */
+/* Verifies a client's name and password, or finds the user who connected to an AF_UNIX socket. */
 #pragma once
 
 #include "net/checker.h"
@@ -11,29 +9,29 @@
 
 struct login {
 	struct settings *settings;
-	bool splits; /* the checker was split off, and not yet asked */
+	bool splits; /* the process for the checkpassword program exists, and was not used yet */
 	struct checker checker;
-	const char *system_user; /* whom the kernel knows behind an AF_UNIX socket; NULL: nobody */
+	const char *system_user; /* the user name of SO_PEERCRED; NULL: none */
 };
 
 enum login_verdict {
 	LOGIN_RIGHT,
-	LOGIN_WRONG,  /* no such user, or not that password: nobody is told which */
-	LOGIN_FAILED, /* the program could not tell; *ret_why says why */
-	LOGIN_LATE,   /* the deadline is past */
-	LOGIN_STOPPED /* a signal that ends the process came */
+	LOGIN_WRONG,  /* unknown user or wrong password; the two are not distinguished */
+	LOGIN_FAILED, /* the checkpassword program failed */
+	LOGIN_LATE,   /* the deadline passed */
+	LOGIN_STOPPED /* a signal terminates the process */
 };
 
-/* Before the client's first byte is read: the checkpassword program, if there is one, gets a
- * process of its own, and the system is asked for the name of the user behind an AF_UNIX socket. 0,
- * or -errno. */
+/* Starts the process for the checkpassword program, if one is configured, and looks up the name of
+ * the user who connected to an AF_UNIX socket. Must be called before data of the client is read.
+ * Returns 0, or -errno; on error there is no process. */
 int login_prepare(struct settings *settings, const struct client *client, bool with_stderr,
 	struct login *ret_login);
 
-/* Whether the login is right. Once: the secrets are forgotten then. With LOGIN_FAILED, *ret_why is
- * a text that stays. */
+/* Verifies a name and password and then calls login_over(). With LOGIN_FAILED, *ret_why is the
+ * reason: a static string. */
 enum login_verdict login_ask(struct login *login, const struct socks5_login *offered,
 	int64_t deadline_us, const char **ret_why);
 
-/* Nobody will log in any more. */
+/* Erases the secrets and ends the process for the checkpassword program. May be called again. */
 void login_over(struct login *login);

@@ -299,7 +299,7 @@ int main(int argc, char **argv)
 	if (!right)
 		why_not = config_is_wrong;
 	if (options.mode == MODE_EXPLAIN)
-		return right ? explain(&settings.rules, options.question) : EXIT_CONFIG;
+		return right ? debug_explain(&settings.rules, options.question) : EXIT_CONFIG;
 
 	sandbox_close_inherited(); /* not before: the configuration may be one of them */
 	if (options.hex && !hexmode_enter())

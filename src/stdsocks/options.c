@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* What the command line asks for. Knows: the options (stdsocks(8)). */
 #include "stdsocks/options.h"
 
 #include <getopt.h>
@@ -14,42 +13,45 @@ const char options_help[] =
 	"       stdsocks [-f FILE] [-o 'KEYWORD VALUE']... --explain QUESTION | -\n"
 	"       stdsocks --help | --version\n"
 	"\n"
-	"Serves one SOCKS connection on standard input and output, then exits.\n"
+	"Serve one SOCKS connection on standard input and output, and exit.\n"
 	"\n"
 	"  -f FILE       read the configuration from FILE\n"
-	"                (else from " SETTINGS_DEFAULT_FILE ", if it exists)\n"
-	"  -o LINE       one more line of configuration, such as 'timeout idle 10m'\n"
-	"  --trace       show every message, decoded, and the record on standard error\n"
-	"  --hex         standard input is hex text, standard output annotated hex text\n"
-	"  --check       read the configuration, name each mistake, and exit\n"
-	"  --explain Q   tell what the access rules say, and why, without a connection;\n"
-	"                Q is 'from 192.0.2.7 user alice to example.com port 443' or\n"
-	"                the like; - reads many, one a line\n"
-	"  --help        show this\n"
-	"  --version     show the version\n"
+	"                (default: " SETTINGS_DEFAULT_FILE ", if it exists)\n"
+	"  -o LINE       add a line of configuration, such as 'timeout idle 10m'\n"
+	"  --trace       show the decoded messages and the record on standard error\n"
+	"  --hex         read hex text and write annotated hex text, for debugging\n"
+	"  --check       check the configuration, print all errors, and exit\n"
+	"  --explain Q   evaluate the access rules for a request, without a connection;\n"
+	"                Q is, for example, 'from 192.0.2.7 user alice to example.com\n"
+	"                port 443', or - to read questions from standard input\n"
+	"  --help        print this help\n"
+	"  --version     print the version\n"
 	"\n"
-	"Exit status: 0 the connection is over, whatever the client did; 64 usage;\n"
-	"71 the system failed; 78 configuration. See stdsocks(8).\n";
+	"Exit status: 0 connection closed, or refused; 64 usage error; 71 system error;\n"
+	"78 configuration error. See stdsocks(8).\n";
 
 const char options_on_a_terminal[] =
-	"stdsocks: standard input is a terminal, not a client.\n"
+	"stdsocks: standard input is a terminal; start stdsocks from a super-server.\n"
 	"\n"
-	"A super-server starts stdsocks, once for each connection. To try it now:\n"
+	"A super-server starts stdsocks for each connection. To try it now:\n"
 	"\n"
 	"  systemd-socket-activate --accept --inetd -l 127.0.0.1:1080 stdsocks\n"
 	"  tcpserver 127.0.0.1 1080 stdsocks\n"
 	"\n"
-	"then, elsewhere:  curl --socks5-hostname 127.0.0.1:1080 http://example.com/\n"
+	"then, in another terminal:\n"
 	"\n"
-	"To speak SOCKS by hand, byte by byte:\n"
+	"  curl --socks5-hostname 127.0.0.1:1080 http://example.com/\n"
+	"\n"
+	"To send the bytes of a request by hand:\n"
 	"\n"
 	"  printf '05 01 00  05 01 00 03 0b \"example.com\" 00 50' | stdsocks --hex\n"
 	"\n"
-	"To install it for good, and for everything else: stdsocks(8), stdsocks --help.\n";
+	"For installation and options, see stdsocks(8) and stdsocks --help.\n";
 
 enum { OPTION_HEX = 256, OPTION_TRACE, OPTION_CHECK, OPTION_EXPLAIN, OPTION_HELP, OPTION_VERSION };
 
-static bool mistake(struct writer *problem, const char *what, const char *word)
+/* Writes a message. Returns false. */
+static bool usage_error(struct writer *problem, const char *what, const char *word)
 {
 	writer_str(problem, what);
 	writer_escaped(problem, word, strnlen(word, WORDS_QUOTED_MAX));
@@ -59,13 +61,14 @@ static bool mistake(struct writer *problem, const char *what, const char *word)
 	return false;
 }
 
-/* The option that getopt_long(3) has just complained of: it tells a letter, and no long name. */
-static const char *at_fault(char **argv)
+/* Returns the option that getopt_long(3) has rejected. It sets optopt to the letter of a short one.
+ */
+static const char *rejected_option(char **argv)
 {
 	static char letter[3] = "-";
 	if (optopt == 0 || (optopt >= OPTION_HEX && optopt <= OPTION_VERSION))
 		return argv[optind - 1];
-	letter[1] = (char)(optopt < 0x80 ? optopt : '?'); /* a part of some character */
+	letter[1] = (char)(optopt < 0x80 ? optopt : '?'); /* a part of a UTF-8 character */
 	return letter;
 }
 
@@ -81,7 +84,7 @@ bool options_parse(int argc, char **argv, struct options *o, struct writer *prob
 		{0},
 	};
 	*o = (struct options){.mode = MODE_SERVE};
-	opterr = 0; /* standard error may be the client */
+	opterr = 0; /* standard error may be the connection */
 
 	for (int c; (c = getopt_long(argc, argv, ":f:o:", names, NULL)) != -1;) {
 		switch (c) {
@@ -90,7 +93,7 @@ bool options_parse(int argc, char **argv, struct options *o, struct writer *prob
 			break;
 		case 'o':
 			if (o->lines_count == OPTIONS_LINES_MAX)
-				return mistake(problem, "more than 64 times -o: ", optarg);
+				return usage_error(problem, "more than 64 options -o: ", optarg);
 			o->lines[o->lines_count++] = optarg;
 			break;
 		case OPTION_HEX:
@@ -113,10 +116,11 @@ bool options_parse(int argc, char **argv, struct options *o, struct writer *prob
 			o->mode = MODE_VERSION;
 			break;
 		case ':':
-			return mistake(problem, "an argument is missing after ", at_fault(argv));
+			return usage_error(
+				problem, "missing argument after ", rejected_option(argv));
 		default:
-			return mistake(problem, "no such option: ", at_fault(argv));
+			return usage_error(problem, "unknown option ", rejected_option(argv));
 		}
 	}
-	return optind == argc || mistake(problem, "no argument is expected: ", argv[optind]);
+	return optind == argc || usage_error(problem, "unexpected argument ", argv[optind]);
 }

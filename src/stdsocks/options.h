@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* What the command line asks for. Knows: the options (stdsocks(8)). */
+/* Parses the command line: stdsocks(8), OPTIONS. */
 #pragma once
 
 #include "wire/writer.h"
 
-/* sysexits(3), the ones that are in use. */
+/* Exit statuses, as in sysexits(3). */
 enum { EXIT_OVER = 0, EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_CONFIG = 78 };
 
 enum options_mode { MODE_SERVE, MODE_CHECK, MODE_EXPLAIN, MODE_HELP, MODE_VERSION };
@@ -14,15 +14,14 @@ enum options_mode { MODE_SERVE, MODE_CHECK, MODE_EXPLAIN, MODE_HELP, MODE_VERSIO
 struct options {
 	enum options_mode mode;
 	bool hex, trace;
-	const char *file;     /* NULL: the default one, if it exists */
+	const char *file;     /* NULL: SETTINGS_DEFAULT_FILE, if it exists */
 	const char *question; /* of --explain */
 	size_t lines_count;
 	const char *lines[OPTIONS_LINES_MAX]; /* of -o, in order */
 };
 
-/* Reads the command line. False when it is wrong: what is, and what would do, is put into problem.
- */
+/* On error returns false and writes a message to problem. */
 bool options_parse(int argc, char **argv, struct options *ret_options, struct writer *problem);
 
-/* The text of --help, and what is said to a person who starts it on a terminal. */
+/* The text of --help, and the message if standard input is a terminal. */
 extern const char options_help[], options_on_a_terminal[];

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* The whole configuration: what is built in, the file, the lines of -o, the users.
- * Knows: their order, and the files. Does not know: what a line means. */
 #include "stdsocks/settings.h"
 
 #include <limits.h>
@@ -13,198 +11,226 @@
 #include "stdsocks/file.h"
 #include "wire/large.h"
 
-/* A mistake: a word that it quotes, escaped; what would do; and a place of PATH_MAX. */
-#define MISTAKE_MAX (4 * WORDS_QUOTED_MAX + 512 + 4096)
+/* Bytes of an error: an escaped word, the rest of the message, and a location of PATH_MAX. */
+#define ERROR_MAX (4 * WORDS_QUOTED_MAX + 512 + PATH_MAX)
 
-/* What is read, where it goes, and the mistakes. */
+/* Bytes of all lines that may be access rules. */
+#define LINES_MAX (SETTINGS_FILE_MAX + OPTIONS_LINES_MAX * WORDS_LINE_MAX)
+
+/* The configuration file is read in parts of this size: fewer pages cost fewer page faults. */
+#define PART_LEN 8192
+
 struct reading {
 	const struct options *options;
 	struct settings *settings;
 	struct writer *problem;
+	bool valid;             /* no line of the configuration file had an error */
+	struct words_line line; /* of the configuration file: the current one */
 	size_t users_count;
 };
 
-/* Adds "PLACE:LINE: what; what would do" to the mistakes, whole or not at all. Always false. */
-static bool tell(struct reading *r, const struct words_line *line, const struct writer *what)
+/* Appends "LOCATION: MESSAGE" to the errors, completely or not at all. Returns false. */
+static bool report(struct reading *r, const struct words_line *line, const struct writer *message)
 {
-	static char text[MISTAKE_MAX] LARGE;
+	static char text[ERROR_MAX] LARGE;
 	struct writer w = writer_on(text, sizeof text);
 
 	words_put_location(&w, line);
 	writer_str(&w, ": ");
-	writer_bytes(&w, what->bytes, what->len);
+	writer_bytes(&w, message->bytes, message->len);
 	writer_u8(&w, '\n');
 	writer_bytes(r->problem, w.bytes, w.len);
 	return false;
 }
 
-static char what_bytes[MISTAKE_MAX] LARGE;
+static char message_bytes[ERROR_MAX] LARGE;
 
-static bool tell_that(struct reading *r, const struct words_line *line, const char *what,
-	const char *word, const char *would_do)
+/* As words_error(). */
+static bool report_error(struct reading *r, const struct words_line *line, const char *what,
+	const char *word, const char *advice)
 {
-	struct writer w = writer_on(what_bytes, sizeof what_bytes);
-	words_error(&w, what, word, would_do);
-	return tell(r, line, &w);
+	struct writer message = writer_on(message_bytes, sizeof message_bytes);
+	words_error(&message, what, word, advice);
+	return report(r, line, &message);
 }
 
 static bool apply(struct reading *r, const struct words_line *line)
 {
-	struct rules *rules = &r->settings->rules;
-	struct writer what = writer_on(what_bytes, sizeof what_bytes);
+	struct writer message = writer_on(message_bytes, sizeof message_bytes);
 
-	switch (config_line(&r->settings->config, line, &what)) {
-	case CONFIG_ERROR:
-		return tell(r, line, &what);
-	case CONFIG_SETTING:
-		return true;
-	case CONFIG_RULE:
-		break;
-	}
-	if (rules->count == RULES_MAX)
-		return tell_that(r, line, "too many rules", NULL, "at most 4096 are read");
-	rules->rules[rules->count++] = *line;
+	return config_line(&r->settings->config, &r->settings->rules, line, &message) ||
+		report(r, line, &message);
+}
+
+/* Sets *line to the line at *at, and moves *at behind it. Returns false if there is no line, or
+ * only the beginning of one. */
+static bool next_line(struct words_line *line, const char **at, const char *end, bool is_last)
+{
+	const char *newline = memchr(*at, '\n', (size_t)(end - *at));
+
+	if (!newline && (!is_last || *at == end))
+		return false;
+	line->text = *at;
+	line->len = (size_t)((newline ? newline : end) - *at);
+	line->number++;
+	*at = newline ? newline + 1 : end;
 	return true;
 }
 
-/* Applies a text's lines one by one: false when any is wrong. */
-static bool each_line(struct reading *r, const struct writer *text, const char *place,
-	bool (*apply_one)(struct reading *, const struct words_line *))
+/* Applies the lines in a part of the configuration file, and removes them from it. */
+static void apply_part(void *context, struct writer *part, bool is_last)
 {
-	struct words_line line = {.text = text->bytes, .location = place};
-	bool right = true;
+	struct reading *r = context;
+	const char *at = part->bytes, *end = at + part->len;
 
-	for (const char *end = text->bytes + text->len; line.text < end;) {
-		const char *newline = memchr(line.text, '\n', (size_t)(end - line.text));
-		line.len = (size_t)((newline ? newline : end) - line.text);
-		line.number++;
-		right &= apply_one(r, &line);
-		line.text += line.len + 1;
-	}
-	return right;
+	while (next_line(&r->line, &at, end, is_last))
+		r->valid &= apply(r, &r->line);
+	part->len = (size_t)(end - at);
+	if (part->len > WORDS_LINE_MAX + 1) /* the line is too long, whatever follows */
+		part->len = WORDS_LINE_MAX + 1;
+	memmove(part->bytes, at, part->len);
 }
 
 static bool apply_file(struct reading *r)
 {
-	static char bytes[SETTINGS_FILE_MAX + 1] LARGE;
-	const char *file = r->options->file;
-	struct writer text = writer_on(bytes, sizeof bytes);
-
-	return file_read(file ? file : SETTINGS_DEFAULT_FILE, file ? FILE_NEEDED : FILE_OPTIONAL,
-		       &text, r->problem) &&
-		each_line(r, &text, file ? file : SETTINGS_DEFAULT_FILE, apply);
+	static char bytes[PART_LEN] LARGE;
+	struct writer part = writer_on(bytes, sizeof bytes);
+	const struct file file = {
+		.path = r->options->file ? r->options->file : SETTINGS_DEFAULT_FILE,
+		.kind = r->options->file ? FILE_NEEDED : FILE_OPTIONAL,
+		.max = SETTINGS_FILE_MAX,
+		.text = &part,
+		.process = apply_part,
+		.context = r,
+	};
+	r->line = (struct words_line){.location = file.path};
+	r->valid = true;
+	return file_read(&file, r->problem) && r->valid;
 }
 
-/* The lines of -o that are rules, or those that are not. */
-static bool apply_lines(struct reading *r, bool rules)
+/* Applies the options -o that are rules, or those that are not. */
+static bool apply_options(struct reading *r, bool rules)
 {
-	bool right = true;
+	bool valid = true;
 	for (size_t i = 0; i < r->options->lines_count; i++) {
 		const char *text = r->options->lines[i];
 		struct words_line line = {.text = text, .len = strlen(text), .location = "-o"};
 		if (config_is_rule(&line) == rules)
-			right &= apply(r, &line);
+			valid &= apply(r, &line);
 	}
-	return right;
+	return valid;
 }
 
 /* -- The users. */
 
 static bool check_user(struct reading *r, const struct words_line *line)
 {
-	struct writer what = writer_on(what_bytes, sizeof what_bytes);
+	struct writer message = writer_on(message_bytes, sizeof message_bytes);
 	bool is_user;
 
-	if (!users_check_line(line, &is_user, &what))
-		return tell(r, line, &what);
+	if (!users_check_line(line, &is_user, &message))
+		return report(r, line, &message);
 	r->users_count += is_user;
 	return true;
 }
 
-/* With --check only, for it is slow; and policy/users.h lets nobody in under such a name. */
-static bool check_twice(struct reading *r, const struct words_line *line)
+/* Returns false if the user's name is in an earlier line, too. This is slow, so only --check uses
+ * it; users_know() does not accept such a name. */
+static bool check_duplicate(struct reading *r, const struct words_line *line)
 {
-	const char *all = r->settings->users, *newline;
+	const char *newline;
 	size_t len = users_name_len(line);
 
 	if (len == line->len || line->text[0] == '#')
 		return true;
-	for (const char *at = all; at < line->text; at = newline + 1) {
-		newline =
-			memchr(at, '\n', (size_t)(line->text - at)); /* there is one before line */
+	for (const char *at = r->settings->users; at < line->text; at = newline + 1) {
+		/* There is one: the line before this one ends with it. */
+		newline = memchr(at, '\n', (size_t)(line->text - at));
 		if ((size_t)(newline - at) > len && at[len] == ':' &&
 			memcmp(at, line->text, len) == 0)
-			return tell_that(r, line, "a name that stands twice", NULL,
-				"nobody gets in under it; take one of them out");
+			return report_error(r, line, "duplicate user, who cannot log in", NULL,
+				"remove one of the lines");
 	}
 	return true;
 }
 
-/* The file that "users" names. Words and path stay for the process's life. */
+/* Returns the path of the file of users, or NULL after an error. */
 static const char *users_path(struct reading *r)
 {
-	static struct words words LARGE;
 	static char path[PATH_MAX] LARGE;
-	const struct words_line *line = &r->settings->config.passwords_line;
-	const size_t prefix_len = strlen(CONFIG_CREDENTIAL);
-
-	words_split(line, &words, NULL); /* it was right before */
-	if (strncmp(words.at[1], CONFIG_CREDENTIAL, prefix_len) != 0)
-		return words.at[1];
-
-	const char *name = words.at[1] + prefix_len, *directory = getenv("CREDENTIALS_DIRECTORY");
+	const struct config *c = &r->settings->config;
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
 	struct writer w = writer_on(path, sizeof path - 1);
+
+	if (c->passwords == CONFIG_USERS)
+		return c->passwords_text;
 	if (directory) {
 		writer_str(&w, directory);
 		writer_u8(&w, '/');
-		writer_str(&w, name);
+		writer_str(&w, c->passwords_text);
 		if (!w.full)
 			return path;
 	}
-	tell_that(r, line, "no systemd credentials here, so not", name,
-		"LoadCredential=NAME:FILE in the unit would do");
+	report_error(r, &c->passwords_line, "no systemd credential", c->passwords_text,
+		"set LoadCredential=NAME:FILE in the unit");
 	return NULL;
+}
+
+/* Applies a function to each user's line. Returns false if it has returned false for any. */
+static bool each_user(struct reading *r, const char *path,
+	bool (*function)(struct reading *, const struct words_line *))
+{
+	const char *at = r->settings->users, *end = at + r->settings->users_len;
+	struct words_line line = {.location = path};
+	bool valid = true;
+
+	while (next_line(&line, &at, end, true))
+		valid &= function(r, &line);
+	return valid;
 }
 
 static bool read_users(struct reading *r)
 {
 	static char bytes[SETTINGS_USERS_MAX + 1 + USERS_PADDING] LARGE;
 	struct writer text = writer_on(bytes, SETTINGS_USERS_MAX + 1);
-	const char *path = users_path(r);
+	const struct file file = {.path = users_path(r),
+		.kind = FILE_SECRET,
+		.max = SETTINGS_USERS_MAX,
+		.text = &text};
 
 	r->settings->users = bytes;
-	if (!path || !file_read(path, FILE_SECRET, &text, r->problem))
+	if (!file.path || !file_read(&file, r->problem))
 		return false;
 	r->settings->users_len = text.len;
-	if (!each_line(r, &text, path, check_user))
+	if (!each_user(r, file.path, check_user))
 		return false;
-	const struct words_line whole = {.location = path};
+	const struct words_line line = {.location = file.path};
 	if (r->users_count == 0)
-		return tell_that(
-			r, &whole, "there is no user in it", NULL, "a line NAME:SECRET would do");
-	return r->options->mode != MODE_CHECK || each_line(r, &text, path, check_twice);
+		return report_error(
+			r, &line, "no user in the file", NULL, "add a line NAME:SECRET");
+	return r->options->mode != MODE_CHECK || each_user(r, file.path, check_duplicate);
 }
 
 static bool check_program(struct reading *r)
 {
-	const struct words_line *line = &r->settings->config.passwords_line;
-	static struct words words LARGE;
-
-	words_split(line, &words, NULL);
+	const struct config *c = &r->settings->config;
+	const char *path = c->passwords_text;
 	struct stat file;
-	if (stat(words.at[1], &file) == 0 && S_ISREG(file.st_mode) &&
-		access(words.at[1], X_OK) == 0)
+
+	if (stat(path, &file) == 0 && S_ISREG(file.st_mode) && access(path, X_OK) == 0)
 		return true;
-	return tell_that(r, line, "no program:", words.at[1], "name a file that can be executed");
+	return report_error(
+		r, &c->passwords_line, "cannot execute", path, "use the path of a program");
 }
 
-/* Who knows passwords, if anybody has to. */
+/* Reads or checks what verifies passwords, if passwords are required. */
 static bool read_passwords(struct reading *r)
 {
 	if (!(r->settings->config.auth & CONFIG_AUTH_PASSWORD))
 		return true;
 	switch (r->settings->config.passwords) {
 	case CONFIG_USERS:
+	case CONFIG_USERS_CREDENTIAL:
 		return read_users(r);
 	case CONFIG_CHECKPASSWORD:
 		return check_program(r);
@@ -216,25 +242,28 @@ static bool read_passwords(struct reading *r)
 
 bool settings_read(const struct options *o, struct settings *ret_settings, struct writer *problem)
 {
-	static struct words_line rules[RULES_MAX] LARGE;
+	/* The first one of the large variables: a few rules share a page with the small ones. */
+	static _Alignas(struct rule) char memory[RULES_MEMORY(LINES_MAX)]
+		__attribute__((section(".bss.~first")));
 	struct reading r = {.options = o, .settings = ret_settings, .problem = problem};
-	struct writer what = writer_on(what_bytes, sizeof what_bytes);
+	struct writer message = writer_on(message_bytes, sizeof message_bytes);
 	const struct words_line *line;
 
-	*ret_settings = (struct settings){.config = config_default()};
-	ret_settings->rules.rules = rules;
+	*ret_settings = (struct settings){
+		.config = config_default(), .rules = rules_on(memory, sizeof memory)};
+	ret_settings->rules.keep_text = o->mode == MODE_EXPLAIN;
 	if (o->hex)
 		ret_settings->config.handshake_us = SETTINGS_HEX_US;
 
-	/* Of settings the last one holds, of rules the first one that matches: so -o, which comes
-	 * last, goes in front with its rules. */
-	bool right = apply_lines(&r, true);
-	right &= apply_file(&r);
-	right &= apply_lines(&r, false);
-	if (!right) /* what is missing may stand in a line that is wrong */
+	/* The last setting applies, but the first rule that matches: so that -o takes precedence
+	 * over the file, its rules come before the file and its settings after the file. */
+	bool valid = apply_options(&r, true);
+	valid &= apply_file(&r);
+	valid &= apply_options(&r, false);
+	if (!valid) /* a setting that config_finish() requires may be in an invalid line */
 		return false;
-	if (!config_finish(&ret_settings->config, &line, &what))
-		return tell(&r, line, &what);
+	if (!config_finish(&ret_settings->config, &ret_settings->rules, &line, &message))
+		return report(&r, line, &message);
 	return read_passwords(&r);
 }
 

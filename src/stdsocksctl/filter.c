@@ -75,28 +75,21 @@ bool filter_add(struct filter *f, const char *argument, struct writer *problem)
 	return true;
 }
 
-/* Returns false if the filter is invalid; then a message was written to problem. */
-static bool evaluate(const struct filter *f, const struct rule_context *context,
-	struct rule_match *ret_match, struct writer *problem)
+bool filter_check(struct filter *f, struct writer *problem)
 {
 	const struct words_line line = line_of(f);
+	struct writer pool = writer_on(f->memory, sizeof f->memory);
 	struct words words;
-
-	return words_split(&line, &words, problem) &&
-		rule_match(&words, context, ret_match, problem);
-}
-
-bool filter_check(const struct filter *f, struct writer *problem)
-{
-	const struct rule_context unknown = {.uid = -1};
-	struct rule_match ignored;
 
 	if (f->text[0] == '\0')
 		return true;
 	if (f->words == 0) /* a rule without clauses matches all connections */
 		return words_error(problem, "filter without clauses", NULL,
 			"add a clause, or omit the filter");
-	return evaluate(f, &unknown, &ignored, problem);
+	if (!words_split(&line, &words, problem))
+		return false;
+	f->rule = rule_parse(&line, &words, false, &pool, problem);
+	return f->rule;
 }
 
 static struct addr addr_of_text(const char *text, unsigned port)
@@ -175,10 +168,8 @@ static struct rule_context context_of(const struct filter_connection *c)
 
 static bool matches_user(const struct filter *f, struct rule_context *context, const char *user)
 {
-	struct rule_match found;
-
 	context->user = user;
-	return evaluate(f, context, &found, NULL) && found.answer == RULE_YES;
+	return rule_evaluate(f->rule, context).answer == RULE_YES;
 }
 
 bool filter_matches(const struct filter *f, const struct filter_connection *c)

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "text/words.h"
+#include "policy/rule.h"
 
 /* A connection, in the texts of its record or its status, which are escaped. NULL: not known. */
 struct filter_connection {
@@ -17,10 +17,12 @@ struct filter_connection {
 	const uint32_t *uid; /* of "unix" */
 };
 
-/* If it is all zero, it matches all connections. */
+/* If it is all zero, it matches all connections. Do not copy it after filter_check(). */
 struct filter {
 	char text[WORDS_LINE_MAX + 1]; /* "" or a rule */
 	size_t words;                  /* of its clauses: a keyword and a value each */
+	const struct rule *rule;       /* parsed; NULL before filter_check() and for "" */
+	_Alignas(struct rule) char memory[sizeof(struct rule) + RULE_GROWTH * WORDS_LINE_MAX];
 };
 
 /* Appends an argument of the command line. If a keyword is expected, the argument may be several
@@ -31,9 +33,9 @@ bool filter_add(struct filter *f, const char *argument, struct writer *problem);
 /* Returns true if the next argument is the value of a clause. */
 bool filter_wants_value(const struct filter *f);
 
-/* Returns true if there is no filter, or if it is one or more valid clauses. Otherwise returns
- * false and writes a message to problem. */
-bool filter_check(const struct filter *f, struct writer *problem);
+/* Parses the filter. Returns true if there is none, or if it is one or more valid clauses.
+ * Otherwise returns false and writes a message to problem. */
+bool filter_check(struct filter *f, struct writer *problem);
 
 /* Returns true if all clauses match. Only "any" matches a value that is not known. */
 bool filter_matches(const struct filter *f, const struct filter_connection *c);

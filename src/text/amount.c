@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Amounts as people read them, and back.
- * Knows: units. Does not know: what is counted. */
 #include "text/amount.h"
 
 #include <string.h>
 
-/* K, M and G are those of "rate" in stdsocks.conf(5). */
+/* Powers of 1000. K, M and G are also the units of "rate" in stdsocks.conf(5). */
 static const char units[] = "KMGT";
 
-/* How many bytes the unit has in which they are shown; and which one it is, 0: none. */
+/* Returns the size of the unit in which the bytes are shown. *ret_power is the power of 1000. */
 static uint64_t unit_of(uint64_t bytes, size_t *ret_power)
 {
 	uint64_t unit = 1;
@@ -62,7 +60,8 @@ void amount_put_grouped(struct writer *w, uint64_t value)
 	}
 }
 
-/* Digits at *text up to end, onto value. */
+/* Appends the digits at *text to value, and moves *text behind them. Returns false if there is no
+ * digit or the value is too large. */
 static bool read_digits(const char **text, const char *end, uint64_t *value)
 {
 	const char *start = *text;

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* Shows a message to a person: its bytes in hexadecimal, field by field, with their meaning.
- * Knows: the names that the RFCs give to fields. Does not know: where the text goes. */
 #include "text/annotate.h"
 
 #include <string.h>
@@ -23,7 +21,7 @@ static void put_hex(struct writer *w, const uint8_t *bytes, size_t n, bool hidde
 	writer_str(w, " # ");
 }
 
-/* The next n bytes as lines, each ending in name and, in quotes, the bytes as text. */
+/* Writes lines with the next n bytes, the name of the field, and the bytes as text in quotes. */
 static void put_text(struct writer *w, struct reader *r, size_t n, const char *name, bool hidden)
 {
 	if (n > r->len - r->at)
@@ -43,7 +41,8 @@ static void put_text(struct writer *w, struct reader *r, size_t n, const char *n
 	}
 }
 
-/* The next byte as the start of a line that ends in name; the caller adds meaning and newline. */
+/* Writes the next byte and the name of the field. The caller adds the value and a newline. Returns
+ * false if there is no byte. */
 static bool begin_u8(struct writer *w, struct reader *r, const char *name, uint8_t *ret_value)
 {
 	const uint8_t *byte = reader_bytes(r, 1);
@@ -56,7 +55,7 @@ static bool begin_u8(struct writer *w, struct reader *r, const char *name, uint8
 	return true;
 }
 
-/* A byte that is a number: 0 when the bytes have ended. */
+/* Writes a byte that is a number. Returns it, or 0 if there is no byte. */
 static uint8_t put_number(struct writer *w, struct reader *r, const char *name)
 {
 	uint8_t value = 0;
@@ -67,7 +66,7 @@ static uint8_t put_number(struct writer *w, struct reader *r, const char *name)
 	return value;
 }
 
-/* A byte that is one of the RFC's codes. */
+/* Writes a byte that is a code. Returns it, or 0 if there is no byte. */
 static uint8_t put_code(
 	struct writer *w, struct reader *r, const char *name, const char *(*meaning)(uint8_t))
 {
@@ -122,8 +121,8 @@ static void put_login(struct writer *w, struct reader *r)
 	put_text(w, r, put_number(w, r, "PLEN"), "PASSWD ", true);
 }
 
-/* RFC 1928 s5, and the port. */
-static void put_where(struct writer *w, struct reader *r, const char *addr, const char *port)
+/* RFC 1928 s5: ATYP, the address and the port. */
+static void put_address(struct writer *w, struct reader *r, const char *addr, const char *port)
 {
 	switch (put_code(w, r, "ATYP", socks5_atyp_text)) {
 	case SOCKS5_IPV4:
@@ -136,7 +135,7 @@ static void put_where(struct writer *w, struct reader *r, const char *addr, cons
 		put_ip(w, r, ADDR_IPV6, 16, addr);
 		break;
 	default:
-		return; /* where the port would be cannot be known */
+		return; /* the length of the address is unknown */
 	}
 	put_port(w, r, port);
 }
@@ -149,7 +148,7 @@ static void put_request_or_reply(struct writer *w, struct reader *r, bool is_req
 	else
 		put_code(w, r, "REP", socks5_reply_text);
 	put_number(w, r, "RSV");
-	put_where(w, r, is_request ? "DST.ADDR " : "BND.ADDR ",
+	put_address(w, r, is_request ? "DST.ADDR " : "BND.ADDR ",
 		is_request ? "DST.PORT " : "BND.PORT ");
 }
 
@@ -159,10 +158,10 @@ static void put_datagram(struct writer *w, struct reader *r)
 	put_number(w, r, "RSV");
 	put_number(w, r, "RSV");
 	put_number(w, r, "FRAG");
-	put_where(w, r, "DST.ADDR ", "DST.PORT ");
+	put_address(w, r, "DST.ADDR ", "DST.PORT ");
 }
 
-/* The next bytes as text up to a NUL, and it. */
+/* Writes the next bytes up to a NUL as text, and the NUL. */
 static void put_text4(struct writer *w, struct reader *r, const char *name)
 {
 	const uint8_t *text = r->bytes + r->at;

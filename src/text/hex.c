@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* Hex text, the language of --hex: what a person types in place of bytes.
- * Knows: its grammar. Does not know: SOCKS, files. */
 #include "text/hex.h"
 
 #include <string.h>
@@ -16,7 +14,7 @@ static enum hex_state bad(struct hex *h, const char *what)
 	return HEX_BAD;
 }
 
-/* The value of a hex digit, or -1. */
+/* Returns the value of a hex digit, or -1. */
 static int digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -42,15 +40,15 @@ static enum hex_state between(struct hex *h, char c)
 	case '"':
 		return HEX_QUOTED;
 	default:
-		return bad(h, "neither a hex digit, nor white space, nor '#', nor '\"'");
+		return bad(h, "unexpected character; use hex digits, white space, '#' or '\"'");
 	}
 }
 
-/* A byte's second digit; then on to the state that its first one came from. */
+/* Reads the second digit of a byte. `next` is the state before its first digit. */
 static enum hex_state low(struct hex *h, char c, struct writer *w, enum hex_state next)
 {
 	if (digit(c) < 0)
-		return bad(h, "half a byte: a hex digit is missing here");
+		return bad(h, "incomplete byte; add a hex digit");
 	writer_u8(w, (uint8_t)(h->high << 4 | (unsigned)digit(c)));
 	return next;
 }
@@ -62,7 +60,7 @@ static enum hex_state quoted(struct hex *h, char c, struct writer *w)
 	if (c == '\\')
 		return HEX_ESCAPE;
 	if (c == '\n')
-		return bad(h, "the quoted text has no end on its line");
+		return bad(h, "quote not closed on its line; close it with '\"'");
 	writer_u8(w, (uint8_t)c);
 	return HEX_QUOTED;
 }
@@ -74,7 +72,7 @@ static enum hex_state escape(struct hex *h, char c, struct writer *w)
 		return HEX_ESCAPE_HIGH;
 	const char *name = memchr(names, c, sizeof names - 1);
 	if (!name)
-		return bad(h, "no such escape: there are \\n \\r \\t \\0 \\\\ \\\" and \\xHH");
+		return bad(h, "unknown escape; use \\n, \\r, \\t, \\0, \\\\, \\\" or \\xHH");
 	writer_u8(w, (uint8_t)values[name - names]);
 	return HEX_QUOTED;
 }
@@ -82,7 +80,7 @@ static enum hex_state escape(struct hex *h, char c, struct writer *w)
 static enum hex_state escape_high(struct hex *h, char c)
 {
 	if (digit(c) < 0)
-		return bad(h, "\\x wants two hex digits");
+		return bad(h, "incomplete \\x; use two hex digits");
 	h->high = (unsigned)digit(c);
 	return HEX_ESCAPE_LOW;
 }
@@ -128,8 +126,8 @@ bool hex_read(struct hex *h, const char *text, size_t len, struct writer *w)
 bool hex_end(struct hex *h)
 {
 	if (h->state == HEX_HALF || h->state == HEX_ESCAPE_LOW)
-		h->state = bad(h, "half a byte: a hex digit is missing here");
+		h->state = bad(h, "incomplete byte; add a hex digit");
 	else if (h->state != HEX_BETWEEN && h->state != HEX_COMMENT && h->state != HEX_BAD)
-		h->state = bad(h, "the quoted text has no end");
+		h->state = bad(h, "quote not closed; close it with '\"'");
 	return h->state != HEX_BAD;
 }

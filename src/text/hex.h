@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Hex text, the language of --hex: what a person types in place of bytes.
- * Knows: its grammar. Does not know: SOCKS, files.
+/* Parses hex text, the input of --hex:
  *
  *	05 01 00              # pairs of hex digits, white space between bytes, comments
  *	0501 00 "example.com" # digits may run together; quoted text stands for its bytes
@@ -12,30 +11,32 @@
 
 #include "wire/writer.h"
 
+/* The state after a character. */
 enum hex_state {
-	HEX_BETWEEN, /* bytes */
-	HEX_HALF,    /* a byte's first digit was seen */
+	HEX_BETWEEN, /* between bytes */
+	HEX_HALF,    /* after the first digit of a byte */
 	HEX_COMMENT,
 	HEX_QUOTED,
 	HEX_ESCAPE,      /* after a backslash */
 	HEX_ESCAPE_HIGH, /* after \x */
 	HEX_ESCAPE_LOW,  /* after \x and a digit */
-	HEX_BAD          /* for good; `what` tells why */
+	HEX_BAD          /* after an error; the state is final */
 };
 
-/* All zero but line and column, which count from 1, is the start. */
 struct hex {
 	enum hex_state state;
-	size_t line, column; /* of the next character; when BAD, of the one at fault */
-	unsigned high;       /* a byte's first digit */
-	const char *what;    /* when BAD: a static string */
+	size_t line, column; /* from 1: of the next character or, in HEX_BAD, of the error */
+	unsigned high;       /* the first digit of a byte */
+	const char *what;    /* in HEX_BAD the error message: a static string */
 };
 
-/* At line 1, column 1. */
+/* Returns the state at the start of a text. */
 struct hex hex_start(void);
 
-/* Reads len characters, puts the bytes that they stand for: at most len. True unless BAD. */
+/* Parses the next len characters and writes their bytes, at most len. Returns false in HEX_BAD; the
+ * bytes before the error were written. */
 bool hex_read(struct hex *h, const char *text, size_t len, struct writer *w);
 
-/* Says that the text has ended. True unless BAD: half a byte, or a quote left open. */
+/* Ends the text. Returns false in HEX_BAD: also if a byte is incomplete or a quote is not closed.
+ */
 bool hex_end(struct hex *h);

@@ -1,44 +1,42 @@
 /* SPDX-License-Identifier: ISC */
-/* A line of configuration as words, and how a mistake in it is told.
- * Knows: blanks, quotes, comments. Does not know: keywords. */
+/* Splits a line of a configuration file into words, and formats the messages about errors in it.
+ * The syntax is in stdsocks.conf(5), SYNTAX. */
 #pragma once
 
 #include "wire/writer.h"
 
 #define WORDS_MAX        32
 #define WORDS_LINE_MAX   1024 /* bytes, without the newline */
-#define WORDS_QUOTED_MAX 200  /* bytes of a word that a mistake quotes */
+#define WORDS_QUOTED_MAX 200  /* bytes of a word that an error message quotes */
 
-/* One line, without its newline, and where it stands. The text and the place are somebody else's.
- */
+/* A line without its newline, and its location. It points to memory of the caller. */
 struct words_line {
 	const char *text;
 	size_t len;
 	const char *location; /* a file, "-o", "built-in 1" */
-	size_t number;        /* of the line there, from 1; 0: it has none */
+	size_t number;        /* of the line in the file, from 1; 0 if there is no file */
 };
 
-/* "/etc/stdsocks/stdsocks.conf:7", "-o", "built-in 2". */
+/* Writes "/etc/stdsocks/stdsocks.conf:7", "-o" or "built-in 2". */
 void words_put_location(struct writer *w, const struct words_line *line);
 
-/* Each word ends in NUL, inside text. */
+/* The words of a line. Each one is in text and ends with a NUL. */
 struct words {
 	size_t count;
 	char *at[WORDS_MAX];
 	char text[WORDS_LINE_MAX + 1];
 };
 
-/* Cuts a line at blanks, up to a '#'. Double quotes keep blanks and '#'; there
- * is no escape inside them. False when it cannot be: then what is wrong was put into problem,
- * unless that is NULL. */
+/* Splits a line at blanks. A word that begins with '#' begins a comment. Double quotes keep blanks
+ * and '#'; there is no escape inside them. On error returns false and writes a message to problem;
+ * then *ret_words is undefined. */
 bool words_split(const struct words_line *line, struct words *ret_words, struct writer *problem);
 
-/* The same for the first words of a line that was right before, `enough` of them at the most:
- * whether there are more. */
-bool words_split_first(const struct words_line *line, size_t enough, struct words *ret_words);
+/* Writes the message `WHAT "WORD"; ADVICE`. The word is escaped, and cut after WORDS_QUOTED_MAX
+ * bytes; if it is NULL, it and its quotes are omitted. Returns false, so that a parser can write
+ * `return words_error(...)`. */
+bool words_error(struct writer *problem, const char *what, const char *word, const char *advice);
 
-/* Puts "WHAT "WORD"; WOULD_DO" into problem; both of these may be NULL. Always false. */
-bool words_error(struct writer *problem, const char *what, const char *word, const char *would_do);
-
-/* A decimal number of len digits, at most max. False when it is none. */
+/* Parses len decimal digits. Returns false if there is another character, or no digit, or if the
+ * number is greater than max; then *ret_value is unchanged. */
 bool words_number(const char *text, size_t len, uint64_t max, uint64_t *ret_value);

@@ -10,25 +10,19 @@
 
 enum { LINES_MAX = 4, PROBLEM_MAX = 4 * WORDS_QUOTED_MAX + 512, TEXT_MAX = 1200 };
 
-/* Of the result of one line. */
+/* The result of one line. */
 struct result {
-	enum config_kind kind;
+	bool valid;
+	size_t rules;
 	struct config config;
 	struct writer problem;
 	char problem_bytes[PROBLEM_MAX];
 };
 
-/* All bytes, but where the lines lie. Padding is the same: copies and values are assigned whole. */
+/* All bytes. Padding is the same: copies and values are assigned whole. */
 static bool same_config(const struct config *a, const struct config *b)
 {
-	struct config c = *b;
-	c.passwords_line.text = a->passwords_line.text;
-	c.passwords_line.len = a->passwords_line.len;
-	c.auth_line.text = a->auth_line.text;
-	c.auth_line.len = a->auth_line.len;
-	return (a->passwords_line.text == NULL) == (b->passwords_line.text == NULL) &&
-		(a->auth_line.text == NULL) == (b->auth_line.text == NULL) &&
-		memcmp(a, &c, sizeof c) == 0;
+	return memcmp(a, b, sizeof *a) == 0;
 }
 
 static bool is_duration(int64_t us)
@@ -46,6 +40,21 @@ static bool is_rate(uint64_t rate)
 	return rate == 0 || (rate >= CONFIG_RATE_MIN && rate <= CONFIG_RATE_MAX);
 }
 
+/* Each word ends in a NUL, and the first one is a path or the name of a credential. */
+static void check_passwords(const struct config *c)
+{
+	const char *word = c->passwords_text;
+	const bool is_path = c->passwords != CONFIG_USERS_CREDENTIAL;
+
+	INVARIANT((c->passwords == CONFIG_NO_PASSWORDS) == (c->passwords_words == 0));
+	INVARIANT(c->passwords == CONFIG_CHECKPASSWORD || c->passwords_words <= 1);
+	INVARIANT(c->passwords_words < WORDS_MAX);
+	if (c->passwords_words > 0)
+		INVARIANT((word[0] == '/') == is_path && word[0]);
+	for (unsigned i = 0; i < c->passwords_words; i++, word += strlen(word) + 1)
+		INVARIANT(word + strlen(word) < c->passwords_text + sizeof c->passwords_text);
+}
+
 static void check_ranges(const struct config *c)
 {
 	INVARIANT(is_duration(c->handshake_us) && is_duration(c->connect_us));
@@ -56,7 +65,8 @@ static void check_ranges(const struct config *c)
 	INVARIANT(c->source_ipv4.kind == ADDR_NONE || c->source_ipv4.kind == ADDR_IPV4);
 	INVARIANT(c->source_ipv6.kind == ADDR_NONE || c->source_ipv6.kind == ADDR_IPV6);
 	INVARIANT(c->auth <= (CONFIG_AUTH_NONE | CONFIG_AUTH_PASSWORD));
-	INVARIANT((c->passwords == CONFIG_NO_PASSWORDS) == (c->passwords_line.text == NULL));
+	INVARIANT((c->passwords == CONFIG_NO_PASSWORDS) == (c->passwords_line.location == NULL));
+	check_passwords(c);
 }
 
 /* A mistake says so in harmless words, and nothing else does. */
@@ -68,10 +78,14 @@ static void check_problem(bool mistake, const struct writer *problem)
 
 static void apply(const struct config *before, const struct words_line *line, struct result *r)
 {
+	static _Alignas(struct rule) char memory[RULES_MEMORY(WORDS_LINE_MAX)];
+	struct rules rules = rules_on(memory, sizeof(struct rule) + RULE_GROWTH * line->len);
+
 	r->config = *before;
 	r->problem = writer_on(r->problem_bytes, sizeof r->problem_bytes);
-	r->kind = config_line(&r->config, line, &r->problem);
-	check_problem(r->kind == CONFIG_ERROR, &r->problem);
+	r->valid = config_line(&r->config, &rules, line, &r->problem);
+	r->rules = rules.count;
+	check_problem(!r->valid, &r->problem);
 }
 
 /* What stands behind the last word does not count: blanks, a comment, the CR of another system. */
@@ -91,7 +105,8 @@ static void check_tail(const struct config *before, const struct words_line *lin
 		(line->len > 0 && line->text[line->len - 1] == '\r'))
 		return;
 	apply(before, &longer, &r);
-	INVARIANT(r.kind == want->kind && same_config(&r.config, &want->config));
+	INVARIANT(r.valid == want->valid && r.rules == want->rules);
+	INVARIANT(same_config(&r.config, &want->config));
 }
 
 static void check_line(struct config *config, const struct words_line *line)
@@ -100,14 +115,14 @@ static void check_line(struct config *config, const struct words_line *line)
 	static struct result first, again;
 
 	apply(config, line, &first);
-	if (first.kind != CONFIG_SETTING)
+	if (!first.valid || first.rules > 0)
 		INVARIANT(same_config(&first.config, config));
-	INVARIANT(config_is_rule(line) || first.kind != CONFIG_RULE);
-	INVARIANT(!config_is_rule(line) || first.kind != CONFIG_SETTING);
+	INVARIANT(first.rules == (config_is_rule(line) && first.valid));
 	check_ranges(&first.config);
 	apply(&first.config, line, &again);
-	INVARIANT(again.kind == first.kind && same_config(&again.config, &first.config));
-	if (first.kind != CONFIG_ERROR) /* an open quote takes a '#' in, and a '"' closes it */
+	INVARIANT(again.valid == first.valid && again.rules == first.rules);
+	INVARIANT(same_config(&again.config, &first.config));
+	if (first.valid) /* an open quote takes a '#' in, and a '"' closes it */
 		check_tail(config, line, tails[line->len % 4], &first);
 	*config = first.config;
 }
@@ -115,19 +130,18 @@ static void check_line(struct config *config, const struct words_line *line)
 /* Words, each in quotes, are those words again. */
 static void check_words(const struct words_line *line)
 {
-	static struct words words, first, again;
+	static struct words words, again;
 	char text[WORDS_LINE_MAX];
 	struct writer w = writer_on(text, sizeof text);
 
-	if (!words_split(line, &words, NULL))
+	struct writer problem = writer_on(NULL, 0);
+	if (!words_split(line, &words, &problem))
 		return;
 	INVARIANT(words.count <= WORDS_MAX);
-	INVARIANT(words_split_first(line, 3, &first) == (words.count > 3));
 	for (size_t i = 0; i < words.count; i++) {
 		size_t len = strlen(words.at[i]);
 		INVARIANT(words.at[i] >= words.text);
 		INVARIANT(words.at[i] + len < words.text + sizeof words.text);
-		INVARIANT(i >= first.count || strcmp(first.at[i], words.at[i]) == 0);
 		writer_str(&w, "\"");
 		writer_bytes(&w, words.at[i], len);
 		writer_str(&w, "\" ");
@@ -135,7 +149,7 @@ static void check_words(const struct words_line *line)
 	const struct words_line quoted = {.text = text, .len = w.len};
 	if (w.full)
 		return;
-	INVARIANT(words_split(&quoted, &again, NULL) && again.count == words.count);
+	INVARIANT(words_split(&quoted, &again, &problem) && again.count == words.count);
 	for (size_t i = 0; i < words.count; i++)
 		INVARIANT(strcmp(words.at[i], again.at[i]) == 0);
 }
@@ -199,11 +213,25 @@ static void check_users(const struct words_line *lines, size_t count)
 	free(text);
 }
 
+static void check_finish(struct config *config)
+{
+	static _Alignas(struct rule) char memory[RULES_MEMORY(256)];
+	struct rules rules = rules_on(memory, sizeof memory);
+	const struct words_line *wrong;
+	char bytes[PROBLEM_MAX];
+	struct writer problem = writer_on(bytes, sizeof bytes);
+	bool valid = config_finish(config, &rules, &wrong, &problem);
+
+	check_problem(!valid, &problem);
+	INVARIANT(rules.count == 4); /* the built-in ones */
+	INVARIANT(config->auth != 0 && (valid || wrong == &config->auth_line));
+	INVARIANT(!valid || !(config->auth & CONFIG_AUTH_PASSWORD) || config->passwords);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct config config = config_default();
 	struct words_line lines[LINES_MAX];
-	const struct words_line *wrong;
 	size_t count = 0;
 	const char *text = (const char *)data, *end = text + size;
 
@@ -214,11 +242,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (count > 0)
 		check_users(lines, count);
-	char bytes[PROBLEM_MAX];
-	struct writer problem = writer_on(bytes, sizeof bytes);
-	bool right = config_finish(&config, &wrong, &problem);
-	check_problem(!right, &problem);
-	INVARIANT(config.auth != 0 && (right || wrong == &config.auth_line));
-	INVARIANT(!right || !(config.auth & CONFIG_AUTH_PASSWORD) || config.passwords);
+	check_finish(&config);
 	return 0;
 }

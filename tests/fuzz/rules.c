@@ -74,27 +74,78 @@ static struct rule_context take_context(struct reader *in)
 	return f;
 }
 
-/* The input's lines, as far as they are rules. */
-static void take_rules(const char *text, size_t len, struct rules *rules)
+/* Memory of exactly the size that these lines may need: they are their rules' only bytes. */
+static struct rules make_rules(const struct words_line *lines, size_t count, bool keep_text)
+{
+	size_t size = 0;
+	for (size_t i = 0; i < count; i++)
+		size += sizeof(struct rule) + RULE_GROWTH * lines[i].len;
+	struct rules rules = rules_on(malloc(size > 0 ? size : 1), size);
+	if (!rules.pool.bytes)
+		abort();
+	rules.keep_text = keep_text;
+	return rules;
+}
+
+/* Adds a line if it is a rule and valid. */
+static bool add(struct rules *rules, const struct words_line *line)
 {
 	static char problem_bytes[PROBLEM_MAX];
+	struct writer problem = writer_on(problem_bytes, sizeof problem_bytes);
+	const struct rules before = *rules;
+	struct config config, same;
 
-	for (const char *end = text + len; text < end && rules->count < LINES_MAX;) {
-		struct words_line line = fuzz_take_line(&text, end, rules->count + 1);
-		struct writer problem = writer_on(problem_bytes, sizeof problem_bytes);
-		struct config config;
+	memset(&config, 0x5a, sizeof config);
+	same = config;
+	if (!config_is_rule(line))
+		return false;
+	const bool added = config_line(&config, rules, line, &problem);
+	INVARIANT(added == (problem.len == 0) && !problem.full);
+	INVARIANT(added || memcmp(rules, &before, sizeof before) == 0);
+	INVARIANT(memcmp(&config, &same, sizeof same) == 0);
+	return added;
+}
 
-		if (config_is_rule(&line) && config_line(&config, &line, &problem) == CONFIG_RULE)
-			rules->rules[rules->count++] = line;
-	}
+/* Adds the valid rules of the lines, or the built-in ones if there are none. */
+static struct rules add_all(const struct words_line *lines, size_t count, bool keep_text)
+{
+	static _Alignas(struct rule) char built_in[RULES_MEMORY(256)];
+	struct rules rules = make_rules(lines, count, keep_text);
+
+	for (size_t i = 0; i < count; i++)
+		add(&rules, &lines[i]);
+	if (rules.count > 0)
+		return rules;
+	free(rules.pool.bytes);
+	rules = rules_on(built_in, sizeof built_in);
+	rules_add_built_in(&rules);
+	return rules;
+}
+
+static void forget(struct rules *rules)
+{
+	if (strncmp(((struct rule *)rules->pool.bytes)->location, "built-in", 8) != 0)
+		free(rules->pool.bytes);
+}
+
+/* The number of a rule, from 0; their count for one that is none of them. */
+static size_t number_of(const struct rules *rules, const struct rule *rule)
+{
+	const struct rule *at = (const struct rule *)rules->pool.bytes;
+	size_t number = 0;
+
+	for (; number < rules->count && at != rule; number++)
+		at = rule_next(at);
+	return number;
 }
 
 static unsigned seen;
 
-static void see(const struct words_line *rule, const struct rule_match *match)
+static void see(const struct rule *rule, const struct rule_match *match)
 {
 	INVARIANT(rule && match->answer <= RULE_YES && match->failed <= RULE_CLAUSES);
-	INVARIANT(match->answer != RULE_NO || match->failed < RULE_CLAUSES);
+	INVARIANT((match->answer == RULE_NO) == (match->failed < RULE_CLAUSES));
+	INVARIANT(match->allow == rule->allow);
 	seen++;
 }
 
@@ -104,19 +155,36 @@ static struct rules_verdict ask(const struct rules *rules, const struct rule_con
 	const struct rules_verdict v = rules_evaluate(rules, context, NULL);
 
 	INVARIANT(v.allowed != RULE_MAYBE || context->resolved.kind == ADDR_NONE);
-	bool ours = v.rule >= rules->rules && v.rule < rules->rules + rules->count;
-	if (!ours && strcmp(v.rule->location, "end of the rules") != 0)
-		INVARIANT(rules->count == 0 && strncmp(v.rule->location, "built-in ", 9) == 0);
+	if (number_of(rules, v.rule) == rules->count)
+		INVARIANT(strcmp(v.rule->location, "end of the rules") == 0);
 	return v;
 }
 
-/* Nothing hangs on whether somebody looks on. */
-static void check_seen(const struct rules *rules, const struct rule_context *context)
+/* Neither `see` nor the texts of the rules change an answer, and a rule keeps its own text. */
+static void check_seen(const struct rules *rules, const struct rules *with_text,
+	const struct rule_context *context)
 {
 	const struct rules_verdict v = ask(rules, context);
 	seen = 0;
-	const struct rules_verdict again = rules_evaluate(rules, context, see);
-	INVARIANT(seen > 0 && again.allowed == v.allowed && again.rule == v.rule);
+	const struct rules_verdict again = rules_evaluate(with_text, context, see);
+	INVARIANT(seen > 0 && again.allowed == v.allowed);
+	INVARIANT(number_of(with_text, again.rule) == number_of(rules, v.rule));
+}
+
+/* With the same lines: each rule has the text of a line. */
+static void check_texts(const struct rules *rules, const struct words_line *lines, size_t count)
+{
+	const struct rule *rule = (const struct rule *)rules->pool.bytes;
+	for (size_t i = 0; i < rules->count; i++, rule = rule_next(rule)) {
+		const char *text = rule_text(rule);
+		if (!rules->keep_text) {
+			INVARIANT(text[0] == '\0');
+			continue;
+		}
+		INVARIANT(rule->number > 0 && rule->number <= count);
+		const struct words_line *line = &lines[rule->number - 1];
+		INVARIANT(fuzz_same(text, strlen(text), line->text, line->len));
+	}
 }
 
 /* What is said before a lookup holds for every address that may come of it. */
@@ -156,24 +224,27 @@ static void check_neighbours(const struct rules *alone, const struct rule_contex
 	INVARIANT(ask(alone, &f).allowed == RULE_NO);
 }
 
-/* The remedy is a rule, and in front of the others it allows what was asked. */
-static void check_remedy(struct rules *rules, const struct rule_context *context)
+/* The suggested rule is one, and in front of the others it allows the request. */
+static void check_suggestion(
+	const struct words_line *lines, size_t count, const struct rule_context *context)
 {
-	static char text[SUGGESTION_MAX], problem_bytes[PROBLEM_MAX];
-	struct writer w = writer_on(text, sizeof text),
-		      problem = writer_on(problem_bytes, sizeof problem_bytes);
-	struct config config;
+	static char text[SUGGESTION_MAX];
+	struct words_line more[LINES_MAX + 1];
+	struct writer w = writer_on(text, sizeof text);
 
 	rules_put_suggestion(&w, context);
 	INVARIANT(!w.full && fuzz_is_harmless(text, w.len, false));
-	const struct words_line line = {.text = text, .len = w.len, .location = "remedy"};
-	INVARIANT(config_line(&config, &line, &problem) == CONFIG_RULE && problem.len == 0);
-	memmove(rules->rules + 1, rules->rules, rules->count++ * sizeof rules->rules[0]);
-	rules->rules[0] = line;
-	const struct rules_verdict v = ask(rules, context);
-	INVARIANT(v.allowed == RULE_YES && v.rule == rules->rules);
-
-	check_neighbours(&(const struct rules){.count = 1, .rules = rules->rules}, context);
+	more[0] = (struct words_line){.text = text, .len = w.len, .location = "suggestion"};
+	memcpy(more + 1, lines, count * sizeof *lines);
+	struct rules alone = make_rules(more, 1, false), rules = make_rules(more, count + 1, false);
+	INVARIANT(add(&alone, &more[0]));
+	for (size_t i = 0; i <= count; i++)
+		add(&rules, &more[i]);
+	const struct rules_verdict v = ask(&rules, context);
+	INVARIANT(v.allowed == RULE_YES && number_of(&rules, v.rule) == 0);
+	check_neighbours(&alone, context);
+	free(alone.pool.bytes);
+	free(rules.pool.bytes);
 }
 
 static void check_special(const struct addr *a)
@@ -191,37 +262,46 @@ static void check_special(const struct addr *a)
 	}
 }
 
-/* A rule that is read only so far answers what it answers when it is read whole. */
-static void check_rule(const struct words_line *line, const struct rule_context *context)
+/* One rule, alone: evaluated before a lookup, it answers MAYBE or what it answers afterwards; and
+ * it depends on nothing that its clauses do not name. */
+static void check_rule(const struct rule *rule, const struct rule_context *context)
 {
-	char problem_bytes[1];
-	struct writer problem = writer_on(problem_bytes, 0);
-	struct words words, again;
-	struct rule_match whole, quick;
-	struct rule_context f = *context;
+	struct rule_context before = *context, known = *context;
 
-	f.embedded = special_embedded(&f.resolved, 0);
-	INVARIANT(words_split(line, &words, NULL) && words_split(line, &again, NULL));
-	INVARIANT(rule_match(&words, &f, &whole, &problem) && !problem.full);
-	INVARIANT(rule_match(&again, &f, &quick, NULL));
-	INVARIANT(whole.allow == quick.allow && whole.answer == quick.answer);
-	INVARIANT(whole.answer != RULE_MAYBE);
+	before.resolved.kind = ADDR_NONE;
+	known.embedded = special_embedded(&known.resolved, 0);
+	const struct rule_match early = rule_evaluate(rule, &before);
+	const struct rule_match late = rule_evaluate(rule, &known);
+	INVARIANT(late.answer != RULE_MAYBE && early.allow == late.allow);
+	INVARIANT(early.answer == RULE_MAYBE || early.answer == late.answer);
+	INVARIANT(!late.implied ||
+		(late.answer == RULE_NO && late.failed == RULE_AT && late.allow && !rule->has_at));
+	if (rule->items_len == 0)
+		INVARIANT(early.answer == RULE_YES && late.answer == RULE_YES);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct words_line lines[LINES_MAX + 1];
-	struct rules rules = {.count = 0, .rules = lines};
+	struct words_line lines[LINES_MAX];
 	struct reader in = reader_of(data, size);
 	struct rule_context context = take_context(&in);
+	const char *text = (const char *)data + in.at, *end = (const char *)data + size;
+	size_t count = 0;
 
-	take_rules((const char *)data + in.at, in.len - in.at, &rules);
+	for (; text < end && count < LINES_MAX; count++)
+		lines[count] = fuzz_take_line(&text, end, count + 1);
+	struct rules rules = add_all(lines, count, false), with_text = add_all(lines, count, true);
 	check_special(&context.resolved);
-	for (size_t i = 0; i < rules.count; i++)
-		check_rule(&rules.rules[i], &context);
+	check_texts(&rules, lines, count);
+	check_texts(&with_text, lines, count);
+	const struct rule *rule = (const struct rule *)rules.pool.bytes;
+	for (size_t i = 0; i < rules.count; i++, rule = rule_next(rule))
+		check_rule(rule, &context);
 	if (context.requested.kind == ADDR_NAME)
 		check_lookup(&rules, &context);
-	check_seen(&rules, &context);
-	check_remedy(&rules, &context);
+	check_seen(&rules, &with_text, &context);
+	check_suggestion(lines, count, &context);
+	forget(&rules);
+	forget(&with_text);
 	return 0;
 }

@@ -55,7 +55,7 @@ static struct {
 	struct settings settings;
 	struct login login;
 	struct client client;
-	struct words_line rules[2];
+	_Alignas(struct rule) char rules[RULES_MEMORY(256)];
 	char users[64 + USERS_PADDING];
 	uint8_t dialled, resolved, times;
 	bool is_own, fails_to_lock, serves_nobody;
@@ -535,13 +535,19 @@ static void take_rules(unsigned choice)
 		{"deny to private", "allow user any to any"},
 		{"deny to 8.8.8.8", "allow to .example.com,public at any"}};
 	struct rules *rules = &given.settings.rules;
+	struct writer problem = writer_on(NULL, 0);
+	struct words words;
 
-	rules->rules = given.rules;
+	*rules = rules_on(given.rules, sizeof given.rules);
 	for (size_t i = 0; i < 2 && texts[choice % 4][i]; i++) {
 		const char *text = texts[choice % 4][i];
-		given.rules[rules->count++] = (struct words_line){
+		const struct words_line line = {
 			.text = text, .len = strlen(text), .location = "input", .number = i + 1};
+		INVARIANT(words_split(&line, &words, &problem));
+		INVARIANT(rules_add(rules, &line, &words, &problem));
 	}
+	if (rules->count == 0)
+		rules_add_built_in(rules);
 }
 
 /* Bits of who: the kind of client (2), whether from far away, auth (2), the rules (2),

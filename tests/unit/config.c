@@ -8,11 +8,16 @@
 
 #define SECOND INT64_C(1000000)
 
+static _Alignas(struct rule) char memory[RULES_MEMORY(WORDS_LINE_MAX)];
+
 /* Applies a line to *config. Returns whether it is right; what is said of it is in check_said. */
 static bool apply(struct config *config, const char *line, size_t len)
 {
 	const struct words_line whole = {.text = line, .len = len, .location = "test", .number = 1};
-	return config_line(config, &whole, check_to_say()) == CONFIG_SETTING;
+	struct rules rules = rules_on(memory, sizeof memory);
+	bool valid = config_line(config, &rules, &whole, check_to_say());
+	CHECK(rules.count == 0);
+	return valid;
 }
 
 static bool apply_text(struct config *config, const char *line)
@@ -169,22 +174,22 @@ static void sets_each_source(void)
 	CHECK_BYTES(&config, sizeof config, &want, sizeof want);
 }
 
-/* Behind the start of a line each of these words is called `said`, and `would_do` is suggested. */
+/* Behind the start of a line each of these words is an error. */
 static void are_mistakes(const char *start, const char *const *words, size_t count,
-	const char *said, const char *would_do)
+	const char *error, const char *advice)
 {
 	for (size_t i = 0; i < count; i++) {
 		char line[80], want_bytes[120];
 		struct writer want = writer_on(want_bytes, sizeof want_bytes - 1);
 		snprintf(line, sizeof line, "%s \"%s\"", start, words[i]);
 		check_about = line;
-		writer_str(&want, said);
-		writer_str(&want, ": \"");
+		writer_str(&want, error);
+		writer_str(&want, " \"");
 		writer_escaped(&want, words[i], strlen(words[i]));
 		writer_str(&want, "\"; ");
 		want_bytes[want.len] = '\0';
 		is_mistake(line, strlen(line), want_bytes);
-		CHECK(strstr(check_said, would_do));
+		CHECK(strstr(check_said, advice));
 	}
 	check_about = NULL;
 }
@@ -207,15 +212,15 @@ static void refuses_words_out_of_range(void)
 	static const char *const marks[] = {
 		"0", "", "-1", "0x1", "1.0", "4294967296", "18446744073709551617"};
 	static const char *const none[] = {"none"};
-	are_mistakes("timeout idle", durations, COUNT(durations), "not a duration",
+	are_mistakes("timeout idle", durations, COUNT(durations), "invalid duration",
 		"ms, s, m, h or d, or \"none\"");
-	are_mistakes("rate down", rates, COUNT(rates), "not a rate", "10K to 1000G");
-	are_mistakes("source", addresses, COUNT(addresses), "not an address", "");
-	are_mistakes("source device", devices, COUNT(devices), "not a device", "");
-	are_mistakes("source mark", marks, COUNT(marks), "not a mark", "");
-	are_mistakes("timeout handshake", none, 1, "not a duration", "1ms to 365d");
+	are_mistakes("rate down", rates, COUNT(rates), "invalid rate", "10K to 1000G");
+	are_mistakes("source", addresses, COUNT(addresses), "invalid source address", "");
+	are_mistakes("source device", devices, COUNT(devices), "invalid device", "");
+	are_mistakes("source mark", marks, COUNT(marks), "invalid mark", "");
+	are_mistakes("timeout handshake", none, 1, "invalid duration", "1ms to 365d");
 	CHECK(!strstr(check_said, "or \"none\""));
-	are_mistakes("timeout connect", none, 1, "not a duration", "1ms to 365d");
+	are_mistakes("timeout connect", none, 1, "invalid duration", "1ms to 365d");
 	CHECK(!strstr(check_said, "or \"none\""));
 }
 
@@ -241,41 +246,82 @@ static void decides_who_must_log_in(void)
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct config config = config_default();
+		struct rules rules = rules_on(memory, sizeof memory);
 		const struct words_line *where = NULL;
 		for (size_t line = 0; line < 3 && rows[i].lines[line]; line++)
 			CHECK(apply_text(&config, rows[i].lines[line]));
-		CHECK_NUMBER(config_finish(&config, &where, check_to_say()), rows[i].auth != 0);
+		CHECK_NUMBER(
+			config_finish(&config, &rules, &where, check_to_say()), rows[i].auth != 0);
+		CHECK_NUMBER(rules.count, 4);
 		if (rows[i].auth)
 			CHECK_NUMBER(config.auth, rows[i].auth);
 		else if (CHECK(where))
-			CHECK_BYTES(where->text, where->len, rows[i].lines[0],
-				strlen(rows[i].lines[0]));
+			CHECK_STRING(where->location, "test");
+		if (!rows[i].auth)
+			CHECK_STRING(check_said,
+				"auth requires passwords, but none are configured; add \"users "
+				"FILE\" or "
+				"\"checkpassword PROGRAM\", or use \"auth none\"");
 	}
 }
 
-/* Of both who know passwords the later one is asked, and its line is kept. */
-static void knows_who_knows_passwords(void)
+/* The built-in rules are added only if there are no others. */
+static void keeps_rules(void)
 {
-	static const char *const users = "users /a", *const program = "checkpassword /b c";
+	const struct words_line line = {.text = "allow", .len = 5, .location = "test"};
+	struct rules rules = rules_on(memory, sizeof memory);
 	struct config config = config_default();
-	CHECK(apply_text(&config, users));
-	CHECK_NUMBER(config.passwords, CONFIG_USERS);
-	CHECK(config.passwords_line.text == users);
-	CHECK(apply_text(&config, program));
-	CHECK_NUMBER(config.passwords, CONFIG_CHECKPASSWORD);
-	CHECK(config.passwords_line.text == program);
-	CHECK(apply_text(&config, users));
-	CHECK_NUMBER(config.passwords, CONFIG_USERS);
+	const struct words_line *where;
+	CHECK(config_line(&config, &rules, &line, check_to_say()));
+	CHECK(config_finish(&config, &rules, &where, check_to_say()));
+	CHECK_NUMBER(rules.count, 1);
 }
 
-/* A rule is told apart from a setting, and leaves the settings alone. */
+/* The later one of "users" and "checkpassword" applies, and its words are kept. */
+static void keeps_what_verifies_passwords(void)
+{
+	static const struct {
+		const char *line;
+		enum config_passwords passwords;
+		unsigned words;
+		const char *text;
+		size_t len;
+	} rows[] = {
+		{"users /a", CONFIG_USERS, 1, "/a", 3},
+		{"checkpassword /b \"c d\" \"\" e", CONFIG_CHECKPASSWORD, 4, "/b\0c d\0\0e", 11},
+		{"users credential:a", CONFIG_USERS_CREDENTIAL, 1, "a", 2},
+		{"checkpassword /b", CONFIG_CHECKPASSWORD, 1, "/b", 3},
+		{"users \"/a b\"", CONFIG_USERS, 1, "/a b", 5},
+	};
+	struct config config = config_default();
+	char longest[WORDS_LINE_MAX + 1] = "users /";
+
+	EACH_ROW(row, rows, line) {
+		CHECK(apply_text(&config, row->line));
+		CHECK_NUMBER(config.passwords, row->passwords);
+		CHECK_NUMBER(config.passwords_words, row->words);
+		CHECK_BYTES(config.passwords_text, row->len, row->text, row->len);
+		for (size_t i = row->len; i < sizeof config.passwords_text; i++)
+			CHECK(config.passwords_text[i] == '\0');
+		CHECK_STRING(config.passwords_line.location, "test");
+		CHECK_NUMBER(config.passwords_line.number, 1);
+		CHECK(!config.passwords_line.text);
+	}
+	memset(longest + 7, 'a', WORDS_LINE_MAX - 7);
+	CHECK(apply_text(&config, longest));
+	CHECK_STRING(config.passwords_text, longest + 6);
+}
+
+/* A rule is added to the rules, and changes no setting. */
 static void knows_a_rule(void)
 {
 	static const char text[] = "allow from 10.0.0.0/8 to example.com at any port 1-65535";
-	const struct words_line line = {.text = text, .len = sizeof text - 1};
+	const struct words_line line = {.text = text, .len = sizeof text - 1, .location = "test"};
 	const struct words_line other = {.text = "timeout idle 7s", .len = 15};
 	struct config config = config_default(), want = config;
-	CHECK_NUMBER(config_line(&config, &line, check_to_say()), CONFIG_RULE);
+	struct rules rules = rules_on(memory, sizeof memory);
+	CHECK(config_line(&config, &rules, &line, check_to_say()));
+	CHECK_NUMBER(rules.count, 1);
 	CHECK_BYTES(&config, sizeof config, &want, sizeof want);
 	CHECK(config_is_rule(&line));
 	CHECK(!config_is_rule(&other));
@@ -296,50 +342,53 @@ static void names_each_mistake(void)
 	static const struct {
 		const char *what, *lines[4];
 	} rows[] = {
-		{"no such keyword: \"tiemout\"; there are ", {"tiemout idle 2h"}},
-		{"no such keyword: \"Timeout\"", {"Timeout idle 2h"}},
-		{"no such keyword: \"\"", {"\"\""}},
-		{"no such keyword: \"timeout idle 2h\"", {"\"timeout idle 2h\""}},
-		{"timeout takes two words; say", {"timeout", "timeout idle", "timeout idle 2h 3h"}},
-		{"no such timeout: \"idel\"; there are ", {"timeout idel 2h"}},
-		{"no such timeout: \"\"", {"timeout \"\" 2h"}},
-		{"source takes an address, a device or a mark; say",
+		{"unknown keyword \"tiemout\"; use allow, deny, ", {"tiemout idle 2h"}},
+		{"unknown keyword \"Timeout\"", {"Timeout idle 2h"}},
+		{"unknown keyword \"\"", {"\"\""}},
+		{"unknown keyword \"timeout idle 2h\"", {"\"timeout idle 2h\""}},
+		{"timeout needs two arguments; use, for example, \"timeout idle 2h\"",
+			{"timeout", "timeout idle", "timeout idle 2h 3h"}},
+		{"unknown timeout \"idel\"; use handshake, ", {"timeout idel 2h"}},
+		{"unknown timeout \"\"", {"timeout \"\" 2h"}},
+		{"source needs an address, a device or a mark; use",
 			{"source", "source 192.0.2.1 192.0.2.2", "source device eth0 eth1"}},
-		{"a quote is left open; ",
+		{"quote not closed; close it with '\"'",
 			{"timeout \"idle 2h", "timeout idle \"", "timeout idle 2h\"", "\"\"\""}},
-		{"no such keyword: \"x\\ny\\x1b[2J\"", {"x\ny\033[2J"}},
-		{"rate takes a direction and a rate; say",
+		{"unknown keyword \"x\\ny\\x1b[2J\"", {"x\ny\033[2J"}},
+		{"rate needs a direction and a rate; use",
 			{"rate", "rate 10M", "rate sideways 10M", "rate up 10M down 10M"}},
-		{"user takes a name; 1 to 32 bytes",
+		{"user needs a name of 1 to 32 bytes; use",
 			{"user", "user \"\"", "user a b",
 				"user 123456789012345678901234567890123"}},
-		{"user is whom root becomes, so not \"root\"; name", {"user root"}},
-		{"sandbox takes one word; \"sandbox required\"",
+		{"invalid user \"root\"; use a user who is not root", {"user root"}},
+		{"sandbox needs one argument; use required or best-effort",
 			{"sandbox", "sandbox off", "sandbox required best-effort"}},
-		{"auth takes a method; say", {"auth"}},
-		{"no such method: \"gssapi\"; there are none and password", {"auth gssapi"}},
-		{"no such method: \"Password\"", {"auth none Password"}},
-		{"users takes a file's whole path; say",
+		{"auth needs a method; use none, password or both", {"auth"}},
+		{"unknown authentication method \"gssapi\"; use none, password or both",
+			{"auth gssapi"}},
+		{"unknown authentication method \"Password\"", {"auth none Password"}},
+		{"users needs an absolute path or a credential; use",
 			{"users", "users a", "users /a /b", "users \"\""}},
-		{"not a credential: \"credential:\"", {"users credential:"}},
-		{"not a credential: \"credential:../passwd\"", {"users credential:../passwd"}},
-		{"checkpassword takes a program's whole path; say",
+		{"invalid credential \"credential:\"; use", {"users credential:"}},
+		{"invalid credential \"credential:../passwd\"", {"users credential:../passwd"}},
+		{"checkpassword needs an absolute path; use",
 			{"checkpassword", "checkpassword true"}},
-		{"command takes a command; say", {"command"}},
-		{"no such command: \"associate\"", {"command associate"}},
-		{"no such command: \"resolv\"", {"command connect resolv"}},
-		{"version takes a number; say", {"version"}},
-		{"no such version: \"6\"", {"version 6"}},
-		{"no such version: \"4a\"", {"version 5 4a"}},
-		{"a carriage return inside; ", {"timeout idle\r 2h", "# proxy\rauth none"}},
-		{"does not belong there: \"Private\"", {"deny to Private"}},
-		{"does not belong there: \"link_local\"", {"deny to link_local"}},
-		{"does not belong there: \"all\"", {"deny to all"}},
-		{"does not belong there: \"ANY\"", {"deny to 10.0.0.1,ANY"}},
-		{"no such clause: \"nonsense\"", {"allow nonsense"}},
-		{"nothing follows \"to\"", {"deny to"}},
-		{"no such keyword: \"Allow\"; there are allow, deny,", {"Allow to any"}},
-		{"no such keyword: \"\\xc3\\xa4\"", {"\303\244"}},
+		{"command needs an argument; use connect, bind, udp or resolve", {"command"}},
+		{"unknown command \"associate\"; use connect, ", {"command associate"}},
+		{"unknown command \"resolv\"", {"command connect resolv"}},
+		{"version needs a number; use 4, 5 or both", {"version"}},
+		{"unknown version \"6\"; use 4, 5 or both", {"version 6"}},
+		{"unknown version \"4a\"", {"version 5 4a"}},
+		{"NUL byte or carriage return in line; remove it",
+			{"timeout idle\r 2h", "# proxy\rauth none"}},
+		{"invalid destination \"Private\"", {"deny to Private"}},
+		{"invalid destination \"link_local\"", {"deny to link_local"}},
+		{"invalid destination \"all\"", {"deny to all"}},
+		{"invalid destination \"ANY\"", {"deny to 10.0.0.1,ANY"}},
+		{"unknown clause \"nonsense\"", {"allow nonsense"}},
+		{"no value after \"to\"", {"deny to"}},
+		{"unknown keyword \"Allow\"; use allow, deny,", {"Allow to any"}},
+		{"unknown keyword \"\\xc3\\xa4\"", {"\303\244"}},
 	};
 	EACH_ROW(row, rows, what)
 		for (size_t i = 0; i < COUNT(row->lines) && row->lines[i]; i++) {
@@ -371,14 +420,14 @@ static void refuses_lines_that_are_too_long_or_have_a_nul(void)
 {
 	char line[WORDS_LINE_MAX + 1] = "timeout idle 7s";
 	struct config config = config_default();
-	is_mistake(line, 16, "the line has a NUL byte");
+	is_mistake(line, 16, "NUL byte or carriage return in line");
 	memset(line + 15, ' ', sizeof line - 15);
 	CHECK(apply(&config, line, WORDS_LINE_MAX));
-	is_mistake(line, WORDS_LINE_MAX + 1, "the line is too long; at most 1024 bytes");
+	is_mistake(line, WORDS_LINE_MAX + 1, "line too long; use at most 1024 bytes");
 	for (size_t i = 0; i < 66; i++)
 		line[i] = "a "[i % 2];
-	is_mistake(line, 64, "no such keyword");
-	is_mistake(line, 66, "too many words; at most 32");
+	is_mistake(line, 64, "unknown keyword");
+	is_mistake(line, 66, "too many words; use at most 32");
 }
 
 /* The line lies at the end of its memory, where a sanitizer sees one read too many. */
@@ -389,13 +438,13 @@ static void reads_no_byte_behind_the_line(void)
 	CHECK(apply(&config, line, 15));
 	CHECK_NUMBER(config.idle_us, 7 * SECOND);
 	CHECK(apply(&config, line, 0));
-	is_mistake(line, 14, "not a duration: \"7\"");
+	is_mistake(line, 14, "invalid duration \"7\"");
 }
 
 int main(void)
 {
 	return CHECK_ALL(sets_each_field, sets_each_source, refuses_words_out_of_range,
-		decides_who_must_log_in, knows_who_knows_passwords, knows_a_rule, later_lines_win,
-		names_each_mistake, reads_words, refuses_lines_that_are_too_long_or_have_a_nul,
-		reads_no_byte_behind_the_line);
+		decides_who_must_log_in, keeps_rules, keeps_what_verifies_passwords, knows_a_rule,
+		later_lines_win, names_each_mistake, reads_words,
+		refuses_lines_that_are_too_long_or_have_a_nul, reads_no_byte_behind_the_line);
 }

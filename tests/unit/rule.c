@@ -4,6 +4,7 @@
 #include "policy/rule.h"
 
 #include "check.h"
+#include "policy/command.h"
 #include "wire/socks5.h"
 
 #define UNKNOWN "?"
@@ -74,28 +75,42 @@ static struct rule_context by_reached(const char *text)
 	return context_of("192.0.2.7", "a.example", text);
 }
 
-/* Returns false if the rule is a mistake. The match is the same for a rule that was read before. */
-static bool match(
-	const char *rule, const struct rule_context *context, struct rule_match *ret_match)
+/* Parses a rule into memory of exactly the size that it may need. Returns NULL if it is invalid.
+ * free() takes the rule. */
+static const struct rule *parse(const char *text, bool keep_text)
 {
 	static struct words words;
-	struct rule_match again;
-	const struct words_line line = {.text = rule, .len = strlen(rule), .location = "test"};
-	check_about = rule;
-	if (!CHECK(words_split(&line, &words, check_to_say())) || !CHECK(rule_is_one(&words)))
+	const struct words_line line = {
+		.text = text, .len = strlen(text), .location = "test", .number = 7};
+	const size_t size = sizeof(struct rule) + RULE_GROWTH * line.len;
+	struct writer pool = writer_on(malloc(size), size);
+	if (!pool.bytes)
+		abort();
+
+	check_about = text;
+	const struct rule *rule = NULL;
+	if (CHECK(words_split(&line, &words, check_to_say())) && CHECK(rule_is_rule(&words)))
+		rule = rule_parse(&line, &words, keep_text, &pool, check_to_say());
+	CHECK(!check_problem.full && !pool.full);
+	CHECK_NUMBER(pool.len, rule ? rule->size : 0);
+	if (!rule)
+		free(pool.bytes);
+	return rule;
+}
+
+/* Returns false if the rule is invalid. */
+static bool match(
+	const char *text, const struct rule_context *context, struct rule_match *ret_match)
+{
+	const struct rule *rule = parse(text, false);
+	if (!rule)
 		return false;
 	struct rule_context known = *context; /* as rules_evaluate() does it */
 	if (known.resolved.kind != ADDR_NONE)
 		known.embedded = special_embedded(&known.resolved, 0);
-	bool right = rule_match(&words, &known, ret_match, check_to_say());
-	CHECK(!check_problem.full);
-	if (right && CHECK(words_split(&line, &words, NULL)) &&
-		CHECK(rule_match(&words, &known, &again, NULL))) {
-		CHECK_NUMBER(again.answer, ret_match->answer);
-		CHECK_NUMBER(again.failed, ret_match->failed);
-		CHECK_NUMBER(again.implied, ret_match->implied);
-	}
-	return right;
+	*ret_match = rule_evaluate(rule, &known);
+	free((void *)rule);
+	return true;
 }
 
 static bool answers(const char *rule, const struct rule_context *context, enum rule_answer want)
@@ -434,98 +449,80 @@ static void tells_which_clause_does_not_hold(void)
 	}
 }
 
-#define FROM_WOULD                                                                                 \
-	"an address, a prefix such as 10.0.0.0/8, loopback, private, link-local, public, any, "    \
-	"unix, unix:UID or stdio would do"
-#define USER_WOULD "a user's name would do, or any for whoever has logged in"
-#define TO_WOULD                                                                                   \
-	"an address, a prefix such as 10.0.0.0/8, loopback, private, link-local, public, any, a "  \
-	"host name or .suffix would do"
-#define AT_WOULD                                                                                   \
-	"an address, a prefix such as 10.0.0.0/8, loopback, private, link-local, public or any "   \
-	"would do"
-#define PORT_WOULD    "a port or a range such as 8000-8999, of 1 to 65535, would do"
-#define COMMAND_WOULD "there are connect, bind, udp and resolve"
-#define TWICE(clause)                                                                              \
-	"twice in one rule: \"" clause "\"; join the items with commas, or write two rules"
-#define BEFORE_AT     "nothing before \"at\"; say to whom, then at which addresses"
-#define WRONG(item)   "does not belong there: \"" item "\"; "
-#define NOTHING(word) "nothing follows \"" word "\"; "
+#define ADDRESSES                                                                                  \
+	"use an address, a prefix such as 10.0.0.0/8, loopback, private, link-local, public"
+#define FROM_ADVICE ADDRESSES ", any, unix, unix:UID or stdio"
+#define USER_ADVICE "use a user name, or any for all authenticated users"
+#define TO_ADVICE   ADDRESSES ", any, a host name or .suffix"
+#define AT_ADVICE   ADDRESSES " or any"
+#define PORT_ADVICE "use 1 to 65535, or a range such as 8000-8999"
+#define DUPLICATE(clause)                                                                          \
+	"duplicate clause \"" clause "\"; join the items with commas, or write two rules"
+#define BEFORE_AT      "no destination before \"at\"; add, for example, \"to example.com\""
+#define NO_VALUE(word) "no value after \"" word "\"; "
 
-/* A mistake is one whatever the context are, and outputs stay as they were. */
-static void is_mistake(const char *rule, const char *want)
+static void is_error(const char *rule, const char *want)
 {
-	static const char *const reached[] = {"8.8.8.8", "10.0.0.1", "2002:a00:1::1", UNKNOWN};
-	for (size_t i = 0; i < 2 * COUNT(reached); i++) {
-		struct rule_context context =
-			context_of(i % 2 ? "stdio" : "10.0.0.1", "a.example", reached[i / 2]);
-		struct rule_match got, before;
-		memset(&before, 0x5a, sizeof before);
-		got = before;
-		if (i % 2)
-			context.user = NULL;
-		bool right = match(rule, &context, &got);
-		CHECK(!right);
-		CHECK_STRING(check_said, want);
-		CHECK_BYTES(&got, sizeof got, &before, sizeof before);
-	}
+	CHECK(!parse(rule, true));
+	CHECK_STRING(check_said, want);
 }
 
 static void names_a_mistake_of_form(void)
 {
-	static const char clauses[] = "there are from, user, command, to, at and port";
+	static const char clauses[] = "use from, user, command, to, at or port";
 	static const char *const words[] = {"form", "From", "fro", "fromm", "f", "", "any", "allow",
 		"deny", ",", "from,user", "10.0.0.1"};
 	static const struct {
 		const char *rule, *want;
 	} rows[] = {
-		{"allow from", NOTHING("from") FROM_WOULD},
-		{"allow user", NOTHING("user") USER_WOULD},
-		{"allow command", NOTHING("command") COMMAND_WOULD},
-		{"allow to", NOTHING("to") TO_WOULD},
-		{"deny to any at", NOTHING("at") AT_WOULD},
-		{"deny to any port", NOTHING("port") PORT_WOULD},
+		{"allow from", NO_VALUE("from") FROM_ADVICE},
+		{"allow user", NO_VALUE("user") USER_ADVICE},
+		{"allow command", NO_VALUE("command") COMMAND_ADVICE},
+		{"allow to", NO_VALUE("to") TO_ADVICE},
+		{"deny to any at", NO_VALUE("at") AT_ADVICE},
+		{"deny to any port", NO_VALUE("port") PORT_ADVICE},
 		{"allow at any", BEFORE_AT},
 		{"deny at any to any", BEFORE_AT},
-		{"allow to any to any", TWICE("to")},
-		{"allow from any port 1 from any", TWICE("from")},
-		{"allow to any at any at any", TWICE("at")},
-		{"allow user \"\"", WRONG("") USER_WOULD},
-		{"allow user alice,,bob", WRONG("") USER_WOULD},
-		{"allow from any,", WRONG("") FROM_WOULD},
-		{"allow to ,any", WRONG("") TO_WOULD},
-		{"allow port 80, 443", WRONG("") PORT_WOULD},
+		{"allow to any to any", DUPLICATE("to")},
+		{"allow from any port 1 from any", DUPLICATE("from")},
+		{"allow to any at any at any", DUPLICATE("at")},
+		{"allow user \"\"", "invalid user \"\"; " USER_ADVICE},
+		{"allow user alice,,bob", "invalid user \"\"; " USER_ADVICE},
+		{"allow from any,", "invalid client \"\"; " FROM_ADVICE},
+		{"allow to ,any", "invalid destination \"\"; " TO_ADVICE},
+		{"allow port 80, 443", "invalid port \"\"; " PORT_ADVICE},
 		/* a clause that does not hold hides no mistake behind it */
-		{"allow port 1 to", NOTHING("to") TO_WOULD},
-		{"allow from 192.0.2.1,x", WRONG("x") FROM_WOULD},
-		{"deny port 1 user nobody from 192.0.2.1 to a..b", WRONG("a..b") TO_WOULD},
-		{"deny to b.example at 192.0.2.1,x", WRONG("x") AT_WOULD},
+		{"allow port 1 to", NO_VALUE("to") TO_ADVICE},
+		{"allow from 192.0.2.1,x", "invalid client \"x\"; " FROM_ADVICE},
+		{"deny port 1 user nobody from 192.0.2.1 to a..b",
+			"invalid destination \"a..b\"; " TO_ADVICE},
+		{"deny to b.example at 192.0.2.1,x", "invalid address \"x\"; " AT_ADVICE},
 	};
 	EACH_TEXT(text, words)
 		for (int second = 0; second < 2; second++) {
 			char rule[80], want[160];
 			snprintf(rule, sizeof rule, "allow %s\"%s\" any", second ? "port 443 " : "",
 				text);
-			snprintf(want, sizeof want, "no such clause: \"%s\"; %s", text, clauses);
-			is_mistake(rule, want);
+			snprintf(want, sizeof want, "unknown clause \"%s\"; %s", text, clauses);
+			is_error(rule, want);
 		}
 	EACH_ROW(row, rows, rule)
-		is_mistake(row->rule, row->want);
+		is_error(row->rule, row->want);
 }
 
 /* Each item, alone and behind ones that are right. */
-static void names_a_mistake_in_a_list(
-	const char *clause, const char *right, const char *would_do, const char *const *items)
+static void names_a_mistake_in_a_list(const char *clause, const char *right, const char *error,
+	const char *advice, const char *const *items)
 {
 	char rule[700], want[700];
 	for (; *items; items++) {
-		snprintf(want, sizeof want, "does not belong there: \"%s\"; %s", *items, would_do);
+		snprintf(want, sizeof want, "%s \"%s\"; %s", error, *items, advice);
 		snprintf(rule, sizeof rule, "allow %s \"%s\"", clause, *items);
-		is_mistake(rule, want);
+		is_error(rule, want);
 		snprintf(rule, sizeof rule, "deny %s \"%s,%s\"", clause, right, *items);
-		is_mistake(rule, want);
+		is_error(rule, want);
 		snprintf(rule, sizeof rule, "allow %s \"%s,%s\"", clause, *items, right);
-		is_mistake(rule, want);
+		is_error(rule, want);
 	}
 }
 
@@ -555,11 +552,14 @@ static void names_each_item_that_is_wrong(void)
 	static const char *const wrong_port[] = {"", "0", "65536", "-", "1-", "-1", "0-1",
 		"1-65536", "2-1", "443-80", "1-2-3", "1--2", "+1", "1 ", " 1", "http", "any",
 		"0x50", "80:90", "18446744073709551617", "1-18446744073709551617", NULL};
-	names_a_mistake_in_a_list("from", "any,stdio", FROM_WOULD, wrong_from);
-	names_a_mistake_in_a_list("command", "connect", COMMAND_WOULD, wrong_command);
-	names_a_mistake_in_a_list("to", "any,a.example,10.0.0.1", TO_WOULD, wrong_to);
-	names_a_mistake_in_a_list("to any at", "any,10.0.0.1", AT_WOULD, wrong_at);
-	names_a_mistake_in_a_list("port", "1-65535,443", PORT_WOULD, wrong_port);
+	names_a_mistake_in_a_list("from", "any,stdio", "invalid client", FROM_ADVICE, wrong_from);
+	names_a_mistake_in_a_list(
+		"command", "connect", "invalid command", COMMAND_ADVICE, wrong_command);
+	names_a_mistake_in_a_list(
+		"to", "any,a.example,10.0.0.1", "invalid destination", TO_ADVICE, wrong_to);
+	names_a_mistake_in_a_list(
+		"to any at", "any,10.0.0.1", "invalid address", AT_ADVICE, wrong_at);
+	names_a_mistake_in_a_list("port", "1-65535,443", "invalid port", PORT_ADVICE, wrong_port);
 }
 
 /* Longer than any host name; what is quoted of it is cut. */
@@ -574,9 +574,9 @@ static void a_name_can_be_too_long(void)
 		rule[9 + len] = '\0';
 		if (rule[9 + len - 1] == '.') /* the dot at the end would be one too few */
 			rule[9 + len - 1] = 'a';
-		snprintf(want, sizeof want, "does not belong there: \"%.200s...\"; " TO_WOULD,
+		snprintf(want, sizeof want, "invalid destination \"%.200s...\"; " TO_ADVICE,
 			rule + 9);
-		is_mistake(rule, want);
+		is_error(rule, want);
 	}
 }
 
@@ -589,15 +589,55 @@ static void tells_a_rule_from_other_lines(void)
 	static struct words words;
 	EACH_TEXT(text, rules) {
 		const struct words_line line = {.text = text, .len = strlen(text)};
-		CHECK(words_split(&line, &words, NULL) && rule_is_one(&words));
+		CHECK(words_split(&line, &words, check_to_say()) && rule_is_rule(&words));
 	}
 	EACH_TEXT(text, others) {
 		const struct words_line line = {.text = text, .len = strlen(text)};
-		CHECK(words_split(&line, &words, NULL) && !rule_is_one(&words));
+		CHECK(words_split(&line, &words, check_to_say()) && !rule_is_rule(&words));
 	}
 	for (enum rule_clause clause = RULE_FROM; clause <= RULE_CLAUSES; clause++)
 		CHECK_STRING(rule_clause_text(clause), clauses[clause]);
 	CHECK_NUMBER(RULE_CLAUSES, COUNT(clauses) - 1);
+}
+
+/* The location is kept, and the line if it is wanted. */
+static void keeps_its_location_and_text(void)
+{
+	static const char *const rules[] = {
+		"allow", "deny # x", " deny\tto \"a.example\",::,::  port 1,2,3,4,5"};
+	EACH_TEXT(text, rules)
+		for (int keep = 0; keep < 2; keep++) {
+			const struct rule *rule = parse(text, keep);
+			if (!CHECK(rule))
+				continue;
+			CHECK_STRING(rule->location, "test");
+			CHECK_NUMBER(rule->number, 7);
+			CHECK_STRING(rule_text(rule), keep ? text : "");
+			free((void *)rule);
+		}
+}
+
+/* Without memory a rule is an error, and the pool is unchanged. */
+static void needs_memory(void)
+{
+	static _Alignas(struct rule) char memory[4096];
+	static const char text[] = "deny to ::,::,::,::,::,::,::,::,::,:: port 1";
+	const struct words_line line = {.text = text, .len = sizeof text - 1};
+	const size_t size = sizeof(struct rule) + RULE_GROWTH * line.len;
+	static struct words words;
+
+	CHECK(size + 8 < sizeof memory);
+	for (size_t cap = 0; cap <= size; cap++) {
+		struct writer pool = writer_on(memory, cap);
+		CHECK(words_split(&line, &words, check_to_say()));
+		const struct rule *rule = rule_parse(&line, &words, true, &pool, check_to_say());
+		CHECK_NUMBER(rule != NULL, cap == size);
+		if (rule)
+			CHECK_NUMBER((const char *)rule_next(rule) - memory, pool.len);
+		else
+			CHECK_STRING(check_said, "too many items in rules; remove some");
+		CHECK_NUMBER(pool.len, rule ? rule->size : 0);
+	}
 }
 
 int main(void)
@@ -609,5 +649,5 @@ int main(void)
 		a_name_is_allowed_at_public_addresses, addresses_are_judged_by_what_is_inside,
 		an_unknown_address_is_maybe, tells_which_clause_does_not_hold,
 		names_a_mistake_of_form, names_each_item_that_is_wrong, a_name_can_be_too_long,
-		tells_a_rule_from_other_lines);
+		tells_a_rule_from_other_lines, keeps_its_location_and_text, needs_memory);
 }

@@ -181,7 +181,7 @@ struct item {
 	char text[ITEM_TEXT_MAX];
 };
 
-struct rule {
+struct model_rule {
 	bool allow;
 	size_t counts[RULE_CLAUSES]; /* 0: without that clause */
 	struct item items[RULE_CLAUSES][ITEMS_MAX];
@@ -266,7 +266,7 @@ static void make_item(enum rule_clause clause, struct item *item)
 }
 
 /* The clauses stand in any order, but for "at", which is somewhere behind "to". */
-static void print_rule(struct rule *rule)
+static void print_rule(struct model_rule *rule)
 {
 	static const char *const words[] = {"from", "user", "command", "to", "at", "port"};
 	bool done[RULE_CLAUSES] = {false};
@@ -284,7 +284,7 @@ static void print_rule(struct rule *rule)
 	}
 }
 
-static void make_rule(struct rule *rule, bool allow)
+static void make_rule(struct model_rule *rule, bool allow)
 {
 	static const unsigned chances[RULE_CLAUSES] = {30, 20, 10, 75, 35, 30};
 	rule->allow = allow;
@@ -405,8 +405,8 @@ static bool item_holds(
 	return false;
 }
 
-static bool clause_holds(const struct rule *rule, enum rule_clause clause, const struct question *q,
-	enum address address)
+static bool clause_holds(const struct model_rule *rule, enum rule_clause clause,
+	const struct question *q, enum address address)
 {
 	bool holds = rule->counts[clause] == 0;
 	for (size_t i = 0; i < rule->counts[clause]; i++)
@@ -415,7 +415,8 @@ static bool clause_holds(const struct rule *rule, enum rule_clause clause, const
 }
 
 /* A name that is allowed, when nothing but the name is why, and no "at" says where: at public. */
-static bool implied_holds(const struct rule *rule, const struct question *q, enum address address)
+static bool implied_holds(
+	const struct model_rule *rule, const struct question *q, enum address address)
 {
 	static const struct item at_public = {.kind = CLASS, .class = "public"};
 	bool by_name = false, by_address = false;
@@ -430,7 +431,8 @@ static bool implied_holds(const struct rule *rule, const struct question *q, enu
 	return address_holds(&at_public, q, true, address);
 }
 
-static bool rule_holds(const struct rule *rule, const struct question *q, enum address address)
+static bool rule_holds(
+	const struct model_rule *rule, const struct question *q, enum address address)
 {
 	bool holds = implied_holds(rule, q, address);
 	for (enum rule_clause clause = RULE_FROM; clause < RULE_CLAUSES; clause++)
@@ -438,7 +440,7 @@ static bool rule_holds(const struct rule *rule, const struct question *q, enum a
 	return holds;
 }
 
-static enum rule_answer model_answer(const struct rule *rule, const struct question *q)
+static enum rule_answer model_answer(const struct model_rule *rule, const struct question *q)
 {
 	if (q->reached)
 		return rule_holds(rule, q, KNOWN) ? RULE_YES : RULE_NO;
@@ -449,7 +451,7 @@ static enum rule_answer model_answer(const struct rule *rule, const struct quest
 
 /* The verdict, and the number of the rule that gave it: count for their end. */
 static enum rule_answer model_judge(
-	const struct rule *rules, size_t count, const struct question *q, size_t *ret_number)
+	const struct model_rule *rules, size_t count, const struct question *q, size_t *ret_number)
 {
 	bool may_allow = false, may_deny = false, certain = false;
 	*ret_number = count;
@@ -467,7 +469,7 @@ static enum rule_answer model_judge(
 
 /* -- Holding them against each other */
 
-static void show(const struct rule *rules, size_t count, const struct question *q)
+static void show(const struct model_rule *rules, size_t count, const struct question *q)
 {
 	static const char *const kinds[] = {"other", "ip", "unix", "stdio"};
 	char bytes[512] = "";
@@ -485,25 +487,43 @@ static void show(const struct rule *rules, size_t count, const struct question *
 	printf(" reached %s\n", q->reached ? q->reached->text : "(unknown)");
 }
 
-/* The rules as rules_evaluate() takes them, each text at the end of its memory. `first`, if not
- * NULL, is in front of them. */
-static struct rules real_of(const char *first, const struct rule *rules, size_t count)
+static void add(struct rules *rules, const char *text, const char *location)
 {
-	struct rules real = {.rules = malloc((MODEL_RULES_MAX + 1) * sizeof *real.rules)};
-	if (!real.rules)
+	struct words words;
+	struct words_line line = check_line(text, strlen(text));
+	line.location = location;
+	CHECK(words_split(&line, &words, check_to_say()));
+	if (!CHECK(rules_add(rules, &line, &words, check_to_say())))
+		printf("\t%s: %s\n", text, check_said);
+	free((char *)line.text); /* rules do not need it */
+}
+
+/* The rules as rules_evaluate() takes them. `first`, if not NULL, is in front of them. */
+static struct rules real_of(const char *first, const struct model_rule *rules, size_t count)
+{
+	const size_t size = RULES_MEMORY((MODEL_RULES_MAX + 1) * RULE_TEXT_MAX);
+	struct rules real = rules_on(malloc(size), size);
+	if (!real.pool.bytes)
 		abort();
 	if (first)
-		real.rules[real.count++] = check_line(first, strlen(first));
+		add(&real, first, "test");
 	for (size_t i = 0; i < count; i++)
-		real.rules[real.count++] = check_line(rules[i].text, strlen(rules[i].text));
+		add(&real, rules[i].text, "test");
 	return real;
 }
 
 static void real_free(struct rules *real)
 {
-	for (size_t i = 0; i < real->count; i++)
-		free((char *)real->rules[i].text);
-	free(real->rules);
+	free(real->pool.bytes);
+}
+
+/* Returns the rule with this number, from 0. */
+static const struct rule *real_at(const struct rules *real, size_t number)
+{
+	const struct rule *rule = (const struct rule *)real->pool.bytes;
+	while (number-- > 0)
+		rule = rule_next(rule);
+	return rule;
 }
 
 static enum rule_answer answer_of(const struct rules *real, const struct question *q)
@@ -514,7 +534,7 @@ static enum rule_answer answer_of(const struct rules *real, const struct questio
 /* The answer of these rules, which are one or two lines. */
 static enum rule_answer answer_of_texts(const char *first, const char *second, struct question *q)
 {
-	struct rule rule = {.allow = false};
+	struct model_rule rule = {.allow = false};
 	snprintf(rule.text, sizeof rule.text, "%s", second ? second : "");
 	struct rules real = real_of(first, &rule, second ? 1 : 0);
 	enum rule_answer answer = answer_of(&real, q);
@@ -524,12 +544,12 @@ static enum rule_answer answer_of_texts(const char *first, const char *second, s
 
 /* What rules_evaluate() lets see: each rule once and in order, with the model's answer, and a
  * clause that is why not. */
-static const struct rule *seen_rules;
+static const struct model_rule *seen_rules;
 static const struct question *seen_question;
-static const struct words_line *seen_lines;
+static const struct rules *seen_real;
 static size_t seen_count;
 
-static void is_why_not(const struct rule *rule, const struct rule_match *match)
+static void is_why_not(const struct model_rule *rule, const struct rule_match *match)
 {
 	enum address address = seen_question->reached ? KNOWN : EVERYTHING_HOLDS;
 	if (match->answer != RULE_NO) {
@@ -543,25 +563,25 @@ static void is_why_not(const struct rule *rule, const struct rule_match *match)
 	}
 }
 
-static void see(const struct words_line *line, const struct rule_match *match)
+static void see(const struct rule *seen, const struct rule_match *match)
 {
-	const struct rule *rule = &seen_rules[seen_count];
-	CHECK(line == &seen_lines[seen_count]);
+	const struct model_rule *rule = &seen_rules[seen_count];
+	CHECK(seen == real_at(seen_real, seen_count));
 	CHECK_NUMBER(match->allow, rule->allow);
 	CHECK_NUMBER(match->answer, model_answer(rule, seen_question));
 	is_why_not(rule, match);
 	seen_count++;
 }
 
-static void is_judged_as_the_model_does(
-	const struct rule *rules, size_t count, const struct rules *real, const struct question *q)
+static void is_judged_as_the_model_does(const struct model_rule *rules, size_t count,
+	const struct rules *real, const struct question *q)
 {
 	size_t number;
 	enum rule_answer want = model_judge(rules, count, q, &number);
 
 	seen_rules = rules;
 	seen_question = q;
-	seen_lines = real->rules;
+	seen_real = real;
 	seen_count = 0;
 	struct rules_verdict verdict = rules_evaluate(real, &q->context, see);
 	CHECK_NUMBER(verdict.allowed, want);
@@ -569,14 +589,14 @@ static void is_judged_as_the_model_does(
 		return;
 	CHECK_NUMBER(seen_count, number < count ? number + 1 : count);
 	if (number < count)
-		CHECK(verdict.rule == &real->rules[number]);
+		CHECK(verdict.rule == real_at(real, number));
 	else
 		CHECK_STRING(verdict.rule->location, "end of the rules");
 }
 
 /* What is said before a lookup, no address that it brings contradicts. */
 static void is_never_contradicted(
-	const struct rule *rules, size_t count, const struct rules *real, struct question q)
+	const struct model_rule *rules, size_t count, const struct rules *real, struct question q)
 {
 	set_reached(&q, NULL);
 	enum rule_answer before = answer_of(real, &q);
@@ -591,10 +611,10 @@ static void is_never_contradicted(
 }
 
 /* Another deny in front never allows more; what it does not match stays as it was. */
-static void deny_only_takes(
-	const struct rule *rules, size_t count, const struct rules *real, const struct question *q)
+static void deny_only_takes(const struct model_rule *rules, size_t count, const struct rules *real,
+	const struct question *q)
 {
-	static struct rule first;
+	static struct model_rule first;
 	make_rule(&first, false);
 	struct rules more = real_of(first.text, rules, count);
 	enum rule_answer before = answer_of(real, q), after = answer_of(&more, q);
@@ -658,7 +678,7 @@ static void allows_just_this(const char *remedy, const struct question *q)
 
 /* In front of the rules it allows what was refused, and a name that was refused before the
  * lookup is worth one. */
-static void remedy_allows_just_this(const struct rule *rules, size_t count, struct question q)
+static void remedy_allows_just_this(const struct model_rule *rules, size_t count, struct question q)
 {
 	check_about = remedy_of(&q);
 	struct rules more = real_of(check_about, rules, count);
@@ -678,7 +698,7 @@ static unsigned long turns = TURNS;
 
 static void agrees_with_the_model(void)
 {
-	static struct rule rules[MODEL_RULES_MAX];
+	static struct model_rule rules[MODEL_RULES_MAX];
 	for (unsigned long turn = 0; turn < turns; turn++) {
 		size_t count = 1 + below(MODEL_RULES_MAX);
 		for (size_t i = 0; i < count; i++)
@@ -703,35 +723,45 @@ static void agrees_with_the_model(void)
 
 /* -- The rest of the contract */
 
-static const struct rules no_rules = {.count = 0};
+static _Alignas(struct rule) char built_in_memory[RULES_MEMORY(RULE_TEXT_MAX)];
 
-/* No rules, and the lines that stdsocks.conf(5) gives for them, are the same. */
+static struct rules built_in(void)
+{
+	struct rules rules = rules_on(built_in_memory, sizeof built_in_memory);
+	rules_add_built_in(&rules);
+	return rules;
+}
+
+/* The built-in rules and the lines that stdsocks.conf(5) gives for them are the same. */
 static void built_in_rules_are_those_of_the_manual(void)
 {
-	struct words_line lines[] = {{.text = "deny port 25", .location = "built-in 1"},
-		{.text = "allow from loopback,private,link-local,unix,stdio to public",
-			.location = "built-in 2"},
-		{.text = "allow user any to public", .location = "built-in 3"},
-		{.text = "deny", .location = "built-in 4"}};
-	const struct rules written = {.count = COUNT(lines), .rules = lines};
+	static const char *const lines[][2] = {{"built-in 1", "deny port 25"},
+		{"built-in 2", "allow from loopback,private,link-local,unix,stdio to public"},
+		{"built-in 3", "allow user any to public"}, {"built-in 4", "deny"}};
+	const struct rules rules = built_in();
+	struct rules written = real_of(NULL, NULL, 0);
 	unsigned decided[COUNT(lines)] = {0};
 
 	for (size_t i = 0; i < COUNT(lines); i++)
-		lines[i].len = strlen(lines[i].text);
+		add(&written, lines[i][1], lines[i][0]);
+	CHECK_NUMBER(rules.count, written.count);
+	CHECK_NUMBER(rules.pool.len, written.pool.len);
 	for (size_t i = 0; i < 20000; i++) {
 		struct question q = some_question();
 		if (percent(30))
 			set_reached(&q, NULL);
-		struct rules_verdict got = rules_evaluate(&no_rules, &q.context, NULL);
+		struct rules_verdict got = rules_evaluate(&rules, &q.context, NULL);
 		struct rules_verdict want = rules_evaluate(&written, &q.context, NULL);
 		CHECK_NUMBER(got.allowed, want.allowed);
 		if (!CHECK_STRING(got.rule->location, want.rule->location))
 			show(NULL, 0, &q);
 		CHECK_NUMBER(got.rule->number, 0);
-		decided[want.rule - lines]++;
+		for (size_t n = 0; n < COUNT(lines); n++)
+			decided[n] += want.rule == real_at(&written, n);
 	}
 	for (size_t i = 0; i < COUNT(lines); i++)
 		CHECK(decided[i] > 0);
+	real_free(&written);
 }
 
 /* 8.8.8.8, or a client of another kind, asks for an address. */
@@ -769,29 +799,46 @@ static void without_rules_strangers_get_nowhere_and_nobody_gets_in(void)
 		{RULE_CLIENT_STDIO, NULL, "169.254.169.254", 80, RULE_NO, "built-in 4"},
 		{RULE_CLIENT_STDIO, NULL, "2002:a00:1::1", 80, RULE_NO, "built-in 4"},
 	};
+	const struct rules rules = built_in();
 	EACH_ROW(row, rows, to) {
 		struct question q = asked_by(row->kind, row->user, row->to, row->port);
-		struct rules_verdict verdict = rules_evaluate(&no_rules, &q.context, NULL);
+		struct rules_verdict verdict = rules_evaluate(&rules, &q.context, NULL);
 		CHECK_NUMBER(verdict.allowed, row->allowed);
 		CHECK_STRING(verdict.rule->location, row->place);
 	}
 }
 
-/* Nobody checks the rules twice; one that went wrong in between opens nothing. */
-static void a_rule_that_cannot_be_read_denies(void)
+static void no_rule_at_all_denies(void)
 {
-	static const char *const wrong[] = {"", "# allow", "timeout idle 2h", "allow nonsense",
-		"allow to", "allow port 0", "allow \"", "Allow", "allow to any port 443,"};
 	const struct question q = asked_by(RULE_CLIENT_STDIO, NULL, "1.1.1.1", 443);
-	EACH_TEXT(text, wrong) {
-		struct words_line lines[] = {
-			{.text = text, .len = strlen(text), .location = "wrong"},
-			{.text = "allow", .len = 5, .location = "right"}};
-		const struct rules rules = {.count = 2, .rules = lines};
-		const struct rules_verdict verdict = rules_evaluate(&rules, &q.context, NULL);
-		CHECK_NUMBER(verdict.allowed, RULE_NO);
-		CHECK(verdict.rule == &lines[0]);
-	}
+	const struct rules none = rules_on(NULL, 0);
+	const struct rules_verdict verdict = rules_evaluate(&none, &q.context, NULL);
+	CHECK_NUMBER(verdict.allowed, RULE_NO);
+	CHECK_STRING(verdict.rule->location, "end of the rules");
+}
+
+/* An invalid rule is not added, and neither is one after the last for which there is space. */
+static void adds_at_most_4096_rules(void)
+{
+	const size_t size = RULES_MEMORY(RULES_MAX * strlen("allow"));
+	struct rules rules = rules_on(malloc(size), size);
+	struct words words;
+	const struct words_line wrong = {.text = "allow to", .len = 8, .location = "test"};
+	const struct words_line right = {.text = "allow", .len = 5, .location = "test"};
+
+	if (!rules.pool.bytes)
+		abort();
+	CHECK(words_split(&wrong, &words, check_to_say()));
+	CHECK(!rules_add(&rules, &wrong, &words, check_to_say()));
+	CHECK(strstr(check_said, "no value after"));
+	CHECK(rules.count == 0 && rules.pool.len == 0);
+	for (size_t i = 0; i < 4096; i++)
+		add(&rules, "allow", "test");
+	CHECK(words_split(&right, &words, check_to_say()));
+	CHECK(!rules_add(&rules, &right, &words, check_to_say()));
+	CHECK_STRING(check_said, "too many access rules; use at most 4096");
+	CHECK_NUMBER(rules.count, 4096);
+	real_free(&rules);
 }
 
 static void remedies_are_written_as_in_the_manual(void)
@@ -893,8 +940,8 @@ int main(int argc, char **argv)
 		seed ^= strtoull(argv[1], NULL, 10);
 	read_places();
 	return CHECK_ALL(agrees_with_the_model, built_in_rules_are_those_of_the_manual,
-		without_rules_strangers_get_nowhere_and_nobody_gets_in,
-		a_rule_that_cannot_be_read_denies, remedies_are_written_as_in_the_manual,
+		without_rules_strangers_get_nowhere_and_nobody_gets_in, no_rule_at_all_denies,
+		adds_at_most_4096_rules, remedies_are_written_as_in_the_manual,
 		an_address_that_may_be_several_is_judged_as_each,
 		a_remedy_takes_no_name_for_a_class);
 }

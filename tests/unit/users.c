@@ -33,10 +33,10 @@ static void is_right(const char *text, size_t len, bool want_is_user)
 	CHECK_STRING(check_said, "");
 }
 
-static const char no_user[] = "not a user; NAME:SECRET would do, and '#' for a comment";
-static const char no_name[] = "not a name; 1 to 255 bytes would do";
-static const char no_secret[] = "not a secret; 1 to 255 bytes would do";
-static const char has_nul[] = "the line has a NUL byte; plain text is read";
+static const char no_user[] = "no colon in line; use NAME:SECRET, or begin a comment with '#'";
+static const char no_name[] = "invalid user name; use 1 to 255 bytes";
+static const char no_secret[] = "invalid secret; use 1 to 255 bytes";
+static const char has_nul[] = "NUL byte in line; remove it";
 
 static void knows_the_form_of_a_line(void)
 {

@@ -86,7 +86,7 @@ static void a_quote_left_open_is_a_mistake(void)
 	static const char *const rows[] = {
 		"\"", "a\"", "\"a", "a \"b", "\"a\" \"", "\"\"\"", "\"a # b", "a \"# b", "a\\\""};
 	EACH_TEXT(text, rows)
-		is_mistake(text, strlen(text), "a quote is left open; end it with '\"'");
+		is_mistake(text, strlen(text), "quote not closed; close it with '\"'");
 }
 
 /* In words, blanks, quotes and comments; a word would end where its line goes on. */
@@ -98,7 +98,7 @@ static void a_nul_is_a_mistake_anywhere(void)
 		memcpy(with_nul, line, sizeof line);
 		with_nul[at] = '\0';
 		is_mistake(with_nul, sizeof line - 1,
-			"the line has a NUL byte or a carriage return inside; plain text is read");
+			"NUL byte or carriage return in line; remove it");
 	}
 }
 
@@ -106,7 +106,7 @@ static void a_nul_is_a_mistake_anywhere(void)
 static void a_line_has_1024_bytes(void)
 {
 	static const char *const fill[] = {"a", " ", "#", "\"", "\"\"", "a "};
-	static const char *const said = "the line is too long; at most 1024 bytes are read";
+	static const char *const said = "line too long; use at most 1024 bytes";
 	char line[WORDS_LINE_MAX + 2], want[WORDS_LINE_MAX + 2];
 
 	CHECK_NUMBER(WORDS_LINE_MAX, 1024);
@@ -119,7 +119,7 @@ static void a_line_has_1024_bytes(void)
 		is_mistake(line, WORDS_LINE_MAX + 1, said);
 		is_mistake(line, WORDS_LINE_MAX + 2, said);
 		if (i == 5)
-			is_mistake(line, WORDS_LINE_MAX, "too many words; at most 32 are read");
+			is_mistake(line, WORDS_LINE_MAX, "too many words; use at most 32");
 		else
 			is_split_into(line, WORDS_LINE_MAX, i == 0 ? want : i < 3 ? "" : "|");
 	}
@@ -138,7 +138,7 @@ static void a_line_has_32_words(void)
 	for (size_t i = 0; i < WORDS_MAX; i++)
 		memcpy(want + 2 * i, "a|", 3);
 	is_split_into(line, 2 * WORDS_MAX, want);
-	is_mistake(line, 2 * WORDS_MAX + 1, "too many words; at most 32 are read");
+	is_mistake(line, 2 * WORDS_MAX + 1, "too many words; use at most 32");
 	line[2 * WORDS_MAX] = '#'; /* a comment is no word */
 	is_split_into(line, 2 * WORDS_MAX + 2, want);
 
@@ -147,7 +147,7 @@ static void a_line_has_32_words(void)
 	memset(want, '|', WORDS_MAX);
 	want[WORDS_MAX] = '\0';
 	is_split_into(line, 3 * WORDS_MAX, want);
-	is_mistake(line, 3 * WORDS_MAX + 2, "too many words; at most 32 are read");
+	is_mistake(line, 3 * WORDS_MAX + 2, "too many words; use at most 32");
 }
 
 static void tells_the_place(void)
