@@ -122,7 +122,7 @@ static void put_embedded(struct writer *w, const struct addr *resolved)
 	}
 }
 
-static bool is_public(const struct addr *resolved)
+static bool all_public(const struct addr *resolved)
 {
 	struct addr embedded = special_embedded(resolved, 0);
 	bool all = true;
@@ -150,7 +150,7 @@ void rules_put_suggestion(struct writer *w, const struct rule_context *context)
 		if (rule_is_like_class((const char *)context->requested.bytes))
 			writer_u8(w, '.');
 	}
-	if (by_name && context->resolved.kind != ADDR_NONE && !is_public(&context->resolved)) {
+	if (by_name && context->resolved.kind != ADDR_NONE && !all_public(&context->resolved)) {
 		writer_str(w, " at ");
 		put_embedded(w, &context->resolved);
 	}
