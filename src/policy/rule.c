@@ -2,7 +2,6 @@
 #include "policy/rule.h"
 
 #include <arpa/inet.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "policy/command.h"
@@ -92,20 +91,7 @@ static bool parse_uid(const char *text, struct item *item)
 		set_number(item, ITEM_UID, (uint32_t)uid);
 }
 
-/* Converts a prefix of IPv4-mapped addresses to the prefix of the IPv4 addresses. */
-static void unmap(struct special_prefix *prefix)
-{
-	const struct addr mapped = addr_of(ADDR_IPV6, prefix->bytes, 16, 0);
-	const struct addr ipv4 = addr_unmapped(&mapped);
-
-	if (ipv4.kind != ADDR_IPV4)
-		return;
-	prefix->kind = ADDR_IPV4;
-	prefix->bits -= 96;
-	memcpy(prefix->bytes, ipv4.bytes, 4);
-}
-
-/* Parses an address, or ADDRESS/BITS. */
+/* Parses an address, or ADDRESS/BITS. A prefix of IPv4-mapped addresses becomes one of IPv4. */
 static bool parse_prefix(char *text, struct item *item)
 {
 	struct special_prefix *prefix = (struct special_prefix *)item->value;
@@ -123,13 +109,16 @@ static bool parse_prefix(char *text, struct item *item)
 	if (slash)
 		*slash = '/';
 	prefix->kind = is_ipv6 ? ADDR_IPV6 : ADDR_IPV4;
+	if (valid && bits >= 96) {
+		const struct addr mapped = addr_of(ADDR_IPV6, prefix->bytes, 16, 0);
+		const struct addr unmapped = addr_unmapped(&mapped);
+		prefix->kind = (uint8_t)unmapped.kind;
+		memcpy(prefix->bytes, unmapped.bytes, unmapped.len);
+		bits -= unmapped.kind == ADDR_IPV4 ? 96 : 0;
+	}
 	prefix->bits = (uint8_t)bits;
-	if (valid && bits >= 96)
-		unmap(prefix);
 	return valid &&
-		set_item(item, ITEM_PREFIX,
-			offsetof(struct special_prefix, bytes) +
-				(prefix->kind == ADDR_IPV4 ? 4 : 16));
+		set_item(item, ITEM_PREFIX, sizeof *prefix - (prefix->kind == ADDR_IPV4 ? 12 : 0));
 }
 
 static char lower(char c)
@@ -349,14 +338,12 @@ static enum rule_answer answer_of(bool matches)
 	return matches ? RULE_YES : RULE_NO;
 }
 
-static bool matches_class(const struct item *item, const struct addr *a)
+/* Evaluates ITEM_CLASS or ITEM_PREFIX for an address itself. */
+static bool matches_address(const struct item *item, const struct addr *a)
 {
+	if (item->kind == ITEM_PREFIX)
+		return special_has_prefix(a, (const struct special_prefix *)item->value);
 	return a->kind != ADDR_NONE && special_class_of(a) == number_of(item);
-}
-
-static bool matches_prefix(const struct item *item, const struct addr *a)
-{
-	return special_has_prefix(a, (const struct special_prefix *)item->value);
 }
 
 static bool is_public(const struct rule_context *context)
@@ -364,24 +351,20 @@ static bool is_public(const struct rule_context *context)
 	return special_class_of(&context->embedded) == SPECIAL_PUBLIC;
 }
 
-/* Evaluates ITEM_CLASS or ITEM_PREFIX. */
 static enum rule_answer evaluate_address(
 	const struct item *item, bool allow, const struct rule_context *context)
 {
-	const bool is_client = item->clause == RULE_FROM;
-	const struct addr *a = is_client ? &context->client : &context->embedded;
-
-	if (is_client && context->client_kind != RULE_CLIENT_IP)
-		return RULE_NO;
-	if (!is_client && context->resolved.kind == ADDR_NONE)
+	if (item->clause == RULE_FROM)
+		return answer_of(context->client_kind == RULE_CLIENT_IP &&
+			matches_address(item, &context->client));
+	if (context->resolved.kind == ADDR_NONE)
 		return RULE_MAYBE;
-	if (item->kind == ITEM_CLASS || is_client)
-		return answer_of(item->kind == ITEM_CLASS ? matches_class(item, a)
-							  : matches_prefix(item, a));
+	if (matches_address(item, &context->embedded))
+		return RULE_YES;
 	/* A prefix of the IPv6 address around the embedded one is enough to deny. It allows only
 	 * public embedded addresses: otherwise 2000::/3 would allow 10.0.0.1 in 2002:a00:1::. */
-	return answer_of(matches_prefix(item, a) ||
-		(matches_prefix(item, &context->resolved) && (!allow || is_public(context))));
+	return answer_of(item->kind == ITEM_PREFIX && matches_address(item, &context->resolved) &&
+		(!allow || is_public(context)));
 }
 
 /* Names compare without case and without a final dot (RFC 4343, RFC 1034 s3.1). The suffix

@@ -90,23 +90,17 @@ struct rules_verdict rules_evaluate(const struct rules *rules, const struct rule
 
 static void put_from(struct writer *w, const struct rule_context *context)
 {
-	switch (context->client_kind) {
-	case RULE_CLIENT_IP:
+	static const char *const texts[] = {[RULE_CLIENT_OTHER] = "any",
+		[RULE_CLIENT_UNIX] = "unix",
+		[RULE_CLIENT_STDIO] = "stdio"};
+
+	if (context->client_kind == RULE_CLIENT_IP)
 		addr_put_host(w, &context->client);
-		break;
-	case RULE_CLIENT_UNIX:
-		writer_str(w, "unix");
-		if (context->uid >= 0) {
-			writer_u8(w, ':');
-			writer_decimal(w, (uint64_t)context->uid, 1);
-		}
-		break;
-	case RULE_CLIENT_STDIO:
-		writer_str(w, "stdio");
-		break;
-	case RULE_CLIENT_OTHER:
-		writer_str(w, "any");
-		break;
+	else
+		writer_str(w, texts[context->client_kind]);
+	if (context->client_kind == RULE_CLIENT_UNIX && context->uid >= 0) {
+		writer_u8(w, ':');
+		writer_decimal(w, (uint64_t)context->uid, 1);
 	}
 }
 
