@@ -20,54 +20,51 @@ struct config config_default(void)
 	};
 }
 
-/* Parses a number with its unit. */
-static bool parse_duration(const char *text, int64_t *ret_us)
-{
-	static const struct {
-		char unit[3];
-		int64_t us;
-	} units[] = {
-		{"ms", 1000},
-		{"s", 1000000},
-		{"m", INT64_C(60) * 1000000},
-		{"h", INT64_C(3600) * 1000000},
-		{"d", INT64_C(24) * 3600 * 1000000},
-	};
-	size_t digits = strspn(text, "0123456789");
+struct unit {
+	char text[3];
+	uint64_t size;
+};
 
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		uint64_t value;
-		if (strcmp(text + digits, units[i].unit) != 0)
+/* Parses a number with one of the units. Returns false if it is less than min or greater than max.
+ */
+static bool parse_amount(const char *text, const struct unit *units, size_t count, uint64_t min,
+	uint64_t max, uint64_t *ret_amount)
+{
+	const size_t digits = strspn(text, "0123456789");
+	uint64_t value;
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(text + digits, units[i].text) != 0)
 			continue;
-		uint64_t max = (uint64_t)(CONFIG_DURATION_MAX_US / units[i].us);
-		if (!words_number(text, digits, max, &value) || value == 0)
+		if (!words_number(text, digits, max / units[i].size, &value) ||
+			value * units[i].size < min)
 			return false;
-		*ret_us = (int64_t)value * units[i].us;
+		*ret_amount = value * units[i].size;
 		return true;
 	}
 	return false;
 }
 
-/* Parses a number of bytes per second, with or without a unit. */
+static bool parse_duration(const char *text, int64_t *ret_us)
+{
+	static const struct unit units[] = {{"ms", 1000}, {"s", 1000000}, {"m", 60 * 1000000},
+		{"h", UINT64_C(3600) * 1000000}, {"d", UINT64_C(24) * 3600 * 1000000}};
+	uint64_t us;
+
+	if (!parse_amount(text, units, sizeof units / sizeof units[0], CONFIG_DURATION_MIN_US,
+		    CONFIG_DURATION_MAX_US, &us))
+		return false;
+	*ret_us = (int64_t)us;
+	return true;
+}
+
 static bool parse_rate(const char *text, uint64_t *ret_rate)
 {
-	static const struct {
-		char unit[2];
-		uint64_t bytes;
-	} units[] = {{"", 1}, {"K", 1000}, {"M", 1000000}, {"G", 1000000000}};
-	size_t digits = strspn(text, "0123456789");
+	static const struct unit units[] = {
+		{"", 1}, {"K", 1000}, {"M", 1000000}, {"G", 1000000000}};
 
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		uint64_t value;
-		if (strcmp(text + digits, units[i].unit) != 0)
-			continue;
-		if (!words_number(text, digits, CONFIG_RATE_MAX / units[i].bytes, &value) ||
-			value * units[i].bytes < CONFIG_RATE_MIN)
-			return false;
-		*ret_rate = value * units[i].bytes;
-		return true;
-	}
-	return false;
+	return parse_amount(text, units, sizeof units / sizeof units[0], CONFIG_RATE_MIN,
+		CONFIG_RATE_MAX, ret_rate);
 }
 
 /* timeout handshake|connect|bind|idle|half-closed|lifetime DURATION */
@@ -109,7 +106,8 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 
 static bool source_device(struct config *c, const char *name, struct writer *problem)
 {
-	size_t len = strlen(name);
+	const size_t len = strlen(name);
+
 	if (len == 0 || len > CONFIG_DEVICE_MAX)
 		return words_error(problem, "invalid device", name,
 			"use a name of 1 to 15 bytes, such as eth0");
@@ -120,6 +118,7 @@ static bool source_device(struct config *c, const char *name, struct writer *pro
 static bool source_mark(struct config *c, const char *number, struct writer *problem)
 {
 	uint64_t mark;
+
 	if (!words_number(number, strlen(number), UINT32_MAX, &mark) || mark == 0)
 		return words_error(problem, "invalid mark", number, "use 1 to 4294967295");
 	c->mark = (uint32_t)mark;
@@ -179,24 +178,53 @@ static bool rate_keyword(struct config *c, const struct words *w, struct writer 
 	return true;
 }
 
+/* Sets *ret_bits to the bits of all arguments, at least one. */
+static bool bits_keyword(unsigned *ret_bits, const struct words *w,
+	unsigned (*bit_of)(const char *), struct writer *problem, const char *advice)
+{
+	unsigned bits = 0;
+
+	for (size_t i = 1; i < w->count; i++) {
+		if (bit_of(w->at[i]) == 0)
+			return words_error(problem, "unknown argument", w->at[i], advice);
+		bits |= bit_of(w->at[i]);
+	}
+	if (bits == 0)
+		return words_error(problem, "no argument after", w->at[0], advice);
+	*ret_bits = bits;
+	return true;
+}
+
+static unsigned auth_bit(const char *word)
+{
+	if (strcmp(word, "none") == 0)
+		return CONFIG_AUTH_NONE;
+	return strcmp(word, "password") == 0 ? CONFIG_AUTH_PASSWORD : 0;
+}
+
 /* auth none|password... */
 static bool auth_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
-	unsigned auth = 0;
-	for (size_t i = 1; i < w->count; i++) {
-		if (strcmp(w->at[i], "none") == 0)
-			auth |= CONFIG_AUTH_NONE;
-		else if (strcmp(w->at[i], "password") == 0)
-			auth |= CONFIG_AUTH_PASSWORD;
-		else
-			return words_error(problem, "unknown authentication method", w->at[i],
-				"use none, password or both");
-	}
-	if (auth == 0)
-		return words_error(
-			problem, "auth needs a method", NULL, "use none, password or both");
-	c->auth = auth;
-	return true;
+	return bits_keyword(&c->auth, w, auth_bit, problem, "use none, password or both");
+}
+
+/* command connect|bind|udp|resolve... */
+static bool command_keyword(struct config *c, const struct words *w, struct writer *problem)
+{
+	return bits_keyword(&c->commands, w, command_of_word, problem, COMMAND_ADVICE);
+}
+
+static unsigned version_bit(const char *word)
+{
+	if (strcmp(word, "4") == 0)
+		return CONFIG_VERSION_4;
+	return strcmp(word, "5") == 0 ? CONFIG_VERSION_5 : 0;
+}
+
+/* version 4|5... */
+static bool version_keyword(struct config *c, const struct words *w, struct writer *problem)
+{
+	return bits_keyword(&c->versions, w, version_bit, problem, "use 4, 5 or both");
 }
 
 /* user NAME */
@@ -262,42 +290,6 @@ static bool sandbox_keyword(struct config *c, const struct words *w, struct writ
 		return words_error(
 			problem, "sandbox needs one argument", NULL, "use required or best-effort");
 	c->sandbox_best_effort = best_effort;
-	return true;
-}
-
-/* command connect|bind|udp|resolve... */
-static bool command_keyword(struct config *c, const struct words *w, struct writer *problem)
-{
-	unsigned commands = 0;
-
-	for (size_t i = 1; i < w->count; i++) {
-		unsigned command = command_of_word(w->at[i]);
-		if (command == 0)
-			return words_error(problem, "unknown command", w->at[i], COMMAND_ADVICE);
-		commands |= command;
-	}
-	if (commands == 0)
-		return words_error(problem, "command needs an argument", NULL, COMMAND_ADVICE);
-	c->commands = commands;
-	return true;
-}
-
-/* version 4|5... */
-static bool version_keyword(struct config *c, const struct words *w, struct writer *problem)
-{
-	unsigned versions = 0;
-	for (size_t i = 1; i < w->count; i++) {
-		if (strcmp(w->at[i], "4") == 0)
-			versions |= CONFIG_VERSION_4;
-		else if (strcmp(w->at[i], "5") == 0)
-			versions |= CONFIG_VERSION_5;
-		else
-			return words_error(
-				problem, "unknown version", w->at[i], "use 4, 5 or both");
-	}
-	if (versions == 0)
-		return words_error(problem, "version needs a number", NULL, "use 4, 5 or both");
-	c->versions = versions;
 	return true;
 }
 

@@ -2,24 +2,23 @@
 #include "policy/rule.h"
 
 #include <arpa/inet.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "policy/command.h"
 
+/* The kind of an item, and the type of its value. */
 enum item_kind {
-	ITEM_ANY, /* always matches */
-	ITEM_STDIO,
-	ITEM_UNIX,
-	ITEM_UID,
-	ITEM_ANY_USER,
-	ITEM_USER,
-	ITEM_COMMAND,
-	ITEM_CLASS,  /* of the client's address in "from", else of the destination's */
-	ITEM_PREFIX, /* likewise */
-	ITEM_NAME,
-	ITEM_SUFFIX,
-	ITEM_PORTS
+	ITEM_ANY,      /* matches always */
+	ITEM_CLIENT,   /* uint32_t: enum rule_client */
+	ITEM_UID,      /* uint32_t */
+	ITEM_ANY_USER, /* none */
+	ITEM_USER,     /* text */
+	ITEM_COMMAND,  /* uint32_t: enum command */
+	ITEM_CLASS,    /* uint32_t: enum special_class */
+	ITEM_PREFIX,   /* struct special_prefix */
+	ITEM_NAME,     /* text in lower case, without final dot */
+	ITEM_SUFFIX,   /* likewise */
+	ITEM_PORTS     /* uint16_t[2]: first and last */
 };
 
 /* An item of a clause, such as 10.0.0.0/8. The next one follows it in memory. */
@@ -27,22 +26,8 @@ struct item {
 	uint8_t clause; /* enum rule_clause */
 	uint8_t kind;   /* enum item_kind */
 	uint16_t size;  /* bytes, with the value; a multiple of 4 */
-	/* uint32_t: a UID, enum command or enum special_class; uint16_t[2]: the first and the last
-	 * port; struct special_prefix; or text: a user, or a name in lower case without final dot
-	 */
 	char value[];
 };
-
-/* Returns the item at this offset of the rule's items. */
-static const struct item *item_at(const struct rule *rule, size_t offset)
-{
-	return (const struct item *)((const char *)(rule + 1) + offset);
-}
-
-static const struct item *next_item(const struct item *item)
-{
-	return (const struct item *)((const char *)item + item->size);
-}
 
 const struct rule *rule_next(const struct rule *rule)
 {
@@ -54,7 +39,7 @@ const char *rule_text(const struct rule *rule)
 	return (const char *)(rule + 1) + rule->items_len;
 }
 
-/* -- Parsing. A parser sets the item, which is in memory of its own, or returns false. */
+/* -- Parsing. A parser sets the item, or returns false if it does not know the text. */
 
 static bool set_item(struct item *item, enum item_kind kind, size_t value_len)
 {
@@ -69,112 +54,71 @@ static bool set_number(struct item *item, enum item_kind kind, uint32_t number)
 	return set_item(item, kind, sizeof number);
 }
 
-/* Converts a prefix of IPv4-mapped addresses to the prefix of the IPv4 addresses. */
-static void unmap(struct special_prefix *prefix)
-{
-	if (prefix->kind != ADDR_IPV6 || prefix->bits < 96)
-		return;
-	const struct addr mapped = addr_of(ADDR_IPV6, prefix->bytes, 16, 0);
-	const struct addr ipv4 = addr_unmapped(&mapped);
-	if (ipv4.kind != ADDR_IPV4)
-		return;
-	prefix->kind = ADDR_IPV4;
-	prefix->bits -= 96;
-	memcpy(prefix->bytes, ipv4.bytes, 4);
-}
+#define CLAUSE(clause) (1U << (clause))
 
-/* An address, or ADDRESS/BITS. */
-static bool parse_prefix(const char *text, struct special_prefix *ret_prefix)
-{
-	char host[INET6_ADDRSTRLEN];
-	bool is_ipv6 = false;
-	size_t len = 0;
-
-	if (text[0] > 'f' || text[0] < '0') /* as most names; ':' is between them */
-		return false;
-	for (; text[len] != '/' && text[len] != '\0' && len < sizeof host; len++) {
-		host[len] = text[len];
-		is_ipv6 |= text[len] == ':';
-	}
-	if (len == sizeof host)
-		return false;
-	host[len] = '\0';
-	if (inet_pton(is_ipv6 ? AF_INET6 : AF_INET, host, ret_prefix->bytes) != 1)
-		return false;
-	uint64_t bits = is_ipv6 ? 128 : 32;
-	const char *count = text + len + 1;
-	if (text[len] == '/' && !words_number(count, strlen(count), bits, &bits))
-		return false;
-	ret_prefix->kind = is_ipv6 ? ADDR_IPV6 : ADDR_IPV4;
-	ret_prefix->bits = (uint8_t)bits;
-	unmap(ret_prefix);
-	return true;
-}
-
-struct class
-{
+static const struct word {
 	const char *text;
+	unsigned clauses; /* bits, of the clauses that know it */
 	enum item_kind kind;
 	uint32_t number;
+} words_known[] = {
+#define ADDRESS CLAUSE(RULE_FROM) | CLAUSE(RULE_TO) | CLAUSE(RULE_AT)
+	{"any", ADDRESS, ITEM_ANY, 0},
+	{"link-local", ADDRESS, ITEM_CLASS, SPECIAL_LINK_LOCAL},
+	{"loopback", ADDRESS, ITEM_CLASS, SPECIAL_LOOPBACK},
+	{"private", ADDRESS, ITEM_CLASS, SPECIAL_PRIVATE},
+	{"public", ADDRESS, ITEM_CLASS, SPECIAL_PUBLIC},
+	{"stdio", CLAUSE(RULE_FROM), ITEM_CLIENT, RULE_CLIENT_STDIO},
+	{"unix", CLAUSE(RULE_FROM), ITEM_CLIENT, RULE_CLIENT_UNIX},
+	{"any", CLAUSE(RULE_USER), ITEM_ANY_USER, 0},
 };
 
-/* Returns NULL if the text is neither "any" nor an address class. */
-static const struct class *find_class(const char *text)
+static const struct word *find_word(enum rule_clause clause, const char *text)
 {
-	static const struct class classes[] = {
-		{"any", ITEM_ANY, 0},
-		{"link-local", ITEM_CLASS, SPECIAL_LINK_LOCAL},
-		{"loopback", ITEM_CLASS, SPECIAL_LOOPBACK},
-		{"private", ITEM_CLASS, SPECIAL_PRIVATE},
-		{"public", ITEM_CLASS, SPECIAL_PUBLIC},
-	};
-	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-		if (text[0] == classes[i].text[0] && strcmp(text, classes[i].text) == 0)
-			return &classes[i];
+	for (size_t i = 0; i < sizeof words_known / sizeof words_known[0]; i++)
+		if (words_known[i].text[0] == text[0] && words_known[i].clauses & CLAUSE(clause) &&
+			strcmp(words_known[i].text, text) == 0)
+			return &words_known[i];
 	return NULL;
 }
 
-static bool parse_address(const char *text, struct item *item)
-{
-	const struct class *class = find_class(text);
-	struct special_prefix *prefix = (struct special_prefix *)item->value;
-
-	if (class)
-		return set_number(item, class->kind, class->number);
-	return parse_prefix(text, prefix) &&
-		set_item(item, ITEM_PREFIX,
-			offsetof(struct special_prefix, bytes) +
-				(prefix->kind == ADDR_IPV4 ? 4 : 16));
-}
-
-static bool parse_client(const char *text, struct item *item)
+static bool parse_uid(const char *text, struct item *item)
 {
 	uint64_t uid;
 
-	if (strcmp(text, "stdio") == 0)
-		return set_item(item, ITEM_STDIO, 0);
-	if (strcmp(text, "unix") == 0)
-		return set_item(item, ITEM_UNIX, 0);
-	if (strncmp(text, "unix:", 5) == 0)
-		return words_number(text + 5, strlen(text + 5), UINT32_MAX, &uid) &&
-			set_number(item, ITEM_UID, (uint32_t)uid);
-	return parse_address(text, item);
+	return strncmp(text, "unix:", 5) == 0 &&
+		words_number(text + 5, strlen(text + 5), UINT32_MAX, &uid) &&
+		set_number(item, ITEM_UID, (uint32_t)uid);
 }
 
-static bool parse_user(const char *text, struct item *item)
+/* Parses an address, or ADDRESS/BITS. A prefix of IPv4-mapped addresses becomes one of IPv4. */
+static bool parse_prefix(char *text, struct item *item)
 {
-	const size_t len = strlen(text) + 1;
+	struct special_prefix *prefix = (struct special_prefix *)item->value;
 
-	if (strcmp(text, "any") == 0)
-		return set_item(item, ITEM_ANY_USER, 0);
-	memcpy(item->value, text, len);
-	return set_item(item, ITEM_USER, len);
-}
-
-static bool parse_command(const char *text, struct item *item)
-{
-	const unsigned command = command_of_word(text);
-	return command != 0 && set_number(item, ITEM_COMMAND, command);
+	if (text[0] > 'f' || text[0] < '0') /* as most names; ':' is between them */
+		return false;
+	const bool is_ipv6 = strchr(text, ':');
+	uint64_t bits = is_ipv6 ? 128 : 32;
+	char *slash = strchr(text, '/');
+	if (slash && !words_number(slash + 1, strlen(slash + 1), bits, &bits))
+		return false;
+	if (slash)
+		*slash = '\0';
+	const bool valid = inet_pton(is_ipv6 ? AF_INET6 : AF_INET, text, prefix->bytes) == 1;
+	if (slash)
+		*slash = '/';
+	prefix->kind = is_ipv6 ? ADDR_IPV6 : ADDR_IPV4;
+	if (valid && bits >= 96) {
+		const struct addr mapped = addr_of(ADDR_IPV6, prefix->bytes, 16, 0);
+		const struct addr unmapped = addr_unmapped(&mapped);
+		prefix->kind = (uint8_t)unmapped.kind;
+		memcpy(prefix->bytes, unmapped.bytes, unmapped.len);
+		bits -= unmapped.kind == ADDR_IPV4 ? 96 : 0;
+	}
+	prefix->bits = (uint8_t)bits;
+	return valid &&
+		set_item(item, ITEM_PREFIX, sizeof *prefix - (prefix->kind == ADDR_IPV4 ? 12 : 0));
 }
 
 static char lower(char c)
@@ -192,8 +136,7 @@ bool rule_is_like_class(const char *text)
 		return false;
 	for (; len < sizeof small - 1 && text[len] != '\0'; len++)
 		small[len] = text[len] == '_' ? '-' : lower(text[len]);
-	small[len] = '\0';
-	return text[len] == '\0' && (find_class(small) || strcmp(small, "all") == 0);
+	return text[len] == '\0' && (find_word(RULE_TO, small) || strcmp(small, "all") == 0);
 }
 
 /* Parses a host name, or ".suffix". */
@@ -218,11 +161,6 @@ static bool parse_name(const char *text, struct item *item)
 	return set_item(item, is_suffix ? ITEM_SUFFIX : ITEM_NAME, len + 1);
 }
 
-static bool parse_destination(const char *text, struct item *item)
-{
-	return parse_address(text, item) || parse_name(text, item);
-}
-
 static bool parse_ports(const char *text, struct item *item)
 {
 	const char *dash = strchr(text, '-');
@@ -240,23 +178,45 @@ static bool parse_ports(const char *text, struct item *item)
 	return first <= last && set_item(item, ITEM_PORTS, 2 * sizeof *ports);
 }
 
+static bool parse_item(enum rule_clause clause, char *text, struct item *item)
+{
+	const struct word *word = find_word(clause, text);
+
+	if (word)
+		return set_number(item, word->kind, word->number);
+	switch (clause) {
+	case RULE_FROM:
+		return parse_prefix(text, item) || parse_uid(text, item);
+	case RULE_USER:
+		memcpy(item->value, text, strlen(text) + 1);
+		return text[0] && set_item(item, ITEM_USER, strlen(text) + 1);
+	case RULE_COMMAND:
+		return command_of_word(text) &&
+			set_number(item, ITEM_COMMAND, command_of_word(text));
+	case RULE_TO:
+		return parse_prefix(text, item) || parse_name(text, item);
+	case RULE_AT:
+		return parse_prefix(text, item);
+	case RULE_PORT:
+		return parse_ports(text, item);
+	case RULE_CLAUSES:
+		break;
+	}
+	return false;
+}
+
 #define ADDRESSES "an address, a prefix such as 10.0.0.0/8, loopback, private, link-local, public"
 
 static const struct {
-	const char *word;
-	bool (*parse)(const char *text, struct item *item);
-	const char *error, *advice;
+	const char *word, *error, *advice;
 } clauses[RULE_CLAUSES] = {
-	[RULE_FROM] = {"from", parse_client, "invalid client",
-		"use " ADDRESSES ", any, unix, unix:UID or stdio"},
-	[RULE_USER] = {"user", parse_user, "invalid user",
+	[RULE_FROM] = {"from", "invalid client", "use " ADDRESSES ", any, unix, unix:UID or stdio"},
+	[RULE_USER] = {"user", "invalid user",
 		"use a user name, or any for all authenticated users"},
-	[RULE_COMMAND] = {"command", parse_command, "invalid command", COMMAND_ADVICE},
-	[RULE_TO] = {"to", parse_destination, "invalid destination",
-		"use " ADDRESSES ", any, a host name or .suffix"},
-	[RULE_AT] = {"at", parse_address, "invalid address", "use " ADDRESSES " or any"},
-	[RULE_PORT] = {"port", parse_ports, "invalid port",
-		"use 1 to 65535, or a range such as 8000-8999"},
+	[RULE_COMMAND] = {"command", "invalid command", COMMAND_ADVICE},
+	[RULE_TO] = {"to", "invalid destination", "use " ADDRESSES ", any, a host name or .suffix"},
+	[RULE_AT] = {"at", "invalid address", "use " ADDRESSES " or any"},
+	[RULE_PORT] = {"port", "invalid port", "use 1 to 65535, or a range such as 8000-8999"},
 };
 
 const char *rule_clause_text(enum rule_clause clause)
@@ -309,7 +269,7 @@ static bool parse_list(
 			end = NULL;
 		else
 			*end++ = '\0';
-		if (!text[0] || !clauses[clause].parse(text, item))
+		if (!parse_item(clause, text, item))
 			return words_error(
 				problem, clauses[clause].error, text, clauses[clause].advice);
 		item->clause = (uint8_t)clause;
@@ -368,53 +328,43 @@ const struct rule *rule_parse(const struct words_line *line, struct words *words
 
 /* -- Evaluation. */
 
-static enum rule_answer answer_of(bool matches)
-{
-	return matches ? RULE_YES : RULE_NO;
-}
-
 static uint32_t number_of(const struct item *item)
 {
 	return *(const uint32_t *)item->value;
 }
 
-/* Evaluates ITEM_CLASS or ITEM_PREFIX for an address as it is. */
+static enum rule_answer answer_of(bool matches)
+{
+	return matches ? RULE_YES : RULE_NO;
+}
+
+/* Evaluates ITEM_CLASS or ITEM_PREFIX for an address itself. */
 static bool matches_address(const struct item *item, const struct addr *a)
 {
-	if (item->kind == ITEM_CLASS)
-		return a->kind != ADDR_NONE && special_class_of(a) == number_of(item);
-	return special_has_prefix(a, (const struct special_prefix *)item->value);
+	if (item->kind == ITEM_PREFIX)
+		return special_has_prefix(a, (const struct special_prefix *)item->value);
+	return a->kind != ADDR_NONE && special_class_of(a) == number_of(item);
 }
 
-static enum rule_answer evaluate_destination(
-	const struct item *item, bool allow, const struct rule_context *context)
+static bool is_public(const struct rule_context *context)
 {
-	const struct addr *embedded = &context->embedded;
-
-	if (context->resolved.kind == ADDR_NONE)
-		return RULE_MAYBE;
-	if (matches_address(item, embedded))
-		return RULE_YES;
-	/* A prefix of the IPv6 address around the embedded one is enough to deny. It allows only
-	 * public embedded addresses: otherwise 2000::/3 would allow 10.0.0.1 in 2002:a00:1::. */
-	return answer_of(item->kind == ITEM_PREFIX && matches_address(item, &context->resolved) &&
-		(!allow || special_class_of(embedded) == SPECIAL_PUBLIC));
-}
-
-static enum rule_answer evaluate_at_public(const struct rule_context *context)
-{
-	if (context->resolved.kind == ADDR_NONE)
-		return RULE_MAYBE;
-	return answer_of(special_class_of(&context->embedded) == SPECIAL_PUBLIC);
+	return special_class_of(&context->embedded) == SPECIAL_PUBLIC;
 }
 
 static enum rule_answer evaluate_address(
 	const struct item *item, bool allow, const struct rule_context *context)
 {
-	if (item->clause != RULE_FROM)
-		return evaluate_destination(item, allow, context);
-	return answer_of(
-		context->client_kind == RULE_CLIENT_IP && matches_address(item, &context->client));
+	if (item->clause == RULE_FROM)
+		return answer_of(context->client_kind == RULE_CLIENT_IP &&
+			matches_address(item, &context->client));
+	if (context->resolved.kind == ADDR_NONE)
+		return RULE_MAYBE;
+	if (matches_address(item, &context->embedded))
+		return RULE_YES;
+	/* A prefix of the IPv6 address around the embedded one is enough to deny. It allows only
+	 * public embedded addresses: otherwise 2000::/3 would allow 10.0.0.1 in 2002:a00:1::. */
+	return answer_of(item->kind == ITEM_PREFIX && matches_address(item, &context->resolved) &&
+		(!allow || is_public(context)));
 }
 
 /* Names compare without case and without a final dot (RFC 4343, RFC 1034 s3.1). The suffix
@@ -439,23 +389,20 @@ static bool matches_name(const struct item *item, const struct addr *name)
 static enum rule_answer evaluate_item(
 	const struct item *item, bool allow, const struct rule_context *context)
 {
-	const char *user = context->user;
 	const uint16_t port = context->requested.port, *ports = (const uint16_t *)item->value;
 
 	switch ((enum item_kind)item->kind) {
 	case ITEM_ANY:
 		return RULE_YES;
-	case ITEM_STDIO:
-		return answer_of(context->client_kind == RULE_CLIENT_STDIO);
-	case ITEM_UNIX:
-		return answer_of(context->client_kind == RULE_CLIENT_UNIX);
+	case ITEM_CLIENT:
+		return answer_of(context->client_kind == number_of(item));
 	case ITEM_UID:
 		return answer_of(context->client_kind == RULE_CLIENT_UNIX &&
 			context->uid == (int64_t)number_of(item));
 	case ITEM_ANY_USER:
-		return answer_of(user);
+		return answer_of(context->user);
 	case ITEM_USER:
-		return answer_of(user && strcmp(item->value, user) == 0);
+		return answer_of(context->user && strcmp(item->value, context->user) == 0);
 	case ITEM_COMMAND:
 		return answer_of(command_of_number(context->command) == number_of(item));
 	case ITEM_CLASS:
@@ -470,32 +417,7 @@ static enum rule_answer evaluate_item(
 	return RULE_NO;
 }
 
-/* Why the clause "to" matches. */
-struct reasons {
-	bool by_name, by_address;
-};
-
-/* Evaluates the clause that begins at *item: the answer is that of its best item. Moves *item to
- * the next clause. */
-static enum rule_answer evaluate_clause(const struct rule *rule, const struct item **item,
-	const struct rule_context *context, struct reasons *to)
-{
-	const struct item *end = item_at(rule, rule->items_len);
-	const uint8_t clause = (*item)->clause;
-	enum rule_answer best = RULE_NO;
-
-	for (; *item < end && (*item)->clause == clause; *item = next_item(*item)) {
-		const enum rule_answer answer = evaluate_item(*item, rule->allow, context);
-		const bool is_name = (*item)->kind == ITEM_NAME || (*item)->kind == ITEM_SUFFIX;
-		if (answer > best)
-			best = answer;
-		if (clause == RULE_TO && answer == RULE_YES)
-			*(is_name ? &to->by_name : &to->by_address) = true;
-	}
-	return best;
-}
-
-/* Adds a clause's answer to that of the rule. Returns false if the rule does not match. */
+/* Adds the answer of a clause to that of the rule. Returns false if the rule does not match. */
 static bool add_answer(struct rule_match *match, enum rule_answer answer, enum rule_clause clause)
 {
 	if (answer < match->answer)
@@ -509,17 +431,31 @@ struct rule_match rule_evaluate(const struct rule *rule, const struct rule_conte
 {
 	struct rule_match match = {
 		.allow = rule->allow, .answer = RULE_YES, .failed = RULE_CLAUSES};
-	const struct item *item = item_at(rule, 0), *end = item_at(rule, rule->items_len);
-	struct reasons to = {false, false};
+	const char *at = (const char *)(rule + 1), *end = at + rule->items_len;
+	bool by_name = false, by_address = false; /* why "to" matches */
 
-	while (item < end) {
-		const enum rule_clause clause = item->clause;
-		if (!add_answer(&match, evaluate_clause(rule, &item, context, &to), clause))
+	while (at < end) {
+		const enum rule_clause clause = ((const struct item *)at)->clause;
+		enum rule_answer best = RULE_NO;
+		const struct item *item;
+		for (; at < end && (item = (const struct item *)at)->clause == clause;
+			at += item->size) {
+			const enum rule_answer answer = evaluate_item(item, rule->allow, context);
+			const bool is_name = item->kind == ITEM_NAME || item->kind == ITEM_SUFFIX;
+			if (answer > best)
+				best = answer;
+			if (clause == RULE_TO && answer == RULE_YES)
+				*(is_name ? &by_name : &by_address) = true;
+		}
+		if (!add_answer(&match, best, clause))
 			return match;
 	}
 	/* A name is allowed only at public addresses, unless the rule says at which: otherwise its
 	 * owner could use DNS to reach this host and the network behind it. */
-	if (rule->allow && to.by_name && !to.by_address && !rule->has_at)
-		match.implied = !add_answer(&match, evaluate_at_public(context), RULE_AT);
+	if (rule->allow && by_name && !by_address && !rule->has_at)
+		match.implied = !add_answer(&match,
+			context->resolved.kind == ADDR_NONE ? RULE_MAYBE
+							    : answer_of(is_public(context)),
+			RULE_AT);
 	return match;
 }

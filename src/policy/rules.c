@@ -90,23 +90,17 @@ struct rules_verdict rules_evaluate(const struct rules *rules, const struct rule
 
 static void put_from(struct writer *w, const struct rule_context *context)
 {
-	switch (context->client_kind) {
-	case RULE_CLIENT_IP:
+	static const char *const texts[] = {[RULE_CLIENT_OTHER] = "any",
+		[RULE_CLIENT_UNIX] = "unix",
+		[RULE_CLIENT_STDIO] = "stdio"};
+
+	if (context->client_kind == RULE_CLIENT_IP)
 		addr_put_host(w, &context->client);
-		break;
-	case RULE_CLIENT_UNIX:
-		writer_str(w, "unix");
-		if (context->uid >= 0) {
-			writer_u8(w, ':');
-			writer_decimal(w, (uint64_t)context->uid, 1);
-		}
-		break;
-	case RULE_CLIENT_STDIO:
-		writer_str(w, "stdio");
-		break;
-	case RULE_CLIENT_OTHER:
-		writer_str(w, "any");
-		break;
+	else
+		writer_str(w, texts[context->client_kind]);
+	if (context->client_kind == RULE_CLIENT_UNIX && context->uid >= 0) {
+		writer_u8(w, ':');
+		writer_decimal(w, (uint64_t)context->uid, 1);
 	}
 }
 
@@ -122,7 +116,7 @@ static void put_embedded(struct writer *w, const struct addr *resolved)
 	}
 }
 
-static bool is_public(const struct addr *resolved)
+static bool all_public(const struct addr *resolved)
 {
 	struct addr embedded = special_embedded(resolved, 0);
 	bool all = true;
@@ -150,7 +144,7 @@ void rules_put_suggestion(struct writer *w, const struct rule_context *context)
 		if (rule_is_like_class((const char *)context->requested.bytes))
 			writer_u8(w, '.');
 	}
-	if (by_name && context->resolved.kind != ADDR_NONE && !is_public(&context->resolved)) {
+	if (by_name && context->resolved.kind != ADDR_NONE && !all_public(&context->resolved)) {
 		writer_str(w, " at ");
 		put_embedded(w, &context->resolved);
 	}

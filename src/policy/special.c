@@ -138,40 +138,25 @@ struct addr special_embedded(const struct addr *a, unsigned n)
 	return same_bits(ip, zero, 128) ? addr_of(ADDR_IPV6, loopback, 16, a->port) : *a;
 }
 
-static enum special_class class_in(
-	const struct addr *a, const struct block *blocks, size_t count, enum special_class other)
-{
-	for (size_t i = 0; i < count; i++)
-		if (same_bits(a->bytes, blocks[i].bytes, blocks[i].bits))
-			return blocks[i].class;
-	return other;
-}
-
-static enum special_class class_of_ipv4(const struct addr *a)
-{
-	return class_in(a, ipv4_blocks, sizeof ipv4_blocks / sizeof ipv4_blocks[0], SPECIAL_PUBLIC);
-}
-
 enum special_class special_class_of(const struct addr *a)
 {
-	if (a->kind == ADDR_IPV4)
-		return class_of_ipv4(a);
-	return class_in(a, ipv6_blocks, sizeof ipv6_blocks / sizeof ipv6_blocks[0], SPECIAL_OTHER);
+	const bool is_ipv4 = a->kind == ADDR_IPV4;
+	const struct block *block = is_ipv4 ? ipv4_blocks : ipv6_blocks;
+	const size_t count = is_ipv4 ? sizeof ipv4_blocks / sizeof ipv4_blocks[0]
+				     : sizeof ipv6_blocks / sizeof ipv6_blocks[0];
+
+	for (size_t i = 0; i < count; i++, block++)
+		if (same_bits(a->bytes, block->bytes, block->bits))
+			return block->class;
+	return is_ipv4 ? SPECIAL_PUBLIC : SPECIAL_OTHER;
 }
 
 const char *special_class_text(enum special_class c)
 {
-	switch (c) {
-	case SPECIAL_LOOPBACK:
-		return "loopback";
-	case SPECIAL_PRIVATE:
-		return "private";
-	case SPECIAL_LINK_LOCAL:
-		return "link-local";
-	case SPECIAL_PUBLIC:
-		return "public";
-	case SPECIAL_OTHER:
-		break;
-	}
-	return "special";
+	static const char *const texts[] = {[SPECIAL_LOOPBACK] = "loopback",
+		[SPECIAL_PRIVATE] = "private",
+		[SPECIAL_LINK_LOCAL] = "link-local",
+		[SPECIAL_PUBLIC] = "public",
+		[SPECIAL_OTHER] = "special"};
+	return texts[c];
 }

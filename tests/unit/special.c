@@ -295,7 +295,7 @@ static void finds_what_is_not_public_in_every_local_nat64_layout(void)
 
 static bool has_prefix(const struct addr *a, const struct addr *of, unsigned bits)
 {
-	struct special_prefix prefix = {.kind = of->kind, .bits = (uint8_t)bits};
+	struct special_prefix prefix = {.kind = (uint8_t)of->kind, .bits = (uint8_t)bits};
 	memcpy(prefix.bytes, of->bytes, of->len);
 	return special_has_prefix(a, &prefix);
 }
