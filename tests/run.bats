@@ -5,7 +5,8 @@
 load helper
 
 setup() {
-    need parallel unshare pgrep
+    need unshare pgrep
+    SLEEP="sleep 1234567.$$" # no other run has this number
 }
 
 # suite <BODY - write a suite with one test.
@@ -22,7 +23,7 @@ suite() {
 inner() {
     # shellcheck disable=SC2016 # for the shell inside
     "$@" env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin TMPDIR="$BATS_TEST_TMPDIR" STDSOCKS="$STDSOCKS" \
-        bash -c 'cd "$1" && tests/run "$2"' - "$ROOT" "$BATS_TEST_TMPDIR/inner.bats" 2>&1
+        bash -c 'cd "$1" && tests/run --jobs 1 "$2"' - "$ROOT" "$BATS_TEST_TMPDIR/inner.bats" 2>&1
 }
 
 # inner_run STATUS REGEX - run that suite. Fails unless it exits with STATUS, a line of its output
@@ -48,9 +49,25 @@ inner_run() {
 @test "run: names a leftover process, and ends it" {
     local clean=
     ((EUID)) || clean='env -i' # root's run finds it without RUN_MARK, too
-    suite <<<"setsid $clean sleep 1234567 >/dev/null 2>&1 3>&- &"
-    inner_run 1 '^# run: still runs: [0-9]+ sleep 1234567'
-    [[ -z $(pgrep -f 'sleep 1234567') ]]
+    suite <<<"setsid $clean $SLEEP >/dev/null 2>&1 3>&- &"
+    inner_run 1 '^# run: still runs: [0-9]+ '"$SLEEP"
+    [[ -z $(pgrep -f "$SLEEP") ]]
+}
+
+# gone - succeed if the suite has ended, and no file of its run is left.
+gone() {
+    [[ ! $(pgrep -f "$SLEEP") && $(cd "$BATS_TEST_TMPDIR" && echo *) == inner.bats ]]
+}
+
+@test "run: ends the suite and removes its files, even if it is killed" {
+    local signal
+    suite <<<"$SLEEP"
+    for signal in TERM KILL; do
+        inner >/dev/null 3>&- &
+        eventually pgrep -f "$SLEEP"
+        kill "-$signal" "$(pgrep -f "tests/run --jobs 1 $BATS_TEST_TMPDIR/inner.bats")"
+        eventually gone
+    done
 }
 
 @test "run: names a leftover mount" {
