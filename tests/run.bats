@@ -86,15 +86,15 @@ END
     inner_run 1 '^# run: left behind: .*/a file$'
 }
 
-@test "run: names a leftover cgroup" {
-    local cgroup failed=0
+@test "run: names a leftover cgroup, and removes it" {
+    local cgroup
     need_root
     cgroup=$(findmnt -rn -t cgroup,cgroup2 -o TARGET | head -n 1)
     [[ $cgroup ]] || lacks 'a hierarchy of cgroups'
-    suite <<<"mkdir $cgroup/test.$BASHPID.\$RUN_MARK"
-    inner_run 1 "^# run: left behind: $cgroup/test\\.$BASHPID\\." || failed=1
-    rmdir "$cgroup/test.$BASHPID".*
-    ((failed == 0))
+    cgroup+=/test.$BASHPID
+    suite <<<"mkdir -p $cgroup.\$RUN_MARK/inside"
+    inner_run 1 "^# run: left behind: $cgroup\\."
+    [[ $(echo "$cgroup".*) == "$cgroup.*" ]]
 }
 
 @test "run: hides the journal of this machine" {
