@@ -86,6 +86,12 @@ END
     inner_run 1 '^# run: left behind: .*/a file$'
 }
 
+@test "run: names a leftover file in /tmp, and removes it" {
+    suite <<<"touch /tmp/$$.\$RUN_MARK"
+    inner_run 1 "^# run: left behind: /tmp/$$\\."
+    [[ $(echo /tmp/$$.*) == "/tmp/$$.*" ]]
+}
+
 @test "run: names a leftover cgroup, and removes it" {
     local cgroup
     need_root
