@@ -46,6 +46,14 @@ inner_run() {
     inner_run 1 '^not ok 1 inner'
 }
 
+@test "run: refuses a handler that does not exist, and a TMPDIR that other users cannot reach" {
+    need_root
+    suite <<<'true'
+    STDSOCKS=absent inner_run 1 '^run: absent does not exist; use'
+    chmod 700 "$BATS_TEST_TMPDIR"
+    inner_run 1 '^run: other users cannot read .*/tree/'
+}
+
 @test "run: names a leftover process, and ends it" {
     local clean=
     ((EUID)) || clean='env -i' # root's run finds it without RUN_MARK, too
