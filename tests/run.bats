@@ -138,3 +138,12 @@ END
     [[ $status == 64 && $output == "deps: PEERS=$peers has other files; use an empty folder" ]]
     [[ $(ls "$peers") == mine ]]
 }
+
+@test "run: tests/debian13 and tests/coverage refuse wrong arguments" {
+    run timeout 10 "$ROOT/tests/debian13" --root
+    [[ $status == 64 && $output == 'debian13: --root needs a folder; see --help' ]]
+    run timeout 10 "$ROOT/tests/coverage"
+    [[ $status == 64 && $output == 'usage: coverage SUITE...' ]]
+    run timeout 10 "$ROOT/tests/coverage" tests/absent.bats
+    [[ $status == 64 && $output == 'coverage: tests/absent.bats does not exist' ]]
+}
