@@ -147,3 +147,11 @@ END
     run timeout 10 "$ROOT/tests/coverage" tests/absent.bats
     [[ $status == 64 && $output == 'coverage: tests/absent.bats does not exist' ]]
 }
+
+@test "run: tests/lint-python reports Python that it does not see" {
+    printf '%s\n' "python3 -c '" "cat <<-'PY'" "cat <<'PYTHON'" "cat <<'PY' || true" PY \
+        >"$BATS_TEST_TMPDIR/script.bash"
+    "$PYTHON" -c 'import pyflakes' || lacks python3-pyflakes
+    run "$ROOT/tests/lint-python" "$BATS_TEST_TMPDIR/script.bash"
+    [[ $status == 1 && $(cut -d : -f 2 <<<"$output" | paste -s) == $'1\t2\t3' ]]
+}
