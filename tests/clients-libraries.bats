@@ -74,8 +74,11 @@ CONF
 
 @test "clients: torsocks: 5 resolve: redirects Python's lookups of an address and a name" {
     torsocks_conf
-    [[ $("${CLIENT[@]}" torsocks "$PYTHON" -c "from socket import *
-print(gethostbyname('web.test'), gethostbyaddr('$SERVER')[0])") == "$SERVER web.test" ]]
+    "${CLIENT[@]}" torsocks "$PYTHON" - >"$BATS_TEST_TMPDIR/found" <<PY
+import socket
+print(socket.gethostbyname("web.test"), socket.gethostbyaddr("$SERVER")[0])
+PY
+    [[ $(<"$BATS_TEST_TMPDIR/found") == "$SERVER web.test" ]]
     ended
     (($(grep -cx 'STDSOCKS_COMMAND=RESOLVE_PTR' "$LOG") == 1))
 }

@@ -63,7 +63,7 @@ binds() {
     config script
     : >"$BATS_TEST_TMPDIR/bound"
     export BOUND=$BATS_TEST_TMPDIR/bound
-    start remote "$PYTHON" -c '
+    cat >"$BATS_TEST_TMPDIR/remote.py" <<'PY'
 import os, socket, time
 while not (line := open(os.environ["BOUND"]).read()).endswith("\n"):
     time.sleep(0.01)
@@ -72,7 +72,8 @@ sock = socket.create_connection((host, int(port)), 20, (os.environ["SERVER"], 0)
 while piece := sock.recv(65536):
     sock.sendall(piece)
 sock.shutdown(socket.SHUT_WR)
-'
+PY
+    start remote "$PYTHON" "$BATS_TEST_TMPDIR/remote.py"
     echoed "$@" "$CONFIG"
     recorded BIND "$SERVER" 1
 }
@@ -174,7 +175,7 @@ def talk(sock, where):
 # which sends datagrams there and prints "all came back".
 returned() {
     config script
-    start udp "$PYTHON" -c '
+    cat >"$BATS_TEST_TMPDIR/udp.py" <<'PY'
 import os, socket
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.bind((os.environ["SERVER"], 0))
@@ -182,7 +183,8 @@ print(sock.getsockname()[1], flush=True)
 while True:
     data, source = sock.recvfrom(65536)
     sock.sendto(data, source)
-'
+PY
+    start udp "$PYTHON" "$BATS_TEST_TMPDIR/udp.py"
     wait_line "$(log udp)" '^[0-9]+$'
     UDP=$(head -n 1 "$(log udp)")
     export UDP

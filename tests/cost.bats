@@ -22,12 +22,14 @@ setup() {
 
 @test "cost: makes two more system calls if NOTIFY_SOCKET is set" {
     local calls more manager=@$BATS_TEST_TMPDIR
-    start manager "$PYTHON" -c '
+    cat >"$BATS_TEST_TMPDIR/manager.py" <<'PY'
 import socket, sys, threading
 manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 manager.bind("\0" + sys.argv[1][1:])
 print("bound", flush=True)
-threading.Event().wait()' "$manager"
+threading.Event().wait()
+PY
+    start manager "$PYTHON" "$BATS_TEST_TMPDIR/manager.py" "$manager"
     wait_line "$(log manager)" bound
     calls=$(count syscalls)
     more=$(NOTIFY_SOCKET=$manager count syscalls)

@@ -5,7 +5,8 @@
 load helper
 
 setup() {
-    need parallel unshare pgrep
+    need unshare pgrep
+    SLEEP="sleep 1234567.$$" # no other run has this number
 }
 
 # suite <BODY - write a suite with one test.
@@ -22,7 +23,7 @@ suite() {
 inner() {
     # shellcheck disable=SC2016 # for the shell inside
     "$@" env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin TMPDIR="$BATS_TEST_TMPDIR" STDSOCKS="$STDSOCKS" \
-        bash -c 'cd "$1" && tests/run "$2"' - "$ROOT" "$BATS_TEST_TMPDIR/inner.bats" 2>&1
+        bash -c 'cd "$1" && tests/run --jobs 1 "$2"' - "$ROOT" "$BATS_TEST_TMPDIR/inner.bats" 2>&1
 }
 
 # inner_run STATUS REGEX - run that suite. Fails unless it exits with STATUS, a line of its output
@@ -45,12 +46,36 @@ inner_run() {
     inner_run 1 '^not ok 1 inner'
 }
 
+@test "run: refuses a handler that does not exist, and a TMPDIR that other users cannot reach" {
+    need_root
+    suite <<<'true'
+    STDSOCKS=absent inner_run 1 '^run: absent does not exist; use'
+    chmod 700 "$BATS_TEST_TMPDIR"
+    inner_run 1 '^run: other users cannot read .*/tree/'
+}
+
 @test "run: names a leftover process, and ends it" {
     local clean=
     ((EUID)) || clean='env -i' # root's run finds it without RUN_MARK, too
-    suite <<<"setsid $clean sleep 1234567 >/dev/null 2>&1 3>&- &"
-    inner_run 1 '^# run: still runs: [0-9]+ sleep 1234567'
-    [[ -z $(pgrep -f 'sleep 1234567') ]]
+    suite <<<"setsid $clean $SLEEP >/dev/null 2>&1 3>&- &"
+    inner_run 1 '^# run: still runs: [0-9]+ '"$SLEEP"
+    [[ -z $(pgrep -f "$SLEEP") ]]
+}
+
+# gone - succeed if the suite has ended, and no file of its run is left.
+gone() {
+    [[ ! $(pgrep -f "$SLEEP") && $(cd "$BATS_TEST_TMPDIR" && echo *) == inner.bats ]]
+}
+
+@test "run: ends the suite and removes its files, even if it is killed" {
+    local signal
+    suite <<<"$SLEEP"
+    for signal in TERM KILL; do
+        inner >/dev/null 3>&- &
+        eventually pgrep -f "$SLEEP"
+        kill "-$signal" "$(pgrep -f "tests/run --jobs 1 $BATS_TEST_TMPDIR/inner.bats")"
+        eventually gone
+    done
 }
 
 @test "run: names a leftover mount" {
@@ -69,15 +94,21 @@ END
     inner_run 1 '^# run: left behind: .*/a file$'
 }
 
-@test "run: names a leftover cgroup" {
-    local cgroup failed=0
+@test "run: names a leftover file in /tmp, and removes it" {
+    suite <<<"touch /tmp/$$.\$RUN_MARK"
+    inner_run 1 "^# run: left behind: /tmp/$$\\."
+    [[ $(echo /tmp/$$.*) == "/tmp/$$.*" ]]
+}
+
+@test "run: names a leftover cgroup, and removes it" {
+    local cgroup
     need_root
     cgroup=$(findmnt -rn -t cgroup,cgroup2 -o TARGET | head -n 1)
     [[ $cgroup ]] || lacks 'a hierarchy of cgroups'
-    suite <<<"mkdir $cgroup/test.$BASHPID.\$RUN_MARK"
-    inner_run 1 "^# run: left behind: $cgroup/test\\.$BASHPID\\." || failed=1
-    rmdir "$cgroup/test.$BASHPID".*
-    ((failed == 0))
+    cgroup+=/test.$BASHPID
+    suite <<<"mkdir -p $cgroup.\$RUN_MARK/inside"
+    inner_run 1 "^# run: left behind: $cgroup\\."
+    [[ $(echo "$cgroup".*) == "$cgroup.*" ]]
 }
 
 @test "run: hides the journal of this machine" {
@@ -106,4 +137,21 @@ END
     PATH=$bin:$PATH PEERS=$peers run "$ROOT/tests/deps"
     [[ $status == 64 && $output == "deps: PEERS=$peers has other files; use an empty folder" ]]
     [[ $(ls "$peers") == mine ]]
+}
+
+@test "run: tests/debian13 and tests/coverage refuse wrong arguments" {
+    run timeout 10 "$ROOT/tests/debian13" --root
+    [[ $status == 64 && $output == 'debian13: --root needs a folder; see --help' ]]
+    run timeout 10 "$ROOT/tests/coverage"
+    [[ $status == 64 && $output == 'usage: coverage SUITE...' ]]
+    run timeout 10 "$ROOT/tests/coverage" tests/absent.bats
+    [[ $status == 64 && $output == 'coverage: tests/absent.bats does not exist' ]]
+}
+
+@test "run: tests/lint-python reports Python that it does not see" {
+    printf '%s\n' "python3 -c '" "cat <<-'PY'" "cat <<'PYTHON'" "cat <<'PY' || true" PY \
+        >"$BATS_TEST_TMPDIR/script.bash"
+    "$PYTHON" -c 'import pyflakes' || lacks python3-pyflakes
+    run "$ROOT/tests/lint-python" "$BATS_TEST_TMPDIR/script.bash"
+    [[ $status == 1 && $(cut -d : -f 2 <<<"$output" | paste -s) == $'1\t2\t3' ]]
 }
