@@ -50,47 +50,41 @@ static void drop(struct association *a, enum record_drop why)
 
 /* -- What the rules say. */
 
-static struct rules_verdict ask_rules(
-	struct association *a, const struct addr *asked, const struct addr *reached)
+/* The first denial is for the record. */
+static enum target_state denied(struct association *a, const struct session_decision *decision)
 {
-	a->session->context.requested = *asked;
-	a->session->context.resolved = *reached;
-	return rules_evaluate(&a->session->input->settings->rules, &a->session->context, NULL);
-}
-
-/* The first denial is for the record; what it is about is in the context. */
-static enum target_state denied(struct association *a, const struct rules_verdict *verdict)
-{
-	if (!a->session->record->rule)
-		destination_note_denial(a->session, verdict);
+	if (!a->session->denial.verdict.rule)
+		a->session->denial = *decision;
 	return TARGET_DENIED;
 }
 
 static void judge_address(struct association *a, struct target *t)
 {
-	struct rules_verdict verdict = ask_rules(a, &t->requested, &t->requested);
-	t->state = verdict.allowed == RULE_YES ? TARGET_ALLOWED : denied(a, &verdict);
+	const struct session_decision decision =
+		destination_evaluate(a->session, &t->requested, &t->requested);
+
+	t->state = decision.verdict.allowed == RULE_YES ? TARGET_ALLOWED : denied(a, &decision);
 }
 
 /* The first address that the rules allow, of a family that is reached. */
 static void judge_addresses(
 	struct association *a, struct target *t, const struct lookups_answer *answer)
 {
-	struct rules_verdict verdict = {0};
+	struct session_decision decision = {.verdict.rule = NULL};
 
 	for (uint32_t i = 0; i < answer->count; i++) {
 		const struct addr found = lookups_addr(answer, i, t->requested.port);
 		if (found.kind == ADDR_NONE ||
 			(found.kind == ADDR_IPV4 ? a->upstream_ipv4 : a->upstream_ipv6) < 0)
 			continue;
-		verdict = ask_rules(a, &t->requested, &found);
-		if (verdict.allowed == RULE_YES) {
+		decision = destination_evaluate(a->session, &t->requested, &found);
+		if (decision.verdict.allowed == RULE_YES) {
 			t->state = TARGET_ALLOWED;
 			t->found = found;
 			return;
 		}
 	}
-	t->state = verdict.rule ? denied(a, &verdict) : TARGET_UNRESOLVED;
+	t->state = decision.verdict.rule ? denied(a, &decision) : TARGET_UNRESOLVED;
 }
 
 /* -- Names. */
@@ -160,7 +154,7 @@ static void note_destination(struct association *a, const union sockaddr_any *at
 		return;
 	t->was_sent_to = true;
 	if (a->counts.destinations++ == 0)
-		a->session->record->connected = to;
+		a->session->connected = to;
 }
 
 static void note_destinations(struct association *a, const struct udp_queue *post, unsigned count)
@@ -188,7 +182,7 @@ static void send_up(struct association *a)
 		struct udp_sent sent = udp_send(fds[i], posts[i]);
 		note_destinations(a, posts[i], count);
 		a->counts.up += sent.sent;
-		a->session->record->up += sent.sent_bytes;
+		a->session->relay.up.delivered += sent.sent_bytes;
 		count_sent(a, &sent);
 	}
 }
@@ -201,9 +195,10 @@ static void pass_to_name(struct association *a, struct target *t, const uint8_t 
 
 	if (t->state == TARGET_NEW && !w) {
 		const struct addr unknown = {.kind = ADDR_NONE};
-		struct rules_verdict verdict = ask_rules(a, &t->requested, &unknown);
-		if (verdict.allowed == RULE_NO) { /* nothing leaves this host for it */
-			t->state = denied(a, &verdict);
+		const struct session_decision decision =
+			destination_evaluate(a->session, &t->requested, &unknown);
+		if (decision.verdict.allowed == RULE_NO) { /* it is not looked up */
+			t->state = denied(a, &decision);
 			t->until_us = INT64_MAX;
 		}
 	}
@@ -336,7 +331,7 @@ static unsigned take_all_down(struct association *a, int fd, size_t header_len)
 		take_down(a, &batch.datagrams[i], header_len);
 	struct udp_sent sent = udp_send(a->client_fd, &to_client);
 	a->counts.down += sent.sent;
-	a->session->record->down += sent.sent_bytes - sent.sent * header_len;
+	a->session->relay.down.delivered += sent.sent_bytes - sent.sent * header_len;
 	count_sent(a, &sent);
 	return batch.count;
 }

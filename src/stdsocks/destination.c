@@ -10,19 +10,48 @@
 #include "policy/special.h"
 #include "wire/large.h"
 
-void destination_note_denial(struct session *s, const struct rules_verdict *verdict)
+static struct rule_context context_of(
+	const struct session *s, const struct addr *requested, const struct addr *resolved)
 {
-	static char remedy_bytes[RECORD_SUGGESTED_RULE_MAX] LARGE;
+	static const enum rule_client kinds[] = {
+		[CLIENT_INET] = RULE_CLIENT_IP,
+		[CLIENT_UNIX] = RULE_CLIENT_UNIX,
+		[CLIENT_STDIO] = RULE_CLIENT_STDIO,
+		[CLIENT_OTHER] = RULE_CLIENT_OTHER,
+	};
+	const struct client *client = s->input->client;
 
-	s->record->rule = verdict->rule->location;
-	s->record->rule_line = verdict->rule->number;
-	s->record->suggested_rule = writer_on(remedy_bytes, sizeof remedy_bytes);
-	rules_put_suggestion(&s->record->suggested_rule, &s->context);
+	return (struct rule_context){.client_kind = kinds[client->kind],
+		.client = client->remote,
+		.uid = client->uid,
+		.user = s->is_authenticated ? s->user : NULL,
+		.command = s->request.command,
+		.requested = *requested,
+		.resolved = *resolved};
 }
 
-bool destination_refuse_by(struct session *s, const struct rules_verdict *verdict)
+struct session_decision destination_evaluate(
+	const struct session *s, const struct addr *requested, const struct addr *resolved)
 {
-	destination_note_denial(s, verdict);
+	const struct rule_context context = context_of(s, requested, resolved);
+
+	return (struct session_decision){
+		.verdict = rules_evaluate(&s->input->settings->rules, &context, NULL),
+		.requested = *requested,
+		.resolved = *resolved};
+}
+
+void destination_put_suggestion(struct writer *w, const struct session *s)
+{
+	const struct rule_context context =
+		context_of(s, &s->denial.requested, &s->denial.resolved);
+
+	rules_put_suggestion(w, &context);
+}
+
+static bool refuse_denied(struct session *s, const struct session_decision *denial)
+{
+	s->denial = *denial;
 	return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0, NULL);
 }
 
@@ -30,13 +59,12 @@ bool destination_refuse_by(struct session *s, const struct rules_verdict *verdic
  * allowed is not looked up: nothing leaves this host for it. */
 static bool judge_request(struct session *s)
 {
-	s->context.command = s->request.command;
-	s->context.requested = s->request.dst;
-	if (s->request.dst.kind != ADDR_NAME)
+	const struct addr unknown = {.kind = ADDR_NONE};
+
+	if (s->requested.kind != ADDR_NAME)
 		return true; /* judged as the one address of its list */
-	struct rules_verdict verdict =
-		rules_evaluate(&s->input->settings->rules, &s->context, NULL);
-	return verdict.allowed != RULE_NO || destination_refuse_by(s, &verdict);
+	const struct session_decision decision = destination_evaluate(s, &s->requested, &unknown);
+	return decision.verdict.allowed != RULE_NO || refuse_denied(s, &decision);
 }
 
 /* Whether a connection there would come back here, and go on until nothing is left to connect with.
@@ -91,37 +119,32 @@ static size_t most_wanted(uint8_t command)
 static bool judge_addresses(struct session *s, struct resolve_list *list)
 {
 	const size_t most = most_wanted(s->request.command);
-	struct rules_verdict verdict, denied = {0};
-	size_t kept = 0, last_denied = 0;
+	struct session_decision decision, denied = {.verdict.rule = NULL};
+	size_t kept = 0;
 
 	for (size_t i = 0; i < list->count && kept < most; i++) {
-		s->context.resolved = list->addrs[i];
-		verdict = rules_evaluate(&s->input->settings->rules, &s->context, NULL);
-		if (verdict.allowed != RULE_YES) {
-			denied = verdict;
-			last_denied = i;
-		} else if (s->request.command != SOCKS5_CONNECT || !is_loop(s, &list->addrs[i])) {
+		decision = destination_evaluate(s, &s->requested, &list->addrs[i]);
+		if (decision.verdict.allowed != RULE_YES)
+			denied = decision;
+		else if (s->request.command != SOCKS5_CONNECT || !is_loop(s, &list->addrs[i]))
 			list->addrs[kept++] = list->addrs[i];
-		}
 	}
 	list->count = kept;
 	if (kept > 0)
 		return true;
-	if (denied.rule) {
-		s->context.resolved = list->addrs[last_denied];
-		return destination_refuse_by(s, &denied);
-	}
+	if (denied.verdict.rule)
+		return refuse_denied(s, &denied);
 	return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0, "this server itself listens there");
 }
 
 bool destination_look_up(struct session *s, struct resolve_list *ret_list)
 {
-	const struct addr *dst = &s->request.dst;
+	const struct addr *dst = &s->requested;
 	int64_t start_us = clock_now_us();
 	enum resolve_status status = dst->kind == ADDR_NAME
 		? resolve_name(dst, s->deadline_us, ret_list)
 		: resolve_address(dst, s->deadline_us, ret_list);
-	s->record->resolve_us = clock_now_us() - start_us;
+	s->resolve_us = clock_now_us() - start_us;
 	switch (status) {
 	case RESOLVE_DONE:
 		return true;
@@ -139,9 +162,9 @@ bool destination_look_up(struct session *s, struct resolve_list *ret_list)
 /* The addresses of the destination. */
 static bool resolve(struct session *s, struct resolve_list *ret_list)
 {
-	if (s->request.dst.kind == ADDR_NAME)
+	if (s->requested.kind == ADDR_NAME)
 		return destination_look_up(s, ret_list);
-	ret_list->addrs[0] = s->request.dst;
+	ret_list->addrs[0] = s->requested;
 	ret_list->count = 1;
 	return true;
 }

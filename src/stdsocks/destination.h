@@ -14,13 +14,13 @@ bool destination_locate(struct session *s, struct resolve_list *ret_list);
  * client is refused. */
 bool destination_look_up(struct session *s, struct resolve_list *ret_list);
 
-/* What a rule has denied, by s->context, for the record: which one, and the line that would have
- * allowed it. */
-void destination_note_denial(struct session *s, const struct rules_verdict *verdict);
+/* Evaluates the rules for the session's client, user and command, and for a destination: an address
+ * or name with its port, and the address that it resolved to, ADDR_NONE if it was not looked up. */
+struct session_decision destination_evaluate(
+	const struct session *s, const struct addr *requested, const struct addr *resolved);
 
-/* The refusal of a rule, which the record names, with the line that would have allowed it. Always
- * false. */
-bool destination_refuse_by(struct session *s, const struct rules_verdict *verdict);
+/* The rule that would allow what s->denial says. */
+void destination_put_suggestion(struct writer *w, const struct session *s);
 
 /* Where connections and datagrams come from. It points into the configuration. */
 struct dial_source destination_source(const struct config *config);

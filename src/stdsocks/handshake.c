@@ -24,7 +24,7 @@ static bool refuse_method(struct session *s, enum record_end how)
 	login_over(s->input->login);
 	if (s->input->why_not) {
 		how = RECORD_FAILED;
-		s->record->why = s->input->why_not;
+		s->why = s->input->why_not;
 	}
 	if (say_method(s, SOCKS5_NO_ACCEPTABLE_METHODS)) {
 		talk_end(s, how, RECORD_STDSOCKS, 0);
@@ -47,7 +47,7 @@ static enum socks5_method choose_method(struct session *s, const struct socks5_m
 		return SOCKS5_USERNAME_PASSWORD;
 	if (none_will_do && socks5_offers(methods, SOCKS5_NO_AUTHENTICATION_REQUIRED))
 		return SOCKS5_NO_AUTHENTICATION_REQUIRED;
-	s->record->why = none_will_do ? NULL : "a password is required";
+	s->why = none_will_do ? NULL : "a password is required";
 	return SOCKS5_NO_ACCEPTABLE_METHODS;
 }
 
@@ -83,7 +83,7 @@ static bool say_login_status(struct session *s, uint8_t status)
 /* RFC 1929 s2: a failure, and the end. What the client has sent behind it is not looked at. */
 static bool refuse_login(struct session *s, enum record_end how, const char *why)
 {
-	s->record->why = why;
+	s->why = why;
 	if (say_login_status(s, 1)) {
 		talk_end(s, how, RECORD_STDSOCKS, 0);
 		endpoint_linger(&s->client, s->up);
@@ -97,8 +97,8 @@ static void note_user(struct session *s, const void *name, size_t len)
 	static char user[UINT8_MAX + 1] LARGE;
 	memcpy(user, name, len);
 	user[len] = '\0';
-	s->record->user = user;
-	s->record->user_len = len;
+	s->user = user;
+	s->user_len = len;
 }
 
 /* RFC 1929 s2: who the client says it is, and whether that is so. */
@@ -130,7 +130,7 @@ static bool hear_login(struct session *s)
 		return refuse_login(s, RECORD_FAILED, s->input->why_not);
 	switch (answer) {
 	case LOGIN_RIGHT:
-		s->context.user = s->record->user;
+		s->is_authenticated = true;
 		return say_login_status(s, 0);
 	case LOGIN_WRONG:
 		return refuse_login(s, RECORD_LOGIN_FAILED, NULL);
@@ -147,10 +147,13 @@ static bool hear_login(struct session *s)
 /* What the kernel knows of the client holds until it has logged in as somebody else. */
 static void take_system_user(struct session *s)
 {
+	const char *user = s->input->login->system_user;
+
 	login_over(s->input->login);
-	s->context.user = s->input->login->system_user;
-	if (s->context.user)
-		note_user(s, s->context.user, strnlen(s->context.user, UINT8_MAX));
+	if (!user)
+		return;
+	note_user(s, user, strnlen(user, UINT8_MAX));
+	s->is_authenticated = true;
 }
 
 static bool identify(struct session *s, enum socks5_method method)
@@ -177,8 +180,7 @@ static bool hear_request(struct session *s)
 		return talk_refuse(s, reply, 0, "not a request of RFC 1928");
 	}
 	talk_use(s, SOCKS5_REQUEST, used);
-	s->record->command = s->request.command;
-	s->record->dst = s->request.dst;
+	s->has_request = true;
 	if (s->input->why_not)
 		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, s->input->error, s->input->why_not);
 	return true;
@@ -191,12 +193,12 @@ static bool check_userid(struct session *s, const struct socks4_request *request
 	static char userid[SOCKS4_USERID_MAX] LARGE;
 
 	memcpy(userid, request->userid, request->userid_len);
-	s->record->userid = userid;
-	s->record->userid_len = request->userid_len;
-	s->is_other_user = s->context.user && request->userid_len > 0 &&
-		(s->record->user_len != request->userid_len ||
-			memcmp(s->context.user, userid, request->userid_len) != 0);
-	return !s->is_other_user;
+	s->userid = userid;
+	s->userid_len = request->userid_len;
+	s->userid_is_wrong = s->is_authenticated && request->userid_len > 0 &&
+		(s->user_len != request->userid_len ||
+			memcmp(s->user, userid, request->userid_len) != 0);
+	return !s->userid_is_wrong;
 }
 
 /* SOCKS 4 and 4A: greeting, user and request are one message. It has no password, so it is no way
@@ -218,8 +220,7 @@ static bool hear_request4(struct session *s)
 		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, 0, "not a request of SOCKS 4");
 	}
 	s->request = (struct socks5_request){.command = request.command, .dst = request.dst};
-	s->record->command = request.command;
-	s->record->dst = request.dst;
+	s->has_request = true;
 	bool is_right = check_userid(s, &request);
 	talk_use(s, SOCKS4_REQUEST, used);
 	if (s->input->why_not)

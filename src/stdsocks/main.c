@@ -142,24 +142,10 @@ static int silence_standard_error(void)
 /* The connection, from who is there to its record. */
 static int serve(struct session_input *input, const struct options *options, const struct log *log)
 {
-	static const char *const kinds[] = {[CLIENT_GONE] = "unknown",
-		[CLIENT_INET] = "inet",
-		[CLIENT_UNIX] = "unix",
-		[CLIENT_OTHER] = "other",
-		[CLIENT_STDIO] = "stdio"};
-	struct record record = {.client_kind = kinds[input->client->kind],
-		.client = input->client->remote,
-		.command = RECORD_NONE,
-		.reply = RECORD_NONE,
-		.resolve_us = RECORD_NONE,
-		.connect_us = RECORD_NONE,
-		.total_us = 0,
-		.end = RECORD_CLIENT_GONE,
-		.closed_by = RECORD_CLIENT};
+	struct record record;
 	static char message_bytes[RECORD_MESSAGE_MAX] LARGE, fields_bytes[RECORD_FIELDS_MAX] LARGE;
 
-	if (input->client->kind != CLIENT_GONE)
-		session_run(input, &record);
+	session_run(input, &record);
 
 	struct writer message = writer_on(message_bytes, sizeof message_bytes);
 	struct writer fields = writer_on(fields_bytes, sizeof fields_bytes);

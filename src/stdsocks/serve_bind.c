@@ -84,14 +84,14 @@ static bool take_call(struct session *s, int listening, const struct resolve_lis
 	s->deadline_us = clock_after(start_us, s->config->bind_us);
 	endpoint_set_options(&s->client); /* for one that has vanished nobody is waited for */
 	int fd = await_call(s, listening, peers, &caller, &strangers);
-	s->record->connect_us = clock_now_us() - start_us;
+	s->connect_us = clock_now_us() - start_us;
 	close(listening); /* who calls now is refused */
 	if (fd < 0)
 		return nobody_called(s, -fd, strangers);
 	s->upstream = (struct endpoint){.in = fd, .out = fd, .in_socket = true, .out_socket = true};
 	if (!talk_reply(s, SOCKS5_SUCCEEDED, &caller))
 		return false;
-	s->record->connected = caller;
+	s->connected = caller;
 	return true;
 }
 
@@ -103,7 +103,6 @@ bool serve_bind(struct session *s, struct resolve_list *list)
 	int listening = listen_for(list, &source, &s->bound);
 	if (listening < 0)
 		return destination_failed(s, -listening, NULL);
-	s->record->bound = s->bound;
 	if (s->input->two_replies)
 		*s->input->two_replies = true;
 	if (!talk_reply(s, SOCKS5_SUCCEEDED, &s->bound) || !take_call(s, listening, list))

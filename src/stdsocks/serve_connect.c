@@ -3,7 +3,7 @@
 #include "net/clock.h"
 #include "stdsocks/serve.h"
 
-static bool connect_upstream(struct session *s, struct resolve_list *list)
+static bool connect_upstream(struct session *s, struct resolve_list *list, struct addr *ret_local)
 {
 	const struct dial_source source = destination_source(s->config);
 	int64_t start_us = clock_now_us();
@@ -12,8 +12,8 @@ static bool connect_upstream(struct session *s, struct resolve_list *list)
 		deadline_us = s->deadline_us;
 
 	dial_order(list);
-	int fd = dial(list, &source, deadline_us, &s->record->connected, &s->bound);
-	s->record->connect_us = clock_now_us() - start_us;
+	int fd = dial(list, &source, deadline_us, &s->connected, ret_local);
+	s->connect_us = clock_now_us() - start_us;
 	if (fd < 0)
 		return destination_failed(s, -fd, NULL);
 	s->upstream = (struct endpoint){.in = fd, .out = fd, .in_socket = true, .out_socket = true};
@@ -22,8 +22,10 @@ static bool connect_upstream(struct session *s, struct resolve_list *list)
 
 bool serve_connect(struct session *s, struct resolve_list *list)
 {
-	if (!destination_locate(s, list) || !connect_upstream(s, list) ||
-		!talk_reply(s, SOCKS5_SUCCEEDED, &s->bound))
+	struct addr local;
+
+	if (!destination_locate(s, list) || !connect_upstream(s, list, &local) ||
+		!talk_reply(s, SOCKS5_SUCCEEDED, &local))
 		return false;
 	serve_relay(s);
 	return true;

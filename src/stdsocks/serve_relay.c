@@ -16,17 +16,10 @@ static bool tighten(struct session *s)
 
 	if (error == 0 || s->config->sandbox_best_effort)
 		return true;
-	s->record->why = talk_no_stage(part);
+	s->why = talk_no_stage(part);
 	endpoint_reset(&s->client);
 	endpoint_reset(&s->upstream);
 	return talk_end(s, RECORD_FAILED, RECORD_STDSOCKS, -error);
-}
-
-/* What can be told of the connection so far. */
-static void note_moved(struct session *s, const struct relay *r)
-{
-	s->record->up = r->up.delivered;
-	s->record->down = r->down.delivered;
 }
 
 int64_t serve_first_tick(struct session *s, int64_t now_us)
@@ -38,9 +31,11 @@ int64_t serve_first_tick(struct session *s, int64_t now_us)
 
 bool serve_tell(struct session *s, int64_t now_us, int64_t *ret_tick_us)
 {
-	s->record->total_us = now_us - s->input->start_us;
+	struct record record;
+
+	session_put_record(s, &record);
 	*ret_tick_us = now_us + STATUS_PAUSE_US;
-	return status_say(s->input->status, s->record);
+	return status_say(s->input->status, &record);
 }
 
 /* The relay to its end; from time to time a line says how it goes. */
@@ -49,11 +44,8 @@ static enum relay_end relay_and_tell(struct session *s, struct relay *r)
 	enum relay_end how;
 
 	r->tick_us = serve_first_tick(s, r->moved_us);
-	while ((how = relay_run(r)) == RELAY_TICK) {
-		note_moved(s, r);
+	while ((how = relay_run(r)) == RELAY_TICK)
 		r->tick_waits = serve_tell(s, clock_now_us(), &r->tick_us);
-	}
-	note_moved(s, r);
 	return how;
 }
 
@@ -88,7 +80,7 @@ void serve_relay(struct session *s)
 		return;
 
 	int64_t start_us = clock_now_us();
-	struct relay r = {
+	s->relay = (struct relay){
 		.up = {.from = &s->client, .to = &s->upstream, .buffer = s->up},
 		.down = {.from = &s->upstream, .to = &s->client, .buffer = s->down},
 		.idle_us = s->config->idle_us,
@@ -96,5 +88,5 @@ void serve_relay(struct session *s)
 		.lifetime_deadline_us = clock_after(start_us, s->config->lifetime_us),
 		.moved_us = start_us,
 	};
-	end_of_relay(s, &r, relay_and_tell(s, &r));
+	end_of_relay(s, &s->relay, relay_and_tell(s, &s->relay));
 }

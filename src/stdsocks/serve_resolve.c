@@ -11,11 +11,11 @@ bool serve_resolve(struct session *s, struct resolve_list *list)
 		return false;
 	if (is_reverse && !addr_is_hostname(&list->addrs[0]))
 		return talk_refuse(s, SOCKS5_HOST_UNREACHABLE, 0, "no host name");
-	s->bound = list->addrs[0];
-	s->bound.port = 0;
+	struct addr answer = list->addrs[0];
+	answer.port = 0;
 	if (!is_reverse)
-		s->record->connected = list->addrs[0];
-	if (talk_reply(s, SOCKS5_SUCCEEDED, &s->bound)) {
+		s->connected = list->addrs[0];
+	if (talk_reply(s, SOCKS5_SUCCEEDED, &answer)) {
 		talk_end(s, RECORD_CLOSED, RECORD_STDSOCKS, 0);
 		endpoint_linger(&s->client, s->up);
 	}

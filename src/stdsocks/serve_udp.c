@@ -25,7 +25,7 @@ static bool is_unsaid(const struct addr *dst)
 static bool find_client(struct session *s, struct addr *ret_client)
 {
 	const struct client *client = s->input->client;
-	const struct addr said = addr_unmapped(&s->request.dst);
+	const struct addr said = addr_unmapped(&s->requested);
 
 	if (client->kind == CLIENT_OTHER)
 		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, 0,
@@ -34,7 +34,7 @@ static bool find_client(struct session *s, struct addr *ret_client)
 	ret_client->port = said.port;
 	if (is_unsaid(&said)) {
 		if (said.kind == ADDR_NAME)
-			s->record->dst = addr_of(ADDR_IPV4, "\0\0\0\0", 4, said.port);
+			s->request.dst = addr_of(ADDR_IPV4, "\0\0\0\0", 4, said.port);
 		return true;
 	}
 	if (said.kind == ADDR_NAME)
@@ -85,9 +85,9 @@ static bool open_upstream(struct session *s, enum addr_kind kind, int *ret_fd)
 	return true;
 }
 
-static bool open_sockets(struct session *s, struct association *a)
+static bool open_sockets(struct session *s, struct association *a, struct addr *ret_bound)
 {
-	a->client_fd = udp_open_local(s->client.in, &s->bound);
+	a->client_fd = udp_open_local(s->client.in, ret_bound);
 	if (a->client_fd < 0)
 		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, -a->client_fd, NULL);
 	return open_upstream(s, ADDR_IPV4, &a->upstream_ipv4) &&
@@ -134,7 +134,7 @@ static bool end(struct session *s, int how)
 	case ECANCELED:
 		return talk_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
 	case ECHILD:
-		s->record->why = "the process that looks names up has ended";
+		s->why = "the process that looks names up has ended";
 		return talk_end(s, RECORD_FAILED, RECORD_STDSOCKS, ECHILD);
 	default:
 		return talk_end(s, RECORD_FAILED, RECORD_STDSOCKS, -how);
@@ -144,16 +144,17 @@ static bool end(struct session *s, int how)
 bool serve_udp(struct session *s, struct resolve_list *list)
 {
 	static struct association a LARGE;
+	struct addr bound;
 
 	a.session = s;
-	s->context.command = s->request.command;
-	if (!find_client(s, &a.client) || !split_lookups(s, &a, list) || !open_sockets(s, &a))
+	if (!find_client(s, &a.client) || !split_lookups(s, &a, list) ||
+		!open_sockets(s, &a, &bound))
 		return false;
 	endpoint_set_options(&s->client);
 	if (!tighten(s))
 		return false;
-	s->record->bound = s->bound;
-	s->record->datagrams = &a.counts;
+	s->bound = bound;
+	s->datagrams = &a.counts;
 	if (!talk_reply(s, SOCKS5_SUCCEEDED, &s->bound))
 		return false;
 	a.moved_us = clock_now_us();

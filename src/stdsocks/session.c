@@ -46,11 +46,11 @@ static const struct service *find_service(const struct session *s)
 /* Whether it can be wanted at all, before anything is looked up. */
 static bool check_request(struct session *s, const struct service *service)
 {
-	struct addr *dst = &s->request.dst;
+	struct addr *dst = &s->requested;
 
 	if (!service)
 		return talk_refuse(s, SOCKS5_COMMAND_NOT_SUPPORTED, 0, NULL);
-	*dst = addr_from_literal(dst);
+	*dst = addr_from_literal(&s->request.dst);
 	if (service->command == COMMAND_RESOLVE)
 		dst->port = 0; /* which means nothing there: no rule is to hold for it */
 	if (s->is_version_4 && s->request.command == SOCKS5_RESOLVE_PTR)
@@ -91,17 +91,42 @@ static bool serve(struct session *s)
 /* What was read and not yet delivered, in each direction. */
 static struct buffer up LARGE, down LARGE;
 
-/* Who the client is, for the rules. */
-static struct rule_context context_of(const struct client *client)
+void session_put_record(const struct session *s, struct record *ret_record)
 {
-	static const enum rule_client kinds[] = {
-		[CLIENT_INET] = RULE_CLIENT_IP,
-		[CLIENT_UNIX] = RULE_CLIENT_UNIX,
-		[CLIENT_STDIO] = RULE_CLIENT_STDIO,
-		[CLIENT_OTHER] = RULE_CLIENT_OTHER,
-	};
-	return (struct rule_context){
-		.client_kind = kinds[client->kind], .client = client->remote, .uid = client->uid};
+	static const char *const kinds[] = {[CLIENT_GONE] = "unknown",
+		[CLIENT_INET] = "inet",
+		[CLIENT_UNIX] = "unix",
+		[CLIENT_OTHER] = "other",
+		[CLIENT_STDIO] = "stdio"};
+	static char rule_bytes[RECORD_SUGGESTED_RULE_MAX] LARGE;
+
+	*ret_record = (struct record){.client_kind = kinds[s->input->client->kind],
+		.client = s->input->client->remote,
+		.user = s->user,
+		.user_len = s->user_len,
+		.userid = s->userid,
+		.userid_len = s->userid_len,
+		.command = s->has_request ? s->request.command : RECORD_NONE,
+		.dst = s->request.dst,
+		.connected = s->connected,
+		.bound = s->bound,
+		.reply = s->reply,
+		.up = s->relay.up.delivered,
+		.down = s->relay.down.delivered,
+		.datagrams = s->datagrams,
+		.resolve_us = s->resolve_us,
+		.connect_us = s->connect_us,
+		.total_us = clock_now_us() - s->input->start_us,
+		.closed_by = s->closed_by,
+		.end = s->end,
+		.error = s->error,
+		.why = s->why};
+	if (!s->denial.verdict.rule)
+		return;
+	ret_record->rule = s->denial.verdict.rule->location;
+	ret_record->rule_line = s->denial.verdict.rule->number;
+	ret_record->suggested_rule = writer_on(rule_bytes, sizeof rule_bytes);
+	destination_put_suggestion(&ret_record->suggested_rule, s);
 }
 
 void session_run(const struct session_input *input, struct record *ret_record)
@@ -109,15 +134,18 @@ void session_run(const struct session_input *input, struct record *ret_record)
 	struct session s = {
 		.input = input,
 		.config = &input->settings->config,
-		.record = ret_record,
-		.context = context_of(input->client),
 		.deadline_us = clock_after(input->start_us, input->settings->config.handshake_us),
 		.client = input->client->endpoint,
 		.up = &up,
 		.down = &down,
+		.reply = RECORD_NONE,
+		.resolve_us = RECORD_NONE,
+		.connect_us = RECORD_NONE,
+		.end = RECORD_CLIENT_GONE,
+		.closed_by = RECORD_CLIENT,
 	};
 
-	if (!request_hear(&s) || !serve(&s))
+	if (input->client->kind != CLIENT_GONE && (!request_hear(&s) || !serve(&s)))
 		endpoint_shutdown(&s.client);
-	ret_record->total_us = clock_now_us() - input->start_us;
+	session_put_record(&s, ret_record);
 }

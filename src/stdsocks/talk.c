@@ -15,9 +15,9 @@
 
 bool talk_end(struct session *s, enum record_end how, enum record_who who, int error)
 {
-	s->record->end = how;
-	s->record->closed_by = who;
-	s->record->error = error;
+	s->end = how;
+	s->closed_by = who;
+	s->error = error;
 	return false;
 }
 
@@ -88,7 +88,7 @@ bool talk_say(struct session *s, enum socks5_message message, const struct write
 static enum socks4_reply reply4(const struct session *s, enum socks5_reply reply)
 {
 	return reply == SOCKS5_SUCCEEDED ? SOCKS4_GRANTED
-		: s->is_other_user       ? SOCKS4_OTHER_USER
+		: s->userid_is_wrong     ? SOCKS4_OTHER_USER
 					 : SOCKS4_REJECTED;
 }
 
@@ -102,7 +102,7 @@ bool talk_reply(struct session *s, enum socks5_reply reply, const struct addr *b
 		socks5_put_reply(&w, reply, bnd);
 	if (!talk_say(s, s->is_version_4 ? SOCKS4_REPLY : SOCKS5_REPLY, &w))
 		return false;
-	s->record->reply = (int)reply;
+	s->reply = (int)reply;
 	return true;
 }
 
@@ -122,13 +122,13 @@ bool talk_refuse(struct session *s, enum socks5_reply reply, int error, const ch
 {
 	bool ours = endpoint_error_is_local(error) || error == EADDRNOTAVAIL || s->input->why_not;
 
-	s->record->why = why;
+	s->why = why;
 	return answer_and_end(s, reply, ours ? RECORD_FAILED : RECORD_REFUSED, error);
 }
 
 bool talk_fail(struct session *s, int error, const char *why)
 {
-	s->record->why = why;
+	s->why = why;
 	return answer_and_end(s, SOCKS5_GENERAL_FAILURE, RECORD_FAILED, error);
 }
 

@@ -7,23 +7,7 @@
  * why. */
 #pragma once
 
-#include "policy/rules.h"
 #include "stdsocks/session.h"
-#include "wire/socks5.h"
-
-struct session {
-	const struct session_input *input;
-	const struct config *config;
-	struct record *record;
-	struct rule_context context;
-	int64_t deadline_us; /* of the handshake */
-	struct endpoint client, upstream;
-	struct buffer *up, *down; /* what was read and not yet delivered, in each direction */
-	struct socks5_request request;
-	bool is_version_4;
-	bool is_other_user; /* than the one that it says, of version 4 */
-	struct addr bound;  /* RFC 1928 s6: BND, our end of the connection to upstream */
-};
 
 /* How the session has ended: sets that in the record. Always false. */
 bool talk_end(struct session *s, enum record_end how, enum record_who who, int error);

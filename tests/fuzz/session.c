@@ -605,12 +605,7 @@ static void forget(void)
 
 static void run(const struct session_input *input)
 {
-	struct record record = {.client_kind = "input",
-		.client = given.client.remote,
-		.command = RECORD_NONE,
-		.reply = RECORD_NONE,
-		.resolve_us = RECORD_NONE,
-		.connect_us = RECORD_NONE};
+	struct record record;
 	const struct side *client = &world.client;
 	const enum socks5_method method = method_of(client, input->why_not);
 	const size_t asked_len = read_asked(client, method);
