@@ -45,7 +45,7 @@ invalid() {
 # valid [ARGUMENT]... - --check accepts the configuration, and reports sandbox and user.
 valid() {
     run -0 "$STDSOCKS" "$@" --check </dev/null
-    [[ ${lines[0]} =~ ^'sandbox: seccomp is '[a-z\ ]+', Landlock '[a-z0-9\ ]+$ &&
+    [[ ${lines[0]} =~ ^'sandbox: seccomp '[a-z\ ]+', Landlock '[a-z0-9\ ]+$ &&
         ${#lines[@]} == 2 && ${lines[1]} == 'user: '* ]] || fail "standard output: $output"
 }
 
@@ -325,9 +325,9 @@ PY
     echo 'timeout idle 2h' >"$FILE"
     valid "-f$FILE" '-otimeout idle 3h' # an argument can follow its letter directly
     valid -f /dev/null -o 'user nobody'
-    [[ ${lines[1]} == 'user: nobody is there, for a process that is started as root' ]]
+    [[ ${lines[1]} == 'user: nobody exists (used if the process is started as root)' ]]
     valid -f /dev/null -o 'user no-such'
-    local error='no such user; a process that is started as root serves nobody'
+    local error='no such user; a process that is started as root refuses service'
     [[ ${lines[1]} == "user: no-such: $error" ]]
     valid -f /dev/null
     valid -f /dev/null -o 'timeout idle 2h' -o 'source 192.0.2.1' -o 'source device eth0' -o \

@@ -181,9 +181,9 @@ def stays_root(why, *options, **popen):
 
 stays_root("no-such: no such user", "-o", "user no-such")
 for user in "toor", "stays", "group-stays", "group-root":
-    stays_root(f"{user}: that is root, too", "-o", f"user {user}")
+    stays_root(f"{user}: its user or group ID is that of root", "-o", f"user {user}")
     output = run(STDSOCKS, "--check", "-f", "/dev/null", "-o", f"user {user}")
-    line = f"user: {user}: that is root, too; a process that is started as root serves nobody"
+    line = f"user: {user}: its user or group ID is that of root; a process that is started as root refuses service"
     assert line in output, output
 stays_root("stdsocks: Operation not permitted", before=["unshare", "--user", "--map-root-user"])
 
@@ -191,7 +191,7 @@ def without(capability):
     return ["setpriv", f"--bounding-set=-{capability}", f"--inh-caps=-{capability}"]
 
 stays_root("stdsocks: Operation not permitted", before=without("setuid"))
-stays_root('stdsocks: no CAP_NET_ADMIN for "source mark" (systemd: CapabilityBoundingSet=)',
+stays_root('stdsocks: "source mark" needs CAP_NET_ADMIN (systemd: CapabilityBoundingSet=)',
            "-o", "source mark 7", before=without("net_admin"))
 h = Handler("-o", "user no-such", "-o", "sandbox best-effort")
 h.connected("127.0.0.1", listening)

@@ -208,7 +208,7 @@ static void lock_in(struct session_input *input)
 	struct writer w = writer_on(why, sizeof why - 1);
 	const struct checker *checker = &input->login->checker;
 	const char *part;
-	int error = sandbox_enter(session_stages(&input->settings->config),
+	int error = sandbox_start(session_stages(&input->settings->config),
 		input->login->splits ? checker->pid : 0, &part);
 
 	if (error == 0 || input->settings->config.sandbox_best_effort || input->why_not)

@@ -12,7 +12,7 @@
 static bool tighten(struct session *s)
 {
 	const char *part;
-	int error = sandbox_tighten(SYSCALLS_RELAYING, &part);
+	int error = sandbox_enter_stage(SYSCALLS_RELAYING, &part);
 
 	if (error == 0 || s->config->sandbox_best_effort)
 		return true;

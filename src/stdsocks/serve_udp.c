@@ -56,7 +56,7 @@ static _Noreturn void become_lookups(const struct config *config, int fd, struct
 	if (dup(fd) != STDIN_FILENO)
 		_exit(1);
 	sandbox_close_inherited();
-	if (sandbox_tighten(SYSCALLS_LOOKUPS, &part) < 0 && !config->sandbox_best_effort)
+	if (sandbox_enter_stage(SYSCALLS_LOOKUPS, &part) < 0 && !config->sandbox_best_effort)
 		_exit(1);
 	lookups_serve(STDIN_FILENO, list);
 }
@@ -98,7 +98,7 @@ static bool open_sockets(struct session *s, struct association *a, struct addr *
 static bool tighten(struct session *s)
 {
 	const char *part;
-	int error = sandbox_tighten(SYSCALLS_DATAGRAMS, &part);
+	int error = sandbox_enter_stage(SYSCALLS_DATAGRAMS, &part);
 
 	return error == 0 || s->config->sandbox_best_effort ||
 		talk_fail(s, -error, talk_no_stage(part));

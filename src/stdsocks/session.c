@@ -74,7 +74,7 @@ static bool lock_in(struct session *s, const struct service *service)
 
 	if (session_stages(s->config) == service->stage)
 		return true;
-	int error = sandbox_tighten(service->stage, &part);
+	int error = sandbox_enter_stage(service->stage, &part);
 	if (error == 0 || s->config->sandbox_best_effort)
 		return true;
 	return talk_fail(s, -error, talk_no_stage(part));

@@ -86,7 +86,7 @@ void trace_message(const char *who, enum socks5_message message, const uint8_t *
 	INVARIANT(!given.secret_counts || !has_secret(text, w.len));
 }
 
-int sandbox_tighten(unsigned stages, const char **ret_part)
+int sandbox_enter_stage(unsigned stages, const char **ret_part)
 {
 	if (stages != SYSCALLS_RELAYING) { /* more than one command is configured: this one's */
 		INVARIANT(!given.has_dialled && (stages & (stages - 1)) == 0);
