@@ -68,7 +68,7 @@ for count in range(3, 9):
     ends = [fields(datagram)["STDSOCKS_END"] for datagram in journal.all()]
     if result == "not loaded":
         continue
-    lines = re.findall(r"^stdsocks: .*(closed by client|the system failed us)", h.log_text(), re.M)
+    lines = re.findall(r"^stdsocks: .*(closed by client|system failure)", h.log_text(), re.M)
     check(len(ends) + len(lines), 1)
     check(ends == [], count == 3)
     check("closed" in ends, result == "served")

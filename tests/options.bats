@@ -38,7 +38,7 @@ invalid() {
     local errors=$stderr
     run -78 --separate-stderr "$STDSOCKS" --trace "${@:2}" </dev/null
     errors="stdsocks: ${errors//$'\n'/$'\n'stdsocks: }"
-    [[ $stderr == "$errors"$'\n'"stdsocks: stdio: gone before it was served, "* ]] ||
+    [[ $stderr == "$errors"$'\n'"stdsocks: stdio: client disconnected during the handshake, "* ]] ||
         fail "--check: $errors; session: $stderr"
 }
 

@@ -198,7 +198,7 @@ a.echo(server)
 assert silent(denied)
 suggestion = f"allow from 127.0.0.1 command udp to 127.0.0.1 port {at(denied)[1]}"
 a.close_and_check(drops="denied 3", RULE="-o", REMEDY=suggestion)
-assert "3 datagrams dropped (denied 3, the first denied one by -o)" in a.log_text(), a.log_text()
+assert "3 datagrams dropped (denied 3, first denial by -o)" in a.log_text(), a.log_text()
 a = Association("-o", suggestion, rules=())
 a.echo(denied)
 a.send(server)
