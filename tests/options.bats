@@ -123,7 +123,7 @@ one_line() {
     for arguments in '-f /dev/null' '-f /dev/null --trace' "-o 'timeout idle 1h'"; do
         for closed in '<&-' '>&-' '<&- >&-'; do
             run -64 --separate-stderr bash -c "\"\$STDSOCKS\" $arguments </dev/null $closed"
-            [[ $stderr == *'standard input or output is closed; start it '* ]] ||
+            [[ $stderr == *'standard input or output is closed; start stdsocks '* ]] ||
                 fail "$arguments $closed: standard error: $stderr" || return
         done
     done
@@ -163,11 +163,11 @@ refused(unix, "a listening socket")
 for family, host in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
     udp = socket.socket(family, socket.SOCK_DGRAM)
     udp.bind((host, 0))
-    refused(udp, "no stream socket", "ListenStream=")
+    refused(udp, "not a stream socket", "ListenStream=")
     udp.connect(udp.getsockname()[:2])
-    refused(udp, "no stream socket")
+    refused(udp, "not a stream socket")
 for kind in socket.SOCK_DGRAM, socket.SOCK_SEQPACKET:
-    refused(socket.socketpair(socket.AF_UNIX, kind)[0], "no stream socket")
+    refused(socket.socketpair(socket.AF_UNIX, kind)[0], "not a stream socket")
 PY
 }
 

@@ -7,12 +7,12 @@
 #include "policy/rules.h"
 #include "record/status.h"
 #include "stdsocks/login.h"
+#include "stdsocks/refusal.h"
 #include "wire/socks5.h"
 
 struct session_input {
 	const struct settings *settings;
-	const char *why_not; /* NULL, or why nobody is served: a text that stays */
-	int error;           /* the errno behind that, or 0 */
+	struct refusal refusal;
 	struct login *login;
 	const struct client *client;
 	/* The start of the process, from which the handshake's timeout counts. */
@@ -32,15 +32,8 @@ struct session {
 	struct buffer *up, *down; /* bytes that were read and not yet delivered */
 	bool is_version_4;
 
-	/* The user name that the kernel or the client gave, NULL if there is none. The rules use it
-	 * only if is_authenticated. */
-	const char *user;
-	size_t user_len;
-	bool is_authenticated;
-	/* USERID of a version 4 request. It is wrong if the kernel knows another user name. */
-	const char *userid;
-	size_t userid_len;
-	bool userid_is_wrong;
+	bool is_authenticated; /* record.user may be used for rules */
+	bool userid_is_wrong;  /* of version 4: the kernel knows another user */
 
 	bool has_request;
 	struct socks5_request request; /* as the client sent it */
@@ -51,21 +44,14 @@ struct session {
 	/* The denial of the request, or of the first datagram that was denied; verdict.rule is NULL
 	 * if there was none. */
 	struct session_decision {
+		struct rule_context context;
 		struct rules_verdict verdict;
-		struct addr requested, resolved;
 	} denial;
 
-	struct addr connected;          /* the address connected to; the first one with UDP */
-	struct addr bound;              /* BIND and UDP ASSOCIATE: the address that is offered */
-	int reply;                      /* RFC 1928 s6, or RECORD_NONE */
-	int64_t resolve_us, connect_us; /* spans, or RECORD_NONE */
-	struct relay relay;             /* of an association, too: bytes delivered, timers */
-	const struct record_datagrams *datagrams; /* NULL without an association */
-
-	enum record_end end;
-	enum record_who closed_by;
-	int error;       /* the errno behind the end, or 0 */
-	const char *why; /* the reason in words, static; or NULL */
+	struct relay relay; /* of an association, too: bytes delivered, and timers */
+	/* The user and the outcome. The fields that the rest of the session determines are filled
+	 * by outcome_record(). */
+	struct record record;
 };
 
 /* Returns the stages of sandbox/syscalls.h, as bits, in which the configured commands begin. */
@@ -74,6 +60,3 @@ unsigned session_stages(const struct config *config);
 /* Serves the client on descriptors 0 and 1 until the connection is over, and fills *ret_record,
  * whose texts are static. Blocks. May be called once in a process. */
 void session_run(const struct session_input *input, struct record *ret_record);
-
-/* Fills *ret_record with what is known of the session now, total_us included. */
-void session_put_record(const struct session *s, struct record *ret_record);

@@ -32,14 +32,17 @@
 #include "net/endpoint.c"
 #include "net/relay.c"
 #include "net/wait.c"
+#include "stdsocks/confine.c"
 #include "stdsocks/destination.c"
 #include "stdsocks/handshake.c"
+#include "stdsocks/message.c"
+#include "stdsocks/outcome.c"
+#include "stdsocks/reply.c"
 #include "stdsocks/serve_bind.c"
 #include "stdsocks/serve_connect.c"
 #include "stdsocks/serve_relay.c"
 #include "stdsocks/serve_resolve.c"
 #include "stdsocks/session.c"
-#include "stdsocks/talk.c"
 #undef send
 #define send(fd, bytes, len, flags) hear_status(fd, bytes, len)
 static ssize_t hear_status(int fd, const char *bytes, size_t len);
@@ -158,8 +161,24 @@ void dial_order(struct resolve_list *list)
 	INVARIANT(list->count > 0 && list->count <= DIAL_MAX);
 }
 
-/* There are no datagrams in this world, and none are configured. */
-bool serve_udp(struct session *s, struct resolve_list *list)
+/* The session does not take these steps. */
+int sandbox_start(unsigned stages, int checker_pid, const char **ret_part)
+{
+	(void)stages;
+	(void)checker_pid;
+	(void)ret_part;
+	abort();
+}
+
+const char *privileges_leave_root(const char *user, bool net_admin)
+{
+	(void)user;
+	(void)net_admin;
+	abort();
+}
+
+/* UDP ASSOCIATE is not configured. */
+enum record_end serve_udp(struct session *s, struct resolve_list *list)
 {
 	(void)s;
 	(void)list;
@@ -607,7 +626,7 @@ static void run(const struct session_input *input)
 {
 	struct record record;
 	const struct side *client = &world.client;
-	const enum socks5_method method = method_of(client, input->why_not);
+	const enum socks5_method method = method_of(client, input->refusal.reason);
 	const size_t asked_len = read_asked(client, method);
 
 	session_run(input, &record);
@@ -640,7 +659,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input.trace = how & 1;
 	given.settings.config.versions |= how & 8 ? CONFIG_VERSION_4 : 0;
 	given.serves_nobody = (how & 6) == 6;
-	input.why_not = given.serves_nobody ? "said the input" : NULL;
+	input.refusal.reason = given.serves_nobody ? "said the input" : NULL;
 	given.status.fd = how & 8 ? STATUS_FD : -1;
 	world.client.window = windows[how >> 4 & 3];
 	world.upstream.window = windows[how >> 6];
