@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocks/dst_table: found again as long as there are not too many, and then the one unused for
- * longest goes. */
+/* stdsocks/dst_table: destinations are found until newer ones replace the least recently used. */
 #include "stdsocks/dst_table.h"
 
 #include <stdlib.h>
@@ -20,7 +19,7 @@ static struct addr number(unsigned n)
 	return addr_of(ADDR_NAME, bytes + 12, 4, 53);
 }
 
-static void forgets_the_oldest(void)
+static void replaces_the_least_recently_used(void)
 {
 	memset(&table, 0, sizeof table);
 	for (unsigned n = 0; n < DST_TABLE_MAX; n++) {
@@ -29,7 +28,7 @@ static void forgets_the_oldest(void)
 		dst_table_get(&table, &a)->state = DST_ALLOWED;
 	}
 	const struct addr first = number(0), second = number(1), more = number(DST_TABLE_MAX);
-	CHECK(dst_table_find(&table, &first) != NULL); /* and is the newest now */
+	CHECK(dst_table_find(&table, &first) != NULL); /* it is the newest now */
 	CHECK_NUMBER(dst_table_get(&table, &more)->state, DST_NEW);
 	CHECK(!dst_table_find(&table, &second));
 	CHECK(dst_table_find(&table, &first) && dst_table_find(&table, &more));
@@ -39,7 +38,7 @@ static void forgets_the_oldest(void)
 	}
 }
 
-static void tells_kind_and_port_apart(void)
+static void distinguishes_kind_and_port(void)
 {
 	const struct addr one = addr_of(ADDR_IPV4, "\177\0\0\1", 4, 53);
 	struct addr port = one, name = one;
@@ -54,8 +53,8 @@ static void tells_kind_and_port_apart(void)
 	CHECK(dst_table_find(&table, &one)->was_sent_to);
 }
 
-/* Against a list that is searched from its end: when each was used last. */
-static void is_as_a_simple_list(void)
+/* Compares with a list that has the time of each destination's last use. */
+static void agrees_with_a_simple_list(void)
 {
 	static unsigned long used[3 * DST_TABLE_MAX];
 	unsigned long now = 0;
@@ -78,5 +77,6 @@ static void is_as_a_simple_list(void)
 
 int main(void)
 {
-	return CHECK_ALL(forgets_the_oldest, tells_kind_and_port_apart, is_as_a_simple_list);
+	return CHECK_ALL(replaces_the_least_recently_used, distinguishes_kind_and_port,
+		agrees_with_a_simple_list);
 }

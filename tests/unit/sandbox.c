@@ -127,7 +127,8 @@ static long try_int80(void)
 	long result;
 	/* Versions of clang-format disagree on the colons. */
 	/* clang-format off */
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"(20L)
+		: "memory", "r8", "r9", "r10", "r11");
 	/* clang-format on */
 	return result;
 }
@@ -145,21 +146,21 @@ static long try_int80(void)
 #endif
 
 /* The names of sandbox/syscalls.c. */
-#define CONNECT    SYSCALLS_CONNECT
-#define RESOLVE    SYSCALLS_RESOLVE
-#define BIND       SYSCALLS_BIND
-#define ASSOCIATE  SYSCALLS_ASSOCIATE
-#define RELAYING   SYSCALLS_RELAYING
-#define DATAGRAMS  SYSCALLS_DATAGRAMS
-#define LOOKUPS    SYSCALLS_LOOKUPS
-#define TCP_STAGES (CONNECT | BIND)
-#define BEFORE_MOVING   (TCP_STAGES | ASSOCIATE)
-#define HANDSHAKES (BEFORE_MOVING | RESOLVE)
-#define NAMES      (HANDSHAKES | LOOKUPS)
-#define MOVING     (RELAYING | DATAGRAMS)
-#define SERVING    (HANDSHAKES | MOVING)
-#define ALL        (SERVING | LOOKUPS)
-#define NONE       0U
+#define CONNECT       SYSCALLS_CONNECT
+#define RESOLVE       SYSCALLS_RESOLVE
+#define BIND          SYSCALLS_BIND
+#define ASSOCIATE     SYSCALLS_ASSOCIATE
+#define RELAYING      SYSCALLS_RELAYING
+#define DATAGRAMS     SYSCALLS_DATAGRAMS
+#define LOOKUPS       SYSCALLS_LOOKUPS
+#define TCP_STAGES    (CONNECT | BIND)
+#define BEFORE_MOVING (TCP_STAGES | ASSOCIATE)
+#define HANDSHAKES    (BEFORE_MOVING | RESOLVE)
+#define NAMES         (HANDSHAKES | LOOKUPS)
+#define MOVING        (RELAYING | DATAGRAMS)
+#define SERVING       (HANDSHAKES | MOVING)
+#define ALL           (SERVING | LOOKUPS)
+#define NONE          0U
 
 /* The stages that a process goes through. If several commands are configured, they share the first
  * one. */
