@@ -860,5 +860,5 @@ ATYP IPv4" ]] || fail "$output"
 METHOD username/password
 VER 1
 STATUS failure" ]] || fail "$output"
-    grep -q 'user alice: login failed' "$(log hex)"
+    grep -q 'user alice: authentication failed' "$(log hex)"
 }

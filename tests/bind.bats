@@ -208,7 +208,7 @@ Server({"any.test": ["0.0.0.0", "::"], "some.test": ["0.0.0.0", "127.0.0.1"]})
 for version, host in ((5, "0.0.0.0"), (5, "::"), (5, b"0.0.0.0"), (5, b"any.test"),
                       (4, "0.0.0.0"), (4, b"any.test")):
     h = refused(2, host, version=version, BOUND=None, RULE=None)
-    assert "(only a peer may call whose address or name the client has said)" in h.log_text()
+    assert "(BIND needs the address or name of the remote host that may connect)" in h.log_text()
 refused(2, "0.0.0.0", rules=(), RULE=None)  # no rule could allow it
 served(b"some.test", remote="127.0.0.1")
 PY
@@ -222,7 +222,7 @@ for version in 4, 5:
     h, _ = bind_for("127.0.0.1", "-o", "timeout bind 400ms", version=version)
     record = h.is_refused(4, ERRNO="110")
     assert 400000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 15000000, record
-    assert "refused, host unreachable (nobody has called in time), " in h.log_text()
+    assert "refused, host unreachable (no host has connected in time), " in h.log_text()
 over = threading.Event()
 
 def others():
@@ -236,7 +236,7 @@ with meanwhile(others), meanwhile(others):
     record = h.is_refused(4, ERRNO="110")
     over.set()
 assert 1000000 <= int(record["STDSOCKS_CONNECT_USEC"]) < 15000000, record
-assert "(nobody but strangers has called in time)" in h.log_text()
+assert "(only other hosts have connected in time)" in h.log_text()
 h, where = bind_for("127.0.0.1", "-o", "timeout handshake 1s")
 h.client.open_and_silent(1.2)  # the handshake timeout does not apply
 h.serves(h.accepts(where))
@@ -279,7 +279,7 @@ for number in signal.SIGTERM, signal.SIGINT:
     h.process.send_signal(number)
     h.ends(END="terminated", CLOSED_BY="stdsocks", REPLY="0", REACHED=None,
            MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
-    assert re.search(r" BIND 127\.0\.0\.1:21 on 127\.0\.0\.1:\d+: told to stop, ended, \d", h.log_text()), h.log_text()
+    assert re.search(r" BIND 127\.0\.0\.1:21 on 127\.0\.0\.1:\d+: terminated by signal, \d", h.log_text()), h.log_text()
     assert is_closed(where)
 PY
 }
@@ -335,7 +335,7 @@ for how, ends, error in (reset, None, "104"), (close, socket.socketpair(), None)
         how(h)
         h.ended(END="client-gone", CLOSED_BY="client", REPLY="0", ERRNO=error, REACHED=None,
                 MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
-        assert re.search(r": gone before it was served(, \d| \()", h.log_text()), h.log_text()
+        assert re.search(r": client disconnected during the handshake(, \d| \()", h.log_text()), h.log_text()
         assert is_closed(where)
 with Piped([STDSOCKS, "-o", "allow to any", "-o", "command bind"]) as piped:
     piped.send(GREETING + request("127.0.0.1", FTP, BIND))

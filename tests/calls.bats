@@ -33,7 +33,7 @@ traced() {
 }
 
 @test "calls: CONNECT and its relay make exactly the system calls of the table" {
-    traced CR <<'PY'
+    traced 'connect relaying' <<'PY'
 def fails(command, **popen):
     h = command.begin(**popen)
     h.connect("127.0.0.1", CLOSED_PORT)
@@ -80,7 +80,8 @@ def settings(command):
     h.wait_exit(71)
 
 def shared():
-    return Connect("-o", "command connect resolve", stages=("CV", "C", "R"))
+    stages = "connect resolve", "connect", "relaying"
+    return Connect("-o", "command connect resolve", stages=stages)
 
 commands = alone(Connect, shared)
 steps = names, passwords, records_of_both, statuses, settings, pipes, resets
@@ -90,9 +91,9 @@ PY
 }
 
 @test "calls: RESOLVE makes exactly the system calls of the table" {
-    traced V <<'PY'
+    traced resolve <<'PY'
 def shared():
-    return Resolve("-o", "command connect resolve", stages=("CV", "V"))
+    return Resolve("-o", "command connect resolve", stages=("connect resolve", "resolve"))
 
 commands = alone(Resolve, shared) + side_by_side(Resolve, names, passwords, records, pipes)
 reverse = Resolve(number=0xF1)
@@ -106,7 +107,7 @@ PY
 }
 
 @test "calls: BIND makes exactly the system calls of the table" {
-    traced B <<'PY'
+    traced bind <<'PY'
 def settings(command):
     """Uses sources, rates, IPv6, a connection from another host first, and no connection."""
     command.serve("127.0.0.1", *SOURCES, "-o", "rate up 10K", "-o", "rate down 10K")
@@ -128,7 +129,7 @@ def settings(command):
     h.wait_exit(71)
 
 def shared():
-    return Bind("-o", "command connect bind", stages=("CB", "B", "R"))
+    return Bind("-o", "command connect bind", stages=("connect bind", "bind", "relaying"))
 
 steps = names, passwords, settings, records, pipes, resets
 commands = alone(Bind, shared) + side_by_side(Bind, *steps)
@@ -138,7 +139,7 @@ PY
 
 # A lookup without an answer takes 5 seconds.
 @test "calls: UDP ASSOCIATE, its datagrams and lookups make exactly the system calls of the table" {
-    traced AUL <<'PY'
+    traced 'associate datagrams lookups' <<'PY'
 def settings(command):
     """Uses sources, IPv6, a service manager, no close_range(2), and a second stage that fails."""
     command.serve("127.0.0.1", *SOURCES)
@@ -152,8 +153,9 @@ def settings(command):
     h.wait_exit(71)
 
 def shared():
-    command = Associate("-o", "command connect udp", stages=("CA", "A", "U"))
-    command.branch = "CA", "A", "L"
+    stages = "connect associate", "associate", "datagrams"
+    command = Associate("-o", "command connect udp", stages=stages)
+    command.branch = "connect associate", "associate", "lookups"
     return command
 
 commands = alone(Associate, shared)
@@ -165,11 +167,12 @@ PY
 
 @test "calls: this suite covers every stage of the sandbox" {
     local proved
-    proved=$(sed -n 's/^ *traced \([A-Z]*\) <<.*/\1/p' "$BATS_TEST_FILENAME")
+    proved=$(sed -n "s/^ *traced '*\([a-z ]*\)'* <<.*/\1/p" "$BATS_TEST_FILENAME")
     "$PYTHON" - "$proved" "$("${UNITS:-$ROOT/build/unit}/syscalls")" <<'PY'
 import sys
-proved = set("".join(sys.argv[1].split()))
-possible = {letter for bit, letter in enumerate("CVBARUL") if int(sys.argv[2]) >> bit & 1}
+stages = "connect", "resolve", "bind", "associate", "relaying", "datagrams", "lookups"
+proved = set(sys.argv[1].split())
+possible = {stage for bit, stage in enumerate(stages) if int(sys.argv[2]) >> bit & 1}
 assert proved == possible, (proved, possible)
 PY
 }

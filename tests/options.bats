@@ -38,14 +38,14 @@ invalid() {
     local errors=$stderr
     run -78 --separate-stderr "$STDSOCKS" --trace "${@:2}" </dev/null
     errors="stdsocks: ${errors//$'\n'/$'\n'stdsocks: }"
-    [[ $stderr == "$errors"$'\n'"stdsocks: stdio: gone before it was served, "* ]] ||
+    [[ $stderr == "$errors"$'\n'"stdsocks: stdio: client disconnected during the handshake, "* ]] ||
         fail "--check: $errors; session: $stderr"
 }
 
 # valid [ARGUMENT]... - --check accepts the configuration, and reports sandbox and user.
 valid() {
     run -0 "$STDSOCKS" "$@" --check </dev/null
-    [[ ${lines[0]} =~ ^'sandbox: seccomp is '[a-z\ ]+', Landlock '[a-z0-9\ ]+$ &&
+    [[ ${lines[0]} =~ ^'sandbox: seccomp '[a-z\ ]+', Landlock '[a-z0-9\ ]+$ &&
         ${#lines[@]} == 2 && ${lines[1]} == 'user: '* ]] || fail "standard output: $output"
 }
 
@@ -123,7 +123,7 @@ one_line() {
     for arguments in '-f /dev/null' '-f /dev/null --trace' "-o 'timeout idle 1h'"; do
         for closed in '<&-' '>&-' '<&- >&-'; do
             run -64 --separate-stderr bash -c "\"\$STDSOCKS\" $arguments </dev/null $closed"
-            [[ $stderr == *'standard input or output is closed; start it '* ]] ||
+            [[ $stderr == *'standard input or output is closed; start stdsocks '* ]] ||
                 fail "$arguments $closed: standard error: $stderr" || return
         done
     done
@@ -163,11 +163,11 @@ refused(unix, "a listening socket")
 for family, host in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
     udp = socket.socket(family, socket.SOCK_DGRAM)
     udp.bind((host, 0))
-    refused(udp, "no stream socket", "ListenStream=")
+    refused(udp, "not a stream socket", "ListenStream=")
     udp.connect(udp.getsockname()[:2])
-    refused(udp, "no stream socket")
+    refused(udp, "not a stream socket")
 for kind in socket.SOCK_DGRAM, socket.SOCK_SEQPACKET:
-    refused(socket.socketpair(socket.AF_UNIX, kind)[0], "no stream socket")
+    refused(socket.socketpair(socket.AF_UNIX, kind)[0], "not a stream socket")
 PY
 }
 
@@ -325,9 +325,9 @@ PY
     echo 'timeout idle 2h' >"$FILE"
     valid "-f$FILE" '-otimeout idle 3h' # an argument can follow its letter directly
     valid -f /dev/null -o 'user nobody'
-    [[ ${lines[1]} == 'user: nobody is there, for a process that is started as root' ]]
+    [[ ${lines[1]} == 'user: nobody exists (used if the process is started as root)' ]]
     valid -f /dev/null -o 'user no-such'
-    local error='no such user; a process that is started as root serves nobody'
+    local error='no such user; a process that is started as root refuses service'
     [[ ${lines[1]} == "user: no-such: $error" ]]
     valid -f /dev/null
     valid -f /dev/null -o 'timeout idle 2h' -o 'source 192.0.2.1' -o 'source device eth0' -o \

@@ -96,7 +96,7 @@ for options in {"stderr": stream}, {}:
           ("3", '-o: unknown keyword "nonsense"; '))
     check_fields(record, PRIORITY="3", END="failed", REPLY="1",
                  MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
-    assert "the configuration is wrong; stdsocks --check tells where" in record["MESSAGE"], record
+    assert "invalid configuration; run stdsocks --check to find" in record["MESSAGE"], record
 stream.close()
 check(ours.recv(1), b"")
 check(h.log_text(), "".join(f"stdsocks: {error['MESSAGE']}\n" for error in (rule, keyword)))
@@ -141,7 +141,7 @@ def hostile():
 syslogd = Syslogd("busybox")
 line = syslogd.wait_text(f"stdsocks[{hostile()}]: ").splitlines()[-1]
 assert " daemon.notice stdsocks[" in line, line
-assert r" CONNECT %n%s\n\x1b[2J:80: refused, host unreachable (no host name), " in line, line
+assert r" CONNECT %n%s\n\x1b[2J:80: refused, host unreachable (not a host name), " in line, line
 os.unlink(SYSLOG)
 syslogd = Syslogd("rsyslogd")
 pid = hostile()

@@ -176,22 +176,22 @@ with open("/etc/passwd", "a", encoding="ascii") as users:
     users.write("group-root:x:64999:0::/:/bin/false\n")
 
 def stays_root(why, *options, **popen):
-    advice = '"user NAME" takes another, "sandbox best-effort" stays root'
-    unserved(f"started as root, and cannot become {why}; {advice}", *options, **popen)
+    advice = 'set "user" to another user, or "sandbox best-effort" to stay root'
+    unserved(f"started as root and cannot become {why}; {advice}", *options, **popen)
 
 stays_root("no-such: no such user", "-o", "user no-such")
 for user in "toor", "stays", "group-stays", "group-root":
-    stays_root(f"{user}: that is root, too", "-o", f"user {user}")
+    stays_root(f"{user}: its user or group ID is that of root", "-o", f"user {user}")
     output = run(STDSOCKS, "--check", "-f", "/dev/null", "-o", f"user {user}")
-    line = f"user: {user}: that is root, too; a process that is started as root serves nobody"
-    assert line in output, output
+    why = "its user or group ID is that of root; a process that is started as root refuses service"
+    assert f"user: {user}: {why}" in output, output
 stays_root("stdsocks: Operation not permitted", before=["unshare", "--user", "--map-root-user"])
 
 def without(capability):
     return ["setpriv", f"--bounding-set=-{capability}", f"--inh-caps=-{capability}"]
 
 stays_root("stdsocks: Operation not permitted", before=without("setuid"))
-stays_root('stdsocks: no CAP_NET_ADMIN for "source mark" (systemd: CapabilityBoundingSet=)',
+stays_root('stdsocks: "source mark" needs CAP_NET_ADMIN (systemd: CapabilityBoundingSet=)',
            "-o", "source mark 7", before=without("net_admin"))
 h = Handler("-o", "user no-such", "-o", "sandbox best-effort")
 h.connected("127.0.0.1", listening)
@@ -204,14 +204,15 @@ PY
     world <<'PY'
 for fault, part in (("seccomp", "seccomp"), ("landlock_restrict_self", "Landlock"),
                     ("landlock_create_ruleset", "Landlock"), ("landlock_add_rule", "Landlock")):
-    why = f"no sandbox, for want of {part}: Operation not permitted"
-    unserved(f'{why}; "sandbox best-effort" serves without',
+    why = f"cannot enter the sandbox: {part}: Operation not permitted"
+    unserved(f'{why}; set "sandbox best-effort" to serve without',
              before=injected(f"{fault}:error=EPERM"))
 
 # The stage of the requested command.
 SHARED = "-o", "command connect resolve"
 EFFORT = "-o", "sandbox best-effort"
-WHY = "(no further stage of the sandbox, for want of seccomp)"
+WHY = ("(cannot enter the next stage of the sandbox: seccomp: Operation not permitted; "
+       'set "sandbox best-effort" to serve without)')
 second = injected("seccomp:error=EPERM:when=2")
 
 def resolved(*options):

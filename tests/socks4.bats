@@ -145,8 +145,8 @@ PY
 # With an error in the configuration, the configured versions are unknown, and both are answered.
 write("/run/invalid", "version 4\nallow too any\n")
 write("/run/neither", "version 4 6\n")
-why = {"user": "started as root, and cannot become no-such-user",
-       "conf": "the configuration is wrong"}
+why = {"user": "started as root and cannot become no-such-user",
+       "conf": "invalid configuration"}
 for kind, status, *options in ("user", 71, "-o", "version 4 5", "-o", "user no-such-user"), \
         ("conf", 78, "-f", "/run/invalid"), ("conf", 78, "-f", "/run/neither"), \
         ("user", 71, "-o", "version 5", "-o", "user no-such-user"):

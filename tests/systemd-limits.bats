@@ -174,7 +174,7 @@ check(open_through(one, "0.0.0.0", 0, command=UDP_ASSOCIATE)[:2], b"\5\1")
 check(one.end()[0], b"")
 PY
     refused() { inside journalctl -q STDSOCKS_END=failed |
-        grep 'no process to look names up; a higher limit would do (TasksMax='; }
+        grep 'cannot start a process to look up names; raise the limit (TasksMax='; }
     eventually refused
 }
 

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* What happened to one connection, as values and as text.
- * Knows: the record's fields and words (stdsocks(8), RECORD). Does not know: where it is sent. */
+/* The record of one connection, as values and as text (stdsocks(8), RECORD). */
 #include "record/record.h"
 
 #include <string.h>
 
 static const char *const end_values[] = {
-#define X(name, value, phrase) value,
+#define X(name, value, phrase) [RECORD_##name] = (value),
 	RECORD_ENDS(X)
 #undef X
 };
 
 static const char *const end_phrases[] = {
-#define X(name, value, phrase) phrase,
+#define X(name, value, phrase) [RECORD_##name] = (phrase),
 	RECORD_ENDS(X)
 #undef X
 };
@@ -51,7 +50,7 @@ static void put_who(struct writer *w, const struct record *r)
 	}
 }
 
-/* The first reply to BIND says where to call; it is served when somebody has called. */
+/* BIND is served when the inbound connection has been accepted, after its first reply. */
 static bool was_served(const struct record *r)
 {
 	return r->reply == SOCKS5_SUCCEEDED &&
@@ -67,7 +66,7 @@ static void put_rule(struct writer *w, const struct record *r)
 	}
 }
 
-/* The reason behind the reply, where it says more than the reply does. */
+/* The reason of the end, if it says more than the reply does; else NULL. */
 static const char *reason(const struct record *r)
 {
 	if (r->why)
@@ -85,7 +84,7 @@ static uint64_t dropped(const struct record_datagrams *d)
 	return sum;
 }
 
-/* "stranger 1, denied 12": those that there were. */
+/* "stranger 1, denied 12". */
 static void put_drops(struct writer *w, const struct record_datagrams *d)
 {
 	const char *between = "";
@@ -100,7 +99,7 @@ static void put_drops(struct writer *w, const struct record_datagrams *d)
 	}
 }
 
-/* Where datagrams went: how many places, and the first one. */
+/* The first destination of datagrams, and the number of others. */
 static void put_destinations(struct writer *w, const struct record *r)
 {
 	if (r->datagrams->destinations == 0)
@@ -114,7 +113,7 @@ static void put_destinations(struct writer *w, const struct record *r)
 	writer_str(w, " more");
 }
 
-/* How much was moved, and what of datagrams was not. */
+/* Bytes in both directions, and dropped datagrams. */
 static void put_moved(struct writer *w, const struct record *r)
 {
 	writer_str(w, ", ");
@@ -132,7 +131,7 @@ static void put_moved(struct writer *w, const struct record *r)
 	writer_str(w, " datagrams dropped (");
 	put_drops(w, r->datagrams);
 	if (r->rule) {
-		writer_str(w, ", the first denied one by ");
+		writer_str(w, ", first denial by ");
 		put_rule(w, r);
 	}
 	writer_u8(w, ')');
@@ -144,8 +143,12 @@ void record_put_message(struct writer *w, const struct record *r)
 
 	put_who(w, r);
 	writer_str(w, ": ");
+	if (r->end == RECORD_VANISHED) {
+		writer_str(w, who_values[r->closed_by]);
+		writer_u8(w, ' ');
+	}
 	writer_str(w, end_phrases[r->end]);
-	if (served) {
+	if (r->end == RECORD_CLOSED || r->end == RECORD_RESET) {
 		writer_str(w, " by ");
 		writer_str(w, who_values[r->closed_by]);
 	}
@@ -191,7 +194,7 @@ static void put_number(struct writer *w, const char *name, uint64_t value)
 	writer_u8(w, '\n');
 }
 
-/* A value that can be RECORD_NONE. */
+/* Writes nothing for RECORD_NONE. */
 static void put_if_any(struct writer *w, const char *name, int64_t value)
 {
 	if (value != RECORD_NONE)
@@ -207,6 +210,15 @@ static void put_addr(struct writer *w, const char *host, const char *port, const
 	addr_put_host(w, a);
 	writer_u8(w, '\n');
 	put_number(w, port, a->port);
+}
+
+static void put_name(struct writer *w, const char *field, const char *name, size_t len)
+{
+	if (!name)
+		return;
+	writer_str(w, field);
+	writer_escaped(w, name, len);
+	writer_u8(w, '\n');
 }
 
 static void put_datagrams(struct writer *w, const struct record_datagrams *d)
@@ -246,16 +258,8 @@ void record_put_fields(struct writer *w, const struct record *r)
 	put_number(w, "STDSOCKS_TOTAL_USEC", (uint64_t)r->total_us);
 	put_text(w, "STDSOCKS_END", end_values[r->end]);
 	put_text(w, "STDSOCKS_CLOSED_BY", who_values[r->closed_by]);
-	if (r->user) {
-		writer_str(w, "STDSOCKS_USER=");
-		writer_escaped(w, r->user, r->user_len);
-		writer_u8(w, '\n');
-	}
-	if (r->userid) {
-		writer_str(w, "STDSOCKS_USERID=");
-		writer_escaped(w, r->userid, r->userid_len);
-		writer_u8(w, '\n');
-	}
+	put_name(w, "STDSOCKS_USER=", r->user, r->user_len);
+	put_name(w, "STDSOCKS_USERID=", r->userid, r->userid_len);
 	if (r->rule) {
 		writer_str(w, "STDSOCKS_RULE=");
 		put_rule(w, r);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* What --trace shows: each message with its meaning. Knows: standard error's form of it. */
+/* --trace: writes each message with the meaning of its bytes to standard error. */
 #pragma once
 
 #include "wire/socks5.h"
 
-/* Writes a message that `who` ("client", "stdsocks") sent onto standard error, which must be ours
- * (struct log). */
-void trace_message(const char *who, enum socks5_message message, const uint8_t *bytes, size_t len);
+/* Writes to standard error a message that the sender ("client", "stdsocks") sent. Standard error
+ * must not be the client's connection (struct log). */
+void trace_message(
+	const char *sender, enum socks5_message message, const uint8_t *bytes, size_t len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What of this process others may see: nothing. Knows: core dumps, ptrace. */
+/* Protects the memory of the process, which has passwords in it. */
 #include "sandbox/dumps.h"
 
 #include <sys/prctl.h>
@@ -7,8 +7,8 @@
 
 void dumps_disable(void)
 {
-	/* Neither alone would do: a core_pattern with a pipe in it does not ask for the limit, and
-	 * executing a program makes it dumpable again. */
+	/* Both are needed: the kernel ignores the limit if core_pattern is a pipe, and execve(2)
+	 * makes a process dumpable again. */
 	const struct rlimit none = {0, 0};
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* What of this process others may see: nothing. Knows: core dumps, ptrace. */
+/* Protects the memory of the process, which has passwords in it. */
 #pragma once
 
-/* From now on no core is written and no process of the same user can read this one's memory: it
- * holds passwords. What is forked from here inherits it, until it executes another program. */
+/* Disables core dumps, and access to this process by other processes of the same user (ptrace(2),
+ * /proc/PID/mem). Child processes inherit this until they execute another program. */
 void dumps_disable(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Which files a connection may still open: those of the resolver. Knows: Landlock. */
+/* Limits the files that the process can open (Landlock). */
 #include "sandbox/landlock.h"
 
 #include <errno.h>
@@ -11,35 +11,35 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Numbers that the headers of this libc may not have; they are the same on every architecture. */
+/* The C library's headers may lack these numbers, which are equal on every architecture. */
 enum { CREATE_RULESET = 444, ADD_RULE = 445, RESTRICT_SELF = 446 };
 
 /* Read by getaddrinfo(3). */
 static const char *const readable[] = {
 	"/etc/hosts",
 	"/etc/resolv.conf",
-#ifdef __GLIBC__ /* no library: what nsswitch.conf(5) may name besides files and dns is not there  \
-		  */
+#ifdef __GLIBC__
+	/* No library: of the services in nsswitch.conf(5), only files and dns work. */
 	"/etc/gai.conf",
 	"/etc/host.conf",
 	"/etc/nsswitch.conf",
 #endif
 };
 
-/* Every right of the versions 1, 2, 3 and 5. Version 4 is about the ports of TCP: nothing bounds
- * those as long as names are looked up and destinations connected, and what moves the bytes has no
- * connect(2) that leads anywhere (sandbox/syscalls.c). */
+/* Every right on files, by version. Version 4 added rights on TCP ports, which are not limited:
+ * while the process resolves and connects it needs any port, and afterwards connect(2) cannot reach
+ * anything (sandbox/syscalls.c). */
 static const uint64_t rights[] = {
 	0, 0x1fff, 0x3fff /* REFER */, 0x7fff /* TRUNCATE */, 0x7fff, 0xffff /* IOCTL_DEV */};
 #define VERSION_MAX (sizeof rights / sizeof rights[0] - 1)
 
-/* struct landlock_ruleset_attr as version 6 has it, for headers that are older. A longer one than
- * the kernel knows is right while its end is zero. */
+/* struct landlock_ruleset_attr of version 6, for older headers. The kernel accepts a longer struct
+ * than it knows if the end is zero. */
 struct ruleset {
 	uint64_t files, net, scoped;
 };
-/* Of the scopes, which came with that version: no socket of AF_UNIX without a path, which no file's
- * rights would bound. */
+/* Version 6 added scopes. This scope denies abstract AF_UNIX sockets, which rights on files do not
+ * limit. */
 enum { SCOPES_VERSION = 6, SCOPE_ABSTRACT_SOCKET = 1 };
 
 int landlock_version(void)
@@ -48,12 +48,12 @@ int landlock_version(void)
 	return version < 0 ? -errno : (int)version;
 }
 
-/* A file that cannot be found cannot be opened later either. */
+/* Returns 0 for a file that is missing or unreachable: it cannot be opened later either. */
 static int allow_reading(int ruleset_fd, const char *path)
 {
 	struct landlock_path_beneath_attr rule = {
 		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
-		.parent_fd = open(path, O_PATH), /* nothing is executed before it is closed */
+		.parent_fd = open(path, O_PATH), /* it is closed before any execve(2) */
 	};
 	if (rule.parent_fd < 0) {
 		bool is_nowhere =

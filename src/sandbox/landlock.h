@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Which files a connection may still open: those of the resolver. Knows: Landlock. */
+/* Limits the files that the process can open (Landlock). */
 #pragma once
 
-/* From now on only the resolver's files can be opened, to be read. 0; -errno when the kernel has no
- * Landlock (-ENOSYS, -EOPNOTSUPP) or refuses. No new privileges must be in force. */
+/* Limits the process to reading the files of the C library's resolver. The process must have set
+ * PR_SET_NO_NEW_PRIVS. Returns 0; -ENOSYS or -EOPNOTSUPP if the kernel has no Landlock; or another
+ * -errno. */
 int landlock_limit(void);
 
-/* The version of Landlock that this kernel has, from 1; or -errno. */
+/* Returns the kernel's version of Landlock, from 1, or -errno as above. */
 int landlock_version(void);

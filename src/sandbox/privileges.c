@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Who the process is: not root. Knows: users, groups, capabilities. */
+/* Gives up root and capabilities. */
 #include "sandbox/privileges.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 #include "sandbox/dumps.h"
 
-/* Sets the permitted and effective capabilities: those below 32, of which none above is wanted. */
+/* Sets the permitted and effective capabilities; those numbered 32 and above are dropped. */
 static int set_capabilities(uint32_t wanted)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -24,11 +24,11 @@ static int set_capabilities(uint32_t wanted)
 	return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
 }
 
-/* The user, or NULL, and why. */
+/* Returns the user; or NULL, with the reason in *ret_why. */
 static const struct passwd *find(const char *user, const char **ret_why)
 {
 	const struct passwd *found;
-	do { /* a signal may be in the way of its read(2) */
+	do { /* a signal may interrupt its read(2) */
 		errno = 0;
 		found = getpwnam(user);
 	} while (!found && errno == EINTR);
@@ -37,10 +37,10 @@ static const struct passwd *find(const char *user, const char **ret_why)
 		*ret_why = strerror(errno);
 	else if (!found)
 		*ret_why = "no such user";
-	/* To setresuid(2) and setresgid(2), -1 means to stay. */
+	/* To setresuid(2) and setresgid(2), -1 means no change. */
 	else if (found->pw_uid == 0 || found->pw_uid == (uid_t)-1 || found->pw_gid == 0 ||
 		found->pw_gid == (gid_t)-1)
-		*ret_why = "that is root, too";
+		*ret_why = "its user or group ID is that of root";
 	else
 		return found;
 	return NULL;
@@ -52,12 +52,12 @@ static const char *become(const struct passwd *to, bool net_admin)
 		setresgid(to->pw_gid, to->pw_gid, to->pw_gid) < 0 ||
 		setresuid(to->pw_uid, to->pw_uid, to->pw_uid) < 0)
 		return strerror(errno);
-	dumps_disable(); /* again: another user is as dumpable as fs.suid_dumpable says */
+	dumps_disable(); /* a change of user resets it to fs.suid_dumpable */
 	if (net_admin && set_capabilities(CAP_TO_MASK(CAP_NET_ADMIN)) == 0)
 		return NULL;
 	if (set_capabilities(0) < 0)
 		return strerror(errno);
-	return net_admin ? "no CAP_NET_ADMIN for \"source mark\" (systemd: CapabilityBoundingSet=)"
+	return net_admin ? "\"source mark\" needs CAP_NET_ADMIN (systemd: CapabilityBoundingSet=)"
 			 : NULL;
 }
 
@@ -65,12 +65,12 @@ const char *privileges_leave_root(const char *user, bool net_admin)
 {
 	const char *why = NULL;
 
-	/* What the kernel said at the start costs no call. */
+	/* The auxiliary vector saves a system call. */
 	bool is_root = getauxval(AT_UID) == 0 || getauxval(AT_EUID) == 0;
 	const struct passwd *to = is_root ? find(user, &why) : NULL;
 	if (to)
 		return become(to, net_admin);
-	if (!net_admin || is_root) /* who is no root may have been given that one */
+	if (!net_admin || is_root) /* another user may have been given CAP_NET_ADMIN */
 		set_capabilities(0);
 	return why;
 }
@@ -81,12 +81,12 @@ void privileges_put_user(struct writer *w, const char *user)
 	writer_str(w, "user: ");
 	writer_escaped(w, user, strlen(user));
 	if (find(user, &why)) {
-		writer_str(w, " is there, for a process that is started as root");
+		writer_str(w, " exists (used if the process is started as root)");
 		return;
 	}
 	writer_str(w, ": ");
 	writer_str(w, why);
-	writer_str(w, "; a process that is started as root serves nobody");
+	writer_str(w, "; a process that is started as root refuses service");
 }
 
 int privileges_drop_capabilities(void)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The lock that the process puts itself behind, in stages.
- * Knows: their parts and order. Does not know: what is served, or whether it may be without. */
+/* The sandbox that the process enters, in stages. */
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -14,48 +13,39 @@
 #include "sandbox/landlock.h"
 #include "sandbox/privileges.h"
 
-/* A kernel without Landlock has none; one that denies it to us is another matter. */
+/* Whether the kernel has no Landlock, in contrast to a Landlock that fails. */
 static bool is_absent(int error)
 {
 	return error == -ENOSYS || error == -EOPNOTSUPP;
 }
 
-/* The part that all stages have, after another that came to error. */
-static int limit_calls(int error, unsigned stages, int checker_pid, const char **ret_part)
+/* Returns the first error of two parts, of which the second one returned result. */
+static int first_error(int error, int result, const char *part, const char **ret_part)
 {
-	int calls = syscalls_limit(stages, checker_pid);
-	if (calls < 0 && error == 0) {
-		error = calls;
-		*ret_part = "seccomp";
-	}
-	return error;
+	if (error < 0 || result == 0)
+		return error;
+	*ret_part = part;
+	return result;
 }
 
-int sandbox_enter(unsigned stages, int checker_pid, const char **ret_part)
+int sandbox_start(unsigned stages, int checker_pid, const char **ret_part)
 {
-	int error = 0;
+	int result = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+	int error = first_error(0, result, "PR_SET_NO_NEW_PRIVS", ret_part);
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-		error = -errno;
-		*ret_part = "no new privileges";
-	}
-	int files = landlock_limit();
-	if (files < 0 && !is_absent(files) && error == 0) {
-		error = files;
-		*ret_part = "Landlock";
-	}
-	return limit_calls(error, stages, checker_pid, ret_part);
+	result = landlock_limit();
+	error = first_error(error, is_absent(result) ? 0 : result, "Landlock", ret_part);
+	return first_error(error, syscalls_limit(stages, checker_pid), "seccomp", ret_part);
 }
 
-int sandbox_tighten(unsigned stages, const char **ret_part)
+int sandbox_enter_stage(unsigned stages, const char **ret_part)
 {
-	/* A lookup takes none, and moving bytes neither. */
+	/* Sockets with "source mark" need CAP_NET_ADMIN. */
 	const unsigned capable = SYSCALLS_CONNECT | SYSCALLS_BIND | SYSCALLS_ASSOCIATE;
-	int error = stages & capable ? 0 : privileges_drop_capabilities();
+	int result = stages & capable ? 0 : privileges_drop_capabilities();
+	int error = first_error(0, result, "dropping capabilities", ret_part);
 
-	if (error < 0)
-		*ret_part = "a process without capabilities";
-	return limit_calls(error, stages, 0, ret_part);
+	return first_error(error, syscalls_limit(stages, 0), "seccomp", ret_part);
 }
 
 void sandbox_close_inherited(void)
@@ -65,7 +55,7 @@ void sandbox_close_inherited(void)
 	if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0) == 0 ||
 		getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
-	/* A kernel before 5.9, or a container that does not know it. */
+	/* A kernel before 5.9, or a container without the call. */
 	for (rlim_t fd = STDERR_FILENO + 1; fd < limit.rlim_cur; fd++)
 		close((int)fd);
 }
@@ -76,24 +66,19 @@ void sandbox_put_kernel(struct writer *w)
 	int version = landlock_version();
 
 	writer_str(w, "sandbox: seccomp ");
-	writer_str(w,
-		syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0
-			? "is there, Landlock "
-			: "is not there, Landlock ");
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0)
+		writer_str(w, "not ");
+	writer_str(w, "available, Landlock ");
 	if (version > 0) {
-		writer_str(w, "has version ");
+		writer_str(w, "version ");
 		writer_decimal(w, (uint64_t)version, 1);
-	} else if (is_absent(version)) {
-		writer_str(w, "is not there");
 	} else {
-		writer_str(w, "cannot be had: ");
-		writer_str(w, strerror(-version));
+		writer_str(w, is_absent(version) ? "not available" : strerror(-version));
 	}
 }
 
 #ifdef __SANITIZE_ADDRESS__
-/* At the end the leak detector would start a process to look into this one: what the lock is
- * against. */
+/* The leak detector would start a process that traces this one, which the sandbox prevents. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {

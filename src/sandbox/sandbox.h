@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: ISC */
-/* The lock that the process puts itself behind, in stages.
- * Knows: their parts and order. Does not know: what is served, or whether it may be without. */
+/* The sandbox that the process enters, in stages. */
 #pragma once
 
 #include "sandbox/syscalls.h"
 #include "wire/writer.h"
 
-/* Enters the first stage, or several that may be the first one, before any byte of the client's is
- * read; there is no way back. stages and checker_pid as in sandbox/syscalls.h. 0; or -errno and in
- * *ret_part, a static text, which part could not be taken: then those that could be are in force.
- */
-int sandbox_enter(unsigned stages, int checker_pid, const char **ret_part);
+/* Enters the sandbox for the rest of the process's life, in the first stage, or in the union of
+ * several stages that may be the first (stages and checker_pid as in sandbox/syscalls.h). Returns
+ * 0; or -errno, and in *ret_part the name, a static text, of the first part that failed. The other
+ * parts are in force then. */
+int sandbox_start(unsigned stages, int checker_pid, const char **ret_part);
 
-/* Goes on to fewer calls; and without capabilities, but to a stage that makes sockets for a client.
- * In the same way. */
-int sandbox_tighten(unsigned stages, const char **ret_part);
+/* Enters the next stage, which allows fewer system calls. Drops all capabilities as well, unless
+ * the stage creates sockets for a client. Returns as sandbox_start(). */
+int sandbox_enter_stage(unsigned stages, const char **ret_part);
 
-/* Closes every descriptor above standard error: whoever started us may have left some open. */
+/* Closes every descriptor above standard error, which a parent process may have left open. */
 void sandbox_close_inherited(void);
 
-/* What this kernel has, as text for people, a line without its newline. */
+/* Writes a line, without newline, that says which parts of the sandbox this kernel has. */
 void sandbox_put_kernel(struct writer *w);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Which system calls each stage of a connection may make, and why. Knows: seccomp.
- * Does not know: when a stage begins. */
+/* The system calls that each stage of a connection may make (seccomp). */
 #include "sandbox/syscalls.h"
 
 #include <errno.h>
@@ -34,7 +33,7 @@
 #error "no table of system calls for this architecture"
 #endif
 
-/* An argument's bits that mask has must be those of value, in all 64 bits. */
+/* The bits of an argument that are in mask must equal value; all 64 bits are compared. */
 struct check {
 	unsigned arg;
 	uint64_t mask, value;
@@ -45,138 +44,220 @@ struct check {
 struct row {
 	int number;
 	unsigned stages;
-	struct check checks[CHECKS_MAX]; /* a mask of 0 asks for nothing */
+	struct check checks[CHECKS_MAX]; /* a mask of 0 always matches */
 };
 
-/* The letters of the table's second column. */
-#define C SYSCALLS_CONNECT
-#define V SYSCALLS_RESOLVE
-#define B SYSCALLS_BIND
-#define A SYSCALLS_ASSOCIATE
-#define R SYSCALLS_RELAYING
-#define U SYSCALLS_DATAGRAMS
-#define L SYSCALLS_LOOKUPS
-#define T (C | B | A) /* a handshake that another stage follows */
-#define H (T | V)     /* every handshake */
-#define N (H | L)     /* whoever looks names up */
+/* The stages, and sets of them: with TCP sockets of their own; handshakes that a stage of MOVING
+ * follows; all handshakes; stages that resolve names; that move data; of the process that has the
+ * client. */
+#define CONNECT       SYSCALLS_CONNECT
+#define RESOLVE       SYSCALLS_RESOLVE
+#define BIND          SYSCALLS_BIND
+#define ASSOCIATE     SYSCALLS_ASSOCIATE
+#define RELAYING      SYSCALLS_RELAYING
+#define DATAGRAMS     SYSCALLS_DATAGRAMS
+#define LOOKUPS       SYSCALLS_LOOKUPS
+#define TCP           (CONNECT | BIND)
+#define BEFORE_MOVING (TCP | ASSOCIATE)
+#define HANDSHAKES    (BEFORE_MOVING | RESOLVE)
+#define NAMES         (HANDSHAKES | LOOKUPS)
+#define MOVING        (RELAYING | DATAGRAMS)
+#define SERVING       (HANDSHAKES | MOVING)
+#define ALL           (SERVING | LOOKUPS)
 
 /* clang-format off */
-#define ANYHOW(name, stages)         {SYS_##name, stages, {{0, 0, 0}}}
-#define WHERE(name, stages, ...)     {SYS_##name, stages, {__VA_ARGS__}}
-#define IS(arg, value)               {arg, UINT64_MAX, (uint64_t)(value)}
-#define IS_BUT_FOR(arg, bits, value) {arg, ~(uint64_t)(bits), (uint64_t)(value)}
-#define HAS_NONE_OF(arg, bits)       {arg, (uint64_t)(bits), 0}
+#define ANY(name, stages)           {SYS_##name, stages, {{0, 0, 0}}}
+#define IF(name, stages, ...)       {SYS_##name, stages, {__VA_ARGS__}}
+#define IS(arg, value)              {arg, UINT64_MAX, (uint64_t)(value)}
+#define IS_WITH(arg, value, extra)  {arg, ~(uint64_t)(extra), (uint64_t)(value)}
+#define HAS_NONE_OF(arg, bits)      {arg, (uint64_t)(bits), 0}
 
 #define SOCKET(stages, family, type, protocol)                                                     \
-	WHERE(socket, stages, IS(0, family), IS_BUT_FOR(1, SOCK_CLOEXEC | SOCK_NONBLOCK, type),         \
+	IF(socket, stages, IS(0, family), IS_WITH(1, type, SOCK_CLOEXEC | SOCK_NONBLOCK),          \
 		IS(2, protocol))
-#define UNWANTED (O_PATH | O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
+#define IP_SOCKETS(stages, type, protocol)                                                         \
+	SOCKET(stages, AF_INET, type, protocol), SOCKET(stages, AF_INET6, type, protocol)
+#define TO_WRITE                                                                                   \
+	(O_PATH | O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
 
-/* Alphabetical. A call that stands more than once may be made in each of these ways; what stands
- * nowhere, in none. The stages add up: what the second one allows, the first one has to allow. */
+/* In alphabetical order. ANY allows a call with any arguments, IF only with these. A call with
+ * several rows is allowed by each of them, and a call without a row is denied. The filters of
+ * earlier stages stay in force: a later stage can only use calls that all of them allow. */
 static const struct row table[] = {
-	ANYHOW(accept4, B),                  /* the peer's call */
-	ANYHOW(bind, T),                     /* the source address */
-	ANYHOW(brk, N),                      /* malloc(3), for the resolver */
-	ANYHOW(capset, T),                   /* the next stage has none */
-	ANYHOW(clock_gettime, H | R | U | L), /* where the vDSO has no clock */
+	/* the inbound connection of BIND */
+	ANY(accept4, BIND),
+	/* the source address */
+	ANY(bind, BEFORE_MOVING),
+	/* malloc(3) in the resolver */
+	ANY(brk, NAMES),
+	/* capabilities are dropped before the next stage */
+	ANY(capset, BEFORE_MOVING),
+	/* for a vDSO without a clock */
+	ANY(clock_gettime, ALL),
 #if defined __GLIBC__ || !defined SYS_fork
-	WHERE(clone, A | L, IS_BUT_FOR(0, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID, SIGCHLD)), /* fork(3): a process that looks names up, and one for each of them */
+	/* fork(3): the process that looks up names, and its child for each name */
+	IF(clone, ASSOCIATE | LOOKUPS,
+		IS_WITH(0, SIGCHLD, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)),
 #endif
-	ANYHOW(close, H | R | U | L),        /* losers of the race; a pipe's end */
-	ANYHOW(close_range, A),              /* what the process for names does not need */
-	ANYHOW(connect, N),                  /* upstream; the resolver's sockets */
-	WHERE(connect, R, IS(2, sizeof(sa_family_t))), /* only AF_UNSPEC is that short: a reset */
-	ANYHOW(dup, A),                      /* the way to it becomes its descriptor 0 */
-	ANYHOW(exit_group, H | R | U | L),   /* the end */
+	/* sockets that lost the race of RFC 8305; the end of a pipe */
+	ANY(close, ALL),
+	/* the process that looks up names closes all other descriptors */
+	ANY(close_range, ASSOCIATE),
+	/* upstream; sockets of the resolver */
+	ANY(connect, NAMES),
+	/* reset of a connection: an address this short can only be AF_UNSPEC */
+	IF(connect, RELAYING, IS(2, sizeof(sa_family_t))),
+	/* the process that looks up names makes its socket descriptor 0 */
+	ANY(dup, ASSOCIATE),
+	/* the end of the process */
+	ANY(exit_group, ALL),
 #if !defined __GLIBC__ && defined SYS_fork
-	ANYHOW(fork, A | L),                 /* a process that looks names up, and one for each of them */
+	/* fork(3): the process that looks up names, and its child for each name */
+	ANY(fork, ASSOCIATE | LOOKUPS),
 #endif
-	ANYHOW(getpeername, C),              /* where the connection leads */
-	ANYHOW(getpid, H | R | U),           /* a line to syslog has it */
-	ANYHOW(getsockname, N),              /* our end of it, for the reply; RFC 6724: the source */
-	WHERE(getsockopt, C | B | R, IS(1, SOL_SOCKET), IS(2, SO_ERROR)), /* why a socket failed */
-	WHERE(getsockopt, C | B | R, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)), /* whether one is closed, before a reset */
-	WHERE(getsockopt, A | U, IS(1, SOL_SOCKET), IS(2, SO_MEMINFO)), /* how many datagrams there was no room for */
-	WHERE(ioctl, N, IS(1, SIOCGIFINDEX)), /* a name server like fe80::1%eth0 */
-	WHERE(ioctl, C | B | R, IS(1, TIOCOUTQ)), /* whether all was acknowledged, before a reset */
-	ANYHOW(listen, B),                   /* for that call */
-	WHERE(mmap, N, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3) */
+	/* the address that a connection leads to */
+	ANY(getpeername, CONNECT),
+	/* the PID in a line for syslog */
+	ANY(getpid, SERVING),
+	/* the local address, for the reply and for RFC 6724 */
+	ANY(getsockname, NAMES),
+	/* the error of a socket */
+	IF(getsockopt, TCP | RELAYING, IS(1, SOL_SOCKET), IS(2, SO_ERROR)),
+	/* whether a connection is closed, before a reset */
+	IF(getsockopt, TCP | RELAYING, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)),
+	/* the number of datagrams that the kernel dropped */
+	IF(getsockopt, ASSOCIATE | DATAGRAMS, IS(1, SOL_SOCKET), IS(2, SO_MEMINFO)),
+	/* a name server with a scope, such as fe80::1%eth0 */
+	IF(ioctl, NAMES, IS(1, SIOCGIFINDEX)),
+	/* whether all bytes were acknowledged, before a reset */
+	IF(ioctl, TCP | RELAYING, IS(1, TIOCOUTQ)),
+	/* the inbound connection of BIND */
+	ANY(listen, BIND),
+	/* malloc(3) */
+	IF(mmap, NAMES, HAS_NONE_OF(2, PROT_EXEC)),
 #ifdef SYS_poll
-	ANYHOW(poll, N),                     /* the resolver and the checker wait */
+	/* the resolver, and the wait for the checkpassword program */
+	ANY(poll, NAMES),
 #endif
-	ANYHOW(ppoll, H | R | U),            /* everything else waits */
-	WHERE(prctl, A | L, IS(0, PR_SET_PDEATHSIG)), /* who looks names up ends with who asks */
-	WHERE(prlimit64, A, IS(0, 0), IS(2, 0)), /* where there is no close_range: how many there may be */
-	ANYHOW(read, H | R | U | L),         /* pipes; the resolver's files */
-	ANYHOW(recvfrom, H | R | U | L),     /* sockets */
-	ANYHOW(recvmmsg, A | U),             /* datagrams */
-	ANYHOW(restart_syscall, N),          /* poll(2) after SIGSTOP and SIGCONT */
-	ANYHOW(rt_sigaction, N),             /* the resolver's deadline is an alarm */
-	ANYHOW(rt_sigprocmask, N),           /* the same */
-	WHERE(seccomp, T, IS(0, SECCOMP_SET_MODE_FILTER), IS(1, 0)), /* the next stage; no descriptor of it */
-	WHERE(sendmmsg, A | U, HAS_NONE_OF(3, MSG_FASTOPEN)), /* datagrams */
-	WHERE(sendto, R | U, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)), /* to nobody but the peer */
-	ANYHOW(setitimer, N),                /* the resolver's deadline */
-	WHERE(setsockopt, T, IS(1, SOL_SOCKET)), /* keepalive, pace, mark, device; a stranger's reset */
-	WHERE(setsockopt, T, IS(1, IPPROTO_TCP)), /* no delay, keepalive */
-	WHERE(setsockopt, A, IS(1, IPPROTO_UDP), IS(2, UDP_GRO)), /* several datagrams as one */
-	WHERE(setsockopt, T, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)), /* the source address */
-	WHERE(setsockopt, T, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* no mapped addresses */
-	WHERE(setsockopt, H | R | U, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)), /* how long the journal is waited for */
-	ANYHOW(shutdown, H | R | U),         /* the end of one direction */
-	SOCKET(C | B, AF_INET, SOCK_STREAM, IPPROTO_TCP), /* upstream; not MPTCP, which is another protocol */
-	SOCKET(C | B, AF_INET6, SOCK_STREAM, IPPROTO_TCP), /* the same */
-	SOCKET(N, AF_INET, SOCK_STREAM, 0), /* DNS, for a long answer */
-	SOCKET(N, AF_INET6, SOCK_STREAM, 0), /* the same */
-	SOCKET(N, AF_INET, SOCK_DGRAM, 0), /* DNS; whether an address is our own, or faces another */
-	SOCKET(N, AF_INET6, SOCK_DGRAM, 0), /* the same */
-	SOCKET(N, AF_UNIX, SOCK_DGRAM, 0), /* what an interface's index is asked on */
-	WHERE(socketpair, A, IS(0, AF_UNIX), IS_BUT_FOR(1, SOCK_CLOEXEC, SOCK_SEQPACKET)), /* between it and us */
-	ANYHOW(wait4, H | R | U),            /* the checkpassword program; --hex and its translators */
-	ANYHOW(write, H | R | U),            /* pipes; standard error */
-#ifdef __GLIBC__ /* What its resolver takes beside that. */
-	ANYHOW(futex, N),                    /* its locks */
-	ANYHOW(getrandom, N),                /* the numbers of its queries */
-	WHERE(ioctl, N, IS(1, FIONREAD)), /* the size of an answer */
-	ANYHOW(lseek, N),                    /* its files */
-	ANYHOW(newfstatat, N),               /* whether resolv.conf has changed */
-	WHERE(openat, N, HAS_NONE_OF(2, UNWANTED)), /* its files: sandbox/landlock.h */
-	WHERE(sendmmsg, N, HAS_NONE_OF(3, MSG_FASTOPEN)), /* A and AAAA at once */
-	WHERE(sendto, N, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)), /* as in R: its sockets are connected */
-	WHERE(setsockopt, N, IS(1, IPPROTO_IP), IS(2, IP_RECVERR)), /* that nobody listens there */
-	WHERE(setsockopt, N, IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVERR)), /* the same */
-	ANYHOW(set_robust_list, A | L),      /* fork(3) */
-	ANYHOW(uname, N),                    /* this host's name */
-	ANYHOW(writev, N),                   /* a query over TCP */
-#else /* And musl's. */
-	ANYHOW(bind, V | L),                 /* its UDP socket */
-	ANYHOW(gettid, A | L),               /* fork(3), before 1.2.5 */
-	WHERE(fcntl, N, IS(1, F_SETFD)), /* what its open(3) does with O_CLOEXEC */
-	WHERE(mprotect, N, HAS_NONE_OF(2, PROT_EXEC)), /* malloc(3), where brk(2) fails */
-	ANYHOW(munmap, N),                   /* free(3) */
+	/* all other waiting */
+	ANY(ppoll, SERVING),
+	/* the process that looks up names ends with its parent */
+	IF(prctl, ASSOCIATE | LOOKUPS, IS(0, PR_SET_PDEATHSIG)),
+	/* the limit of descriptors, for a kernel without close_range */
+	IF(prlimit64, ASSOCIATE, IS(0, 0), IS(2, 0)),
+	/* pipes; files of the resolver */
+	ANY(read, ALL),
+	/* sockets */
+	ANY(recvfrom, ALL),
+	/* datagrams */
+	ANY(recvmmsg, ASSOCIATE | DATAGRAMS),
+	/* poll(2) after SIGSTOP and SIGCONT */
+	ANY(restart_syscall, NAMES),
+	/* the deadline of the resolver is an alarm */
+	ANY(rt_sigaction, NAMES),
+	ANY(rt_sigprocmask, NAMES),
+	/* the next stage, without a descriptor for the filter */
+	IF(seccomp, BEFORE_MOVING, IS(0, SECCOMP_SET_MODE_FILTER), IS(1, 0)),
+	/* datagrams */
+	IF(sendmmsg, ASSOCIATE | DATAGRAMS, HAS_NONE_OF(3, MSG_FASTOPEN)),
+	/* sockets, but to no address other than the connected one */
+	IF(sendto, MOVING, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)),
+	/* the deadline of the resolver */
+	ANY(setitimer, NAMES),
+	/* keepalive, rate, mark, device; the reset of an unexpected inbound connection */
+	IF(setsockopt, BEFORE_MOVING, IS(1, SOL_SOCKET)),
+	/* no delay, keepalive */
+	IF(setsockopt, BEFORE_MOVING, IS(1, IPPROTO_TCP)),
+	/* several datagrams in one message */
+	IF(setsockopt, ASSOCIATE, IS(1, IPPROTO_UDP), IS(2, UDP_GRO)),
+	/* the source address */
+	IF(setsockopt, BEFORE_MOVING, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)),
+	/* no IPv4-mapped addresses */
+	IF(setsockopt, BEFORE_MOVING, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)),
+	/* the timeout for writing to the journal */
+	IF(setsockopt, SERVING, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)),
+	/* the end of one direction */
+	ANY(shutdown, SERVING),
+	/* upstream; not MPTCP, which is another protocol */
+	IP_SOCKETS(TCP, SOCK_STREAM, IPPROTO_TCP),
+	/* DNS over TCP */
+	IP_SOCKETS(NAMES, SOCK_STREAM, 0),
+	/* DNS; whether an address is local, and the local address for another */
+	IP_SOCKETS(NAMES, SOCK_DGRAM, 0),
+	/* the index of an interface, for ioctl */
+	SOCKET(NAMES, AF_UNIX, SOCK_DGRAM, 0),
+	/* questions and answers of the process that looks up names */
+	IF(socketpair, ASSOCIATE, IS(0, AF_UNIX), IS_WITH(1, SOCK_SEQPACKET, SOCK_CLOEXEC)),
+	/* the checkpassword program; --hex and its translators */
+	ANY(wait4, SERVING),
+	/* pipes; standard error */
+	ANY(write, SERVING),
+#ifdef __GLIBC__ /* in addition, the resolver of the GNU C library */
+	/* locks */
+	ANY(futex, NAMES),
+	/* random query IDs */
+	ANY(getrandom, NAMES),
+	/* the size of an answer */
+	IF(ioctl, NAMES, IS(1, FIONREAD)),
+	/* files */
+	ANY(lseek, NAMES),
+	/* whether resolv.conf has changed */
+	ANY(newfstatat, NAMES),
+	/* files: sandbox/landlock.h */
+	IF(openat, NAMES, HAS_NONE_OF(2, TO_WRITE)),
+	/* A and AAAA queries at once */
+	IF(sendmmsg, NAMES, HAS_NONE_OF(3, MSG_FASTOPEN)),
+	/* a query, on a connected socket */
+	IF(sendto, NAMES, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)),
+	/* ICMP errors of a name server */
+	IF(setsockopt, NAMES, IS(1, IPPROTO_IP), IS(2, IP_RECVERR)),
+	IF(setsockopt, NAMES, IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVERR)),
+	/* fork(3) */
+	ANY(set_robust_list, ASSOCIATE | LOOKUPS),
+	/* the name of this host */
+	ANY(uname, NAMES),
+	/* a query over TCP */
+	ANY(writev, NAMES),
+#else /* in addition, the resolver of musl */
+	/* its UDP socket */
+	ANY(bind, RESOLVE | LOOKUPS),
+	/* fork(3), before 1.2.5 */
+	ANY(gettid, ASSOCIATE | LOOKUPS),
+	/* open(3) with O_CLOEXEC */
+	IF(fcntl, NAMES, IS(1, F_SETFD)),
+	/* malloc(3), if brk(2) fails */
+	IF(mprotect, NAMES, HAS_NONE_OF(2, PROT_EXEC)),
+	/* free(3) */
+	ANY(munmap, NAMES),
+	/* files: sandbox/landlock.h */
 #ifdef SYS_open
-	WHERE(open, N, HAS_NONE_OF(1, UNWANTED)), /* its files: sandbox/landlock.h */
+	IF(open, NAMES, HAS_NONE_OF(1, TO_WRITE)),
 #else
-	WHERE(openat, N, HAS_NONE_OF(2, UNWANTED)), /* the same */
+	IF(openat, NAMES, HAS_NONE_OF(2, TO_WRITE)),
 #endif
-	ANYHOW(recvmsg, N),                  /* an answer, since 1.2.4 */
-	WHERE(sendmsg, N, HAS_NONE_OF(2, MSG_FASTOPEN)), /* a query over TCP, since 1.2.4 */
-	WHERE(sendto, N, HAS_NONE_OF(3, MSG_FASTOPEN)), /* a query; with that it would connect(2), too */
-	WHERE(setsockopt, V | L, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)), /* its socket for both families */
-	ANYHOW(set_tid_address, A | L),      /* fork(3), since 1.2.5 */
-	SOCKET(N, AF_INET, SOCK_DGRAM, IPPROTO_UDP), /* RFC 6724: which source an address would have */
-	SOCKET(N, AF_INET6, SOCK_DGRAM, IPPROTO_UDP), /* the same */
+	/* an answer, since 1.2.4 */
+	ANY(recvmsg, NAMES),
+	/* a query over TCP, since 1.2.4 */
+	IF(sendmsg, NAMES, HAS_NONE_OF(2, MSG_FASTOPEN)),
+	/* a query; MSG_FASTOPEN would connect as well */
+	IF(sendto, NAMES, HAS_NONE_OF(3, MSG_FASTOPEN)),
+	/* a socket for both families */
+	IF(setsockopt, RESOLVE | LOOKUPS, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)),
+	/* fork(3), since 1.2.5 */
+	ANY(set_tid_address, ASSOCIATE | LOOKUPS),
+	/* RFC 6724: the source address that a destination would have */
+	IP_SOCKETS(NAMES, SOCK_DGRAM, IPPROTO_UDP),
 #endif
-#ifdef __SANITIZE_ADDRESS__ /* So does its own work, at siglongjmp(3) and at the end. */
-	WHERE(mmap, R | U, HAS_NONE_OF(2, PROT_EXEC)),
-	ANYHOW(munmap, H | R | U | L),
-	ANYHOW(sigaltstack, H | R | U | L),
+#ifdef __SANITIZE_ADDRESS__
+	/* AddressSanitizer, at siglongjmp(3) and at the end */
+	IF(mmap, MOVING, HAS_NONE_OF(2, PROT_EXEC)),
+	ANY(munmap, ALL),
+	ANY(sigaltstack, ALL),
 #endif
 };
 /* clang-format on */
 
-/* -- As a program for the kernel. */
+/* -- The BPF program. */
 
 #define PROGRAM_MAX 1024
 #define FEW_ROWS    4
@@ -187,36 +268,38 @@ struct program {
 	struct sock_filter at[PROGRAM_MAX];
 };
 
-static void put(struct program *p, struct sock_filter instruction)
+/* A statement has no jumps: jt and jf are 0. */
+static void put(struct program *p, unsigned code, uint32_t k, uint8_t jt, uint8_t jf)
 {
 	if (p->len < PROGRAM_MAX)
-		p->at[p->len++] = instruction;
+		p->at[p->len++] = (struct sock_filter){(uint16_t)code, jt, jf, k};
 }
 
 static void put_load(struct program *p, size_t offset)
 {
-	put(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
+	put(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
 }
 
 static void put_return(struct program *p, uint32_t verdict)
 {
-	put(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, verdict));
+	put(p, BPF_RET | BPF_K, verdict, 0, 0);
 }
 
-/* One half of an argument: goes on where it is right, else to the next row, which is patched in. */
+/* Compares one half of an argument. If it differs, the program jumps to the next row, whose address
+ * put_row() fills in. */
 static void put_half(struct program *p, size_t offset, uint32_t mask, uint32_t value)
 {
 	if (mask == 0)
 		return;
 	put_load(p, offset);
 	if (mask != UINT32_MAX)
-		put(p, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask));
-	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, UINT8_MAX));
+		put(p, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, value, 0, UINT8_MAX);
 }
 
 static void put_check(struct program *p, const struct check *c)
 {
-	/* All three architectures have the lower half first. */
+	/* All three architectures are little-endian. */
 	size_t low = offsetof(struct seccomp_data, args) + c->arg * sizeof(uint64_t);
 	put_half(p, low, (uint32_t)c->mask, (uint32_t)c->value);
 	put_half(p, low + 4, (uint32_t)(c->mask >> 32), (uint32_t)(c->value >> 32));
@@ -226,9 +309,7 @@ static void put_row(struct program *p, const struct row *row)
 {
 	unsigned short start = p->len;
 	put_load(p, offsetof(struct seccomp_data, nr));
-	put(p,
-		(struct sock_filter)BPF_JUMP(
-			BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->number, 0, UINT8_MAX));
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->number, 0, UINT8_MAX);
 	for (size_t i = 0; i < CHECKS_MAX; i++)
 		put_check(p, &row->checks[i]);
 	put_return(p, SECCOMP_RET_ALLOW);
@@ -237,15 +318,16 @@ static void put_row(struct program *p, const struct row *row)
 			p->at[i].jf = (uint8_t)(p->len - i - 1);
 }
 
-/* A search by halves: the kernel runs the program once for each number that there is, to know those
- * that it need not ask about again, and row by row that was half of the lock's price. Rows are in
- * the order of their numbers; the number is loaded. As deep as the rows' count has bits. */
+/* Puts a binary search for the loaded number; rows are sorted by number. The kernel runs the
+ * program for every possible number when it is installed, to learn which it always allows. Testing
+ * the rows one after another made that half of the sandbox's cost. The recursion is as deep as
+ * count has bits. */
 /* NOLINTNEXTLINE(misc-no-recursion) */
 static void put_rows(struct program *p, const struct row *const *rows, size_t count)
 {
 	size_t middle = count / 2;
 	while (middle > 0 && rows[middle - 1]->number == rows[middle]->number)
-		middle--; /* the rows of a number stay together */
+		middle--; /* keeps the rows of a number together */
 
 	if (count <= FEW_ROWS || middle == 0) {
 		for (size_t i = 0; i < count; i++)
@@ -253,11 +335,9 @@ static void put_rows(struct program *p, const struct row *const *rows, size_t co
 		put_return(p, SECCOMP_RET_ERRNO | EPERM);
 		return;
 	}
-	put(p,
-		(struct sock_filter)BPF_JUMP(
-			BPF_JMP | BPF_JGE | BPF_K, (uint32_t)rows[middle]->number, 0, 1));
+	put(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)rows[middle]->number, 0, 1);
 	unsigned short jump = p->len;
-	put(p, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+	put(p, BPF_JMP | BPF_JA, 0, 0, 0);
 	put_rows(p, rows, middle);
 	p->at[jump].k = (uint32_t)(p->len - jump - 1);
 	put_rows(p, rows + middle, count - middle);
@@ -266,14 +346,14 @@ static void put_rows(struct program *p, const struct row *const *rows, size_t co
 static void put_architecture(struct program *p)
 {
 	put_load(p, offsetof(struct seccomp_data, arch));
-	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0));
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
 	put_return(p, SECCOMP_RET_KILL_PROCESS);
 	put_load(p, offsetof(struct seccomp_data, nr));
-	/* No call at all: what a tracer leaves of one that it takes away (strace --inject). */
-	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 0, 1));
+	/* -1 is no call: a tracer sets it to skip one (strace --inject). */
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 0, 1);
 	put_return(p, SECCOMP_RET_ALLOW);
 #ifdef __x86_64__
-	put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1));
+	put(p, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
 	put_return(p, SECCOMP_RET_KILL_PROCESS);
 #endif
 }
@@ -286,11 +366,10 @@ static int by_number(const void *a, const void *b)
 int syscalls_limit(unsigned stages, int checker_pid)
 {
 	struct program p = {.len = 0};
-	/* An int in a register of 64 bits: musl extends its sign, the GNU C library leaves zeros.
-	 */
+	/* musl sign-extends an int to 64 bits, the GNU C library does not. */
 	const struct row kill_checker[] = {
-		WHERE(kill, H, IS(0, -(int64_t)checker_pid), IS(1, SIGKILL)),
-		WHERE(kill, H, IS(0, (uint32_t)-checker_pid), IS(1, SIGKILL)),
+		IF(kill, HANDSHAKES, IS(0, -(int64_t)checker_pid), IS(1, SIGKILL)),
+		IF(kill, HANDSHAKES, IS(0, (uint32_t)-checker_pid), IS(1, SIGKILL)),
 	};
 
 	const struct row *rows[sizeof table / sizeof table[0] + 2];
@@ -300,7 +379,7 @@ int syscalls_limit(unsigned stages, int checker_pid)
 		if (table[i].stages & stages)
 			rows[count++] = &table[i];
 	if (count == 0)
-		return -EINVAL; /* such a process could not even end */
+		return -EINVAL; /* the process could not even end */
 	for (size_t i = 0; checker_pid > 0 && i < 2; i++)
 		rows[count++] = &kill_checker[i];
 	qsort(rows, count, sizeof(const struct row *), by_number);

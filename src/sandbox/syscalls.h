@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Which system calls each stage of a connection may make, and why. Knows: seccomp.
- * Does not know: when a stage begins. */
+/* The system calls that each stage of a connection may make (seccomp). */
 #pragma once
 
-/* Bits. From the client's first byte to the reply, a stage for each command: what its handshake
- * takes. From there to the end, what moving takes: bytes of a connection, datagrams of an
- * association; and the names of datagrams are looked up by a process of its own. Each takes away
- * from the one before, for ever. */
+/* Bits. The first four are the handshake and the work of one command, until its reply. From there
+ * to the end of the process, RELAYING moves the bytes of a connection and DATAGRAMS those of an
+ * association; LOOKUPS is the separate process that looks up names for an association. Each stage
+ * allows fewer calls than the stage before it. */
 enum syscalls_stage {
 	SYSCALLS_CONNECT = 1,
 	SYSCALLS_RESOLVE = 2,
@@ -17,9 +16,9 @@ enum syscalls_stage {
 	SYSCALLS_LOOKUPS = 64
 };
 
-/* From now on a call that the table has for none of these stages (bits) fails with EPERM and is not
- * made, and one by another architecture's numbers (x32, int 0x80) kills the process. checker_pid is
- * a process group that may be killed, 0 for none. No new privileges must be in force
- * (PR_SET_NO_NEW_PRIVS). 0, or -errno when the kernel refuses, or -EINVAL for no stage at all: then
+/* Limits the process to the calls that the table has for at least one of these stages (bits). Every
+ * other call fails with EPERM; a call with the numbers of another architecture (x32, int 0x80)
+ * kills the process. checker_pid is a process group that may be killed, 0 for none. The process
+ * must have set PR_SET_NO_NEW_PRIVS. Returns 0; or -errno, -EINVAL for no stage at all, and then
  * nothing has changed. */
 int syscalls_limit(unsigned stages, int checker_pid);

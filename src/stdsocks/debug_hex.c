@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* --hex: the same handler between two translators, as a shell would join them:
- * hex text -> bytes | stdsocks | bytes -> annotated hex text.
- * Knows: pipes, what a server sends in which order. Does not know: sessions. */
+/* --hex: the handler between two translators, as in a shell's pipeline:
+ * hex text -> bytes | stdsocks | bytes -> annotated hex text. */
 #include "stdsocks/debug_hex.h"
 
 #include <fcntl.h>
@@ -11,34 +10,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "stdsocks/options.h"
+#include "stdsocks/output.h"
 #include "text/annotate.h"
 #include "text/hex.h"
 #include "wire/socks4.h"
 
-enum { CHUNK = 4096 }; /* bytes read at a time; more than any message of a server has */
+enum { CHUNK = 4096 }; /* bytes per read; longer than any message of a server */
 
-/* Memory that the server shares with its translators; NULL without them. */
+/* Memory that the handler shares with its translators; NULL without --hex. */
 static bool *two_replies;
 
-bool *hexmode_two_replies(void)
+bool *debug_hex_two_replies(void)
 {
 	return two_replies;
 }
 
-static bool write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-		if (n < 0)
-			return false;
-		bytes += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-static int complain_of_hex(const struct hex *h)
+static int report_bad_hex(const struct hex *h)
 {
 	char text[256];
 	struct writer w = writer_on(text, sizeof text);
@@ -49,11 +36,11 @@ static int complain_of_hex(const struct hex *h)
 	writer_str(&w, ": ");
 	writer_str(&w, h->what);
 	writer_u8(&w, '\n');
-	write_all(STDERR_FILENO, w.bytes, w.len);
+	output_bytes(STDERR_FILENO, w.bytes, w.len);
 	return EXIT_USAGE;
 }
 
-/* Hex text on standard input -> bytes into `to`. The exit status. */
+/* Translates hex text on standard input to bytes. Returns the exit status. */
 static int decode(int to)
 {
 	char text[CHUNK], bytes[CHUNK];
@@ -62,16 +49,16 @@ static int decode(int to)
 
 	while ((n = read(STDIN_FILENO, text, sizeof text)) > 0) {
 		struct writer w = writer_on(bytes, sizeof bytes);
-		bool right = hex_read(&h, text, (size_t)n, &w);
-		if (!write_all(to, w.bytes, w.len))
-			return EXIT_OVER; /* the server has closed; that is its right */
-		if (!right)
-			return complain_of_hex(&h);
+		bool is_valid = hex_read(&h, text, (size_t)n, &w);
+		if (!output_bytes(to, w.bytes, w.len))
+			return EXIT_OVER; /* the handler has closed its input */
+		if (!is_valid)
+			return report_bad_hex(&h);
 	}
-	return hex_end(&h) ? EXIT_OVER : complain_of_hex(&h);
+	return hex_end(&h) ? EXIT_OVER : report_bad_hex(&h);
 }
 
-/* How long the next message of a server is; 0 while too little of it is there to tell. */
+/* The length of a server's message; 0 if len bytes are too few to know it. */
 static size_t message_len(enum socks5_message message, const uint8_t *bytes, size_t len)
 {
 	if (message == SOCKS4_REPLY)
@@ -92,11 +79,11 @@ static size_t message_len(enum socks5_message message, const uint8_t *bytes, siz
 	}
 }
 
-/* Shows one message, if it is there whole, and moves on to what follows it. */
-static bool show_message(struct writer *w, struct reader *r, enum socks5_message *message)
+/* Writes one message, if it is complete, and sets *message to the kind of the next one. */
+static bool annotate_next(struct writer *w, struct reader *r, enum socks5_message *message)
 {
 	const uint8_t *bytes = r->bytes + r->at;
-	/* The first byte tells: an answer of version 4 begins with 0. */
+	/* A version 4 reply begins with 0. */
 	if (*message == SOCKS5_METHOD && r->len > r->at && bytes[0] == 0)
 		*message = SOCKS4_REPLY;
 	size_t len = message_len(*message, bytes, r->len - r->at);
@@ -111,8 +98,11 @@ static bool show_message(struct writer *w, struct reader *r, enum socks5_message
 	return true;
 }
 
-/* Bytes of the server from `from` -> annotated hex text on standard output. */
-static void annotate(int from)
+static pid_t decoder, annotator;
+
+/* Translates bytes of the handler to annotated hex text on standard output, and then ends the
+ * decoder, which may still wait for input. Returns the exit status. */
+static int annotate(int from)
 {
 	uint8_t bytes[CHUNK];
 	char text[CHUNK * 16]; /* 16 bytes make a line of at most 120 */
@@ -126,7 +116,7 @@ static void annotate(int from)
 		struct reader r = reader_of(bytes, len += (size_t)n);
 		while (!relaying) {
 			bool was_reply = message == SOCKS5_REPLY;
-			if (!show_message(&w, &r, &message))
+			if (!annotate_next(&w, &r, &message))
 				break;
 			replies += was_reply || message == SOCKS4_REPLY;
 			relaying = replies == (*two_replies ? 2 : 1);
@@ -137,47 +127,27 @@ static void annotate(int from)
 		}
 		len -= r.at;
 		memmove(bytes, bytes + r.at, len);
-		if (!write_all(STDOUT_FILENO, w.bytes, w.len) || n == 0)
+		if (!output_bytes(STDOUT_FILENO, w.bytes, w.len) || n == 0)
 			break;
 	}
+	kill(decoder, SIGTERM);
+	return EXIT_OVER;
 }
 
-static pid_t decoder, annotator;
-
-/* What a terminal's ^C and a closed pipe mean is the server's to say. */
-static void become_translator(void)
+/* Starts a translator on one end of a pipe, and closes the other ends in it. */
+static pid_t start(int (*translate)(int fd), int fd, const int others[3])
 {
-	signal(SIGPIPE, SIG_IGN);
+	pid_t process = fork();
+	if (process != 0)
+		return process;
+	signal(SIGPIPE, SIG_IGN); /* the handler reacts to these */
 	signal(SIGINT, SIG_IGN);
+	for (size_t i = 0; i < 3; i++)
+		close(others[i]);
+	_exit(translate(fd));
 }
 
-static pid_t start_decoder(const int up[2], const int down[2])
-{
-	pid_t process = fork();
-	if (process != 0)
-		return process;
-	become_translator();
-	close(up[0]);
-	close(down[0]);
-	close(down[1]);
-	_exit(decode(up[1]));
-}
-
-static pid_t start_annotator(const int up[2], const int down[2])
-{
-	pid_t process = fork();
-	if (process != 0)
-		return process;
-	become_translator();
-	close(up[0]);
-	close(up[1]);
-	close(down[1]);
-	annotate(down[0]);
-	kill(decoder, SIGTERM); /* the server will say no more; the person need not go on */
-	_exit(EXIT_OVER);
-}
-
-bool hexmode_enter(void)
+bool debug_hex_enter(void)
 {
 	int up[2], down[2];
 	void *shared = mmap(NULL, sizeof *two_replies, PROT_READ | PROT_WRITE,
@@ -185,10 +155,10 @@ bool hexmode_enter(void)
 	if (shared == MAP_FAILED || pipe2(up, O_CLOEXEC) < 0 || pipe2(down, O_CLOEXEC) < 0)
 		return false;
 	two_replies = shared;
-	decoder = start_decoder(up, down);
+	decoder = start(decode, up[1], (int[]){up[0], down[0], down[1]});
 	if (decoder < 0)
 		return false;
-	annotator = start_annotator(up, down);
+	annotator = start(annotate, down[0], (int[]){up[0], up[1], down[1]});
 	if (annotator < 0) {
 		kill(decoder, SIGTERM);
 		return false;
@@ -202,11 +172,11 @@ bool hexmode_enter(void)
 	return true;
 }
 
-int hexmode_leave(int status)
+int debug_hex_leave(int status)
 {
 	int decoded = 0;
 	close(STDIN_FILENO);
-	close(STDOUT_FILENO); /* the annotator's end of file */
+	close(STDOUT_FILENO); /* end of file for the annotator */
 	waitpid(annotator, NULL, 0);
 	waitpid(decoder, &decoded, 0);
 	return WIFEXITED(decoded) && WEXITSTATUS(decoded) != EXIT_OVER ? WEXITSTATUS(decoded)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where a request may go: its name, the addresses of that, and what the rules say of them.
- * Knows: that rules are asked before and after a lookup. Does not know: what is done there. */
+/* The destination of a request: the decision of the rules, and its addresses. */
 #include "stdsocks/destination.h"
 
 #include <errno.h>
@@ -8,165 +7,175 @@
 #include "net/clock.h"
 #include "net/sockaddr.h"
 #include "policy/special.h"
-#include "wire/large.h"
+#include "stdsocks/reply.h"
 
-void destination_note_denial(struct session *s, const struct rules_verdict *verdict)
+struct session_decision destination_evaluate(
+	const struct session *s, const struct addr *requested, const struct addr *resolved)
 {
-	static char remedy_bytes[RECORD_SUGGESTED_RULE_MAX] LARGE;
+	static const enum rule_client kinds[] = {
+		[CLIENT_INET] = RULE_CLIENT_IP,
+		[CLIENT_UNIX] = RULE_CLIENT_UNIX,
+		[CLIENT_STDIO] = RULE_CLIENT_STDIO,
+		[CLIENT_OTHER] = RULE_CLIENT_OTHER,
+	};
+	const struct client *client = s->input->client;
+	struct session_decision decision = {
+		.context = {.client_kind = kinds[client->kind],
+			.client = client->remote,
+			.uid = client->uid,
+			.user = s->is_authenticated ? s->record.user : NULL,
+			.command = s->request.command,
+			.requested = *requested,
+			.resolved = *resolved}};
 
-	s->record->rule = verdict->rule->location;
-	s->record->rule_line = verdict->rule->number;
-	s->record->suggested_rule = writer_on(remedy_bytes, sizeof remedy_bytes);
-	rules_put_suggestion(&s->record->suggested_rule, &s->context);
+	decision.verdict = rules_evaluate(&s->input->settings->rules, &decision.context, NULL);
+	return decision;
 }
 
-bool destination_refuse_by(struct session *s, const struct rules_verdict *verdict)
+static enum record_end refuse_denied(struct session *s, const struct session_decision *denial)
 {
-	destination_note_denial(s, verdict);
-	return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0, NULL);
+	s->denial = *denial;
+	return reply_refuse(s, SOCKS5_NOT_ALLOWED, 0, NULL);
 }
 
-/* Judges the request by all that is known before a lookup. A name that no address could make
- * allowed is not looked up: nothing leaves this host for it. */
-static bool judge_request(struct session *s)
+/* Evaluates the rules before a lookup. A name that is denied whatever its address is not looked up,
+ * so that no query for it leaves this host. */
+static enum record_end evaluate_name(struct session *s)
 {
-	s->context.command = s->request.command;
-	s->context.requested = s->request.dst;
-	if (s->request.dst.kind != ADDR_NAME)
-		return true; /* judged as the one address of its list */
-	struct rules_verdict verdict =
-		rules_evaluate(&s->input->settings->rules, &s->context, NULL);
-	return verdict.allowed != RULE_NO || destination_refuse_by(s, &verdict);
+	const struct addr unknown = {.kind = ADDR_NONE};
+
+	if (s->requested.kind != ADDR_NAME)
+		return RECORD_ONGOING; /* evaluated later, as the only address of its list */
+	const struct session_decision decision = destination_evaluate(s, &s->requested, &unknown);
+	return decision.verdict.allowed == RULE_NO ? refuse_denied(s, &decision) : RECORD_ONGOING;
 }
 
-/* Whether a connection there would come back here, and go on until nothing is left to connect with.
+/* Whether a connection to this address would come back to this server, which would connect again.
  */
 static bool is_loop(const struct session *s, const struct addr *to)
 {
-	const struct addr inside = special_embedded(to, 0);
+	const struct addr embedded = special_embedded(to, 0);
+
 	return to->port == s->input->client->local_port &&
-		(sockaddr_is_own(to) || sockaddr_is_own(&inside));
+		(sockaddr_is_own(to) || sockaddr_is_own(&embedded));
 }
 
-/* Keeps the addresses that the command can be about, whatever the rules say of them: of BIND, those
- * that name somebody; of version 4, those that its reply has room for, which CONNECT's need not
- * tell. */
-static bool keep_fitting(struct session *s, struct resolve_list *list)
+/* Removes the addresses that the command cannot use: with BIND the unspecified ones, by which
+ * clients mean any remote host; with version 4 all but IPv4, because the reply has no room for them
+ * (CONNECT's reply need not contain the address). */
+static enum record_end keep_usable(struct session *s, struct resolve_list *list)
 {
 	const bool is_bind = s->request.command == SOCKS5_BIND;
-	const bool takes_ipv4 = s->is_version_4 && s->request.command != SOCKS5_CONNECT;
-	bool anybody = false;
+	const bool needs_ipv4 = s->is_version_4 && s->request.command != SOCKS5_CONNECT;
+	bool had_unspecified = false;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
 		if (is_bind && addr_is_unspecified(&list->addrs[i]))
-			anybody = true; /* by which clients mean whoever calls */
-		else if (!takes_ipv4 || list->addrs[i].kind == ADDR_IPV4)
+			had_unspecified = true;
+		else if (!needs_ipv4 || list->addrs[i].kind == ADDR_IPV4)
 			list->addrs[kept++] = list->addrs[i];
 	}
 	list->count = kept;
 	if (kept > 0)
-		return true;
-	if (anybody)
-		return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0,
-			"only a peer may call whose address or name the client has said");
-	return talk_refuse_version_4(s);
+		return RECORD_ONGOING;
+	if (had_unspecified)
+		return reply_refuse(s, SOCKS5_NOT_ALLOWED, 0,
+			"BIND needs the address or name of the remote host that may connect");
+	return reply_refuse_version_4(s);
 }
 
-/* How many addresses a command has use for. */
-static size_t most_wanted(uint8_t command)
+/* The number of addresses that a command uses at most. */
+static size_t addresses_max(uint8_t command)
 {
 	switch (command) {
 	case SOCKS5_CONNECT:
 		return DIAL_MAX;
 	case SOCKS5_BIND:
 		return RESOLVE_MAX;
-	default: /* the answer is one */
+	default: /* one is the answer */
 		return 1;
 	}
 }
 
-/* Judges the addresses of the list one by one, and keeps those that the rules allow, as many as are
- * wanted. */
-static bool judge_addresses(struct session *s, struct resolve_list *list)
+/* Evaluates the rules for each address, and keeps those that are allowed. */
+static enum record_end evaluate_addresses(struct session *s, struct resolve_list *list)
 {
-	const size_t most = most_wanted(s->request.command);
-	struct rules_verdict verdict, denied = {0};
-	size_t kept = 0, last_denied = 0;
+	const size_t max = addresses_max(s->request.command);
+	struct session_decision decision, denial = {.verdict.rule = NULL};
+	size_t kept = 0;
 
-	for (size_t i = 0; i < list->count && kept < most; i++) {
-		s->context.resolved = list->addrs[i];
-		verdict = rules_evaluate(&s->input->settings->rules, &s->context, NULL);
-		if (verdict.allowed != RULE_YES) {
-			denied = verdict;
-			last_denied = i;
-		} else if (s->request.command != SOCKS5_CONNECT || !is_loop(s, &list->addrs[i])) {
+	for (size_t i = 0; i < list->count && kept < max; i++) {
+		decision = destination_evaluate(s, &s->requested, &list->addrs[i]);
+		if (decision.verdict.allowed != RULE_YES)
+			denial = decision;
+		else if (s->request.command != SOCKS5_CONNECT || !is_loop(s, &list->addrs[i]))
 			list->addrs[kept++] = list->addrs[i];
-		}
 	}
 	list->count = kept;
 	if (kept > 0)
-		return true;
-	if (denied.rule) {
-		s->context.resolved = list->addrs[last_denied];
-		return destination_refuse_by(s, &denied);
-	}
-	return talk_refuse(s, SOCKS5_NOT_ALLOWED, 0, "this server itself listens there");
+		return RECORD_ONGOING;
+	if (denial.verdict.rule)
+		return refuse_denied(s, &denial);
+	return reply_refuse(s, SOCKS5_NOT_ALLOWED, 0, "the destination is this server itself");
 }
 
-bool destination_look_up(struct session *s, struct resolve_list *ret_list)
+enum record_end destination_look_up(struct session *s, struct resolve_list *ret_list)
 {
-	const struct addr *dst = &s->request.dst;
+	const struct addr *dst = &s->requested;
 	int64_t start_us = clock_now_us();
 	enum resolve_status status = dst->kind == ADDR_NAME
 		? resolve_name(dst, s->deadline_us, ret_list)
 		: resolve_address(dst, s->deadline_us, ret_list);
-	s->record->resolve_us = clock_now_us() - start_us;
+
+	s->record.resolve_us = clock_now_us() - start_us;
 	switch (status) {
 	case RESOLVE_DONE:
-		return true;
+		return RECORD_ONGOING;
 	case RESOLVE_NO_NAME:
 	case RESOLVE_NO_ANSWER:
-		return talk_refuse(s, SOCKS5_HOST_UNREACHABLE, ret_list->error, ret_list->why);
+		return reply_refuse(s, SOCKS5_HOST_UNREACHABLE, ret_list->error, ret_list->why);
 	case RESOLVE_FAILED:
-		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, ret_list->error, ret_list->why);
+		return reply_refuse(s, SOCKS5_GENERAL_FAILURE, ret_list->error, ret_list->why);
 	case RESOLVE_STOPPED:
 		break;
 	}
-	return talk_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+	return outcome_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
 }
 
-/* The addresses of the destination. */
-static bool resolve(struct session *s, struct resolve_list *ret_list)
+static enum record_end list_addresses(struct session *s, struct resolve_list *ret_list)
 {
-	if (s->request.dst.kind == ADDR_NAME)
+	if (s->requested.kind == ADDR_NAME)
 		return destination_look_up(s, ret_list);
-	ret_list->addrs[0] = s->request.dst;
+	ret_list->addrs[0] = s->requested;
 	ret_list->count = 1;
-	return true;
+	return RECORD_ONGOING;
 }
 
-bool destination_locate(struct session *s, struct resolve_list *ret_list)
+enum record_end destination_locate(struct session *s, struct resolve_list *ret_list)
 {
-	return judge_request(s) && resolve(s, ret_list) && keep_fitting(s, ret_list) &&
-		judge_addresses(s, ret_list);
+	enum record_end end;
+
+	if ((end = evaluate_name(s)) || (end = list_addresses(s, ret_list)) ||
+		(end = keep_usable(s, ret_list)))
+		return end;
+	return evaluate_addresses(s, ret_list);
 }
 
-/* RFC 1928 s6: the reply that tells the truth about a connect that failed with this errno. */
+/* RFC 1928 s6: the reply for the errno of a failed connect. */
 static enum socks5_reply reply_for(int error)
 {
 	switch (error) {
 	case ECONNREFUSED:
-	case ECONNRESET:  /* it was accepted, and reset before we looked */
+	case ECONNRESET:  /* accepted, and reset at once */
 	case ENOPROTOOPT: /* RFC 1812 s5.2.7.1: protocol unreachable */
 		return SOCKS5_CONNECTION_REFUSED;
 	case ENETUNREACH:
-	case ENONET: /* the same: source host isolated */
-	case EINVAL: /* of connect(2): fe80::1, whose network no interface tells; a blackhole route
-		      */
+	case ENONET: /* RFC 1812 s5.2.7.1: source host isolated */
+	case EINVAL: /* connect(2): fe80::1 without a scope; a blackhole route */
 		return SOCKS5_NETWORK_UNREACHABLE;
 	case EHOSTUNREACH:
-	case EHOSTDOWN: /* the same: destination host unknown */
+	case EHOSTDOWN: /* RFC 1812 s5.2.7.1: destination host unknown */
 	case ETIMEDOUT:
 		return SOCKS5_HOST_UNREACHABLE;
 	case EACCES:
@@ -187,12 +196,12 @@ struct dial_source destination_source(const struct config *c)
 	};
 }
 
-bool destination_failed(struct session *s, int error, const char *why)
+enum record_end destination_failed(struct session *s, int error, const char *why)
 {
 	if (error == ECANCELED)
-		return talk_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+		return outcome_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
 	if (error == EADDRNOTAVAIL)
-		why = "no such source: it must be an address or device of this host, or a mark "
-		      "with CAP_NET_ADMIN; or all its ports are taken";
-	return talk_refuse(s, reply_for(error), error, why);
+		why = "cannot use the configured source: it must be an address or device of this "
+		      "host with free ports, and a mark needs CAP_NET_ADMIN";
+	return reply_refuse(s, reply_for(error), error, why);
 }

@@ -1,30 +1,28 @@
 /* SPDX-License-Identifier: ISC */
-/* Where a request may go: its name, the addresses of that, and what the rules say of them.
- * Knows: that rules are asked before and after a lookup. Does not know: what is done there. */
+/* The destination of a request: the decision of the rules, and its addresses. */
 #pragma once
 
 #include "net/dial.h"
-#include "stdsocks/talk.h"
+#include "stdsocks/outcome.h"
 
-/* The addresses of DST that the command can be about and the rules allow, one at the least, and at
- * the most DIAL_MAX for CONNECT and one for RESOLVE; or the client is refused. */
-bool destination_locate(struct session *s, struct resolve_list *ret_list);
+/* Evaluates the rules for the session's client, user and command, and for a destination: an address
+ * or name with its port, and the address that it resolved to, ADDR_NONE if it was not looked up. */
+struct session_decision destination_evaluate(
+	const struct session *s, const struct addr *requested, const struct addr *resolved);
 
-/* The addresses of a name in DST, or the name of an address there, whatever the rules say; or the
- * client is refused. */
-bool destination_look_up(struct session *s, struct resolve_list *ret_list);
+/* Finds the addresses of the destination that the command can use and the rules allow: at least
+ * one, at most DIAL_MAX for CONNECT and one for RESOLVE. Returns RECORD_ONGOING; or refuses the
+ * client and returns the reason of the end. */
+enum record_end destination_locate(struct session *s, struct resolve_list *ret_list);
 
-/* What a rule has denied, by s->context, for the record: which one, and the line that would have
- * allowed it. */
-void destination_note_denial(struct session *s, const struct rules_verdict *verdict);
+/* Looks up the addresses of the name in s->requested, or the name of the address in it, without
+ * evaluating rules. Returns as destination_locate(). */
+enum record_end destination_look_up(struct session *s, struct resolve_list *ret_list);
 
-/* The refusal of a rule, which the record names, with the line that would have allowed it. Always
- * false. */
-bool destination_refuse_by(struct session *s, const struct rules_verdict *verdict);
-
-/* Where connections and datagrams come from. It points into the configuration. */
+/* The source of connections and datagrams. Points into the configuration. */
 struct dial_source destination_source(const struct config *config);
 
-/* There is no connection, or no socket for one, for this errno; why is a text that stays, or NULL.
- * The client is told, unless the process is to stop (ECANCELED). Always false. */
-bool destination_failed(struct session *s, int error, const char *why);
+/* Ends a session in which connecting, or preparing a socket for it, failed with this errno. why is
+ * a static text, or NULL. Tells the client, unless a signal ends the process (ECANCELED). Returns
+ * the reason of the end. */
+enum record_end destination_failed(struct session *s, int error, const char *why);

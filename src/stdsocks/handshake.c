@@ -1,251 +1,268 @@
 /* SPDX-License-Identifier: ISC */
-/* Everything up to a request: greeting, login, and what the client wants.
- * Knows: the order of the messages, in both versions. Does not know: where requests may lead. */
+/* The handshake: greeting, authentication and request, in the order of RFC 1928 and RFC 1929. */
 #include "stdsocks/handshake.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "record/trace.h"
+#include "stdsocks/message.h"
+#include "stdsocks/reply.h"
 #include "wire/large.h"
 #include "wire/socks4.h"
 
-static bool say_method(struct session *s, enum socks5_method method)
+/* Whether service is refused to every client. The handshake goes as far as the client lets it, so
+ * that the client gets the clearest failure that its messages allow. */
+static bool is_refused(const struct session *s)
+{
+	return s->input->refusal.reason != NULL;
+}
+
+/* Ends the session after a message that refuses the client. sent is the result of message_send().
+ */
+static enum record_end end_refused(
+	struct session *s, enum record_end sent, enum record_end how, const char *why)
+{
+	s->record.why = is_refused(s) ? s->input->refusal.reason : why;
+	if (sent)
+		return sent;
+	endpoint_linger(&s->client, s->up);
+	return outcome_end(s, is_refused(s) ? RECORD_FAILED : how, RECORD_STDSOCKS, 0);
+}
+
+static enum record_end send_method(struct session *s, enum socks5_method method)
 {
 	char bytes[2];
 	struct writer w = writer_on(bytes, sizeof bytes);
+
 	socks5_put_method(&w, method);
-	return talk_say(s, SOCKS5_METHOD, &w);
+	return message_send(s, SOCKS5_METHOD, &w);
 }
 
-/* The last words to a client that is not served. Always false. */
-static bool refuse_method(struct session *s, enum record_end how)
+static enum record_end refuse_method(struct session *s, enum record_end how, const char *why)
 {
 	login_over(s->input->login);
-	if (s->input->why_not) {
-		how = RECORD_FAILED;
-		s->record->why = s->input->why_not;
-	}
-	if (say_method(s, SOCKS5_NO_ACCEPTABLE_METHODS)) {
-		talk_end(s, how, RECORD_STDSOCKS, 0);
-		endpoint_linger(&s->client, s->up);
-	}
-	return false;
+	return end_refused(s, send_method(s, SOCKS5_NO_ACCEPTABLE_METHODS), how, why);
 }
 
-/* RFC 1928 s3: the method that says most of who the client is, of those that both can do. A user
- * whom the kernel knows needs no password. */
+/* Whether a client may do without a password: the kernel knows its user, or none is required. */
+static bool needs_no_password(const struct session *s)
+{
+	return s->config->auth & CONFIG_AUTH_NONE || s->input->client->uid >= 0;
+}
+
+/* RFC 1928 s3: of the methods that both sides have, the one that tells most about the client. */
 static enum socks5_method choose_method(struct session *s, const struct socks5_methods *methods)
 {
-	const unsigned any = CONFIG_AUTH_NONE | CONFIG_AUTH_PASSWORD;
-	const unsigned auth = s->input->why_not ? any : s->config->auth;
-	bool none_will_do = auth & CONFIG_AUTH_NONE || s->input->client->uid >= 0;
+	const bool offers_none = socks5_offers(methods, SOCKS5_NO_AUTHENTICATION_REQUIRED);
 
-	if (s->input->why_not && socks5_offers(methods, SOCKS5_NO_AUTHENTICATION_REQUIRED))
-		return SOCKS5_NO_AUTHENTICATION_REQUIRED; /* a request is answered more clearly */
-	if (auth & CONFIG_AUTH_PASSWORD && socks5_offers(methods, SOCKS5_USERNAME_PASSWORD))
+	if (is_refused(s) && offers_none)
+		return SOCKS5_NO_AUTHENTICATION_REQUIRED; /* a reply can say more */
+	if ((s->config->auth & CONFIG_AUTH_PASSWORD || is_refused(s)) &&
+		socks5_offers(methods, SOCKS5_USERNAME_PASSWORD))
 		return SOCKS5_USERNAME_PASSWORD;
-	if (none_will_do && socks5_offers(methods, SOCKS5_NO_AUTHENTICATION_REQUIRED))
+	if (needs_no_password(s) && offers_none)
 		return SOCKS5_NO_AUTHENTICATION_REQUIRED;
-	s->record->why = none_will_do ? NULL : "a password is required";
 	return SOCKS5_NO_ACCEPTABLE_METHODS;
 }
 
-static bool negotiate(struct session *s, enum socks5_method *ret_method)
+static enum record_end negotiate(struct session *s, enum socks5_method *ret_method)
 {
 	struct socks5_methods methods;
+	enum record_end end;
 	enum parse verdict;
 	size_t used;
 
 	while ((verdict = socks5_parse_methods(
-			talk_unread(s), talk_unread_len(s), &used, &methods)) == PARSE_MORE)
-		if (!talk_hear(s, SOCKS5_METHODS))
-			return false;
+			message_unread(s), message_unread_len(s), &used, &methods)) == PARSE_MORE)
+		if ((end = message_receive(s, SOCKS5_METHODS)))
+			return end;
 	if (verdict == PARSE_BAD) {
-		talk_show_rest(s, SOCKS5_METHODS);
-		return refuse_method(s, RECORD_NOT_SOCKS5);
+		message_trace_rest(s, SOCKS5_METHODS);
+		return refuse_method(s, RECORD_NOT_SOCKS5, NULL);
 	}
 	*ret_method = choose_method(s, &methods);
-	talk_use(s, SOCKS5_METHODS, used);
+	message_consume(s, SOCKS5_METHODS, used);
 	if (*ret_method == SOCKS5_NO_ACCEPTABLE_METHODS)
-		return refuse_method(s, RECORD_NO_METHOD);
-	return say_method(s, *ret_method);
+		return refuse_method(s, RECORD_NO_METHOD,
+			needs_no_password(s) ? NULL : "a password is required");
+	return send_method(s, *ret_method);
 }
 
-static bool say_login_status(struct session *s, uint8_t status)
+static enum record_end send_login_status(struct session *s, uint8_t status)
 {
 	char bytes[2];
 	struct writer w = writer_on(bytes, sizeof bytes);
+
 	socks5_put_login_status(&w, status);
-	return talk_say(s, SOCKS5_LOGIN_STATUS, &w);
+	return message_send(s, SOCKS5_LOGIN_STATUS, &w);
 }
 
-/* RFC 1929 s2: a failure, and the end. What the client has sent behind it is not looked at. */
-static bool refuse_login(struct session *s, enum record_end how, const char *why)
+/* RFC 1929 s2: the server closes the connection after a failure. Unread bytes are ignored. */
+static enum record_end refuse_login(struct session *s, enum record_end how, const char *why)
 {
-	s->record->why = why;
-	if (say_login_status(s, 1)) {
-		talk_end(s, how, RECORD_STDSOCKS, 0);
-		endpoint_linger(&s->client, s->up);
-	}
-	return false;
+	return end_refused(s, send_login_status(s, 1), how, why);
 }
 
-/* The name, for the rules and the record. */
 static void note_user(struct session *s, const void *name, size_t len)
 {
 	static char user[UINT8_MAX + 1] LARGE;
+
 	memcpy(user, name, len);
 	user[len] = '\0';
-	s->record->user = user;
-	s->record->user_len = len;
+	s->record.user = user;
+	s->record.user_len = len;
 }
 
-/* RFC 1929 s2: who the client says it is, and whether that is so. */
-static bool hear_login(struct session *s)
+/* Checks the login, and answers it. */
+static enum record_end answer_login(struct session *s, enum login_verdict verdict, const char *why)
 {
-	struct socks5_login login;
-	enum parse verdict;
-	size_t used;
-	const char *why = NULL;
-
-	while ((verdict = socks5_parse_login(talk_unread(s), talk_unread_len(s), &used, &login)) ==
-		PARSE_MORE)
-		if (!talk_hear(s, SOCKS5_LOGIN))
-			return false;
-	if (verdict == PARSE_BAD) {
-		if (s->input->trace) /* what follows a wrong version may be a password all the same
-				      */
-			trace_message("client", SOCKS5_LOGIN, talk_unread(s), 1);
-		login_over(s->input->login);
-		explicit_bzero(s->up->bytes + s->up->start, talk_unread_len(s));
-		return refuse_login(s, RECORD_LOGIN_FAILED, "not a login of RFC 1929");
-	}
-	note_user(s, login.name, login.name_len);
-	enum login_verdict answer = login_ask(s->input->login, &login, s->deadline_us, &why);
-	uint8_t *message = s->up->bytes + s->up->start;
-	talk_use(s, SOCKS5_LOGIN, used);
-	explicit_bzero(message, used);
-	if (s->input->why_not)
-		return refuse_login(s, RECORD_FAILED, s->input->why_not);
-	switch (answer) {
+	if (is_refused(s))
+		return refuse_login(s, RECORD_FAILED, NULL);
+	switch (verdict) {
 	case LOGIN_RIGHT:
-		s->context.user = s->record->user;
-		return say_login_status(s, 0);
+		s->is_authenticated = true;
+		return send_login_status(s, 0);
 	case LOGIN_WRONG:
 		return refuse_login(s, RECORD_LOGIN_FAILED, NULL);
 	case LOGIN_FAILED:
 		return refuse_login(s, RECORD_FAILED, why);
 	case LOGIN_LATE:
-		return talk_end_of_client(s, -ETIMEDOUT);
+		return outcome_client_error(s, -ETIMEDOUT);
 	case LOGIN_STOPPED:
 		break;
 	}
-	return talk_end_of_client(s, -ECANCELED);
+	return outcome_client_error(s, -ECANCELED);
 }
 
-/* What the kernel knows of the client holds until it has logged in as somebody else. */
-static void take_system_user(struct session *s)
+/* RFC 1929 s2. */
+static enum record_end authenticate_by_password(struct session *s)
 {
+	struct socks5_login login;
+	enum record_end end;
+	enum parse verdict;
+	size_t used;
+	const char *why = NULL;
+
+	while ((verdict = socks5_parse_login(
+			message_unread(s), message_unread_len(s), &used, &login)) == PARSE_MORE)
+		if ((end = message_receive(s, SOCKS5_LOGIN)))
+			return end;
+	uint8_t *message = s->up->bytes + s->up->start;
+	if (verdict == PARSE_BAD) {
+		if (s->input->trace) /* only the version: the rest may contain a password */
+			trace_message("client", SOCKS5_LOGIN, message, 1);
+		login_over(s->input->login);
+		explicit_bzero(message, message_unread_len(s));
+		return refuse_login(s, RECORD_LOGIN_FAILED, "not an RFC 1929 message");
+	}
+	note_user(s, login.name, login.name_len);
+	enum login_verdict answer = login_ask(s->input->login, &login, s->deadline_us, &why);
+	message_consume(s, SOCKS5_LOGIN, used);
+	explicit_bzero(message, used);
+	return answer_login(s, answer, why);
+}
+
+/* Takes the user from the kernel, if it knows the client's. */
+static void authenticate_by_kernel(struct session *s)
+{
+	const char *user = s->input->login->system_user;
+
 	login_over(s->input->login);
-	s->context.user = s->input->login->system_user;
-	if (s->context.user)
-		note_user(s, s->context.user, strnlen(s->context.user, UINT8_MAX));
+	if (!user)
+		return;
+	note_user(s, user, strnlen(user, UINT8_MAX));
+	s->is_authenticated = true;
 }
 
-static bool identify(struct session *s, enum socks5_method method)
+/* RFC 1928 s4. */
+static enum record_end receive_request(struct session *s)
 {
-	if (method == SOCKS5_USERNAME_PASSWORD)
-		return hear_login(s);
-	take_system_user(s);
-	return true;
-}
-
-/* RFC 1928 s4: what the client wants. */
-static bool hear_request(struct session *s)
-{
+	enum record_end end;
 	enum parse verdict;
 	enum socks5_reply reply;
 	size_t used;
 
-	while ((verdict = socks5_parse_request(talk_unread(s), talk_unread_len(s), &used,
+	while ((verdict = socks5_parse_request(message_unread(s), message_unread_len(s), &used,
 			&s->request, &reply)) == PARSE_MORE)
-		if (!talk_hear(s, SOCKS5_REQUEST))
-			return false;
+		if ((end = message_receive(s, SOCKS5_REQUEST)))
+			return end;
 	if (verdict == PARSE_BAD) {
-		talk_show_rest(s, SOCKS5_REQUEST);
-		return talk_refuse(s, reply, 0, "not a request of RFC 1928");
+		message_trace_rest(s, SOCKS5_REQUEST);
+		return reply_refuse(s, reply, 0, "not an RFC 1928 request");
 	}
-	talk_use(s, SOCKS5_REQUEST, used);
-	s->record->command = s->request.command;
-	s->record->dst = s->request.dst;
-	if (s->input->why_not)
-		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, s->input->error, s->input->why_not);
-	return true;
+	message_consume(s, SOCKS5_REQUEST, used);
+	s->has_request = true;
+	return is_refused(s) ? reply_refuse(s, SOCKS5_GENERAL_FAILURE, 0, NULL) : RECORD_ONGOING;
 }
 
-/* What a client of version 4 says that it is. Nobody is let in for it; but where the kernel knows
- * better, it is wrong. */
-static bool check_userid(struct session *s, const struct socks4_request *request)
+/* USERID authenticates no client, but it is wrong if the kernel knows another user. */
+static void note_userid(struct session *s, const struct socks4_request *request)
 {
 	static char userid[SOCKS4_USERID_MAX] LARGE;
 
 	memcpy(userid, request->userid, request->userid_len);
-	s->record->userid = userid;
-	s->record->userid_len = request->userid_len;
-	s->is_other_user = s->context.user && request->userid_len > 0 &&
-		(s->record->user_len != request->userid_len ||
-			memcmp(s->context.user, userid, request->userid_len) != 0);
-	return !s->is_other_user;
+	s->record.userid = userid;
+	s->record.userid_len = request->userid_len;
+	s->userid_is_wrong = s->is_authenticated && request->userid_len > 0 &&
+		(s->record.user_len != request->userid_len ||
+			memcmp(s->record.user, userid, request->userid_len) != 0);
 }
 
-/* SOCKS 4 and 4A: greeting, user and request are one message. It has no password, so it is no way
- * round one. */
-static bool hear_request4(struct session *s)
+/* SOCKS 4 and 4A: greeting, user and request are one message. There is no password in it, so if a
+ * password is required the request is refused. */
+static enum record_end receive_version_4_request(struct session *s)
 {
 	struct socks4_request request;
+	enum record_end end;
 	enum parse verdict;
 	size_t used;
 
 	s->is_version_4 = true;
 	while ((verdict = socks4_parse_request(
-			talk_unread(s), talk_unread_len(s), &used, &request)) == PARSE_MORE)
-		if (!talk_hear(s, SOCKS4_REQUEST))
-			return false;
-	take_system_user(s);
+			message_unread(s), message_unread_len(s), &used, &request)) == PARSE_MORE)
+		if ((end = message_receive(s, SOCKS4_REQUEST)))
+			return end;
+	authenticate_by_kernel(s);
 	if (verdict == PARSE_BAD) {
-		talk_show_rest(s, SOCKS4_REQUEST);
-		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, 0, "not a request of SOCKS 4");
+		message_trace_rest(s, SOCKS4_REQUEST);
+		return reply_refuse(s, SOCKS5_GENERAL_FAILURE, 0, "not a SOCKS 4 request");
 	}
 	s->request = (struct socks5_request){.command = request.command, .dst = request.dst};
-	s->record->command = request.command;
-	s->record->dst = request.dst;
-	bool is_right = check_userid(s, &request);
-	talk_use(s, SOCKS4_REQUEST, used);
-	if (s->input->why_not)
-		return talk_refuse(s, SOCKS5_GENERAL_FAILURE, s->input->error, s->input->why_not);
-	if (!(s->config->auth & CONFIG_AUTH_NONE) && s->input->client->uid < 0)
-		return talk_refuse(
+	s->has_request = true;
+	note_userid(s, &request);
+	message_consume(s, SOCKS4_REQUEST, used);
+	if (is_refused(s))
+		return reply_refuse(s, SOCKS5_GENERAL_FAILURE, 0, NULL);
+	if (!needs_no_password(s))
+		return reply_refuse(
 			s, SOCKS5_NOT_ALLOWED, 0, "a password is required, and version 4 has none");
-	if (!is_right)
-		return talk_refuse(
-			s, SOCKS5_NOT_ALLOWED, 0, "the system says that the user is another one");
-	return true;
+	if (s->userid_is_wrong)
+		return reply_refuse(
+			s, SOCKS5_NOT_ALLOWED, 0, "USERID is not the user of the client's socket");
+	return RECORD_ONGOING;
 }
 
-bool request_hear(struct session *s)
+enum record_end handshake_run(struct session *s)
 {
 	enum socks5_method method = SOCKS5_NO_ACCEPTABLE_METHODS;
 	const unsigned any = CONFIG_VERSION_4 | CONFIG_VERSION_5;
-	const unsigned versions = s->input->why_not ? any : s->config->versions;
+	const unsigned versions = is_refused(s) ? any : s->config->versions;
+	enum record_end end = message_receive(s, SOCKS5_METHODS);
 
-	if (!talk_hear(s, SOCKS5_METHODS))
-		return false;
-	if (talk_unread(s)[0] == SOCKS4_VERSION && versions & CONFIG_VERSION_4)
-		return hear_request4(s);
+	if (end)
+		return end;
+	if (message_unread(s)[0] == SOCKS4_VERSION && versions & CONFIG_VERSION_4)
+		return receive_version_4_request(s);
 	if (!(versions & CONFIG_VERSION_5)) {
-		talk_show_rest(s, SOCKS5_METHODS);
-		return refuse_method(s, RECORD_NOT_SOCKS5);
+		message_trace_rest(s, SOCKS5_METHODS);
+		return refuse_method(s, RECORD_NOT_SOCKS5, NULL);
 	}
-	return negotiate(s, &method) && identify(s, method) && hear_request(s);
+	if ((end = negotiate(s, &method)))
+		return end;
+	if (method != SOCKS5_USERNAME_PASSWORD)
+		authenticate_by_kernel(s);
+	else if ((end = authenticate_by_password(s)))
+		return end;
+	return receive_request(s);
 }

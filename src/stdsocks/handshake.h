@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Everything up to a request: greeting, login, and what the client wants.
- * Knows: the order of the messages, in both versions. Does not know: where requests may lead. */
+/* The handshake: greeting, authentication and request, in the order of RFC 1928 and RFC 1929. */
 #pragma once
 
-#include "stdsocks/talk.h"
+#include "stdsocks/outcome.h"
 
-/* Hears the client up to its request, in the version that the first byte tells: s->request, and in
- * s->context who asks. */
-bool request_hear(struct session *s);
+/* Receives the client's messages up to its request, in the version that the first byte names, and
+ * answers them. Returns RECORD_ONGOING: the request is in s->request, and the user, if there is
+ * one, in s->user. Else returns the reason of the end. */
+enum record_end handshake_run(struct session *s);

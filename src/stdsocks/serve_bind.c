@@ -1,113 +1,117 @@
 /* SPDX-License-Identifier: ISC */
-/* BIND (RFC 1928 s4): the client names a peer and is told where that may call; and when it has,
- * from where. Knows: that nobody else may call, and only once. Does not know: what the bytes mean.
- */
+/* BIND (RFC 1928 s4): accepts one inbound connection, from the remote host in the request. The
+ * first reply has the address to connect to, the second one the address of the remote host. */
 #include <errno.h>
 #include <unistd.h>
 
 #include "net/clock.h"
 #include "net/listen.h"
 #include "net/wait.h"
+#include "stdsocks/reply.h"
 #include "stdsocks/serve.h"
 
-/* What the client says and does meanwhile. False when nothing can be told to it any more. */
-static bool hear_client(struct session *s, const struct pollfd fds[2], bool *ended)
+/* Reads what the client sends while it waits. Sets *is_ended at the end of its stream. Returns
+ * false if nothing can be sent to it any more. */
+static bool read_client(struct session *s, const struct pollfd fds[2], bool *is_ended)
 {
 	if (fds[1].revents)
 		endpoint_check_hangup(&s->client);
 	if (fds[0].revents && endpoint_read(&s->client, s->up) == 0)
-		*ended = true; /* the relay will meet it again, and pass it on */
+		*is_ended = true; /* the relay reads the end again, and passes it on */
 	return !s->client.error && !s->client.write_closed;
 }
 
-/* The call of one of the peers, among those that have come: its descriptor; or -errno, which is
- * -EAGAIN when there is none. The clock is not looked at before strangers have been turned away:
- * who came behind them has come in time. */
-static int take_queued(int listening, const struct resolve_list *peers, struct addr *ret_caller,
-	bool *ret_strangers)
+/* Accepts a connection from a remote host of the list. Sets *ret_others if another host has
+ * connected; its connection was reset. Returns the descriptor, or -errno, -EAGAIN if no connection
+ * is queued. The clock is not read before the queue is empty: a connection behind those of other
+ * hosts was in time. */
+static int accept_queued(
+	int listening, const struct resolve_list *hosts, struct addr *ret_remote, bool *ret_others)
 {
-	for (int i = 0; i <= LISTEN_BACKLOG; i++) { /* the kernel keeps one more */
-		int fd = listen_accept(listening, peers, ret_caller);
+	for (int i = 0; i <= LISTEN_BACKLOG; i++) { /* the kernel queues one more */
+		int fd = listen_accept(listening, hosts, ret_remote);
 		if (fd != -ECONNREFUSED)
 			return fd;
-		*ret_strangers = true;
+		*ret_others = true;
 	}
 	return -EAGAIN;
 }
 
-/* Waits for the call of one of the peers: its descriptor; or -errno, which is -EPIPE when the
- * client has gone. */
-static int await_call(struct session *s, int listening, const struct resolve_list *peers,
-	struct addr *ret_caller, bool *ret_strangers)
+/* Waits for the inbound connection. Returns as accept_queued(), but not -EAGAIN; -EPIPE if the
+ * client has disconnected. */
+static int await_inbound(struct session *s, int listening, const struct resolve_list *hosts,
+	struct addr *ret_remote, bool *ret_others)
 {
-	bool ended = false;
+	bool is_ended = false;
 
 	do {
-		bool wants_bytes = !ended && s->up->end < sizeof s->up->bytes;
+		bool wants_bytes = !is_ended && s->up->end < sizeof s->up->bytes;
 		struct pollfd fds[4] = {{.fd = listening, .events = POLLIN},
 			{.fd = wants_bytes ? s->client.in : -1, .events = POLLIN},
 			{.fd = s->client.out}};
 		int ready = wait_poll(fds, 3, s->deadline_us);
 		if (ready < 0)
 			return ready;
-		if (!hear_client(s, fds + 1, &ended))
+		if (!read_client(s, fds + 1, &is_ended))
 			return -EPIPE;
-		int fd = fds[0].revents ? take_queued(listening, peers, ret_caller, ret_strangers)
+		int fd = fds[0].revents ? accept_queued(listening, hosts, ret_remote, ret_others)
 					: -EAGAIN;
 		if (fd != -EAGAIN)
 			return fd;
-	} while (clock_now_us() < s->deadline_us); /* whoever calls, and however often */
+	} while (clock_now_us() < s->deadline_us); /* other hosts cannot extend it */
 	return -ETIMEDOUT;
 }
 
-/* There was no call, for this errno. Always false. */
-static bool nobody_called(struct session *s, int error, bool strangers)
+/* Ends a session without an inbound connection. */
+static enum record_end end_without_inbound(struct session *s, int error, bool others)
 {
-	if (s->client.error || s->client.write_closed) {
-		bool ours = endpoint_error_is_local(s->client.error);
-		return talk_end(s, ours ? RECORD_FAILED : RECORD_CLIENT_GONE,
-			ours ? RECORD_STDSOCKS : RECORD_CLIENT, s->client.error);
-	}
-	const char *why =
-		strangers ? "nobody but strangers has called in time" : "nobody has called in time";
+	if (endpoint_error_is_local(s->client.error))
+		return outcome_end(s, RECORD_FAILED, RECORD_STDSOCKS, s->client.error);
+	if (s->client.error || s->client.write_closed)
+		return outcome_end(s, RECORD_CLIENT_GONE, RECORD_CLIENT, s->client.error);
+	const char *why = others ? "only other hosts have connected in time"
+				 : "no host has connected in time";
 	return destination_failed(s, error, error == ETIMEDOUT ? why : NULL);
 }
 
-/* From the first reply on, the client waits for the peer and no longer for us: with a time of its
- * own. */
-static bool take_call(struct session *s, int listening, const struct resolve_list *peers)
+/* After the first reply the client waits for the remote host, for which there is another timeout.
+ */
+static enum record_end accept_inbound(
+	struct session *s, int listening, const struct resolve_list *hosts)
 {
 	int64_t start_us = clock_now_us();
-	struct addr caller;
-	bool strangers = false;
+	struct addr remote;
+	bool others = false;
+	enum record_end end;
 
 	s->deadline_us = clock_after(start_us, s->config->bind_us);
-	endpoint_set_options(&s->client); /* for one that has vanished nobody is waited for */
-	int fd = await_call(s, listening, peers, &caller, &strangers);
-	s->record->connect_us = clock_now_us() - start_us;
-	close(listening); /* who calls now is refused */
+	endpoint_set_options(&s->client); /* keepalive notices a client that has vanished */
+	int fd = await_inbound(s, listening, hosts, &remote, &others);
+	s->record.connect_us = clock_now_us() - start_us;
+	close(listening); /* refuses further connections */
 	if (fd < 0)
-		return nobody_called(s, -fd, strangers);
+		return end_without_inbound(s, -fd, others);
 	s->upstream = (struct endpoint){.in = fd, .out = fd, .in_socket = true, .out_socket = true};
-	if (!talk_reply(s, SOCKS5_SUCCEEDED, &caller))
-		return false;
-	s->record->connected = caller;
-	return true;
+	if ((end = reply_send(s, SOCKS5_SUCCEEDED, &remote)))
+		return end;
+	s->record.connected = remote;
+	return RECORD_ONGOING;
 }
 
-bool serve_bind(struct session *s, struct resolve_list *list)
+enum record_end serve_bind(struct session *s, struct resolve_list *list)
 {
-	if (!destination_locate(s, list))
-		return false;
 	const struct dial_source source = destination_source(s->config);
-	int listening = listen_for(list, &source, &s->bound);
+	enum record_end end = destination_locate(s, list);
+
+	if (end)
+		return end;
+	int listening = listen_for(list, &source, &s->record.bound);
 	if (listening < 0)
 		return destination_failed(s, -listening, NULL);
-	s->record->bound = s->bound;
 	if (s->input->two_replies)
 		*s->input->two_replies = true;
-	if (!talk_reply(s, SOCKS5_SUCCEEDED, &s->bound) || !take_call(s, listening, list))
-		return false;
-	serve_relay(s);
-	return true;
+	if ((end = reply_send(s, SOCKS5_SUCCEEDED, &s->record.bound)) ||
+		(end = accept_inbound(s, listening, list)))
+		return end;
+	return serve_relay(s);
 }

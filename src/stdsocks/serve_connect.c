@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* CONNECT (RFC 1928 s4). Knows: dialling. Does not know: what the bytes mean. */
+/* CONNECT (RFC 1928 s4). */
 #include "net/clock.h"
+#include "stdsocks/reply.h"
 #include "stdsocks/serve.h"
 
-static bool connect_upstream(struct session *s, struct resolve_list *list)
+static enum record_end connect_upstream(
+	struct session *s, struct resolve_list *list, struct addr *ret_local)
 {
 	const struct dial_source source = destination_source(s->config);
 	int64_t start_us = clock_now_us();
@@ -12,19 +14,21 @@ static bool connect_upstream(struct session *s, struct resolve_list *list)
 		deadline_us = s->deadline_us;
 
 	dial_order(list);
-	int fd = dial(list, &source, deadline_us, &s->record->connected, &s->bound);
-	s->record->connect_us = clock_now_us() - start_us;
+	int fd = dial(list, &source, deadline_us, &s->record.connected, ret_local);
+	s->record.connect_us = clock_now_us() - start_us;
 	if (fd < 0)
 		return destination_failed(s, -fd, NULL);
 	s->upstream = (struct endpoint){.in = fd, .out = fd, .in_socket = true, .out_socket = true};
-	return true;
+	return RECORD_ONGOING;
 }
 
-bool serve_connect(struct session *s, struct resolve_list *list)
+enum record_end serve_connect(struct session *s, struct resolve_list *list)
 {
-	if (!destination_locate(s, list) || !connect_upstream(s, list) ||
-		!talk_reply(s, SOCKS5_SUCCEEDED, &s->bound))
-		return false;
-	serve_relay(s);
-	return true;
+	struct addr local;
+	enum record_end end;
+
+	if ((end = destination_locate(s, list)) || (end = connect_upstream(s, list, &local)) ||
+		(end = reply_send(s, SOCKS5_SUCCEEDED, &local)))
+		return end;
+	return serve_relay(s);
 }

@@ -1,100 +1,54 @@
 /* SPDX-License-Identifier: ISC */
-/* The bytes of a connection that is there, from the last lock to the record.
- * Knows: the relay, and what is told of it meanwhile. Does not know: who has called whom. */
-#include <errno.h>
-
+/* Relays the bytes of a connection. Runs a relay or an association to its end. */
 #include "net/clock.h"
-#include "net/relay.h"
-#include "sandbox/sandbox.h"
+#include "sandbox/syscalls.h"
+#include "stdsocks/confine.h"
 #include "stdsocks/serve.h"
 
-/* Down to moving bytes; or both sides are reset, for the client has its reply. */
-static bool tighten(struct session *s)
+/* Reports the status, and sets the next tick. */
+static void report_status(struct session *s)
 {
-	const char *part;
-	int error = sandbox_tighten(SYSCALLS_RELAYING, &part);
-
-	if (error == 0 || s->config->sandbox_best_effort)
-		return true;
-	s->record->why = talk_no_stage(part);
-	endpoint_reset(&s->client);
-	endpoint_reset(&s->upstream);
-	return talk_end(s, RECORD_FAILED, RECORD_STDSOCKS, -error);
+	s->relay.tick_us = clock_now_us() + STATUS_PAUSE_US;
+	s->relay.tick_waits = status_say(s->input->status, outcome_record(s));
 }
 
-/* What can be told of the connection so far. */
-static void note_moved(struct session *s, const struct relay *r)
+enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct session *s))
 {
-	s->record->up = r->up.delivered;
-	s->record->down = r->down.delivered;
-}
-
-int64_t serve_first_tick(struct session *s, int64_t now_us)
-{
-	return status_begin(s->input->status, now_us - s->input->start_us)
-		? now_us + STATUS_PAUSE_US
-		: INT64_MAX;
-}
-
-bool serve_tell(struct session *s, int64_t now_us, int64_t *ret_tick_us)
-{
-	s->record->total_us = now_us - s->input->start_us;
-	*ret_tick_us = now_us + STATUS_PAUSE_US;
-	return status_say(s->input->status, s->record);
-}
-
-/* The relay to its end; from time to time a line says how it goes. */
-static enum relay_end relay_and_tell(struct session *s, struct relay *r)
-{
+	struct relay *r = &s->relay;
 	enum relay_end how;
 
-	r->tick_us = serve_first_tick(s, r->moved_us);
-	while ((how = relay_run(r)) == RELAY_TICK) {
-		note_moved(s, r);
-		r->tick_waits = serve_tell(s, clock_now_us(), &r->tick_us);
-	}
-	note_moved(s, r);
-	return how;
+	r->moved_us = clock_now_us();
+	r->idle_us = s->config->idle_us;
+	r->half_closed_us = s->config->half_closed_us;
+	r->lifetime_deadline_us = clock_after(r->moved_us, s->config->lifetime_us);
+	r->tick_us = status_begin(s->input->status, r->moved_us - s->input->start_us)
+		? r->moved_us + STATUS_PAUSE_US
+		: INT64_MAX;
+	while ((how = run(s)) == RELAY_TICK)
+		report_status(s);
+	return outcome_relay(s, how);
 }
 
-static void end_of_relay(struct session *s, const struct relay *r, enum relay_end how)
+static enum relay_end run_relay(struct session *s)
 {
-	static const enum record_end ends[] = {
-		[RELAY_CLOSED] = RECORD_CLOSED,
-		[RELAY_BROKEN] = RECORD_RESET,
-		[RELAY_IDLE] = RECORD_IDLE_TIMEOUT,
-		[RELAY_HALF_CLOSED] = RECORD_HALF_CLOSED_TIMEOUT,
-		[RELAY_LIFETIME] = RECORD_LIFETIME,
-		[RELAY_STOPPED] = RECORD_TERMINATED,
-		[RELAY_FAILED] = RECORD_FAILED,
-	};
-	const struct endpoint *who = how == RELAY_CLOSED || how == RELAY_BROKEN ? r->first : NULL;
-	int error = (how == RELAY_BROKEN || how == RELAY_FAILED) && r->first ? r->first->error : 0;
-
-	talk_end(s, error == ETIMEDOUT ? RECORD_VANISHED : ends[how],
-		!who                        ? RECORD_STDSOCKS
-			: who == &s->client ? RECORD_CLIENT
-					    : RECORD_UPSTREAM,
-		error);
+	return relay_run(&s->relay);
 }
 
-void serve_relay(struct session *s)
+enum record_end serve_relay(struct session *s)
 {
 	endpoint_set_options(&s->client);
 	endpoint_set_options(&s->upstream);
 	endpoint_set_rate(&s->upstream, s->config->rate_up);
 	endpoint_set_rate(&s->client, s->config->rate_down);
-	if (!tighten(s))
-		return;
+	s->relay.up = (struct flow){.from = &s->client, .to = &s->upstream, .buffer = s->up};
+	s->relay.down = (struct flow){.from = &s->upstream, .to = &s->client, .buffer = s->down};
 
-	int64_t start_us = clock_now_us();
-	struct relay r = {
-		.up = {.from = &s->client, .to = &s->upstream, .buffer = s->up},
-		.down = {.from = &s->upstream, .to = &s->client, .buffer = s->down},
-		.idle_us = s->config->idle_us,
-		.half_closed_us = s->config->half_closed_us,
-		.lifetime_deadline_us = clock_after(start_us, s->config->lifetime_us),
-		.moved_us = start_us,
-	};
-	end_of_relay(s, &r, relay_and_tell(s, &r));
+	const struct refusal refusal = confine_to_stage(s->config, SYSCALLS_RELAYING);
+	if (!refusal.reason)
+		return serve_until_end(s, run_relay);
+	/* The client has its reply: only a reset can tell it. */
+	s->record.why = refusal.reason;
+	endpoint_reset(&s->client);
+	endpoint_reset(&s->upstream);
+	return outcome_end(s, RECORD_FAILED, RECORD_STDSOCKS, refusal.error);
 }

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 /* RESOLVE and RESOLVE_PTR (Tor's socks-extensions): the answer is the address of the reply. */
+#include "stdsocks/reply.h"
 #include "stdsocks/serve.h"
 
-/* Of several addresses the resolver's first one that the rules allow. */
-bool serve_resolve(struct session *s, struct resolve_list *list)
+/* Of several addresses the answer is the first that the rules allow. */
+enum record_end serve_resolve(struct session *s, struct resolve_list *list)
 {
 	const bool is_reverse = s->request.command == SOCKS5_RESOLVE_PTR;
+	enum record_end end = destination_locate(s, list);
 
-	if (!destination_locate(s, list) || (is_reverse && !destination_look_up(s, list)))
-		return false;
+	if (!end && is_reverse)
+		end = destination_look_up(s, list);
+	if (end)
+		return end;
 	if (is_reverse && !addr_is_hostname(&list->addrs[0]))
-		return talk_refuse(s, SOCKS5_HOST_UNREACHABLE, 0, "no host name");
-	s->bound = list->addrs[0];
-	s->bound.port = 0;
+		return reply_refuse(s, SOCKS5_HOST_UNREACHABLE, 0, "not a host name");
+	struct addr answer = list->addrs[0];
+	answer.port = 0;
 	if (!is_reverse)
-		s->record->connected = list->addrs[0];
-	if (talk_reply(s, SOCKS5_SUCCEEDED, &s->bound)) {
-		talk_end(s, RECORD_CLOSED, RECORD_STDSOCKS, 0);
-		endpoint_linger(&s->client, s->up);
-	}
-	return false;
+		s->record.connected = list->addrs[0];
+	if ((end = reply_send(s, SOCKS5_SUCCEEDED, &answer)))
+		return end;
+	endpoint_linger(&s->client, s->up);
+	return outcome_end(s, RECORD_CLOSED, RECORD_STDSOCKS, 0);
 }

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* The conversation with one client, from its greeting to the record.
- * Knows: its order, and the commands that there are. */
+/* A session: one client, from its greeting to the record of the connection. */
 #include "stdsocks/session.h"
 
 #include "net/clock.h"
-#include "sandbox/sandbox.h"
+#include "sandbox/syscalls.h"
+#include "stdsocks/confine.h"
 #include "stdsocks/handshake.h"
+#include "stdsocks/reply.h"
 #include "stdsocks/serve.h"
 #include "wire/large.h"
 
 static const struct service {
 	unsigned command; /* enum command */
 	unsigned stage;   /* enum syscalls_stage */
-	bool (*serve)(struct session *s, struct resolve_list *list);
+	enum record_end (*serve)(struct session *s, struct resolve_list *list);
 } services[] = {
 	{COMMAND_CONNECT, SYSCALLS_CONNECT, serve_connect},
 	{COMMAND_BIND, SYSCALLS_BIND, serve_bind},
@@ -30,94 +31,85 @@ unsigned session_stages(const struct config *config)
 	return stages;
 }
 
-/* What the request asks for, if it is configured, else NULL. */
+/* Returns the service that the request names, or NULL if it is not configured. */
 static const struct service *find_service(const struct session *s)
 {
 	unsigned wanted = command_of_number(s->request.command) & s->config->commands;
 
 	if (s->is_version_4 && wanted == COMMAND_UDP)
-		return NULL; /* version 4 has none */
+		return NULL; /* version 4 has no UDP ASSOCIATE */
 	for (size_t i = 0; i < SERVICES_COUNT; i++)
 		if (services[i].command == wanted)
 			return &services[i];
 	return NULL;
 }
 
-/* Whether it can be wanted at all, before anything is looked up. */
-static bool check_request(struct session *s, const struct service *service)
+/* Sets s->requested. Refuses a request that cannot be served, whatever the rules say. */
+static enum record_end check_request(struct session *s, const struct service *service)
 {
-	struct addr *dst = &s->request.dst;
+	const uint8_t command = s->request.command;
+	struct addr *dst = &s->requested;
 
 	if (!service)
-		return talk_refuse(s, SOCKS5_COMMAND_NOT_SUPPORTED, 0, NULL);
-	*dst = addr_from_literal(dst);
+		return reply_refuse(s, SOCKS5_COMMAND_NOT_SUPPORTED, 0, NULL);
+	*dst = addr_from_literal(&s->request.dst);
 	if (service->command == COMMAND_RESOLVE)
-		dst->port = 0; /* which means nothing there: no rule is to hold for it */
-	if (s->is_version_4 && s->request.command == SOCKS5_RESOLVE_PTR)
-		return talk_refuse_version_4(s);
-	if (s->request.command == SOCKS5_UDP_ASSOCIATE)
-		return true; /* it is no destination */
-	if (s->request.command == SOCKS5_RESOLVE_PTR && dst->kind == ADDR_NAME)
-		return talk_refuse(s, SOCKS5_ATYP_NOT_SUPPORTED, 0, "only an address has a PTR");
+		dst->port = 0; /* meaningless here: a rule's ports are not to match it */
+	if (s->is_version_4 && command == SOCKS5_RESOLVE_PTR)
+		return reply_refuse_version_4(s);
+	if (command == SOCKS5_UDP_ASSOCIATE)
+		return RECORD_ONGOING; /* DST is not a destination */
+	if (command == SOCKS5_RESOLVE_PTR && dst->kind == ADDR_NAME)
+		return reply_refuse(s, SOCKS5_ATYP_NOT_SUPPORTED, 0, "not an address");
 	if (dst->kind == ADDR_NAME && !addr_is_hostname(dst))
-		return talk_refuse(s, SOCKS5_HOST_UNREACHABLE, 0, "no host name");
-	if (s->request.command == SOCKS5_CONNECT && dst->port == 0)
-		return talk_refuse(s, SOCKS5_CONNECTION_REFUSED, 0, "port 0");
-	return true;
+		return reply_refuse(s, SOCKS5_HOST_UNREACHABLE, 0, "not a host name");
+	if (command == SOCKS5_CONNECT && dst->port == 0)
+		return reply_refuse(s, SOCKS5_CONNECTION_REFUSED, 0, "port 0");
+	return RECORD_ONGOING;
 }
 
-/* From here on the process can do what this command takes, and nothing that others would have
- * taken. */
-static bool lock_in(struct session *s, const struct service *service)
+/* Gives up the calls that only the other configured commands need. */
+static enum record_end enter_stage(struct session *s, const struct service *service)
 {
-	const char *part;
-
 	if (session_stages(s->config) == service->stage)
-		return true;
-	int error = sandbox_tighten(service->stage, &part);
-	if (error == 0 || s->config->sandbox_best_effort)
-		return true;
-	return talk_fail(s, -error, talk_no_stage(part));
+		return RECORD_ONGOING;
+	const struct refusal refusal = confine_to_stage(s->config, service->stage);
+	return refusal.reason ? reply_fail(s, refusal.error, refusal.reason) : RECORD_ONGOING;
 }
 
-static bool serve(struct session *s)
+static enum record_end handle_request(struct session *s)
 {
 	static struct resolve_list list LARGE;
 	const struct service *service = find_service(s);
+	enum record_end end;
 
-	return check_request(s, service) && lock_in(s, service) && service->serve(s, &list);
+	if ((end = check_request(s, service)) || (end = enter_stage(s, service)))
+		return end;
+	return service->serve(s, &list);
 }
 
-/* What was read and not yet delivered, in each direction. */
 static struct buffer up LARGE, down LARGE;
-
-/* Who the client is, for the rules. */
-static struct rule_context context_of(const struct client *client)
-{
-	static const enum rule_client kinds[] = {
-		[CLIENT_INET] = RULE_CLIENT_IP,
-		[CLIENT_UNIX] = RULE_CLIENT_UNIX,
-		[CLIENT_STDIO] = RULE_CLIENT_STDIO,
-		[CLIENT_OTHER] = RULE_CLIENT_OTHER,
-	};
-	return (struct rule_context){
-		.client_kind = kinds[client->kind], .client = client->remote, .uid = client->uid};
-}
 
 void session_run(const struct session_input *input, struct record *ret_record)
 {
 	struct session s = {
 		.input = input,
 		.config = &input->settings->config,
-		.record = ret_record,
-		.context = context_of(input->client),
 		.deadline_us = clock_after(input->start_us, input->settings->config.handshake_us),
 		.client = input->client->endpoint,
 		.up = &up,
 		.down = &down,
+		.record = {.reply = RECORD_NONE,
+			.resolve_us = RECORD_NONE,
+			.connect_us = RECORD_NONE,
+			.end = RECORD_CLIENT_GONE},
 	};
 
-	if (!request_hear(&s) || !serve(&s))
-		endpoint_shutdown(&s.client);
-	ret_record->total_us = clock_now_us() - input->start_us;
+	if (input->client->kind != CLIENT_GONE) {
+		enum record_end end = handshake_run(&s);
+		s.record.end = end ? end : handle_request(&s);
+		if (!s.relay.up.from) /* a relay has ended the connection itself */
+			endpoint_shutdown(&s.client);
+	}
+	*ret_record = *outcome_record(&s);
 }

@@ -1,27 +1,62 @@
 /* SPDX-License-Identifier: ISC */
-/* The conversation with one client, from its greeting to the record.
- * Knows: the protocol and the sockets; no other file knows both. */
+/* A session: one client, from its greeting to the record of the connection. */
 #pragma once
 
 #include "net/client.h"
+#include "net/relay.h"
+#include "policy/rules.h"
 #include "record/status.h"
 #include "stdsocks/login.h"
+#include "stdsocks/refusal.h"
+#include "wire/socks5.h"
 
 struct session_input {
 	const struct settings *settings;
-	const char *why_not; /* NULL, or why nobody is served: a text that stays */
-	int error;           /* the errno behind that, or 0 */
+	struct refusal refusal;
 	struct login *login;
 	const struct client *client;
-	int64_t start_us; /* of the process: the handshake's deadline counts from here */
-	bool trace;       /* show each message on standard error */
+	/* The start of the process, from which the handshake's timeout counts. */
+	int64_t start_us;
+	bool trace; /* write each message to standard error */
 	struct status *status;
-	bool *two_replies; /* NULL, or what becomes true before the first of two replies is sent */
+	/* NULL, or a flag to set before the first of two replies is sent. */
+	bool *two_replies;
 };
 
-/* The stages of sandbox/syscalls.h that one of the configured commands may begin with. */
+struct session {
+	const struct session_input *input;
+	const struct config *config;
+	/* Of the handshake; with BIND, after the first reply, of the inbound connection. */
+	int64_t deadline_us;
+	struct endpoint client, upstream;
+	struct buffer *up, *down; /* bytes that were read and not yet delivered */
+	bool is_version_4;
+
+	bool is_authenticated; /* record.user may be used for rules */
+	bool userid_is_wrong;  /* of version 4: the kernel knows another user */
+
+	bool has_request;
+	struct socks5_request request; /* as the client sent it */
+	/* DST, with an address in place of a name that spells one; port 0 if the command has no use
+	 * for a port. */
+	struct addr requested;
+
+	/* The denial of the request, or of the first datagram that was denied; verdict.rule is NULL
+	 * if there was none. */
+	struct session_decision {
+		struct rule_context context;
+		struct rules_verdict verdict;
+	} denial;
+
+	struct relay relay; /* of an association, too: bytes delivered, and timers */
+	/* The user and the outcome. The fields that the rest of the session determines are filled
+	 * by outcome_record(). */
+	struct record record;
+};
+
+/* Returns the stages of sandbox/syscalls.h, as bits, in which the configured commands begin. */
 unsigned session_stages(const struct config *config);
 
-/* Serves the client on descriptors 0 and 1 until the connection is over and fills *ret_record,
- * whose texts stay. Blocks for as long as it takes; may be called once in a process's life. */
+/* Serves the client on descriptors 0 and 1 until the connection is over, and fills *ret_record,
+ * whose texts are static. Blocks. May be called once in a process. */
 void session_run(const struct session_input *input, struct record *ret_record);

@@ -57,7 +57,8 @@ struct entry {
 #undef NUMBER
 };
 
-/* The values of STDSOCKS_END in the order of enum record_end, and "other", which no record has. */
+/* The values of STDSOCKS_END in the order of enum record_end, from RECORD_CLOSED on; and "other",
+ * which no record has. */
 #define X(name, value, phrase) +1
 enum { ENTRY_ENDS = RECORD_ENDS(X) };
 #undef X

@@ -40,7 +40,7 @@ static bool has_no_remote_host(const struct entry *e)
 
 static enum statistics_outcome outcome_of(const struct entry *e)
 {
-	if (strcmp(e->end, entry_ends[RECORD_FAILED]) == 0)
+	if (strcmp(e->end, entry_ends[RECORD_FAILED - RECORD_CLOSED]) == 0)
 		return STATISTICS_HOST;
 	if (has_no_remote_host(e))
 		return STATISTICS_CLIENT;

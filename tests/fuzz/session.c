@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Fuzzes a whole session: the real conversation and relay, over a socketpair or two pipes, with a
- * client, an upstream and a clock that do what the input says, when it says so.
- * Knows: what each side must have got, and what the record must say of it. Does not know: how.
+/* Fuzzes a session: the real handshake and relay, over a socketpair or two pipes, with a client, an
+ * upstream and a clock that act as the input says. Checks the bytes that each side receives, and
+ * the record.
  *
- * Input: five bytes of settings (see take_settings()), the lengths of the script (one byte) and of
- * what the client says (two), then both, and what upstream says. A byte of the script is one act,
- * in world.h. When the script is over, both sides say what is left, end their direction, and take
- * what comes. */
+ * Input: five bytes of settings (see take_settings()), the length of the script (one byte), the
+ * length of the client's bytes (two), then the script, the client's bytes, and those of upstream. A
+ * byte of the script is one action (world.h). After the script, both sides send the rest, end their
+ * direction, and receive everything. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
@@ -15,7 +15,7 @@
 #include "policy/users.h"
 #include "world.h"
 
-/* The sources that move bytes make their calls to the world. */
+/* The system calls of these sources are simulated. */
 #define clock_gettime(clock, now)               world_clock(now)
 #define close(fd)                               world_close(fd)
 #define connect(fd, to, len)                    ((void)(to), world_connect(fd))
@@ -32,25 +32,28 @@
 #include "net/endpoint.c"
 #include "net/relay.c"
 #include "net/wait.c"
+#include "stdsocks/confine.c"
 #include "stdsocks/destination.c"
 #include "stdsocks/handshake.c"
+#include "stdsocks/message.c"
+#include "stdsocks/outcome.c"
+#include "stdsocks/reply.c"
 #include "stdsocks/serve_bind.c"
 #include "stdsocks/serve_connect.c"
 #include "stdsocks/serve_relay.c"
 #include "stdsocks/serve_resolve.c"
 #include "stdsocks/session.c"
-#include "stdsocks/talk.c"
 #undef send
-#define send(fd, bytes, len, flags) hear_status(fd, bytes, len)
-static ssize_t hear_status(int fd, const char *bytes, size_t len);
+#define send(fd, bytes, len, flags) send_status(fd, bytes, len)
+static ssize_t send_status(int fd, const char *bytes, size_t len);
 #include "record/status.c"
 #include "text/annotate.h"
 
-/* In every password that counts: it may be seen nowhere, nor may its bytes. */
+/* A part of every password that is checked. It may not appear in any output, nor as hex. */
 #define SECRET     "pw!!"
 #define SECRET_HEX "70 77 21 21"
 
-/* What the input says of this session. */
+/* The settings of this session, by the input. */
 static struct {
 	struct settings settings;
 	struct login login;
@@ -58,15 +61,15 @@ static struct {
 	_Alignas(struct rule) char rules[RULES_MEMORY(256)];
 	char users[64 + USERS_PADDING];
 	uint8_t dialled, resolved, times;
-	bool is_own, fails_to_lock, serves_nobody;
-	bool has_dialled, has_locked;
-	bool secret_counts; /* it stands in what the client says once, and there in a password */
+	bool is_local, sandbox_fails, refuses_service;
+	bool has_dialled, is_relaying;
+	bool secret_counts; /* SECRET occurs in the password and nowhere else in the input */
 	struct rule_context context;
 	struct status status;
-	int64_t told_us; /* when a status was told last; at first, when the relay began */
-	bool nobody_wants_it;
-	char told[STATUS_MAX];
-	size_t told_len; /* but for the age */
+	int64_t status_us; /* of the last status; at first, of the start of the relay */
+	bool status_is_closed;
+	char status_text[STATUS_MAX];
+	size_t status_len; /* without the age */
 } given;
 
 static bool has_secret(const void *bytes, size_t len)
@@ -75,36 +78,37 @@ static bool has_secret(const void *bytes, size_t len)
 		memmem(bytes, len, SECRET_HEX, strlen(SECRET_HEX));
 }
 
-/* -- What the session calls beside the calls of the kernel. */
+/* -- Simulations of functions that the session calls. */
 
-void trace_message(const char *who, enum socks5_message message, const uint8_t *bytes, size_t len)
+void trace_message(
+	const char *sender, enum socks5_message message, const uint8_t *bytes, size_t len)
 {
 	static char text[ANNOTATE_MAX];
 	struct writer w = writer_on(text, sizeof text);
 	annotate_message(&w, message, bytes, len);
-	INVARIANT(!w.full && who[0]);
+	INVARIANT(!w.full && sender[0]);
 	INVARIANT(!given.secret_counts || !has_secret(text, w.len));
 }
 
-int sandbox_tighten(unsigned stages, const char **ret_part)
+int sandbox_enter_stage(unsigned stages, const char **ret_part)
 {
-	if (stages != SYSCALLS_RELAYING) { /* more than one command is configured: this one's */
+	if (stages != SYSCALLS_RELAYING) { /* the stage of one of several commands */
 		INVARIANT(!given.has_dialled && (stages & (stages - 1)) == 0);
 		return 0;
 	}
 	INVARIANT(given.has_dialled);
-	given.has_locked = true;
-	given.told_us = world.now_us;
-	*ret_part = "lock";
-	return given.fails_to_lock ? -EPERM : 0;
+	given.is_relaying = true;
+	given.status_us = world.now_us;
+	*ret_part = "seccomp";
+	return given.sandbox_fails ? -EPERM : 0;
 }
 
 bool sockaddr_is_own(const struct addr *a)
 {
-	return given.is_own && a->kind == ADDR_IPV4;
+	return given.is_local && a->kind == ADDR_IPV4;
 }
 
-/* Whether the rules let this session have to do with an address. */
+/* Whether the rules allow this session an address. */
 static bool is_allowed(const struct addr *a)
 {
 	struct rule_context context = given.context;
@@ -112,14 +116,14 @@ static bool is_allowed(const struct addr *a)
 	return rules_evaluate(&given.settings.rules, &context, NULL).allowed == RULE_YES;
 }
 
-/* What a lookup says, but for what it brings. */
+/* The status of a lookup. */
 static enum resolve_status look_up(int64_t deadline_us, struct resolve_list *ret_list)
 {
 	const unsigned status = given.resolved % 8;
 
 	INVARIANT(deadline_us != INT64_MAX);
 	world.now_us += given.times & 0x10 ? 6000000 : 1;
-	ret_list->why = "said the input";
+	ret_list->why = "by the input";
 	ret_list->error = 0;
 	return status > RESOLVE_DONE && status <= RESOLVE_FAILED ? status : RESOLVE_DONE;
 }
@@ -143,7 +147,7 @@ enum resolve_status resolve_name(
 	return RESOLVE_DONE;
 }
 
-/* Nobody's name is looked up whose address the rules do not allow. */
+/* An address that the rules do not allow is not looked up. */
 enum resolve_status resolve_address(
 	const struct addr *a, int64_t deadline_us, struct resolve_list *ret_list)
 {
@@ -158,15 +162,31 @@ void dial_order(struct resolve_list *list)
 	INVARIANT(list->count > 0 && list->count <= DIAL_MAX);
 }
 
-/* There are no datagrams in this world, and none are configured. */
-bool serve_udp(struct session *s, struct resolve_list *list)
+/* The session does not take these steps. */
+int sandbox_start(unsigned stages, int checker_pid, const char **ret_part)
+{
+	(void)stages;
+	(void)checker_pid;
+	(void)ret_part;
+	abort();
+}
+
+const char *privileges_leave_root(const char *user, bool net_admin)
+{
+	(void)user;
+	(void)net_admin;
+	abort();
+}
+
+/* UDP ASSOCIATE is not configured. */
+enum record_end serve_udp(struct session *s, struct resolve_list *list)
 {
 	(void)s;
 	(void)list;
 	abort();
 }
 
-/* Nobody is dialled whom the rules do not allow, or who is this server. */
+/* No connection is made to an address that the rules do not allow, or to this server. */
 int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
 	struct addr *ret_remote, struct addr *ret_local)
 {
@@ -174,7 +194,7 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 		EACCES, EADDRNOTAVAIL, EMFILE};
 
 	INVARIANT(!given.has_dialled && source && deadline_us != INT64_MAX);
-	INVARIANT(!given.settings.users); /* forgotten by now */
+	INVARIANT(!given.settings.users); /* the passwords are erased by now */
 	given.has_dialled = true;
 	for (size_t i = 0; i < list->count; i++) {
 		const struct addr *a = &list->addrs[i];
@@ -190,101 +210,101 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 	return world.upstream.in;
 }
 
-/* Nobody is let in whom the rules do not let be dialled, or whom nobody has named. */
-static void check_peers(const struct resolve_list *peers)
+/* Only a remote host that the request names and the rules allow may connect. */
+static void check_hosts(const struct resolve_list *hosts)
 {
-	static const uint8_t anybody[16];
+	static const uint8_t unspecified[16];
 
-	INVARIANT(peers->count > 0 && peers->count <= RESOLVE_MAX);
+	INVARIANT(hosts->count > 0 && hosts->count <= RESOLVE_MAX);
 	INVARIANT(!given.has_dialled && !given.settings.users);
-	for (size_t i = 0; i < peers->count; i++) {
-		const struct addr *a = &peers->addrs[i];
-		INVARIANT(is_allowed(a) && memcmp(a->bytes, anybody, a->len) != 0);
+	for (size_t i = 0; i < hosts->count; i++) {
+		const struct addr *a = &hosts->addrs[i];
+		INVARIANT(is_allowed(a) && memcmp(a->bytes, unspecified, a->len) != 0);
 	}
 }
 
 int listen_for(
-	const struct resolve_list *peers, const struct dial_source *source, struct addr *ret_here)
+	const struct resolve_list *hosts, const struct dial_source *source, struct addr *ret_here)
 {
-	check_peers(peers);
+	check_hosts(hosts);
 	INVARIANT(source && !world.is_listening);
 	if (given.dialled > 0xf8)
 		return -(given.dialled & 1 ? EADDRNOTAVAIL : ENETUNREACH);
 	world.is_listening = true;
-	world.never_called = given.dialled == 0xf8;
-	world.call = CALL_NONE;
-	*ret_here = peers->addrs[0];
+	world.has_no_inbound = given.dialled == 0xf8;
+	world.inbound = INBOUND_NONE;
+	*ret_here = hosts->addrs[0];
 	ret_here->port = 4711;
 	return WORLD_LISTENING;
 }
 
-int listen_accept(int fd, const struct resolve_list *peers, struct addr *ret_caller)
+int listen_accept(int fd, const struct resolve_list *hosts, struct addr *ret_remote)
 {
-	check_peers(peers);
+	check_hosts(hosts);
 	INVARIANT(fd == WORLD_LISTENING && world.is_listening);
-	const enum call call = world.call;
-	world.call = CALL_NONE;
-	if (call != CALL_PEER)
-		return call == CALL_STRANGER ? -ECONNREFUSED : -EAGAIN;
+	const enum inbound inbound = world.inbound;
+	world.inbound = INBOUND_NONE;
+	if (inbound != INBOUND_EXPECTED)
+		return inbound == INBOUND_OTHER ? -ECONNREFUSED : -EAGAIN;
 	if (given.dialled == 0xf7)
 		return -EMFILE;
 	given.has_dialled = true;
 	side_open(&world.upstream, true);
-	*ret_caller = peers->addrs[given.dialled % peers->count];
-	ret_caller->port = 20;
+	*ret_remote = hosts->addrs[given.dialled % hosts->count];
+	ret_remote->port = 20;
 	return world.upstream.in;
 }
 
 #define STATUS_FD 1000
 
-/* Somebody who wants to know how it goes, and is told nothing that is not new, nor too often; at
- * times there is no room, or nobody any more. */
-static ssize_t hear_status(int fd, const char *bytes, size_t len)
+/* A service manager, which gets a status only if it is new, and not too often. At times its socket
+ * is full, or closed. */
+static ssize_t send_status(int fd, const char *bytes, size_t len)
 {
 	static const char start[] = "STATUS=";
 
-	INVARIANT(fd == STATUS_FD && given.has_locked && len > strlen(start));
+	INVARIANT(fd == STATUS_FD && given.is_relaying && len > strlen(start));
 	INVARIANT(memcmp(bytes, start, strlen(start)) == 0 && fuzz_is_harmless(bytes, len, false));
 	INVARIANT(!given.secret_counts || !has_secret(bytes, len));
-	INVARIANT(world.now_us - given.told_us >= STATUS_PAUSE_US && !given.nobody_wants_it);
-	given.told_us = world.now_us;
+	INVARIANT(world.now_us - given.status_us >= STATUS_PAUSE_US && !given.status_is_closed);
+	given.status_us = world.now_us;
 	if (world.now_us / STATUS_PAUSE_US % 5 == 4) {
-		given.nobody_wants_it = world.now_us / STATUS_PAUSE_US % 2;
-		errno = given.nobody_wants_it ? ECONNREFUSED : EAGAIN;
+		given.status_is_closed = world.now_us / STATUS_PAUSE_US % 2;
+		errno = given.status_is_closed ? ECONNREFUSED : EAGAIN;
 		return -1;
 	}
 	while (len > 0 && bytes[len - 1] != ' ')
 		len--;
-	INVARIANT(len != given.told_len || memcmp(bytes, given.told, len) != 0);
-	memcpy(given.told, bytes, len);
-	given.told_len = len;
+	INVARIANT(len != given.status_len || memcmp(bytes, given.status_text, len) != 0);
+	memcpy(given.status_text, bytes, len);
+	given.status_len = len;
 	return (ssize_t)len;
 }
 
-/* -- What came of it. */
+/* -- Checks. */
 
-/* The client's messages, as far as the server has let it come; -1: it did not say that. */
-enum { SAID_NO = 0x100 }; /* a reply of version 4 other than 5A */
-struct said {
+/* The messages of the server; -1: it did not send that. */
+enum { REJECTED = 0x100 }; /* a version 4 reply other than 5A */
+struct answers {
 	int method, status, reply; /* the last one */
 	unsigned replies;
-	size_t behind; /* of the server's messages: where upstream's bytes begin */
+	size_t len; /* of the messages; upstream's bytes follow */
 };
 
-/* Whether there are two replies, the second one when somebody has called. */
+/* Whether there is a second reply, when the inbound connection has arrived. */
 static bool is_bind(void)
 {
 	return given.settings.config.commands & COMMAND_BIND &&
 		given.context.command == SOCKS5_BIND;
 }
 
-/* Whether there is a connection, as far as the client knows. */
-static bool is_served(const struct said *said)
+/* Whether the replies say that there is a connection. */
+static bool is_served(const struct answers *answers)
 {
-	return said->reply == 0 && said->replies == (is_bind() ? 2 : 1);
+	return answers->reply == 0 && answers->replies == (is_bind() ? 2 : 1);
 }
 
-/* Whether the client asks for nothing but an answer. */
+/* Whether the request is RESOLVE or RESOLVE_PTR. */
 static bool is_resolve(void)
 {
 	return given.settings.config.commands & COMMAND_RESOLVE &&
@@ -292,16 +312,15 @@ static bool is_resolve(void)
 			given.context.command == SOCKS5_RESOLVE_PTR);
 }
 
-/* Whether the conversation is one of version 4: the first byte tells, even where nobody is served.
+/* Whether the session is one of version 4, which the first byte tells, even if service is refused.
  */
 static bool is_version_4(const struct side *client)
 {
-	return (given.settings.config.versions & CONFIG_VERSION_4 || given.serves_nobody) &&
+	return (given.settings.config.versions & CONFIG_VERSION_4 || given.refuses_service) &&
 		client->len > 0 && client->bytes[0] == SOCKS4_VERSION;
 }
 
-/* Of a reply of version 4, the number that version 5 has is unknown when it is a refusal. Both
- * return -1 if there is none. */
+/* Both return the reply, or -1 if there is none. A version 4 refusal has no version 5 code. */
 static int read_reply4(struct reader *r)
 {
 	INVARIANT(reader_u8(r) == 0);
@@ -311,7 +330,7 @@ static int read_reply4(struct reader *r)
 		return -1;
 	INVARIANT(code == SOCKS4_GRANTED || code == SOCKS4_REJECTED ||
 		(code == SOCKS4_OTHER_USER && given.login.system_user));
-	return code == SOCKS4_GRANTED ? 0 : SAID_NO;
+	return code == SOCKS4_GRANTED ? 0 : REJECTED;
 }
 
 static int read_reply5(struct reader *r)
@@ -329,24 +348,24 @@ static int read_reply5(struct reader *r)
 	return reply;
 }
 
-/* A reply, or two; behind a failure the server says nothing. */
-static void read_replies(struct reader *r, bool is_4, struct said *said)
+/* Reads one reply or two. Nothing follows a failure. */
+static void read_replies(struct reader *r, bool is_4, struct answers *answers)
 {
 	do {
 		int reply = is_4 ? read_reply4(r) : read_reply5(r);
 		if (reply < 0)
 			return;
 		INVARIANT(reply == 0 || r->at == r->len);
-		said->reply = reply;
-		said->replies++;
-		said->behind = r->at;
-	} while (is_bind() && said->reply == 0 && said->replies < 2);
+		answers->reply = reply;
+		answers->replies++;
+		answers->len = r->at;
+	} while (is_bind() && answers->reply == 0 && answers->replies < 2);
 }
 
-/* A server of version 5 says a method and perhaps a status; then, of either version, replies. */
-static struct said read_said(const struct side *client)
+/* Version 5 has a method and perhaps a status before the replies. */
+static struct answers read_answers(const struct side *client)
 {
-	struct said said = {-1, -1, -1, 0, 0};
+	struct answers answers = {-1, -1, -1, 0, 0};
 	struct reader r = reader_of(client->got, client->got_len);
 	const bool is_4 = is_version_4(client);
 
@@ -354,22 +373,22 @@ static struct said read_said(const struct side *client)
 		INVARIANT(reader_u8(&r) == SOCKS5_VERSION || r.ended);
 		uint8_t method = reader_u8(&r);
 		if (r.ended)
-			return said;
-		said.method = method;
+			return answers;
+		answers.method = method;
 		INVARIANT(method == SOCKS5_NO_ACCEPTABLE_METHODS ||
 			method == SOCKS5_NO_AUTHENTICATION_REQUIRED ||
 			method == SOCKS5_USERNAME_PASSWORD);
 	}
-	if (said.method == SOCKS5_USERNAME_PASSWORD) {
+	if (answers.method == SOCKS5_USERNAME_PASSWORD) {
 		INVARIANT(reader_u8(&r) == SOCKS5_LOGIN_VERSION || r.ended);
 		uint8_t status = reader_u8(&r);
-		said.status = r.ended ? -1 : status;
+		answers.status = r.ended ? -1 : status;
 	}
-	if (said.method == SOCKS5_NO_ACCEPTABLE_METHODS || said.status > 0)
+	if (answers.method == SOCKS5_NO_ACCEPTABLE_METHODS || answers.status > 0)
 		INVARIANT(r.at == r.len);
 	else
-		read_replies(&r, is_4, &said);
-	return said;
+		read_replies(&r, is_4, &answers);
+	return answers;
 }
 
 /* Reads a request into given.context. Returns its length, or 0 if it is none. */
@@ -384,9 +403,9 @@ static size_t read_request(enum socks5_message message, const uint8_t *bytes, si
 	return o.used;
 }
 
-/* Where the client's request ends, of which the server has said that it was one; 0: nowhere. What
- * it asks for goes into given.context. */
-static size_t read_asked(const struct side *client, enum socks5_method method)
+/* Reads the client's messages, and the request into given.context. Returns the length up to the end
+ * of the request, or 0 if there is none. */
+static size_t read_messages(const struct side *client, enum socks5_method method)
 {
 	struct socks5_methods methods;
 	struct socks5_login login = {0};
@@ -400,7 +419,7 @@ static size_t read_asked(const struct side *client, enum socks5_method method)
 	at = used;
 	const bool is_login = socks5_parse_login(client->bytes + at, client->len - at, &used,
 				      &login) == PARSE_DONE;
-	if (is_login) /* asked for or not */
+	if (is_login) /* whether the server has chosen that method or not */
 		given.secret_counts = has_secret(login.password, login.password_len) &&
 			!has_secret(client->bytes, at) && !has_secret(login.name, login.name_len) &&
 			!has_secret(client->bytes + at + used, client->len - at - used) &&
@@ -417,9 +436,9 @@ static size_t read_asked(const struct side *client, enum socks5_method method)
 	return used > 0 ? at + used : 0;
 }
 
-/* The method that the server has to choose, if any will do. Where nobody is served, a client may
- * come as far as a request, which is answered more clearly. */
-static enum socks5_method method_of(const struct side *client, bool nobody_is_served)
+/* The method that the server must choose, unless no method is acceptable. If service is refused, it
+ * prefers the method that leads to a request, because a reply says more. */
+static enum socks5_method method_of(const struct side *client, bool is_refused)
 {
 	struct socks5_methods methods;
 	size_t used;
@@ -427,32 +446,31 @@ static enum socks5_method method_of(const struct side *client, bool nobody_is_se
 		return SOCKS5_NO_ACCEPTABLE_METHODS;
 	bool password = socks5_offers(&methods, SOCKS5_USERNAME_PASSWORD),
 	     none = socks5_offers(&methods, SOCKS5_NO_AUTHENTICATION_REQUIRED);
-	if (nobody_is_served ? !none
-			     : password && given.settings.config.auth & CONFIG_AUTH_PASSWORD)
+	if (is_refused ? !none : password && given.settings.config.auth & CONFIG_AUTH_PASSWORD)
 		return SOCKS5_USERNAME_PASSWORD;
 	return SOCKS5_NO_AUTHENTICATION_REQUIRED;
 }
 
-/* The end that the record tells, and what was said. */
-static void check_end(const struct record *r, const struct said *said)
+/* Compares the reason of the end with the answers. */
+static void check_end(const struct record *r, const struct answers *answers)
 {
 	switch (r->end) {
 	case RECORD_CLOSED:
-		INVARIANT(is_served(said));
-		/* Nobody looks at a side any more once there is none left to tell. */
+		INVARIANT(is_served(answers));
+		/* Only if the other side has gone, an error of a side may be unnoticed. */
 		INVARIANT(!world.client.broken || world.upstream.gone);
 		INVARIANT(!world.upstream.broken || world.client.gone);
 		INVARIANT(!world.client.was_reset && !world.upstream.was_reset);
 		break;
 	case RECORD_RESET:
 	case RECORD_VANISHED:
-		INVARIANT(is_served(said) && r->error != 0);
+		INVARIANT(is_served(answers) && r->error != 0);
 		INVARIANT(world.client.was_reset || world.upstream.was_reset);
 		break;
 	case RECORD_IDLE_TIMEOUT:
 	case RECORD_HALF_CLOSED_TIMEOUT:
 	case RECORD_LIFETIME:
-		INVARIANT(is_served(said));
+		INVARIANT(is_served(answers));
 		INVARIANT(world.client.was_reset && world.upstream.was_reset);
 		break;
 	case RECORD_TERMINATED:
@@ -460,61 +478,59 @@ static void check_end(const struct record *r, const struct said *said)
 			given.resolved % 8 == RESOLVE_STOPPED);
 		break;
 	case RECORD_REFUSED:
-		INVARIANT(said->reply > 0);
+		INVARIANT(answers->reply > 0);
 		break;
 	case RECORD_NOT_SOCKS5:
 	case RECORD_NO_METHOD:
-		INVARIANT(said->method == SOCKS5_NO_ACCEPTABLE_METHODS);
+		INVARIANT(answers->method == SOCKS5_NO_ACCEPTABLE_METHODS);
 		break;
 	case RECORD_LOGIN_FAILED:
-		INVARIANT(said->status > 0 && said->reply == -1);
+		INVARIANT(answers->status > 0 && answers->reply == -1);
 		break;
 	case RECORD_CLIENT_GONE:
 	case RECORD_HANDSHAKE_TIMEOUT:
-		INVARIANT((said->reply == -1 && r->reply == RECORD_NONE) ||
-			(is_bind() && said->reply == 0 && said->replies == 1));
+		INVARIANT((answers->reply == -1 && r->reply == RECORD_NONE) ||
+			(is_bind() && answers->reply == 0 && answers->replies == 1));
 		break;
 	case RECORD_FAILED:
-		INVARIANT(said->method >= 0 || said->reply >= 0 || world.has_failed);
+		INVARIANT(answers->method >= 0 || answers->reply >= 0 || world.has_failed);
 		break;
 	default:
-		INVARIANT(!"an end that nobody knows");
+		INVARIANT(!"unknown reason of the end");
 	}
 }
 
-/* Each side got what the other one had said, from its first byte on; all of it, if the record says
- * that the connection was closed in order. Who went away as a whole need not have got everything.
- */
-static void check_bytes(const struct record *r, const struct said *said, size_t asked_len)
+/* Each side has received the other's bytes from the first one on, without gaps; and all of them if
+ * the record says "closed", unless the receiver has closed both directions. */
+static void check_bytes(const struct record *r, const struct answers *answers, size_t request_len)
 {
 	const struct side *client = &world.client, *upstream = &world.upstream;
-	const size_t relayed = is_served(said) ? client->got_len - said->behind : 0;
+	const size_t relayed = is_served(answers) ? client->got_len - answers->len : 0;
 
-	INVARIANT(upstream->got_len == 0 || is_served(said));
+	INVARIANT(upstream->got_len == 0 || is_served(answers));
 	INVARIANT(r->up == upstream->got_len && r->down == relayed);
-	INVARIANT(relayed <= upstream->said);
-	INVARIANT(said->reply != 0 || (asked_len > 0 && r->up + asked_len <= client->said));
+	INVARIANT(relayed <= upstream->sent);
+	INVARIANT(answers->reply != 0 || (request_len > 0 && r->up + request_len <= client->sent));
 	INVARIANT(upstream->got_len == 0 ||
-		memcmp(upstream->got, client->bytes + asked_len, upstream->got_len) == 0);
+		memcmp(upstream->got, client->bytes + request_len, upstream->got_len) == 0);
 	INVARIANT(
-		relayed == 0 || memcmp(client->got + said->behind, upstream->bytes, relayed) == 0);
+		relayed == 0 || memcmp(client->got + answers->len, upstream->bytes, relayed) == 0);
 	INVARIANT(!is_resolve() || relayed == 0);
 	if (r->end != RECORD_CLOSED || is_resolve())
 		return;
-	INVARIANT(upstream->gone || r->up + asked_len == client->said);
-	INVARIANT(client->gone || relayed == upstream->said);
+	INVARIANT(upstream->gone || r->up + request_len == client->sent);
+	INVARIANT(client->gone || relayed == upstream->sent);
 }
 
-static void check_record(const struct record *r, const struct said *said)
+static void check_record(const struct record *r, const struct answers *answers)
 {
 	static char text[RECORD_FIELDS_MAX];
 
-	INVARIANT(said->reply == SAID_NO ? r->reply > 0 : r->reply == said->reply);
+	INVARIANT(answers->reply == REJECTED ? r->reply > 0 : r->reply == answers->reply);
 	INVARIANT(r->closed_by <= RECORD_STDSOCKS && r->total_us >= 0);
 	INVARIANT(!is_resolve() || !given.has_dialled);
-	INVARIANT(
-		!world.is_listening || !given.has_dialled); /* who was called is not called again */
-	INVARIANT(!is_served(said) || is_resolve() || (given.has_dialled && given.has_locked));
+	INVARIANT(!world.is_listening || !given.has_dialled); /* one inbound connection at most */
+	INVARIANT(!is_served(answers) || is_resolve() || (given.has_dialled && given.is_relaying));
 	for (int fields = 0; fields < 2; fields++) {
 		struct writer w = writer_on(text, sizeof text);
 		if (fields)
@@ -524,7 +540,7 @@ static void check_record(const struct record *r, const struct said *said)
 		INVARIANT(!w.full && fuzz_is_harmless(text, w.len, fields));
 		INVARIANT(!given.secret_counts || !has_secret(text, w.len));
 	}
-	check_end(r, said);
+	check_end(r, answers);
 }
 
 /* -- The input. */
@@ -550,10 +566,9 @@ static void take_rules(unsigned choice)
 		rules_add_built_in(rules);
 }
 
-/* Bits of who: the kind of client (2), whether from far away, auth (2), the rules (2),
- * whether RESOLVE is served. Of odd: what is
- * uncommon on this host, whether BIND is served, how much time lookup and dialling take (2), the
- * timers (2). */
+/* Bits of who: the kind of client (2), a public address, auth (2), the rules (2), RESOLVE. Of odd:
+ * a destination of this host, a sandbox that fails, best-effort, BIND, the time of lookups and of
+ * connecting (2), timers (2). */
 static void take_settings(uint8_t who, uint8_t odd)
 {
 	static const char users[] = "alice:" SECRET "secret\nbob:x\n";
@@ -583,8 +598,8 @@ static void take_settings(uint8_t who, uint8_t odd)
 	given.context.user = given.login.system_user;
 	c->commands |= who & 0x80 ? COMMAND_RESOLVE : 0;
 	c->commands |= odd & 8 ? COMMAND_BIND : 0;
-	given.is_own = odd & 1;
-	given.fails_to_lock = odd & 2;
+	given.is_local = odd & 1;
+	given.sandbox_fails = odd & 2;
 	c->sandbox_best_effort = odd & 4;
 	given.times = odd;
 	c->idle_us = odd & 0x40 ? CONFIG_NEVER_US : c->idle_us;
@@ -592,7 +607,7 @@ static void take_settings(uint8_t who, uint8_t odd)
 	c->lifetime_us = odd & 0x80 ? 60000000 : CONFIG_NEVER_US;
 }
 
-/* What is static in the session's sources, as it is when a process starts. */
+/* Resets the static variables of the session's sources to those of a new process. */
 static void forget(void)
 {
 	memset(&given, 0, sizeof given);
@@ -605,23 +620,18 @@ static void forget(void)
 
 static void run(const struct session_input *input)
 {
-	struct record record = {.client_kind = "input",
-		.client = given.client.remote,
-		.command = RECORD_NONE,
-		.reply = RECORD_NONE,
-		.resolve_us = RECORD_NONE,
-		.connect_us = RECORD_NONE};
+	struct record record;
 	const struct side *client = &world.client;
-	const enum socks5_method method = method_of(client, input->why_not);
-	const size_t asked_len = read_asked(client, method);
+	const enum socks5_method method = method_of(client, input->refusal.reason);
+	const size_t request_len = read_messages(client, method);
 
 	session_run(input, &record);
-	const struct said said = read_said(client);
-	INVARIANT(!asked_len || said.method < 0 || said.method == (int)method ||
-		said.method == SOCKS5_NO_ACCEPTABLE_METHODS);
-	check_record(&record, &said);
-	check_bytes(&record, &said, asked_len);
-	if (said.status >= 0 && given.secret_counts)
+	const struct answers answers = read_answers(client);
+	INVARIANT(!request_len || answers.method < 0 || answers.method == (int)method ||
+		answers.method == SOCKS5_NO_ACCEPTABLE_METHODS);
+	check_record(&record, &answers);
+	check_bytes(&record, &answers, request_len);
+	if (answers.status >= 0 && given.secret_counts)
 		INVARIANT(!has_secret(up.bytes, WORLD_BYTES_MAX));
 }
 
@@ -644,8 +654,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t how = reader_u8(&in);
 	input.trace = how & 1;
 	given.settings.config.versions |= how & 8 ? CONFIG_VERSION_4 : 0;
-	given.serves_nobody = (how & 6) == 6;
-	input.why_not = given.serves_nobody ? "said the input" : NULL;
+	given.refuses_service = (how & 6) == 6;
+	input.refusal.reason = given.refuses_service ? "by the input" : NULL;
 	given.status.fd = how & 8 ? STATUS_FD : -1;
 	world.client.window = windows[how >> 4 & 3];
 	world.upstream.window = windows[how >> 6];

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The world of one session: a client, an upstream, the clock, and a script that says when each of
- * them does what. Their descriptors are real; the calls of net/ are made through it, to be cut
- * short, to fail, or to wait without time passing. Knows: what each side said and was handed. Does
- * not know: SOCKS. */
+/* A simulated environment of one session: a client, an upstream, the clock, and a script of their
+ * actions. Their descriptors are real. The system calls of net/ go through the functions here,
+ * which shorten them, let them fail, or advance the simulated clock instead of waiting. */
 #pragma once
 
 #include <errno.h>
@@ -15,29 +14,30 @@
 
 #include "fuzz.h"
 
-#define WORLD_BYTES_MAX 4096 /* what a side says; what it is handed is that and a handshake */
+/* Bytes that a side sends. It receives at most these and a handshake. */
+#define WORLD_BYTES_MAX 4096
 
-/* A listening socket, which is nothing but a number: whose call has come. */
+/* The number that stands for a listening socket; and its inbound connection. */
 #define WORLD_LISTENING 1001
-enum call { CALL_NONE, CALL_PEER, CALL_STRANGER };
+enum inbound { INBOUND_NONE, INBOUND_EXPECTED, INBOUND_OTHER };
 
 enum fault { FAULT_NONE, FAULT_AGAIN, FAULT_INTR, FAULT_SHORT };
 
-/* One side. Its ends of two pipes, or of one socketpair: then in and out are the same descriptor.
- */
+/* One side, on two pipes or on one socketpair, with which in and out are the same descriptor. */
 struct side {
 	bool is_socket, is_open;
-	int in, out;          /* the handler's: it reads from in */
-	int mouth, ear;       /* ours: it says into mouth; -1 once closed */
-	const uint8_t *bytes; /* what it has to say */
-	size_t len, said;     /* of that: what it has said */
-	size_t taken, window; /* what it has read; what it lets lie unread at the most */
-	bool gone, was_reset; /* it closed as a whole; the handler reset it */
-	int broken, error;    /* the errno that broke it, and whether that is still to be told */
-	bool polled;          /* poll(2) has promised room */
+	int in, out;           /* the handler's ends: it reads from in */
+	int write_fd, read_fd; /* this side's ends; -1 once closed */
+	const uint8_t *bytes;  /* the bytes that it sends */
+	size_t len, sent;      /* of these */
+	size_t received;
+	size_t window;        /* unread bytes at most */
+	bool gone, was_reset; /* it has closed both directions; the handler has reset it */
+	int broken, error;    /* the errno that broke it; the same until it is reported */
+	bool polled;          /* poll(2) has reported that it is writable */
 	enum fault fault;     /* of the next call */
-	size_t got_len;
-	uint8_t *got; /* 2 * WORLD_BYTES_MAX */
+	size_t got_len;       /* bytes that the handler has written */
+	uint8_t *got;         /* 2 * WORLD_BYTES_MAX */
 };
 
 static struct world {
@@ -45,11 +45,11 @@ static struct world {
 	const uint8_t *script, *script_end;
 	int64_t now_us;
 	bool stopped;   /* SIGTERM came */
-	bool continued; /* SIGCONT came, and was not heard yet */
+	bool continued; /* SIGCONT came, and was not read yet */
 	int poll_error; /* of the next ppoll(2) */
-	bool is_listening, never_called;
-	enum call call;
-	bool has_failed; /* the handler was told of one that is no interruption */
+	bool is_listening, has_no_inbound;
+	enum inbound inbound;
+	bool has_failed; /* a call has failed with an errno other than EINTR */
 	unsigned polls;
 } world;
 
@@ -59,7 +59,7 @@ static void pair(int fds[2])
 		abort();
 }
 
-/* A pipe is one way of a pair: net/endpoint treats it as a pipe all the same. */
+/* A pipe is one direction of a socketpair; net/endpoint treats it as a pipe. */
 static void side_open(struct side *s, bool is_socket)
 {
 	static uint8_t got[2][2 * WORLD_BYTES_MAX];
@@ -69,11 +69,11 @@ static void side_open(struct side *s, bool is_socket)
 	s->is_open = true;
 	s->got = got[s == &world.upstream];
 	s->in = s->out = fds[0];
-	s->mouth = s->ear = fds[1];
+	s->write_fd = s->read_fd = fds[1];
 	if (!is_socket) {
 		pair(fds);
 		s->out = fds[0];
-		s->ear = fds[1];
+		s->read_fd = fds[1];
 	}
 }
 
@@ -91,48 +91,48 @@ static void side_close(struct side *s)
 	if (!s->is_open)
 		return;
 	close_both(&s->in, &s->out);
-	close_both(&s->mouth, &s->ear);
+	close_both(&s->write_fd, &s->read_fd);
 }
 
-/* -- What a side does. */
+/* -- The actions of a side. */
 
-static void side_say(struct side *s, size_t n)
+static void side_send(struct side *s, size_t n)
 {
-	if (!s->is_open || s->mouth < 0 || n == 0)
+	if (!s->is_open || s->write_fd < 0 || n == 0)
 		return;
-	if (n > s->len - s->said)
-		n = s->len - s->said;
-	ssize_t sent = send(s->mouth, s->bytes + s->said, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n > s->len - s->sent)
+		n = s->len - s->sent;
+	ssize_t sent = send(s->write_fd, s->bytes + s->sent, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent > 0)
-		s->said += (size_t)sent;
+		s->sent += (size_t)sent;
 }
 
-static void side_take(struct side *s, size_t n)
+static void side_receive(struct side *s, size_t n)
 {
 	static uint8_t bytes[2 * WORLD_BYTES_MAX];
-	if (!s->is_open || s->ear < 0)
+	if (!s->is_open || s->read_fd < 0)
 		return;
-	ssize_t some = recv(s->ear, bytes, n < sizeof bytes ? n : sizeof bytes, MSG_DONTWAIT);
+	ssize_t some = recv(s->read_fd, bytes, n < sizeof bytes ? n : sizeof bytes, MSG_DONTWAIT);
 	if (some <= 0)
 		return;
-	INVARIANT(memcmp(bytes, s->got + s->taken, (size_t)some) == 0);
-	s->taken += (size_t)some;
+	INVARIANT(memcmp(bytes, s->got + s->received, (size_t)some) == 0);
+	s->received += (size_t)some;
 }
 
 static void side_end(struct side *s, bool whole)
 {
-	if (!s->is_open || s->mouth < 0)
+	if (!s->is_open || s->write_fd < 0)
 		return;
 	if (whole) {
 		s->gone = true;
-		close_both(&s->mouth, &s->ear);
+		close_both(&s->write_fd, &s->read_fd);
 	} else {
-		shutdown(s->mouth, SHUT_WR);
-		s->len = s->said;
+		shutdown(s->write_fd, SHUT_WR);
+		s->len = s->sent;
 	}
 }
 
-/* As TCP does it when a reset comes, or nothing at all any more: what was not read is lost. */
+/* As with a TCP reset or timeout, unread bytes are lost. */
 static void side_break(struct side *s, int error)
 {
 	if (s->is_open && s->is_socket && !s->broken)
@@ -158,13 +158,13 @@ static void event(unsigned n)
 		break;
 	default:
 		if (n % 4 == 1)
-			world.call = n < 16 ? CALL_PEER : CALL_STRANGER;
+			world.inbound = n < 16 ? INBOUND_EXPECTED : INBOUND_OTHER;
 		else
 			world.now_us += n;
 	}
 }
 
-/* One byte: what happens in its low three bits, how much of it in the others. */
+/* Executes one byte: the action in its low three bits, its amount in the others. */
 static void act(uint8_t byte)
 {
 	static const int64_t pauses_us[] = {
@@ -177,11 +177,11 @@ static void act(uint8_t byte)
 	switch (byte & 7) {
 	case 0:
 	case 1:
-		side_say(named, amount);
+		side_send(named, amount);
 		break;
 	case 2:
 	case 3:
-		side_take(named, amount);
+		side_receive(named, amount);
 		break;
 	case 4:
 		side_end(side, n >= 16);
@@ -197,14 +197,14 @@ static void act(uint8_t byte)
 	}
 }
 
-/* Behind the script, every side is a good one. */
+/* After the script, a side sends the rest, ends its direction and receives everything. */
 static void finish(struct side *s)
 {
 	s->fault = FAULT_NONE;
 	s->window = SIZE_MAX;
-	side_say(s, SIZE_MAX);
+	side_send(s, SIZE_MAX);
 	side_end(s, false);
-	side_take(s, SIZE_MAX);
+	side_receive(s, SIZE_MAX);
 }
 
 /* -- The calls of net/. */
@@ -217,7 +217,7 @@ static struct side *side_of(int fd)
 	return s;
 }
 
-/* The fault of a call that would move n bytes: true when it fails, with errno. */
+/* Applies the fault of a call that would move n bytes. Returns true if it fails, with errno. */
 static bool takes_fault(struct side *s, size_t *n)
 {
 	enum fault fault = s->fault;
@@ -235,12 +235,12 @@ static bool takes_error(struct side *s)
 	return errno != 0;
 }
 
-/* signalfd(2), which there is none of: so it is -1. */
+/* A read from signalfd(2), for which -1 stands. */
 static ssize_t take_signal(void *bytes, size_t n)
 {
-	const struct signalfd_siginfo heard = {.ssi_signo = world.stopped ? SIGTERM : SIGCONT};
-	INVARIANT(n == sizeof heard && (world.stopped || world.continued));
-	memcpy(bytes, &heard, n);
+	const struct signalfd_siginfo info = {.ssi_signo = world.stopped ? SIGTERM : SIGCONT};
+	INVARIANT(n == sizeof info && (world.stopped || world.continued));
+	memcpy(bytes, &info, n);
 	world.continued = false;
 	return (ssize_t)n;
 }
@@ -257,25 +257,25 @@ static inline ssize_t world_read(int fd, void *bytes, size_t n)
 
 static bool has_room(const struct side *s)
 {
-	return s->got_len - s->taken < s->window;
+	return s->got_len - s->received < s->window;
 }
 
 static inline ssize_t world_write(int fd, const void *bytes, size_t n)
 {
 	struct side *s = side_of(fd);
 	INVARIANT(n > 0);
-	INVARIANT(s->is_socket || s->polled); /* or it could block */
+	INVARIANT(s->is_socket || s->polled); /* else it could block */
 	s->polled = false;
 	size_t some = n;
 	if (takes_fault(s, &some) || takes_error(s))
 		return -1;
-	if (s->is_socket) /* a pipe takes so little whole (PIPE_BUF) */
+	if (s->is_socket) /* a write this short to a pipe is never partial (PIPE_BUF) */
 		n = some;
 	errno = s->broken ? EPIPE : EAGAIN;
 	if (s->broken || !has_room(s))
 		return -1;
-	if (s->is_socket && n > s->window - (s->got_len - s->taken))
-		n = s->window - (s->got_len - s->taken);
+	if (s->is_socket && n > s->window - (s->got_len - s->received))
+		n = s->window - (s->got_len - s->received);
 	ssize_t sent = send(fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent > 0) {
 		INVARIANT((size_t)sent <= 2 * WORLD_BYTES_MAX - s->got_len);
@@ -308,7 +308,7 @@ static inline int world_close(int fd)
 		return 0;
 	}
 	struct side *s = side_of(fd);
-	INVARIANT(!s->is_socket && fd == s->out); /* nothing else is closed before the end */
+	INVARIANT(!s->is_socket && fd == s->out); /* other descriptors stay open until the end */
 	s->out = -1;
 	return close(fd);
 }
@@ -328,7 +328,7 @@ static inline int world_getsockopt(int fd, int level, void *value, socklen_t *le
 static inline int world_ioctl(int fd, int *ret_unsent)
 {
 	struct side *s = side_of(fd);
-	*ret_unsent = s->broken || s->gone ? 0 : (int)(s->got_len - s->taken);
+	*ret_unsent = s->broken || s->gone ? 0 : (int)(s->got_len - s->received);
 	return s->is_socket ? 0 : -1;
 }
 
@@ -339,21 +339,21 @@ static inline int world_clock(struct timespec *ret_now)
 	return 0;
 }
 
-/* What poll(2) says now, and what a broken side and one that takes no more would make it say. */
+/* Polls now, and corrects the result for a broken side and one that accepts no more bytes. */
 static int look(struct pollfd *fds, nfds_t count)
 {
 	int ready = 0;
 	for (nfds_t i = 0; i < count; i++)
 		if (fds[i].fd == WORLD_LISTENING)
 			fds[i].fd = -WORLD_LISTENING;
-	while (poll(fds, count, 0) < 0) /* interrupted by the fuzzer's own clock */
+	while (poll(fds, count, 0) < 0) /* the fuzzer's timer may interrupt it */
 		INVARIANT(errno == EINTR);
 	for (nfds_t i = 0; i < count; i++) {
 		if (fds[i].fd == -WORLD_LISTENING) {
 			INVARIANT(world.is_listening && fds[i].events == POLLIN);
 			fds[i].fd = WORLD_LISTENING;
-			fds[i].revents = world.call ? POLLIN : 0;
-			ready += world.call != CALL_NONE;
+			fds[i].revents = world.inbound ? POLLIN : 0;
+			ready += world.inbound != INBOUND_NONE;
 			continue;
 		}
 		struct side *s = fds[i].fd >= 0 ? side_of(fds[i].fd) : NULL;
@@ -369,15 +369,15 @@ static int look(struct pollfd *fds, nfds_t count)
 	return ready;
 }
 
-/* The last entry is for the signals. Where it would sleep, the script goes on; where that is over,
- * time does. */
+/* The last entry is for signals. Where ppoll(2) would sleep, the script continues; after its end,
+ * the clock advances to the deadline. */
 static inline int world_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *left)
 {
 	const int64_t deadline_us = left
 		? world.now_us + (int64_t)left->tv_sec * 1000000 + left->tv_nsec / 1000
 		: INT64_MAX;
 
-	INVARIANT(world.polls++ < 1000); /* each does something: a script has at most 255 acts */
+	INVARIANT(world.polls++ < 1000); /* each poll consumes an action, of which there are 255 */
 	fds[count - 1].revents = 0;
 	for (;;) {
 		const bool over = world.script == world.script_end;
@@ -392,7 +392,7 @@ static inline int world_ppoll(struct pollfd *fds, nfds_t count, const struct tim
 		if (over) {
 			finish(&world.client);
 			finish(&world.upstream);
-			world.call = world.never_called ? CALL_NONE : CALL_PEER;
+			world.inbound = world.has_no_inbound ? INBOUND_NONE : INBOUND_EXPECTED;
 		}
 		int ready = look(fds, count - 1);
 		if (world.stopped || world.continued) {
@@ -402,7 +402,7 @@ static inline int world_ppoll(struct pollfd *fds, nfds_t count, const struct tim
 		if (ready > 0)
 			return ready;
 		if (over && deadline_us > world.now_us) {
-			INVARIANT(deadline_us != INT64_MAX); /* or it waits for ever, for nobody */
+			INVARIANT(deadline_us != INT64_MAX); /* else it would never return */
 			world.now_us = deadline_us;
 		}
 		if (world.now_us >= deadline_us)

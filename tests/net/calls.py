@@ -16,9 +16,8 @@ STRACE = ["strace", "-f", "-n", "-qq", "-e", "raw=all", "-e", "signal=none"]
 
 macros = run("gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", "/dev/null")
 names = {int(number): name for name, number in re.findall(r"#define __NR_(\w+) (\d+)", macros)}
-# A letter for each stage, by its bit in sandbox/syscalls.h: connect, resolve, bind, associate,
-# relaying, datagrams, lookups.
-STAGES = "CVBARUL"
+# The stages, by their bits in sandbox/syscalls.h. A set of stages is a string with their names.
+STAGES = ["connect", "resolve", "bind", "associate", "relaying", "datagrams", "lookups"]
 CLONES = "clone", "clone3", "fork", "vfork"
 
 
@@ -117,25 +116,25 @@ def events(path):
 
 
 def bits(stages):
-    return sum(1 << STAGES.index(letter) for letter in stages)
+    return sum(1 << STAGES.index(stage) for stage in stages.split())
 
 
-def letters(mask):
-    return "".join(letter for bit, letter in enumerate(STAGES) if mask >> bit & 1)
+def stages_of(mask):
+    return " ".join(stage for bit, stage in enumerate(STAGES) if mask >> bit & 1)
 
 
 def calls_in_stages(h):
     """Yields the calls of a handler that has ended: the stages that it has entered, the stages of
     the command that it serves, the call's number and arguments, and whether the sandbox denied it.
 
-    h.stages are the stages that a handler enters, in order, with a letter for each bit. h.branch
-    are those of a process that it starts after it has entered a stage. The stages of the command
-    have one letter; a stage with several is entered while several commands are possible."""
+    h.stages are the sets of stages that a handler enters, in order. h.branch are those of a process
+    that it starts after it has entered the first. The stages of the command are the sets of one
+    stage; a set of several is entered while several commands are possible."""
     entered, plans = {}, {}
     for pid, number, name, words, result in events(h.calls):
         stages, plan = entered.setdefault(pid, []), plans.setdefault(pid, h.stages)
         if stages:
-            own = "".join(stage for stage in plan if len(stage) == 1)
+            own = " ".join(stage for stage in plan if stage in STAGES)
             yield stages[:], own, number, words, " EPERM " in result and "INJECTED" not in result
         answer = re.search(r"= (0x[0-9a-f]+|0)( |$)", result)
         if not answer:
@@ -163,7 +162,7 @@ def compare_with_table(handlers, wanted):
     calls, rows = [], []
     line = re.compile(r"^(call|row) (\d+) stages (\d+) (.*)$", re.MULTILINE)
     for kind, number, stages, rest in line.findall(said):
-        text = f"{names[int(number)]} in {letters(int(stages))}"
+        text = f"{names[int(number)]} in {stages_of(int(stages))}"
         if kind == "call":
             calls.append(f"{text}: {rest}")
         else:
@@ -180,11 +179,12 @@ def prove(commands):
     # A rule beside the table (sandbox/syscalls.h) allows kill(2) in the stage of authentication.
     kills = [call for call in calls if call.startswith("kill ")]
     check({re.sub("f+[0-9a-f]{2,4} ", "GROUP ", call) for call in kills},
-          {f"kill in {stage}: GROUP 9 0" for stage in first if len(stage) == 1})
+          {f"kill in {stage}: GROUP 9 0" for stage in first if stage in STAGES})
     calls = [call for call in calls if call not in kills]
     if os.environ["LIBC"] == "musl":
         # Since 1.2.4, musl tries TCP Fast Open before connect(2), which the sandbox denies.
-        call = re.compile(r"setsockopt in [VL]: \w+ 6 1e|sendmsg in \w+: \w+ \w+ 20004000")
+        call = re.compile(r"setsockopt in (resolve|lookups): \w+ 6 1e|"
+                          r"sendmsg in [a-z ]+: \w+ \w+ 20004000")
         fast_open = list(filter(call.fullmatch, calls))
         check(([call for call in calls if call not in fast_open], set(denied)),
               ([], {call.split()[0] for call in fast_open}))
@@ -192,11 +192,13 @@ def prove(commands):
         tcp = {"socket in {}, way 3", "socket in {}, way 4",
                "recvmsg in {}, way 1", "sendmsg in {}, way 1"}
         fork = "gettid in {}, way 1", "set_tid_address in {}, way 1"
-        assert any(set(rows) <= {row.format(stage) for row in tcp | {other} for stage in stages}
+        wanted = stages.split()
+        assert any(set(rows) <= {row.format(stage) for row in tcp | {other} for stage in wanted}
                    for other in fork), rows
     else:
         # glibc tries to reach nscd, and to list the host's addresses.
-        wanted = {f"socket in {stage}: {arguments} 0" for stage in first | {"L"} & set(stages)
+        wanted = {f"socket in {stage}: {arguments} 0"
+                  for stage in first | {"lookups"} & set(stages.split())
                   for arguments in ("1 80801", "10 80003")}
         check(set(calls), wanted)
         check((set(denied), rows), ({"socket"}, []))

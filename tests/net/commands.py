@@ -104,7 +104,7 @@ class Stream(Command):
 class Connect(Stream):
     """CONNECT to a listener for both families."""
 
-    def __init__(self, *options, stages=("C", "R")):
+    def __init__(self, *options, stages=("connect", "relaying")):
         super().__init__(1, *options, stages=stages)
         self.listening = socket.create_server(("::", 0), family=socket.AF_INET6,
                                               dualstack_ipv6=True)
@@ -124,7 +124,7 @@ class Connect(Stream):
 class Resolve(Command):
     """RESOLVE, or RESOLVE_PTR with its number."""
 
-    def __init__(self, *options, number=0xF0, stages=("V",)):
+    def __init__(self, *options, number=0xF0, stages=("resolve",)):
         super().__init__(number, *(options or ("-o", "command resolve")), stages=stages)
 
     def finish(self, h, meanwhile=None):
@@ -139,7 +139,7 @@ class Bind(Stream):
     remote = None
     remotes = {b"many.test": "127.0.1.1", b"long.test": "127.0.2.1"}  # others: the bound address
 
-    def __init__(self, *options, stages=("B", "R")):
+    def __init__(self, *options, stages=("bind", "relaying")):
         super().__init__(2, *(options or ("-o", "command bind")), stages=stages)
 
     def ask(self, h, host):
@@ -160,9 +160,9 @@ class Bind(Stream):
 class Associate(Command):
     """UDP ASSOCIATE with a datagram to a server for both families, and its answer."""
 
-    branch = "A", "L"
+    branch = "associate", "lookups"
 
-    def __init__(self, *options, stages=("A", "U")):
+    def __init__(self, *options, stages=("associate", "datagrams")):
         super().__init__(3, *(options or ("-o", "command udp")), stages=stages)
         self.server = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
         self.server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

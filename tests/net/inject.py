@@ -348,9 +348,9 @@ class Run:
 
 
 END_OF_PHRASE = {"closed": "closed", "reset": "reset", "refused": "refused",
-                 "gone before it was served": "client-gone",
-                 "the system failed us": "failed",
-                 "the handshake took too long": "handshake-timeout"}
+                 "client disconnected during the handshake": "client-gone",
+                 "system failure": "failed",
+                 "handshake timeout": "handshake-timeout"}
 
 
 # The permitted outcomes

@@ -61,9 +61,9 @@ def outcome(h, sent, record=True):
         is_loaded = answer != b"" or status != 127
         result = "killed" if status < 0 else reply if is_loaded else "not loaded"
     if record and result in ("served", "refused"):
-        lines = re.findall(r"^stdsocks: .*(closed by client|the system failed us).* s$",
+        lines = re.findall(r"^stdsocks: .*(closed by client|system failure).* s$",
                            h.log_text(), re.M)
-        check(lines, [{"closed": "closed by client", "failed": "the system failed us"}[end]])
+        check(lines, [{"closed": "closed by client", "failed": "system failure"}[end]])
     return result
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* record/record: one line and one value a field, whatever a client sent; each field when it is
- * known. */
+/* record/record: a record is one line, and each known value is one field, whatever a client sends.
+ */
 #include "record/record.h"
 
 #include <errno.h>
@@ -65,7 +65,7 @@ static struct record served(void)
 	};
 }
 
-static void tells_of_a_connection_that_was_served(void)
+static void describes_a_served_connection(void)
 {
 	static const char *const lines[] = {"STDSOCKS_CLIENT=127.0.0.1",
 		"STDSOCKS_CLIENT_PORT=51234", "STDSOCKS_COMMAND=CONNECT",
@@ -86,8 +86,7 @@ static void tells_of_a_connection_that_was_served(void)
 	CHECK_NUMBER(lines_of(fields), 1 + COUNT(lines));
 }
 
-/* Nothing is said of what did not happen. */
-static void leaves_out_what_is_not_known(void)
+static void omits_unknown_fields(void)
 {
 	struct record record = {.client_kind = "stdio",
 		.command = RECORD_NONE,
@@ -97,7 +96,8 @@ static void leaves_out_what_is_not_known(void)
 		.total_us = 0,
 		.end = RECORD_CLIENT_GONE,
 		.closed_by = RECORD_CLIENT};
-	CHECK_STRING(message_of(&record), "stdio: gone before it was served, 0.000 s");
+	CHECK_STRING(
+		message_of(&record), "stdio: client disconnected during the handshake, 0.000 s");
 	const char *fields = fields_of(&record);
 	CHECK(has(fields, "STDSOCKS_CLIENT=stdio"));
 	CHECK(has(fields, "STDSOCKS_END=client-gone"));
@@ -106,8 +106,8 @@ static void leaves_out_what_is_not_known(void)
 	CHECK(!strstr(fields, "COMMAND") && !strstr(fields, "RESOLVE") && !strstr(fields, "ERRNO"));
 }
 
-/* The first reply to BIND is no service yet. */
-static void tells_where_a_call_was_waited_for(void)
+/* The first reply to BIND does not serve the client yet. */
+static void describes_bind(void)
 {
 	struct record record = served();
 	record.command = SOCKS5_BIND;
@@ -122,11 +122,11 @@ static void tells_where_a_call_was_waited_for(void)
 	record.end = RECORD_CLIENT_GONE;
 	CHECK_STRING(message_of(&record),
 		"127.0.0.1:51234 BIND example.com:443 on 10.0.0.1:40000: "
-		"gone before it was served, 61.002 s");
+		"client disconnected during the handshake, 61.002 s");
 	CHECK(strstr(fields_of(&record), "MESSAGE_ID=dabd9aa3"));
 }
 
-static void tells_why_it_was_refused(void)
+static void describes_a_refusal(void)
 {
 	struct record record = served();
 	record.connected.kind = ADDR_NONE;
@@ -143,12 +143,12 @@ static void tells_why_it_was_refused(void)
 	CHECK(!strstr(message, "bytes"));
 	CHECK(has(fields_of(&record), "STDSOCKS_END=refused"));
 
-	record.why = "no host name";
-	CHECK(strstr(message_of(&record), "refused, host unreachable (no host name), "));
+	record.why = "not a host name";
+	CHECK(strstr(message_of(&record), "refused, host unreachable (not a host name), "));
 }
 
-/* A name that tries to be more than one field, of every length, with every byte. */
-static void keeps_a_name_in_its_field(void)
+/* A name that tries to forge fields, and names of every byte. */
+static void escapes_names(void)
 {
 	static const char evil[] = "x\nMESSAGE=forged\nSTDSOCKS_END=closed\r\033[2J\0\"y";
 	struct record record = served();
@@ -169,8 +169,7 @@ static void keeps_a_name_in_its_field(void)
 	}
 }
 
-/* The journal would take a record for the wrong kind: each has its own MESSAGE_ID, 32 hex
- * digits. */
+/* MESSAGE_ID, 32 hex digits, tells the kinds of records apart. */
 static void has_an_id_for_each_kind(void)
 {
 	char ids[3][33];
@@ -189,7 +188,7 @@ static void has_an_id_for_each_kind(void)
 	CHECK(strcmp(ids[1], ids[2]) != 0);
 }
 
-/* One word for each end: small letters and '-'. */
+/* The words have lower-case letters and '-' only. */
 static void has_a_word_for_each_end(void)
 {
 #define X(name, value, phrase)                                                                     \
@@ -198,14 +197,14 @@ static void has_a_word_for_each_end(void)
 		record.end = RECORD_##name;                                                        \
 		check_about = #name;                                                               \
 		CHECK(has(fields_of(&record), "STDSOCKS_END=" value));                             \
-		CHECK(strstr(message_of(&record), ": " phrase));                                   \
+		CHECK(strstr(message_of(&record), phrase));                                        \
 		CHECK_NUMBER(strspn(value, "abcdefghijklmnopqrstuvwxyz5-"), strlen(value));        \
 	} while (0);
 	RECORD_ENDS(X)
 #undef X
 }
 
-static void tells_of_datagrams(void)
+static void describes_an_association(void)
 {
 	static const char *const lines[] = {"STDSOCKS_COMMAND=UDP ASSOCIATE",
 		"STDSOCKS_DATAGRAMS_UP=3", "STDSOCKS_DATAGRAMS_DOWN=18446744073709551615",
@@ -244,7 +243,7 @@ static void tells_of_datagrams(void)
 	CHECK_STRING(message_of(&record),
 		"127.0.0.1:51234 UDP ASSOCIATE 0.0.0.0:0 on 127.0.0.1:5300: closed by client, 9 "
 		"bytes up to 192.0.2.53:53, 9 down, "
-		"7 datagrams dropped (stranger 1, denied 2, unsent 4, the first denied one by -o), "
+		"7 datagrams dropped (stranger 1, denied 2, unsent 4, first denial by -o), "
 		"61.002 s; "
 		"to allow it: allow");
 	datagrams = (struct record_datagrams){.up = 3};
@@ -256,8 +255,7 @@ static void tells_of_datagrams(void)
 
 int main(void)
 {
-	return CHECK_ALL(tells_of_a_connection_that_was_served, leaves_out_what_is_not_known,
-		tells_where_a_call_was_waited_for, tells_why_it_was_refused,
-		keeps_a_name_in_its_field, has_an_id_for_each_kind, has_a_word_for_each_end,
-		tells_of_datagrams);
+	return CHECK_ALL(describes_a_served_connection, omits_unknown_fields, describes_bind,
+		describes_a_refusal, escapes_names, has_an_id_for_each_kind,
+		has_a_word_for_each_end, describes_an_association);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* sandbox/sandbox: what each stage forbids, tried one by one, each in a process of its own. */
+/* sandbox/sandbox: each stage denies what the table does not allow; every attempt is made in a
+ * child process. */
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -81,7 +82,7 @@ static void open_as(int number, int fd)
 	close(fd);
 }
 
-/* Attempts change the sockets: each way gets new ones. */
+/* Attempts change the sockets: each path gets new ones. */
 static void open_sockets(void)
 {
 	int pair[2];
@@ -106,7 +107,7 @@ static void prepare(void)
 		htonl(INADDR_LOOPBACK);
 	refusing.sin_port = htons(1);
 	discarding.sin_port = htons(9);
-	snprintf(abstract.sun_path + 1, sizeof abstract.sun_path - 1, "stdsocks-lock-%d",
+	snprintf(abstract.sun_path + 1, sizeof abstract.sun_path - 1, "stdsocks-sandbox-%d",
 		(int)parent);
 	open_as(ABSTRACT, socket(AF_UNIX, SOCK_DGRAM, 0));
 	CHECK(bind(ABSTRACT, (struct sockaddr *)&abstract, sizeof abstract) == 0);
@@ -126,7 +127,8 @@ static long try_int80(void)
 	long result;
 	/* Versions of clang-format disagree on the colons. */
 	/* clang-format off */
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"(20L)
+		: "memory", "r8", "r9", "r10", "r11");
 	/* clang-format on */
 	return result;
 }
@@ -134,7 +136,7 @@ static long try_int80(void)
 
 #define KILLED (-1)
 
-/* What only the one C library's resolver does, or the other's. */
+/* Stages in which only the resolver of one C library makes a call. */
 #ifdef __GLIBC__
 #define OF_GNU(stages)  (stages)
 #define OF_MUSL(stages) NONE
@@ -143,29 +145,36 @@ static long try_int80(void)
 #define OF_MUSL(stages) (stages)
 #endif
 
-/* The letters of sandbox/syscalls.c. */
-#define C    SYSCALLS_CONNECT
-#define V    SYSCALLS_RESOLVE
-#define B    SYSCALLS_BIND
-#define A    SYSCALLS_ASSOCIATE
-#define R    SYSCALLS_RELAYING
-#define U    SYSCALLS_DATAGRAMS
-#define L    SYSCALLS_LOOKUPS
-#define T    (C | B | A) /* a handshake that another stage follows */
-#define H    (T | V)     /* every handshake */
-#define N    (H | L)     /* whoever looks names up */
-#define ALL  (N | R | U)
-#define NONE 0U
+/* The names of sandbox/syscalls.c. */
+#define CONNECT       SYSCALLS_CONNECT
+#define RESOLVE       SYSCALLS_RESOLVE
+#define BIND          SYSCALLS_BIND
+#define ASSOCIATE     SYSCALLS_ASSOCIATE
+#define RELAYING      SYSCALLS_RELAYING
+#define DATAGRAMS     SYSCALLS_DATAGRAMS
+#define LOOKUPS       SYSCALLS_LOOKUPS
+#define TCP_STAGES    (CONNECT | BIND)
+#define BEFORE_MOVING (TCP_STAGES | ASSOCIATE)
+#define HANDSHAKES    (BEFORE_MOVING | RESOLVE)
+#define NAMES         (HANDSHAKES | LOOKUPS)
+#define MOVING        (RELAYING | DATAGRAMS)
+#define SERVING       (HANDSHAKES | MOVING)
+#define ALL           (SERVING | LOOKUPS)
+#define NONE          0U
 
-/* The ways of processes, a stage after the other. Where several commands are configured, the
- * first is theirs together. */
-#define WAY(...) .name = #__VA_ARGS__, .stages = {__VA_ARGS__}
-static const struct way {
+/* The stages that a process goes through. If several commands are configured, they share the first
+ * one. */
+#define PATH(...) .name = #__VA_ARGS__, .stages = {__VA_ARGS__}
+static const struct path {
 	const char *name;
 	unsigned stages[3];
-} ways[] = {{WAY(C)}, {WAY(V)}, {WAY(B)}, {WAY(A)}, {WAY(C | V)}, {WAY(C | B)}, {WAY(C | A)},
-	{WAY(H)}, {WAY(H, C)}, {WAY(H, V)}, {WAY(H, B)}, {WAY(H, A)}, {WAY(C, R)}, {WAY(B, R)},
-	{WAY(A, U)}, {WAY(A, L)}, {WAY(H, C, R)}, {WAY(H, B, R)}, {WAY(H, A, U)}, {WAY(H, A, L)}};
+} paths[] = {{PATH(CONNECT)}, {PATH(RESOLVE)}, {PATH(BIND)}, {PATH(ASSOCIATE)},
+	{PATH(CONNECT | RESOLVE)}, {PATH(CONNECT | BIND)}, {PATH(CONNECT | ASSOCIATE)},
+	{PATH(HANDSHAKES)}, {PATH(HANDSHAKES, CONNECT)}, {PATH(HANDSHAKES, RESOLVE)},
+	{PATH(HANDSHAKES, BIND)}, {PATH(HANDSHAKES, ASSOCIATE)}, {PATH(CONNECT, RELAYING)},
+	{PATH(BIND, RELAYING)}, {PATH(ASSOCIATE, DATAGRAMS)}, {PATH(ASSOCIATE, LOOKUPS)},
+	{PATH(HANDSHAKES, CONNECT, RELAYING)}, {PATH(HANDSHAKES, BIND, RELAYING)},
+	{PATH(HANDSHAKES, ASSOCIATE, DATAGRAMS)}, {PATH(HANDSHAKES, ASSOCIATE, LOOKUPS)}};
 
 /* Arguments that are known in the process only. */
 #define PARENT LONG_MIN
@@ -188,7 +197,7 @@ static const struct way {
 #define HIGH                    (1L << 32)
 
 /* An attempt is a system call with its arguments, or a function. In the stages named, its
- * outcome is 0 if the call is done, or an errno that is not the lock's, or -SIGSYS if the
+ * outcome is 0 if the call is made, or an errno that is not the sandbox's, or -SIGSYS if the
  * process is killed. In all other stages it is EPERM. Several stages together may do what one of
  * them may. Later rows find the sockets as earlier rows left them. */
 /* clang-format off */
@@ -203,117 +212,123 @@ static const struct attempt {
 #define NEVER(what, ...)                  {what, NONE, 0, NULL, {__VA_ARGS__}, 0}
 #define MAY(what, stages, ...)            {what, stages, 0, NULL, {__VA_ARGS__}, 0}
 #define MEETS(what, stages, outcome, ...) {what, stages, outcome, NULL, {__VA_ARGS__}, 0}
-	MEETS("open a file", N, EACCES,          OPEN(file, O_RDONLY)),
-	MEETS("open /proc/self/mem", N, EACCES,  OPEN("/proc/self/mem", O_RDONLY)),
-	NEVER("open a file to write",            OPEN(file, O_WRONLY)),
+	MEETS("open a file", NAMES, EACCES, OPEN(file, O_RDONLY)),
+	MEETS("open /proc/self/mem", NAMES, EACCES, OPEN("/proc/self/mem", O_RDONLY)),
+	NEVER("open a file to write", OPEN(file, O_WRONLY)),
 	NEVER("create a file", OPEN(new_file, O_RDONLY | O_CREAT, 0600)),
 	NEVER("openat2", 437, AT_FDCWD, P(file), P(read_only), sizeof read_only),
-	NEVER("memfd_create",                    SYS_memfd_create, P("x"), 0),
-	NEVER("execute",                         SYS_execve, P("/bin/true"), 0, 0),
-	NEVER("execveat",                        SYS_execveat, AT_FDCWD, P("/bin/true"), 0, 0, 0),
-	{"fork", A | L, 0, try_fork, {0}, 0},
-	NEVER("fork, with memory shared",        CLONE(CLONE_VM | CLONE_VFORK)),
-	NEVER("fork, with files shared",         CLONE(CLONE_FILES)),
-	NEVER("fork, as the parent's child",     CLONE(CLONE_PARENT)),
-	NEVER("fork, in a namespace",            CLONE(CLONE_NEWUSER)),
-	NEVER("clone3",                          435, P(clone3_args), sizeof clone3_args),
-	MAY("a TCP socket", C | B,               SYS_socket, AF_INET, SOCK_STREAM, IPPROTO_TCP),
-	MAY("a TCP socket of the resolver", N, SYS_socket, AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0),
-	MAY("a UDP socket", N, SYS_socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0),
-	NEVER("an MPTCP socket",                 SYS_socket, AF_INET, SOCK_STREAM, 262),
-	NEVER("a raw socket",                    SYS_socket, AF_INET, SOCK_RAW, IPPROTO_ICMP),
-	NEVER("a ping socket",                   SYS_socket, AF_INET, SOCK_DGRAM, IPPROTO_ICMP),
-	NEVER("a Unix socket",                   SYS_socket, AF_UNIX, SOCK_STREAM, 0),
-	NEVER("a netlink socket",                SYS_socket, AF_NETLINK, SOCK_RAW, 0),
-	NEVER("a packet socket",                 SYS_socket, AF_PACKET, SOCK_RAW, 0),
-	NEVER("a vsock socket",                  SYS_socket, AF_VSOCK, SOCK_STREAM, 0),
+	NEVER("memfd_create", SYS_memfd_create, P("x"), 0),
+	NEVER("execute", SYS_execve, P("/bin/true"), 0, 0),
+	NEVER("execveat", SYS_execveat, AT_FDCWD, P("/bin/true"), 0, 0, 0),
+	{"fork", ASSOCIATE | LOOKUPS, 0, try_fork, {0}, 0},
+	NEVER("fork, with memory shared", CLONE(CLONE_VM | CLONE_VFORK)),
+	NEVER("fork, with files shared", CLONE(CLONE_FILES)),
+	NEVER("fork, as the parent's child", CLONE(CLONE_PARENT)),
+	NEVER("fork, in a namespace", CLONE(CLONE_NEWUSER)),
+	NEVER("clone3", 435, P(clone3_args), sizeof clone3_args),
+	MAY("a TCP socket", TCP_STAGES, SYS_socket, AF_INET, SOCK_STREAM, IPPROTO_TCP),
+	MAY("a TCP socket of the resolver", NAMES,
+		SYS_socket, AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	MAY("a UDP socket", NAMES, SYS_socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0),
+	NEVER("an MPTCP socket", SYS_socket, AF_INET, SOCK_STREAM, 262),
+	NEVER("a raw socket", SYS_socket, AF_INET, SOCK_RAW, IPPROTO_ICMP),
+	NEVER("a ping socket", SYS_socket, AF_INET, SOCK_DGRAM, IPPROTO_ICMP),
+	NEVER("a Unix socket", SYS_socket, AF_UNIX, SOCK_STREAM, 0),
+	NEVER("a netlink socket", SYS_socket, AF_NETLINK, SOCK_RAW, 0),
+	NEVER("a packet socket", SYS_socket, AF_PACKET, SOCK_RAW, 0),
+	NEVER("a vsock socket", SYS_socket, AF_VSOCK, SOCK_STREAM, 0),
 	NEVER("socketpair", SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, P(two_ints)),
-	MAY("socketpair, of packets", A,         SYS_socketpair, AF_UNIX, PACKETS, 0, P(two_ints)),
+	MAY("socketpair, of packets", ASSOCIATE, SYS_socketpair, AF_UNIX, PACKETS, 0, P(two_ints)),
 	NEVER("socketpair, of datagrams", SYS_socketpair, AF_UNIX, SOCK_DGRAM, 0, P(two_ints)),
 	NEVER("a socket, high domain bit", SYS_socket, HIGH | AF_INET, SOCK_STREAM, IPPROTO_TCP),
 	NEVER("a socket, high protocol bit", SYS_socket, AF_INET, SOCK_STREAM, HIGH | IPPROTO_TCP),
-	MEETS("connect", N, ECONNREFUSED,        SYS_connect, TCP, TO(refusing)),
-	MAY("disconnect", N | R,                 SYS_connect, TCP, TO(unspecified)),
-	MAY("bind", T | OF_MUSL(V | L),          SYS_bind, TCP, TO(any_port)),
-	MAY("listen", B,                         SYS_listen, TCP, 1),
-	MEETS("accept", B, EAGAIN,               SYS_accept4, LISTENING, 0, 0, SOCK_NONBLOCK),
-	MAY("send to an address", OF_MUSL(N),    SYS_sendto, UDP, P("x"), 1, 0, TO(discarding)),
+	MEETS("connect", NAMES, ECONNREFUSED, SYS_connect, TCP, TO(refusing)),
+	MAY("disconnect", NAMES | RELAYING, SYS_connect, TCP, TO(unspecified)),
+	MAY("bind", BEFORE_MOVING | OF_MUSL(RESOLVE | LOOKUPS), SYS_bind, TCP, TO(any_port)),
+	MAY("listen", BIND, SYS_listen, TCP, 1),
+	MEETS("accept", BIND, EAGAIN, SYS_accept4, LISTENING, 0, 0, SOCK_NONBLOCK),
+	MAY("send to an address", OF_MUSL(NAMES), SYS_sendto, UDP, P("x"), 1, 0, TO(discarding)),
 	{"send to an abstract socket", NONE, 0, NULL,
 		{SYS_sendto, LOCAL, P("x"), 1, 0, TO(abstract)}, 6},
 	NEVER("TCP fast open", SYS_sendto, TCP, P("x"), 1, MSG_FASTOPEN, TO(discarding)),
-	MAY("sendmsg", OF_MUSL(N),               SYS_sendmsg, PAIR, P(&message), 0),
-	MEETS("recvmsg", OF_MUSL(N), EAGAIN,     SYS_recvmsg, PAIR, P(&no_message), MSG_DONTWAIT),
-	MAY("sendmmsg to an address", A | U | OF_GNU(N), SYS_sendmmsg, UDP, P(&to_port), 1, 0),
+	MAY("sendmsg", OF_MUSL(NAMES), SYS_sendmsg, PAIR, P(&message), 0),
+	MEETS("recvmsg", OF_MUSL(NAMES), EAGAIN,
+		SYS_recvmsg, PAIR, P(&no_message), MSG_DONTWAIT),
+	MAY("sendmmsg to an address", ASSOCIATE | DATAGRAMS | OF_GNU(NAMES),
+		SYS_sendmmsg, UDP, P(&to_port), 1, 0),
 	{"sendmmsg to an abstract socket", NONE, 0, NULL,
 		{SYS_sendmmsg, LOCAL, P(&to_abstract), 1, 0}, 6},
-	MEETS("recvmmsg", A | U, EAGAIN, SYS_recvmmsg, PAIR, P(&no_messages), 1, MSG_DONTWAIT, 0),
-	NEVER("TCP fast open, of many",          SYS_sendmmsg, TCP, P(&to_port), 1, MSG_FASTOPEN),
-	NEVER("a peer's pidfd",                  GET(PAIR, SOL_SOCKET, 77)), /* SO_PEERPIDFD */
+	MEETS("recvmmsg", ASSOCIATE | DATAGRAMS, EAGAIN,
+		SYS_recvmmsg, PAIR, P(&no_messages), 1, MSG_DONTWAIT, 0),
+	NEVER("TCP fast open, of many", SYS_sendmmsg, TCP, P(&to_port), 1, MSG_FASTOPEN),
+	NEVER("a peer's pidfd", GET(PAIR, SOL_SOCKET, 77)), /* SO_PEERPIDFD */
 	NEVER("the firewall's rules", SET(TCP, IPPROTO_IP, 64, on)), /* IPT_SO_SET_REPLACE */
-	MAY("a Unix datagram socket", N,         SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0),
-	MEETS("open a directory", N, EACCES,     OPEN("/etc", O_RDONLY | O_DIRECTORY)),
-	NEVER("a path's descriptor",             OPEN("/etc/shadow", O_PATH)),
-	MAY("send", ALL,                         SYS_sendto, PAIR, P("x"), 1, MSG_NOSIGNAL, 0, 0),
-	MAY("write", H | R | U,                  SYS_write, PAIR, P("x"), 1),
+	MAY("a Unix datagram socket", NAMES, SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+	MEETS("open a directory", NAMES, EACCES, OPEN("/etc", O_RDONLY | O_DIRECTORY)),
+	NEVER("a path's descriptor", OPEN("/etc/shadow", O_PATH)),
+	MAY("send", ALL, SYS_sendto, PAIR, P("x"), 1, MSG_NOSIGNAL, 0, 0),
+	MAY("write", SERVING, SYS_write, PAIR, P("x"), 1),
 	MEETS("receive", ALL, EAGAIN, SYS_recvfrom, PAIR, P(some_bytes), 1, MSG_DONTWAIT, 0, 0),
-	MAY("setsockopt", T,                     SET(TCP, SOL_SOCKET, SO_KEEPALIVE, on)),
-	MAY("TCP_NODELAY", T,                    SET(TCP, IPPROTO_TCP, TCP_NODELAY, on)),
-	MAY("IPV6_V6ONLY", T | OF_MUSL(V | L),   SET(TCP_IPV6, IPPROTO_IPV6, IPV6_V6ONLY, on)),
-	MAY("UDP_GRO", A,                        SET(UDP, IPPROTO_UDP, UDP_GRO, on)),
-	NEVER("UDP_SEGMENT",                     SET(UDP, IPPROTO_UDP, UDP_SEGMENT, zero)),
-	MAY("SO_SNDTIMEO", H | R | U,            SET(PAIR, SOL_SOCKET, SO_SNDTIMEO, a_second)),
-	MAY("SO_ERROR", C | B | R,               GET(TCP, SOL_SOCKET, SO_ERROR)),
-	MAY("TCP_INFO", C | B | R,               GET(TCP, IPPROTO_TCP, TCP_INFO)),
-	MAY("what is unsent", C | B | R,         SYS_ioctl, PAIR, TIOCOUTQ, P(&some_int)),
-	MAY("getsockname", N, SYS_getsockname, PAIR, P(some_bytes), P(&some_len)),
-	MAY("getpeername", C, SYS_getpeername, PAIR, P(some_bytes), P(&some_len)),
-	MAY("shutdown", H | R | U,               SYS_shutdown, PAIR, SHUT_WR),
-	MAY("ppoll", H | R | U,                  SYS_ppoll, P(&readable), 1, P(&no_time), 0, 0),
-	MAY("dup", A,                            SYS_dup, PAIR),
-	NEVER("F_DUPFD",                         SYS_fcntl, PAIR, F_DUPFD, 0),
-	NEVER("pipe",                            SYS_pipe2, P(two_ints), 0),
-	NEVER("eventfd",                         SYS_eventfd2, 0, 0),
-	MAY("memory", N,                         SYS_mmap, 0, 4096, PROT_READ, ANON),
-	MAY("the heap", N,                       SYS_brk, 0),
-	NEVER("executable memory",               SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, ANON),
+	MAY("setsockopt", BEFORE_MOVING, SET(TCP, SOL_SOCKET, SO_KEEPALIVE, on)),
+	MAY("TCP_NODELAY", BEFORE_MOVING, SET(TCP, IPPROTO_TCP, TCP_NODELAY, on)),
+	MAY("IPV6_V6ONLY", BEFORE_MOVING | OF_MUSL(RESOLVE | LOOKUPS),
+		SET(TCP_IPV6, IPPROTO_IPV6, IPV6_V6ONLY, on)),
+	MAY("UDP_GRO", ASSOCIATE, SET(UDP, IPPROTO_UDP, UDP_GRO, on)),
+	NEVER("UDP_SEGMENT", SET(UDP, IPPROTO_UDP, UDP_SEGMENT, zero)),
+	MAY("SO_SNDTIMEO", SERVING, SET(PAIR, SOL_SOCKET, SO_SNDTIMEO, a_second)),
+	MAY("SO_ERROR", TCP_STAGES | RELAYING, GET(TCP, SOL_SOCKET, SO_ERROR)),
+	MAY("TCP_INFO", TCP_STAGES | RELAYING, GET(TCP, IPPROTO_TCP, TCP_INFO)),
+	MAY("what is unsent", TCP_STAGES | RELAYING, SYS_ioctl, PAIR, TIOCOUTQ, P(&some_int)),
+	MAY("getsockname", NAMES, SYS_getsockname, PAIR, P(some_bytes), P(&some_len)),
+	MAY("getpeername", CONNECT, SYS_getpeername, PAIR, P(some_bytes), P(&some_len)),
+	MAY("shutdown", SERVING, SYS_shutdown, PAIR, SHUT_WR),
+	MAY("ppoll", SERVING, SYS_ppoll, P(&readable), 1, P(&no_time), 0, 0),
+	MAY("dup", ASSOCIATE, SYS_dup, PAIR),
+	NEVER("F_DUPFD", SYS_fcntl, PAIR, F_DUPFD, 0),
+	NEVER("pipe", SYS_pipe2, P(two_ints), 0),
+	NEVER("eventfd", SYS_eventfd2, 0, 0),
+	MAY("memory", NAMES, SYS_mmap, 0, 4096, PROT_READ, ANON),
+	MAY("the heap", NAMES, SYS_brk, 0),
+	NEVER("executable memory", SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, ANON),
 	NEVER("make memory executable", SYS_mprotect, P(page), 4096, PROT_READ | PROT_EXEC),
-	NEVER("mremap",                          SYS_mremap, P(page), 4096, 8192, 1, 0),
-	NEVER("signal the parent",               SYS_kill, PARENT, 0),
-	NEVER("signal itself",                   SYS_kill, ITSELF, SIGTERM),
-	NEVER("signal everyone",                 SYS_kill, -1, 0),
-	NEVER("tgkill",                          SYS_tgkill, ITSELF, ITSELF, SIGTERM),
-	NEVER("ptrace",                          SYS_ptrace, PTRACE_TRACEME, 0, 0, 0),
-	NEVER("process_vm_readv",                SYS_process_vm_readv, 1, 0, 0, 0, 0, 0),
-	NEVER("pidfd_open",                      434, ITSELF, 0),
-	NEVER("pidfd_getfd",                     438, 0, 0, 0),
-	NEVER("io_uring",                        425, 1, 0),
-	NEVER("bpf",                             SYS_bpf, 0, 0, 0),
-	NEVER("perf_event_open",                 SYS_perf_event_open, 0, 0, -1, -1, 0),
-	NEVER("userfaultfd",                     SYS_userfaultfd, 0),
-	NEVER("unshare",                         SYS_unshare, CLONE_NEWUSER),
-	NEVER("setns",                           SYS_setns, 0, 0),
-	NEVER("keyctl",                          SYS_keyctl, 0, 0, 0, 0, 0),
-	NEVER("add_key",                         SYS_add_key, P("user"), P("x"), P("x"), 1, 0),
-	NEVER("chroot",                          SYS_chroot, P("/")),
-	NEVER("mount",                           SYS_mount, P(""), P("/"), P(""), 0, 0),
-	NEVER("unlink",                          SYS_unlinkat, AT_FDCWD, P(file), 0),
-	NEVER("setuid",                          SYS_setuid, 0),
-	NEVER("personality",                     SYS_personality, 0xffffffff),
-	MAY("capset", T,                         SYS_capset, P(&capabilities), P(no_capabilities)),
-	MEETS("a filter", T, EFAULT,             SYS_seccomp, SETFILTER, 0, 0),
-	NEVER("a filter's descriptor",           SYS_seccomp, SETFILTER, 8, 0), /* NEW_LISTENER */
-	NEVER("strict mode",                     SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, 0),
-	MEETS("wait for a child", H | R | U, ECHILD, SYS_wait4, -1, 0, WNOHANG, 0),
-	MAY("a timer", N,                        SYS_setitimer, ITIMER_REAL, P(&no_timer), 0),
-	NEVER("prctl",                           SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0),
-	MAY("end with the parent", A | L, SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0),
-	MAY("close_range", A,                    SYS_close_range, 1000, ~0U, 0),
-	MAY("limits", A,                         SYS_prlimit64, 0, RLIMIT_NOFILE, 0, P(some_bytes)),
-	NEVER("new limits",                      SYS_prlimit64, 0, RLIMIT_CORE, P(&no_limit), 0),
+	NEVER("mremap", SYS_mremap, P(page), 4096, 8192, 1, 0),
+	NEVER("signal the parent", SYS_kill, PARENT, 0),
+	NEVER("signal itself", SYS_kill, ITSELF, SIGTERM),
+	NEVER("signal everyone", SYS_kill, -1, 0),
+	NEVER("tgkill", SYS_tgkill, ITSELF, ITSELF, SIGTERM),
+	NEVER("ptrace", SYS_ptrace, PTRACE_TRACEME, 0, 0, 0),
+	NEVER("process_vm_readv", SYS_process_vm_readv, 1, 0, 0, 0, 0, 0),
+	NEVER("pidfd_open", 434, ITSELF, 0),
+	NEVER("pidfd_getfd", 438, 0, 0, 0),
+	NEVER("io_uring", 425, 1, 0),
+	NEVER("bpf", SYS_bpf, 0, 0, 0),
+	NEVER("perf_event_open", SYS_perf_event_open, 0, 0, -1, -1, 0),
+	NEVER("userfaultfd", SYS_userfaultfd, 0),
+	NEVER("unshare", SYS_unshare, CLONE_NEWUSER),
+	NEVER("setns", SYS_setns, 0, 0),
+	NEVER("keyctl", SYS_keyctl, 0, 0, 0, 0, 0),
+	NEVER("add_key", SYS_add_key, P("user"), P("x"), P("x"), 1, 0),
+	NEVER("chroot", SYS_chroot, P("/")),
+	NEVER("mount", SYS_mount, P(""), P("/"), P(""), 0, 0),
+	NEVER("unlink", SYS_unlinkat, AT_FDCWD, P(file), 0),
+	NEVER("setuid", SYS_setuid, 0),
+	NEVER("personality", SYS_personality, 0xffffffff),
+	MAY("capset", BEFORE_MOVING, SYS_capset, P(&capabilities), P(no_capabilities)),
+	MEETS("a filter", BEFORE_MOVING, EFAULT, SYS_seccomp, SETFILTER, 0, 0),
+	NEVER("a filter's descriptor", SYS_seccomp, SETFILTER, 8, 0), /* NEW_LISTENER */
+	NEVER("strict mode", SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, 0),
+	MEETS("wait for a child", SERVING, ECHILD, SYS_wait4, -1, 0, WNOHANG, 0),
+	MAY("a timer", NAMES, SYS_setitimer, ITIMER_REAL, P(&no_timer), 0),
+	NEVER("prctl", SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0),
+	MAY("end with the parent", ASSOCIATE | LOOKUPS,
+		SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0),
+	MAY("close_range", ASSOCIATE, SYS_close_range, 1000, ~0U, 0),
+	MAY("limits", ASSOCIATE, SYS_prlimit64, 0, RLIMIT_NOFILE, 0, P(some_bytes)),
+	NEVER("new limits", SYS_prlimit64, 0, RLIMIT_CORE, P(&no_limit), 0),
 	NEVER("the parent's limits", SYS_prlimit64, PARENT, RLIMIT_NOFILE, 0, P(some_bytes)),
-	MAY("the clock", ALL,                    SYS_clock_gettime, CLOCK_MONOTONIC, P(some_bytes)),
+	MAY("the clock", ALL, SYS_clock_gettime, CLOCK_MONOTONIC, P(some_bytes)),
 #ifdef __x86_64__
-	MEETS("a call of x32", ALL, -SIGSYS,     0x40000000 | SYS_getpid),
+	MEETS("a call of x32", ALL, -SIGSYS, 0x40000000 | SYS_getpid),
 	/* SIGSEGV where the kernel does not have it */
 	{"int 0x80", ALL, KILLED, try_int80, {0}, 0},
 #endif
@@ -339,16 +354,16 @@ static int make(const struct attempt *a)
 }
 
 /* The process's last stage decides. */
-static int wanted(const struct attempt *attempt, const struct way *way)
+static int wanted(const struct attempt *attempt, const struct path *path)
 {
-	size_t last = COUNT(way->stages) - 1;
-	while (way->stages[last] == 0)
+	size_t last = COUNT(path->stages) - 1;
+	while (path->stages[last] == 0)
 		last--;
-	return attempt->stages & way->stages[last] ? attempt->outcome : EPERM;
+	return attempt->stages & path->stages[last] ? attempt->outcome : EPERM;
 }
 
-/* Starts a process that the kernel ends if the lock takes its exit(2) away: with this process, or
- * after one second of processor time. */
+/* Starts a process that the kernel ends if the sandbox denies exit(2): with this process, or after
+ * one second of processor time. */
 static pid_t start(void)
 {
 	pid_t pid = fork();
@@ -360,16 +375,16 @@ static pid_t start(void)
 }
 
 /* Makes the attempts from first to before end in a process of their own. */
-static void make_some(const struct way *way, size_t first, size_t end)
+static void make_some(const struct path *path, size_t first, size_t end)
 {
 	int status;
 	const char *part;
 	pid_t pid = start();
 	if (pid == 0) {
-		if (sandbox_enter(way->stages[0], 0, &part) < 0)
+		if (sandbox_start(path->stages[0], 0, &part) < 0)
 			_exit(1);
-		for (size_t i = 1; i < COUNT(way->stages) && way->stages[i]; i++)
-			if (sandbox_tighten(way->stages[i], &part) < 0)
+		for (size_t i = 1; i < COUNT(path->stages) && path->stages[i]; i++)
+			if (sandbox_enter_stage(path->stages[i], &part) < 0)
 				_exit(1);
 		for (size_t i = first; i < end; i++)
 			outcomes[i] = make(&attempts[i]);
@@ -382,19 +397,19 @@ static void make_some(const struct way *way, size_t first, size_t end)
 		outcomes[first] = -WTERMSIG(status);
 }
 
-/* Attempts that the lock refuses change nothing: those that follow each other share a process. */
-static void make_all(const struct way *way)
+/* Attempts that the sandbox denies change nothing: consecutive ones share a process. */
+static void make_all(const struct path *path)
 {
 	for (size_t i = 0, end; i < COUNT(attempts); i = end) {
 		end = i + 1;
-		while (end < COUNT(attempts) && wanted(&attempts[i], way) == EPERM &&
-			wanted(&attempts[end], way) == EPERM)
+		while (end < COUNT(attempts) && wanted(&attempts[i], path) == EPERM &&
+			wanted(&attempts[end], path) == EPERM)
 			end++;
-		make_some(way, i, end);
+		make_some(path, i, end);
 	}
 }
 
-static void forbids_what_it_says(void)
+static void denies_what_the_table_does_not_allow(void)
 {
 	static char about[80]; /* check_about points to it until the next test */
 	const size_t size = COUNT(attempts) * sizeof *outcomes;
@@ -402,15 +417,15 @@ static void forbids_what_it_says(void)
 	outcomes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!CHECK(outcomes != MAP_FAILED))
 		return;
-	EACH_ROW(way, ways, name) {
+	EACH_ROW(path, paths, name) {
 		for (size_t i = 0; i < COUNT(attempts); i++)
 			outcomes[i] = NOT_MADE;
 		open_sockets();
-		make_all(way);
+		make_all(path);
 		for (size_t i = 0; i < COUNT(attempts); i++) {
-			snprintf(about, sizeof about, "%s, in %s", attempts[i].what, way->name);
+			snprintf(about, sizeof about, "%s, in %s", attempts[i].what, path->name);
 			check_about = about;
-			int want = wanted(&attempts[i], way);
+			int want = wanted(&attempts[i], path);
 			if (landlock < attempts[i].landlock)
 				CHECK(outcomes[i] != NOT_MADE);
 			else if (want == KILLED)
@@ -421,8 +436,8 @@ static void forbids_what_it_says(void)
 	}
 }
 
-/* A process without any call could not end: there is no such lock. */
-static void locks_in_no_stage_not_at_all(void)
+/* A process that may make no call at all could not end. */
+static void refuses_an_empty_set_of_stages(void)
 {
 	static const unsigned none[] = {0, 1U << 31};
 	const char *part = "";
@@ -432,9 +447,9 @@ static void locks_in_no_stage_not_at_all(void)
 			pid_t pid = start();
 			if (pid == 0) {
 				bool refused =
-					sandbox_enter(none[i], checker_pid, &part) == -EINVAL &&
+					sandbox_start(none[i], checker_pid, &part) == -EINVAL &&
 					strcmp(part, "seccomp") == 0 &&
-					sandbox_tighten(none[i], &part) == -EINVAL;
+					sandbox_enter_stage(none[i], &part) == -EINVAL;
 				_exit(refused ? 0 : 1);
 			}
 			int status = -1;
@@ -450,13 +465,14 @@ int main(void)
 #endif
 	const char *tmpdir = getenv("TMPDIR");
 	int fd;
-	snprintf(file, sizeof file, "%s/stdsocks-lock-XXXXXX", tmpdir ? tmpdir : "/tmp");
+	snprintf(file, sizeof file, "%s/stdsocks-sandbox-XXXXXX", tmpdir ? tmpdir : "/tmp");
 	fd = mkstemp(file);
 	snprintf(new_file, sizeof new_file, "%s.new", file);
 	CHECK(fd >= 0);
 	close(fd);
 	prepare();
-	int status = CHECK_ALL(forbids_what_it_says, locks_in_no_stage_not_at_all);
+	int status =
+		CHECK_ALL(denies_what_the_table_does_not_allow, refuses_an_empty_set_of_stages);
 	unlink(file);
 	return status;
 }

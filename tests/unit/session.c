@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocks/session: every command that can be configured is served, in a stage of the lock. */
+/* stdsocks/session: serves every configurable command, in a stage of the sandbox. */
 #include "stdsocks/session.h"
 
 #include "check.h"

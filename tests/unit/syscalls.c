@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* sandbox/syscalls: the table against what was really called.
- * With a set of stages (bits) as its argument: standard input has a call a line, once for each
- * filter that was asked: the stages of that one, those of them for which the process has it, the
- * number and six arguments in hex. Prints the calls that no row allows, as they came, and of the
- * argument's stages the rows that no call has used: number, stage, and which of the rows of that
- * number it is. Without an argument it prints the stages that a session can be in. */
+/* sandbox/syscalls: compares the table with the calls that a process made.
+ * The argument is a set of stages (bits). Each line of standard input is a call that one filter was
+ * asked for: the stages of that filter, those of them that the process has for itself, the number,
+ * and six arguments in hex. Prints each call that no row allows; and for each stage of the argument
+ * the rows that no call used: number, stage, and the row's ordinal among those of that number.
+ * Without an argument it prints the stages that a session can be in. */
 #define syscalls_limit in_another_object
 #include "../../src/sandbox/syscalls.c"
 
@@ -56,16 +56,16 @@ static void print_unused(unsigned wanted)
 					ordinal(i));
 }
 
-/* Of every command that is served, with what comes after it. */
+/* The stages of every command, and those that follow them. */
 static unsigned stages_of_sessions(void)
 {
 	const struct config all = {.commands = ~0U};
 	unsigned stages = session_stages(&all);
 
-	if (stages & (C | B))
-		stages |= R;
-	if (stages & A)
-		stages |= U | L;
+	if (stages & TCP)
+		stages |= RELAYING;
+	if (stages & ASSOCIATE)
+		stages |= DATAGRAMS | LOOKUPS;
 	return stages;
 }
 

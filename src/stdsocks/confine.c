@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+/* The steps by which the process gives up rights, and whether it may go on if a step fails. */
+#include "stdsocks/confine.h"
+
+#include <string.h>
+
+#include "sandbox/privileges.h"
+#include "sandbox/sandbox.h"
+#include "wire/large.h"
+
+static const struct refusal not_refused = {.reason = NULL};
+
+/* Decides whether a failed step is fatal; every failed step comes here. w has the text so far. */
+static struct refusal decide(const struct config *config, struct writer *w, const char *cause,
+	int error, const char *advice)
+{
+	if (config->sandbox_best_effort)
+		return not_refused;
+	writer_str(w, ": ");
+	writer_str(w, cause);
+	writer_str(w, "; ");
+	writer_str(w, advice);
+	return (struct refusal){.reason = w->bytes, .error = error};
+}
+
+struct refusal confine_leave_root(const struct config *config)
+{
+	static char text[384] LARGE;
+	struct writer w = writer_on(text, sizeof text - 1);
+	const bool marks = config->mark != 0 && config->commands != COMMAND_RESOLVE;
+	const char *cause = privileges_leave_root(config->user, marks);
+
+	if (!cause)
+		return not_refused;
+	writer_str(&w, "started as root and cannot become ");
+	writer_escaped(&w, config->user, strlen(config->user));
+	return decide(config, &w, cause, 0,
+		"set \"user\" to another user, or \"sandbox best-effort\" to stay root");
+}
+
+static struct refusal decide_on_stage(
+	const struct config *config, const char *stage, const char *part, int error)
+{
+	static char text[192] LARGE;
+	struct writer w = writer_on(text, sizeof text - 1);
+
+	if (error == 0)
+		return not_refused;
+	writer_str(&w, stage);
+	writer_str(&w, part);
+	return decide(config, &w, strerror(-error), -error,
+		"set \"sandbox best-effort\" to serve without");
+}
+
+struct refusal confine_enter(const struct config *config, unsigned stages, int checker_pid)
+{
+	const char *part = "";
+	const int error = sandbox_start(stages, checker_pid, &part);
+
+	return decide_on_stage(config, "cannot enter the sandbox: ", part, error);
+}
+
+struct refusal confine_to_stage(const struct config *config, unsigned stage)
+{
+	const char *part = "";
+	const int error = sandbox_enter_stage(stage, &part);
+
+	return decide_on_stage(config, "cannot enter the next stage of the sandbox: ", part, error);
+}

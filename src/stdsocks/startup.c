@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/* Preparations before the first byte of the client is read. */
+#include "stdsocks/startup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "stdsocks/confine.h"
+
+void startup_fill_standard_descriptors(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+const char *startup_client_error(enum client_kind kind)
+{
+	static const char *const errors[] = {
+		[CLIENT_LISTENING] =
+			"standard input is a listening socket; let the super-server accept "
+			"connections (systemd: Accept=yes, xinetd: wait = no, inetd: nowait)",
+		[CLIENT_DATAGRAM] =
+			"standard input is not a stream socket; SOCKS needs a TCP connection "
+			"(systemd: ListenStream=, inetd: stream tcp)",
+		[CLIENT_CLOSED] =
+			"standard input or output is closed; start stdsocks from a super-server or "
+			"with pipes",
+	};
+	return errors[kind];
+}
+
+/* Discards what C libraries may write to standard error, which is the client's connection. Returns
+ * 0, or -errno. */
+static int silence_standard_error(void)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int error = dup2(fd, STDERR_FILENO) < 0 ? -errno : 0;
+	close(fd);
+	return error;
+}
+
+/* Refuses service, but keeps an earlier reason. */
+static void refuse(struct session_input *input, const char *reason, int error)
+{
+	if (!input->refusal.reason)
+		input->refusal = (struct refusal){.reason = reason, .error = -error};
+}
+
+void startup_prepare_login(struct session_input *input, const struct log *log)
+{
+	int error = log->stderr_is_ours ? 0 : silence_standard_error();
+	if (error < 0)
+		refuse(input,
+			"standard error is the client's connection, and /dev/null cannot replace "
+			"it; set StandardError=journal, or start with 2>FILE",
+			error);
+	if (input->refusal.reason)
+		return;
+	error = login_prepare(
+		input->login->settings, input->client, log->stderr_is_ours, input->login);
+	if (error < 0)
+		refuse(input,
+			"cannot start a process for the checkpassword program; raise the limit "
+			"(TasksMax=, LimitNOFILE=, ulimit -u, ulimit -n)",
+			error);
+}
+
+void startup_enter_sandbox(struct session_input *input)
+{
+	const struct login *login = input->login;
+	const struct refusal refusal = confine_enter(&input->settings->config,
+		session_stages(&input->settings->config), login->splits ? login->checker.pid : 0);
+
+	if (!refusal.reason || input->refusal.reason)
+		return;
+	input->refusal = refusal;
+	login_over(input->login); /* no password is checked if service is refused */
+}
