@@ -253,7 +253,7 @@ for name in "none.test", "empty.test":
         command = [STDSOCKS, "-f", "/dev/null", "--explain", f"{expected} to {name} port 80"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         check(done.returncode, 78)
-        wanted = f"expected {expected}, and the answer is unknown: "
+        wanted = f"expected {expected}, but the answer is unknown: "
         assert done.stderr.startswith(wanted), done.stderr
 check(watch.connects(), [])
 assert not is_waiting(listening)

@@ -87,8 +87,8 @@ one_line() {
     usage 'unknown option --verbose;' --verbose
     usage 'unknown option -v;' --trace -v
     usage 'unknown option --hexadecimal;' --hexadecimal
-    usage 'missing after -f;' -f
-    usage 'missing after -o;' --trace -o
+    usage 'missing argument after -f;' -f
+    usage 'missing argument after -o;' --trace -o
     usage 'unexpected argument 1080;' --trace 1080
     usage 'unexpected argument x;' -- x
     usage 'unexpected argument ;' ''
