@@ -338,7 +338,8 @@ nonsense\nallow to 10.0.0.1 port 80\ndeny to 10.0.0.1 port 80'
     explain "$long"
     questions 0 1 <<<"$long"
     no_question "$long " 'line too long'
-    questions 64 1 'standard input:1: line too long; *' <<<"$long "$'\nallow to 8.8.8.8 port 80'
+    questions 64 1 'standard input:1: line too long; *' \
+        <<<"$long "$'\nallow to 8.8.8.8 port 80'
     questions 64 0 'standard input:1: line too long; *' \
         < <(head -c 3000000 /dev/zero | tr '\0' a)
 }

@@ -12,10 +12,10 @@ static bool is_empty(const struct flow *f)
 	return f->buffer->start == f->buffer->end;
 }
 
-/* What a flow waits for, derived from its state at every turn: bytes from its source while it holds
- * none, room at its log while it holds some. fds[0] is the source, fds[1] the log. An idle log
- * is watched too: poll(2) tells of a broken one without being asked. For the same reason a
- * descriptor of no interest must be -1, or the loop would spin on it. */
+/* Derives the poll events of a flow from its state: input while its buffer is empty, output while
+ * it is not. fds[0] is the source, fds[1] the destination. The destination is always polled,
+ * because poll(2) reports errors without being asked. For the same reason an unused descriptor must
+ * be -1, or the loop would spin. */
 static void flow_want(const struct flow *f, struct pollfd fds[2])
 {
 	bool wants_bytes = f->state == FLOW_OPEN && is_empty(f);
@@ -24,8 +24,8 @@ static void flow_want(const struct flow *f, struct pollfd fds[2])
 		.events = is_empty(f) ? 0 : POLLOUT};
 }
 
-/* One turn of one direction: at most one read and one write, by what poll(2) said. True when bytes
- * moved. */
+/* Makes at most one read and one write for a flow, as poll(2) allows. Returns true if bytes moved.
+ */
 static bool flow_turn(struct flow *f, const struct pollfd fds[2])
 {
 	bool moved = false, writable = fds[1].revents & POLLOUT;
@@ -36,9 +36,9 @@ static bool flow_turn(struct flow *f, const struct pollfd fds[2])
 		int n = endpoint_read(f->from, f->buffer);
 		moved = n > 0;
 		if (n == 0 ||
-			(n < 0 && f->from->error)) /* EAGAIN of a broken one is its end, too */
+			(n < 0 && f->from->error)) /* after an error, EAGAIN is the end, too */
 			f->state = FLOW_ENDING;
-		writable = f->to->out_socket; /* a pipe might block: poll it first */
+		writable = f->to->out_socket; /* a pipe must be polled first */
 	}
 	if (!is_empty(f) && writable && !f->to->error && !f->to->write_closed) {
 		int n = endpoint_write(f->to, f->buffer);
@@ -50,8 +50,9 @@ static bool flow_turn(struct flow *f, const struct pollfd fds[2])
 	return moved;
 }
 
-/* What follows from the turn: a log that takes no more ends the flow; a source that broke has sent
- * what can be read now and no more; an end is passed on when all before it was delivered. */
+/* Updates the state of a flow after reading and writing. If the destination accepts no more bytes,
+ * the flow is closed. If the source has failed, the bytes that can be read now are the last. The
+ * end of the stream is passed on after all bytes before it. */
 static void flow_settle(struct flow *f)
 {
 	if (f->to->error || f->to->write_closed) {
@@ -62,13 +63,14 @@ static void flow_settle(struct flow *f)
 		(!f->from->in_socket || endpoint_read(f->from, f->buffer) <= 0))
 		f->state = FLOW_ENDING;
 	if (f->state == FLOW_ENDING && is_empty(f)) {
-		if (!f->from->error) /* what broke is passed on as a reset, at the end of all */
+		if (!f->from->error) /* a failure is passed on as a reset, when both flows have
+					ended */
 			endpoint_shutdown(f->to);
 		f->state = FLOW_CLOSED;
 	}
 }
 
-/* Who ended first; true when somebody has. */
+/* Sets r->first to the endpoint that closed or failed first. Returns true if there is one. */
 static bool note_first(struct relay *r)
 {
 	const struct endpoint *client = r->up.from, *upstream = r->down.from;
@@ -80,12 +82,12 @@ static bool note_first(struct relay *r)
 	return r->first != NULL;
 }
 
-/* The loop of the relay: 0 when both flows are closed, -EAGAIN for a tick, else what wait_poll()
- * said. */
+/* Runs the loop. Returns 0 if both flows are closed, -EAGAIN for a tick, or the error of
+ * wait_poll(). */
 static int move_bytes(struct relay *r)
 {
 	while (r->up.state != FLOW_CLOSED || r->down.state != FLOW_CLOSED) {
-		/* While there is always something ready, wait_poll() never says that it is late. */
+		/* wait_poll() never returns -ETIMEDOUT while a descriptor is always ready. */
 		if (r->moved_us >= r->lifetime_deadline_us)
 			return -ETIMEDOUT;
 		if (r->moved_us >= r->tick_us && !r->tick_waits)
@@ -114,8 +116,8 @@ static int move_bytes(struct relay *r)
 	return 0;
 }
 
-/* A broken peer's bytes have all been handed to the kernel: waits until the other one has them, for
- * the reset that follows. */
+/* If the endpoint `broken` has failed, waits until the other one has acknowledged all bytes, so
+ * that the reset that follows discards none. */
 static void await_delivery(struct relay *r, struct endpoint *broken, struct endpoint *other)
 {
 	if (!broken->error)
@@ -140,8 +142,8 @@ enum relay_end relay_run(struct relay *r)
 		await_delivery(r, client, upstream);
 		await_delivery(r, upstream, client);
 	}
-	/* It ends in the middle: nobody shall take that for a whole stream. Who broke may well be
-	 * there still, where it was the kernel that failed. */
+	/* The streams are incomplete, and both sides must notice it. The endpoint that failed is
+	 * reset, too: if this host was short of memory, it is still connected. */
 	endpoint_reset(client);
 	endpoint_reset(upstream);
 	if (result == 0)

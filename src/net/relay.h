@@ -21,29 +21,32 @@ struct flow {
 
 enum relay_end {
 	RELAY_CLOSED, /* both directions have ended and all bytes were written */
-	RELAY_BROKEN, /* a peer has an error: what it had sent was delivered, then both sides were
-		       * reset */
-	RELAY_IDLE,   /* a timer ran out: both sides were reset */
-	RELAY_HALF_CLOSED, /* the same */
-	RELAY_LIFETIME,    /* the same */
-	RELAY_STOPPED,     /* a signal: the same */
-	RELAY_FAILED,      /* the kernel failed us: the same */
-	RELAY_TICK         /* no end: tick_us is past, and relay_run() can be called again */
+	/* An endpoint has failed. Bytes read from it were delivered, then both sides were reset. */
+	RELAY_BROKEN,
+	/* A timeout has expired, a signal has arrived, or a system call has failed. Both sides were
+	 * reset. */
+	RELAY_IDLE,
+	RELAY_HALF_CLOSED,
+	RELAY_LIFETIME,
+	RELAY_STOPPED,
+	RELAY_FAILED,
+	/* tick_us has passed. The relay has not ended: call relay_run() again. */
+	RELAY_TICK
 };
 
 struct relay {
-	struct flow up, down;            /* from client to upstream; from upstream to client */
-	int64_t idle_us, half_closed_us; /* INT64_MAX: none */
-	int64_t lifetime_deadline_us;    /* the same */
-	int64_t moved_us;                /* when something moved last; set to when it begins */
-	/* When the caller wants to look at it, INT64_MAX: never; if it waits, not before something
-	 * has moved. */
+	/* up.from and down.to are the client, up.to and down.from the upstream. */
+	struct flow up, down;
+	int64_t idle_us, half_closed_us; /* timeouts; INT64_MAX: none */
+	int64_t lifetime_deadline_us;    /* INT64_MAX: none */
+	int64_t moved_us;                /* when bytes moved last; initially the start time */
+	/* When relay_run() returns RELAY_TICK; INT64_MAX: never. If tick_waits is set, it does not
+	 * return before bytes have moved. */
 	int64_t tick_us;
 	bool tick_waits;
-	const struct endpoint
-		*first; /* set by relay_run(): who ended first, or broke; NULL: neither */
+	/* Set by relay_run(): the endpoint that closed or failed first, or NULL. */
+	const struct endpoint *first;
 };
 
-/* Runs until the end, or until a tick. up.from and down.to are the client, up.to and down.from the
- * upstream. */
+/* Moves bytes until both directions have ended, or until a tick. Returns the reason. */
 enum relay_end relay_run(struct relay *relay);
