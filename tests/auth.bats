@@ -254,7 +254,8 @@ for text, pattern in {
     b"\0" * 100: ":1: NUL byte in line",
     b"alice:" + b"s" * (1 << 20): "too large",
     b"alice:s3cret\ns3cret\n\n# fine\n:s3cret\nbob:\nerin:" + b"s3cret" * 43:
-        ":2: no colon in line(.|\n)*:5: invalid user name(.|\n)*:6: invalid secret(.|\n)*:7: invalid secret",
+        ":2: no colon in line(.|\n)*:5: invalid user name(.|\n)*"
+        ":6: invalid secret(.|\n)*:7: invalid secret",
 }.items():
     refuses_service(users(text), pattern, ["s3cret", "erin"])
 PY

@@ -279,7 +279,8 @@ for number in signal.SIGTERM, signal.SIGINT:
     h.process.send_signal(number)
     h.ends(END="terminated", CLOSED_BY="stdsocks", REPLY="0", REACHED=None,
            MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
-    assert re.search(r" BIND 127\.0\.0\.1:21 on 127\.0\.0\.1:\d+: terminated by signal, \d", h.log_text()), h.log_text()
+    ended = r" BIND 127\.0\.0\.1:21 on 127\.0\.0\.1:\d+: terminated by signal, \d"
+    assert re.search(ended, h.log_text()), h.log_text()
     assert is_closed(where)
 PY
 }
@@ -335,7 +336,8 @@ for how, ends, error in (reset, None, "104"), (close, socket.socketpair(), None)
         how(h)
         h.ended(END="client-gone", CLOSED_BY="client", REPLY="0", ERRNO=error, REACHED=None,
                 MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
-        assert re.search(r": client disconnected during the handshake(, \d| \()", h.log_text()), h.log_text()
+        ended = r": client disconnected during the handshake(, \d| \()"
+        assert re.search(ended, h.log_text()), h.log_text()
         assert is_closed(where)
 with Piped([STDSOCKS, "-o", "allow to any", "-o", "command bind"]) as piped:
     piped.send(GREETING + request("127.0.0.1", FTP, BIND))
@@ -429,8 +431,8 @@ record = fields(datagram)
 took = {name: int(record.pop(f"STDSOCKS_{name}_USEC")) for name in ("RESOLVE", "CONNECT", "TOTAL")}
 assert 200000 <= took["CONNECT"] <= took["TOTAL"], took
 message = record.pop("MESSAGE")
-wanted = (rf"127\.0\.0\.1:{client_port} BIND ftp\.test:21 at 127\.0\.0\.5 on {where[0]}:{where[1]}: closed by client, "
-          r"10 bytes up, 10 down, \d+\.\d{3} s")
+wanted = (rf"127\.0\.0\.1:{client_port} BIND ftp\.test:21 at 127\.0\.0\.5 on {where[0]}:{where[1]}: "
+          r"closed by client, 10 bytes up, 10 down, \d+\.\d{3} s")
 assert re.fullmatch(wanted, message), message
 check(record, full_names({
     "PRIORITY": "5", "SYSLOG_FACILITY": "3", "SYSLOG_IDENTIFIER": "stdsocks",

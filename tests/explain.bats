@@ -308,7 +308,8 @@ PY
     explain 'deny to 10.0.0.1 port 80'
     [[ ${lines[-1]} == deny ]] || fail "$output" || return
     run -78 --separate-stderr "$STDSOCKS" -f /dev/null --explain 'deny to 8.8.8.8 port 80'
-    [[ $stderr == 'expected deny, but the answer is allow: deny to 8.8.8.8 port 80' && ${lines[-1]} == allow ]] ||
+    [[ $stderr == 'expected deny, but the answer is allow: deny to 8.8.8.8 port 80' &&
+        ${lines[-1]} == allow ]] ||
         fail "$output $stderr" || return
     questions 78 4 <<<$'allow to 10.0.0.1 port 80\nallow to 8.8.8.8 port 80\ndeny to 8.8.8.8 port 80
 allow to 8.8.8.8 port 81'
