@@ -431,8 +431,8 @@ record = fields(datagram)
 took = {name: int(record.pop(f"STDSOCKS_{name}_USEC")) for name in ("RESOLVE", "CONNECT", "TOTAL")}
 assert 200000 <= took["CONNECT"] <= took["TOTAL"], took
 message = record.pop("MESSAGE")
-wanted = (rf"127\.0\.0\.1:{client_port} BIND ftp\.test:21 at 127\.0\.0\.5 on {where[0]}:{where[1]}: "
-          r"closed by client, 10 bytes up, 10 down, \d+\.\d{3} s")
+wanted = (rf"127\.0\.0\.1:{client_port} BIND ftp\.test:21 at 127\.0\.0\.5 "
+          rf"on {where[0]}:{where[1]}: closed by client, 10 bytes up, 10 down, \d+\.\d{{3}} s")
 assert re.fullmatch(wanted, message), message
 check(record, full_names({
     "PRIORITY": "5", "SYSLOG_FACILITY": "3", "SYSLOG_IDENTIFIER": "stdsocks",
