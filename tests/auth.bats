@@ -79,7 +79,7 @@ assert logs_in(options, b"alice", b"secret")
 # No user can log in with a name that occurs twice; --check reports its line.
 done = subprocess.run([STDSOCKS, "-f", "/dev/null", *options, "--check"], capture_output=True,
                       text=True, check=False)
-assert re.match(r"/run/users:7: duplicate user, who cannot log in; .*\n$", done.stderr), done.stderr
+assert re.match(r"/run/users:5: duplicate user, who cannot log in; .*\n$", done.stderr), done.stderr
 check(done.returncode, 78)
 PY
 }
@@ -226,11 +226,11 @@ for mode, pattern in {
     0o604: "all users can read its secrets; run chmod o-r",
     0o644: "all users can read its secrets; run chmod o-r",
     0o602: "all users can write to it; run chmod o-w",
-    0o666: "everyone can ",
+    0o666: "all users can ",
 }.items():
     refuses_service(users(right, mode=mode), pattern, ["s3cret"])
 os.symlink(USERS, "/run/link")
-refuses_service(("-o", "users /run/link"), "everyone can ")
+refuses_service(("-o", "users /run/link"), "all users can ")
 for mode in 0o600, 0o400, 0o640, 0o660:
     assert logs_in(users(right, mode=mode), b"alice", b"s3cret")
 assert logs_in(("-o", "users /run/link"), b"alice", b"s3cret")

@@ -25,34 +25,31 @@ struct unit {
 	uint64_t size;
 };
 
-/* Parses a number with one of the units. Returns false if it is less than min or greater than max.
- */
-static bool parse_amount(const char *text, const struct unit *units, size_t count, uint64_t min,
-	uint64_t max, uint64_t *ret_amount)
+/* Parses a number with one of the units, the last of which has size 0. Returns false if it is less
+ * than min or greater than max. */
+static bool parse_amount(const char *text, const struct unit *units, uint64_t min, uint64_t max,
+	uint64_t *ret_amount)
 {
 	const size_t digits = strspn(text, "0123456789");
 	uint64_t value;
 
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(text + digits, units[i].text) != 0)
-			continue;
-		if (!words_number(text, digits, max / units[i].size, &value) ||
-			value * units[i].size < min)
-			return false;
-		*ret_amount = value * units[i].size;
-		return true;
-	}
-	return false;
+	while (units->size > 0 && strcmp(text + digits, units->text) != 0)
+		units++;
+	if (units->size == 0 || !words_number(text, digits, max / units->size, &value) ||
+		value * units->size < min)
+		return false;
+	*ret_amount = value * units->size;
+	return true;
 }
 
 static bool parse_duration(const char *text, int64_t *ret_us)
 {
-	static const struct unit units[] = {{"ms", 1000}, {"s", 1000000}, {"m", 60 * 1000000},
-		{"h", UINT64_C(3600) * 1000000}, {"d", UINT64_C(24) * 3600 * 1000000}};
+	static const struct unit units[] = {{"ms", 1000}, {"s", 1000000},
+		{"m", UINT64_C(60) * 1000000}, {"h", UINT64_C(3600) * 1000000},
+		{"d", UINT64_C(24) * 3600 * 1000000}, {"", 0}};
 	uint64_t us;
 
-	if (!parse_amount(text, units, sizeof units / sizeof units[0], CONFIG_DURATION_MIN_US,
-		    CONFIG_DURATION_MAX_US, &us))
+	if (!parse_amount(text, units, CONFIG_DURATION_MIN_US, CONFIG_DURATION_MAX_US, &us))
 		return false;
 	*ret_us = (int64_t)us;
 	return true;
@@ -61,10 +58,9 @@ static bool parse_duration(const char *text, int64_t *ret_us)
 static bool parse_rate(const char *text, uint64_t *ret_rate)
 {
 	static const struct unit units[] = {
-		{"", 1}, {"K", 1000}, {"M", 1000000}, {"G", 1000000000}};
+		{"", 1}, {"K", 1000}, {"M", 1000000}, {"G", 1000000000}, {"", 0}};
 
-	return parse_amount(text, units, sizeof units / sizeof units[0], CONFIG_RATE_MIN,
-		CONFIG_RATE_MAX, ret_rate);
+	return parse_amount(text, units, CONFIG_RATE_MIN, CONFIG_RATE_MAX, ret_rate);
 }
 
 /* timeout handshake|connect|bind|idle|half-closed|lifetime DURATION */

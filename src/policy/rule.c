@@ -123,7 +123,9 @@ static bool parse_prefix(char *text, struct item *item)
 
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	if (c >= 'A' && c <= 'Z')
+		c |= 0x20;
+	return c;
 }
 
 /* A class in capitals would otherwise be a name that no client requests: a deny without effect. */
@@ -134,8 +136,11 @@ bool rule_is_like_class(const char *text)
 
 	if (small[0] != 'a' && small[0] != 'l' && small[0] != 'p') /* as most names */
 		return false;
-	for (; len < sizeof small - 1 && text[len] != '\0'; len++)
-		small[len] = text[len] == '_' ? '-' : lower(text[len]);
+	for (; len < sizeof small - 1 && text[len] != '\0'; len++) {
+		small[len] = lower(text[len]);
+		if (small[len] == '_')
+			small[len] = '-';
+	}
 	return text[len] == '\0' && (find_word(RULE_TO, small) || strcmp(small, "all") == 0);
 }
 

@@ -15,7 +15,7 @@
 #define ERROR_MAX (4 * WORDS_QUOTED_MAX + 512 + PATH_MAX)
 
 /* Bytes of all lines that may be access rules. */
-#define LINES_MAX (SETTINGS_FILE_MAX + OPTIONS_LINES_MAX * WORDS_LINE_MAX)
+#define LINES_MAX (SETTINGS_FILE_MAX + (size_t)OPTIONS_LINES_MAX * WORDS_LINE_MAX)
 
 /* The configuration file is read in parts of this size: fewer pages cost fewer page faults. */
 #define PART_LEN 8192
