@@ -231,11 +231,11 @@ for mode, pattern in {
     0o604: "all users can read its secrets; run chmod o-r",
     0o644: "all users can read its secrets; run chmod o-r",
     0o602: "all users can write to it; run chmod o-w",
-    0o666: "everyone can ",
+    0o666: "all users can ",
 }.items():
     serves_no_client(users(right, mode=mode), pattern, ["s3cret"])
 os.symlink(USERS, "/run/link")
-serves_no_client(("-o", "users /run/link"), "everyone can ")
+serves_no_client(("-o", "users /run/link"), "all users can ")
 for mode in 0o600, 0o400, 0o640, 0o660:
     assert enters(users(right, mode=mode), b"alice", b"s3cret")
 assert enters(("-o", "users /run/link"), b"alice", b"s3cret")
