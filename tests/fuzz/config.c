@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Fuzzes policy/config, text/words and policy/users: lines that an operator might write.
- * Knows: what their headers promise of every line. Does not know: which lines are right.
+/* Fuzzes policy/config, text/words and policy/users: checks what their headers state for all lines.
  *
  * Input: the lines of a configuration, which are also the lines of a passwords file. */
 #include "policy/config.h"
@@ -19,7 +18,7 @@ struct result {
 	char problem_bytes[PROBLEM_MAX];
 };
 
-/* All bytes. Padding is the same: copies and values are assigned whole. */
+/* Compares all bytes: padding is equal, because values are copied as a whole. */
 static bool same_config(const struct config *a, const struct config *b)
 {
 	return memcmp(a, b, sizeof *a) == 0;
@@ -69,7 +68,7 @@ static void check_ranges(const struct config *c)
 	check_passwords(c);
 }
 
-/* A mistake says so in harmless words, and nothing else does. */
+/* An error has a message without control characters; other lines have none. */
 static void check_problem(bool mistake, const struct writer *problem)
 {
 	INVARIANT(!problem->full && (problem->len > 0) == mistake);
@@ -88,7 +87,7 @@ static void apply(const struct config *before, const struct words_line *line, st
 	check_problem(!r->valid, &r->problem);
 }
 
-/* What stands behind the last word does not count: blanks, a comment, the CR of another system. */
+/* Blanks, a comment or a CR after the last word change nothing. */
 static void check_tail(const struct config *before, const struct words_line *line, const char *tail,
 	const struct result *want)
 {
@@ -122,12 +121,12 @@ static void check_line(struct config *config, const struct words_line *line)
 	apply(&first.config, line, &again);
 	INVARIANT(again.valid == first.valid && again.rules == first.rules);
 	INVARIANT(same_config(&again.config, &first.config));
-	if (first.valid) /* an open quote takes a '#' in, and a '"' closes it */
+	if (first.valid) /* in an open quote the tail would be a part of the word */
 		check_tail(config, line, tails[line->len % 4], &first);
 	*config = first.config;
 }
 
-/* Words, each in quotes, are those words again. */
+/* Words in quotes are split into the same words. */
 static void check_words(const struct words_line *line)
 {
 	static struct words words, again;
@@ -154,9 +153,9 @@ static void check_words(const struct words_line *line)
 		INVARIANT(strcmp(words.at[i], again.at[i]) == 0);
 }
 
-/* -- The same lines as users. */
+/* -- The lines as users. */
 
-/* The logins that the lines let in. False when one of them is a mistake: then no file is read. */
+/* Gets the logins of the lines. Returns false if a line is invalid. */
 static bool take_logins(const struct words_line *lines, size_t count,
 	struct socks5_login *ret_logins, size_t *ret_users)
 {
@@ -185,7 +184,8 @@ static bool take_logins(const struct words_line *lines, size_t count,
 	return true;
 }
 
-/* Who stands once gets in with that secret and with no part of it; who stands twice does not. */
+/* A name with one line is accepted with its secret, not with a part of it; a name with two lines is
+ * not accepted. */
 static void check_users(const struct words_line *lines, size_t count)
 {
 	const struct words_line *last = &lines[count - 1];

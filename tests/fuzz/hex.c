@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* Fuzzes text/hex: hex text in pieces, and bytes that become hex text and bytes again.
- * Knows: what hex.h promises. Does not know: the grammar.
+/* Fuzzes text/hex: hex text in parts, and bytes that are converted to hex text and back.
  *
- * Input: the length of each piece but the last (two bytes), the text. Where both are alike, the
- * text is also what bytes are made of, which takes far longer. */
+ * Input: the length of each part except the last (two bytes), the text. If the two bytes are equal,
+ * the text is also used as bytes, which is much slower. */
 #include "fuzz.h"
 #include "text/annotate.h"
 
 enum { TEXT_MAX = 600, LINE_MAX_ = 128 };
 
-/* What came of a text. */
+/* The result of a text. */
 struct result {
 	struct hex hex;
 	bool right;
@@ -52,7 +51,7 @@ static void is_same(const struct result *a, const struct result *b)
 	INVARIANT(a->hex.what == b->hex.what);
 }
 
-/* It is where the mistake is, and it stays: nothing is read behind it. */
+/* The position is that of the error, and further text changes nothing. */
 static void is_bad_for_good(struct result *r, const uint8_t *text, size_t len)
 {
 	size_t lines = 1;
@@ -68,7 +67,7 @@ static void is_bad_for_good(struct result *r, const uint8_t *text, size_t len)
 		r->hex.what == before.what);
 }
 
-/* The input itself, as bytes: in lines of hex digits, and as one text in quotes. */
+/* Uses the input as bytes: in lines of hex digits, and as one text in quotes. */
 static void check_round_trip(const uint8_t *bytes, size_t len)
 {
 	static char text[(TEXT_MAX / 16 + 1) * LINE_MAX_];
@@ -99,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else if (!hex_end(&whole.hex))
 		INVARIANT(whole.hex.state == HEX_BAD && whole.hex.what && whole.hex.what[0]);
 	else
-		INVARIANT(hex_end(&whole.hex)); /* again: it has ended */
+		INVARIANT(hex_end(&whole.hex)); /* a second call has the same result */
 	if (first == second)
 		check_round_trip(text, len);
 	return 0;

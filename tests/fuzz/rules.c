@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Fuzzes policy/rule, policy/rules and policy/special: rules and a question of the input's choice.
- * Knows: what a verdict promises the session. Does not know: what a clause means.
+/* Fuzzes policy/rule, policy/rules and policy/special with rules and a request: checks what the
+ * session relies on. tests/unit/rules.c has a model of the clauses.
  *
- * Input: the question (see take_context()), then the rules, a line each; none are the built-in
- * ones. */
+ * Input: the request (see take_context()), then the lines of the rules. If none is valid, the
+ * built-in rules are used. */
 #include "policy/rules.h"
 
 #include "fuzz.h"
@@ -12,7 +12,7 @@
 
 enum { LINES_MAX = 8, PROBLEM_MAX = 4 * WORDS_QUOTED_MAX + 512, SUGGESTION_MAX = 1280 };
 
-/* One of each kind of address, and of what hides another one inside. */
+/* Addresses of each class, and of each kind that embeds another one. */
 static const char *const places[] = {"127.0.0.1", "10.0.0.1", "192.0.2.7", "8.8.8.8", "169.254.1.1",
 	"0.0.0.0", "::", "::1", "2606:4700::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1",
 	"64:ff9b::a00:1", "2002:a00:1::1", "64:ff9b:1:a00:1:0:808:808", "2606:4700::5efe:a00:1",
@@ -24,7 +24,7 @@ static struct addr place(unsigned n)
 	return fuzz_address(places[n % PLACES], 0);
 }
 
-/* One of the places, or any address. */
+/* Returns one of the places, or any address. */
 static struct addr take_address(struct reader *in, unsigned n)
 {
 	const uint8_t *ip = NULL;
@@ -35,7 +35,7 @@ static struct addr take_address(struct reader *in, unsigned n)
 	return place(n);
 }
 
-/* A name that the session would ask about: no literal, and a host name. */
+/* Returns a host name that is not an address. */
 static struct addr take_name(struct reader *in, unsigned n)
 {
 	static const char *const names[] = {"example.com", "www.Example.com.", "localhost", "any",
@@ -51,8 +51,9 @@ static struct addr take_name(struct reader *in, unsigned n)
 	return addr_is_hostname(&raw) ? raw : a;
 }
 
-/* Six bytes and what they ask for: the client's kind, its address, its user, what it asks for (less
- * than 128 an address, else a name) and the port; for a name, where that leads. */
+/* Input: a byte each for the kind of the client, its address, its user, and the destination (below
+ * 128 an address, otherwise a name); two for the port; for a name, one for the resolved address. An
+ * address or a name may take more. */
 static struct rule_context take_context(struct reader *in)
 {
 	static const char *const users[] = {NULL, "alice", "any", "a b", "\xff\n"};
@@ -61,7 +62,7 @@ static struct rule_context take_context(struct reader *in)
 	const unsigned user = reader_u8(in), asked = reader_u8(in);
 
 	if (f.client_kind == RULE_CLIENT_IP)
-		f.client = addr_unmapped(&client); /* as net/sockaddr does it */
+		f.client = addr_unmapped(&client); /* as in net/sockaddr */
 	if (f.client_kind == RULE_CLIENT_UNIX && user >= 128)
 		f.uid = user - 128;
 	f.user = users[user % (sizeof users / sizeof users[0])];
@@ -74,7 +75,7 @@ static struct rule_context take_context(struct reader *in)
 	return f;
 }
 
-/* Memory of exactly the size that these lines may need: they are their rules' only bytes. */
+/* Returns no rules, on memory of exactly the size that these lines may need. */
 static struct rules make_rules(const struct words_line *lines, size_t count, bool keep_text)
 {
 	size_t size = 0;
@@ -128,7 +129,7 @@ static void forget(struct rules *rules)
 		free(rules->pool.bytes);
 }
 
-/* The number of a rule, from 0; their count for one that is none of them. */
+/* Returns the number of a rule, from 0, or the count of the rules if it is none of them. */
 static size_t number_of(const struct rules *rules, const struct rule *rule)
 {
 	const struct rule *at = (const struct rule *)rules->pool.bytes;
@@ -149,7 +150,7 @@ static void see(const struct rule *rule, const struct rule_match *match)
 	seen++;
 }
 
-/* rules_evaluate(), and what is true of every verdict. */
+/* Calls rules_evaluate() and checks the verdict. */
 static struct rules_verdict ask(const struct rules *rules, const struct rule_context *context)
 {
 	const struct rules_verdict v = rules_evaluate(rules, context, NULL);
@@ -160,7 +161,7 @@ static struct rules_verdict ask(const struct rules *rules, const struct rule_con
 	return v;
 }
 
-/* Neither `see` nor the texts of the rules change an answer, and a rule keeps its own text. */
+/* Neither `see` nor the texts of the rules change a verdict. */
 static void check_seen(const struct rules *rules, const struct rules *with_text,
 	const struct rule_context *context)
 {
@@ -171,7 +172,7 @@ static void check_seen(const struct rules *rules, const struct rules *with_text,
 	INVARIANT(number_of(with_text, again.rule) == number_of(rules, v.rule));
 }
 
-/* With the same lines: each rule has the text of a line. */
+/* If texts are kept, each rule has the text of its line. */
 static void check_texts(const struct rules *rules, const struct words_line *lines, size_t count)
 {
 	const struct rule *rule = (const struct rule *)rules->pool.bytes;
@@ -187,7 +188,7 @@ static void check_texts(const struct rules *rules, const struct words_line *line
 	}
 }
 
-/* What is said before a lookup holds for every address that may come of it. */
+/* A verdict before the lookup is the verdict for all addresses. */
 static void check_lookup(const struct rules *rules, const struct rule_context *context)
 {
 	struct rule_context f = *context;
@@ -202,7 +203,8 @@ static void check_lookup(const struct rules *rules, const struct rule_context *c
 	}
 }
 
-/* Alone, the remedy allows no other port, nor client, nor destination: one of them is tried. */
+/* The suggested rule alone does not allow another port, client or destination: tries one of them.
+ */
 static void check_neighbours(const struct rules *alone, const struct rule_context *context)
 {
 	struct rule_context f = *context;
@@ -213,18 +215,18 @@ static void check_neighbours(const struct rules *alone, const struct rule_contex
 		f.client.bytes[f.client.len > 0 ? f.client.len - 1 : 0] ^= 1;
 		f.uid += f.uid >= 0;
 		if (f.client_kind != RULE_CLIENT_IP && f.uid < 0)
-			return; /* it is nobody in particular */
+			return; /* the rule is for all such clients */
 	} else if (f.requested.kind == ADDR_NAME) {
 		f.requested.bytes[0] = (f.requested.bytes[0] | 0x20) == 'q' ? 'z' : 'q';
 	} else if (f.requested.kind == ADDR_IPV4) {
 		f.resolved.bytes[3] ^= 1;
 	} else {
-		return; /* another address may have the same one inside */
+		return; /* another address may embed the same one */
 	}
 	INVARIANT(ask(alone, &f).allowed == RULE_NO);
 }
 
-/* The suggested rule is one, and in front of the others it allows the request. */
+/* The suggested rule is valid, and in front of the others it allows the request. */
 static void check_suggestion(
 	const struct words_line *lines, size_t count, const struct rule_context *context)
 {
@@ -262,8 +264,7 @@ static void check_special(const struct addr *a)
 	}
 }
 
-/* One rule, alone: evaluated before a lookup, it answers MAYBE or what it answers afterwards; and
- * it depends on nothing that its clauses do not name. */
+/* Before the lookup, the answer of a rule is RULE_MAYBE or its answer afterwards. */
 static void check_rule(const struct rule *rule, const struct rule_context *context)
 {
 	struct rule_context before = *context, known = *context;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* text/amount: where each unit begins, and that what is written is read. */
+/* text/amount: the first amount of each unit; written amounts can be parsed. */
 #include "text/amount.h"
 
 #include "check.h"
@@ -9,7 +9,7 @@ static void bytes(void)
 	static const struct {
 		uint64_t bytes;
 		const char *text;
-		uint64_t read; /* what was cut off is not there */
+		uint64_t read; /* rounded down */
 	} rows[] = {
 		{0, "0", 0},
 		{999, "999", 999},

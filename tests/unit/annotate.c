@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* text/annotate: each message as text, which can be read back as hex text and has no password in
- * it. */
+/* text/annotate: each message as text, which is hex text and contains no password. */
 #include "text/annotate.h"
 
 #include "check.h"
@@ -132,7 +131,7 @@ static void shows_data_sixteen_bytes_a_line(void)
 	CHECK_PUT("", annotate_data, NULL, 0);
 }
 
-/* Fills bytes with a message of its kind, and what could come behind it. */
+/* Fills bytes with a message of this kind and further bytes. */
 static void fill(uint8_t *bytes, size_t len, enum socks5_message message, unsigned seed)
 {
 	static const uint8_t starts[][6] = {
@@ -151,8 +150,8 @@ static void fill(uint8_t *bytes, size_t len, enum socks5_message message, unsign
 		bytes[3] = (uint8_t)(1 + seed % 5);
 }
 
-/* Every message, cut anywhere, with anything behind it, is hex text for its own bytes, in lines of
- * printable characters; and ANNOTATE_MAX is room enough. */
+/* The text of every message, also if it is cut or followed by other bytes, is hex text of the same
+ * bytes, in lines of printable characters. ANNOTATE_MAX bytes are enough. */
 static void is_hex_text_again(enum socks5_message message, unsigned with)
 {
 	uint8_t bytes[SOCKS5_LOGIN_MAX];
@@ -182,7 +181,7 @@ static bool contains(const struct writer *w, const char *text)
 	return memmem(w->bytes, w->len, text, strlen(text)) != NULL;
 }
 
-/* Whole, cut anywhere, of another version, and with a password of every length. */
+/* Complete, cut at every byte, of another version, and with a password of every length. */
 static void never_shows_a_password(void)
 {
 	for (unsigned len = 1; len < 256; len++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* policy/config: the grammar of a line, each keyword, and that a mistake changes nothing. */
+/* policy/config: the syntax of a line and each keyword; a line with an error changes nothing. */
 #include "policy/config.h"
 
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 static _Alignas(struct rule) char memory[RULES_MEMORY(WORDS_LINE_MAX)];
 
-/* Applies a line to *config. Returns whether it is right; what is said of it is in check_said. */
+/* Applies a line to *config. Returns false if it is invalid; the message is in check_said. */
 static bool apply(struct config *config, const char *line, size_t len)
 {
 	const struct words_line whole = {.text = line, .len = len, .location = "test", .number = 1};
@@ -25,9 +25,8 @@ static bool apply_text(struct config *config, const char *line)
 	return apply(config, line, strlen(line));
 }
 
-/* What is asked of every mistake: nothing changed, and the problem says what would do. The other
- * bytes of *before are whatever the caller put there. */
-static void is_mistake(const char *line, size_t len, const char *what)
+/* After every error *config is unchanged, and the message contains advice. */
+static void is_error(const char *line, size_t len, const char *what)
 {
 	struct config before, config;
 	memset(&before, 0x5a, sizeof before);
@@ -67,7 +66,7 @@ static uint64_t number_at(const void *field, size_t size)
 	return number;
 }
 
-/* The field's old value, if `old` is not 0, is replaced, and not added to. */
+/* Fills the field with `old` before. */
 static void is_set(const struct setting *row, const char *line, int old)
 {
 	struct config config = config_default(), want;
@@ -161,7 +160,7 @@ static void sets_each_field(void)
 	CHECK_NUMBER(CONFIG_DURATION_MAX_US, YEAR);
 }
 
-/* One address of each family; the later line replaces the earlier one. */
+/* One address of each family; the last line applies. */
 static void sets_each_source(void)
 {
 	static const char *const lines[] = {
@@ -174,9 +173,9 @@ static void sets_each_source(void)
 	CHECK_BYTES(&config, sizeof config, &want, sizeof want);
 }
 
-/* Behind the start of a line each of these words is an error. */
-static void are_mistakes(const char *start, const char *const *words, size_t count,
-	const char *error, const char *advice)
+/* Each of these words is an error after the start of the line. */
+static void are_errors(const char *start, const char *const *words, size_t count, const char *error,
+	const char *advice)
 {
 	for (size_t i = 0; i < count; i++) {
 		char line[80], want_bytes[120];
@@ -188,7 +187,7 @@ static void are_mistakes(const char *start, const char *const *words, size_t cou
 		writer_escaped(&want, words[i], strlen(words[i]));
 		writer_str(&want, "\"; ");
 		want_bytes[want.len] = '\0';
-		is_mistake(line, strlen(line), want_bytes);
+		is_error(line, strlen(line), want_bytes);
 		CHECK(strstr(check_said, advice));
 	}
 	check_about = NULL;
@@ -212,24 +211,24 @@ static void refuses_words_out_of_range(void)
 	static const char *const marks[] = {
 		"0", "", "-1", "0x1", "1.0", "4294967296", "18446744073709551617"};
 	static const char *const none[] = {"none"};
-	are_mistakes("timeout idle", durations, COUNT(durations), "invalid duration",
+	are_errors("timeout idle", durations, COUNT(durations), "invalid duration",
 		"ms, s, m, h or d, or \"none\"");
-	are_mistakes("rate down", rates, COUNT(rates), "invalid rate", "10K to 1000G");
-	are_mistakes("source", addresses, COUNT(addresses), "invalid source address", "");
-	are_mistakes("source device", devices, COUNT(devices), "invalid device", "");
-	are_mistakes("source mark", marks, COUNT(marks), "invalid mark", "");
-	are_mistakes("timeout handshake", none, 1, "invalid duration", "1ms to 365d");
+	are_errors("rate down", rates, COUNT(rates), "invalid rate", "10K to 1000G");
+	are_errors("source", addresses, COUNT(addresses), "invalid source address", "");
+	are_errors("source device", devices, COUNT(devices), "invalid device", "");
+	are_errors("source mark", marks, COUNT(marks), "invalid mark", "");
+	are_errors("timeout handshake", none, 1, "invalid duration", "1ms to 365d");
 	CHECK(!strstr(check_said, "or \"none\""));
-	are_mistakes("timeout connect", none, 1, "invalid duration", "1ms to 365d");
+	are_errors("timeout connect", none, 1, "invalid duration", "1ms to 365d");
 	CHECK(!strstr(check_said, "or \"none\""));
 }
 
-/* What a client must do, once all lines are read. */
-static void decides_who_must_log_in(void)
+/* The authentication methods after config_finish(). */
+static void chooses_the_authentication_methods(void)
 {
 	static const struct {
 		const char *lines[3];
-		unsigned auth; /* 0: a mistake */
+		unsigned auth; /* 0: an error */
 	} rows[] = {
 		{{NULL}, CONFIG_AUTH_NONE},
 		{{"auth none"}, CONFIG_AUTH_NONE},
@@ -327,8 +326,8 @@ static void knows_a_rule(void)
 	CHECK(!config_is_rule(&other));
 }
 
-/* A mistake does not undo earlier lines. */
-static void later_lines_win(void)
+/* An invalid line does not change the value of earlier lines. */
+static void the_last_line_applies(void)
 {
 	struct config config = config_default();
 	CHECK(apply_text(&config, "timeout idle 1s"));
@@ -337,7 +336,7 @@ static void later_lines_win(void)
 	CHECK_NUMBER(config.idle_us, 2 * SECOND);
 }
 
-static void names_each_mistake(void)
+static void reports_each_error(void)
 {
 	static const struct {
 		const char *what, *lines[4];
@@ -392,11 +391,11 @@ static void names_each_mistake(void)
 	EACH_ROW(row, rows, what)
 		for (size_t i = 0; i < COUNT(row->lines) && row->lines[i]; i++) {
 			check_about = row->lines[i];
-			is_mistake(row->lines[i], strlen(row->lines[i]), row->what);
+			is_error(row->lines[i], strlen(row->lines[i]), row->what);
 		}
 }
 
-/* What words are is proved by words.c. A line without words changes nothing. */
+/* words.c tests words_split(). A line without words changes nothing. */
 static void reads_words(void)
 {
 	static const char *const right[] = {"timeout idle 7s", "  timeout\tidle \t 7s  \r",
@@ -419,31 +418,31 @@ static void refuses_lines_that_are_too_long_or_have_a_nul(void)
 {
 	char line[WORDS_LINE_MAX + 1] = "timeout idle 7s";
 	struct config config = config_default();
-	is_mistake(line, 16, "NUL byte or carriage return in line");
+	is_error(line, 16, "NUL byte or carriage return in line");
 	memset(line + 15, ' ', sizeof line - 15);
 	CHECK(apply(&config, line, WORDS_LINE_MAX));
-	is_mistake(line, WORDS_LINE_MAX + 1, "line too long; use at most 1024 bytes");
+	is_error(line, WORDS_LINE_MAX + 1, "line too long; use at most 1024 bytes");
 	for (size_t i = 0; i < 66; i++)
 		line[i] = "a "[i % 2];
-	is_mistake(line, 64, "unknown keyword");
-	is_mistake(line, 66, "too many words; use at most 32");
+	is_error(line, 64, "unknown keyword");
+	is_error(line, 66, "too many words; use at most 32");
 }
 
-/* The line lies at the end of its memory, where a sanitizer sees one read too many. */
-static void reads_no_byte_behind_the_line(void)
+/* Nothing after the line is read. */
+static void reads_nothing_after_the_line(void)
 {
 	static const char line[] = "timeout idle 7s2h";
 	struct config config = config_default();
 	CHECK(apply(&config, line, 15));
 	CHECK_NUMBER(config.idle_us, 7 * SECOND);
 	CHECK(apply(&config, line, 0));
-	is_mistake(line, 14, "invalid duration \"7\"");
+	is_error(line, 14, "invalid duration \"7\"");
 }
 
 int main(void)
 {
 	return CHECK_ALL(sets_each_field, sets_each_source, refuses_words_out_of_range,
-		decides_who_must_log_in, keeps_rules, keeps_what_verifies_passwords, knows_a_rule,
-		later_lines_win, names_each_mistake, reads_words,
-		refuses_lines_that_are_too_long_or_have_a_nul, reads_no_byte_behind_the_line);
+		chooses_the_authentication_methods, keeps_rules, keeps_what_verifies_passwords,
+		knows_a_rule, the_last_line_applies, reports_each_error, reads_words,
+		refuses_lines_that_are_too_long_or_have_a_nul, reads_nothing_after_the_line);
 }

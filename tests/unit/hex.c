@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* text/hex: what a person may type for bytes, and where a mistake is said to be. */
+/* text/hex: valid texts and their bytes; errors and their positions. */
 #include "text/hex.h"
 
 #include "check.h"
 
 enum { BYTES_MAX = 64 };
 
-/* Reads the text in two pieces, of which the first has `cut` characters. False when it is BAD. */
+/* Parses the text in two parts; the first one has `cut` characters. Returns false in HEX_BAD. */
 static bool read_text(struct hex *h, const char *text, size_t len, size_t cut, struct writer *w)
 {
 	*h = hex_start();
@@ -40,14 +40,13 @@ static const struct {
 	{"\"\\n\\r\\t\\0\\\\\\\"\"", "\n\r\t\0\\\"", 6},
 	{"\"\\x00\\x7F\\xfF\"", "\x00\x7f\xff", 3},
 	{"\"\\x41b\\x4142\"", "AbA42", 5},
-	{"\"\\01\"", "\0001", 2}, /* no octal: a NUL and a digit */
+	{"\"\\01\"", "\0001", 2}, /* not octal: a NUL and a digit */
 	{"\"\303\244 \t\"", "\303\244 \t", 4},
 	{"05 \"GET / HTTP/1.0\\r\\n\\r\\n\" # done", "\5GET / HTTP/1.0\r\n\r\n", 19},
 };
 
-/* In one piece and in any two; and no character stands for two bytes, so that the room that a
- * caller must have is known. */
-static void reads_what_is_right(void)
+/* In one part and in any two. A character never gives two bytes: callers rely on it. */
+static void parses_valid_texts(void)
 {
 	EACH_ROW(row, right, text) {
 		size_t len = strlen(row->text);
@@ -64,7 +63,7 @@ static void reads_what_is_right(void)
 static const struct {
 	const char *text;
 	size_t line, column;
-	const char *what; /* a part of what is said */
+	const char *what; /* a part of the message */
 } wrong[] = {
 	{"x", 1, 1, "hex digit"},
 	{"05 0g", 1, 5, "incomplete byte"},
@@ -104,7 +103,7 @@ static const struct {
 	{"05\r\n0q", 2, 2, "incomplete byte"},
 };
 
-static void says_where_it_is_wrong(void)
+static void reports_the_position_of_an_error(void)
 {
 	EACH_ROW(row, wrong, text) {
 		size_t len = strlen(row->text);
@@ -168,6 +167,6 @@ static void reads_every_byte(void)
 
 int main(void)
 {
-	return CHECK_ALL(reads_what_is_right, says_where_it_is_wrong, is_not_ended_by_a_nul,
-		stays_bad, reads_every_byte);
+	return CHECK_ALL(parses_valid_texts, reports_the_position_of_an_error,
+		is_not_ended_by_a_nul, stays_bad, reads_every_byte);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* policy/rule: each clause, each mistake and what is said of it, and what hangs on an address
- * that is not known yet. */
+/* policy/rule: each clause, each error and its message, and addresses that are not resolved yet. */
 #include "policy/rule.h"
 
 #include "check.h"
@@ -9,10 +8,10 @@
 
 #define UNKNOWN "?"
 
-/* -- Facts from text, as --explain has them */
+/* -- Contexts from texts */
 
-/* from: "stdio", "unix", "unix0", "unix1000", "other" or an address. reached: NULL: what is
- * asked for; UNKNOWN: not looked up. */
+/* from: "stdio", "unix", "unix0", "unix1000", "other" or an address. reached: the resolved address;
+ * NULL: the requested one; UNKNOWN: not resolved. */
 static struct rule_context context_of(const char *from, const char *to, const char *reached)
 {
 	struct rule_context context = {.uid = -1,
@@ -43,7 +42,7 @@ static struct rule_context by_client(const char *text)
 	return context_of(text, "8.8.8.8", NULL);
 }
 
-/* "-": nobody has logged in. */
+/* "-": the client has not authenticated. */
 static struct rule_context by_user(const char *text)
 {
 	struct rule_context context = context_of("stdio", "8.8.8.8", NULL);
@@ -58,7 +57,7 @@ static struct rule_context by_port(const char *text)
 	return context;
 }
 
-/* A name, at a public address. */
+/* A name that resolves to a public address. */
 static struct rule_context by_name(const char *text)
 {
 	return context_of("stdio", text, "8.8.8.8");
@@ -69,7 +68,7 @@ static struct rule_context by_address(const char *text)
 	return context_of("192.0.2.7", text, NULL);
 }
 
-/* a.example, which is at this address. */
+/* The name a.example, which resolves to this address. */
 static struct rule_context by_reached(const char *text)
 {
 	return context_of("192.0.2.7", "a.example", text);
@@ -127,7 +126,7 @@ static bool answers(const char *rule, const struct rule_context *context, enum r
 
 /* -- Each clause */
 
-/* A rule, and texts of context for which it holds, or does not. */
+/* A rule, and texts of contexts that it matches, or not. */
 struct row {
 	const char *rule, *yes[6], *no[8];
 };
@@ -147,7 +146,7 @@ static void hold(
 		}
 }
 
-static void from_holds_for_who_it_says(void)
+static void from_matches_its_clients(void)
 {
 	static const struct row rows[] = {
 		{"allow from any", {"stdio", "other", "unix", "192.0.2.7"}, {0}},
@@ -182,8 +181,8 @@ static void from_holds_for_who_it_says(void)
 	hold(rows, COUNT(rows), by_client);
 }
 
-/* It chooses what lies inside the address that it comes from. */
-static void a_client_is_never_looked_inside(void)
+/* The owner of an IPv6 network chooses the addresses that are embedded in it. */
+static void embedded_addresses_of_clients_are_ignored(void)
 {
 	static const char *const clients[] = {"2001:db8::5efe:10.0.0.1", "2600::5efe:10.0.0.1",
 		"2600::200:5efe:127.0.0.1", "2002:a00:1::1", "2002:7f00:1::1", "64:ff9b::10.0.0.1",
@@ -197,8 +196,9 @@ static void a_client_is_never_looked_inside(void)
 	}
 }
 
-/* The address and the user of another kind of client are nobody's. */
-static void a_client_is_only_what_its_kind_says(void)
+/* The address of a client that is not RULE_CLIENT_IP, and the UID of one that is not
+ * RULE_CLIENT_UNIX, are ignored. */
+static void a_client_has_only_the_values_of_its_kind(void)
 {
 	static const enum rule_client kinds[] = {
 		RULE_CLIENT_OTHER, RULE_CLIENT_IP, RULE_CLIENT_UNIX, RULE_CLIENT_STDIO};
@@ -215,7 +215,7 @@ static void a_client_is_only_what_its_kind_says(void)
 	}
 }
 
-static void user_holds_for_a_name_that_is_the_same(void)
+static void user_matches_an_equal_name(void)
 {
 	static const struct row rows[] = {
 		{"allow user alice", {"alice"}, {"Alice", "alice2", "alic", "", "-"}},
@@ -223,12 +223,12 @@ static void user_holds_for_a_name_that_is_the_same(void)
 		{"deny user any", {0}, {"-"}}, {"allow user bob,alice", {"alice"}, {0}},
 		{"allow user bob,carol", {0}, {"alice"}}, {"allow user \"a b\"", {"a b"}, {0}},
 		{"allow user \"a#\"", {"a#"}, {0}}, {"allow user \303\244", {"\303\244"}, {0}},
-		{"allow user 10.0.0.1/99", {"10.0.0.1/99"}, {0}}, /* any bytes but a comma */
+		{"allow user 10.0.0.1/99", {"10.0.0.1/99"}, {0}}, /* all bytes except a comma */
 	};
 	hold(rows, COUNT(rows), by_user);
 }
 
-static void command_holds_for_what_it_says(void)
+static void command_matches_its_requests(void)
 {
 	for (unsigned command = 0; command < 256; command++) {
 		struct rule_context context = by_client("stdio");
@@ -242,7 +242,7 @@ static void command_holds_for_what_it_says(void)
 	}
 }
 
-static void port_holds_within_its_ranges(void)
+static void port_matches_its_ranges(void)
 {
 	static const struct row rows[] = {
 		{"allow port 1", {"1"}, {"2", "65535"}},
@@ -258,11 +258,11 @@ static void port_holds_within_its_ranges(void)
 	hold(rows, COUNT(rows), by_port);
 }
 
-/* -- Where to */
+/* -- Destinations */
 
 static void names_compare_by_labels(void)
 {
-	/* An item in place of a rule. */
+	/* The first member is an item, not a rule. */
 	static const struct row rows[] = {
 		{"example.com", {"example.com", "EXAMPLE.com", "example.com."},
 			{"www.example.com", "evilexample.com", "xample.com", "example.co",
@@ -281,7 +281,7 @@ static void names_compare_by_labels(void)
 		{"a-b", {0}, {"a\rb"}},
 		{"0x.example", {"0X.example"}, {0}},
 		{"1.example", {"1.example"}, {0}},
-		{"publi", {"publi"}, {0}}, /* nearly a class */
+		{"publi", {"publi"}, {0}}, /* similar to a class */
 		{"public.", {"public"}, {0}},
 		{"any.", {"any"}, {"example.com"}},
 	};
@@ -295,11 +295,11 @@ static void names_compare_by_labels(void)
 		row.rule = rule;
 		hold(&row, 1, by_name);
 	}
-	struct rule_context context = by_address("8.8.8.8"); /* it has no name */
+	struct rule_context context = by_address("8.8.8.8"); /* a request without a name */
 	answers("allow to example.com,.com,dns.google", &context, RULE_NO);
 }
 
-/* 253 bytes, and a dot before and behind them. */
+/* 253 bytes, with a dot before and after them. */
 static void names_have_253_bytes(void)
 {
 	char name[300], rule[400];
@@ -318,7 +318,7 @@ static void names_have_253_bytes(void)
 	answers(rule, &context, RULE_YES);
 }
 
-/* Or DNS could make it a door to this host and the network behind it. */
+/* Otherwise DNS could give access to this host and the network behind it. */
 static void a_name_is_allowed_at_public_addresses(void)
 {
 	static const struct row rows[] = {
@@ -327,16 +327,16 @@ static void a_name_is_allowed_at_public_addresses(void)
 				"::ffff:10.0.0.1", "2002:a00:1::1"}},
 		{"allow to .example", {0}, {"10.0.0.1"}},
 		{"allow to .example,a.example", {0}, {"::1"}},
-		/* denied is a name anywhere */
+		/* a name is denied at every address */
 		{"deny to a.example", {"8.8.8.8", "127.0.0.1"}, {0}},
-		/* where an address is a reason, too, it needs no other */
+		/* a matching address in "to" is sufficient */
 		{"allow to a.example,10.0.0.0/8", {"10.0.0.1"}, {0}},
 		{"allow to 10.0.0.0/8,a.example", {"10.0.0.1"}, {"192.168.0.1"}},
 		{"allow to 10.0.0.0/8,b.example", {"10.0.0.1"}, {0}},
 		{"allow to a.example,any", {"127.0.0.1"}, {0}},
-		/* a name is at what its address reaches */
+		/* a name is evaluated at its embedded address */
 		{"allow to public", {"2002:808:808::1"}, {"2002:a00:1::1"}},
-		/* "at" says where it may be */
+		/* "at" replaces the implied "at public" */
 		{"allow to a.example at any", {"127.0.0.1"}, {0}},
 		{"allow to a.example at private", {"10.0.0.1", "64:ff9b::10.0.0.1"},
 			{"8.8.8.8", "127.0.0.1"}},
@@ -351,8 +351,8 @@ static void a_name_is_allowed_at_public_addresses(void)
 	hold(rows, COUNT(rows), by_reached);
 }
 
-/* What is judged is what a connection reaches; an IPv6 prefix around it can only deny it. */
-static void addresses_are_judged_by_what_is_inside(void)
+/* An IPv6 prefix around an embedded address can deny it, and can allow it only if it is public. */
+static void embedded_addresses_are_evaluated(void)
 {
 	static const struct row rows[] = {
 		{"allow to 10.0.0.0/8", {"::ffff:10.0.0.1", "::10.0.0.1"}, {0}},
@@ -368,7 +368,7 @@ static void addresses_are_judged_by_what_is_inside(void)
 		{"deny to ::1", {"::"}, {0}},
 		{"deny to 10.0.0.1", {"2002:a00:1::1"}, {0}},
 		{"deny to 8.8.8.8", {"64:ff9b::8.8.8.8"}, {0}},
-		/* allowed around it, what is inside is not opened unless it is public */
+		/* an allowed prefix around it allows only public embedded addresses */
 		{"allow to 2000::/3", {"2600::1", "2001:db8::1", "2002:808:808::1"},
 			{"2002:a00:1::1", "2600::5efe:127.0.0.1"}},
 		{"allow to 2002:a00:1::1", {0}, {"2002:a00:1::1"}},
@@ -378,7 +378,7 @@ static void addresses_are_judged_by_what_is_inside(void)
 		{"allow to 64:ff9b::/96,10.0.0.0/8", {"64:ff9b::10.0.0.1"}, {0}},
 		{"allow to 0.0.0.0/8", {0}, {"0.0.0.0"}},
 		{"allow to any", {"2002:a00:1::1"}, {0}},
-		/* denied around it, it is denied, as is what is inside */
+		/* a denied prefix denies by the address itself and by the embedded one */
 		{"deny to 2002::/16", {"2002:808:808::1", "2002:a00:1::1"}, {"2003::1"}},
 		{"deny to 8.8.8.0/24", {"2002:808:808::1"}, {0}},
 		{"deny to 64:ff9b::/96", {"64:ff9b::8.8.8.8"}, {0}},
@@ -388,8 +388,8 @@ static void addresses_are_judged_by_what_is_inside(void)
 	hold(rows, COUNT(rows), by_address);
 }
 
-/* Before a.example is looked up the answer is YES or NO only where no address could make it
- * otherwise. */
+/* Before a.example is resolved, the answer is YES or NO only if it is the same for all addresses.
+ */
 static void an_unknown_address_is_maybe(void)
 {
 	static const char *const yes[] = {"allow", "allow to any", "deny to a.example",
@@ -413,9 +413,9 @@ static void an_unknown_address_is_maybe(void)
 		answers(text, &context, RULE_MAYBE);
 }
 
-/* -- What is told */
+/* -- Results and messages */
 
-static void tells_which_clause_does_not_hold(void)
+static void reports_the_clause_that_does_not_match(void)
 {
 	static const struct {
 		const char *rule, *reached;
@@ -436,7 +436,7 @@ static void tells_which_clause_does_not_hold(void)
 		{"allow to a.example", "8.8.8.8", RULE_CLAUSES, false},
 		{"deny to a.example", "10.0.0.1", RULE_CLAUSES, false},
 		{"allow to a.example", UNKNOWN, RULE_CLAUSES, false},
-		/* "at" is there, wherever it stands */
+		/* "at" may follow any clause after "to" */
 		{"allow to a.example port 80 at any", "10.0.0.1", RULE_PORT, false},
 		{"allow to a.example user bob at 10.0.0.1", "10.0.0.1", RULE_USER, false},
 	};
@@ -467,7 +467,7 @@ static void is_error(const char *rule, const char *want)
 	CHECK_STRING(check_said, want);
 }
 
-static void names_a_mistake_of_form(void)
+static void reports_errors_of_clauses(void)
 {
 	static const char clauses[] = "use from, user, command, to, at or port";
 	static const char *const words[] = {"form", "From", "fro", "fromm", "f", "", "any", "allow",
@@ -491,7 +491,7 @@ static void names_a_mistake_of_form(void)
 		{"allow from any,", "invalid client \"\"; " FROM_ADVICE},
 		{"allow to ,any", "invalid destination \"\"; " TO_ADVICE},
 		{"allow port 80, 443", "invalid port \"\"; " PORT_ADVICE},
-		/* a clause that does not hold hides no mistake behind it */
+		/* errors after a clause that does not match are found */
 		{"allow port 1 to", NO_VALUE("to") TO_ADVICE},
 		{"allow from 192.0.2.1,x", "invalid client \"x\"; " FROM_ADVICE},
 		{"deny port 1 user nobody from 192.0.2.1 to a..b",
@@ -510,8 +510,8 @@ static void names_a_mistake_of_form(void)
 		is_error(row->rule, row->want);
 }
 
-/* Each item, alone and behind ones that are right. */
-static void names_a_mistake_in_a_list(const char *clause, const char *right, const char *error,
+/* Each item: alone, after and before valid ones. */
+static void reports_an_invalid_item(const char *clause, const char *right, const char *error,
 	const char *advice, const char *const *items)
 {
 	char rule[700], want[700];
@@ -526,7 +526,7 @@ static void names_a_mistake_in_a_list(const char *clause, const char *right, con
 	}
 }
 
-/* No address, no prefix; most are no host name either. */
+/* Neither addresses nor prefixes. Most are not host names either. */
 #define WRONG_ADDRESSES                                                                            \
 	"10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8/8", "10.0.0.0/a", "10.0.0.0/ 8",    \
 		"10.0.0.0/255.0.0.0", "10.0.0/8", "10/8", "10.0.0.256", "256.0.0.1/8",             \
@@ -536,7 +536,7 @@ static void names_a_mistake_in_a_list(const char *clause, const char *right, con
 		"1:2:3:4:5:6:7:8:9", ":", "::/", "/8", "/", "any/0", "public/8", "*",              \
 		"*.example.com", "1111:2222:3333:4444:5555:6666:777.777.777.7777777"
 
-static void names_each_item_that_is_wrong(void)
+static void reports_each_invalid_item(void)
 {
 	static const char *const wrong_from[] = {"", "Any", "Loopback", "local", "linklocal",
 		"unix:", "unix:-1", "unix:root", "unix:4294967296", "unix:1000 ", "Unix", "unixx",
@@ -552,17 +552,17 @@ static void names_each_item_that_is_wrong(void)
 	static const char *const wrong_port[] = {"", "0", "65536", "-", "1-", "-1", "0-1",
 		"1-65536", "2-1", "443-80", "1-2-3", "1--2", "+1", "1 ", " 1", "http", "any",
 		"0x50", "80:90", "18446744073709551617", "1-18446744073709551617", NULL};
-	names_a_mistake_in_a_list("from", "any,stdio", "invalid client", FROM_ADVICE, wrong_from);
-	names_a_mistake_in_a_list(
+	reports_an_invalid_item("from", "any,stdio", "invalid client", FROM_ADVICE, wrong_from);
+	reports_an_invalid_item(
 		"command", "connect", "invalid command", COMMAND_ADVICE, wrong_command);
-	names_a_mistake_in_a_list(
+	reports_an_invalid_item(
 		"to", "any,a.example,10.0.0.1", "invalid destination", TO_ADVICE, wrong_to);
-	names_a_mistake_in_a_list(
+	reports_an_invalid_item(
 		"to any at", "any,10.0.0.1", "invalid address", AT_ADVICE, wrong_at);
-	names_a_mistake_in_a_list("port", "1-65535,443", "invalid port", PORT_ADVICE, wrong_port);
+	reports_an_invalid_item("port", "1-65535,443", "invalid port", PORT_ADVICE, wrong_port);
 }
 
-/* Longer than any host name; what is quoted of it is cut. */
+/* Longer than any host name. The message quotes only its beginning. */
 static void a_name_can_be_too_long(void)
 {
 	for (size_t len = 254; len <= 1000; len += len < 260 ? 1 : 185) {
@@ -572,7 +572,7 @@ static void a_name_can_be_too_long(void)
 			rule[9 + i + 1] = '.';
 		memcpy(rule, "allow to ", 9);
 		rule[9 + len] = '\0';
-		if (rule[9 + len - 1] == '.') /* the dot at the end would be one too few */
+		if (rule[9 + len - 1] == '.') /* a final dot would not count */
 			rule[9 + len - 1] = 'a';
 		snprintf(want, sizeof want, "invalid destination \"%.200s...\"; " TO_ADVICE,
 			rule + 9);
@@ -580,7 +580,7 @@ static void a_name_can_be_too_long(void)
 	}
 }
 
-static void tells_a_rule_from_other_lines(void)
+static void distinguishes_rules_from_other_lines(void)
 {
 	static const char *const rules[] = {"allow", "deny", "allow nonsense", "\"deny\" x"};
 	static const char *const others[] = {
@@ -600,7 +600,7 @@ static void tells_a_rule_from_other_lines(void)
 	CHECK_NUMBER(RULE_CLAUSES, COUNT(clauses) - 1);
 }
 
-/* The location is kept, and the line if it is wanted. */
+/* A rule keeps its location, and its line with keep_text. */
 static void keeps_its_location_and_text(void)
 {
 	static const char *const rules[] = {
@@ -617,7 +617,7 @@ static void keeps_its_location_and_text(void)
 		}
 }
 
-/* Without memory a rule is an error, and the pool is unchanged. */
+/* If there is no memory, rule_parse() fails and the pool is unchanged. */
 static void needs_memory(void)
 {
 	static _Alignas(struct rule) char memory[4096];
@@ -642,12 +642,12 @@ static void needs_memory(void)
 
 int main(void)
 {
-	return CHECK_ALL(from_holds_for_who_it_says, a_client_is_never_looked_inside,
-		a_client_is_only_what_its_kind_says, user_holds_for_a_name_that_is_the_same,
-		command_holds_for_what_it_says, port_holds_within_its_ranges,
-		names_compare_by_labels, names_have_253_bytes,
-		a_name_is_allowed_at_public_addresses, addresses_are_judged_by_what_is_inside,
-		an_unknown_address_is_maybe, tells_which_clause_does_not_hold,
-		names_a_mistake_of_form, names_each_item_that_is_wrong, a_name_can_be_too_long,
-		tells_a_rule_from_other_lines, keeps_its_location_and_text, needs_memory);
+	return CHECK_ALL(from_matches_its_clients, embedded_addresses_of_clients_are_ignored,
+		a_client_has_only_the_values_of_its_kind, user_matches_an_equal_name,
+		command_matches_its_requests, port_matches_its_ranges, names_compare_by_labels,
+		names_have_253_bytes, a_name_is_allowed_at_public_addresses,
+		embedded_addresses_are_evaluated, an_unknown_address_is_maybe,
+		reports_the_clause_that_does_not_match, reports_errors_of_clauses,
+		reports_each_invalid_item, a_name_can_be_too_long,
+		distinguishes_rules_from_other_lines, keeps_its_location_and_text, needs_memory);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* policy/rules: random rules and context against a model that is slow and plain. The model is
- * written from stdsocks.conf(5), ACCESS RULES, and reads no text: its rules are made as values,
- * and printed. judge [SEED [TURNS]] */
+/* policy/rules: compares random rules and contexts with a simple, slow model, which was written
+ * from stdsocks.conf(5), ACCESS RULES. The model parses nothing: its rules are generated as values
+ * and printed for rules_add(). Usage: rules [SEED [TURNS]] */
 #include "policy/rules.h"
 
 #include <ctype.h>
@@ -14,10 +14,10 @@
 #define LABELS_MAX      3
 #define ITEM_TEXT_MAX   64
 #define RULE_TEXT_MAX   1024
-#define TURNS           15000 /* rule sets, each asked QUESTIONS times */
+#define TURNS           15000 /* sets of rules, with QUESTIONS requests each */
 #define QUESTIONS       8
 
-/* -- Chance: xorshift64, so that a seed is a run. */
+/* -- Random numbers: xorshift64, so that a seed reproduces a run. */
 
 static uint64_t seed = 0x9e3779b97f4a7c15;
 
@@ -34,11 +34,11 @@ static bool percent(unsigned p)
 	return below(100) < p;
 }
 
-/* -- Addresses, each with what is known of it by hand: tests/unit/special.c has the rest. */
+/* -- Addresses with their classes, written by hand; tests/unit/special.c has more. */
 
 struct place {
-	const char *text, *class;               /* as it stands */
-	const char *inside_text, *inside_class; /* what it reaches */
+	const char *text, *class;               /* of the address itself */
+	const char *inside_text, *inside_class; /* of the embedded one */
 	struct addr addr, embedded;
 };
 
@@ -56,7 +56,7 @@ static void add_place(
 
 static void read_places(void)
 {
-	/* These reach themselves. */
+	/* These have no embedded address. */
 	static const char *const plain[][16] = {
 		{"loopback", "127.0.0.1", "::1"},
 		{"private", "10.0.0.0", "10.0.0.1", "10.255.255.255", "100.64.0.0", "192.168.0.1",
@@ -126,7 +126,7 @@ static struct name some_name(void)
 	return name;
 }
 
-/* Writes it in whatever case, perhaps with the dot at the end. */
+/* Writes a name in random case, with or without a final dot. */
 static void spell(const struct name *name, char *ret_text)
 {
 	char *to = ret_text;
@@ -138,7 +138,7 @@ static void spell(const struct name *name, char *ret_text)
 	to[percent(30) ? 0 : -1] = '\0';
 }
 
-/* Whether the last labels of one are those of the other. */
+/* Returns true if the last labels of name are the labels of end. */
 static bool ends_in(const struct name *name, const struct name *end)
 {
 	if (name->count < end->count)
@@ -151,8 +151,8 @@ static bool ends_in(const struct name *name, const struct name *end)
 
 /* -- Rules and questions, as values */
 
-/* CLIENT_CLASS and CLIENT_PREFIX are about the client's address; CLASS and PREFIX about the one
- * that is reached. */
+/* CLIENT_CLASS and CLIENT_PREFIX: of the client's address; CLASS and PREFIX: of the destination's.
+ */
 enum kind {
 	ANY,
 	CLIENT_CLASS,
@@ -183,7 +183,7 @@ struct item {
 
 struct model_rule {
 	bool allow;
-	size_t counts[RULE_CLAUSES]; /* 0: without that clause */
+	size_t counts[RULE_CLAUSES]; /* of items; 0: no such clause */
 	struct item items[RULE_CLAUSES][ITEMS_MAX];
 	char text[RULE_TEXT_MAX];
 };
@@ -231,7 +231,7 @@ static void print_item(struct item *item)
 	}
 }
 
-/* Each clause has ten kinds of items, which are equally likely. */
+/* The ten kinds of each clause have the same probability. */
 static void make_item(enum rule_clause clause, struct item *item)
 {
 	static const enum kind kinds[RULE_CLAUSES][10] = {
@@ -265,7 +265,7 @@ static void make_item(enum rule_clause clause, struct item *item)
 	print_item(item);
 }
 
-/* The clauses stand in any order, but for "at", which is somewhere behind "to". */
+/* Prints the clauses in random order, but "at" after "to". */
 static void print_rule(struct model_rule *rule)
 {
 	static const char *const words[] = {"from", "user", "command", "to", "at", "port"};
@@ -315,7 +315,7 @@ static struct question some_question(void)
 	q.context.client_kind = (enum rule_client)below(4);
 	if (percent(50))
 		q.context.client_kind = RULE_CLIENT_IP;
-	do /* net/client.h has turned a mapped one into the IPv4 address that it stands for */
+	do /* net/client.h converts mapped addresses to IPv4 */
 		q.client = some_place();
 	while (is_mapped(q.client));
 	if (q.context.client_kind == RULE_CLIENT_IP)
@@ -340,13 +340,13 @@ static struct question some_question(void)
 	return q;
 }
 
-/* -- The model. Where the address is not known, everything that hangs on it is tried both ways. */
+/* -- The model. If the address is unknown, its conditions are evaluated as true and as false. */
 
 enum address { KNOWN, NOTHING_HOLDS, EVERYTHING_HOLDS };
 
 static bool has_prefix(const struct addr *address, const struct item *item)
 {
-	/* A prefix of mapped addresses is one of IPv4 addresses. */
+	/* A prefix of mapped addresses is a prefix of IPv4 addresses. */
 	const struct addr *prefix = &item->prefix->addr;
 	unsigned from = is_mapped(item->prefix) && item->bits >= 96 ? 96 : 0;
 	bool same = bits_of(address) == bits_of(prefix) - from;
@@ -414,7 +414,8 @@ static bool clause_holds(const struct model_rule *rule, enum rule_clause clause,
 	return holds;
 }
 
-/* A name that is allowed, when nothing but the name is why, and no "at" says where: at public. */
+/* Evaluates the implied "at public" of an allowed name: "to" matches by the name only, and there is
+ * no "at". */
 static bool implied_holds(
 	const struct model_rule *rule, const struct question *q, enum address address)
 {
@@ -449,8 +450,9 @@ static enum rule_answer model_answer(const struct model_rule *rule, const struct
 	return rule_holds(rule, q, EVERYTHING_HOLDS) ? RULE_MAYBE : RULE_NO;
 }
 
-/* The verdict, and the number of the rule that gave it: count for their end. */
-static enum rule_answer model_judge(
+/* Returns the verdict, and the number of the rule that decided, or count for the end of the rules.
+ */
+static enum rule_answer model_evaluate(
 	const struct model_rule *rules, size_t count, const struct question *q, size_t *ret_number)
 {
 	bool may_allow = false, may_deny = false, certain = false;
@@ -463,11 +465,11 @@ static enum rule_answer model_judge(
 		if (certain)
 			*ret_number = i;
 	}
-	may_deny |= !certain; /* their end denies */
+	may_deny |= !certain; /* the end of the rules denies */
 	return may_allow && may_deny ? RULE_MAYBE : may_allow ? RULE_YES : RULE_NO;
 }
 
-/* -- Holding them against each other */
+/* -- Comparison */
 
 static void show(const struct model_rule *rules, size_t count, const struct question *q)
 {
@@ -495,10 +497,11 @@ static void add(struct rules *rules, const char *text, const char *location)
 	CHECK(words_split(&line, &words, check_to_say()));
 	if (!CHECK(rules_add(rules, &line, &words, check_to_say())))
 		printf("\t%s: %s\n", text, check_said);
-	free((char *)line.text); /* rules do not need it */
+	free((char *)line.text); /* rules do not refer to it */
 }
 
-/* The rules as rules_evaluate() takes them. `first`, if not NULL, is in front of them. */
+/* Returns the rules for rules_evaluate(). `first`, if not NULL, is the first one. real_free() frees
+ * them. */
 static struct rules real_of(const char *first, const struct model_rule *rules, size_t count)
 {
 	const size_t size = RULES_MEMORY((MODEL_RULES_MAX + 1) * RULE_TEXT_MAX);
@@ -531,7 +534,7 @@ static enum rule_answer answer_of(const struct rules *real, const struct questio
 	return rules_evaluate(real, &q->context, NULL).allowed;
 }
 
-/* The answer of these rules, which are one or two lines. */
+/* Returns the answer of one or two rules. */
 static enum rule_answer answer_of_texts(const char *first, const char *second, struct question *q)
 {
 	struct model_rule rule = {.allow = false};
@@ -542,8 +545,8 @@ static enum rule_answer answer_of_texts(const char *first, const char *second, s
 	return answer;
 }
 
-/* What rules_evaluate() lets see: each rule once and in order, with the model's answer, and a
- * clause that is why not. */
+/* rules_evaluate() calls `see` for each rule, once and in order, with the answer of the model and a
+ * clause that does not match. */
 static const struct model_rule *seen_rules;
 static const struct question *seen_question;
 static const struct rules *seen_real;
@@ -573,11 +576,11 @@ static void see(const struct rule *seen, const struct rule_match *match)
 	seen_count++;
 }
 
-static void is_judged_as_the_model_does(const struct model_rule *rules, size_t count,
+static void is_evaluated_as_in_the_model(const struct model_rule *rules, size_t count,
 	const struct rules *real, const struct question *q)
 {
 	size_t number;
-	enum rule_answer want = model_judge(rules, count, q, &number);
+	enum rule_answer want = model_evaluate(rules, count, q, &number);
 
 	seen_rules = rules;
 	seen_question = q;
@@ -594,14 +597,14 @@ static void is_judged_as_the_model_does(const struct model_rule *rules, size_t c
 		CHECK_STRING(verdict.rule->location, "end of the rules");
 }
 
-/* What is said before a lookup, no address that it brings contradicts. */
+/* A verdict before the lookup is the verdict for all addresses. */
 static void is_never_contradicted(
 	const struct model_rule *rules, size_t count, const struct rules *real, struct question q)
 {
 	set_reached(&q, NULL);
 	enum rule_answer before = answer_of(real, &q);
 	check_about = "before the lookup";
-	is_judged_as_the_model_does(rules, count, real, &q);
+	is_evaluated_as_in_the_model(rules, count, real, &q);
 	check_about = NULL;
 	for (size_t i = 0; i < 6 && before != RULE_MAYBE; i++) {
 		set_reached(&q, some_place());
@@ -610,8 +613,8 @@ static void is_never_contradicted(
 	}
 }
 
-/* Another deny in front never allows more; what it does not match stays as it was. */
-static void deny_only_takes(const struct model_rule *rules, size_t count, const struct rules *real,
+/* Another deny rule in front never allows more, and changes nothing that it does not match. */
+static void deny_only_denies(const struct model_rule *rules, size_t count, const struct rules *real,
 	const struct question *q)
 {
 	static struct model_rule first;
@@ -626,8 +629,8 @@ static void deny_only_takes(const struct model_rule *rules, size_t count, const 
 	real_free(&more);
 }
 
-/* Whether two questions are the same for the line that would allow one of them. */
-static bool is_just_this(const struct question *a, const struct question *b)
+/* Returns true if the suggested rule of one question may allow the other one. */
+static bool is_only_this(const struct question *a, const struct question *b)
 {
 	const struct rule_context *f = &a->context, *g = &b->context;
 	bool same_who = f->client_kind == RULE_CLIENT_OTHER ||
@@ -642,8 +645,8 @@ static bool is_just_this(const struct question *a, const struct question *b)
 		(a->name.count > 0 ? same_name && (same_address || is_public) : same_address);
 }
 
-/* The line that a refusal names; it is valid until the next call. */
-static const char *remedy_of(const struct question *q)
+/* Returns the suggested rule, which is valid until the next call. */
+static const char *suggestion_of(const struct question *q)
 {
 	static char text[RULE_TEXT_MAX];
 	struct writer w = writer_on(text, sizeof text - 1);
@@ -653,10 +656,10 @@ static const char *remedy_of(const struct question *q)
 	return text;
 }
 
-/* The remedy alone allows nothing but what was refused. */
-static void allows_just_this(const char *remedy, const struct question *q)
+/* The suggested rule alone allows only the denied request. */
+static void allows_only_this(const char *suggestion, const struct question *q)
 {
-	struct rules alone = real_of(remedy, NULL, 0);
+	struct rules alone = real_of(suggestion, NULL, 0);
 	for (size_t i = 0; i < 4; i++) {
 		struct question other = some_question();
 		if (percent(50)) {
@@ -669,25 +672,26 @@ static void allows_just_this(const char *remedy, const struct question *q)
 			other.context.client = q->context.client;
 			other.context.uid = q->context.uid;
 		}
-		if (answer_of(&alone, &other) == RULE_YES && !CHECK(is_just_this(q, &other)))
+		if (answer_of(&alone, &other) == RULE_YES && !CHECK(is_only_this(q, &other)))
 			show(NULL, 0, &other);
 	}
 	CHECK_NUMBER(answer_of(&alone, q), RULE_YES);
 	real_free(&alone);
 }
 
-/* In front of the rules it allows what was refused, and a name that was refused before the
- * lookup is worth one. */
-static void remedy_allows_just_this(const struct model_rule *rules, size_t count, struct question q)
+/* In front of the rules, the suggested rule allows the denied request. If a name was denied before
+ * the lookup, the rule suggested for it leads to a lookup. */
+static void suggestion_allows_only_this(
+	const struct model_rule *rules, size_t count, struct question q)
 {
-	check_about = remedy_of(&q);
+	check_about = suggestion_of(&q);
 	struct rules more = real_of(check_about, rules, count);
 	CHECK_NUMBER(answer_of(&more, &q), RULE_YES);
-	allows_just_this(check_about, &q);
+	allows_only_this(check_about, &q);
 	real_free(&more);
 	if (q.name.count > 0) {
 		set_reached(&q, NULL);
-		more = real_of(remedy_of(&q), rules, count);
+		more = real_of(suggestion_of(&q), rules, count);
 		CHECK(answer_of(&more, &q) != RULE_NO);
 		real_free(&more);
 	}
@@ -707,13 +711,13 @@ static void agrees_with_the_model(void)
 		for (size_t i = 0; i < QUESTIONS; i++) {
 			const unsigned failures = check_failures;
 			struct question q = some_question();
-			is_judged_as_the_model_does(rules, count, &real, &q);
+			is_evaluated_as_in_the_model(rules, count, &real, &q);
 			if (i % 2 == 0)
 				is_never_contradicted(rules, count, &real, q);
 			if (i % 4 == 1)
-				deny_only_takes(rules, count, &real, &q);
+				deny_only_denies(rules, count, &real, &q);
 			if (i % 8 == 3 && q.context.command == SOCKS5_CONNECT)
-				remedy_allows_just_this(rules, count, q);
+				suggestion_allows_only_this(rules, count, q);
 			if (check_failures > failures)
 				show(rules, count, &q);
 		}
@@ -764,7 +768,7 @@ static void built_in_rules_are_those_of_the_manual(void)
 	real_free(&written);
 }
 
-/* 8.8.8.8, or a client of another kind, asks for an address. */
+/* A request for an address, from 8.8.8.8 or a client of another kind. */
 static struct question asked_by(enum rule_client kind, const char *user, const char *to, int port)
 {
 	static struct place client = {.text = "8.8.8.8", .class = "public"};
@@ -777,8 +781,8 @@ static struct question asked_by(enum rule_client kind, const char *user, const c
 	return q;
 }
 
-/* Neither an open proxy nor a way in. */
-static void without_rules_strangers_get_nowhere_and_nobody_gets_in(void)
+/* Neither an open proxy nor access to the network behind it. */
+static void built_in_rules_deny_strangers_and_private_addresses(void)
 {
 	static const struct {
 		enum rule_client kind;
@@ -817,7 +821,7 @@ static void no_rule_at_all_denies(void)
 	CHECK_STRING(verdict.rule->location, "end of the rules");
 }
 
-/* An invalid rule is not added, and neither is one after the last for which there is space. */
+/* An invalid rule is not added, and neither is rule 4097. */
 static void adds_at_most_4096_rules(void)
 {
 	const size_t size = RULES_MEMORY(RULES_MAX * strlen("allow"));
@@ -841,7 +845,7 @@ static void adds_at_most_4096_rules(void)
 	real_free(&rules);
 }
 
-static void remedies_are_written_as_in_the_manual(void)
+static void suggestions_are_written_as_in_the_manual(void)
 {
 	static const struct {
 		enum rule_client kind;
@@ -858,26 +862,25 @@ static void remedies_are_written_as_in_the_manual(void)
 	EACH_ROW(row, rows, want) {
 		struct question q = asked_by(row->kind, NULL, row->to, 443);
 		q.context.uid = row->uid;
-		CHECK_STRING(remedy_of(&q), row->want);
+		CHECK_STRING(suggestion_of(&q), row->want);
 	}
 	check_about = NULL;
 
 	struct question q = asked_by(RULE_CLIENT_IP, NULL, "10.0.0.1", 80);
 	q.context.requested = addr_of(ADDR_NAME, "Example.com.", 12, 80);
-	CHECK_STRING(remedy_of(&q), "allow from 8.8.8.8 to Example.com. at 10.0.0.1 port 80");
+	CHECK_STRING(suggestion_of(&q), "allow from 8.8.8.8 to Example.com. at 10.0.0.1 port 80");
 	q.context.resolved = q.context.client;
-	CHECK_STRING(remedy_of(&q), "allow from 8.8.8.8 to Example.com. port 80");
+	CHECK_STRING(suggestion_of(&q), "allow from 8.8.8.8 to Example.com. port 80");
 }
 
-/* Nobody can tell which of RFC 6052's layouts a network has cut out of NAT64's local prefix. In
- * this address they are 8.8.8.8 for /48, 8.8.8.10 for /56, 8.8.10.0 for /64, 10.0.0.1 for /96. */
+/* An address of NAT64's local prefix, whose layout (RFC 6052) is unknown. The embedded address is
+ * 8.8.8.8 for /48, 8.8.8.10 for /56, 8.8.10.0 for /64, 10.0.0.1 for /96. */
 #define SEVERAL "64:ff9b:1:808:8:80a:a00:1"
-/* An ISATAP address is also what it is: whoever has a network chooses what stands in its last 64
- * bits. */
+/* An ISATAP address may also be reached itself: the owner of a network chooses its last 64 bits. */
 #define ISATAP  "2600::5efe:a00:1"
 
-/* An address that may be several is allowed when all of them are. */
-static void an_address_that_may_be_several_is_judged_as_each(void)
+/* If an address has several embedded addresses, all of them must be allowed. */
+static void all_embedded_addresses_are_evaluated(void)
 {
 	static const struct {
 		const char *to, *first, *second;
@@ -910,25 +913,24 @@ static void an_address_that_may_be_several_is_judged_as_each(void)
 		struct question q = asked_by(RULE_CLIENT_STDIO, NULL, row->to, 443);
 		if (!CHECK_NUMBER(answer_of_texts(row->first, row->second, &q), row->want))
 			printf("\tto %s\n", row->to);
-		CHECK_NUMBER(answer_of_texts(remedy_of(&q), NULL, &q), RULE_YES);
+		CHECK_NUMBER(answer_of_texts(suggestion_of(&q), NULL, &q), RULE_YES);
 	}
 }
 
-/* A client chooses the name that it asks for: the line that would allow it must not open a
- * class. */
-static void a_remedy_takes_no_name_for_a_class(void)
+/* A client chooses the name that it requests: the suggested rule must not allow a class. */
+static void a_suggestion_distinguishes_names_from_classes(void)
 {
 	static const char *const names[] = {"any", "loopback", "private", "link-local", "public",
 		"all", "Any", "PRIVATE", "Link_Local"};
 	EACH_TEXT(text, names) {
 		struct question q = asked_by(RULE_CLIENT_STDIO, NULL, "10.0.0.1", 443);
 		q.context.requested = addr_of(ADDR_NAME, text, (uint8_t)strlen(text), 443);
-		const char *remedy = remedy_of(&q);
-		CHECK_NUMBER(answer_of_texts(remedy, NULL, &q), RULE_YES);
+		const char *suggestion = suggestion_of(&q);
+		CHECK_NUMBER(answer_of_texts(suggestion, NULL, &q), RULE_YES);
 		q = asked_by(RULE_CLIENT_STDIO, NULL, "10.0.0.1", 443);
-		CHECK_NUMBER(answer_of_texts(remedy, NULL, &q), RULE_NO);
+		CHECK_NUMBER(answer_of_texts(suggestion, NULL, &q), RULE_NO);
 		q = asked_by(RULE_CLIENT_STDIO, NULL, "8.8.8.8", 443);
-		CHECK_NUMBER(answer_of_texts(remedy, NULL, &q), RULE_NO);
+		CHECK_NUMBER(answer_of_texts(suggestion, NULL, &q), RULE_NO);
 	}
 }
 
@@ -940,8 +942,8 @@ int main(int argc, char **argv)
 		seed ^= strtoull(argv[1], NULL, 10);
 	read_places();
 	return CHECK_ALL(agrees_with_the_model, built_in_rules_are_those_of_the_manual,
-		without_rules_strangers_get_nowhere_and_nobody_gets_in, no_rule_at_all_denies,
-		adds_at_most_4096_rules, remedies_are_written_as_in_the_manual,
-		an_address_that_may_be_several_is_judged_as_each,
-		a_remedy_takes_no_name_for_a_class);
+		built_in_rules_deny_strangers_and_private_addresses, no_rule_at_all_denies,
+		adds_at_most_4096_rules, suggestions_are_written_as_in_the_manual,
+		all_embedded_addresses_are_evaluated,
+		a_suggestion_distinguishes_names_from_classes);
 }

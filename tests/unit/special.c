@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* policy/special: the edges of every row of IANA's special-purpose registries, and what lies inside
- * an address. */
+/* policy/special: the first and last address of every row of IANA's special-purpose registries, and
+ * embedded addresses. */
 #include "policy/special.h"
 
 #include "check.h"
@@ -14,7 +14,7 @@ static struct addr address(const char *text)
 	return a;
 }
 
-/* The address beside it; false behind the last and before the first. */
+/* Sets *a to the next or previous address. Returns false if there is none. */
 static bool step(struct addr *a, int by)
 {
 	for (size_t i = a->len; i-- > 0;) {
@@ -33,7 +33,7 @@ static void is_of_class(const struct addr *a, const char *want)
 	printf("\t%.*s\n", (int)check_written.len, check_written.bytes);
 }
 
-/* A block at its first and last address, and what is before and behind it; NULL: nothing is. */
+/* The first and last address of a block, and the classes before, in and after it; NULL: none. */
 struct block {
 	const char *first, *last, *class, *before, *behind;
 };
@@ -81,9 +81,9 @@ static void knows_each_row_of_ipv4(void)
 		is_exactly(row);
 }
 
-/* https://www.iana.org/assignments/iana-ipv6-special-registry, in its order; what else RFC 4291
- * has; and 2000::/3. As they stand: most that carry an IPv4 address are in no class of their
- * own. */
+/* https://www.iana.org/assignments/iana-ipv6-special-registry, in its order; other
+ * prefixes of RFC 4291; and 2000::/3. The classes are those of the addresses themselves, not of
+ * embedded ones. */
 static void knows_each_row_of_ipv6(void)
 {
 #define F5 "ffff:ffff:ffff:ffff:ffff"
@@ -120,8 +120,8 @@ static void knows_each_row_of_ipv6(void)
 		is_exactly(row);
 }
 
-/* Beside the neighbours of those rows. */
-static void what_is_in_no_row_is_public(void)
+/* Addresses that are not next to a row. */
+static void other_addresses_are_public(void)
 {
 	static const char *const rows[] = {"8.8.8.8", "191.255.255.255", "2001:4860::8888",
 		"2001:db7::1", "2001:db9::1", "2600::", "2a00::", "3ffe::1", "3fff:ffff::"};
@@ -131,7 +131,7 @@ static void what_is_in_no_row_is_public(void)
 	}
 }
 
-/* -- Inside */
+/* -- Embedded addresses */
 
 static void is_inside(const char *text, const char *want)
 {
@@ -144,8 +144,7 @@ static void is_inside(const char *text, const char *want)
 	}
 }
 
-/* Each way to carry one, with an address that it must not open and one that it may; at the edges of
- * what is carried, too. */
+/* Each kind of embedding, with a private and a public address, and with the first and last one. */
 static void finds_the_ipv4_address_inside(void)
 {
 	static const struct {
@@ -171,7 +170,7 @@ static void finds_the_ipv4_address_inside(void)
 		{"2002:7f00:1::1", "127.0.0.1"},
 		{"2002:ffff:ffff::1", "255.255.255.255"},
 		{"2002:0:1::1", "0.0.0.1"},
-		{"2002:808:808::5efe:10.0.0.1", "8.8.8.8"}, /* the outermost counts */
+		{"2002:808:808::5efe:10.0.0.1", "8.8.8.8"}, /* the outer one counts */
 		{"2001::f5ff:fffe", "10.0.0.1"},            /* RFC 4380 s4: Teredo, inverted */
 		{"2001:0:a00:1:8000:ffff:f5ff:fffe", "10.0.0.1"},
 		{"2001:0:a00:1::f7f7:f7f7", "8.8.8.8"},
@@ -198,8 +197,8 @@ static void finds_the_ipv4_address_inside(void)
 		is_inside(row->text, row->want);
 }
 
-/* What the kernel takes for this host, however it is written. */
-static void nothing_at_all_is_loopback(void)
+/* The kernel connects these to this host. */
+static void unspecified_addresses_are_loopback(void)
 {
 	static const char *const ipv4[] = {"0.0.0.0", "::ffff:0.0.0.0",
 		"64:ff9b::", "64:ff9b:1::", "2002::", "2002:0:0:1:2:3:4:5", "2001::ffff:ffff",
@@ -208,8 +207,8 @@ static void nothing_at_all_is_loopback(void)
 		is_inside(text, "127.0.0.1");
 }
 
-/* Ordinary addresses, and those that miss each embedding by one bit or one place. */
-static void leaves_the_others_alone(void)
+/* Ordinary addresses, and addresses that differ from each embedding in one bit or position. */
+static void other_addresses_embed_none(void)
 {
 	static const char *const rows[] = {"0.0.0.1", "1.0.0.0", "8.8.8.8", "10.0.0.1", "127.0.0.1",
 		"127.0.0.0", "255.255.255.255", "2001:4860::8888", "fc00::1", "fe80::1", "ff02::1",
@@ -226,11 +225,11 @@ static void leaves_the_others_alone(void)
 		is_inside(text, text);
 }
 
-/* RFC 6052 s2.2: where the four bytes lie behind a prefix of these bits; the octet at 8 is zero. */
+/* RFC 6052 s2.2: the positions of the four bytes after a prefix of this length; octet 8 is zero. */
 static const unsigned layouts[][5] = {
 	{48, 6, 7, 9, 10}, {56, 7, 9, 10, 11}, {64, 9, 10, 11, 12}, {96, 12, 13, 14, 15}};
 
-/* The address in a local prefix; `fill` is what the network chose for the prefix's other bits. */
+/* Embeds the address in a local prefix; `fill` is the value of the other octets of the prefix. */
 static struct addr in_nat64_local(const unsigned *layout, const char *ipv4, uint8_t fill)
 {
 	struct addr a = address("64:ff9b:1::"), inner = address(ipv4);
@@ -256,7 +255,8 @@ static void isatap_is_also_itself(void)
 	}
 }
 
-/* Whether it is one of those inside, all of which are told apart, and have the port. */
+/* Returns true if it is one of the embedded addresses. Checks that they are different and have the
+ * port. */
 static bool may_reach(const struct addr *a, const struct addr *want)
 {
 	struct addr inside = special_embedded(a, 0);
@@ -271,8 +271,8 @@ static bool may_reach(const struct addr *a, const struct addr *want)
 	return found;
 }
 
-/* RFC 8215 leaves open where it lies: with the rest zero it is found, and whatever the rest of the
- * prefix is, it does not become public. */
+/* RFC 8215 does not specify the position: if the other octets are zero, the address is found;
+ * otherwise it is not public. */
 static void finds_what_is_not_public_in_every_local_nat64_layout(void)
 {
 	static const char *const rows[] = {"10.0.0.1", "10.255.255.255", "100.64.0.1", "127.0.0.1",
@@ -300,7 +300,7 @@ static bool has_prefix(const struct addr *a, const struct addr *of, unsigned bit
 	return special_has_prefix(a, &prefix);
 }
 
-/* Every length, with each bit of the address changed: the bits before it count, and no other. */
+/* Every length, with each bit of the address changed: only the first bits count. */
 static void counts_the_bits_of_a_prefix(void)
 {
 	static const char *const rows[] = {"0.0.0.0", "170.85.15.240", "255.255.255.255",
@@ -343,9 +343,9 @@ static void names_the_classes(void)
 
 int main(void)
 {
-	return CHECK_ALL(knows_each_row_of_ipv4, knows_each_row_of_ipv6,
-		what_is_in_no_row_is_public, finds_the_ipv4_address_inside,
-		nothing_at_all_is_loopback, leaves_the_others_alone, isatap_is_also_itself,
+	return CHECK_ALL(knows_each_row_of_ipv4, knows_each_row_of_ipv6, other_addresses_are_public,
+		finds_the_ipv4_address_inside, unspecified_addresses_are_loopback,
+		other_addresses_embed_none, isatap_is_also_itself,
 		finds_what_is_not_public_in_every_local_nat64_layout, counts_the_bits_of_a_prefix,
 		a_prefix_is_of_one_family, names_the_classes);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* policy/users: the form of a line, and that nothing but the name and its secret logs in. */
+/* policy/users: the syntax of a line; only the name with its secret is accepted. */
 #include "policy/users.h"
 
 #include "check.h"
@@ -8,7 +8,7 @@
 
 /* -- Lines */
 
-/* Checks a line that lies at the end of its memory. */
+/* Checks a line at the end of its memory: a sanitizer detects reads after it. */
 static bool is_line(const char *text, size_t len, bool *ret_is_user)
 {
 	const struct words_line line = check_line(text, len);
@@ -17,8 +17,8 @@ static bool is_line(const char *text, size_t len, bool *ret_is_user)
 	return right;
 }
 
-/* What is said names nothing of the line: there are secrets in it. */
-static void is_mistake(const char *text, size_t len, const char *want)
+/* The message quotes nothing of the line, which may contain a secret. */
+static void is_error(const char *text, size_t len, const char *want)
 {
 	bool is_user;
 	CHECK(!is_line(text, len, &is_user));
@@ -38,7 +38,7 @@ static const char no_name[] = "invalid user name; use 1 to 255 bytes";
 static const char no_secret[] = "invalid secret; use 1 to 255 bytes";
 static const char has_nul[] = "NUL byte in line; remove it";
 
-static void knows_the_form_of_a_line(void)
+static void checks_the_syntax_of_a_line(void)
 {
 	static const char *const users[] = {"a:b", "a:b\r", "a:b:c", "a::", "a: ", " : ", "a:#",
 		"a:\r\r", "\r:b", " #a:b", "a b:c d", "\"a\":\"b\"", "\303\244:\377\001", "a#:b"};
@@ -52,14 +52,14 @@ static void knows_the_form_of_a_line(void)
 	EACH_TEXT(text, others)
 		is_right(text, strlen(text), false);
 	EACH_TEXT(text, no_users)
-		is_mistake(text, strlen(text), no_user);
+		is_error(text, strlen(text), no_user);
 	EACH_TEXT(text, no_names)
-		is_mistake(text, strlen(text), no_name);
+		is_error(text, strlen(text), no_name);
 	EACH_TEXT(text, no_secrets)
-		is_mistake(text, strlen(text), no_secret);
+		is_error(text, strlen(text), no_secret);
 }
 
-/* Names and secrets of 1 to 255 bytes, with and without a carriage return behind them. */
+/* Names and secrets of 1 to 255 bytes, with and without a carriage return after them. */
 static void names_and_secrets_have_255_bytes(void)
 {
 	static const size_t lens[] = {1, 254, 255, 256, 257, 510};
@@ -73,23 +73,23 @@ static void names_and_secrets_have_255_bytes(void)
 				memset(line + lens[i] + 1, 'b', lens[j]);
 				line[len - 1] = returns ? '\r' : 'b';
 				if (lens[i] > 255)
-					is_mistake(line, len, no_name);
+					is_error(line, len, no_name);
 				else if (lens[j] > 255)
-					is_mistake(line, len, no_secret);
+					is_error(line, len, no_secret);
 				else
 					is_right(line, len, true);
 			}
 }
 
-static void a_nul_is_a_mistake_but_in_a_comment(void)
+static void a_nul_is_an_error_except_in_a_comment(void)
 {
 	for (size_t at = 0; at < 5; at++) {
 		char line[] = "ab:cd";
 		line[at] = '\0';
-		is_mistake(line, 5, has_nul);
+		is_error(line, 5, has_nul);
 	}
-	is_mistake("ab:cd\0\r", 7, has_nul);
-	is_mistake("\0", 1, has_nul);
+	is_error("ab:cd\0\r", 7, has_nul);
+	is_error("\0", 1, has_nul);
 	is_right("#b:\0d", 5, false);
 }
 
@@ -107,8 +107,8 @@ static void finds_the_name(void)
 
 /* -- Logins */
 
-/* The text, and whatever is behind it: no more than the header asks for, where a sanitizer sees a
- * byte that is too far. */
+/* The text and USERS_PADDING bytes, with the given value, after it: a sanitizer detects further
+ * reads. */
 static bool know(const char *text, size_t len, char padding, const void *name, size_t name_len,
 	const void *secret, size_t secret_len)
 {
@@ -130,10 +130,10 @@ static bool know(const char *text, size_t len, char padding, const void *name, s
 	return known;
 }
 
-/* Whether this login, "name/secret", is known. */
+/* Returns true if "name/secret" is accepted. */
 static bool know_text(const char *text, const char *login)
 {
-	static const char behind[] = "b:\n"; /* which changes nothing */
+	static const char behind[] = "b:\n"; /* after the text: it is ignored */
 	const char *secret = strchr(login, '/') + 1;
 	const size_t len = strlen(text), name_len = (size_t)(secret - login) - 1;
 	bool known = know(text, len, '\0', login, name_len, secret, strlen(secret));
@@ -142,7 +142,7 @@ static bool know_text(const char *text, const char *login)
 	return known;
 }
 
-static void knows_a_user_wherever_the_line_stands(void)
+static void accepts_a_user_in_any_line(void)
 {
 	static const char *const texts[] = {"alice:secret", "alice:secret\n", "alice:secret\r\n",
 		"alice:secret\r", "\nalice:secret\n", "\r\n\r\nalice:secret\r\n\r\n",
@@ -159,7 +159,7 @@ static void knows_a_user_wherever_the_line_stands(void)
 	}
 }
 
-static void knows_nobody_else(void)
+static void rejects_other_logins(void)
 {
 	static const struct {
 		const char *text, *known[2], *unknown[4];
@@ -170,7 +170,7 @@ static void knows_nobody_else(void)
 		{"alice\n", {0}, {"alice/alice"}},
 		{"#alice:secret", {0}, {"alice/secret", "#alice/secret"}},
 		{"alice:secret", {"alice/secret"}, {"bob/secret", "/"}},
-		/* a name, and another's secret */
+		/* a name with the secret of another one */
 		{"bob:x\nalice:secret", {"alice/secret", "bob/x"},
 			{"bob/secret", "alice/x", "bob:x\nalice/secret"}},
 		{"a:b:c", {"a/b:c"}, {"a:b/c"}}, /* the first colon ends the name */
@@ -188,7 +188,7 @@ static void knows_nobody_else(void)
 		{"alice:\r\n", {0}, {"alice/"}},
 		{":secret", {0}, {"/secret"}},
 		{":", {0}, {"/"}},
-		/* a name that stands twice is nobody's */
+		/* a name with two lines is not accepted */
 		{"alice:one\n#alice:two\nAlice:two", {"alice/one"}, {0}},
 	};
 	static const char *const twice[] = {"alice:one\nalice:two\nbob:x",
@@ -208,7 +208,7 @@ static void knows_nobody_else(void)
 	}
 }
 
-/* One way for the client to be wrong, about the name and about the secret. */
+/* A wrong name, or a wrong secret. */
 static void is_unknown_as_either(const char *text, const char *name, const char *secret,
 	const void *wrong, size_t wrong_len, bool is_name)
 {
@@ -218,9 +218,9 @@ static void is_unknown_as_either(const char *text, const char *name, const char 
 		check_show(is_name ? "name" : "secret", wrong, wrong_len);
 }
 
-/* Every proper prefix, every extension by a byte, every change of a byte, zeros behind it, before
- * it and for it. */
-static void nearly_right_is_wrong(const char *name, const char *secret)
+/* Every proper prefix, every extension by a byte, every change of a bit, and zeros after, before
+ * and instead of it. */
+static void similar_is_rejected(const char *name, const char *secret)
 {
 	char text[LINE_MAX_LEN + 2];
 	snprintf(text, sizeof text, "%s:%s\n", name, secret);
@@ -257,25 +257,25 @@ static void nearly_right_is_wrong(const char *name, const char *secret)
 	}
 }
 
-static void nothing_is_nearly_right(void)
+static void rejects_similar_logins(void)
 {
 	char longest[USERS_NAME_MAX + 1];
 	memset(longest, 'n', USERS_NAME_MAX);
 	longest[USERS_NAME_MAX] = '\0';
-	nearly_right_is_wrong("alice", "hunter2");
-	nearly_right_is_wrong("a", "b");
-	nearly_right_is_wrong("\303\244\377", "\001\200 ");
-	nearly_right_is_wrong(longest, "b");
-	nearly_right_is_wrong("a", longest);
-	nearly_right_is_wrong(longest, longest);
+	similar_is_rejected("alice", "hunter2");
+	similar_is_rejected("a", "b");
+	similar_is_rejected("\303\244\377", "\001\200 ");
+	similar_is_rejected(longest, "b");
+	similar_is_rejected("a", longest);
+	similar_is_rejected(longest, longest);
 	longest[USERS_NAME_MAX - 1] = '\0';
-	nearly_right_is_wrong(longest, longest);
+	similar_is_rejected(longest, longest);
 }
 
-/* Lines that no checked text has: too long for any login, and no way into the ones beside them. */
-static void what_is_too_long_is_nobodys(void)
+/* Lines that users_check_line() rejects: too long for a login. They do not affect other lines. */
+static void rejects_long_lines(void)
 {
-	static const size_t lens[] = {256, 257, 511, 512}; /* 511: 255 and what 8 bits lose */
+	static const size_t lens[] = {256, 257, 511, 512}; /* 511 has the low 8 bits of 255 */
 	char text[3 * 512], offered[USERS_NAME_MAX];
 	memset(offered, 'a', sizeof offered);
 	for (size_t i = 0; i < COUNT(lens); i++) {
@@ -294,8 +294,7 @@ static void what_is_too_long_is_nobodys(void)
 
 int main(void)
 {
-	return CHECK_ALL(knows_the_form_of_a_line, names_and_secrets_have_255_bytes,
-		a_nul_is_a_mistake_but_in_a_comment, finds_the_name,
-		knows_a_user_wherever_the_line_stands, knows_nobody_else, nothing_is_nearly_right,
-		what_is_too_long_is_nobodys);
+	return CHECK_ALL(checks_the_syntax_of_a_line, names_and_secrets_have_255_bytes,
+		a_nul_is_an_error_except_in_a_comment, finds_the_name, accepts_a_user_in_any_line,
+		rejects_other_logins, rejects_similar_logins, rejects_long_lines);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* text/words: a line as words, its limits, and how a mistake is told. */
+/* text/words: the words of a line, limits, and error messages. */
 #include "text/words.h"
 
 #include "check.h"
 
-/* Splits a line that lies at the end of its memory, where a sanitizer sees one read too many. */
+/* Splits a line at the end of its memory: a sanitizer detects reads after it. */
 static bool split(const char *text, size_t len, struct words *ret_words)
 {
 	const struct words_line line = check_line(text, len);
@@ -13,7 +13,7 @@ static bool split(const char *text, size_t len, struct words *ret_words)
 	return right;
 }
 
-/* The words, joined by '|', which is in none of them. */
+/* The words are joined by '|', which none of them contains. */
 static void is_split_into(const char *text, size_t len, const char *want)
 {
 	static struct words words;
@@ -32,7 +32,7 @@ static void is_split_into(const char *text, size_t len, const char *want)
 	CHECK_TEXT(w, want);
 }
 
-static void is_mistake(const char *text, size_t len, const char *want)
+static void is_error(const char *text, size_t len, const char *want)
 {
 	static struct words words;
 	CHECK(!split(text, len, &words));
@@ -55,13 +55,13 @@ static void cuts_at_blanks_up_to_a_comment(void)
 		{"a #", "a|"},
 		{"a # b \"", "a|"},
 		{"a\t#b", "a|"},
-		{"a#b c", "a#b|c|"}, /* a comment begins where a word would */
+		{"a#b c", "a#b|c|"}, /* a comment begins only after a blank */
 		{"a# b", "a#|b|"},
-		{"a\nb\v\f", "a\nb\v\f|"},         /* no other blanks */
-		{"a\\ b\\\"c\" d", "a\\|b\\c|d|"}, /* a backslash is a byte like others */
+		{"a\nb\v\f", "a\nb\v\f|"},         /* these are not blanks */
+		{"a\\ b\\\"c\" d", "a\\|b\\c|d|"}, /* a backslash has no meaning */
 		{"'a b'", "'a|b'|"},
 		{"\303\244 \377\001\177", "\303\244|\377\001\177|"},
-		/* quotes keep what would cut */
+		/* quotes keep blanks and comments */
 		{"\"\"", "|"},
 		{"\"\" \"\"", "||"},
 		{"\"\"\"\"", "|"},
@@ -80,29 +80,29 @@ static void cuts_at_blanks_up_to_a_comment(void)
 		is_split_into(row->text, strlen(row->text), row->want);
 }
 
-/* An odd number of quotes before the comment, wherever they are. */
-static void a_quote_left_open_is_a_mistake(void)
+/* An odd number of quotes before the comment. */
+static void an_open_quote_is_an_error(void)
 {
 	static const char *const rows[] = {
 		"\"", "a\"", "\"a", "a \"b", "\"a\" \"", "\"\"\"", "\"a # b", "a \"# b", "a\\\""};
 	EACH_TEXT(text, rows)
-		is_mistake(text, strlen(text), "quote not closed; close it with '\"'");
+		is_error(text, strlen(text), "quote not closed; close it with '\"'");
 }
 
-/* In words, blanks, quotes and comments; a word would end where its line goes on. */
-static void a_nul_is_a_mistake_anywhere(void)
+/* In words, blanks, quotes and comments: otherwise a word would end at the NUL. */
+static void a_nul_is_an_error_anywhere(void)
 {
 	static const char line[] = "ab \"c d\" # e";
 	for (size_t at = 0; at < sizeof line - 1; at++) {
 		char with_nul[sizeof line];
 		memcpy(with_nul, line, sizeof line);
 		with_nul[at] = '\0';
-		is_mistake(with_nul, sizeof line - 1,
+		is_error(with_nul, sizeof line - 1,
 			"NUL byte or carriage return in line; remove it");
 	}
 }
 
-/* At most 1024 bytes, of whatever; the longest word and the most words both fit. */
+/* At most 1024 bytes of any kind, also as one word or 32 words. */
 static void a_line_has_1024_bytes(void)
 {
 	static const char *const fill[] = {"a", " ", "#", "\"", "\"\"", "a "};
@@ -116,14 +116,14 @@ static void a_line_has_1024_bytes(void)
 		for (size_t at = 0; at < sizeof line; at++)
 			line[at] = fill[i][at % strlen(fill[i])];
 		check_about = fill[i];
-		is_mistake(line, WORDS_LINE_MAX + 1, said);
-		is_mistake(line, WORDS_LINE_MAX + 2, said);
+		is_error(line, WORDS_LINE_MAX + 1, said);
+		is_error(line, WORDS_LINE_MAX + 2, said);
 		if (i == 5)
-			is_mistake(line, WORDS_LINE_MAX, "too many words; use at most 32");
+			is_error(line, WORDS_LINE_MAX, "too many words; use at most 32");
 		else
 			is_split_into(line, WORDS_LINE_MAX, i == 0 ? want : i < 3 ? "" : "|");
 	}
-	memset(line, 'a', WORDS_LINE_MAX); /* the last byte is a word of its own */
+	memset(line, 'a', WORDS_LINE_MAX); /* the last byte is a word */
 	line[WORDS_LINE_MAX - 2] = ' ';
 	memcpy(want + WORDS_LINE_MAX - 2, "|a|", 4);
 	is_split_into(line, WORDS_LINE_MAX, want);
@@ -138,19 +138,19 @@ static void a_line_has_32_words(void)
 	for (size_t i = 0; i < WORDS_MAX; i++)
 		memcpy(want + 2 * i, "a|", 3);
 	is_split_into(line, 2 * WORDS_MAX, want);
-	is_mistake(line, 2 * WORDS_MAX + 1, "too many words; use at most 32");
-	line[2 * WORDS_MAX] = '#'; /* a comment is no word */
+	is_error(line, 2 * WORDS_MAX + 1, "too many words; use at most 32");
+	line[2 * WORDS_MAX] = '#'; /* a comment is not a word */
 	is_split_into(line, 2 * WORDS_MAX + 2, want);
 
-	for (size_t i = 0; i <= WORDS_MAX; i++) /* an empty word is one */
+	for (size_t i = 0; i <= WORDS_MAX; i++) /* an empty word counts */
 		memcpy(line + 3 * i, "\"\" ", 3);
 	memset(want, '|', WORDS_MAX);
 	want[WORDS_MAX] = '\0';
 	is_split_into(line, 3 * WORDS_MAX, want);
-	is_mistake(line, 3 * WORDS_MAX + 2, "too many words; use at most 32");
+	is_error(line, 3 * WORDS_MAX + 2, "too many words; use at most 32");
 }
 
-static void tells_the_place(void)
+static void writes_the_location(void)
 {
 	static const struct {
 		const char *want;
@@ -167,20 +167,20 @@ static void tells_the_place(void)
 		CHECK_PUT(row->want, words_put_location, &row->line);
 }
 
-static void says_what_is_wrong(const char *what, const char *word, const char *want)
+static void writes_error(const char *what, const char *word, const char *want)
 {
 	CHECK(!words_error(check_writer(), what, word, "this would do"));
 	CHECK_TEXT(check_written, want);
 }
 
-/* A quoted word is harmless text, and at most 200 bytes of it. */
-static void tells_a_mistake_on_one_line(void)
+/* A quoted word is escaped, and cut after 200 bytes. */
+static void writes_an_error_on_one_line(void)
 {
 	char word[WORDS_QUOTED_MAX + 2], want[4 * sizeof word + 64];
-	says_what_is_wrong("no such thing", NULL, "no such thing; this would do");
-	says_what_is_wrong("no such thing:", "", "no such thing: \"\"; this would do");
-	says_what_is_wrong("x", "a b", "x \"a b\"; this would do");
-	says_what_is_wrong("x", "\"\\\n\033\377", "x \"\\\"\\\\\\n\\x1b\\xff\"; this would do");
+	writes_error("no such thing", NULL, "no such thing; this would do");
+	writes_error("no such thing:", "", "no such thing: \"\"; this would do");
+	writes_error("x", "a b", "x \"a b\"; this would do");
+	writes_error("x", "\"\\\n\033\377", "x \"\\\"\\\\\\n\\x1b\\xff\"; this would do");
 
 	CHECK_NUMBER(WORDS_QUOTED_MAX, 200);
 	for (size_t len = WORDS_QUOTED_MAX - 1; len <= WORDS_QUOTED_MAX + 1; len++) {
@@ -188,7 +188,7 @@ static void tells_a_mistake_on_one_line(void)
 		word[len] = '\0';
 		snprintf(want, sizeof want, "x \"%.200s%s\"; this would do", word,
 			len > WORDS_QUOTED_MAX ? "..." : "");
-		says_what_is_wrong("x", word, want);
+		writes_error("x", word, want);
 	}
 }
 
@@ -199,7 +199,7 @@ static void is_number(const char *text, size_t len, uint64_t max, uint64_t want)
 		check_show("of  ", text, len);
 }
 
-/* The output is as it was. */
+/* The output is unchanged. */
 static void is_no_number(const char *text, size_t len, uint64_t max)
 {
 	uint64_t value = 1234567;
@@ -225,7 +225,7 @@ static void reads_decimal_numbers(void)
 	is_no_number("1\0", 2, UINT64_MAX);
 }
 
-/* For each limit, what is below it, it, and what is above. */
+/* Each limit, with the numbers below and above it. */
 static void numbers_have_a_limit(void)
 {
 	static const uint64_t limits[] = {0, 1, 5, 8, 9, 10, 11, 19, 32, 99, 100, 128, 255, 65535,
@@ -247,8 +247,8 @@ static void numbers_have_a_limit(void)
 
 int main(void)
 {
-	return CHECK_ALL(cuts_at_blanks_up_to_a_comment, a_quote_left_open_is_a_mistake,
-		a_nul_is_a_mistake_anywhere, a_line_has_1024_bytes, a_line_has_32_words,
-		tells_the_place, tells_a_mistake_on_one_line, reads_decimal_numbers,
+	return CHECK_ALL(cuts_at_blanks_up_to_a_comment, an_open_quote_is_an_error,
+		a_nul_is_an_error_anywhere, a_line_has_1024_bytes, a_line_has_32_words,
+		writes_the_location, writes_an_error_on_one_line, reads_decimal_numbers,
 		numbers_have_a_limit);
 }
