@@ -36,15 +36,18 @@ def instances(*options):
 
 
 def shown(unit, name):
-    """A property of a unit. systemctl may lose its connection to PID 1 while that is busy."""
+    """Return a property of a unit. systemctl may lose PID 1, or time out, while that is busy."""
+    busy = "endpoint is not connected", "Connection timed out"
 
     def show():
         done = subprocess.run(["systemctl", "show", "--property", name, "--value", unit],
                               capture_output=True, text=True)
-        assert done.returncode == 0 or "endpoint is not connected" in done.stderr, done.stderr
-        return done.returncode == 0 and [done.stdout.strip()]
+        if done.returncode == 0:
+            return [done.stdout.strip()]
+        assert any(text in done.stderr for text in busy), done.stderr
+        return None
 
-    return eventually(show, f"{name} of {unit}")[0]
+    return eventually(show, f"{name} of {unit}", within_s=3 * DEADLINE_S)[0]
 
 
 def client(host="127.0.0.1", source=None):
