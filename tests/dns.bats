@@ -116,7 +116,6 @@ h.client.send(GREETING)
 check(h.client.recv(2), CHOSEN)
 time.sleep(0.6)  # a slow client
 h.client.send(request_name(b"silent.test", 80))
-h.requested_s = time.monotonic()
 check(h.read_reply(), 4)
 record = h.refused(REPLY="4")
 assert int(record["STDSOCKS_RESOLVE_USEC"]) < 900000, record
@@ -151,11 +150,12 @@ PY
 server = Server({})
 for number in signal.SIGTERM, signal.SIGINT:
     h = Handler()
+    began_s = time.monotonic()
     h.send_request(b"%d.silent.test" % number, 80)
     server.expect(f"{number:d}.silent.test")
     h.process.send_signal(number)
     h.wait_exit()
-    assert time.monotonic() - h.requested_s < 3
+    assert time.monotonic() - began_s < 3
     h.ended(END="terminated", CLOSED_BY="stdsocks", DST=f"{number:d}.silent.test", REPLY=None)
 PY
 }

@@ -764,7 +764,6 @@ def ask(h, host, greeting=GREETING):
     h.client.send(greeting)
     check(h.client.recv(2), CHOSEN)
     h.client.send(request_name(host, port) if isinstance(host, bytes) else request(host, port))
-    h.requested_s = 0
     check(h.read_reply(), 1)
     check(h.client.end(), (b"", "fin"))
     dst = host if isinstance(host, str) else host.decode()

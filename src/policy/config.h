@@ -29,7 +29,7 @@ enum config_auth { CONFIG_AUTH_NONE = 1, CONFIG_AUTH_PASSWORD = 2 };
 /* Accepted versions of the protocol: bits. */
 enum config_version { CONFIG_VERSION_4 = 1, CONFIG_VERSION_5 = 2 };
 
-/* What verifies passwords. */
+/* The source of passwords. */
 enum config_passwords {
 	CONFIG_NO_PASSWORDS,
 	CONFIG_USERS,            /* a file: "users FILE" */

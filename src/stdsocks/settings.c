@@ -154,7 +154,7 @@ static bool check_duplicate(struct reading *r, const struct words_line *line)
 	return true;
 }
 
-/* Returns the path of the file of users, or NULL after an error. */
+/* Returns the path of the passwords file, or NULL after an error. */
 static const char *users_path(struct reading *r)
 {
 	static char path[PATH_MAX] LARGE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where the linker places large variables. */
+/* A section for large variables. */
 #pragma once
 
 /* Places a static variable behind all small ones, which then share one or two pages. The linker

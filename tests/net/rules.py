@@ -133,7 +133,6 @@ def asks(host, port, *rules, prefix=None, **handler):
         h.client.send(message)
         check(h.client.recv(len(answer)), answer)
     h.client.send(request_name(host, port) if isinstance(host, bytes) else request(host, port))
-    h.requested_s = 0
     reply = h.read_reply()
     if reply == 0:
         h.terminate()

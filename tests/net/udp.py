@@ -2,7 +2,6 @@
 """A handler that serves UDP ASSOCIATE, with the datagram socket of its client."""
 
 import re
-import time
 
 from datagrams import UDP_ASSOCIATE, Datagrams, parse_address, udp
 from socks import CHOSEN, GREETING, check, request, request_name
@@ -21,7 +20,6 @@ class Association(Datagrams, Handler):
         encode = request_name if isinstance(host, bytes) else request
         self.client.send(GREETING + encode(host, port, UDP_ASSOCIATE))
         check(self.client.recv(2), CHOSEN)
-        self.requested_s = time.monotonic()
         check(self.read_reply(), reply)
         self.relay = parse_address(self.bound)[:2]
         if reply == 0:

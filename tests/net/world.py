@@ -180,13 +180,11 @@ class Handler:
         """Send greeting and request at once. HOST is an address, or a name as bytes."""
         message = request_name(host, port) if isinstance(host, bytes) else request(host, port)
         self.client.send(GREETING + message)
-        self.requested_s = time.monotonic()
         check(self.client.recv(2), CHOSEN)
 
     def read_reply(self):
-        """Read the reply of RFC 1928 s6, and set took_s and bound. Returns the reply code."""
+        """Read the reply of RFC 1928 s6, and set bound. Returns the reply code."""
         reply = self.client.recv(4)
-        self.took_s = time.monotonic() - self.requested_s
         self.bound = reply[3:] + self.client.recv({1: 4, 4: 16}[reply[3]] + 2)
         check(reply[:1] + reply[2:3], b"\x05\x00")
         return reply[1]
