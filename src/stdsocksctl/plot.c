@@ -218,8 +218,7 @@ static char *read_all(FILE *from)
 	char *text = NULL;
 	size_t cap = 0;
 
-	rewind(from);
-	if (getdelim(&text, &cap, '\0', from) >= 0)
+	if (fseek(from, 0, SEEK_SET) == 0 && getdelim(&text, &cap, '\0', from) >= 0)
 		return text;
 	free(text);
 	return NULL;
