@@ -24,10 +24,7 @@ static enum record_end end_refused(
 	struct session *s, enum record_end sent, enum record_end how, const char *why)
 {
 	s->record.why = is_refused(s) ? s->input->refusal.reason : why;
-	if (sent)
-		return sent;
-	endpoint_linger(&s->client, s->up);
-	return outcome_end(s, is_refused(s) ? RECORD_FAILED : how, RECORD_STDSOCKS, 0);
+	return outcome_last_message(s, sent, is_refused(s) ? RECORD_FAILED : how, 0);
 }
 
 static enum record_end send_method(struct session *s, enum socks5_method method)

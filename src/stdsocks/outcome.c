@@ -15,6 +15,15 @@ enum record_end outcome_end(
 	return end;
 }
 
+enum record_end outcome_last_message(
+	struct session *s, enum record_end sent, enum record_end end, int error)
+{
+	if (sent)
+		return sent;
+	endpoint_linger(&s->client, s->up);
+	return outcome_end(s, end, RECORD_STDSOCKS, error);
+}
+
 enum record_end outcome_client_error(struct session *s, int error)
 {
 	switch (-error) {

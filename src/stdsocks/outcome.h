@@ -11,6 +11,12 @@
 enum record_end outcome_end(
 	struct session *s, enum record_end end, enum record_who closed_by, int error);
 
+/* Ends the session after its last message, whose sending returned `sent`: waits until the client
+ * has read it, and returns end as outcome_end() does, with RECORD_STDSOCKS. If the message was not
+ * sent, returns sent. */
+enum record_end outcome_last_message(
+	struct session *s, enum record_end sent, enum record_end end, int error);
+
 /* The session ended because bytes could not be received from the client or sent to it. error is the
  * result of endpoint_read_by() or endpoint_send_by(). Returns the reason. */
 enum record_end outcome_client_error(struct session *s, int error);

@@ -34,12 +34,8 @@ static enum record_end send_failure(
 	struct session *s, enum socks5_reply reply, enum record_end how, int error)
 {
 	const struct addr none = {.kind = ADDR_NONE};
-	enum record_end end = reply_send(s, reply, &none);
 
-	if (end)
-		return end;
-	endpoint_linger(&s->client, s->up);
-	return outcome_end(s, how, RECORD_STDSOCKS, error);
+	return outcome_last_message(s, reply_send(s, reply, &none), how, error);
 }
 
 enum record_end reply_refuse(struct session *s, enum socks5_reply reply, int error, const char *why)

@@ -19,8 +19,5 @@ enum record_end serve_resolve(struct session *s, struct resolve_list *list)
 	answer.port = 0;
 	if (!is_reverse)
 		s->record.connected = list->addrs[0];
-	if ((end = reply_send(s, SOCKS5_SUCCEEDED, &answer)))
-		return end;
-	endpoint_linger(&s->client, s->up);
-	return outcome_end(s, RECORD_CLOSED, RECORD_STDSOCKS, 0);
+	return outcome_last_message(s, reply_send(s, SOCKS5_SUCCEEDED, &answer), RECORD_CLOSED, 0);
 }
