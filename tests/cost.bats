@@ -45,9 +45,9 @@ PY
     ((calls > 10 && more == calls + 1))
 }
 
-@test "cost: has at most 45 minor faults from exec to the reply" {
+@test "cost: has at most 22 minor faults from exec to the reply" {
     local faults
     faults=$(count minor_faults)
     echo "$faults minor faults"
-    ((faults > 5 && faults <= 45))
+    ((faults > 5 && faults <= 22))
 }
