@@ -26,21 +26,15 @@ struct race {
 
 void dial_order(struct resolve_list *list)
 {
-	struct addr given[DIAL_MAX];
-	enum addr_kind first = list->addrs[0].kind;
-	size_t same = 0, other = 0;
-
-	memcpy(given, list->addrs, list->count * sizeof given[0]);
-	for (size_t i = 0; i < list->count; i++) {
-		bool want_same = i % 2 == 0;
-		while (same < list->count && given[same].kind != first)
-			same++;
-		while (other < list->count && given[other].kind == first)
+	for (size_t i = 1; i < list->count; i++) {
+		size_t other = i;
+		while (other < list->count && list->addrs[other].kind == list->addrs[i - 1].kind)
 			other++;
-		if (same == list->count || (!want_same && other < list->count))
-			list->addrs[i] = given[other++];
-		else
-			list->addrs[i] = given[same++];
+		if (other == list->count)
+			return;
+		const struct addr next = list->addrs[other];
+		memmove(&list->addrs[i + 1], &list->addrs[i], (other - i) * sizeof next);
+		list->addrs[i] = next;
 	}
 }
 
