@@ -64,10 +64,10 @@ static int distance(int error)
 	}
 }
 
-static void note_failure(struct race *race, int error)
+/* Returns the -errno of the attempt that got further. */
+static int furthest(int error, int other)
 {
-	if (distance(error) > distance(race->error))
-		race->error = error;
+	return distance(other) > distance(error) ? other : error;
 }
 
 static bool set(int fd, int level, int name, const void *value, size_t len)
@@ -149,7 +149,7 @@ static bool start_next(struct race *race)
 	}
 	race->started++;
 	if (fd < 0) {
-		note_failure(race, fd);
+		race->error = furthest(race->error, fd);
 		return false;
 	}
 	race->attempts[race->running++] = (struct pollfd){.fd = fd, .events = POLLOUT};
@@ -197,25 +197,12 @@ static int take_connected(struct race *race, bool *ret_failed)
 		memmove(attempt, attempt + 1, (race->running - i) * sizeof *attempt);
 		if (error == 0)
 			return fd;
-		note_failure(race, error);
+		race->error = furthest(race->error, error);
 		*ret_failed = true;
 		close(fd);
 		race->starved = 0;
 	}
 	return -1;
-}
-
-static void close_rest(struct race *race)
-{
-	for (size_t i = 0; i < race->running; i++)
-		close(race->attempts[i].fd);
-}
-
-/* Returns the error to report if no attempt succeeded. If addresses were not tried for lack of
- * descriptors, that is the error. */
-static int final_error(const struct race *race)
-{
-	return race->starved ? race->starved : race->error;
 }
 
 /* Returns the connected descriptor or -errno. Other attempts may still be in progress. */
@@ -231,13 +218,13 @@ static int run(struct race *race, int64_t deadline_us)
 			continue;
 		}
 		if (race->running == 0)
-			return final_error(race);
+			break;
 
 		int64_t until_us = more && next_us < deadline_us ? next_us : deadline_us;
 		int ready = wait_poll(race->attempts, race->running, until_us);
 		if (ready == -ETIMEDOUT && until_us == deadline_us) {
-			note_failure(race, -ETIMEDOUT);
-			return final_error(race);
+			race->error = furthest(race->error, -ETIMEDOUT);
+			break;
 		}
 		if (ready < 0 && ready != -ETIMEDOUT)
 			return ready;
@@ -248,6 +235,8 @@ static int run(struct race *race, int64_t deadline_us)
 		if (failed)
 			next_us = 0; /* RFC 8305 s5: do not wait after a failure */
 	}
+	/* If addresses were not tried for lack of descriptors, that is the error. */
+	return race->starved ? race->starved : race->error;
 }
 
 int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
@@ -255,7 +244,8 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 {
 	struct race race = {.list = list, .source = source};
 	int fd = run(&race, deadline_us);
-	close_rest(&race);
+	for (size_t i = 0; i < race.running; i++)
+		close(race.attempts[i].fd);
 	if (fd >= 0) {
 		*ret_remote = race.remote;
 		*ret_local = race.local;
@@ -271,6 +261,7 @@ static int local_address_for(
 	if (fd < 0)
 		return fd;
 	*ret_local = sockaddr_local(fd);
+	ret_local->port = 0;
 	close(fd);
 	return sockaddr_is_broadcast(ret_local) ? -EADDRNOTAVAIL : 0;
 }
@@ -278,14 +269,13 @@ static int local_address_for(
 int dial_local_address(
 	const struct resolve_list *list, const struct dial_source *source, struct addr *ret_local)
 {
-	struct race race = {.list = list, .source = source};
-	int error = -ENETUNREACH;
+	int error = 0;
 
-	for (size_t i = 0; i < list->count && error < 0; i++) {
-		error = local_address_for(&list->addrs[i], source, ret_local);
-		note_failure(&race, error);
+	for (size_t i = 0; i < list->count; i++) {
+		int one = local_address_for(&list->addrs[i], source, ret_local);
+		if (one == 0)
+			return 0;
+		error = furthest(error, one);
 	}
-	if (error == 0)
-		ret_local->port = 0;
-	return error == 0 ? 0 : final_error(&race);
+	return error;
 }
