@@ -75,11 +75,6 @@ static bool set(int fd, int level, int name, const void *value, size_t len)
 	return setsockopt(fd, level, name, value, (socklen_t)len) == 0;
 }
 
-bool dial_reaches(const struct dial_source *source, enum addr_kind kind)
-{
-	return (kind == ADDR_IPV4 ? source->ipv4 : source->ipv6) || !(source->ipv4 || source->ipv6);
-}
-
 bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source)
 {
 	const struct addr *from = kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
@@ -100,43 +95,46 @@ bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source)
 		bind(fd, &any.sa, len) == 0;
 }
 
-/* Starts to connect a new socket. Returns 0 or -errno. */
-static int start_connect(int fd, const struct addr *to, const struct dial_source *source)
+int dial_socket(enum addr_kind kind, int type, int protocol, const struct dial_source *source)
 {
+	const struct addr *from = kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
 	const int on = 1;
-	union sockaddr_any any;
-	socklen_t len = sockaddr_write(&any, to);
 
-	/* With V6ONLY the kernel rejects IPv4-mapped addresses, which the rules see as IPv4. */
-	if (to->kind == ADDR_IPV6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on))
-		return -errno;
-	if (!dial_from(fd, to->kind, source))
-		return -EADDRNOTAVAIL;
-	int error;
-	do /* after EINTR connecting continues, and the next call reports its state */
-		error = connect(fd, &any.sa, len) < 0 ? errno : 0;
-	while (error == EINTR);
-	if (error == 0 || error == EINPROGRESS || error == EALREADY || error == EISCONN)
-		return 0;
-	/* The host has no IPv6 address to connect from. */
-	return to->kind == ADDR_IPV6 && error == EADDRNOTAVAIL ? -ENETUNREACH : -error;
+	if (!from && (source->ipv4 || source->ipv6))
+		return -ENETUNREACH;
+	int fd = socket(kind == ADDR_IPV4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		protocol);
+	if (fd < 0) /* EAFNOSUPPORT: the kernel has no IPv6 */
+		return errno == EAFNOSUPPORT ? -ENETUNREACH : -errno;
+	int error = 0;
+	if (kind == ADDR_IPV6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on))
+		error = -errno;
+	else if (!dial_from(fd, kind, source))
+		error = -EADDRNOTAVAIL;
+	if (error == 0)
+		return fd;
+	close(fd);
+	return error;
 }
 
 /* Returns a socket that is connecting to the address, or -errno. */
 static int start(const struct addr *to, const struct dial_source *source, int type, int protocol)
 {
-	if (!dial_reaches(source, to->kind))
-		return -ENETUNREACH;
+	union sockaddr_any any;
+	const socklen_t len = sockaddr_write(&any, to);
+	const int fd = dial_socket(to->kind, type, protocol, source);
+	int error;
 
-	int fd = socket(to->kind == ADDR_IPV4 ? AF_INET : AF_INET6,
-		type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-	if (fd < 0) /* EAFNOSUPPORT: the kernel has no IPv6 */
-		return errno == EAFNOSUPPORT ? -ENETUNREACH : -errno;
-	int error = start_connect(fd, to, source);
-	if (error == 0)
+	if (fd < 0)
+		return fd;
+	do /* after EINTR connecting continues, and the next call reports its state */
+		error = connect(fd, &any.sa, len) < 0 ? errno : 0;
+	while (error == EINTR);
+	if (error == 0 || error == EINPROGRESS || error == EALREADY || error == EISCONN)
 		return fd;
 	close(fd);
-	return error;
+	/* The host has no IPv6 address to connect from. */
+	return to->kind == ADDR_IPV6 && error == EADDRNOTAVAIL ? -ENETUNREACH : -error;
 }
 
 /* Starts the next attempt. Returns false if it failed immediately. */
