@@ -72,7 +72,8 @@ int udp_from(enum addr_kind kind, const struct dial_source *source)
 	return fd;
 }
 
-/* Space for the control message UDP_GRO: the length of each datagram in a coalesced message. */
+/* Space for the control message UDP_GRO or UDP_SEGMENT: the length of each datagram in a coalesced
+ * message. It has the alignment that the kernel requires. */
 struct control {
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(int))];
 };
@@ -183,11 +184,6 @@ static unsigned gso_count(const struct udp_queue *queue, unsigned first)
 	return n;
 }
 
-/* Space for the control message UDP_SEGMENT, with the alignment that the kernel requires. */
-struct segment {
-	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(uint16_t))];
-};
-
 /* Fills the vector with the headers and data of the datagrams. Returns the number of its elements.
  */
 static unsigned fill_vector(
@@ -208,7 +204,7 @@ static unsigned fill_vector(
 
 /* Makes one message of consecutive datagrams. */
 static void fill_message(struct msghdr *m, struct iovec *vector, struct udp_outgoing *datagrams,
-	unsigned count, struct segment *segment)
+	unsigned count, struct control *segment)
 {
 	*m = (struct msghdr){.msg_name = &datagrams[0].to,
 		.msg_namelen = datagrams[0].to_len,
@@ -223,7 +219,7 @@ static void fill_message(struct msghdr *m, struct iovec *vector, struct udp_outg
 	header->cmsg_len = CMSG_LEN(sizeof size);
 	memcpy(CMSG_DATA(header), &size, sizeof size);
 	m->msg_control = segment;
-	m->msg_controllen = sizeof segment->room;
+	m->msg_controllen = CMSG_SPACE(sizeof size);
 }
 
 /* Messages, and the number of datagrams in each. */
@@ -238,7 +234,7 @@ static void fill_messages(
 	struct sending *s, struct udp_queue *queue, unsigned first, unsigned single_until)
 {
 	static struct iovec vector[2 * UDP_DATAGRAMS_MAX] LARGE;
-	static struct segment segments[UDP_BATCH_MAX] LARGE;
+	static struct control segments[UDP_BATCH_MAX] LARGE;
 
 	s->count = 0;
 	for (unsigned at = first; at < queue->count && s->count < UDP_BATCH_MAX;) {
