@@ -72,10 +72,11 @@ static const struct word {
 	{"unix", CLAUSE(RULE_FROM), ITEM_CLIENT, RULE_CLIENT_UNIX},
 	{"any", CLAUSE(RULE_USER), ITEM_ANY_USER, 0},
 };
+#define WORDS_KNOWN (sizeof words_known / sizeof words_known[0])
 
 static const struct word *find_word(enum rule_clause clause, const char *text)
 {
-	for (size_t i = 0; i < sizeof words_known / sizeof words_known[0]; i++)
+	for (size_t i = 0; i < WORDS_KNOWN; i++)
 		if (words_known[i].text[0] == text[0] && words_known[i].clauses & CLAUSE(clause) &&
 			strcmp(words_known[i].text, text) == 0)
 			return &words_known[i];
@@ -100,14 +101,13 @@ static bool parse_prefix(char *text, struct item *item)
 		return false;
 	const bool is_ipv6 = strchr(text, ':');
 	uint64_t bits = is_ipv6 ? 128 : 32;
-	char *slash = strchr(text, '/');
-	if (slash && !words_number(slash + 1, strlen(slash + 1), bits, &bits))
+	char *slash = strchrnul(text, '/');
+	const char separator = *slash;
+	if (separator && !words_number(slash + 1, strlen(slash + 1), bits, &bits))
 		return false;
-	if (slash)
-		*slash = '\0';
+	*slash = '\0';
 	const bool valid = inet_pton(is_ipv6 ? AF_INET6 : AF_INET, text, prefix->bytes) == 1;
-	if (slash)
-		*slash = '/';
+	*slash = separator; /* for an error message */
 	prefix->kind = is_ipv6 ? ADDR_IPV6 : ADDR_IPV4;
 	if (valid && bits >= 96) {
 		const struct addr mapped = addr_of(ADDR_IPV6, prefix->bytes, 16, 0);
@@ -131,17 +131,15 @@ static char lower(char c)
 /* A class in capitals would otherwise be a name that no client requests: a deny without effect. */
 bool rule_is_like_class(const char *text)
 {
-	char small[16] = {lower(text[0])};
-	size_t len = 0;
+	const char first = lower(text[0]);
 
-	if (small[0] != 'a' && small[0] != 'l' && small[0] != 'p') /* as most names */
+	if (first != 'a' && first != 'l' && first != 'p') /* as most names */
 		return false;
-	for (; len < sizeof small - 1 && text[len] != '\0'; len++) {
-		small[len] = lower(text[len]);
-		if (small[len] == '_')
-			small[len] = '-';
-	}
-	return text[len] == '\0' && (find_word(RULE_TO, small) || strcmp(small, "all") == 0);
+	for (size_t i = 0; i < WORDS_KNOWN; i++)
+		if (words_known[i].text[0] == first && words_known[i].clauses & CLAUSE(RULE_TO) &&
+			strcasecmp(words_known[i].text, text) == 0)
+			return true;
+	return strcasecmp(text, "all") == 0 || strcasecmp(text, "link_local") == 0;
 }
 
 /* Parses a host name, or ".suffix". */
@@ -239,41 +237,12 @@ static enum rule_clause clause_of(const char *word)
 	return clause;
 }
 
-/* Parses the keyword at words->at[i]. On error writes a message and returns RULE_CLAUSES. */
-static enum rule_clause parse_keyword(
-	const struct words *words, size_t i, const bool *seen, struct writer *problem)
-{
-	const char *word = words->at[i];
-	enum rule_clause clause = clause_of(word);
-
-	if (clause == RULE_CLAUSES)
-		words_error(
-			problem, "unknown clause", word, "use from, user, command, to, at or port");
-	else if (seen[clause])
-		words_error(problem, "duplicate clause", word,
-			"join the items with commas, or write two rules");
-	else if (clause == RULE_AT && !seen[RULE_TO])
-		words_error(problem, "no destination before", word,
-			"add, for example, \"to example.com\"");
-	else if (i + 1 == words->count)
-		words_error(problem, "no value after", word, clauses[clause].advice);
-	else
-		return clause;
-	return RULE_CLAUSES;
-}
-
 /* Parses the value of a clause, "A,B,C". */
 static bool parse_list(
 	enum rule_clause clause, char *list, struct writer *pool, struct writer *problem)
 {
-	for (char *text = list, *end; text; text = end) {
+	for (char *text; (text = strsep(&list, ","));) {
 		struct item *item = (struct item *)(pool->bytes + pool->len);
-		for (end = text; *end != ',' && *end != '\0'; end++)
-			;
-		if (*end == '\0')
-			end = NULL;
-		else
-			*end++ = '\0';
 		if (!parse_item(clause, text, item))
 			return words_error(
 				problem, clauses[clause].error, text, clauses[clause].advice);
@@ -294,8 +263,21 @@ static bool parse_clauses(
 	const struct words *words, bool *seen, struct writer *pool, struct writer *problem)
 {
 	for (size_t i = 1; i < words->count; i += 2) {
-		enum rule_clause clause = parse_keyword(words, i, seen, problem);
-		if (clause == RULE_CLAUSES || !parse_list(clause, words->at[i + 1], pool, problem))
+		const char *word = words->at[i];
+		const enum rule_clause clause = clause_of(word);
+
+		if (clause == RULE_CLAUSES)
+			return words_error(problem, "unknown clause", word,
+				"use from, user, command, to, at or port");
+		if (seen[clause])
+			return words_error(problem, "duplicate clause", word,
+				"join the items with commas, or write two rules");
+		if (clause == RULE_AT && !seen[RULE_TO])
+			return words_error(problem, "no destination before", word,
+				"add, for example, \"to example.com\"");
+		if (i + 1 == words->count)
+			return words_error(problem, "no value after", word, clauses[clause].advice);
+		if (!parse_list(clause, words->at[i + 1], pool, problem))
 			return false;
 		seen[clause] = true;
 	}
@@ -385,10 +367,7 @@ static bool matches_name(const struct item *item, const struct addr *name)
 		len--;
 	if (item->kind == ITEM_SUFFIX ? len <= item_len : len != item_len)
 		return false;
-	for (size_t i = 1; i <= item_len; i++)
-		if (lower((char)name->bytes[len - i]) != item->value[item_len - i])
-			return false;
-	return true;
+	return strncasecmp((const char *)name->bytes + len - item_len, item->value, item_len) == 0;
 }
 
 static enum rule_answer evaluate_item(

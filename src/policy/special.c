@@ -14,7 +14,7 @@ static const struct block {
 	{{ADDR_IPV4, 8, {10}}, SPECIAL_PRIVATE},           /* RFC 1918 */
 	{{ADDR_IPV4, 10, {100, 64}}, SPECIAL_PRIVATE},     /* RFC 6598: shared address space */
 	{{ADDR_IPV4, 8, {127}}, SPECIAL_LOOPBACK},         /* RFC 1122 s3.2.1.3 */
-	{{ADDR_IPV4, 16, {169, 254}}, SPECIAL_LINK_LOCAL}, /* RFC 3927: also metadata of clouds */
+	{{ADDR_IPV4, 16, {169, 254}}, SPECIAL_LINK_LOCAL}, /* RFC 3927: also cloud metadata */
 	{{ADDR_IPV4, 12, {172, 16}}, SPECIAL_PRIVATE},     /* RFC 1918 */
 	{{ADDR_IPV4, 24, {192, 0, 0}}, SPECIAL_OTHER},     /* RFC 6890 s2.1: protocol assignments */
 	{{ADDR_IPV4, 24, {192, 0, 2}}, SPECIAL_OTHER},     /* RFC 5737: documentation */
@@ -119,13 +119,13 @@ static struct embedded embedded_in(const struct addr *a)
 
 struct addr special_embedded(const struct addr *a, unsigned n)
 {
-	static const uint8_t loopback_ipv4[4] = {127, 0, 0, 1};
 	const struct embedded embedded =
 		a->kind == ADDR_IPV6 ? embedded_in(a) : (struct embedded){.count = 0};
 	const uint8_t *ip = n < embedded.count ? embedded.at[n] : a->bytes;
 
 	if (n < embedded.count || (n == 0 && a->kind == ADDR_IPV4))
-		return addr_of(ADDR_IPV4, same_bits(ip, zero, 32) ? loopback_ipv4 : ip, 4, a->port);
+		return addr_of(
+			ADDR_IPV4, same_bits(ip, zero, 32) ? addr_loopback.bytes : ip, 4, a->port);
 	/* The owner of a network can choose an ISATAP identifier for any host: the address may also
 	 * be reached itself. */
 	if (n > 0 && !(n == embedded.count && is_isatap(ip)))
