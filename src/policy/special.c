@@ -77,14 +77,6 @@ static void add_nat64_local(struct embedded *embedded, const uint8_t *ip)
 			add(embedded, readings[i]);
 }
 
-/* RFC 4380 s4: the address of the Teredo client, with all bits inverted. */
-static void add_teredo(struct embedded *embedded, const uint8_t *ip)
-{
-	const uint8_t client[4] = {
-		(uint8_t)~ip[12], (uint8_t)~ip[13], (uint8_t)~ip[14], (uint8_t)~ip[15]};
-	add(embedded, client);
-}
-
 /* RFC 5214 s6.1: an interface identifier, in any network. */
 static bool is_isatap(const uint8_t *ip)
 {
@@ -100,6 +92,8 @@ static struct embedded embedded_in(const struct addr *a)
 			     nat64_local[16] = {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01},
 			     six_to_four[16] = {0x20, 0x02}, teredo[16] = {0x20, 0x01};
 	const uint8_t *ip = a->bytes;
+	const uint8_t inverted[4] = {
+		(uint8_t)~ip[12], (uint8_t)~ip[13], (uint8_t)~ip[14], (uint8_t)~ip[15]};
 	struct embedded embedded = {0};
 
 	if (same_bits(ip, zero, 128) || same_bits(ip, loopback, 128))
@@ -111,7 +105,7 @@ static struct embedded embedded_in(const struct addr *a)
 	else if (same_bits(ip, six_to_four, 16))
 		add(&embedded, ip + 2); /* RFC 3056 s2 */
 	else if (same_bits(ip, teredo, 32))
-		add_teredo(&embedded, ip);
+		add(&embedded, inverted); /* RFC 4380 s4: the Teredo client */
 	if (is_isatap(ip))
 		add(&embedded, ip + 12);
 	return embedded;
