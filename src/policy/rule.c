@@ -8,17 +8,15 @@
 
 /* The kind of an item, and the type of its value. */
 enum item_kind {
-	ITEM_ANY,      /* matches always */
-	ITEM_CLIENT,   /* uint32_t: enum rule_client */
-	ITEM_UID,      /* uint32_t */
-	ITEM_ANY_USER, /* none */
-	ITEM_USER,     /* text */
-	ITEM_COMMAND,  /* uint32_t: enum command */
-	ITEM_CLASS,    /* uint32_t: enum special_class */
-	ITEM_PREFIX,   /* struct special_prefix */
-	ITEM_NAME,     /* text in lower case, without final dot */
-	ITEM_SUFFIX,   /* likewise */
-	ITEM_PORTS     /* uint16_t[2]: first and last */
+	ITEM_ANY,     /* matches always */
+	ITEM_CLIENT,  /* uint32_t: enum rule_client */
+	ITEM_UID,     /* uint32_t */
+	ITEM_USER,    /* text; "": any user */
+	ITEM_COMMAND, /* uint32_t: enum command */
+	ITEM_CLASS,   /* uint32_t: enum special_class */
+	ITEM_PREFIX,  /* struct special_prefix */
+	ITEM_NAME,    /* text in lower case, without final dot: a name, or a suffix with its dot */
+	ITEM_PORTS    /* uint16_t[2]: first and last */
 };
 
 /* An item of a clause, such as 10.0.0.0/8. The next one follows it in memory. */
@@ -70,7 +68,7 @@ static const struct word {
 	{"public", ADDRESS, ITEM_CLASS, SPECIAL_PUBLIC},
 	{"stdio", CLAUSE(RULE_FROM), ITEM_CLIENT, RULE_CLIENT_STDIO},
 	{"unix", CLAUSE(RULE_FROM), ITEM_CLIENT, RULE_CLIENT_UNIX},
-	{"any", CLAUSE(RULE_USER), ITEM_ANY_USER, 0},
+	{"any", CLAUSE(RULE_USER), ITEM_USER, 0},
 };
 #define WORDS_KNOWN (sizeof words_known / sizeof words_known[0])
 
@@ -135,9 +133,9 @@ bool rule_is_like_class(const char *text)
 
 	if (first != 'a' && first != 'l' && first != 'p') /* as most names */
 		return false;
-	for (size_t i = 0; i < WORDS_KNOWN; i++)
-		if (words_known[i].text[0] == first && words_known[i].clauses & CLAUSE(RULE_TO) &&
-			strcasecmp(words_known[i].text, text) == 0)
+	for (const struct word *word = words_known; word < words_known + WORDS_KNOWN; word++)
+		if (word->text[0] == first && word->clauses & CLAUSE(RULE_TO) &&
+			strcasecmp(word->text, text) == 0)
 			return true;
 	return strcasecmp(text, "all") == 0 || strcasecmp(text, "link_local") == 0;
 }
@@ -161,7 +159,7 @@ static bool parse_name(const char *text, struct item *item)
 	for (size_t i = 0; i < len; i++)
 		item->value[i] = lower(text[i]);
 	item->value[len] = '\0';
-	return set_item(item, is_suffix ? ITEM_SUFFIX : ITEM_NAME, len + 1);
+	return set_item(item, ITEM_NAME, len + 1);
 }
 
 static bool parse_ports(const char *text, struct item *item)
@@ -365,7 +363,7 @@ static bool matches_name(const struct item *item, const struct addr *name)
 		return false;
 	if (len > 0 && name->bytes[len - 1] == '.')
 		len--;
-	if (item->kind == ITEM_SUFFIX ? len <= item_len : len != item_len)
+	if (item->value[0] == '.' ? len <= item_len : len != item_len)
 		return false;
 	return strncasecmp((const char *)name->bytes + len - item_len, item->value, item_len) == 0;
 }
@@ -383,17 +381,15 @@ static enum rule_answer evaluate_item(
 	case ITEM_UID:
 		return answer_of(context->client_kind == RULE_CLIENT_UNIX &&
 			context->uid == (int64_t)number_of(item));
-	case ITEM_ANY_USER:
-		return answer_of(context->user);
 	case ITEM_USER:
-		return answer_of(context->user && strcmp(item->value, context->user) == 0);
+		return answer_of(context->user &&
+			(item->value[0] == '\0' || strcmp(item->value, context->user) == 0));
 	case ITEM_COMMAND:
 		return answer_of(command_of_number(context->command) == number_of(item));
 	case ITEM_CLASS:
 	case ITEM_PREFIX:
 		return evaluate_address(item, allow, context);
 	case ITEM_NAME:
-	case ITEM_SUFFIX:
 		return answer_of(matches_name(item, &context->requested));
 	case ITEM_PORTS:
 		return answer_of(port >= ports[0] && port <= ports[1]);
@@ -425,11 +421,10 @@ struct rule_match rule_evaluate(const struct rule *rule, const struct rule_conte
 		for (; at < end && (item = (const struct item *)at)->clause == clause;
 			at += item->size) {
 			const enum rule_answer answer = evaluate_item(item, rule->allow, context);
-			const bool is_name = item->kind == ITEM_NAME || item->kind == ITEM_SUFFIX;
 			if (answer > best)
 				best = answer;
 			if (clause == RULE_TO && answer == RULE_YES)
-				*(is_name ? &by_name : &by_address) = true;
+				*(item->kind == ITEM_NAME ? &by_name : &by_address) = true;
 		}
 		if (!add_answer(&match, best, clause))
 			return match;
