@@ -72,15 +72,6 @@ static const struct word {
 };
 #define WORDS_KNOWN (sizeof words_known / sizeof words_known[0])
 
-static const struct word *find_word(enum rule_clause clause, const char *text)
-{
-	for (size_t i = 0; i < WORDS_KNOWN; i++)
-		if (words_known[i].text[0] == text[0] && words_known[i].clauses & CLAUSE(clause) &&
-			strcmp(words_known[i].text, text) == 0)
-			return &words_known[i];
-	return NULL;
-}
-
 static bool parse_uid(const char *text, struct item *item)
 {
 	uint64_t uid;
@@ -181,10 +172,10 @@ static bool parse_ports(const char *text, struct item *item)
 
 static bool parse_item(enum rule_clause clause, char *text, struct item *item)
 {
-	const struct word *word = find_word(clause, text);
-
-	if (word)
-		return set_number(item, word->kind, word->number);
+	for (const struct word *word = words_known; word < words_known + WORDS_KNOWN; word++)
+		if (word->text[0] == text[0] && word->clauses & CLAUSE(clause) &&
+			strcmp(word->text, text) == 0)
+			return set_number(item, word->kind, word->number);
 	switch (clause) {
 	case RULE_FROM:
 		return parse_prefix(text, item) || parse_uid(text, item);
