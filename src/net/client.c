@@ -17,17 +17,24 @@ static int option(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -errno : value;
 }
 
-static enum client_kind kind_of_socket(const union sockaddr_any *remote)
+/* Returns the kind of standard input. remote_family is AF_UNSPEC if it has no peer. */
+static enum client_kind kind_of(sa_family_t remote_family)
 {
 	int type = option(STDIN_FILENO, SO_TYPE);
+	if (type == -EBADF)
+		return CLIENT_CLOSED;
+	if (type == -ENOTSOCK)
+		return isatty(STDIN_FILENO) ? CLIENT_TERMINAL : CLIENT_STDIO;
 	if (type >= 0 && type != SOCK_STREAM)
 		return CLIENT_DATAGRAM;
-	switch (remote->sa.sa_family) {
+	switch (remote_family) {
 	case AF_INET:
 	case AF_INET6:
 		return CLIENT_INET;
 	case AF_UNIX:
 		return CLIENT_UNIX;
+	case AF_UNSPEC:
+		return option(STDIN_FILENO, SO_ACCEPTCONN) == 1 ? CLIENT_LISTENING : CLIENT_GONE;
 	default:
 		return CLIENT_OTHER;
 	}
@@ -47,28 +54,15 @@ static int64_t uid_of_peer(void)
 	return credentials.uid;
 }
 
-static enum client_kind kind_without_peer(void)
-{
-	int type = option(STDIN_FILENO, SO_TYPE);
-	if (type == -EBADF)
-		return CLIENT_CLOSED;
-	if (type == -ENOTSOCK)
-		return isatty(STDIN_FILENO) ? CLIENT_TERMINAL : CLIENT_STDIO;
-	if (type >= 0 && type != SOCK_STREAM)
-		return CLIENT_DATAGRAM;
-	return option(STDIN_FILENO, SO_ACCEPTCONN) == 1 ? CLIENT_LISTENING : CLIENT_GONE;
-}
-
 struct client client_on_stdio(void)
 {
 	struct client client = {.uid = -1, .endpoint = {.in = STDIN_FILENO, .out = STDOUT_FILENO}};
 	union sockaddr_any remote = {.sa.sa_family = AF_UNSPEC};
 	socklen_t len = sizeof remote;
 
-	if (getpeername(STDIN_FILENO, &remote.sa, &len) < 0) {
-		client.kind = kind_without_peer();
-	} else {
-		client.kind = kind_of_socket(&remote);
+	bool has_peer = getpeername(STDIN_FILENO, &remote.sa, &len) == 0;
+	client.kind = kind_of(remote.sa.sa_family);
+	if (has_peer) {
 		client.remote = sockaddr_read(&remote);
 		/* An IPv6 socket also accepts IPv4 connections, with IPv4-mapped addresses. */
 		client.remote = addr_unmapped(&client.remote);

@@ -26,21 +26,15 @@ struct race {
 
 void dial_order(struct resolve_list *list)
 {
-	struct addr given[DIAL_MAX];
-	enum addr_kind first = list->addrs[0].kind;
-	size_t same = 0, other = 0;
-
-	memcpy(given, list->addrs, list->count * sizeof given[0]);
-	for (size_t i = 0; i < list->count; i++) {
-		bool want_same = i % 2 == 0;
-		while (same < list->count && given[same].kind != first)
-			same++;
-		while (other < list->count && given[other].kind == first)
+	for (size_t i = 1; i < list->count; i++) {
+		size_t other = i;
+		while (other < list->count && list->addrs[other].kind == list->addrs[i - 1].kind)
 			other++;
-		if (same == list->count || (!want_same && other < list->count))
-			list->addrs[i] = given[other++];
-		else
-			list->addrs[i] = given[same++];
+		if (other == list->count)
+			return;
+		const struct addr next = list->addrs[other];
+		memmove(&list->addrs[i + 1], &list->addrs[i], (other - i) * sizeof next);
+		list->addrs[i] = next;
 	}
 }
 
@@ -70,20 +64,15 @@ static int distance(int error)
 	}
 }
 
-static void note_failure(struct race *race, int error)
+/* Returns the -errno of the attempt that got further. */
+static int furthest(int error, int other)
 {
-	if (distance(error) > distance(race->error))
-		race->error = error;
+	return distance(other) > distance(error) ? other : error;
 }
 
 static bool set(int fd, int level, int name, const void *value, size_t len)
 {
 	return setsockopt(fd, level, name, value, (socklen_t)len) == 0;
-}
-
-bool dial_reaches(const struct dial_source *source, enum addr_kind kind)
-{
-	return (kind == ADDR_IPV4 ? source->ipv4 : source->ipv6) || !(source->ipv4 || source->ipv6);
 }
 
 bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source)
@@ -106,43 +95,46 @@ bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source)
 		bind(fd, &any.sa, len) == 0;
 }
 
-/* Starts to connect a new socket. Returns 0 or -errno. */
-static int start_connect(int fd, const struct addr *to, const struct dial_source *source)
+int dial_socket(enum addr_kind kind, int type, int protocol, const struct dial_source *source)
 {
+	const struct addr *from = kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
 	const int on = 1;
-	union sockaddr_any any;
-	socklen_t len = sockaddr_write(&any, to);
 
-	/* With V6ONLY the kernel rejects IPv4-mapped addresses, which the rules see as IPv4. */
-	if (to->kind == ADDR_IPV6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on))
-		return -errno;
-	if (!dial_from(fd, to->kind, source))
-		return -EADDRNOTAVAIL;
-	int error;
-	do /* after EINTR connecting continues, and the next call reports its state */
-		error = connect(fd, &any.sa, len) < 0 ? errno : 0;
-	while (error == EINTR);
-	if (error == 0 || error == EINPROGRESS || error == EALREADY || error == EISCONN)
-		return 0;
-	/* The host has no IPv6 address to connect from. */
-	return to->kind == ADDR_IPV6 && error == EADDRNOTAVAIL ? -ENETUNREACH : -error;
+	if (!from && (source->ipv4 || source->ipv6))
+		return -ENETUNREACH;
+	int fd = socket(kind == ADDR_IPV4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		protocol);
+	if (fd < 0) /* EAFNOSUPPORT: the kernel has no IPv6 */
+		return errno == EAFNOSUPPORT ? -ENETUNREACH : -errno;
+	int error = 0;
+	if (kind == ADDR_IPV6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on))
+		error = -errno;
+	else if (!dial_from(fd, kind, source))
+		error = -EADDRNOTAVAIL;
+	if (error == 0)
+		return fd;
+	close(fd);
+	return error;
 }
 
 /* Returns a socket that is connecting to the address, or -errno. */
 static int start(const struct addr *to, const struct dial_source *source, int type, int protocol)
 {
-	if (!dial_reaches(source, to->kind))
-		return -ENETUNREACH;
+	union sockaddr_any any;
+	const socklen_t len = sockaddr_write(&any, to);
+	const int fd = dial_socket(to->kind, type, protocol, source);
+	int error;
 
-	int fd = socket(to->kind == ADDR_IPV4 ? AF_INET : AF_INET6,
-		type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-	if (fd < 0) /* EAFNOSUPPORT: the kernel has no IPv6 */
-		return errno == EAFNOSUPPORT ? -ENETUNREACH : -errno;
-	int error = start_connect(fd, to, source);
-	if (error == 0)
+	if (fd < 0)
+		return fd;
+	do /* after EINTR connecting continues, and the next call reports its state */
+		error = connect(fd, &any.sa, len) < 0 ? errno : 0;
+	while (error == EINTR);
+	if (error == 0 || error == EINPROGRESS || error == EALREADY || error == EISCONN)
 		return fd;
 	close(fd);
-	return error;
+	/* The host has no IPv6 address to connect from. */
+	return to->kind == ADDR_IPV6 && error == EADDRNOTAVAIL ? -ENETUNREACH : -error;
 }
 
 /* Starts the next attempt. Returns false if it failed immediately. */
@@ -155,7 +147,7 @@ static bool start_next(struct race *race)
 	}
 	race->started++;
 	if (fd < 0) {
-		note_failure(race, fd);
+		race->error = furthest(race->error, fd);
 		return false;
 	}
 	race->attempts[race->running++] = (struct pollfd){.fd = fd, .events = POLLOUT};
@@ -203,25 +195,12 @@ static int take_connected(struct race *race, bool *ret_failed)
 		memmove(attempt, attempt + 1, (race->running - i) * sizeof *attempt);
 		if (error == 0)
 			return fd;
-		note_failure(race, error);
+		race->error = furthest(race->error, error);
 		*ret_failed = true;
 		close(fd);
 		race->starved = 0;
 	}
 	return -1;
-}
-
-static void close_rest(struct race *race)
-{
-	for (size_t i = 0; i < race->running; i++)
-		close(race->attempts[i].fd);
-}
-
-/* Returns the error to report if no attempt succeeded. If addresses were not tried for lack of
- * descriptors, that is the error. */
-static int final_error(const struct race *race)
-{
-	return race->starved ? race->starved : race->error;
 }
 
 /* Returns the connected descriptor or -errno. Other attempts may still be in progress. */
@@ -237,13 +216,13 @@ static int run(struct race *race, int64_t deadline_us)
 			continue;
 		}
 		if (race->running == 0)
-			return final_error(race);
+			break;
 
 		int64_t until_us = more && next_us < deadline_us ? next_us : deadline_us;
 		int ready = wait_poll(race->attempts, race->running, until_us);
 		if (ready == -ETIMEDOUT && until_us == deadline_us) {
-			note_failure(race, -ETIMEDOUT);
-			return final_error(race);
+			race->error = furthest(race->error, -ETIMEDOUT);
+			break;
 		}
 		if (ready < 0 && ready != -ETIMEDOUT)
 			return ready;
@@ -254,6 +233,8 @@ static int run(struct race *race, int64_t deadline_us)
 		if (failed)
 			next_us = 0; /* RFC 8305 s5: do not wait after a failure */
 	}
+	/* If addresses were not tried for lack of descriptors, that is the error. */
+	return race->starved ? race->starved : race->error;
 }
 
 int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
@@ -261,7 +242,8 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 {
 	struct race race = {.list = list, .source = source};
 	int fd = run(&race, deadline_us);
-	close_rest(&race);
+	for (size_t i = 0; i < race.running; i++)
+		close(race.attempts[i].fd);
 	if (fd >= 0) {
 		*ret_remote = race.remote;
 		*ret_local = race.local;
@@ -277,6 +259,7 @@ static int local_address_for(
 	if (fd < 0)
 		return fd;
 	*ret_local = sockaddr_local(fd);
+	ret_local->port = 0;
 	close(fd);
 	return sockaddr_is_broadcast(ret_local) ? -EADDRNOTAVAIL : 0;
 }
@@ -284,14 +267,13 @@ static int local_address_for(
 int dial_local_address(
 	const struct resolve_list *list, const struct dial_source *source, struct addr *ret_local)
 {
-	struct race race = {.list = list, .source = source};
-	int error = -ENETUNREACH;
+	int error = 0;
 
-	for (size_t i = 0; i < list->count && error < 0; i++) {
-		error = local_address_for(&list->addrs[i], source, ret_local);
-		note_failure(&race, error);
+	for (size_t i = 0; i < list->count; i++) {
+		int one = local_address_for(&list->addrs[i], source, ret_local);
+		if (one == 0)
+			return 0;
+		error = furthest(error, one);
 	}
-	if (error == 0)
-		ret_local->port = 0;
-	return error == 0 ? 0 : final_error(&race);
+	return error;
 }

@@ -20,9 +20,11 @@ struct dial_source {
 	uint32_t mark;      /* SO_MARK; 0: none */
 };
 
-/* Returns true if the family can be used: the other family is not the only one with a source
- * address. */
-bool dial_reaches(const struct dial_source *source, enum addr_kind kind);
+/* Opens a non-blocking socket of this family and sets its source. With IPv6 it rejects IPv4-mapped
+ * addresses, which the access rules see as IPv4. Returns a descriptor that the caller owns;
+ * -ENETUNREACH if this host has no such family, or only the other one has a source address;
+ * -EADDRNOTAVAIL if *source cannot be used; or another -errno. */
+int dial_socket(enum addr_kind kind, int type, int protocol, const struct dial_source *source);
 
 /* Sorts at most DIAL_MAX addresses so that the families alternate, beginning with the family of the
  * first address; the order within a family is unchanged (RFC 8305 s4). */

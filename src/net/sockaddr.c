@@ -19,22 +19,18 @@ struct addr sockaddr_read(const union sockaddr_any *from)
 
 socklen_t sockaddr_write(union sockaddr_any *ret_to, const struct addr *from)
 {
-	switch (from->kind) {
-	case ADDR_IPV4:
+	if (from->kind == ADDR_IPV4) {
 		ret_to->in =
 			(struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(from->port)};
 		memcpy(&ret_to->in.sin_addr, from->bytes, 4);
 		return sizeof ret_to->in;
-	case ADDR_IPV6:
-		ret_to->in6 = (struct sockaddr_in6){
-			.sin6_family = AF_INET6, .sin6_port = htons(from->port)};
-		memcpy(&ret_to->in6.sin6_addr, from->bytes, 16);
-		return sizeof ret_to->in6;
-	case ADDR_NONE:
-	case ADDR_NAME:
-		break;
 	}
-	return 0;
+	if (from->kind != ADDR_IPV6)
+		return 0;
+	ret_to->in6 =
+		(struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(from->port)};
+	memcpy(&ret_to->in6.sin6_addr, from->bytes, 16);
+	return sizeof ret_to->in6;
 }
 
 struct addr sockaddr_local(int fd)

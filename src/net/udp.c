@@ -13,24 +13,13 @@
 #include "net/wait.h"
 #include "wire/large.h"
 
-/* Returns a socket of the family, or -errno. */
-static int open_socket(int family)
+static void set_options(int fd)
 {
 	const int size = UDP_KERNEL_BUFFER, on = 1;
-	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd < 0)
-		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on); /* since Linux 5.0 */
-	return fd;
-}
-
-static int close_with(int fd, int error)
-{
-	close(fd);
-	return error;
 }
 
 /* Sets *ret_end to the local address of connection fd, with port 0, or to 127.0.0.1 if it has none.
@@ -40,8 +29,7 @@ static socklen_t local_address_of(int fd, union sockaddr_any *ret_end)
 	socklen_t len = sizeof *ret_end;
 
 	ret_end->sa.sa_family = AF_UNSPEC;
-	if (getsockname(fd, &ret_end->sa, &len) < 0)
-		return sockaddr_write(ret_end, &addr_loopback);
+	getsockname(fd, &ret_end->sa, &len); /* if it fails, *ret_end stays AF_UNSPEC */
 	const struct addr end = sockaddr_read(ret_end), plain = addr_unmapped(&end);
 	if (plain.kind == ADDR_NONE)
 		return sockaddr_write(ret_end, &addr_loopback);
@@ -58,35 +46,34 @@ int udp_open_local(int connection, struct addr *ret_local)
 {
 	union sockaddr_any end;
 	socklen_t len = local_address_of(connection, &end);
-	int fd = open_socket(end.sa.sa_family);
+	int fd = socket(end.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
-		return fd;
-	if (bind(fd, &end.sa, len) < 0)
-		return close_with(fd, -errno);
+		return -errno;
+	set_options(fd);
+	if (bind(fd, &end.sa, len) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
 	*ret_local = sockaddr_local(fd);
 	return fd;
 }
 
 int udp_from(enum addr_kind kind, const struct dial_source *source)
 {
-	const int on = 1;
-
-	if (!dial_reaches(source, kind))
-		return -ENETUNREACH;
 	const struct addr *from = kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
+
 	if (from && sockaddr_is_broadcast(from))
 		return -EADDRNOTAVAIL;
-	int fd = open_socket(kind == ADDR_IPV4 ? AF_INET : AF_INET6);
-	if (fd < 0) /* EAFNOSUPPORT: the kernel has no IPv6 */
-		return fd == -EAFNOSUPPORT ? -ENETUNREACH : fd;
-	/* The kernel then rejects IPv4-mapped addresses, as with TCP. */
-	if (kind == ADDR_IPV6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
-		return close_with(fd, -errno);
-	return dial_from(fd, kind, source) ? fd : close_with(fd, -EADDRNOTAVAIL);
+	int fd = dial_socket(kind, SOCK_DGRAM, 0, source);
+	if (fd >= 0)
+		set_options(fd);
+	return fd;
 }
 
-/* Space for the control message UDP_GRO: the length of each datagram in a coalesced message. */
+/* Space for the control message UDP_GRO or UDP_SEGMENT: the length of each datagram in a coalesced
+ * message. It has the alignment that the kernel requires. */
 struct control {
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(int))];
 };
@@ -197,11 +184,6 @@ static unsigned gso_count(const struct udp_queue *queue, unsigned first)
 	return n;
 }
 
-/* Space for the control message UDP_SEGMENT, with the alignment that the kernel requires. */
-struct segment {
-	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(uint16_t))];
-};
-
 /* Fills the vector with the headers and data of the datagrams. Returns the number of its elements.
  */
 static unsigned fill_vector(
@@ -222,7 +204,7 @@ static unsigned fill_vector(
 
 /* Makes one message of consecutive datagrams. */
 static void fill_message(struct msghdr *m, struct iovec *vector, struct udp_outgoing *datagrams,
-	unsigned count, struct segment *segment)
+	unsigned count, struct control *segment)
 {
 	*m = (struct msghdr){.msg_name = &datagrams[0].to,
 		.msg_namelen = datagrams[0].to_len,
@@ -237,7 +219,7 @@ static void fill_message(struct msghdr *m, struct iovec *vector, struct udp_outg
 	header->cmsg_len = CMSG_LEN(sizeof size);
 	memcpy(CMSG_DATA(header), &size, sizeof size);
 	m->msg_control = segment;
-	m->msg_controllen = sizeof segment->room;
+	m->msg_controllen = CMSG_SPACE(sizeof size);
 }
 
 /* Messages, and the number of datagrams in each. */
@@ -252,7 +234,7 @@ static void fill_messages(
 	struct sending *s, struct udp_queue *queue, unsigned first, unsigned single_until)
 {
 	static struct iovec vector[2 * UDP_DATAGRAMS_MAX] LARGE;
-	static struct segment segments[UDP_BATCH_MAX] LARGE;
+	static struct control segments[UDP_BATCH_MAX] LARGE;
 
 	s->count = 0;
 	for (unsigned at = first; at < queue->count && s->count < UDP_BATCH_MAX;) {

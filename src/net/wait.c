@@ -48,16 +48,14 @@ void wait_block_write_signals(void)
 
 void wait_prepare(void)
 {
-	sigset_t ours, blocked;
+	sigset_t blocked;
 
-	wait_stop_signals(&ours);
+	wait_stop_signals(&blocked);
 	/* After SIGSTOP and SIGCONT, ppoll(2) resumes with the timeout that was left before. With
 	 * SIGCONT in the set it returns, and the deadline is checked again. */
-	sigaddset(&ours, SIGCONT);
-	signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (signal_fd >= 0) /* if it fails, signals end the process without a record */
-		blocked = ours;
-	else
+	sigaddset(&blocked, SIGCONT);
+	signal_fd = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signal_fd < 0) /* signals end the process without a record */
 		sigemptyset(&blocked);
 	add_write_signals(&blocked);
 	sigprocmask(SIG_BLOCK, &blocked, NULL);

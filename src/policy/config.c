@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "policy/config.h"
 
-#include <arpa/inet.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -42,30 +41,14 @@ static bool parse_amount(const char *text, const struct unit *units, uint64_t mi
 	return true;
 }
 
-static bool parse_duration(const char *text, int64_t *ret_us)
-{
-	static const struct unit units[] = {{"ms", 1000}, {"s", 1000000},
-		{"m", UINT64_C(60) * 1000000}, {"h", UINT64_C(3600) * 1000000},
-		{"d", UINT64_C(24) * 3600 * 1000000}, {"", 0}};
-	uint64_t us;
-
-	if (!parse_amount(text, units, CONFIG_DURATION_MIN_US, CONFIG_DURATION_MAX_US, &us))
-		return false;
-	*ret_us = (int64_t)us;
-	return true;
-}
-
-static bool parse_rate(const char *text, uint64_t *ret_rate)
-{
-	static const struct unit units[] = {
-		{"", 1}, {"K", 1000}, {"M", 1000000}, {"G", 1000000000}, {"", 0}};
-
-	return parse_amount(text, units, CONFIG_RATE_MIN, CONFIG_RATE_MAX, ret_rate);
-}
+#define DURATIONS "use 1ms to 365d, with the unit ms, s, m, h or d"
 
 /* timeout handshake|connect|bind|idle|half-closed|lifetime DURATION */
 static bool timeout_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
+	static const struct unit units[] = {{"ms", 1000}, {"s", 1000000},
+		{"m", UINT64_C(60) * 1000000}, {"h", UINT64_C(3600) * 1000000},
+		{"d", UINT64_C(24) * 3600 * 1000000}, {"", 0}};
 	const struct {
 		const char *name;
 		int64_t *us;
@@ -78,6 +61,8 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 		{"half-closed", &c->half_closed_us, true},
 		{"lifetime", &c->lifetime_us, true},
 	};
+	uint64_t us;
+
 	if (w->count != 3)
 		return words_error(problem, "timeout needs two arguments", NULL,
 			"use, for example, \"timeout idle 2h\"");
@@ -85,16 +70,14 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 	for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
 		if (strcmp(w->at[1], timeouts[i].name) != 0)
 			continue;
-		if (strcmp(w->at[2], "none") == 0 && timeouts[i].may_be_none) {
-			*timeouts[i].us = CONFIG_NEVER_US;
-			return true;
-		}
-		if (parse_duration(w->at[2], timeouts[i].us))
-			return true;
-		return words_error(problem, "invalid duration", w->at[2],
-			timeouts[i].may_be_none
-				? "use 1ms to 365d, with the unit ms, s, m, h or d, or \"none\""
-				: "use 1ms to 365d, with the unit ms, s, m, h or d");
+		if (strcmp(w->at[2], "none") == 0 && timeouts[i].may_be_none)
+			us = CONFIG_NEVER_US;
+		else if (!parse_amount(w->at[2], units, CONFIG_DURATION_MIN_US,
+				 CONFIG_DURATION_MAX_US, &us))
+			return words_error(problem, "invalid duration", w->at[2],
+				timeouts[i].may_be_none ? DURATIONS ", or \"none\"" : DURATIONS);
+		*timeouts[i].us = (int64_t)us;
+		return true;
 	}
 	return words_error(problem, "unknown timeout", w->at[1],
 		"use handshake, connect, bind, idle, half-closed or lifetime");
@@ -124,11 +107,9 @@ static bool source_mark(struct config *c, const char *number, struct writer *pro
 /* Returns true if a host can have the address: it is not unspecified, mapped or multicast. */
 static bool is_host_address(const struct addr *a)
 {
-	struct addr embedded = special_embedded(a, 0);
 	if (a->kind == ADDR_IPV4)
 		return a->bytes[0] != 0 && a->bytes[0] < 224;
-	return a->bytes[0] != 0xff && addr_unmapped(a).kind == ADDR_IPV6 &&
-		(embedded.kind == ADDR_IPV4 || memcmp(embedded.bytes, a->bytes, 16) == 0);
+	return addr_unmapped(a).kind == ADDR_IPV6 && a->bytes[0] != 0xff && !addr_is_unspecified(a);
 }
 
 /* source ADDRESS | source device NAME | source mark N */
@@ -142,19 +123,13 @@ static bool source_keyword(struct config *c, const struct words *w, struct write
 		return words_error(problem, "source needs an address, a device or a mark", NULL,
 			"use \"source 192.0.2.1\", \"source device eth0\" or \"source mark 1\"");
 
-	uint8_t ip[16];
-	struct addr source = {.kind = ADDR_NONE};
-	if (inet_pton(AF_INET, w->at[1], ip) == 1)
-		source = addr_of(ADDR_IPV4, ip, 4, 0);
-	else if (inet_pton(AF_INET6, w->at[1], ip) == 1)
-		source = addr_of(ADDR_IPV6, ip, 16, 0);
-	if (source.kind == ADDR_IPV4 && is_host_address(&source))
-		c->source_ipv4 = source;
-	else if (source.kind == ADDR_IPV6 && is_host_address(&source))
-		c->source_ipv6 = source;
-	else
+	const uint8_t len = (uint8_t)strnlen(w->at[1], ADDR_NAME_MAX);
+	const struct addr text = addr_of(ADDR_NAME, w->at[1], len, 0);
+	const struct addr source = addr_from_literal(&text);
+	if (!is_host_address(&source))
 		return words_error(problem, "invalid source address", w->at[1],
 			"use an IPv4 or IPv6 address of this host");
+	*(source.kind == ADDR_IPV4 ? &c->source_ipv4 : &c->source_ipv6) = source;
 	return true;
 }
 
@@ -162,12 +137,15 @@ static bool source_keyword(struct config *c, const struct words *w, struct write
 static bool rate_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
 	bool is_up = w->count == 3 && strcmp(w->at[1], "up") == 0;
+	static const struct unit units[] = {
+		{"", 1}, {"K", 1000}, {"M", 1000000}, {"G", 1000000000}, {"", 0}};
 	uint64_t rate = 0;
 
 	if (!is_up && !(w->count == 3 && strcmp(w->at[1], "down") == 0))
 		return words_error(problem, "rate needs a direction and a rate", NULL,
 			"use, for example, \"rate down 10M\"");
-	if (strcmp(w->at[2], "none") != 0 && !parse_rate(w->at[2], &rate))
+	if (strcmp(w->at[2], "none") != 0 &&
+		!parse_amount(w->at[2], units, CONFIG_RATE_MIN, CONFIG_RATE_MAX, &rate))
 		return words_error(problem, "invalid rate", w->at[2],
 			"use 10K to 1000G bytes per second, or \"none\"");
 	*(is_up ? &c->rate_up : &c->rate_down) = rate;

@@ -8,17 +8,15 @@
 
 /* The kind of an item, and the type of its value. */
 enum item_kind {
-	ITEM_ANY,      /* matches always */
-	ITEM_CLIENT,   /* uint32_t: enum rule_client */
-	ITEM_UID,      /* uint32_t */
-	ITEM_ANY_USER, /* none */
-	ITEM_USER,     /* text */
-	ITEM_COMMAND,  /* uint32_t: enum command */
-	ITEM_CLASS,    /* uint32_t: enum special_class */
-	ITEM_PREFIX,   /* struct special_prefix */
-	ITEM_NAME,     /* text in lower case, without final dot */
-	ITEM_SUFFIX,   /* likewise */
-	ITEM_PORTS     /* uint16_t[2]: first and last */
+	ITEM_ANY,     /* matches always */
+	ITEM_CLIENT,  /* uint32_t: enum rule_client */
+	ITEM_UID,     /* uint32_t */
+	ITEM_USER,    /* text; "": any user */
+	ITEM_COMMAND, /* uint32_t: enum command */
+	ITEM_CLASS,   /* uint32_t: enum special_class */
+	ITEM_PREFIX,  /* struct special_prefix */
+	ITEM_NAME,    /* text in lower case, without final dot: a name, or a suffix with its dot */
+	ITEM_PORTS    /* uint16_t[2]: first and last */
 };
 
 /* An item of a clause, such as 10.0.0.0/8. The next one follows it in memory. */
@@ -70,17 +68,9 @@ static const struct word {
 	{"public", ADDRESS, ITEM_CLASS, SPECIAL_PUBLIC},
 	{"stdio", CLAUSE(RULE_FROM), ITEM_CLIENT, RULE_CLIENT_STDIO},
 	{"unix", CLAUSE(RULE_FROM), ITEM_CLIENT, RULE_CLIENT_UNIX},
-	{"any", CLAUSE(RULE_USER), ITEM_ANY_USER, 0},
+	{"any", CLAUSE(RULE_USER), ITEM_USER, 0},
 };
-
-static const struct word *find_word(enum rule_clause clause, const char *text)
-{
-	for (size_t i = 0; i < sizeof words_known / sizeof words_known[0]; i++)
-		if (words_known[i].text[0] == text[0] && words_known[i].clauses & CLAUSE(clause) &&
-			strcmp(words_known[i].text, text) == 0)
-			return &words_known[i];
-	return NULL;
-}
+#define WORDS_KNOWN (sizeof words_known / sizeof words_known[0])
 
 static bool parse_uid(const char *text, struct item *item)
 {
@@ -100,14 +90,13 @@ static bool parse_prefix(char *text, struct item *item)
 		return false;
 	const bool is_ipv6 = strchr(text, ':');
 	uint64_t bits = is_ipv6 ? 128 : 32;
-	char *slash = strchr(text, '/');
-	if (slash && !words_number(slash + 1, strlen(slash + 1), bits, &bits))
+	char *slash = strchrnul(text, '/');
+	const char separator = *slash;
+	if (separator && !words_number(slash + 1, strlen(slash + 1), bits, &bits))
 		return false;
-	if (slash)
-		*slash = '\0';
+	*slash = '\0';
 	const bool valid = inet_pton(is_ipv6 ? AF_INET6 : AF_INET, text, prefix->bytes) == 1;
-	if (slash)
-		*slash = '/';
+	*slash = separator; /* for an error message */
 	prefix->kind = is_ipv6 ? ADDR_IPV6 : ADDR_IPV4;
 	if (valid && bits >= 96) {
 		const struct addr mapped = addr_of(ADDR_IPV6, prefix->bytes, 16, 0);
@@ -131,17 +120,15 @@ static char lower(char c)
 /* A class in capitals would otherwise be a name that no client requests: a deny without effect. */
 bool rule_is_like_class(const char *text)
 {
-	char small[16] = {lower(text[0])};
-	size_t len = 0;
+	const char first = lower(text[0]);
 
-	if (small[0] != 'a' && small[0] != 'l' && small[0] != 'p') /* as most names */
+	if (first != 'a' && first != 'l' && first != 'p') /* as most names */
 		return false;
-	for (; len < sizeof small - 1 && text[len] != '\0'; len++) {
-		small[len] = lower(text[len]);
-		if (small[len] == '_')
-			small[len] = '-';
-	}
-	return text[len] == '\0' && (find_word(RULE_TO, small) || strcmp(small, "all") == 0);
+	for (const struct word *word = words_known; word < words_known + WORDS_KNOWN; word++)
+		if (word->text[0] == first && word->clauses & CLAUSE(RULE_TO) &&
+			strcasecmp(word->text, text) == 0)
+			return true;
+	return strcasecmp(text, "all") == 0 || strcasecmp(text, "link_local") == 0;
 }
 
 /* Parses a host name, or ".suffix". */
@@ -163,7 +150,7 @@ static bool parse_name(const char *text, struct item *item)
 	for (size_t i = 0; i < len; i++)
 		item->value[i] = lower(text[i]);
 	item->value[len] = '\0';
-	return set_item(item, is_suffix ? ITEM_SUFFIX : ITEM_NAME, len + 1);
+	return set_item(item, ITEM_NAME, len + 1);
 }
 
 static bool parse_ports(const char *text, struct item *item)
@@ -185,10 +172,10 @@ static bool parse_ports(const char *text, struct item *item)
 
 static bool parse_item(enum rule_clause clause, char *text, struct item *item)
 {
-	const struct word *word = find_word(clause, text);
-
-	if (word)
-		return set_number(item, word->kind, word->number);
+	for (const struct word *word = words_known; word < words_known + WORDS_KNOWN; word++)
+		if (word->text[0] == text[0] && word->clauses & CLAUSE(clause) &&
+			strcmp(word->text, text) == 0)
+			return set_number(item, word->kind, word->number);
 	switch (clause) {
 	case RULE_FROM:
 		return parse_prefix(text, item) || parse_uid(text, item);
@@ -239,41 +226,12 @@ static enum rule_clause clause_of(const char *word)
 	return clause;
 }
 
-/* Parses the keyword at words->at[i]. On error writes a message and returns RULE_CLAUSES. */
-static enum rule_clause parse_keyword(
-	const struct words *words, size_t i, const bool *seen, struct writer *problem)
-{
-	const char *word = words->at[i];
-	enum rule_clause clause = clause_of(word);
-
-	if (clause == RULE_CLAUSES)
-		words_error(
-			problem, "unknown clause", word, "use from, user, command, to, at or port");
-	else if (seen[clause])
-		words_error(problem, "duplicate clause", word,
-			"join the items with commas, or write two rules");
-	else if (clause == RULE_AT && !seen[RULE_TO])
-		words_error(problem, "no destination before", word,
-			"add, for example, \"to example.com\"");
-	else if (i + 1 == words->count)
-		words_error(problem, "no value after", word, clauses[clause].advice);
-	else
-		return clause;
-	return RULE_CLAUSES;
-}
-
 /* Parses the value of a clause, "A,B,C". */
 static bool parse_list(
 	enum rule_clause clause, char *list, struct writer *pool, struct writer *problem)
 {
-	for (char *text = list, *end; text; text = end) {
+	for (char *text; (text = strsep(&list, ","));) {
 		struct item *item = (struct item *)(pool->bytes + pool->len);
-		for (end = text; *end != ',' && *end != '\0'; end++)
-			;
-		if (*end == '\0')
-			end = NULL;
-		else
-			*end++ = '\0';
 		if (!parse_item(clause, text, item))
 			return words_error(
 				problem, clauses[clause].error, text, clauses[clause].advice);
@@ -294,8 +252,21 @@ static bool parse_clauses(
 	const struct words *words, bool *seen, struct writer *pool, struct writer *problem)
 {
 	for (size_t i = 1; i < words->count; i += 2) {
-		enum rule_clause clause = parse_keyword(words, i, seen, problem);
-		if (clause == RULE_CLAUSES || !parse_list(clause, words->at[i + 1], pool, problem))
+		const char *word = words->at[i];
+		const enum rule_clause clause = clause_of(word);
+
+		if (clause == RULE_CLAUSES)
+			return words_error(problem, "unknown clause", word,
+				"use from, user, command, to, at or port");
+		if (seen[clause])
+			return words_error(problem, "duplicate clause", word,
+				"join the items with commas, or write two rules");
+		if (clause == RULE_AT && !seen[RULE_TO])
+			return words_error(problem, "no destination before", word,
+				"add, for example, \"to example.com\"");
+		if (i + 1 == words->count)
+			return words_error(problem, "no value after", word, clauses[clause].advice);
+		if (!parse_list(clause, words->at[i + 1], pool, problem))
 			return false;
 		seen[clause] = true;
 	}
@@ -383,12 +354,9 @@ static bool matches_name(const struct item *item, const struct addr *name)
 		return false;
 	if (len > 0 && name->bytes[len - 1] == '.')
 		len--;
-	if (item->kind == ITEM_SUFFIX ? len <= item_len : len != item_len)
+	if (item->value[0] == '.' ? len <= item_len : len != item_len)
 		return false;
-	for (size_t i = 1; i <= item_len; i++)
-		if (lower((char)name->bytes[len - i]) != item->value[item_len - i])
-			return false;
-	return true;
+	return strncasecmp((const char *)name->bytes + len - item_len, item->value, item_len) == 0;
 }
 
 static enum rule_answer evaluate_item(
@@ -404,17 +372,15 @@ static enum rule_answer evaluate_item(
 	case ITEM_UID:
 		return answer_of(context->client_kind == RULE_CLIENT_UNIX &&
 			context->uid == (int64_t)number_of(item));
-	case ITEM_ANY_USER:
-		return answer_of(context->user);
 	case ITEM_USER:
-		return answer_of(context->user && strcmp(item->value, context->user) == 0);
+		return answer_of(context->user &&
+			(item->value[0] == '\0' || strcmp(item->value, context->user) == 0));
 	case ITEM_COMMAND:
 		return answer_of(command_of_number(context->command) == number_of(item));
 	case ITEM_CLASS:
 	case ITEM_PREFIX:
 		return evaluate_address(item, allow, context);
 	case ITEM_NAME:
-	case ITEM_SUFFIX:
 		return answer_of(matches_name(item, &context->requested));
 	case ITEM_PORTS:
 		return answer_of(port >= ports[0] && port <= ports[1]);
@@ -446,11 +412,10 @@ struct rule_match rule_evaluate(const struct rule *rule, const struct rule_conte
 		for (; at < end && (item = (const struct item *)at)->clause == clause;
 			at += item->size) {
 			const enum rule_answer answer = evaluate_item(item, rule->allow, context);
-			const bool is_name = item->kind == ITEM_NAME || item->kind == ITEM_SUFFIX;
 			if (answer > best)
 				best = answer;
 			if (clause == RULE_TO && answer == RULE_YES)
-				*(is_name ? &by_name : &by_address) = true;
+				*(item->kind == ITEM_NAME ? &by_name : &by_address) = true;
 		}
 		if (!add_answer(&match, best, clause))
 			return match;

@@ -74,17 +74,16 @@ struct rules_verdict rules_evaluate(const struct rules *rules, const struct rule
 	void (*see)(const struct rule *rule, const struct rule_match *match))
 {
 	struct rule_context each = *context;
-	struct rules_verdict verdict = {.allowed = RULE_NO};
+	struct rules_verdict verdict;
+	unsigned n = 0;
 
 	if (context->resolved.kind == ADDR_NONE)
 		return evaluate_embedded(rules, context, see);
 	each.embedded = special_embedded(&each.resolved, 0);
-	for (unsigned n = 1; each.embedded.kind != ADDR_NONE; n++) {
+	do {
 		verdict = evaluate_embedded(rules, &each, see);
-		if (verdict.allowed != RULE_YES)
-			break;
-		each.embedded = special_embedded(&each.resolved, n);
-	}
+		each.embedded = special_embedded(&each.resolved, ++n);
+	} while (verdict.allowed == RULE_YES && each.embedded.kind != ADDR_NONE);
 	return verdict;
 }
 

@@ -3,43 +3,38 @@
 
 #include <string.h>
 
-struct block {
-	uint8_t bytes[16]; /* 4 used for IPv4 */
-	uint8_t bits;
+/* If a prefix contains another one, the longer one comes first. */
+static const struct block {
+	struct special_prefix prefix;
 	enum special_class class;
-};
-
-/* https://www.iana.org/assignments/iana-ipv4-special-registry, and multicast. If a prefix contains
- * another one, the longer one comes first. An address in no row is public. */
-static const struct block ipv4_blocks[] = {
-	{{0}, 8, SPECIAL_OTHER},              /* RFC 791 s3.2: "this network" */
-	{{10}, 8, SPECIAL_PRIVATE},           /* RFC 1918 */
-	{{100, 64}, 10, SPECIAL_PRIVATE},     /* RFC 6598: shared address space */
-	{{127}, 8, SPECIAL_LOOPBACK},         /* RFC 1122 s3.2.1.3 */
-	{{169, 254}, 16, SPECIAL_LINK_LOCAL}, /* RFC 3927: also where clouds keep metadata */
-	{{172, 16}, 12, SPECIAL_PRIVATE},     /* RFC 1918 */
-	{{192, 0, 0}, 24, SPECIAL_OTHER},     /* RFC 6890 s2.1: protocol assignments */
-	{{192, 0, 2}, 24, SPECIAL_OTHER},     /* RFC 5737: documentation */
-	{{192, 88, 99}, 24, SPECIAL_OTHER},   /* RFC 7526: 6to4 relay anycast, deprecated */
-	{{192, 168}, 16, SPECIAL_PRIVATE},    /* RFC 1918 */
-	{{198, 18}, 15, SPECIAL_OTHER},       /* RFC 2544: benchmarking */
-	{{198, 51, 100}, 24, SPECIAL_OTHER},  /* RFC 5737: documentation */
-	{{203, 0, 113}, 24, SPECIAL_OTHER},   /* RFC 5737: documentation */
-	{{224}, 4, SPECIAL_OTHER},            /* RFC 5771: multicast */
-	{{240}, 4, SPECIAL_OTHER},            /* RFC 1112 s4: reserved; 255.255.255.255 */
-};
-
-/* https://www.iana.org/assignments/iana-ipv6-special-registry. The assigned part of global unicast
- * (RFC 4291 s2.4) is 2000::/3. An address in no row is SPECIAL_OTHER. */
-static const struct block ipv6_blocks[] = {
-	{{[15] = 1}, 128, SPECIAL_LOOPBACK},           /* RFC 4291 s2.5.3 */
-	{{0x20, 0x01}, 23, SPECIAL_OTHER},             /* RFC 2928: protocol assignments */
-	{{0x20, 0x01, 0x0d, 0xb8}, 32, SPECIAL_OTHER}, /* RFC 3849: documentation */
-	{{0x3f, 0xff}, 20, SPECIAL_OTHER},             /* RFC 9637: documentation */
-	{{0xfc}, 7, SPECIAL_PRIVATE},                  /* RFC 4193: unique local */
-	{{0xfe, 0x80}, 10, SPECIAL_LINK_LOCAL},        /* RFC 4291 s2.5.6 */
-	{{0xfe, 0xc0}, 10, SPECIAL_PRIVATE},           /* RFC 3879: site-local, deprecated */
-	{{0x20}, 3, SPECIAL_PUBLIC},                   /* RFC 4291 s2.5.4 */
+} blocks[] = {
+	/* https://www.iana.org/assignments/iana-ipv4-special-registry, and multicast. An IPv4
+	 * address in no row is public. */
+	{{ADDR_IPV4, 8, {0}}, SPECIAL_OTHER},              /* RFC 791 s3.2: "this network" */
+	{{ADDR_IPV4, 8, {10}}, SPECIAL_PRIVATE},           /* RFC 1918 */
+	{{ADDR_IPV4, 10, {100, 64}}, SPECIAL_PRIVATE},     /* RFC 6598: shared address space */
+	{{ADDR_IPV4, 8, {127}}, SPECIAL_LOOPBACK},         /* RFC 1122 s3.2.1.3 */
+	{{ADDR_IPV4, 16, {169, 254}}, SPECIAL_LINK_LOCAL}, /* RFC 3927: also cloud metadata */
+	{{ADDR_IPV4, 12, {172, 16}}, SPECIAL_PRIVATE},     /* RFC 1918 */
+	{{ADDR_IPV4, 24, {192, 0, 0}}, SPECIAL_OTHER},     /* RFC 6890 s2.1: protocol assignments */
+	{{ADDR_IPV4, 24, {192, 0, 2}}, SPECIAL_OTHER},     /* RFC 5737: documentation */
+	{{ADDR_IPV4, 24, {192, 88, 99}}, SPECIAL_OTHER},   /* RFC 7526: 6to4 anycast, deprecated */
+	{{ADDR_IPV4, 16, {192, 168}}, SPECIAL_PRIVATE},    /* RFC 1918 */
+	{{ADDR_IPV4, 15, {198, 18}}, SPECIAL_OTHER},       /* RFC 2544: benchmarking */
+	{{ADDR_IPV4, 24, {198, 51, 100}}, SPECIAL_OTHER},  /* RFC 5737: documentation */
+	{{ADDR_IPV4, 24, {203, 0, 113}}, SPECIAL_OTHER},   /* RFC 5737: documentation */
+	{{ADDR_IPV4, 4, {224}}, SPECIAL_OTHER},            /* RFC 5771: multicast */
+	{{ADDR_IPV4, 4, {240}}, SPECIAL_OTHER}, /* RFC 1112 s4: reserved; 255.255.255.255 */
+	/* https://www.iana.org/assignments/iana-ipv6-special-registry. The assigned part of global
+	 * unicast (RFC 4291 s2.4) is 2000::/3. An IPv6 address in no row is SPECIAL_OTHER. */
+	{{ADDR_IPV6, 128, {[15] = 1}}, SPECIAL_LOOPBACK}, /* RFC 4291 s2.5.3 */
+	{{ADDR_IPV6, 23, {0x20, 0x01}}, SPECIAL_OTHER},   /* RFC 2928: protocol assignments */
+	{{ADDR_IPV6, 32, {0x20, 0x01, 0x0d, 0xb8}}, SPECIAL_OTHER}, /* RFC 3849: documentation */
+	{{ADDR_IPV6, 20, {0x3f, 0xff}}, SPECIAL_OTHER},             /* RFC 9637: documentation */
+	{{ADDR_IPV6, 7, {0xfc}}, SPECIAL_PRIVATE},                  /* RFC 4193: unique local */
+	{{ADDR_IPV6, 10, {0xfe, 0x80}}, SPECIAL_LINK_LOCAL},        /* RFC 4291 s2.5.6 */
+	{{ADDR_IPV6, 10, {0xfe, 0xc0}}, SPECIAL_PRIVATE}, /* RFC 3879: site-local, deprecated */
+	{{ADDR_IPV6, 3, {0x20}}, SPECIAL_PUBLIC},         /* RFC 4291 s2.5.4 */
 };
 
 static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
@@ -82,14 +77,6 @@ static void add_nat64_local(struct embedded *embedded, const uint8_t *ip)
 			add(embedded, readings[i]);
 }
 
-/* RFC 4380 s4: the address of the Teredo client, with all bits inverted. */
-static void add_teredo(struct embedded *embedded, const uint8_t *ip)
-{
-	const uint8_t client[4] = {
-		(uint8_t)~ip[12], (uint8_t)~ip[13], (uint8_t)~ip[14], (uint8_t)~ip[15]};
-	add(embedded, client);
-}
-
 /* RFC 5214 s6.1: an interface identifier, in any network. */
 static bool is_isatap(const uint8_t *ip)
 {
@@ -105,6 +92,8 @@ static struct embedded embedded_in(const struct addr *a)
 			     nat64_local[16] = {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01},
 			     six_to_four[16] = {0x20, 0x02}, teredo[16] = {0x20, 0x01};
 	const uint8_t *ip = a->bytes;
+	const uint8_t inverted[4] = {
+		(uint8_t)~ip[12], (uint8_t)~ip[13], (uint8_t)~ip[14], (uint8_t)~ip[15]};
 	struct embedded embedded = {0};
 
 	if (same_bits(ip, zero, 128) || same_bits(ip, loopback, 128))
@@ -116,7 +105,7 @@ static struct embedded embedded_in(const struct addr *a)
 	else if (same_bits(ip, six_to_four, 16))
 		add(&embedded, ip + 2); /* RFC 3056 s2 */
 	else if (same_bits(ip, teredo, 32))
-		add_teredo(&embedded, ip);
+		add(&embedded, inverted); /* RFC 4380 s4: the Teredo client */
 	if (is_isatap(ip))
 		add(&embedded, ip + 12);
 	return embedded;
@@ -124,13 +113,13 @@ static struct embedded embedded_in(const struct addr *a)
 
 struct addr special_embedded(const struct addr *a, unsigned n)
 {
-	static const uint8_t loopback_ipv4[4] = {127, 0, 0, 1};
 	const struct embedded embedded =
 		a->kind == ADDR_IPV6 ? embedded_in(a) : (struct embedded){.count = 0};
 	const uint8_t *ip = n < embedded.count ? embedded.at[n] : a->bytes;
 
 	if (n < embedded.count || (n == 0 && a->kind == ADDR_IPV4))
-		return addr_of(ADDR_IPV4, same_bits(ip, zero, 32) ? loopback_ipv4 : ip, 4, a->port);
+		return addr_of(
+			ADDR_IPV4, same_bits(ip, zero, 32) ? addr_loopback.bytes : ip, 4, a->port);
 	/* The owner of a network can choose an ISATAP identifier for any host: the address may also
 	 * be reached itself. */
 	if (n > 0 && !(n == embedded.count && is_isatap(ip)))
@@ -140,15 +129,10 @@ struct addr special_embedded(const struct addr *a, unsigned n)
 
 enum special_class special_class_of(const struct addr *a)
 {
-	const bool is_ipv4 = a->kind == ADDR_IPV4;
-	const struct block *block = is_ipv4 ? ipv4_blocks : ipv6_blocks;
-	const size_t count = is_ipv4 ? sizeof ipv4_blocks / sizeof ipv4_blocks[0]
-				     : sizeof ipv6_blocks / sizeof ipv6_blocks[0];
-
-	for (size_t i = 0; i < count; i++, block++)
-		if (same_bits(a->bytes, block->bytes, block->bits))
-			return block->class;
-	return is_ipv4 ? SPECIAL_PUBLIC : SPECIAL_OTHER;
+	for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
+		if (special_has_prefix(a, &blocks[i].prefix))
+			return blocks[i].class;
+	return a->kind == ADDR_IPV4 ? SPECIAL_PUBLIC : SPECIAL_OTHER;
 }
 
 const char *special_class_text(enum special_class c)

@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-/* The name and password of the client, padded with zeros. */
-struct offer {
-	uint8_t name[USERS_NAME_MAX], secret[USERS_SECRET_MAX];
-};
-
 size_t users_name_len(const struct words_line *line)
 {
 	const char *colon = memchr(line->text, ':', line->len);
@@ -38,19 +33,22 @@ bool users_check_line(const struct words_line *line, bool *ret_is_user, struct w
 	return true;
 }
 
-/* Returns 0 if the text is equal to the offered bytes, otherwise 1. Always reads 255 bytes, so that
+/* Returns 1 if the text is equal to the offered bytes, otherwise 0. Always reads 255 bytes, so that
  * the time depends neither on the text nor on its length. */
-static unsigned differ(const char *text, size_t len, const uint8_t *offered, size_t offered_len)
+static unsigned is_equal(const char *text, size_t len, const uint8_t *offered, size_t offered_len)
 {
 	size_t bits = len ^ offered_len;
 	for (size_t i = 0; i < USERS_SECRET_MAX; i++)
 		bits |= ((uint8_t)text[i] & (uint8_t)(0U - (i < len))) ^ offered[i];
-	return bits != 0;
+	return bits == 0;
 }
 
 bool users_know(const char *text, size_t len, const struct socks5_login *login)
 {
-	struct offer offer = {0};
+	/* What the client sent, padded with zeros. */
+	struct {
+		uint8_t name[USERS_NAME_MAX], secret[USERS_SECRET_MAX];
+	} offer = {0};
 	unsigned named = 0, known = 0;
 
 	memcpy(offer.name, login->name, login->name_len);
@@ -59,13 +57,11 @@ bool users_know(const char *text, size_t len, const struct socks5_login *login)
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		size_t line_len = newline ? (size_t)(newline - at) : (size_t)(end - at);
 		const struct words_line line = {.text = at, .len = without_return(at, line_len)};
-		bool is_user = line.len > 0 && at[0] != '#' && users_name_len(&line) < line.len;
-		if (is_user) {
-			size_t name_len = users_name_len(&line);
-			unsigned same_name = 1 ^ differ(at, name_len, offer.name, login->name_len);
-			unsigned same_secret = 1 ^
-				differ(at + name_len + 1, line.len - name_len - 1, offer.secret,
-					login->password_len);
+		size_t name_len = users_name_len(&line);
+		if (at[0] != '#' && name_len < line.len) {
+			unsigned same_name = is_equal(at, name_len, offer.name, login->name_len);
+			unsigned same_secret = is_equal(at + name_len + 1, line.len - name_len - 1,
+				offer.secret, login->password_len);
 			named += same_name;
 			known += same_name & same_secret;
 		}

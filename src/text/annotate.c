@@ -41,41 +41,28 @@ static void put_text(struct writer *w, struct reader *r, size_t n, const char *n
 	}
 }
 
-/* Writes the next byte and the name of the field. The caller adds the value and a newline. Returns
- * false if there is no byte. */
-static bool begin_u8(struct writer *w, struct reader *r, const char *name, uint8_t *ret_value)
-{
-	const uint8_t *byte = reader_bytes(r, 1);
-	if (!byte)
-		return false;
-	put_hex(w, byte, 1, false);
-	writer_str(w, name);
-	writer_u8(w, ' ');
-	*ret_value = *byte;
-	return true;
-}
-
-/* Writes a byte that is a number. Returns it, or 0 if there is no byte. */
-static uint8_t put_number(struct writer *w, struct reader *r, const char *name)
-{
-	uint8_t value = 0;
-	if (begin_u8(w, r, name, &value)) {
-		writer_decimal(w, value, 1);
-		writer_u8(w, '\n');
-	}
-	return value;
-}
-
-/* Writes a byte that is a code. Returns it, or 0 if there is no byte. */
+/* Writes a byte that is a code, or, if meaning is NULL, a number. Returns it, or 0 if there is no
+ * byte. */
 static uint8_t put_code(
 	struct writer *w, struct reader *r, const char *name, const char *(*meaning)(uint8_t))
 {
-	uint8_t value = 0;
-	if (begin_u8(w, r, name, &value)) {
-		writer_str(w, meaning(value));
-		writer_u8(w, '\n');
-	}
-	return value;
+	const uint8_t *byte = reader_bytes(r, 1);
+	if (!byte)
+		return 0;
+	put_hex(w, byte, 1, false);
+	writer_str(w, name);
+	writer_u8(w, ' ');
+	if (meaning)
+		writer_str(w, meaning(*byte));
+	else
+		writer_decimal(w, *byte, 1);
+	writer_u8(w, '\n');
+	return *byte;
+}
+
+static uint8_t put_number(struct writer *w, struct reader *r, const char *name)
+{
+	return put_code(w, r, name, NULL);
 }
 
 static const char *login_status_text(uint8_t status)
@@ -143,10 +130,8 @@ static void put_address(struct writer *w, struct reader *r, const char *addr, co
 static void put_request_or_reply(struct writer *w, struct reader *r, bool is_request)
 {
 	put_number(w, r, "VER");
-	if (is_request)
-		put_code(w, r, "CMD", socks5_command_text);
-	else
-		put_code(w, r, "REP", socks5_reply_text);
+	put_code(w, r, is_request ? "CMD" : "REP",
+		is_request ? socks5_command_text : socks5_reply_text);
 	put_number(w, r, "RSV");
 	put_address(w, r, is_request ? "DST.ADDR " : "BND.ADDR ",
 		is_request ? "DST.PORT " : "BND.PORT ");

@@ -66,16 +66,12 @@ void socks4_put_reply(struct writer *w, enum socks4_reply reply, const struct ad
 
 const char *socks4_reply_text(uint8_t reply)
 {
-	switch (reply) {
-	case SOCKS4_GRANTED:
-		return "request granted";
-	case SOCKS4_REJECTED:
-		return "request rejected or failed";
-	case SOCKS4_NO_IDENTD:
-		return "no identd on the client's host";
-	case SOCKS4_OTHER_USER:
-		return "different user id";
-	default:
-		return "unassigned";
-	}
+	static const char *const texts[] = {
+		"request granted",
+		"request rejected or failed",
+		"no identd on the client's host",
+		"different user id",
+	};
+	const unsigned i = (unsigned)reply - SOCKS4_GRANTED;
+	return i < sizeof texts / sizeof texts[0] ? texts[i] : "unassigned";
 }

@@ -78,13 +78,10 @@ enum parse socks5_parse_request(const uint8_t *bytes, size_t len, size_t *ret_us
 {
 	struct reader r = reader_of(bytes, len);
 	uint8_t version = reader_u8(&r);
-	if (!r.ended && version != SOCKS5_VERSION) {
-		*ret_reply = SOCKS5_GENERAL_FAILURE;
-		return PARSE_BAD;
-	}
 	uint8_t command = reader_u8(&r);
 	uint8_t reserved = reader_u8(&r);
-	if (!r.ended && reserved != 0) { /* RFC 1928 s4: RSV must be 0 */
+	/* RFC 1928 s4: RSV must be 0, which the reader returns if it is missing. */
+	if ((len > 0 && version != SOCKS5_VERSION) || reserved != 0) {
 		*ret_reply = SOCKS5_GENERAL_FAILURE;
 		return PARSE_BAD;
 	}
@@ -161,28 +158,18 @@ void socks5_put_datagram(struct writer *w, const struct addr *from)
 
 const char *socks5_reply_text(uint8_t reply)
 {
-	switch (reply) {
-	case SOCKS5_SUCCEEDED:
-		return "succeeded";
-	case SOCKS5_GENERAL_FAILURE:
-		return "general SOCKS server failure";
-	case SOCKS5_NOT_ALLOWED:
-		return "connection not allowed by ruleset";
-	case SOCKS5_NETWORK_UNREACHABLE:
-		return "network unreachable";
-	case SOCKS5_HOST_UNREACHABLE:
-		return "host unreachable";
-	case SOCKS5_CONNECTION_REFUSED:
-		return "connection refused";
-	case SOCKS5_TTL_EXPIRED:
-		return "TTL expired";
-	case SOCKS5_COMMAND_NOT_SUPPORTED:
-		return "command not supported";
-	case SOCKS5_ATYP_NOT_SUPPORTED:
-		return "address type not supported";
-	default:
-		return "unassigned";
-	}
+	static const char *const texts[] = {
+		[SOCKS5_SUCCEEDED] = "succeeded",
+		[SOCKS5_GENERAL_FAILURE] = "general SOCKS server failure",
+		[SOCKS5_NOT_ALLOWED] = "connection not allowed by ruleset",
+		[SOCKS5_NETWORK_UNREACHABLE] = "network unreachable",
+		[SOCKS5_HOST_UNREACHABLE] = "host unreachable",
+		[SOCKS5_CONNECTION_REFUSED] = "connection refused",
+		[SOCKS5_TTL_EXPIRED] = "TTL expired",
+		[SOCKS5_COMMAND_NOT_SUPPORTED] = "command not supported",
+		[SOCKS5_ATYP_NOT_SUPPORTED] = "address type not supported",
+	};
+	return reply < sizeof texts / sizeof texts[0] ? texts[reply] : "unassigned";
 }
 
 const char *socks5_method_text(uint8_t method)

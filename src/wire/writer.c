@@ -55,18 +55,14 @@ void writer_hex(struct writer *w, uint8_t byte)
 
 void writer_escaped(struct writer *w, const void *bytes, size_t n)
 {
+	static const char specials[] = "\n\r\t\"\\", names[] = "nrt\"\\";
 	const uint8_t *p = bytes;
 	size_t start = w->len;
 	for (size_t i = 0; i < n; i++) {
-		if (p[i] == '\n') {
-			writer_str(w, "\\n");
-		} else if (p[i] == '\r') {
-			writer_str(w, "\\r");
-		} else if (p[i] == '\t') {
-			writer_str(w, "\\t");
-		} else if (p[i] == '"' || p[i] == '\\') {
+		const char *special = memchr(specials, p[i], sizeof specials - 1);
+		if (special) {
 			writer_u8(w, '\\');
-			writer_u8(w, p[i]);
+			writer_u8(w, (uint8_t)names[special - specials]);
 		} else if (p[i] < 0x20 || p[i] > 0x7e) {
 			writer_str(w, "\\x");
 			writer_hex(w, p[i]);
