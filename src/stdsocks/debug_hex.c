@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -27,16 +28,8 @@ bool *debug_hex_two_replies(void)
 
 static int report_bad_hex(const struct hex *h)
 {
-	char text[256];
-	struct writer w = writer_on(text, sizeof text);
-	writer_str(&w, "stdsocks: standard input:");
-	writer_decimal(&w, h->line, 1);
-	writer_u8(&w, ':');
-	writer_decimal(&w, h->column, 1);
-	writer_str(&w, ": ");
-	writer_str(&w, h->what);
-	writer_u8(&w, '\n');
-	output_bytes(STDERR_FILENO, w.bytes, w.len);
+	dprintf(STDERR_FILENO, "stdsocks: standard input:%zu:%zu: %s\n", h->line, h->column,
+		h->what);
 	return EXIT_USAGE;
 }
 
