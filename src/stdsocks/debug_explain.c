@@ -223,12 +223,14 @@ static enum rule_answer explain_address(
 	return verdict.allowed;
 }
 
-/* Evaluates the rules for a name. Resolves it only if they depend on its addresses. */
-static enum rule_answer explain_name(const struct rules *rules, struct rule_context *context)
+/* Evaluates the rules for a request. Resolves a name only if they depend on its addresses. */
+static enum rule_answer explain_request(const struct rules *rules, struct rule_context *context)
 {
 	static struct resolve_list list LARGE;
-	enum rule_answer best = explain_address(rules, context);
 
+	if (context->requested.kind != ADDR_NAME)
+		context->resolved = context->requested;
+	enum rule_answer best = explain_address(rules, context);
 	if (best != RULE_MAYBE)
 		return best;
 	if (resolve_name(&context->requested, clock_after(clock_now_us(), LOOKUP_US), &list) !=
@@ -260,17 +262,11 @@ static int explain_line(const struct rules *rules, const struct words_line *line
 	static const char *const answers[] = {
 		[RULE_NO] = "deny", [RULE_MAYBE] = "unknown", [RULE_YES] = "allow"};
 	static struct question q;
-	enum rule_answer answer;
 
 	if (!parse_question(line, &q))
 		return EXIT_USAGE;
 	print_escaped(stdout, line);
-	if (q.context.requested.kind == ADDR_NAME) {
-		answer = explain_name(rules, &q.context);
-	} else {
-		q.context.resolved = q.context.requested;
-		answer = explain_address(rules, &q.context);
-	}
+	const enum rule_answer answer = explain_request(rules, &q.context);
 	printf("%s\n", answers[answer]);
 	fflush(stdout); /* before the message on standard error */
 	if (!q.expected || strcmp(q.expected, answers[answer]) == 0)
