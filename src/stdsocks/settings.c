@@ -226,18 +226,12 @@ static bool check_program(struct reading *r)
 /* Reads or checks what verifies passwords, if passwords are required. */
 static bool read_passwords(struct reading *r)
 {
-	if (!(r->settings->config.auth & CONFIG_AUTH_PASSWORD))
+	const struct config *c = &r->settings->config;
+
+	if (!(c->auth & CONFIG_AUTH_PASSWORD))
 		return true;
-	switch (r->settings->config.passwords) {
-	case CONFIG_USERS:
-	case CONFIG_USERS_CREDENTIAL:
-		return read_users(r);
-	case CONFIG_CHECKPASSWORD:
-		return check_program(r);
-	case CONFIG_NO_PASSWORDS:
-		break;
-	}
-	return true;
+	/* One of the two is configured: config_finish() has checked it. */
+	return c->passwords == CONFIG_CHECKPASSWORD ? check_program(r) : read_users(r);
 }
 
 bool settings_read(const struct options *o, struct settings *ret_settings, struct writer *problem)
