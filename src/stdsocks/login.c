@@ -5,7 +5,6 @@
 #include <pwd.h>
 #include <string.h>
 
-#include "net/clock.h"
 #include "policy/users.h"
 #include "wire/large.h"
 
