@@ -165,20 +165,14 @@ static void print_rule(const struct rule *rule, const struct rule_match *match)
 	printf("  ");
 	print_location(rule);
 	printf(": %s\n    ", rule_text(rule));
-	switch (match->answer) {
-	case RULE_NO:
-		if (match->implied)
-			printf("no: without \"at\", a name is allowed at public addresses only\n");
-		else
-			printf("no: \"%s\" does not match\n", rule_clause_text(match->failed));
-		break;
-	case RULE_MAYBE:
-		printf("maybe: depends on the address\n");
-		break;
-	case RULE_YES:
+	if (match->answer == RULE_YES)
 		printf("yes: %s\n", match->allow ? "allowed" : "denied");
-		break;
-	}
+	else if (match->answer == RULE_MAYBE)
+		printf("maybe: depends on the address\n");
+	else if (match->implied)
+		printf("no: without \"at\", a name is allowed at public addresses only\n");
+	else
+		printf("no: \"%s\" does not match\n", rule_clause_text(match->failed));
 }
 
 /* Prints the address, and the embedded address that it reaches. */
