@@ -5,13 +5,6 @@
 #include "stdsocks/confine.h"
 #include "stdsocks/serve.h"
 
-/* Reports the status, and sets the next tick. */
-static void report_status(struct session *s)
-{
-	s->relay.tick_us = clock_now_us() + STATUS_PAUSE_US;
-	s->relay.tick_waits = status_say(s->input->status, outcome_record(s));
-}
-
 enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct relay *relay))
 {
 	struct relay *r = &s->relay;
@@ -24,8 +17,10 @@ enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct 
 	r->tick_us = status_begin(s->input->status, r->moved_us - s->input->start_us)
 		? r->moved_us + STATUS_PAUSE_US
 		: INT64_MAX;
-	while ((how = run(r)) == RELAY_TICK)
-		report_status(s);
+	while ((how = run(r)) == RELAY_TICK) {
+		r->tick_us = clock_now_us() + STATUS_PAUSE_US;
+		r->tick_waits = status_say(s->input->status, outcome_record(s));
+	}
 	return outcome_relay(s, how);
 }
 
