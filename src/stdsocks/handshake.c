@@ -180,7 +180,7 @@ static enum record_end receive_request(struct session *s)
 		return reply_refuse(s, reply, 0, "not an RFC 1928 request");
 	}
 	message_consume(s, SOCKS5_REQUEST, used);
-	s->has_request = true;
+	s->record.command = s->request.command;
 	return is_refused(s) ? reply_refuse(s, SOCKS5_GENERAL_FAILURE, 0, NULL) : RECORD_ONGOING;
 }
 
@@ -217,7 +217,7 @@ static enum record_end receive_version_4_request(struct session *s)
 		return reply_refuse(s, SOCKS5_GENERAL_FAILURE, 0, "not a SOCKS 4 request");
 	}
 	s->request = (struct socks5_request){.command = request.command, .dst = request.dst};
-	s->has_request = true;
+	s->record.command = s->request.command;
 	note_userid(s, &request);
 	message_consume(s, SOCKS4_REQUEST, used);
 	if (is_refused(s))
