@@ -117,18 +117,13 @@ enum record_end destination_look_up(struct session *s, struct resolve_list *ret_
 		: resolve_address(dst, s->deadline_us, ret_list);
 
 	s->record.resolve_us = clock_now_us() - start_us;
-	switch (status) {
-	case RESOLVE_DONE:
+	if (status == RESOLVE_DONE)
 		return RECORD_ONGOING;
-	case RESOLVE_NO_NAME:
-	case RESOLVE_NO_ANSWER:
-		return reply_refuse(s, SOCKS5_HOST_UNREACHABLE, ret_list->error, ret_list->why);
-	case RESOLVE_FAILED:
-		return reply_refuse(s, SOCKS5_GENERAL_FAILURE, ret_list->error, ret_list->why);
-	case RESOLVE_STOPPED:
-		break;
-	}
-	return outcome_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+	if (status == RESOLVE_STOPPED)
+		return outcome_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+	const enum socks5_reply reply =
+		status == RESOLVE_FAILED ? SOCKS5_GENERAL_FAILURE : SOCKS5_HOST_UNREACHABLE;
+	return reply_refuse(s, reply, ret_list->error, ret_list->why);
 }
 
 enum record_end destination_locate(struct session *s, struct resolve_list *ret_list)
