@@ -248,8 +248,8 @@ static enum relay_end fail(struct association *a, int error, const char *why)
 	return RELAY_FAILED;
 }
 
-/* One turn of the loop. Returns false and sets *ret_how at the end. */
-static bool turn(struct association *a, const struct pollfd fds[POLLED], enum relay_end *ret_how)
+/* One turn of the loop. Returns RELAY_TICK if the association has not ended. */
+static enum relay_end turn(struct association *a, const struct pollfd fds[POLLED])
 {
 	struct relay *r = &a->session->relay;
 	const uint64_t before = a->counts.up + a->counts.down;
@@ -269,12 +269,11 @@ static bool turn(struct association *a, const struct pollfd fds[POLLED], enum re
 	}
 	if (has_ended(a, fds)) {
 		r->first = &a->session->client;
-		*ret_how = r->first->error ? RELAY_BROKEN : RELAY_CLOSED;
-		return false;
+		return r->first->error ? RELAY_BROKEN : RELAY_CLOSED;
 	}
 	if (!can_look_up)
-		*ret_how = fail(a, ECHILD, "the process that looks up names has ended");
-	return can_look_up;
+		return fail(a, ECHILD, "the process that looks up names has ended");
+	return RELAY_TICK;
 }
 
 static int64_t earlier(int64_t a_us, int64_t b_us)
@@ -286,7 +285,6 @@ static enum relay_end run_loop(struct association *a)
 {
 	const struct relay *r = &a->session->relay;
 	const struct endpoint *client = &a->session->client;
-	enum relay_end how = RELAY_FAILED;
 
 	for (;;) {
 		/* The timers are compared with the clock, because wait_poll() does not time out
@@ -313,7 +311,8 @@ static enum relay_end run_loop(struct association *a)
 			continue;
 		if (ready < 0)
 			return ready == -ECANCELED ? RELAY_STOPPED : fail(a, -ready, NULL);
-		if (!turn(a, fds, &how))
+		const enum relay_end how = turn(a, fds);
+		if (how != RELAY_TICK)
 			return how;
 	}
 }

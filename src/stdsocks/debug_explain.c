@@ -27,9 +27,14 @@ struct question {
 	const char *expected; /* "allow", "deny" or NULL */
 };
 
-static void print(FILE *file, const struct writer *text)
+static char out_bytes[ANSWER_CAP] LARGE;
+static struct writer out = {.bytes = out_bytes, .cap = sizeof out_bytes};
+
+/* Prints the text, which is then empty. */
+static void print(FILE *file)
 {
-	fprintf(file, "%.*s", (int)text->len, text->bytes);
+	fprintf(file, "%.*s", (int)out.len, out.bytes);
+	out = writer_on(out_bytes, sizeof out_bytes);
 }
 
 /* The UID of unix:UID. If it has a user name, that is authenticated. */
@@ -74,12 +79,6 @@ static bool parse_to(const char *text, struct rule_context *context)
 	return context->requested.kind != ADDR_NAME || addr_is_hostname(&context->requested);
 }
 
-static bool parse_command(const char *text, struct rule_context *context)
-{
-	context->command = command_number(text);
-	return context->command != 0;
-}
-
 static bool parse_clause(const char *clause, const char *text, struct rule_context *context)
 {
 	uint64_t port;
@@ -90,8 +89,10 @@ static bool parse_clause(const char *clause, const char *text, struct rule_conte
 		context->user = text;
 		return text[0] != '\0';
 	}
-	if (strcmp(clause, "command") == 0)
-		return parse_command(text, context);
+	if (strcmp(clause, "command") == 0) {
+		context->command = command_number(text);
+		return context->command != 0;
+	}
 	if (strcmp(clause, "to") == 0)
 		return parse_to(text, context);
 	if (strcmp(clause, "port") != 0 || !words_number(text, strlen(text), UINT16_MAX, &port) ||
@@ -117,17 +118,15 @@ static const char *impossible(const struct rule_context *context)
 /* On error returns false and writes a message to standard error. */
 static bool parse_question(const struct words_line *line, struct question *q)
 {
-	static char bytes[ANSWER_CAP];
-	struct writer problem = writer_on(bytes, sizeof bytes);
 	*q = (struct question){
 		.context = {
 			.client_kind = RULE_CLIENT_STDIO, .uid = -1, .command = SOCKS5_CONNECT}};
 	const char *wrong = NULL;
 	size_t i = 0;
 
-	words_put_location(&problem, line);
-	writer_str(&problem, ": ");
-	bool valid = words_split(line, &q->words, &problem);
+	words_put_location(&out, line);
+	writer_str(&out, ": ");
+	bool valid = words_split(line, &q->words, &out);
 	if (valid && rule_is_rule(&q->words))
 		q->expected = q->words.at[i++];
 	for (; valid && !wrong && i < q->words.count; i += 2)
@@ -136,32 +135,28 @@ static bool parse_question(const struct words_line *line, struct question *q)
 			wrong = q->words.at[i];
 	const char *what = wrong ? "cannot parse clause" : impossible(&q->context);
 	if (valid && what) {
-		valid = words_error(&problem, what, wrong, "ask, for example: ");
-		writer_str(
-			&problem, q->context.command == SOCKS5_RESOLVE ? example_lookup : example);
+		valid = words_error(&out, what, wrong, "ask, for example: ");
+		writer_str(&out, q->context.command == SOCKS5_RESOLVE ? example_lookup : example);
 	}
-	if (!valid) {
-		writer_u8(&problem, '\n');
-		print(stderr, &problem);
-	}
+	if (valid)
+		out.len = 0; /* no error follows the location */
+	else
+		writer_u8(&out, '\n');
+	print(stderr);
 	return valid;
 }
 
 static void print_host(const struct addr *a)
 {
-	char bytes[ANSWER_CAP];
-	struct writer w = writer_on(bytes, sizeof bytes);
-	addr_put_host(&w, a);
-	print(stdout, &w);
+	addr_put_host(&out, a);
+	print(stdout);
 }
 
 static void print_location(const struct rule *rule)
 {
 	const struct words_line line = {.location = rule->location, .number = rule->number};
-	char bytes[ANSWER_CAP];
-	struct writer w = writer_on(bytes, sizeof bytes);
-	words_put_location(&w, &line);
-	print(stdout, &w);
+	words_put_location(&out, &line);
+	print(stdout);
 }
 
 /* Prints a rule, and why it matches or not. */
@@ -170,20 +165,14 @@ static void print_rule(const struct rule *rule, const struct rule_match *match)
 	printf("  ");
 	print_location(rule);
 	printf(": %s\n    ", rule_text(rule));
-	switch (match->answer) {
-	case RULE_NO:
-		if (match->implied)
-			printf("no: without \"at\", a name is allowed at public addresses only\n");
-		else
-			printf("no: \"%s\" does not match\n", rule_clause_text(match->failed));
-		break;
-	case RULE_MAYBE:
-		printf("maybe: depends on the address\n");
-		break;
-	case RULE_YES:
+	if (match->answer == RULE_YES)
 		printf("yes: %s\n", match->allow ? "allowed" : "denied");
-		break;
-	}
+	else if (match->answer == RULE_MAYBE)
+		printf("maybe: depends on the address\n");
+	else if (match->implied)
+		printf("no: without \"at\", a name is allowed at public addresses only\n");
+	else
+		printf("no: \"%s\" does not match\n", rule_clause_text(match->failed));
 }
 
 /* Prints the address, and the embedded address that it reaches. */
@@ -213,22 +202,22 @@ static enum rule_answer explain_address(
 		printf("\n");
 	}
 	if (verdict.allowed == RULE_NO) {
-		char bytes[ANSWER_CAP];
-		struct writer w = writer_on(bytes, sizeof bytes);
-		writer_str(&w, "  to allow it: ");
-		rules_put_suggestion(&w, context);
-		writer_u8(&w, '\n');
-		print(stdout, &w);
+		printf("  to allow it: ");
+		rules_put_suggestion(&out, context);
+		writer_u8(&out, '\n');
+		print(stdout);
 	}
 	return verdict.allowed;
 }
 
-/* Evaluates the rules for a name. Resolves it only if they depend on its addresses. */
-static enum rule_answer explain_name(const struct rules *rules, struct rule_context *context)
+/* Evaluates the rules for a request. Resolves a name only if they depend on its addresses. */
+static enum rule_answer explain_request(const struct rules *rules, struct rule_context *context)
 {
 	static struct resolve_list list LARGE;
-	enum rule_answer best = explain_address(rules, context);
 
+	if (context->requested.kind != ADDR_NAME)
+		context->resolved = context->requested;
+	enum rule_answer best = explain_address(rules, context);
 	if (best != RULE_MAYBE)
 		return best;
 	if (resolve_name(&context->requested, clock_after(clock_now_us(), LOOKUP_US), &list) !=
@@ -247,11 +236,9 @@ static enum rule_answer explain_name(const struct rules *rules, struct rule_cont
 
 static void print_escaped(FILE *file, const struct words_line *line)
 {
-	char bytes[ANSWER_CAP];
-	struct writer w = writer_on(bytes, sizeof bytes);
-	writer_escaped(&w, line->text, line->len);
-	writer_u8(&w, '\n');
-	print(file, &w);
+	writer_escaped(&out, line->text, line->len);
+	writer_u8(&out, '\n');
+	print(file);
 }
 
 /* Returns the exit status. */
@@ -260,17 +247,11 @@ static int explain_line(const struct rules *rules, const struct words_line *line
 	static const char *const answers[] = {
 		[RULE_NO] = "deny", [RULE_MAYBE] = "unknown", [RULE_YES] = "allow"};
 	static struct question q;
-	enum rule_answer answer;
 
 	if (!parse_question(line, &q))
 		return EXIT_USAGE;
 	print_escaped(stdout, line);
-	if (q.context.requested.kind == ADDR_NAME) {
-		answer = explain_name(rules, &q.context);
-	} else {
-		q.context.resolved = q.context.requested;
-		answer = explain_address(rules, &q.context);
-	}
+	const enum rule_answer answer = explain_request(rules, &q.context);
 	printf("%s\n", answers[answer]);
 	fflush(stdout); /* before the message on standard error */
 	if (!q.expected || strcmp(q.expected, answers[answer]) == 0)

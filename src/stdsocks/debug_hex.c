@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -27,16 +28,8 @@ bool *debug_hex_two_replies(void)
 
 static int report_bad_hex(const struct hex *h)
 {
-	char text[256];
-	struct writer w = writer_on(text, sizeof text);
-	writer_str(&w, "stdsocks: standard input:");
-	writer_decimal(&w, h->line, 1);
-	writer_u8(&w, ':');
-	writer_decimal(&w, h->column, 1);
-	writer_str(&w, ": ");
-	writer_str(&w, h->what);
-	writer_u8(&w, '\n');
-	output_bytes(STDERR_FILENO, w.bytes, w.len);
+	dprintf(STDERR_FILENO, "stdsocks: standard input:%zu:%zu: %s\n", h->line, h->column,
+		h->what);
 	return EXIT_USAGE;
 }
 
@@ -58,39 +51,35 @@ static int decode(int to)
 	return hex_end(&h) ? EXIT_OVER : report_bad_hex(&h);
 }
 
-/* The length of a server's message; 0 if len bytes are too few to know it. */
+/* The length of a server's message; 0 if it is incomplete. */
 static size_t message_len(enum socks5_message message, const uint8_t *bytes, size_t len)
 {
-	if (message == SOCKS4_REPLY)
-		return SOCKS4_REPLY_LEN;
+	const size_t fixed = message == SOCKS4_REPLY ? SOCKS4_REPLY_LEN : 2;
+	struct socks5_request form; /* a reply has the form of a request */
+	enum socks5_reply error;
+	size_t used = 0;
+
 	if (message != SOCKS5_REPLY)
-		return 2;
-	if (len < 5)
-		return 0;
-	switch (bytes[3]) {
-	case SOCKS5_IPV4:
-		return 4 + 4 + 2;
-	case SOCKS5_IPV6:
-		return 4 + 16 + 2;
-	case SOCKS5_DOMAINNAME:
-		return 4 + 1 + (size_t)bytes[4] + 2;
-	default:
-		return len;
-	}
+		return len < fixed ? 0 : fixed;
+	socks5_parse_request(bytes, len, &used, &form, &error);
+	return used;
 }
 
-/* Writes one message, if it is complete, and sets *message to the kind of the next one. */
-static bool annotate_next(struct writer *w, struct reader *r, enum socks5_message *message)
+/* Writes one message, if it is complete, sets *message to the kind of the next one, and counts the
+ * replies to requests. */
+static bool annotate_next(
+	struct writer *w, struct reader *r, enum socks5_message *message, unsigned *replies)
 {
 	const uint8_t *bytes = r->bytes + r->at;
 	/* A version 4 reply begins with 0. */
 	if (*message == SOCKS5_METHOD && r->len > r->at && bytes[0] == 0)
 		*message = SOCKS4_REPLY;
-	size_t len = message_len(*message, bytes, r->len - r->at);
-	if (len == 0 || len > r->len - r->at)
+	const size_t len = message_len(*message, bytes, r->len - r->at);
+	if (len == 0)
 		return false;
 	annotate_message(w, *message, bytes, len);
 	reader_bytes(r, len);
+	*replies += *message == SOCKS5_REPLY || *message == SOCKS4_REPLY;
 	if (*message == SOCKS5_METHOD && bytes[1] == SOCKS5_USERNAME_PASSWORD)
 		*message = SOCKS5_LOGIN_STATUS;
 	else if (*message != SOCKS4_REPLY)
@@ -107,21 +96,16 @@ static int annotate(int from)
 	uint8_t bytes[CHUNK];
 	char text[CHUNK * 16]; /* 16 bytes make a line of at most 120 */
 	enum socks5_message message = SOCKS5_METHOD;
-	bool relaying = false;
 	unsigned replies = 0;
 	size_t len = 0;
 
 	for (ssize_t n; (n = read(from, bytes + len, sizeof bytes - len)) >= 0;) {
 		struct writer w = writer_on(text, sizeof text);
 		struct reader r = reader_of(bytes, len += (size_t)n);
-		while (!relaying) {
-			bool was_reply = message == SOCKS5_REPLY;
-			if (!annotate_next(&w, &r, &message))
-				break;
-			replies += was_reply || message == SOCKS4_REPLY;
-			relaying = replies == (*two_replies ? 2 : 1);
-		}
-		if (relaying || n == 0) {
+		const unsigned expected = *two_replies ? 2 : 1;
+		while (replies < expected && annotate_next(&w, &r, &message, &replies))
+			continue;
+		if (replies == expected || n == 0) {
 			annotate_data(&w, bytes + r.at, len - r.at);
 			r.at = len;
 		}

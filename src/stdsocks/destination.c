@@ -43,10 +43,8 @@ static enum record_end refuse_denied(struct session *s, const struct session_dec
 static enum record_end evaluate_name(struct session *s)
 {
 	const struct addr unknown = {.kind = ADDR_NONE};
-
-	if (s->requested.kind != ADDR_NAME)
-		return RECORD_ONGOING; /* evaluated later, as the only address of its list */
 	const struct session_decision decision = destination_evaluate(s, &s->requested, &unknown);
+
 	return decision.verdict.allowed == RULE_NO ? refuse_denied(s, &decision) : RECORD_ONGOING;
 }
 
@@ -85,23 +83,13 @@ static enum record_end keep_usable(struct session *s, struct resolve_list *list)
 	return reply_refuse_version_4(s);
 }
 
-/* The number of addresses that a command uses at most. */
-static size_t addresses_max(uint8_t command)
-{
-	switch (command) {
-	case SOCKS5_CONNECT:
-		return DIAL_MAX;
-	case SOCKS5_BIND:
-		return RESOLVE_MAX;
-	default: /* one is the answer */
-		return 1;
-	}
-}
-
 /* Evaluates the rules for each address, and keeps those that are allowed. */
 static enum record_end evaluate_addresses(struct session *s, struct resolve_list *list)
 {
-	const size_t max = addresses_max(s->request.command);
+	const bool is_connect = s->request.command == SOCKS5_CONNECT;
+	const bool is_bind = s->request.command == SOCKS5_BIND;
+	/* A lookup needs one, which is the answer. */
+	const size_t max = is_connect ? DIAL_MAX : is_bind ? RESOLVE_MAX : 1;
 	struct session_decision decision, denial = {.verdict.rule = NULL};
 	size_t kept = 0;
 
@@ -109,7 +97,7 @@ static enum record_end evaluate_addresses(struct session *s, struct resolve_list
 		decision = destination_evaluate(s, &s->requested, &list->addrs[i]);
 		if (decision.verdict.allowed != RULE_YES)
 			denial = decision;
-		else if (s->request.command != SOCKS5_CONNECT || !is_loop(s, &list->addrs[i]))
+		else if (!is_connect || !is_loop(s, &list->addrs[i]))
 			list->addrs[kept++] = list->addrs[i];
 	}
 	list->count = kept;
@@ -129,35 +117,27 @@ enum record_end destination_look_up(struct session *s, struct resolve_list *ret_
 		: resolve_address(dst, s->deadline_us, ret_list);
 
 	s->record.resolve_us = clock_now_us() - start_us;
-	switch (status) {
-	case RESOLVE_DONE:
+	if (status == RESOLVE_DONE)
 		return RECORD_ONGOING;
-	case RESOLVE_NO_NAME:
-	case RESOLVE_NO_ANSWER:
-		return reply_refuse(s, SOCKS5_HOST_UNREACHABLE, ret_list->error, ret_list->why);
-	case RESOLVE_FAILED:
-		return reply_refuse(s, SOCKS5_GENERAL_FAILURE, ret_list->error, ret_list->why);
-	case RESOLVE_STOPPED:
-		break;
-	}
-	return outcome_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
-}
-
-static enum record_end list_addresses(struct session *s, struct resolve_list *ret_list)
-{
-	if (s->requested.kind == ADDR_NAME)
-		return destination_look_up(s, ret_list);
-	ret_list->addrs[0] = s->requested;
-	ret_list->count = 1;
-	return RECORD_ONGOING;
+	if (status == RESOLVE_STOPPED)
+		return outcome_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+	const enum socks5_reply reply =
+		status == RESOLVE_FAILED ? SOCKS5_GENERAL_FAILURE : SOCKS5_HOST_UNREACHABLE;
+	return reply_refuse(s, reply, ret_list->error, ret_list->why);
 }
 
 enum record_end destination_locate(struct session *s, struct resolve_list *ret_list)
 {
 	enum record_end end;
 
-	if ((end = evaluate_name(s)) || (end = list_addresses(s, ret_list)) ||
-		(end = keep_usable(s, ret_list)))
+	if (s->requested.kind == ADDR_NAME) {
+		if ((end = evaluate_name(s)) || (end = destination_look_up(s, ret_list)))
+			return end;
+	} else {
+		ret_list->addrs[0] = s->requested;
+		ret_list->count = 1;
+	}
+	if ((end = keep_usable(s, ret_list)))
 		return end;
 	return evaluate_addresses(s, ret_list);
 }

@@ -57,10 +57,8 @@ struct dst *dst_table_find(struct dst_table *t, const struct addr *requested)
 		at = t->all[at].next;
 	if (!at)
 		return NULL;
-	if (at != t->newest) {
-		unlink_used(t, at);
-		make_newest(t, at);
-	}
+	unlink_used(t, at);
+	make_newest(t, at);
 	return &t->all[at];
 }
 
@@ -73,11 +71,7 @@ struct dst *dst_table_get(struct dst_table *t, const struct addr *requested)
 	uint16_t at = t->count < DST_TABLE_MAX ? ++t->count : remove_oldest(t);
 	uint16_t *bucket = &t->buckets[bucket_of(requested)];
 	dst = &t->all[at];
-	dst->requested = *requested;
-	dst->state = DST_NEW;
-	dst->until_us = 0;
-	dst->was_sent_to = false;
-	dst->next = *bucket;
+	*dst = (struct dst){.requested = *requested, .state = DST_NEW, .next = *bucket};
 	*bucket = at;
 	make_newest(t, at);
 	return dst;

@@ -2,7 +2,6 @@
 /* The handshake: greeting, authentication and request, in the order of RFC 1928 and RFC 1929. */
 #include "stdsocks/handshake.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "record/trace.h"
@@ -111,25 +110,17 @@ static void note_user(struct session *s, const void *name, size_t len)
 	s->record.user_len = len;
 }
 
-/* Checks the login, and answers it. */
-static enum record_end answer_login(struct session *s, enum login_verdict verdict, const char *why)
+/* Answers a login. end is the result of login_ask(). */
+static enum record_end answer_login(struct session *s, enum record_end end, const char *why)
 {
 	if (is_refused(s))
 		return refuse_login(s, RECORD_FAILED, NULL);
-	switch (verdict) {
-	case LOGIN_RIGHT:
-		s->is_authenticated = true;
-		return send_login_status(s, 0);
-	case LOGIN_WRONG:
-		return refuse_login(s, RECORD_LOGIN_FAILED, NULL);
-	case LOGIN_FAILED:
-		return refuse_login(s, RECORD_FAILED, why);
-	case LOGIN_LATE:
-		return outcome_client_error(s, -ETIMEDOUT);
-	case LOGIN_STOPPED:
-		break;
-	}
-	return outcome_client_error(s, -ECANCELED);
+	if (end == RECORD_HANDSHAKE_TIMEOUT || end == RECORD_TERMINATED)
+		return outcome_end(s, end, RECORD_STDSOCKS, 0);
+	if (end)
+		return refuse_login(s, end, why);
+	s->is_authenticated = true;
+	return send_login_status(s, 0);
 }
 
 /* RFC 1929 s2. */
@@ -154,10 +145,10 @@ static enum record_end authenticate_by_password(struct session *s)
 		return refuse_login(s, RECORD_LOGIN_FAILED, "not an RFC 1929 message");
 	}
 	note_user(s, login.name, login.name_len);
-	enum login_verdict answer = login_ask(s->input->login, &login, s->deadline_us, &why);
+	end = login_ask(s->input->login, &login, s->deadline_us, &why);
 	message_consume(s, SOCKS5_LOGIN, used);
 	explicit_bzero(message, used);
-	return answer_login(s, answer, why);
+	return answer_login(s, end, why);
 }
 
 /* Takes the user from the kernel, if it knows the client's. */
@@ -189,7 +180,7 @@ static enum record_end receive_request(struct session *s)
 		return reply_refuse(s, reply, 0, "not an RFC 1928 request");
 	}
 	message_consume(s, SOCKS5_REQUEST, used);
-	s->has_request = true;
+	s->record.command = s->request.command;
 	return is_refused(s) ? reply_refuse(s, SOCKS5_GENERAL_FAILURE, 0, NULL) : RECORD_ONGOING;
 }
 
@@ -226,7 +217,7 @@ static enum record_end receive_version_4_request(struct session *s)
 		return reply_refuse(s, SOCKS5_GENERAL_FAILURE, 0, "not a SOCKS 4 request");
 	}
 	s->request = (struct socks5_request){.command = request.command, .dst = request.dst};
-	s->has_request = true;
+	s->record.command = s->request.command;
 	note_userid(s, &request);
 	message_consume(s, SOCKS4_REQUEST, used);
 	if (is_refused(s))

@@ -5,7 +5,6 @@
 #include <pwd.h>
 #include <string.h>
 
-#include "net/clock.h"
 #include "policy/users.h"
 #include "wire/large.h"
 
@@ -61,27 +60,27 @@ static int ask_checker(
 }
 
 /* Converts the result of checker_ask(). */
-static enum login_verdict verdict_of(int status, const char **ret_why)
+static enum record_end end_of(int status, const char **ret_why)
 {
 	static char text[64] LARGE;
 	struct writer w = writer_on(text, sizeof text - 1);
 
 	switch (status) {
 	case 0:
-		return LOGIN_RIGHT;
+		return RECORD_ONGOING;
 	case STATUS_WRONG:
-		return LOGIN_WRONG;
+		return RECORD_LOGIN_FAILED;
 	case -ETIMEDOUT:
-		return LOGIN_LATE;
+		return RECORD_HANDSHAKE_TIMEOUT;
 	case -ECANCELED:
-		return LOGIN_STOPPED;
+		return RECORD_TERMINATED;
 	default:
 		writer_str(&w, "checkpassword: ");
 		writer_str(&w, status < 0 ? strerror(-status) : "exit status ");
 		if (status >= 0)
 			writer_decimal(&w, (uint64_t)status, 1);
 		*ret_why = text;
-		return LOGIN_FAILED;
+		return RECORD_FAILED;
 	}
 }
 
@@ -90,24 +89,23 @@ static bool has_nul(const struct socks5_login *l)
 	return memchr(l->name, '\0', l->name_len) || memchr(l->password, '\0', l->password_len);
 }
 
-enum login_verdict login_ask(struct login *login, const struct socks5_login *offered,
+enum record_end login_ask(struct login *login, const struct socks5_login *offered,
 	int64_t deadline_us, const char **ret_why)
 {
-	enum login_verdict verdict = LOGIN_WRONG;
+	enum record_end end = RECORD_LOGIN_FAILED;
 
 	/* With a NUL, a name could contain a password, or the name that is verified could be
 	 * shorter than the one that the record shows. */
 	bool possible = offered->name_len > 0 && offered->password_len > 0 && !has_nul(offered);
 	if (possible && login->splits) {
 		login->splits = false;
-		verdict = verdict_of(ask_checker(&login->checker, offered, deadline_us), ret_why);
+		end = end_of(ask_checker(&login->checker, offered, deadline_us), ret_why);
 	} else if (possible && login->settings->users) {
-		verdict = users_know(login->settings->users, login->settings->users_len, offered)
-			? LOGIN_RIGHT
-			: LOGIN_WRONG;
+		if (users_know(login->settings->users, login->settings->users_len, offered))
+			end = RECORD_ONGOING;
 	}
 	login_over(login);
-	return verdict;
+	return end;
 }
 
 void login_over(struct login *login)

@@ -4,6 +4,7 @@
 
 #include "net/checker.h"
 #include "net/client.h"
+#include "record/record.h"
 #include "stdsocks/settings.h"
 #include "wire/socks5.h"
 
@@ -14,23 +15,18 @@ struct login {
 	const char *system_user; /* the user name of SO_PEERCRED; NULL: none */
 };
 
-enum login_verdict {
-	LOGIN_RIGHT,
-	LOGIN_WRONG,  /* unknown user or wrong password; the two are not distinguished */
-	LOGIN_FAILED, /* the checkpassword program failed */
-	LOGIN_LATE,   /* the deadline passed */
-	LOGIN_STOPPED /* a signal terminates the process */
-};
-
 /* Starts the process for the checkpassword program, if one is configured, and looks up the name of
  * the user who connected to an AF_UNIX socket. Must be called before data of the client is read.
  * Returns 0, or -errno; on error there is no process. */
 int login_prepare(struct settings *settings, const struct client *client, bool with_stderr,
 	struct login *ret_login);
 
-/* Verifies a name and password and then calls login_over(). With LOGIN_FAILED, *ret_why is the
- * reason: a static string. */
-enum login_verdict login_ask(struct login *login, const struct socks5_login *offered,
+/* Verifies a name and password and then calls login_over(). Returns RECORD_ONGOING if both are
+ * right; RECORD_LOGIN_FAILED if the user is unknown or the password is wrong, which is not
+ * distinguished; RECORD_FAILED if the checkpassword program failed, and sets *ret_why to the
+ * reason, a static string; RECORD_HANDSHAKE_TIMEOUT if the deadline has passed; or
+ * RECORD_TERMINATED if a signal ends the process. */
+enum record_end login_ask(struct login *login, const struct socks5_login *offered,
 	int64_t deadline_us, const char **ret_why);
 
 /* Erases the secrets and ends the process for the checkpassword program. May be called again. */

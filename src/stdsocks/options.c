@@ -48,7 +48,7 @@ const char options_on_a_terminal[] =
 	"\n"
 	"For installation and options, see stdsocks(8) and stdsocks --help.\n";
 
-enum { OPTION_HEX = 256, OPTION_TRACE, OPTION_CHECK, OPTION_EXPLAIN, OPTION_HELP, OPTION_VERSION };
+enum { OPTION_HEX = MODE_VERSION + 1, OPTION_TRACE };
 
 /* Writes a message. Returns false. */
 static bool usage_error(struct writer *problem, const char *what, const char *word)
@@ -66,7 +66,7 @@ static bool usage_error(struct writer *problem, const char *what, const char *wo
 static const char *rejected_option(char **argv)
 {
 	static char letter[3] = "-";
-	if (optopt == 0 || (optopt >= OPTION_HEX && optopt <= OPTION_VERSION))
+	if (optopt == 0 || (optopt >= MODE_SERVE && optopt <= OPTION_TRACE))
 		return argv[optind - 1];
 	letter[1] = (char)(optopt < 0x80 ? optopt : '?'); /* a part of a UTF-8 character */
 	return letter;
@@ -77,10 +77,10 @@ bool options_parse(int argc, char **argv, struct options *o, struct writer *prob
 	static const struct option names[] = {
 		{"hex", no_argument, NULL, OPTION_HEX},
 		{"trace", no_argument, NULL, OPTION_TRACE},
-		{"check", no_argument, NULL, OPTION_CHECK},
-		{"explain", required_argument, NULL, OPTION_EXPLAIN},
-		{"help", no_argument, NULL, OPTION_HELP},
-		{"version", no_argument, NULL, OPTION_VERSION},
+		{"check", no_argument, NULL, MODE_CHECK},
+		{"explain", required_argument, NULL, MODE_EXPLAIN},
+		{"help", no_argument, NULL, MODE_HELP},
+		{"version", no_argument, NULL, MODE_VERSION},
 		{0},
 	};
 	*o = (struct options){.mode = MODE_SERVE};
@@ -102,18 +102,12 @@ bool options_parse(int argc, char **argv, struct options *o, struct writer *prob
 		case OPTION_TRACE:
 			o->trace = true;
 			break;
-		case OPTION_CHECK:
-			o->mode = MODE_CHECK;
-			break;
-		case OPTION_EXPLAIN:
-			o->mode = MODE_EXPLAIN;
+		case MODE_CHECK:
+		case MODE_EXPLAIN:
+		case MODE_HELP:
+		case MODE_VERSION:
+			o->mode = (enum options_mode)c;
 			o->question = optarg;
-			break;
-		case OPTION_HELP:
-			o->mode = MODE_HELP;
-			break;
-		case OPTION_VERSION:
-			o->mode = MODE_VERSION;
 			break;
 		case ':':
 			return usage_error(

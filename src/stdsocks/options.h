@@ -7,7 +7,8 @@
 /* Exit statuses, as in sysexits(3). */
 enum { EXIT_OVER = 0, EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_CONFIG = 78 };
 
-enum options_mode { MODE_SERVE, MODE_CHECK, MODE_EXPLAIN, MODE_HELP, MODE_VERSION };
+/* Also the values of getopt_long(3), which are not those of characters. */
+enum options_mode { MODE_SERVE = 256, MODE_CHECK, MODE_EXPLAIN, MODE_HELP, MODE_VERSION };
 
 #define OPTIONS_LINES_MAX 64 /* of -o */
 
@@ -15,7 +16,7 @@ struct options {
 	enum options_mode mode;
 	bool hex, trace;
 	const char *file;     /* NULL: SETTINGS_DEFAULT_FILE, if it exists */
-	const char *question; /* of --explain */
+	const char *question; /* of MODE_EXPLAIN */
 	size_t lines_count;
 	const char *lines[OPTIONS_LINES_MAX]; /* of -o, in order */
 };

@@ -76,7 +76,6 @@ const struct record *outcome_record(struct session *s)
 
 	r->client_kind = kinds[s->input->client->kind];
 	r->client = s->input->client->remote;
-	r->command = s->has_request ? s->request.command : RECORD_NONE;
 	r->dst = s->request.dst;
 	r->up = s->relay.up.delivered;
 	r->down = s->relay.down.delivered;

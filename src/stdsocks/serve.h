@@ -21,7 +21,7 @@ enum record_end serve_udp(struct session *s, struct resolve_list *list);
  * have been shut down or reset. */
 enum record_end serve_relay(struct session *s);
 
-/* Calls run until it returns another value than RELAY_TICK, and reports the status at each tick.
- * run moves data with the timers of s->relay, which this function sets. Returns the reason of the
- * end. */
-enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct session *s));
+/* Calls run(&s->relay) until it returns another value than RELAY_TICK, and reports the status at
+ * each tick. run moves data with the timers of s->relay, which this function sets. Returns the
+ * reason of the end. */
+enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct relay *relay));

@@ -5,14 +5,7 @@
 #include "stdsocks/confine.h"
 #include "stdsocks/serve.h"
 
-/* Reports the status, and sets the next tick. */
-static void report_status(struct session *s)
-{
-	s->relay.tick_us = clock_now_us() + STATUS_PAUSE_US;
-	s->relay.tick_waits = status_say(s->input->status, outcome_record(s));
-}
-
-enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct session *s))
+enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct relay *relay))
 {
 	struct relay *r = &s->relay;
 	enum relay_end how;
@@ -24,14 +17,11 @@ enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct 
 	r->tick_us = status_begin(s->input->status, r->moved_us - s->input->start_us)
 		? r->moved_us + STATUS_PAUSE_US
 		: INT64_MAX;
-	while ((how = run(s)) == RELAY_TICK)
-		report_status(s);
+	while ((how = run(r)) == RELAY_TICK) {
+		r->tick_us = clock_now_us() + STATUS_PAUSE_US;
+		r->tick_waits = status_say(s->input->status, outcome_record(s));
+	}
 	return outcome_relay(s, how);
-}
-
-static enum relay_end run_relay(struct session *s)
-{
-	return relay_run(&s->relay);
 }
 
 enum record_end serve_relay(struct session *s)
@@ -45,7 +35,7 @@ enum record_end serve_relay(struct session *s)
 
 	const struct refusal refusal = confine_to_stage(s->config, SYSCALLS_RELAYING);
 	if (!refusal.reason)
-		return serve_until_end(s, run_relay);
+		return serve_until_end(s, relay_run);
 	/* The client has its reply: only a reset can tell it. */
 	s->record.why = refusal.reason;
 	endpoint_reset(&s->client);

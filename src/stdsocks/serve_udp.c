@@ -99,9 +99,9 @@ static enum record_end open_sockets(
 	return open_upstream(s, ADDR_IPV6, &a->upstream_ipv6);
 }
 
-static enum relay_end run_association(struct session *s)
+static enum relay_end run_association(struct relay *relay)
 {
-	(void)s;
+	(void)relay;
 	return association_run(&association);
 }
 

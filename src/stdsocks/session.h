@@ -35,7 +35,6 @@ struct session {
 	bool is_authenticated; /* record.user may be used for rules */
 	bool userid_is_wrong;  /* of version 4: the kernel knows another user */
 
-	bool has_request;
 	struct socks5_request request; /* as the client sent it */
 	/* DST, with an address in place of a name that spells one; port 0 if the command has no use
 	 * for a port. */
@@ -49,8 +48,8 @@ struct session {
 	} denial;
 
 	struct relay relay; /* of an association, too: bytes delivered, and timers */
-	/* The user and the outcome. The fields that the rest of the session determines are filled
-	 * by outcome_record(). */
+	/* The user, the command and the outcome. The fields that the rest of the session determines
+	 * are filled by outcome_record(). */
 	struct record record;
 };
 

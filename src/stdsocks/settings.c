@@ -138,19 +138,16 @@ static bool check_user(struct reading *r, const struct words_line *line)
  * it; users_know() does not accept such a name. */
 static bool check_duplicate(struct reading *r, const struct words_line *line)
 {
-	const char *newline;
-	size_t len = users_name_len(line);
+	const char *at = r->settings->users;
+	const size_t len = users_name_len(line);
+	struct words_line other = {.number = 0};
 
 	if (len == line->len || line->text[0] == '#')
 		return true;
-	for (const char *at = r->settings->users; at < line->text; at = newline + 1) {
-		/* There is one: the line before this one ends with it. */
-		newline = memchr(at, '\n', (size_t)(line->text - at));
-		if ((size_t)(newline - at) > len && at[len] == ':' &&
-			memcmp(at, line->text, len) == 0)
+	while (next_line(&other, &at, line->text, true))
+		if (other.len > len && memcmp(other.text, line->text, len + 1) == 0) /* "NAME:" */
 			return report_error(r, line, "duplicate user, who cannot log in", NULL,
 				"remove one of the lines");
-	}
 	return true;
 }
 
@@ -226,18 +223,12 @@ static bool check_program(struct reading *r)
 /* Reads or checks what verifies passwords, if passwords are required. */
 static bool read_passwords(struct reading *r)
 {
-	if (!(r->settings->config.auth & CONFIG_AUTH_PASSWORD))
+	const struct config *c = &r->settings->config;
+
+	if (!(c->auth & CONFIG_AUTH_PASSWORD))
 		return true;
-	switch (r->settings->config.passwords) {
-	case CONFIG_USERS:
-	case CONFIG_USERS_CREDENTIAL:
-		return read_users(r);
-	case CONFIG_CHECKPASSWORD:
-		return check_program(r);
-	case CONFIG_NO_PASSWORDS:
-		break;
-	}
-	return true;
+	/* One of the two is configured: config_finish() has checked it. */
+	return c->passwords == CONFIG_CHECKPASSWORD ? check_program(r) : read_users(r);
 }
 
 bool settings_read(const struct options *o, struct settings *ret_settings, struct writer *problem)
