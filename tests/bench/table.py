@@ -122,10 +122,10 @@ def aims(results):
     plain = results.value("setup_p50", results.handlers[0])
     if rules is not None and plain is not None:
         more = (rules - plain) / 1000
-        yield f"{'1000 rules, additional ms':48} <= 1     {more:.2f}{' (missed)' * (more > 1)}"
+        yield f"{'1000 rules, additional ms':48} <= 0.5   {more:.2f}{' (missed)' * (more > 0.5)}"
     yield from aim(results, "idle connection, KB", "idle_connection", 1, "<=", 80)
     yield from aim(results, "system calls up to the reply", "syscalls", 1, "<=", 50)
-    yield from aim(results, "minor faults up to the reply", "minor_faults", 1, "<=", 45)
+    yield from aim(results, "minor faults up to the reply", "minor_faults", 1, "<=", 22)
 
 
 def show(path):
