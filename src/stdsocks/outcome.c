@@ -26,16 +26,13 @@ enum record_end outcome_last_message(
 
 enum record_end outcome_client_error(struct session *s, int error)
 {
-	switch (-error) {
-	case ETIMEDOUT:
+	if (error == -ETIMEDOUT)
 		return outcome_end(s, RECORD_HANDSHAKE_TIMEOUT, RECORD_STDSOCKS, 0);
-	case ECANCELED:
+	if (error == -ECANCELED)
 		return outcome_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
-	default:
-		return endpoint_error_is_local(-error)
-			? outcome_end(s, RECORD_FAILED, RECORD_STDSOCKS, -error)
-			: outcome_end(s, RECORD_CLIENT_GONE, RECORD_CLIENT, -error);
-	}
+	if (endpoint_error_is_local(-error))
+		return outcome_end(s, RECORD_FAILED, RECORD_STDSOCKS, -error);
+	return outcome_end(s, RECORD_CLIENT_GONE, RECORD_CLIENT, -error);
 }
 
 enum record_end outcome_relay(struct session *s, enum relay_end how)
