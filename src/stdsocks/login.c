@@ -25,18 +25,16 @@ static int start_checker(const struct config *c, bool with_stderr, struct checke
 	return checker_start(argv, with_stderr, ret_checker);
 }
 
-int login_prepare(struct settings *settings, const struct client *client, bool with_stderr,
-	struct login *ret_login)
+int login_prepare(struct login *login, const struct client *client, bool with_stderr)
 {
-	const struct config *c = &settings->config;
+	const struct config *c = &login->settings->config;
 	const struct passwd *user = client->uid < 0 ? NULL : getpwuid((uid_t)client->uid);
 
-	*ret_login =
-		(struct login){.settings = settings, .system_user = user ? user->pw_name : NULL};
+	login->system_user = user ? user->pw_name : NULL;
 	if (!(c->auth & CONFIG_AUTH_PASSWORD) || c->passwords != CONFIG_CHECKPASSWORD)
 		return 0;
-	int error = start_checker(c, with_stderr, &ret_login->checker);
-	ret_login->splits = error == 0;
+	int error = start_checker(c, with_stderr, &login->checker);
+	login->splits = error == 0;
 	return error;
 }
 

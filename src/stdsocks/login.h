@@ -8,6 +8,7 @@
 #include "stdsocks/settings.h"
 #include "wire/socks5.h"
 
+/* All zero but settings, before login_prepare(). */
 struct login {
 	struct settings *settings;
 	bool splits; /* the process for the checkpassword program exists, and was not used yet */
@@ -18,8 +19,7 @@ struct login {
 /* Starts the process for the checkpassword program, if one is configured, and looks up the name of
  * the user who connected to an AF_UNIX socket. Must be called before data of the client is read.
  * Returns 0, or -errno; on error there is no process. */
-int login_prepare(struct settings *settings, const struct client *client, bool with_stderr,
-	struct login *ret_login);
+int login_prepare(struct login *login, const struct client *client, bool with_stderr);
 
 /* Verifies a name and password and then calls login_over(). Returns RECORD_ONGOING if both are
  * right; RECORD_LOGIN_FAILED if the user is unknown or the password is wrong, which is not

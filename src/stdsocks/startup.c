@@ -63,8 +63,7 @@ void startup_prepare_login(struct session_input *input, const struct log *log)
 			error);
 	if (input->refusal.reason)
 		return;
-	error = login_prepare(
-		input->login->settings, input->client, log->stderr_is_ours, input->login);
+	error = login_prepare(input->login, input->client, log->stderr_is_ours);
 	if (error < 0)
 		refuse(input,
 			"cannot start a process for the checkpassword program; raise the limit "
