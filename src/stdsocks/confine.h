@@ -5,7 +5,14 @@
 #pragma once
 
 #include "policy/config.h"
-#include "stdsocks/refusal.h"
+
+/* Why this process refuses service to every client. */
+struct refusal {
+	const char *reason; /* static text for log and record; NULL: service is not refused */
+	int error;          /* the errno behind it, or 0 */
+	/* The exit status, whatever the client does; EXIT_OVER: the record decides. */
+	int exit_status;
+};
 
 /* Gives up root, if the process was started as root (sandbox/privileges.h). */
 struct refusal confine_leave_root(const struct config *config);

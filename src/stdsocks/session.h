@@ -6,8 +6,8 @@
 #include "net/relay.h"
 #include "policy/rules.h"
 #include "record/status.h"
+#include "stdsocks/confine.h"
 #include "stdsocks/login.h"
-#include "stdsocks/refusal.h"
 #include "wire/socks5.h"
 
 struct session_input {
