@@ -80,19 +80,14 @@ static bool read_open(const struct file *file, int fd, struct writer *problem)
 	return true;
 }
 
-/* Returns true if there is nothing at the path, not even a dangling link. */
-static bool is_missing(const char *path)
-{
-	struct stat st;
-	return lstat(path, &st) < 0 && errno == ENOENT;
-}
-
 bool file_read(const struct file *file, struct writer *problem)
 {
+	struct stat st;
 	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int open_error = errno;
 
-	if (fd < 0 && file->kind == FILE_OPTIONAL && is_missing(file->path))
+	/* There is nothing at the path, not even a dangling link. */
+	if (fd < 0 && file->kind == FILE_OPTIONAL && lstat(file->path, &st) < 0 && errno == ENOENT)
 		return true;
 	if (fd < 0)
 		return report(file, problem, strerror(open_error), "use a file that can be read");
