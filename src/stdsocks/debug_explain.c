@@ -146,12 +146,6 @@ static bool parse_question(const struct words_line *line, struct question *q)
 	return valid;
 }
 
-static void print_host(const struct addr *a)
-{
-	addr_put_host(&out, a);
-	print(stdout);
-}
-
 static void print_location(const struct rule *rule)
 {
 	const struct words_line line = {.location = rule->location, .number = rule->number};
@@ -180,12 +174,13 @@ static void print_address(const struct addr *resolved)
 {
 	const struct addr embedded = special_embedded(resolved, 0);
 
-	printf(" at ");
-	print_host(resolved);
+	writer_str(&out, " at ");
+	addr_put_host(&out, resolved);
 	if (embedded.kind != resolved->kind) {
-		printf(", which reaches ");
-		print_host(&embedded);
+		writer_str(&out, ", which reaches ");
+		addr_put_host(&out, &embedded);
 	}
+	print(stdout);
 	printf(" (%s)\n", special_class_text(special_class_of(&embedded)));
 }
 
