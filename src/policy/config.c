@@ -318,8 +318,7 @@ bool config_line(struct config *config, struct rules *rules, const struct words_
 		"user, users or version");
 }
 
-bool config_finish(struct config *c, struct rules *rules, const struct words_line **ret_line,
-	struct writer *problem)
+bool config_finish(struct config *c, struct rules *rules, struct writer *problem)
 {
 	const bool verifies = c->passwords != CONFIG_NO_PASSWORDS;
 
@@ -329,7 +328,6 @@ bool config_finish(struct config *c, struct rules *rules, const struct words_lin
 		c->auth = verifies ? CONFIG_AUTH_PASSWORD : CONFIG_AUTH_NONE;
 	if (!(c->auth & CONFIG_AUTH_PASSWORD) || verifies)
 		return true;
-	*ret_line = &c->auth_line;
 	return words_error(problem, "auth requires passwords, but none are configured", NULL,
 		"add \"users FILE\" or \"checkpassword PROGRAM\", or use \"auth none\"");
 }
