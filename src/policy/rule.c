@@ -155,15 +155,14 @@ static bool parse_name(const char *text, struct item *item)
 
 static bool parse_ports(const char *text, struct item *item)
 {
-	const char *dash = strchr(text, '-');
-	size_t len = dash ? (size_t)(dash - text) : strlen(text);
+	const char *dash = strchrnul(text, '-');
 	uint16_t *ports = (uint16_t *)item->value;
 	uint64_t first, last;
 
-	if (!words_number(text, len, UINT16_MAX, &first) || first == 0)
+	if (!words_number(text, (size_t)(dash - text), UINT16_MAX, &first) || first == 0)
 		return false;
 	last = first;
-	if (dash && !words_number(dash + 1, strlen(dash + 1), UINT16_MAX, &last))
+	if (*dash && !words_number(dash + 1, strlen(dash + 1), UINT16_MAX, &last))
 		return false;
 	ports[0] = (uint16_t)first;
 	ports[1] = (uint16_t)last;
