@@ -64,8 +64,7 @@ struct config {
 	/* Locations, for error messages: of "auth", and of "users" or "checkpassword". Their text
 	 * is NULL. */
 	struct words_line auth_line, passwords_line;
-	/* The file, the credential's NAME, or the program and its arguments; each ends with a NUL.
-	 */
+	/* The file, the credential's NAME, or the program and its arguments, each with a NUL. */
 	unsigned passwords_words;
 	char passwords_text[WORDS_LINE_MAX + 1];
 };
