@@ -65,7 +65,7 @@ struct users {
 	bool checking;
 	size_t errors;
 	void *by_name; /* a tree of all entries, tsearch(3) */
-	struct user *first, *last;
+	struct user *first;
 	size_t usable; /* the number of users in the list */
 };
 
@@ -154,11 +154,8 @@ static bool add_user(struct users *u, const char *name, const char *hash, size_t
 	if (!e->usable)
 		return true;
 	u->usable++;
-	if (u->last)
-		u->last->next = e;
-	else
-		u->first = e;
-	u->last = e;
+	e->next = u->first;
+	u->first = e;
 	return true;
 }
 

@@ -83,27 +83,6 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 		"use handshake, connect, bind, idle, half-closed or lifetime");
 }
 
-static bool source_device(struct config *c, const char *name, struct writer *problem)
-{
-	const size_t len = strlen(name);
-
-	if (len == 0 || len > CONFIG_DEVICE_MAX)
-		return words_error(problem, "invalid device", name,
-			"use a name of 1 to 15 bytes, such as eth0");
-	memcpy(c->device, name, len + 1);
-	return true;
-}
-
-static bool source_mark(struct config *c, const char *number, struct writer *problem)
-{
-	uint64_t mark;
-
-	if (!words_number(number, strlen(number), UINT32_MAX, &mark) || mark == 0)
-		return words_error(problem, "invalid mark", number, "use 1 to 4294967295");
-	c->mark = (uint32_t)mark;
-	return true;
-}
-
 /* Returns true if a host can have the address: it is not unspecified, mapped or multicast. */
 static bool is_host_address(const struct addr *a)
 {
@@ -115,19 +94,31 @@ static bool is_host_address(const struct addr *a)
 /* source ADDRESS | source device NAME | source mark N */
 static bool source_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
-	if (w->count == 3 && strcmp(w->at[1], "device") == 0)
-		return source_device(c, w->at[2], problem);
-	if (w->count == 3 && strcmp(w->at[1], "mark") == 0)
-		return source_mark(c, w->at[2], problem);
+	const char *kind = w->count == 3 ? w->at[1] : "", *value = w->at[w->count - 1];
+	const size_t len = strlen(value);
+	uint64_t mark;
+
+	if (strcmp(kind, "device") == 0) {
+		if (len == 0 || len > CONFIG_DEVICE_MAX)
+			return words_error(problem, "invalid device", value,
+				"use a name of 1 to 15 bytes, such as eth0");
+		memcpy(c->device, value, len + 1);
+		return true;
+	}
+	if (strcmp(kind, "mark") == 0) {
+		if (!words_number(value, len, UINT32_MAX, &mark) || mark == 0)
+			return words_error(problem, "invalid mark", value, "use 1 to 4294967295");
+		c->mark = (uint32_t)mark;
+		return true;
+	}
 	if (w->count != 2)
 		return words_error(problem, "source needs an address, a device or a mark", NULL,
 			"use \"source 192.0.2.1\", \"source device eth0\" or \"source mark 1\"");
-
-	const uint8_t len = (uint8_t)strnlen(w->at[1], ADDR_NAME_MAX);
-	const struct addr text = addr_of(ADDR_NAME, w->at[1], len, 0);
+	const struct addr text =
+		addr_of(ADDR_NAME, value, (uint8_t)strnlen(value, ADDR_NAME_MAX), 0);
 	const struct addr source = addr_from_literal(&text);
 	if (!is_host_address(&source))
-		return words_error(problem, "invalid source address", w->at[1],
+		return words_error(problem, "invalid source address", value,
 			"use an IPv4 or IPv6 address of this host");
 	*(source.kind == ADDR_IPV4 ? &c->source_ipv4 : &c->source_ipv6) = source;
 	return true;
@@ -318,8 +309,7 @@ bool config_line(struct config *config, struct rules *rules, const struct words_
 		"user, users or version");
 }
 
-bool config_finish(struct config *c, struct rules *rules, const struct words_line **ret_line,
-	struct writer *problem)
+bool config_finish(struct config *c, struct rules *rules, struct writer *problem)
 {
 	const bool verifies = c->passwords != CONFIG_NO_PASSWORDS;
 
@@ -329,7 +319,6 @@ bool config_finish(struct config *c, struct rules *rules, const struct words_lin
 		c->auth = verifies ? CONFIG_AUTH_PASSWORD : CONFIG_AUTH_NONE;
 	if (!(c->auth & CONFIG_AUTH_PASSWORD) || verifies)
 		return true;
-	*ret_line = &c->auth_line;
 	return words_error(problem, "auth requires passwords, but none are configured", NULL,
 		"add \"users FILE\" or \"checkpassword PROGRAM\", or use \"auth none\"");
 }

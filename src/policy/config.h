@@ -51,8 +51,8 @@ struct config {
 	char device[CONFIG_DEVICE_MAX + 1]; /* "": any */
 	uint32_t mark;                      /* 0: none */
 
-	char user[CONFIG_USER_MAX +
-		1];               /* a process that was started as root changes to this user */
+	/* A process that was started as root changes to this user. */
+	char user[CONFIG_USER_MAX + 1];
 	bool sandbox_best_effort; /* serve without the parts of the sandbox that fail */
 
 	uint64_t rate_up, rate_down; /* bytes per second; 0: no limit */
@@ -64,8 +64,7 @@ struct config {
 	/* Locations, for error messages: of "auth", and of "users" or "checkpassword". Their text
 	 * is NULL. */
 	struct words_line auth_line, passwords_line;
-	/* The file, the credential's NAME, or the program and its arguments; each ends with a NUL.
-	 */
+	/* The file, the credential's NAME, or the program and its arguments, each with a NUL. */
 	unsigned passwords_words;
 	char passwords_text[WORDS_LINE_MAX + 1];
 };
@@ -82,8 +81,7 @@ bool config_line(struct config *config, struct rules *rules, const struct words_
 	struct writer *problem);
 
 /* Completes the configuration after the last line. If a password can be verified and "auth" is not
- * configured, a password is required; if there is no rule, the built-in rules apply. If the
- * settings contradict each other, returns false, writes a message to problem and sets *ret_line to
- * its location. */
-bool config_finish(struct config *config, struct rules *rules, const struct words_line **ret_line,
-	struct writer *problem);
+ * configured, a password is required; if there is no rule, the built-in rules apply. If "auth"
+ * requires passwords that are not configured, returns false and writes a message about auth_line
+ * to problem. */
+bool config_finish(struct config *config, struct rules *rules, struct writer *problem);

@@ -112,9 +112,7 @@ static bool parse_prefix(char *text, struct item *item)
 
 static char lower(char c)
 {
-	if (c >= 'A' && c <= 'Z')
-		c |= 0x20;
-	return c;
+	return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
 /* A class in capitals would otherwise be a name that no client requests: a deny without effect. */
@@ -155,15 +153,14 @@ static bool parse_name(const char *text, struct item *item)
 
 static bool parse_ports(const char *text, struct item *item)
 {
-	const char *dash = strchr(text, '-');
-	size_t len = dash ? (size_t)(dash - text) : strlen(text);
+	const char *dash = strchrnul(text, '-');
 	uint16_t *ports = (uint16_t *)item->value;
 	uint64_t first, last;
 
-	if (!words_number(text, len, UINT16_MAX, &first) || first == 0)
+	if (!words_number(text, (size_t)(dash - text), UINT16_MAX, &first) || first == 0)
 		return false;
 	last = first;
-	if (dash && !words_number(dash + 1, strlen(dash + 1), UINT16_MAX, &last))
+	if (*dash && !words_number(dash + 1, strlen(dash + 1), UINT16_MAX, &last))
 		return false;
 	ports[0] = (uint16_t)first;
 	ports[1] = (uint16_t)last;
@@ -322,9 +319,11 @@ static bool matches_address(const struct item *item, const struct addr *a)
 	return a->kind != ADDR_NONE && special_class_of(a) == number_of(item);
 }
 
-static bool is_public(const struct rule_context *context)
+static enum rule_answer evaluate_public(const struct rule_context *context)
 {
-	return special_class_of(&context->embedded) == SPECIAL_PUBLIC;
+	if (context->resolved.kind == ADDR_NONE)
+		return RULE_MAYBE;
+	return answer_of(special_class_of(&context->embedded) == SPECIAL_PUBLIC);
 }
 
 static enum rule_answer evaluate_address(
@@ -340,7 +339,7 @@ static enum rule_answer evaluate_address(
 	/* A prefix of the IPv6 address around the embedded one is enough to deny. It allows only
 	 * public embedded addresses: otherwise 2000::/3 would allow 10.0.0.1 in 2002:a00:1::. */
 	return answer_of(item->kind == ITEM_PREFIX && matches_address(item, &context->resolved) &&
-		(!allow || is_public(context)));
+		(!allow || evaluate_public(context) == RULE_YES));
 }
 
 /* Names compare without case and without a final dot (RFC 4343, RFC 1034 s3.1). The suffix
@@ -354,9 +353,9 @@ static bool matches_name(const struct item *item, const struct addr *name)
 		return false;
 	if (len > 0 && name->bytes[len - 1] == '.')
 		len--;
-	if (item->value[0] == '.' ? len <= item_len : len != item_len)
-		return false;
-	return strncasecmp((const char *)name->bytes + len - item_len, item->value, item_len) == 0;
+	const bool fits = item->value[0] == '.' ? len > item_len : len == item_len;
+	return fits &&
+		strncasecmp((const char *)name->bytes + len - item_len, item->value, item_len) == 0;
 }
 
 static enum rule_answer evaluate_item(
@@ -423,9 +422,6 @@ struct rule_match rule_evaluate(const struct rule *rule, const struct rule_conte
 	/* A name is allowed only at public addresses, unless the rule says at which: otherwise its
 	 * owner could use DNS to reach this host and the network behind it. */
 	if (rule->allow && by_name && !by_address && !rule->has_at)
-		match.implied = !add_answer(&match,
-			context->resolved.kind == ADDR_NONE ? RULE_MAYBE
-							    : answer_of(is_public(context)),
-			RULE_AT);
+		match.implied = !add_answer(&match, evaluate_public(context), RULE_AT);
 	return match;
 }

@@ -6,8 +6,7 @@
 #include "policy/special.h"
 #include "text/words.h"
 
-/* The kind of standard input, for "from". Only "any" matches RULE_CLIENT_OTHER, such as AF_VSOCK.
- */
+/* The kind of standard input, for "from". RULE_CLIENT_OTHER, as AF_VSOCK, matches only "any". */
 enum rule_client { RULE_CLIENT_OTHER, RULE_CLIENT_IP, RULE_CLIENT_UNIX, RULE_CLIENT_STDIO };
 
 /* The request that a rule is evaluated for. */

@@ -6,17 +6,14 @@
 #include "policy/command.h"
 #include "wire/socks5.h"
 
-/* Versions of clang-format disagree on braces in a macro. */
-/* clang-format off */
-#define RULE(where, what) {.text = (what), .len = sizeof(what) - 1, .location = (where)}
-/* clang-format on */
+#define RULE(where, what) .text = (what), .len = sizeof(what) - 1, .location = (where)
 
 /* They allow neither an open proxy, nor access to the network behind it, nor a mail relay. */
 static const struct words_line built_in[] = {
-	RULE("built-in 1", "deny port 25"),
-	RULE("built-in 2", "allow from loopback,private,link-local,unix,stdio to public"),
-	RULE("built-in 3", "allow user any to public"),
-	RULE("built-in 4", "deny"),
+	{RULE("built-in 1", "deny port 25")},
+	{RULE("built-in 2", "allow from loopback,private,link-local,unix,stdio to public")},
+	{RULE("built-in 3", "allow user any to public")},
+	{RULE("built-in 4", "deny")},
 };
 
 static const struct rule end_of_rules = {.location = "end of the rules"};
@@ -106,29 +103,27 @@ static void put_from(struct writer *w, const struct rule_context *context)
 /* Writes all addresses that the resolved address may reach, because all must be allowed. */
 static void put_embedded(struct writer *w, const struct addr *resolved)
 {
-	struct addr embedded = special_embedded(resolved, 0);
-	for (unsigned n = 1; embedded.kind != ADDR_NONE; n++) {
-		if (n > 1)
+	struct addr embedded;
+	for (unsigned n = 0; (embedded = special_embedded(resolved, n)).kind != ADDR_NONE; n++) {
+		if (n > 0)
 			writer_u8(w, ',');
 		addr_put_host(w, &embedded);
-		embedded = special_embedded(resolved, n);
 	}
 }
 
 static bool all_public(const struct addr *resolved)
 {
-	struct addr embedded = special_embedded(resolved, 0);
-	bool all = true;
-	for (unsigned n = 1; embedded.kind != ADDR_NONE; n++) {
-		all &= special_class_of(&embedded) == SPECIAL_PUBLIC;
-		embedded = special_embedded(resolved, n);
-	}
-	return all;
+	struct addr embedded;
+	for (unsigned n = 0; (embedded = special_embedded(resolved, n)).kind != ADDR_NONE; n++)
+		if (special_class_of(&embedded) != SPECIAL_PUBLIC)
+			return false;
+	return true;
 }
 
 void rules_put_suggestion(struct writer *w, const struct rule_context *context)
 {
 	const bool by_name = context->requested.kind == ADDR_NAME;
+	const bool is_resolved = context->resolved.kind != ADDR_NONE;
 
 	writer_str(w, "allow from ");
 	put_from(w, context);
@@ -143,12 +138,10 @@ void rules_put_suggestion(struct writer *w, const struct rule_context *context)
 		if (rule_is_like_class((const char *)context->requested.bytes))
 			writer_u8(w, '.');
 	}
-	if (by_name && context->resolved.kind != ADDR_NONE && !all_public(&context->resolved)) {
-		writer_str(w, " at ");
+	if (is_resolved && (!by_name || !all_public(&context->resolved))) {
+		writer_str(w, by_name ? " at " : "");
 		put_embedded(w, &context->resolved);
 	}
-	if (!by_name && context->resolved.kind != ADDR_NONE)
-		put_embedded(w, &context->resolved);
 	if (context->requested.port == 0)
 		return; /* the command has no port */
 	writer_str(w, " port ");

@@ -96,7 +96,7 @@ static struct embedded embedded_in(const struct addr *a)
 		(uint8_t)~ip[12], (uint8_t)~ip[13], (uint8_t)~ip[14], (uint8_t)~ip[15]};
 	struct embedded embedded = {0};
 
-	if (same_bits(ip, zero, 128) || same_bits(ip, loopback, 128))
+	if (a->kind != ADDR_IPV6 || addr_is_unspecified(a) || same_bits(ip, loopback, 128))
 		return embedded;
 	if (same_bits(ip, zero, 96) || same_bits(ip, mapped, 96) || same_bits(ip, nat64, 96))
 		add(&embedded, ip + 12); /* RFC 4291 s2.5.5.1, s2.5.5.2; RFC 6052 s2.1 */
@@ -113,8 +113,7 @@ static struct embedded embedded_in(const struct addr *a)
 
 struct addr special_embedded(const struct addr *a, unsigned n)
 {
-	const struct embedded embedded =
-		a->kind == ADDR_IPV6 ? embedded_in(a) : (struct embedded){.count = 0};
+	const struct embedded embedded = embedded_in(a);
 	const uint8_t *ip = n < embedded.count ? embedded.at[n] : a->bytes;
 
 	if (n < embedded.count || (n == 0 && a->kind == ADDR_IPV4))

@@ -45,18 +45,15 @@ struct log log_open(bool want_stderr)
 	if (is_terminal || (want_stderr && log.stderr_is_ours))
 		return log;
 
-	int fd = log_socket_open();
-	log.fd = fd;
-	if (fd >= 0 && log_socket_connect(fd, "/run/systemd/journal/socket")) {
-		log.kind = LOG_TO_JOURNAL;
+	log.fd = log_socket_open();
+	log.kind = LOG_TO_JOURNAL;
+	if (log.fd >= 0 && log_socket_connect(log.fd, "/run/systemd/journal/socket"))
 		return log;
-	}
-	if (fd >= 0 && log_socket_connect(fd, "/dev/log")) {
-		log.kind = LOG_TO_SYSLOG;
+	log.kind = LOG_TO_SYSLOG;
+	if (log.fd >= 0 && log_socket_connect(log.fd, "/dev/log"))
 		return log;
-	}
-	if (fd >= 0)
-		close(fd);
+	if (log.fd >= 0)
+		close(log.fd);
 	log.kind = log.stderr_is_ours ? LOG_TO_STDERR : LOG_TO_NONE;
 	log.fd = log.stderr_is_ours ? STDERR_FILENO : -1;
 	return log;

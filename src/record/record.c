@@ -4,14 +4,10 @@
 
 #include <string.h>
 
-static const char *const end_values[] = {
-#define X(name, value, phrase) [RECORD_##name] = (value),
-	RECORD_ENDS(X)
-#undef X
-};
-
-static const char *const end_phrases[] = {
-#define X(name, value, phrase) [RECORD_##name] = (phrase),
+static const struct {
+	const char *value, *phrase;
+} ends[] = {
+#define X(name, value, phrase) [RECORD_##name] = {(value), (phrase)},
 	RECORD_ENDS(X)
 #undef X
 };
@@ -147,7 +143,7 @@ void record_put_message(struct writer *w, const struct record *r)
 		writer_str(w, who_values[r->closed_by]);
 		writer_u8(w, ' ');
 	}
-	writer_str(w, end_phrases[r->end]);
+	writer_str(w, ends[r->end].phrase);
 	if (r->end == RECORD_CLOSED || r->end == RECORD_RESET) {
 		writer_str(w, " by ");
 		writer_str(w, who_values[r->closed_by]);
@@ -181,7 +177,6 @@ void record_put_message(struct writer *w, const struct record *r)
 static void put_text(struct writer *w, const char *name, const char *value)
 {
 	writer_str(w, name);
-	writer_u8(w, '=');
 	writer_str(w, value);
 	writer_u8(w, '\n');
 }
@@ -189,7 +184,6 @@ static void put_text(struct writer *w, const char *name, const char *value)
 static void put_number(struct writer *w, const char *name, uint64_t value)
 {
 	writer_str(w, name);
-	writer_u8(w, '=');
 	writer_decimal(w, value, 1);
 	writer_u8(w, '\n');
 }
@@ -206,7 +200,6 @@ static void put_addr(struct writer *w, const char *host, const char *port, const
 	if (a->kind == ADDR_NONE)
 		return;
 	writer_str(w, host);
-	writer_u8(w, '=');
 	addr_put_host(w, a);
 	writer_u8(w, '\n');
 	put_number(w, port, a->port);
@@ -223,10 +216,10 @@ static void put_name(struct writer *w, const char *field, const char *name, size
 
 static void put_datagrams(struct writer *w, const struct record_datagrams *d)
 {
-	put_number(w, "STDSOCKS_DATAGRAMS_UP", d->up);
-	put_number(w, "STDSOCKS_DATAGRAMS_DOWN", d->down);
-	put_number(w, "STDSOCKS_DESTINATIONS", d->destinations);
-	put_number(w, "STDSOCKS_DROPPED", dropped(d));
+	put_number(w, "STDSOCKS_DATAGRAMS_UP=", d->up);
+	put_number(w, "STDSOCKS_DATAGRAMS_DOWN=", d->down);
+	put_number(w, "STDSOCKS_DESTINATIONS=", d->destinations);
+	put_number(w, "STDSOCKS_DROPPED=", dropped(d));
 	if (dropped(d) == 0)
 		return;
 	writer_str(w, "STDSOCKS_DROPPED_FOR=");
@@ -236,28 +229,28 @@ static void put_datagrams(struct writer *w, const struct record_datagrams *d)
 
 void record_put_fields(struct writer *w, const struct record *r)
 {
-	put_text(w, "MESSAGE_ID",
+	put_text(w, "MESSAGE_ID=",
 		r->end == RECORD_FAILED ? RECORD_ID_FAILED
 			: was_served(r) ? RECORD_ID_SERVED
 					: RECORD_ID_NOT_SERVED);
 	if (r->client.kind == ADDR_NONE)
-		put_text(w, "STDSOCKS_CLIENT", r->client_kind);
-	put_addr(w, "STDSOCKS_CLIENT", "STDSOCKS_CLIENT_PORT", &r->client);
+		put_text(w, "STDSOCKS_CLIENT=", r->client_kind);
+	put_addr(w, "STDSOCKS_CLIENT=", "STDSOCKS_CLIENT_PORT=", &r->client);
 	if (r->command != RECORD_NONE)
-		put_text(w, "STDSOCKS_COMMAND", socks5_command_text((uint8_t)r->command));
-	put_addr(w, "STDSOCKS_DST", "STDSOCKS_DST_PORT", &r->dst);
-	put_addr(w, "STDSOCKS_REACHED", "STDSOCKS_REACHED_PORT", &r->connected);
-	put_addr(w, "STDSOCKS_BOUND", "STDSOCKS_BOUND_PORT", &r->bound);
-	put_if_any(w, "STDSOCKS_REPLY", r->reply);
-	put_number(w, "STDSOCKS_BYTES_UP", r->up);
-	put_number(w, "STDSOCKS_BYTES_DOWN", r->down);
+		put_text(w, "STDSOCKS_COMMAND=", socks5_command_text((uint8_t)r->command));
+	put_addr(w, "STDSOCKS_DST=", "STDSOCKS_DST_PORT=", &r->dst);
+	put_addr(w, "STDSOCKS_REACHED=", "STDSOCKS_REACHED_PORT=", &r->connected);
+	put_addr(w, "STDSOCKS_BOUND=", "STDSOCKS_BOUND_PORT=", &r->bound);
+	put_if_any(w, "STDSOCKS_REPLY=", r->reply);
+	put_number(w, "STDSOCKS_BYTES_UP=", r->up);
+	put_number(w, "STDSOCKS_BYTES_DOWN=", r->down);
 	if (r->datagrams)
 		put_datagrams(w, r->datagrams);
-	put_if_any(w, "STDSOCKS_RESOLVE_USEC", r->resolve_us);
-	put_if_any(w, "STDSOCKS_CONNECT_USEC", r->connect_us);
-	put_number(w, "STDSOCKS_TOTAL_USEC", (uint64_t)r->total_us);
-	put_text(w, "STDSOCKS_END", end_values[r->end]);
-	put_text(w, "STDSOCKS_CLOSED_BY", who_values[r->closed_by]);
+	put_if_any(w, "STDSOCKS_RESOLVE_USEC=", r->resolve_us);
+	put_if_any(w, "STDSOCKS_CONNECT_USEC=", r->connect_us);
+	put_number(w, "STDSOCKS_TOTAL_USEC=", (uint64_t)r->total_us);
+	put_text(w, "STDSOCKS_END=", ends[r->end].value);
+	put_text(w, "STDSOCKS_CLOSED_BY=", who_values[r->closed_by]);
 	put_name(w, "STDSOCKS_USER=", r->user, r->user_len);
 	put_name(w, "STDSOCKS_USERID=", r->userid, r->userid_len);
 	if (r->rule) {
@@ -268,5 +261,5 @@ void record_put_fields(struct writer *w, const struct record *r)
 		writer_u8(w, '\n');
 	}
 	if (r->error)
-		put_number(w, "ERRNO", (uint64_t)r->error);
+		put_number(w, "ERRNO=", (uint64_t)r->error);
 }

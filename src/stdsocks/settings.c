@@ -238,7 +238,6 @@ bool settings_read(const struct options *o, struct settings *ret_settings, struc
 		__attribute__((section(".bss.~first")));
 	struct reading r = {.options = o, .settings = ret_settings, .problem = problem};
 	struct writer message = writer_on(message_bytes, sizeof message_bytes);
-	const struct words_line *line;
 
 	*ret_settings = (struct settings){
 		.config = config_default(), .rules = rules_on(memory, sizeof memory)};
@@ -253,8 +252,8 @@ bool settings_read(const struct options *o, struct settings *ret_settings, struc
 	valid &= apply_options(&r, false);
 	if (!valid) /* a setting that config_finish() requires may be in an invalid line */
 		return false;
-	if (!config_finish(&ret_settings->config, &ret_settings->rules, &line, &message))
-		return report(&r, line, &message);
+	if (!config_finish(&ret_settings->config, &ret_settings->rules, &message))
+		return report(&r, &ret_settings->config.auth_line, &message);
 	return read_passwords(&r);
 }
 

@@ -217,14 +217,13 @@ static void check_finish(struct config *config)
 {
 	static _Alignas(struct rule) char memory[RULES_MEMORY(256)];
 	struct rules rules = rules_on(memory, sizeof memory);
-	const struct words_line *wrong;
 	char bytes[PROBLEM_MAX];
 	struct writer problem = writer_on(bytes, sizeof bytes);
-	bool valid = config_finish(config, &rules, &wrong, &problem);
+	bool valid = config_finish(config, &rules, &problem);
 
 	check_problem(!valid, &problem);
 	INVARIANT(rules.count == 4); /* the built-in ones */
-	INVARIANT(config->auth != 0 && (valid || wrong == &config->auth_line));
+	INVARIANT(config->auth != 0 && (valid || config->auth_line.location));
 	INVARIANT(!valid || !(config->auth & CONFIG_AUTH_PASSWORD) || config->passwords);
 }
 

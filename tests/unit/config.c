@@ -246,21 +246,18 @@ static void chooses_the_authentication_methods(void)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct config config = config_default();
 		struct rules rules = rules_on(memory, sizeof memory);
-		const struct words_line *where = NULL;
 		for (size_t line = 0; line < 3 && rows[i].lines[line]; line++)
 			CHECK(apply_text(&config, rows[i].lines[line]));
-		CHECK_NUMBER(
-			config_finish(&config, &rules, &where, check_to_say()), rows[i].auth != 0);
+		CHECK_NUMBER(config_finish(&config, &rules, check_to_say()), rows[i].auth != 0);
 		CHECK_NUMBER(rules.count, 4);
-		if (rows[i].auth)
+		if (rows[i].auth) {
 			CHECK_NUMBER(config.auth, rows[i].auth);
-		else if (CHECK(where))
-			CHECK_STRING(where->location, "test");
-		if (!rows[i].auth)
-			CHECK_STRING(check_said,
-				"auth requires passwords, but none are configured; add \"users "
-				"FILE\" or "
-				"\"checkpassword PROGRAM\", or use \"auth none\"");
+			continue;
+		}
+		CHECK_STRING(config.auth_line.location, "test");
+		CHECK_STRING(check_said,
+			"auth requires passwords, but none are configured; add \"users FILE\" or "
+			"\"checkpassword PROGRAM\", or use \"auth none\"");
 	}
 }
 
@@ -270,9 +267,8 @@ static void keeps_rules(void)
 	const struct words_line line = {.text = "allow", .len = 5, .location = "test"};
 	struct rules rules = rules_on(memory, sizeof memory);
 	struct config config = config_default();
-	const struct words_line *where;
 	CHECK(config_line(&config, &rules, &line, check_to_say()));
-	CHECK(config_finish(&config, &rules, &where, check_to_say()));
+	CHECK(config_finish(&config, &rules, check_to_say()));
 	CHECK_NUMBER(rules.count, 1);
 }
 
