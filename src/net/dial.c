@@ -161,7 +161,7 @@ static bool is_from(const struct addr *local, const struct dial_source *source)
 }
 
 /* Returns 0 if a ready attempt is connected, or -errno. */
-static int outcome(struct race *race, int fd)
+static int attempt_result(struct race *race, int fd)
 {
 	int error = 0;
 	socklen_t len = sizeof error;
@@ -190,7 +190,7 @@ static int take_connected(struct race *race, bool *ret_failed)
 			i++;
 			continue;
 		}
-		int fd = attempt->fd, error = outcome(race, fd);
+		int fd = attempt->fd, error = attempt_result(race, fd);
 		race->running--;
 		memmove(attempt, attempt + 1, (race->running - i) * sizeof *attempt);
 		if (error == 0)

@@ -13,9 +13,9 @@ static bool is_empty(const struct flow *f)
 }
 
 /* Derives the poll events of a flow from its state: input while its buffer is empty, output while
- * it is not. fds[0] is the source, fds[1] the destination. The destination is always polled,
- * because poll(2) reports errors without being asked. For the same reason an unused descriptor must
- * be -1, or the loop would spin. */
+ * it is not. fds[0] is f->from, fds[1] is f->to, which is always polled, because poll(2) reports
+ * errors without being asked. For the same reason an unused descriptor must be -1, or the loop
+ * would spin. */
 static void flow_want(const struct flow *f, struct pollfd fds[2])
 {
 	bool wants_bytes = f->state == FLOW_OPEN && is_empty(f);
@@ -50,9 +50,9 @@ static bool flow_turn(struct flow *f, const struct pollfd fds[2])
 	return moved;
 }
 
-/* Updates the state of a flow after reading and writing. If the destination accepts no more bytes,
- * the flow is closed. If the source has failed, the bytes that can be read now are the last. The
- * end of the stream is passed on after all bytes before it. */
+/* Updates the state of a flow after reading and writing. If f->to accepts no more bytes, the flow
+ * is closed. If f->from has failed, reads the last bytes. The end of the stream is passed on after
+ * all bytes before it. */
 static void flow_settle(struct flow *f)
 {
 	if (f->to->error || f->to->write_closed) {

@@ -40,8 +40,8 @@ struct relay {
 	int64_t idle_us, half_closed_us; /* timeouts; INT64_MAX: none */
 	int64_t lifetime_deadline_us;    /* INT64_MAX: none */
 	int64_t moved_us;                /* when bytes moved last; initially the start time */
-	/* When relay_run() returns RELAY_TICK; INT64_MAX: never. If tick_waits is set, it does not
-	 * return before bytes have moved. */
+	/* When relay_run() returns RELAY_TICK; INT64_MAX: never. If tick_waits is set, it returns
+	 * RELAY_TICK only after bytes have moved, and then clears tick_waits. */
 	int64_t tick_us;
 	bool tick_waits;
 	/* Set by relay_run(): the endpoint that closed or failed first, or NULL. */

@@ -20,8 +20,8 @@ void wait_stop_signals(sigset_t *ret_set);
 
 /* Waits until a descriptor is ready, with ppoll(2). Returns the number of ready entries; -ETIMEDOUT
  * if clock_now_us() has passed deadline_us (INT64_MAX: never); -ECANCELED if a signal that ends the
- * process has arrived, now or before an earlier call; or another -errno. fds has count entries and
- * space for one more. */
+ * process has arrived, and then from every later call, too; or another -errno. fds has count
+ * entries and space for one more, which the function uses for its signalfd(2). */
 int wait_poll(struct pollfd *fds, nfds_t count, int64_t deadline_us);
 
 /* Calls wait_poll() for one descriptor. */

@@ -17,8 +17,10 @@ struct rule_context {
 	const char *user;      /* authenticated; NULL: none */
 	uint8_t command;       /* RFC 1928 s4 */
 	struct addr requested; /* the address or name that the client sent, and the port */
-	struct addr resolved;  /* an address of it; ADDR_NONE if it is not resolved yet */
-	struct addr embedded;  /* special_embedded() of resolved; rules_evaluate() sets it */
+	/* An address of it, or it itself; ADDR_NONE if it is a name that is not resolved yet. */
+	struct addr resolved;
+	/* The address that it leads to: special_embedded(); rules_evaluate() sets it. */
+	struct addr embedded;
 };
 
 /* Whether a rule matches. MAYBE: the rule depends on an address that is not resolved yet. */

@@ -49,6 +49,8 @@ static struct rules_verdict evaluate_embedded(const struct rules *rules,
 	const struct rule_context *context,
 	void (*see)(const struct rule *rule, const struct rule_match *match))
 {
+	/* Before the lookup a rule may depend on the address, and later rules then still count: if
+	 * they could decide differently, the name must be resolved first. */
 	const struct rule *rule = (const struct rule *)rules->pool.bytes;
 	bool may_allow = false, may_deny = false;
 

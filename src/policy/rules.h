@@ -23,7 +23,8 @@ struct rules_verdict {
 	const struct rule *rule;
 };
 
-/* Returns rules without a rule, on memory that is aligned to 8 bytes and outlives them. */
+/* Returns an empty list of rules that is stored in memory, which is aligned to 8 bytes and must
+ * outlive the list. */
 struct rules rules_on(void *memory, size_t size);
 
 /* Parses a line and appends it. Overwrites the commas in words. The line's location must outlive

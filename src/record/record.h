@@ -28,7 +28,7 @@
 	X(FAILED, "failed", "system failure")
 
 enum record_end {
-	RECORD_ONGOING, /* it has not ended; no record says so */
+	RECORD_ONGOING, /* 0, so that `if (end)` tests for an end; no record has it */
 #define X(name, value, phrase) RECORD_##name,
 	RECORD_ENDS(X)
 #undef X
@@ -75,12 +75,13 @@ struct record {
 	/* USERID of a version 4 request, which does not authenticate; NULL: none. */
 	const char *userid;
 	size_t userid_len;
-	int command;           /* RFC 1928 s4, or RECORD_NONE */
-	struct addr dst;       /* as the client sent it */
-	struct addr connected; /* the address connected to; the first one with UDP ASSOCIATE */
-	struct addr bound;     /* the address that BIND and UDP ASSOCIATE offer */
-	int reply;             /* RFC 1928 s6, or RECORD_NONE */
-	uint64_t up, down;     /* bytes delivered to upstream, and to the client */
+	int command;     /* RFC 1928 s4, or RECORD_NONE */
+	struct addr dst; /* as the client sent it */
+	/* STDSOCKS_REACHED: the address connected to; the first one with UDP ASSOCIATE. */
+	struct addr connected;
+	struct addr bound; /* the address that BIND and UDP ASSOCIATE offer */
+	int reply;         /* RFC 1928 s6, or RECORD_NONE */
+	uint64_t up, down; /* bytes delivered to upstream, and to the client */
 	const struct record_datagrams *datagrams; /* of UDP ASSOCIATE; else NULL */
 	int64_t resolve_us, connect_us, total_us; /* or RECORD_NONE */
 	enum record_who closed_by;
@@ -88,9 +89,10 @@ struct record {
 	int error;       /* the errno behind the end, or 0 */
 	const char *why; /* the reason in words, static; or NULL */
 
-	const char *rule;             /* the location of the rule that denied it, or NULL */
-	size_t rule_line;             /* the line there; 0: it has none */
-	struct writer suggested_rule; /* a rule that would allow it, or empty; printable */
+	const char *rule; /* the location of the rule that denied it, or NULL */
+	size_t rule_line; /* the line there; 0: it has none */
+	/* STDSOCKS_REMEDY: a rule that would allow it, or empty; printable. */
+	struct writer suggested_rule;
 };
 
 /* Bytes of a suggested rule: a name of 255 bytes, all escaped (1020), and addresses. */

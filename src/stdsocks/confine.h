@@ -10,7 +10,7 @@
 struct refusal {
 	const char *reason; /* static text for log and record; NULL: service is not refused */
 	int error;          /* the errno behind it, or 0 */
-	/* The exit status, whatever the client does; EXIT_OVER: the record decides. */
+	/* The exit status of the process. 0: it depends on the end of the session. */
 	int exit_status;
 };
 

@@ -32,6 +32,7 @@ struct session_decision destination_evaluate(
 	return decision;
 }
 
+/* outcome_record() copies the rule and the suggestion into the record. */
 static enum record_end refuse_denied(struct session *s, const struct session_decision *denial)
 {
 	s->denial = *denial;

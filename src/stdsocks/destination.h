@@ -10,9 +10,9 @@
 struct session_decision destination_evaluate(
 	const struct session *s, const struct addr *requested, const struct addr *resolved);
 
-/* Finds the addresses of the destination that the command can use and the rules allow: at least
- * one, at most DIAL_MAX for CONNECT and one for RESOLVE. Returns RECORD_ONGOING; or refuses the
- * client and returns the reason of the end. */
+/* Enforces the rules. Finds the addresses of the destination that the command can use and they
+ * allow: at least one, at most DIAL_MAX for CONNECT and one for RESOLVE. Returns RECORD_ONGOING; or
+ * refuses the client and returns the reason of the end. */
 enum record_end destination_locate(struct session *s, struct resolve_list *ret_list);
 
 /* Looks up the addresses of the name in s->requested, or the name of the address in it, without

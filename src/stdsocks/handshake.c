@@ -37,7 +37,7 @@ static enum record_end send_method(struct session *s, enum socks5_method method)
 
 static enum record_end refuse_method(struct session *s, enum record_end how, const char *why)
 {
-	login_over(s->input->login);
+	login_close(s->input->login);
 	return end_refused(s, send_method(s, SOCKS5_NO_ACCEPTABLE_METHODS), how, why);
 }
 
@@ -66,14 +66,14 @@ static enum record_end negotiate(struct session *s, enum socks5_method *ret_meth
 {
 	struct socks5_methods methods;
 	enum record_end end;
-	enum parse verdict;
+	enum parse parsed;
 	size_t used;
 
-	while ((verdict = socks5_parse_methods(
+	while ((parsed = socks5_parse_methods(
 			message_unread(s), message_unread_len(s), &used, &methods)) == PARSE_MORE)
 		if ((end = message_receive(s, SOCKS5_METHODS)))
 			return end;
-	if (verdict == PARSE_BAD) {
+	if (parsed == PARSE_BAD) {
 		message_trace_rest(s, SOCKS5_METHODS);
 		return refuse_method(s, RECORD_NOT_SOCKS5, NULL);
 	}
@@ -128,19 +128,19 @@ static enum record_end authenticate_by_password(struct session *s)
 {
 	struct socks5_login login;
 	enum record_end end;
-	enum parse verdict;
+	enum parse parsed;
 	size_t used;
 	const char *why = NULL;
 
-	while ((verdict = socks5_parse_login(
+	while ((parsed = socks5_parse_login(
 			message_unread(s), message_unread_len(s), &used, &login)) == PARSE_MORE)
 		if ((end = message_receive(s, SOCKS5_LOGIN)))
 			return end;
 	uint8_t *message = s->up->bytes + s->up->start;
-	if (verdict == PARSE_BAD) {
+	if (parsed == PARSE_BAD) {
 		if (s->input->trace) /* only the version: the rest may contain a password */
 			trace_message("client", SOCKS5_LOGIN, message, 1);
-		login_over(s->input->login);
+		login_close(s->input->login);
 		explicit_bzero(message, message_unread_len(s));
 		return refuse_login(s, RECORD_LOGIN_FAILED, "not an RFC 1929 message");
 	}
@@ -156,7 +156,7 @@ static void authenticate_by_kernel(struct session *s)
 {
 	const char *user = s->input->login->system_user;
 
-	login_over(s->input->login);
+	login_close(s->input->login);
 	if (!user)
 		return;
 	note_user(s, user, strnlen(user, UINT8_MAX));
@@ -167,15 +167,15 @@ static void authenticate_by_kernel(struct session *s)
 static enum record_end receive_request(struct session *s)
 {
 	enum record_end end;
-	enum parse verdict;
+	enum parse parsed;
 	enum socks5_reply reply;
 	size_t used;
 
-	while ((verdict = socks5_parse_request(message_unread(s), message_unread_len(s), &used,
+	while ((parsed = socks5_parse_request(message_unread(s), message_unread_len(s), &used,
 			&s->request, &reply)) == PARSE_MORE)
 		if ((end = message_receive(s, SOCKS5_REQUEST)))
 			return end;
-	if (verdict == PARSE_BAD) {
+	if (parsed == PARSE_BAD) {
 		message_trace_rest(s, SOCKS5_REQUEST);
 		return reply_refuse(s, reply, 0, "not an RFC 1928 request");
 	}
@@ -203,16 +203,16 @@ static enum record_end receive_version_4_request(struct session *s)
 {
 	struct socks4_request request;
 	enum record_end end;
-	enum parse verdict;
+	enum parse parsed;
 	size_t used;
 
 	s->is_version_4 = true;
-	while ((verdict = socks4_parse_request(
+	while ((parsed = socks4_parse_request(
 			message_unread(s), message_unread_len(s), &used, &request)) == PARSE_MORE)
 		if ((end = message_receive(s, SOCKS4_REQUEST)))
 			return end;
 	authenticate_by_kernel(s);
-	if (verdict == PARSE_BAD) {
+	if (parsed == PARSE_BAD) {
 		message_trace_rest(s, SOCKS4_REQUEST);
 		return reply_refuse(s, SOCKS5_GENERAL_FAILURE, 0, "not a SOCKS 4 request");
 	}

@@ -5,6 +5,6 @@
 #include "stdsocks/outcome.h"
 
 /* Receives the client's messages up to its request, in the version that the first byte names, and
- * answers them. Returns RECORD_ONGOING: the request is in s->request, and the user, if there is
- * one, in s->user. Else returns the reason of the end. */
+ * answers them. Returns RECORD_ONGOING: the request is in s->request, and if s->is_authenticated
+ * is set, the user is in s->record. Else returns the reason of the end. */
 enum record_end handshake_run(struct session *s);

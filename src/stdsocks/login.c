@@ -34,7 +34,7 @@ int login_prepare(struct login *login, const struct client *client, bool with_st
 	if (!(c->auth & CONFIG_AUTH_PASSWORD) || c->passwords != CONFIG_CHECKPASSWORD)
 		return 0;
 	int error = start_checker(c, with_stderr, &login->checker);
-	login->splits = error == 0;
+	login->has_checker = error == 0;
 	return error;
 }
 
@@ -95,21 +95,21 @@ enum record_end login_ask(struct login *login, const struct socks5_login *offere
 	/* With a NUL, a name could contain a password, or the name that is verified could be
 	 * shorter than the one that the record shows. */
 	bool possible = offered->name_len > 0 && offered->password_len > 0 && !has_nul(offered);
-	if (possible && login->splits) {
-		login->splits = false;
+	if (possible && login->has_checker) {
+		login->has_checker = false;
 		end = end_of(ask_checker(&login->checker, offered, deadline_us), ret_why);
 	} else if (possible && login->settings->users) {
 		if (users_know(login->settings->users, login->settings->users_len, offered))
 			end = RECORD_ONGOING;
 	}
-	login_over(login);
+	login_close(login);
 	return end;
 }
 
-void login_over(struct login *login)
+void login_close(struct login *login)
 {
-	if (login->splits)
+	if (login->has_checker)
 		checker_dismiss(&login->checker);
-	login->splits = false;
+	login->has_checker = false;
 	settings_forget_users(login->settings);
 }

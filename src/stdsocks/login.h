@@ -11,7 +11,8 @@
 /* All zero but settings, before login_prepare(). */
 struct login {
 	struct settings *settings;
-	bool splits; /* the process for the checkpassword program exists, and was not used yet */
+	bool has_checker; /* the process for the checkpassword program exists, and was not used yet
+			   */
 	struct checker checker;
 	const char *system_user; /* the user name of SO_PEERCRED; NULL: none */
 };
@@ -21,7 +22,7 @@ struct login {
  * Returns 0, or -errno; on error there is no process. */
 int login_prepare(struct login *login, const struct client *client, bool with_stderr);
 
-/* Verifies a name and password and then calls login_over(). Returns RECORD_ONGOING if both are
+/* Verifies a name and password and then calls login_close(). Returns RECORD_ONGOING if both are
  * right; RECORD_LOGIN_FAILED if the user is unknown or the password is wrong, which is not
  * distinguished; RECORD_FAILED if the checkpassword program failed, and sets *ret_why to the
  * reason, a static string; RECORD_HANDSHAKE_TIMEOUT if the deadline has passed; or
@@ -30,4 +31,4 @@ enum record_end login_ask(struct login *login, const struct socks5_login *offere
 	int64_t deadline_us, const char **ret_why);
 
 /* Erases the secrets and ends the process for the checkpassword program. May be called again. */
-void login_over(struct login *login);
+void login_close(struct login *login);

@@ -58,7 +58,7 @@ static int serve_client(const struct options *options, struct settings *settings
 		return output_error(startup_client_error(client.kind), EXIT_USAGE);
 	struct log log = log_open(options->trace || options->hex);
 	input.trace = options->trace && log.stderr_is_ours;
-	startup_prepare_login(&input, &log);
+	startup_prepare(&input, &log);
 	struct status status = status_open();
 	input.status = &status;
 	wait_prepare();
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 		refusal.exit_status = EXIT_CONFIG;
 	}
 	struct refusal root = confine_leave_root(&settings.config);
-	if (is_valid)
+	if (is_valid) /* an error in the configuration has precedence */
 		refusal = root;
 	if (options.mode == MODE_EXPLAIN)
 		return is_valid ? debug_explain(&settings.rules, options.question) : EXIT_CONFIG;

@@ -4,7 +4,8 @@
 
 #include "wire/writer.h"
 
-/* Exit statuses, as in sysexits(3). */
+/* Exit statuses: of a connection that is over, and EX_USAGE, EX_OSERR and EX_CONFIG of sysexits(3).
+ */
 enum { EXIT_OVER = 0, EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_CONFIG = 78 };
 
 /* Also the values of getopt_long(3), which are not those of characters. */

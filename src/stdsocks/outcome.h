@@ -7,12 +7,13 @@
 
 #include "stdsocks/session.h"
 
-/* Sets the side that ended the session, and the errno behind that, or 0. Returns end. */
+/* Records the side that ended the session, and the errno behind that, or 0. Returns end, which the
+ * caller returns in turn, up to session_run(). */
 enum record_end outcome_end(
 	struct session *s, enum record_end end, enum record_who closed_by, int error);
 
-/* Ends the session after its last message, whose sending returned `sent`: waits until the client
- * has read it, and returns end as outcome_end() does, with RECORD_STDSOCKS. If the message was not
+/* Waits until the client has read the last message, whose sending returned `sent`. Returns end as
+ * outcome_end() does, with RECORD_STDSOCKS. If the message was not
  * sent, returns sent. */
 enum record_end outcome_last_message(
 	struct session *s, enum record_end sent, enum record_end end, int error);

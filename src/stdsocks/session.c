@@ -109,7 +109,8 @@ void session_run(const struct session_input *input, struct record *ret_record)
 	if (input->client->kind != CLIENT_GONE) {
 		enum record_end end = handshake_run(&s);
 		s.record.end = end ? end : handle_request(&s);
-		if (!s.relay.up.from) /* a relay has ended the connection itself */
+		/* A relay, which has endpoints, has ended the connection itself. */
+		if (!s.relay.up.from)
 			endpoint_shutdown(&s.client);
 	}
 	*ret_record = *outcome_record(&s);

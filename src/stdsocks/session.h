@@ -19,7 +19,8 @@ struct session_input {
 	int64_t start_us;
 	bool trace; /* write each message to standard error */
 	struct status *status;
-	/* NULL, or a flag to set before the first of two replies is sent. */
+	/* NULL, or with --hex a flag in shared memory, to set before the first of BIND's two
+	 * replies is sent. */
 	bool *two_replies;
 };
 
@@ -48,8 +49,8 @@ struct session {
 	} denial;
 
 	struct relay relay; /* of an association, too: bytes delivered, and timers */
-	/* The user, the command and the outcome. The fields that the rest of the session determines
-	 * are filled by outcome_record(). */
+	/* Filled during the session. outcome_record() adds the client, dst, the bytes, the total
+	 * time and the denial. */
 	struct record record;
 };
 

@@ -53,7 +53,7 @@ static void refuse(struct session_input *input, const char *reason, int error)
 		input->refusal = (struct refusal){.reason = reason, .error = -error};
 }
 
-void startup_prepare_login(struct session_input *input, const struct log *log)
+void startup_prepare(struct session_input *input, const struct log *log)
 {
 	int error = log->stderr_is_ours ? 0 : silence_standard_error();
 	if (error < 0)
@@ -74,11 +74,12 @@ void startup_prepare_login(struct session_input *input, const struct log *log)
 void startup_enter_sandbox(struct session_input *input)
 {
 	const struct login *login = input->login;
-	const struct refusal refusal = confine_enter(&input->settings->config,
-		session_stages(&input->settings->config), login->splits ? login->checker.pid : 0);
+	const struct refusal refusal =
+		confine_enter(&input->settings->config, session_stages(&input->settings->config),
+			login->has_checker ? login->checker.pid : 0);
 
 	if (!refusal.reason || input->refusal.reason)
 		return;
 	input->refusal = refusal;
-	login_over(input->login); /* no password is checked if service is refused */
+	login_close(input->login); /* no password is checked if service is refused */
 }

@@ -14,5 +14,5 @@ const char *startup_client_error(enum client_kind kind);
 
 /* Prepares the login and silences a standard error that is the client's connection; then enters the
  * sandbox. If a step fails, sets input->refusal, unless it is set already. */
-void startup_prepare_login(struct session_input *input, const struct log *log);
+void startup_prepare(struct session_input *input, const struct log *log);
 void startup_enter_sandbox(struct session_input *input);

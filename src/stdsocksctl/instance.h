@@ -27,7 +27,8 @@ bool instance_client(const char *unit, struct instance_client *ret_client);
  * an encoded byte is invalid or there is no room. */
 bool instance_put_status(struct writer *w, const char *text);
 
-/* The texts are escaped as by writer_escaped(). Amounts are cut off after three digits. */
+/* The texts are escaped as by writer_escaped(). bytes_up, bytes_down and rate are rounded down as
+ * by amount_put_bytes(): 1234 is 1200. */
 struct instance_status {
 	const char *client;
 	const char *user; /* NULL: none */

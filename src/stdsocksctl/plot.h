@@ -22,9 +22,10 @@ struct plots {
 	const char *svg[PLOT_SIZES][PLOTS];
 };
 
-/* Returns EX_OK if gnuplot runs, or prints an error and returns its exit status. */
+/* Returns EX_OK if gnuplot can be run; or prints an error and returns EX_UNAVAILABLE if it is
+ * missing, else EX_OSERR. */
 int plot_check(void);
 
 /* Draws all plots of a report that is not empty. The script for gnuplot contains no text of a
- * client. Returns EX_OK, or prints an error and returns its exit status. */
+ * client. Returns EX_OK, or prints an error and returns EX_OSERR. */
 int plot_draw(const struct report *r, struct plots *ret_plots);

@@ -22,8 +22,8 @@ struct timeline {
 	struct timeline_interval intervals[TIMELINE_INTERVALS_MAX];
 };
 
-/* Returns the interval that contains the time, which the caller updates. It is valid until the next
- * call. */
+/* Returns the interval that contains time_us. The caller adds its counts to it. The pointer is
+ * valid until the next call. */
 struct timeline_interval *timeline_at(struct timeline *t, int64_t time_us);
 
 /* Returns the start of interval i, in seconds since the epoch. */
