@@ -51,3 +51,10 @@ PY
     echo "$faults minor faults"
     ((faults > 5 && faults <= 22))
 }
+
+@test "cost: makes at most 14 system calls from the reply until the relay waits" {
+    local calls
+    calls=$(count relay_syscalls)
+    echo "$calls system calls"
+    ((calls > 5 && calls <= 14))
+}

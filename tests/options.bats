@@ -328,7 +328,7 @@ PY
     [[ ${lines[1]} == 'user: nobody exists (used if the process is started as root)' ]]
     valid -f /dev/null -o 'user no-such'
     local error='no such user; a process that is started as root refuses service'
-    [[ ${lines[1]} == "user: no-such: $error" ]]
+    [[ ${lines[1]} == "user: no-such: $error, unless \"sandbox best-effort\" is set" ]]
     valid -f /dev/null
     valid -f /dev/null -o 'timeout idle 2h' -o 'source 192.0.2.1' -o 'source device eth0' -o \
         'source mark 7' -o ''

@@ -176,7 +176,7 @@ with open("/etc/passwd", "a", encoding="ascii") as users:
     users.write("group-root:x:64999:0::/:/bin/false\n")
 
 def stays_root(why, *options, **popen):
-    advice = 'set "user" to another user, or "sandbox best-effort" to stay root'
+    advice = 'set "user" to another user, or "sandbox best-effort" to serve nevertheless'
     unserved(f"started as root and cannot become {why}; {advice}", *options, **popen)
 
 stays_root("no-such: no such user", "-o", "user no-such")

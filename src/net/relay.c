@@ -82,16 +82,23 @@ static bool note_first(struct relay *r)
 	return r->first != NULL;
 }
 
-/* Runs the loop. Returns 0 if both flows are closed, -EAGAIN for a tick, or the error of
- * wait_poll(). */
-static int move_bytes(struct relay *r)
+/* Returns the timeout that has expired. */
+static enum relay_end expired(const struct relay *r)
+{
+	if (clock_now_us() >= r->lifetime_deadline_us)
+		return RELAY_LIFETIME;
+	return r->first ? RELAY_HALF_CLOSED : RELAY_IDLE;
+}
+
+/* Runs the loop until a tick or the end. */
+static enum relay_end move_bytes(struct relay *r)
 {
 	while (r->up.state != FLOW_CLOSED || r->down.state != FLOW_CLOSED) {
 		/* wait_poll() never returns -ETIMEDOUT while a descriptor is always ready. */
 		if (r->moved_us >= r->lifetime_deadline_us)
-			return -ETIMEDOUT;
+			return RELAY_LIFETIME;
 		if (r->moved_us >= r->tick_us && !r->tick_waits)
-			return -EAGAIN;
+			return RELAY_TICK;
 		struct pollfd fds[5];
 		flow_want(&r->up, fds);
 		flow_want(&r->down, fds + 2);
@@ -101,8 +108,10 @@ static int move_bytes(struct relay *r)
 			end_us = r->lifetime_deadline_us;
 		bool ticks = r->tick_us < end_us && !r->tick_waits;
 		int ready = wait_poll(fds, 4, ticks ? r->tick_us : end_us);
+		if (ready == -ETIMEDOUT)
+			return ticks ? RELAY_TICK : expired(r);
 		if (ready < 0)
-			return ready == -ETIMEDOUT && ticks ? -EAGAIN : ready;
+			return ready == -ECANCELED ? RELAY_STOPPED : RELAY_FAILED;
 
 		bool up_moved = flow_turn(&r->up, fds), down_moved = flow_turn(&r->down, fds + 2);
 		flow_settle(&r->up);
@@ -113,7 +122,7 @@ static int move_bytes(struct relay *r)
 			r->tick_waits = false;
 		}
 	}
-	return 0;
+	return r->up.from->error || r->up.to->error ? RELAY_BROKEN : RELAY_CLOSED;
 }
 
 /* If the endpoint `broken` has failed, waits until the other one has acknowledged all bytes, so
@@ -132,13 +141,11 @@ static void await_delivery(struct relay *r, struct endpoint *broken, struct endp
 enum relay_end relay_run(struct relay *r)
 {
 	struct endpoint *client = r->up.from, *upstream = r->down.from;
-	int result = move_bytes(r);
+	const enum relay_end end = move_bytes(r);
 
-	if (result == -EAGAIN)
-		return RELAY_TICK;
-	if (result == 0 && !client->error && !upstream->error)
-		return RELAY_CLOSED;
-	if (result == 0) {
+	if (end == RELAY_TICK || end == RELAY_CLOSED)
+		return end;
+	if (end == RELAY_BROKEN) {
 		await_delivery(r, client, upstream);
 		await_delivery(r, upstream, client);
 	}
@@ -146,13 +153,7 @@ enum relay_end relay_run(struct relay *r)
 	 * reset, too: if this host was short of memory, it is still connected. */
 	endpoint_reset(client);
 	endpoint_reset(upstream);
-	if (result == 0)
-		return endpoint_error_is_local(r->first->error) ? RELAY_FAILED : RELAY_BROKEN;
-	if (result == -ECANCELED)
-		return RELAY_STOPPED;
-	if (result != -ETIMEDOUT)
+	if (end == RELAY_BROKEN && endpoint_error_is_local(r->first->error))
 		return RELAY_FAILED;
-	if (clock_now_us() >= r->lifetime_deadline_us)
-		return RELAY_LIFETIME;
-	return r->first ? RELAY_HALF_CLOSED : RELAY_IDLE;
+	return end;
 }

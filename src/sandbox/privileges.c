@@ -86,7 +86,10 @@ void privileges_put_user(struct writer *w, const char *user)
 	}
 	writer_str(w, ": ");
 	writer_str(w, why);
-	writer_str(w, "; a process that is started as root refuses service");
+	writer_str(w,
+		"; a process that is started as root refuses service, unless \"sandbox "
+		"best-effort\" "
+		"is set");
 }
 
 int privileges_drop_capabilities(void)

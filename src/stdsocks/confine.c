@@ -10,7 +10,8 @@
 
 static const struct refusal not_refused = {.reason = NULL};
 
-/* Decides whether a failed step is fatal; every failed step comes here. w has the text so far. */
+/* Decides whether a failed step is fatal. Every failed step comes here, except that a kernel
+ * without Landlock is not a failure (sandbox/sandbox.c). w has the text so far. */
 static struct refusal decide(const struct config *config, struct writer *w, const char *cause,
 	int error, const char *advice)
 {
@@ -35,7 +36,7 @@ struct refusal confine_leave_root(const struct config *config)
 	writer_str(&w, "started as root and cannot become ");
 	writer_escaped(&w, config->user, strlen(config->user));
 	return decide(config, &w, cause, 0,
-		"set \"user\" to another user, or \"sandbox best-effort\" to stay root");
+		"set \"user\" to another user, or \"sandbox best-effort\" to serve nevertheless");
 }
 
 static struct refusal decide_on_stage(

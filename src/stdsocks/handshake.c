@@ -17,15 +17,6 @@ static bool is_refused(const struct session *s)
 	return s->input->refusal.reason != NULL;
 }
 
-/* Ends the session after a message that refuses the client. sent is the result of message_send().
- */
-static enum record_end end_refused(
-	struct session *s, enum record_end sent, enum record_end how, const char *why)
-{
-	s->record.why = is_refused(s) ? s->input->refusal.reason : why;
-	return outcome_last_message(s, sent, is_refused(s) ? RECORD_FAILED : how, 0);
-}
-
 static enum record_end send_method(struct session *s, enum socks5_method method)
 {
 	char bytes[2];
@@ -38,7 +29,8 @@ static enum record_end send_method(struct session *s, enum socks5_method method)
 static enum record_end refuse_method(struct session *s, enum record_end how, const char *why)
 {
 	login_close(s->input->login);
-	return end_refused(s, send_method(s, SOCKS5_NO_ACCEPTABLE_METHODS), how, why);
+	const enum record_end sent = send_method(s, SOCKS5_NO_ACCEPTABLE_METHODS);
+	return outcome_refused(s, sent, how, 0, why);
 }
 
 /* Whether a client may do without a password: the kernel knows its user, or none is required. */
@@ -97,7 +89,8 @@ static enum record_end send_login_status(struct session *s, uint8_t status)
 /* RFC 1929 s2: the server closes the connection after a failure. Unread bytes are ignored. */
 static enum record_end refuse_login(struct session *s, enum record_end how, const char *why)
 {
-	return end_refused(s, send_login_status(s, 1), how, why);
+	const enum record_end sent = send_login_status(s, 1);
+	return outcome_refused(s, sent, how, 0, why);
 }
 
 static void note_user(struct session *s, const void *name, size_t len)

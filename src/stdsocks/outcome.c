@@ -24,6 +24,17 @@ enum record_end outcome_last_message(
 	return outcome_end(s, end, RECORD_STDSOCKS, error);
 }
 
+enum record_end outcome_refused(
+	struct session *s, enum record_end sent, enum record_end end, int error, const char *why)
+{
+	const struct refusal *refusal = &s->input->refusal;
+
+	s->record.why = refusal->reason ? refusal->reason : why;
+	if (refusal->reason)
+		return outcome_last_message(s, sent, RECORD_FAILED, refusal->error);
+	return outcome_last_message(s, sent, end, error);
+}
+
 enum record_end outcome_client_error(struct session *s, int error)
 {
 	if (error == -ETIMEDOUT)

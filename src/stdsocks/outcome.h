@@ -18,6 +18,12 @@ enum record_end outcome_end(
 enum record_end outcome_last_message(
 	struct session *s, enum record_end sent, enum record_end end, int error);
 
+/* As outcome_last_message(), for a message that refuses the client: why is the reason for the
+ * record, a static text, or NULL. If service is refused to every client (session_input), that is
+ * the reason, with its errno and RECORD_FAILED. */
+enum record_end outcome_refused(
+	struct session *s, enum record_end sent, enum record_end end, int error, const char *why);
+
 /* The session ended because bytes could not be received from the client or sent to it. error is the
  * result of endpoint_read_by() or endpoint_send_by(). Returns the reason. */
 enum record_end outcome_client_error(struct session *s, int error);

@@ -30,29 +30,21 @@ enum record_end reply_send(struct session *s, enum socks5_reply reply, const str
 	return end;
 }
 
-static enum record_end send_failure(
-	struct session *s, enum socks5_reply reply, enum record_end how, int error)
-{
-	const struct addr none = {.kind = ADDR_NONE};
-
-	return outcome_last_message(s, reply_send(s, reply, &none), how, error);
-}
-
 enum record_end reply_refuse(struct session *s, enum socks5_reply reply, int error, const char *why)
 {
-	const struct refusal *refusal = &s->input->refusal;
+	const struct addr none = {.kind = ADDR_NONE};
 	const bool is_local = endpoint_error_is_local(error) || error == EADDRNOTAVAIL;
+	const enum record_end sent = reply_send(s, reply, &none);
 
-	s->record.why = refusal->reason ? refusal->reason : why;
-	if (refusal->reason)
-		return send_failure(s, reply, RECORD_FAILED, refusal->error);
-	return send_failure(s, reply, is_local ? RECORD_FAILED : RECORD_REFUSED, error);
+	return outcome_refused(s, sent, is_local ? RECORD_FAILED : RECORD_REFUSED, error, why);
 }
 
 enum record_end reply_fail(struct session *s, int error, const char *why)
 {
-	s->record.why = why;
-	return send_failure(s, SOCKS5_GENERAL_FAILURE, RECORD_FAILED, error);
+	const struct addr none = {.kind = ADDR_NONE};
+	const enum record_end sent = reply_send(s, SOCKS5_GENERAL_FAILURE, &none);
+
+	return outcome_refused(s, sent, RECORD_FAILED, error, why);
 }
 
 enum record_end reply_refuse_version_4(struct session *s)

@@ -36,7 +36,8 @@ struct session {
 	bool is_authenticated; /* record.user may be used for rules */
 	bool userid_is_wrong;  /* of version 4: the kernel knows another user */
 
-	struct socks5_request request; /* as the client sent it */
+	/* As the client sent it, but with 0.0.0.0 in place of an empty name of UDP ASSOCIATE. */
+	struct socks5_request request;
 	/* DST, with an address in place of a name that spells one; port 0 if the command has no use
 	 * for a port. */
 	struct addr requested;
