@@ -86,7 +86,7 @@ END
     done
 }
 
-# source_tree - copies the Makefiles to $TREE, beside something that "make clean" must not delete.
+# source_tree - copy the Makefiles to $TREE, and make files that "make clean" must not delete.
 source_tree() {
     TREE=$BATS_TEST_TMPDIR/tree
     mkdir -p "$TREE/src/wire" "$TREE/tests" "$BATS_TEST_TMPDIR/other"

@@ -148,6 +148,31 @@ END
     [[ $status == 64 && $output == 'coverage: tests/absent.bats does not exist' ]]
 }
 
+@test "run: tests/lint-lines reports long lines and comments that clang-format damaged" {
+    local long
+    long=$(printf 'x%.0s' {1..101})
+    mkdir "$BATS_TEST_TMPDIR/lint"
+    cd "$BATS_TEST_TMPDIR/lint"
+    printf '%s\n' "$long" "| $long |" >table.md
+    cat >comments.c <<'EOF'
+/* A comment of
+ *several lines. */
+const char *text = "/* not a comment";
+int *pointer;
+void f(void)
+{
+	if (pointer) /* a comment after code, on
+			two lines */
+		*pointer = 0;
+	unsigned
+		number; /* a comment after a declaration */
+}
+EOF
+    run "$ROOT/tests/lint-lines" table.md comments.c
+    [[ $status == 1 && $(cut -d : -f 1,2 <<<"$output" | sort | paste -s -d ' ') == \
+        'comments.c:10 comments.c:2 comments.c:7 table.md:1' ]]
+}
+
 @test "run: tests/lint-python reports Python that it does not see" {
     local here='cat <<' # this suite is linted, too
     printf '%s\n' "python3 -c '" "$here-'PY'" "$here'PYTHON'" "$here'PY' || true" PY \

@@ -63,8 +63,8 @@ static void flow_settle(struct flow *f)
 		(!f->from->in_socket || endpoint_read(f->from, f->buffer) <= 0))
 		f->state = FLOW_ENDING;
 	if (f->state == FLOW_ENDING && is_empty(f)) {
-		if (!f->from->error) /* a failure is passed on as a reset, when both flows have
-					ended */
+		/* A failure is passed on as a reset when both flows have ended. */
+		if (!f->from->error)
 			endpoint_shutdown(f->to);
 		f->state = FLOW_CLOSED;
 	}

@@ -19,8 +19,8 @@ struct status {
 	bool has_said;
 	struct status_amounts said; /* in the last message */
 	uint64_t said_moved;        /* by then, both directions together */
-	int64_t said_us; /* when that was, as total_us of the record; at first, when the relay began
-			  */
+	/* When that was, as total_us of the record; at first, when the relay began. */
+	int64_t said_us;
 };
 
 /* Connects to who wants to know, before the lock forbids it. Makes no system call where there is

@@ -11,8 +11,8 @@
 /* All zero but settings, before login_prepare(). */
 struct login {
 	struct settings *settings;
-	bool has_checker; /* the process for the checkpassword program exists, and was not used yet
-			   */
+	/* The process for the checkpassword program exists and was not used yet. */
+	bool has_checker;
 	struct checker checker;
 	const char *system_user; /* the user name of SO_PEERCRED; NULL: none */
 };

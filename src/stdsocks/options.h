@@ -8,7 +8,8 @@
  */
 enum { EXIT_OVER = 0, EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_CONFIG = 78 };
 
-/* Also the values of getopt_long(3), which are not those of characters. */
+/* These are also return values of getopt_long(3). They are above 255, so that none of them is equal
+ * to an option character. */
 enum options_mode { MODE_SERVE = 256, MODE_CHECK, MODE_EXPLAIN, MODE_HELP, MODE_VERSION };
 
 #define OPTIONS_LINES_MAX 64 /* of -o */

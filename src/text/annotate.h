@@ -10,7 +10,7 @@
  *	01                                               # CMD CONNECT
  *
  * The result is hex text (text/hex.h), but the bytes of a password are replaced by "**". Bytes
- *after the message, or after its first invalid field, are shown without a name. */
+ * after the message, or after its first invalid field, are shown without a name. */
 void annotate_message(
 	struct writer *w, enum socks5_message message, const uint8_t *bytes, size_t len);
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* The parsers and the encoders of wire/socks5 and wire/socks4 for another program: a question a
- *line on standard input, its answer on standard output. Knows: how values are written. Does not
- *know: what is right.
+/* Runs the parsers and encoders of wire/socks5 and wire/socks4 for another program (oracle.py).
+ * Each line of standard input is a command, and its result is one line on standard output:
  *
- *	methods HEX, login HEX, request HEX     MORE, BAD, BAD REPLY, or DONE and the bytes used,
- *then the values: bytes as hex, "-" for none request4 HEX                            the same
- *	method N, status N, reply N ADDRESS,
- *	reply4 N ADDRESS                        the server's message, as hex; ADDRESS is that of a
- *	                                        request, as it is answered: KIND HEX PORT */
+ * - "methods HEX", "login HEX", "request HEX" and "request4 HEX" parse a message. The result is
+ *   "MORE", "BAD", "BAD REPLY" for a request of version 5, or "DONE" with the number of bytes used
+ *   and the values. Bytes are written in hex, and no bytes as "-".
+ * - "method N", "status N", "reply N ADDRESS" and "reply4 N ADDRESS" encode a message. The result
+ *   is the message in hex. ADDRESS is "KIND HEX PORT", and KIND is a number of enum addr_kind. */
 #include "parse.h"
 
 #include "fuzz.h"
@@ -53,7 +52,7 @@ static void put_values(struct writer *w, enum socks5_message message, const unio
 	}
 }
 
-static void answer_client(enum socks5_message message, const uint8_t *bytes, size_t len)
+static void parse_line(enum socks5_message message, const uint8_t *bytes, size_t len)
 {
 	static const char *const verdicts[] = {"MORE", "DONE", "BAD"};
 	char text[LINE_MAX_];
@@ -73,8 +72,8 @@ static void answer_client(enum socks5_message message, const uint8_t *bytes, siz
 	printf("%.*s\n", (int)w.len, text);
 }
 
-/* N, or N KIND HEX PORT. */
-static void answer_server(const char *what, const char *line)
+/* line: "N" or "N KIND HEX PORT". */
+static void encode_line(const char *name, const char *line)
 {
 	uint8_t message[SOCKS5_REPLY_MAX];
 	struct writer w = writer_on(message, sizeof message);
@@ -86,11 +85,11 @@ static void answer_server(const char *what, const char *line)
 	sscanf(line, "%u %u %63s %u", &code, &kind, hex, &port);
 	hex_read(&h, hex, strlen(hex), &i);
 	const struct addr a = addr_of((enum addr_kind)kind, ip, (uint8_t)i.len, (uint16_t)port);
-	if (strcmp(what, "method") == 0)
+	if (strcmp(name, "method") == 0)
 		socks5_put_method(&w, (enum socks5_method)code);
-	else if (strcmp(what, "status") == 0)
+	else if (strcmp(name, "status") == 0)
 		socks5_put_login_status(&w, (uint8_t)code);
-	else if (strcmp(what, "reply4") == 0)
+	else if (strcmp(name, "reply4") == 0)
 		socks4_put_reply(&w, (enum socks4_reply)code, &a);
 	else
 		socks5_put_reply(&w, (enum socks5_reply)code, &a);
@@ -108,7 +107,7 @@ int main(void)
 		*rest++ = '\0';
 		int message = message_of(line);
 		if (message < 0) {
-			answer_server(line, rest);
+			encode_line(line, rest);
 			continue;
 		}
 		struct writer w = writer_on(bytes, sizeof bytes);
@@ -116,7 +115,7 @@ int main(void)
 		if (!hex_read(&h, rest, strlen(rest), &w) || !hex_end(&h))
 			return 64;
 		uint8_t *copy = fuzz_copy(bytes, w.len);
-		answer_client((enum socks5_message)message, copy, w.len);
+		parse_line((enum socks5_message)message, copy, w.len);
 		free(copy);
 	}
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Fuzzes policy/config, text/words and policy/users: checks what their headers state for all lines.
+/* Fuzzes policy/config, text/words and policy/users: checks the contracts of their headers.
  *
  * Input: the lines of a configuration, which are also the lines of a passwords file. */
 #include "policy/config.h"
@@ -69,9 +69,9 @@ static void check_ranges(const struct config *c)
 }
 
 /* An error has a message without control characters; other lines have none. */
-static void check_problem(bool mistake, const struct writer *problem)
+static void check_problem(bool is_error, const struct writer *problem)
 {
-	INVARIANT(!problem->full && (problem->len > 0) == mistake);
+	INVARIANT(!problem->full && (problem->len > 0) == is_error);
 	INVARIANT(fuzz_is_harmless(problem->bytes, problem->len, false));
 }
 
@@ -166,9 +166,9 @@ static bool take_logins(const struct words_line *lines, size_t count,
 		const struct words_line *line = &lines[i];
 		struct writer problem = writer_on(bytes, sizeof bytes);
 		size_t name_len = users_name_len(line), len = line->len;
-		bool is_user, right = users_check_line(line, &is_user, &problem);
-		check_problem(!right, &problem);
-		if (!right)
+		bool is_user, valid = users_check_line(line, &is_user, &problem);
+		check_problem(!valid, &problem);
+		if (!valid)
 			return false;
 		if (!is_user)
 			continue;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What every fuzzer uses: promises that must hold, and copies that end where their bytes do.
- * Knows: how to stop. Does not know: what is promised. */
+/* Functions that all fuzzers use: checks of invariants, and copies for the sanitizers. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -13,19 +12,20 @@
 #include "text/words.h"
 #include "wire/addr.h"
 
-/* Not assert(3): NDEBUG must not turn it off, and a release build may replay the corpus. In a unit
- * test, it is a check that is counted (unit/check.h). */
+/* Aborts if the condition is false. assert(3) is not used because NDEBUG would disable it, and a
+ * release build may replay the corpus. Unit tests define INVARIANT as a check (unit/check.h). */
 #ifndef INVARIANT
-#define INVARIANT(holds) ((holds) ? (void)0 : fuzz_broken(#holds, __FILE__, __LINE__))
+#define INVARIANT(condition) ((condition) ? (void)0 : fuzz_abort(#condition, __FILE__, __LINE__))
 #endif
 
-static inline _Noreturn void fuzz_broken(const char *what, const char *file, int line)
+static inline _Noreturn void fuzz_abort(const char *condition, const char *file, int line)
 {
-	fprintf(stderr, "%s:%d: broken: %s\n", file, line, what);
+	fprintf(stderr, "%s:%d: invariant violated: %s\n", file, line, condition);
 	abort();
 }
 
-/* A copy of len bytes with nothing behind it that may be read. free() takes it. */
+/* Returns a copy in allocated memory of exactly len bytes: a sanitizer detects reads after it. The
+ * caller frees it. */
 static inline uint8_t *fuzz_copy(const void *bytes, size_t len)
 {
 	uint8_t *copy = malloc(len > 0 ? len : 1);
@@ -41,7 +41,7 @@ static inline bool fuzz_same(const void *a, size_t a_len, const void *b, size_t 
 	return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
 }
 
-/* Printable ASCII, and newlines where lines are allowed: nothing that a terminal obeys. */
+/* Returns true if the text is printable ASCII. Newlines are allowed if `lines` is set. */
 static inline bool fuzz_is_harmless(const char *text, size_t len, bool lines)
 {
 	for (size_t i = 0; i < len; i++)
@@ -50,7 +50,7 @@ static inline bool fuzz_is_harmless(const char *text, size_t len, bool lines)
 	return true;
 }
 
-/* Whether a text is hex text for these bytes, fewer than 1024 as in all messages and inputs. */
+/* Returns true if the text is hex text for these bytes. len is at most 1024. */
 static inline bool fuzz_is_hex_of(const struct writer *text, const uint8_t *bytes, size_t len)
 {
 	static char back[1024];

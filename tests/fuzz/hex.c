@@ -11,7 +11,7 @@ enum { TEXT_MAX = 600, LINE_MAX_ = 128 };
 /* The result of a text. */
 struct result {
 	struct hex hex;
-	bool right;
+	bool valid;
 	size_t len;
 	char bytes[TEXT_MAX];
 };
@@ -21,24 +21,24 @@ static void read_piece(struct result *r, const uint8_t *text, size_t len)
 	uint8_t *copy = fuzz_copy(text, len);
 	struct writer w = writer_on(r->bytes + r->len, len); /* "at most len" */
 
-	r->right = hex_read(&r->hex, (const char *)copy, len, &w);
+	r->valid = hex_read(&r->hex, (const char *)copy, len, &w);
 	INVARIANT(!w.full);
-	INVARIANT(r->right == (r->hex.state != HEX_BAD));
-	INVARIANT(r->right || (r->hex.what && r->hex.what[0]));
+	INVARIANT(r->valid == (r->hex.state != HEX_BAD));
+	INVARIANT(r->valid || (r->hex.what && r->hex.what[0]));
 	r->len += w.len;
 	free(copy);
 }
 
 static struct result read_all(const uint8_t *text, size_t len, size_t first, size_t second)
 {
-	struct result r = {.hex = hex_start(), .right = true, .len = 0};
+	struct result r = {.hex = hex_start(), .valid = true, .len = 0};
 	first %= len + 1;
 	second %= len - first + 1;
 
 	read_piece(&r, text, first);
-	if (r.right)
+	if (r.valid)
 		read_piece(&r, text + first, second);
-	if (r.right)
+	if (r.valid)
 		read_piece(&r, text + first + second, len - first - second);
 	return r;
 }
@@ -46,7 +46,7 @@ static struct result read_all(const uint8_t *text, size_t len, size_t first, siz
 static void is_same(const struct result *a, const struct result *b)
 {
 	INVARIANT(fuzz_same(a->bytes, a->len, b->bytes, b->len));
-	INVARIANT(a->right == b->right && a->hex.state == b->hex.state);
+	INVARIANT(a->valid == b->valid && a->hex.state == b->hex.state);
 	INVARIANT(a->hex.line == b->hex.line && a->hex.column == b->hex.column);
 	INVARIANT(a->hex.what == b->hex.what);
 }
@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct result whole = read_all(text, len, len, 0),
 		      pieces = read_all(text, len, first, second);
 	is_same(&whole, &pieces);
-	if (!whole.right)
+	if (!whole.valid)
 		is_bad_for_good(&whole, text, len);
 	else if (!hex_end(&whole.hex))
 		INVARIANT(whole.hex.state == HEX_BAD && whole.hex.what && whole.hex.what[0]);

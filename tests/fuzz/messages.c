@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* Fuzzes wire/socks5, wire/socks4, text/annotate and wire/addr: a message, cut where the input
- * says. Knows: what socks5.h promises of every parser. Does not know: which message is a good one.
+/* Fuzzes wire/socks5, wire/socks4, text/annotate and wire/addr with a message and a prefix of it:
+ * checks the contract of the parsers in socks5.h.
  *
- * Input: which message and whether it is annotated, where it is cut (two bytes), the message. */
+ * Input: the kind of the message and whether it is annotated (one byte), the length of the prefix
+ * (two bytes), the message. */
 #include "parse.h"
 
 #include "text/annotate.h"
 
-/* Annotation takes a hundred times as long as parsing: one input in eight has it. */
+/* Annotation takes a hundred times as long as parsing, so only one input in eight is annotated. */
 enum { ANNOTATED = 0xe0 };
 
-/* The answer to the first bytes of what was answered with `whole`. */
+/* Checks the result of the first len bytes against that of all bytes, `whole`. */
 static void check_prefix(
 	enum socks5_message message, const struct outcome *whole, const uint8_t *bytes, size_t len)
 {
@@ -24,7 +25,7 @@ static void check_prefix(
 	}
 }
 
-/* An address, as it is written and read again. */
+/* Checks the text of an address, and that the text is parsed as the same address. */
 static void check_addr(const struct addr *dst)
 {
 	char text[4 * ADDR_NAME_MAX + 16];
@@ -48,8 +49,8 @@ static void check_addr(const struct addr *dst)
 	}
 }
 
-/* Shown to a person: one harmless text, from which the bytes can be read again, or a password that
- * is not there. */
+/* Checks that the annotated message is printable text, and that it is hex text of the same bytes or
+ * contains "**" in place of a password. */
 static void check_annotated(enum socks5_message message, const uint8_t *bytes, size_t len)
 {
 	static char text[ANNOTATE_MAX];
@@ -58,7 +59,7 @@ static void check_annotated(enum socks5_message message, const uint8_t *bytes, s
 
 	annotate_message(&w, message, copy, len);
 	INVARIANT(!w.full && fuzz_is_harmless(text, w.len, true));
-	size_t at = 2 + (len > 1 ? copy[1] : 0); /* of a login: PLEN */
+	size_t at = 2 + (len > 1 ? copy[1] : 0); /* position of PLEN in a login */
 	if (message == SOCKS5_LOGIN && at + 1 < len && copy[at] > 0)
 		INVARIANT(memmem(text, w.len, "**", 2) != NULL);
 	else
@@ -87,7 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	struct addr dst;
 	size_t used;
-	if (message == SOCKS5_REPLY && /* which nobody reads here */
+	/* No parser reads a SOCKS5_REPLY, so its bytes are used as a datagram. */
+	if (message == SOCKS5_REPLY &&
 		parse_datagram(bytes, len, &used, &dst) != SOCKS5_DATAGRAM_MALFORMED)
 		check_addr(&dst);
 	if (choice >= ANNOTATED && len <= SOCKS4_REQUEST_MAX)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* The parsers of wire/socks5 and wire/socks4 behind one function, and what their headers promise.
- * Knows: which parser a message has, and how it is written again.
- * Does not know: which message is a good one. */
+/* One function for all parsers of wire/socks5 and wire/socks4, which checks the contract of their
+ * headers. */
 #pragma once
 
 #include "fuzz.h"
 #include "wire/socks4.h"
 
-/* The bytes of an output before the call. */
+/* The value of each byte of an output before the call. */
 enum { UNTOUCHED = 0x5a };
 
 union parsed {
@@ -95,7 +94,7 @@ static inline void put_request4(
 		writer_bytes(w, request->dst.bytes, (size_t)request->dst.len + 1);
 }
 
-/* Writes the message again that was parsed from the bytes. */
+/* Encodes the parsed values of a message. bytes: the message that was parsed. */
 static inline void put_parsed(
 	struct writer *w, enum socks5_message message, const union parsed *p, const uint8_t *bytes)
 {
@@ -121,8 +120,8 @@ static inline void put_parsed(
 	}
 }
 
-/* Parses a message that lies at the end of its memory. Checks that the values, written again, are
- * the bytes that were used, and that the outputs of any other verdict are left alone. */
+/* Parses a message at the end of its memory. Checks that the encoded values are equal to the used
+ * bytes, and that the outputs are unchanged unless the verdict is PARSE_DONE. */
 static inline struct outcome parse(enum socks5_message message, const uint8_t *bytes, size_t len)
 {
 	struct outcome o;
@@ -159,7 +158,7 @@ static inline struct outcome parse(enum socks5_message message, const uint8_t *b
 	return o;
 }
 
-/* The same for the header of a datagram, but for FRAG, which is written as 0. */
+/* Parses the header of a datagram, with the checks of parse(). FRAG is encoded as 0. */
 static inline enum socks5_datagram parse_datagram(
 	const uint8_t *bytes, size_t len, size_t *ret_used, struct addr *ret_dst)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* Takes inputs that are known to a harness, without a fuzzer: built by any compiler for any C
- * library. Usage: replay FILE..., each with an input a line, in hex text (text/hex.h). Knows: hex
- * text. Does not know: the harness. */
+/* Runs a fuzz target with stored inputs and without a fuzzer, so that it can be built with any
+ * compiler and C library. Usage: replay FILE... Each line of a file is an input in hex text
+ * (text/hex.h), or a comment that begins with '#'. */
 #include "fuzz.h"
 #include "text/hex.h"
 
 enum { LINE_MAX_ = 16384 };
 
-/* The inputs of a file: how many. */
+/* Runs the target with the inputs of a file. Returns their number. */
 static unsigned replay(FILE *file)
 {
 	static char line[LINE_MAX_], bytes[LINE_MAX_];
@@ -22,7 +22,7 @@ static unsigned replay(FILE *file)
 		}
 		if (line[0] == '#')
 			continue;
-		uint8_t *copy = fuzz_copy(bytes, w.len); /* ends where the input does */
+		uint8_t *copy = fuzz_copy(bytes, w.len); /* a sanitizer detects reads after it */
 		LLVMFuzzerTestOneInput(copy, w.len);
 		free(copy);
 		inputs++;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Fuzzes policy/rule, policy/rules and policy/special with rules and a request: checks what the
- * session relies on. tests/unit/rules.c has a model of the clauses.
+/* Fuzzes policy/rule, policy/rules and policy/special with rules and a request: checks the
+ * properties that the session relies on. tests/unit/rules.c has a model of the clauses.
  *
- * Input: the request (see take_context()), then the lines of the rules. If none is valid, the
- * built-in rules are used. */
+ * Input: the request (see take_context()), then the lines of the rules. If none is valid,
+ * the built-in rules are used. */
 #include "policy/rules.h"
 
 #include "fuzz.h"
@@ -12,19 +12,19 @@
 
 enum { LINES_MAX = 8, PROBLEM_MAX = 4 * WORDS_QUOTED_MAX + 512, SUGGESTION_MAX = 1280 };
 
-/* Addresses of each class, and of each kind that embeds another one. */
-static const char *const places[] = {"127.0.0.1", "10.0.0.1", "192.0.2.7", "8.8.8.8", "169.254.1.1",
-	"0.0.0.0", "::", "::1", "2606:4700::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1",
-	"64:ff9b::a00:1", "2002:a00:1::1", "64:ff9b:1:a00:1:0:808:808", "2606:4700::5efe:a00:1",
-	"2001:0:1:2::f5ff:fffe", "ff02::1"};
-enum { PLACES = sizeof places / sizeof places[0], RAW_IPV4 = 0xfe, RAW_IPV6 = 0xff };
+/* Addresses of each class, and of each kind that embeds another address. */
+static const char *const samples[] = {"127.0.0.1", "10.0.0.1", "192.0.2.7", "8.8.8.8",
+	"169.254.1.1", "0.0.0.0", "::", "::1", "2606:4700::1", "fe80::1", "fd00::1",
+	"::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1", "64:ff9b:1:a00:1:0:808:808",
+	"2606:4700::5efe:a00:1", "2001:0:1:2::f5ff:fffe", "ff02::1"};
+enum { SAMPLES = sizeof samples / sizeof samples[0], RAW_IPV4 = 0xfe, RAW_IPV6 = 0xff };
 
-static struct addr place(unsigned n)
+static struct addr sample(unsigned n)
 {
-	return fuzz_address(places[n % PLACES], 0);
+	return fuzz_address(samples[n % SAMPLES], 0);
 }
 
-/* Returns one of the places, or any address. */
+/* Returns one of the samples, or any address. */
 static struct addr take_address(struct reader *in, unsigned n)
 {
 	const uint8_t *ip = NULL;
@@ -32,7 +32,7 @@ static struct addr take_address(struct reader *in, unsigned n)
 		return addr_of(ADDR_IPV4, ip, 4, 0);
 	if (n == RAW_IPV6 && (ip = reader_bytes(in, 16)) != NULL)
 		return addr_of(ADDR_IPV6, ip, 16, 0);
-	return place(n);
+	return sample(n);
 }
 
 /* Returns a host name that is not an address. */
@@ -59,7 +59,7 @@ static struct rule_context take_context(struct reader *in)
 	static const char *const users[] = {NULL, "alice", "any", "a b", "\xff\n"};
 	struct rule_context f = {.client_kind = reader_u8(in) % (RULE_CLIENT_STDIO + 1), .uid = -1};
 	const struct addr client = take_address(in, reader_u8(in));
-	const unsigned user = reader_u8(in), asked = reader_u8(in);
+	const unsigned user = reader_u8(in), dst = reader_u8(in);
 
 	if (f.client_kind == RULE_CLIENT_IP)
 		f.client = addr_unmapped(&client); /* as in net/sockaddr */
@@ -68,9 +68,9 @@ static struct rule_context take_context(struct reader *in)
 	f.user = users[user % (sizeof users / sizeof users[0])];
 	f.command = SOCKS5_CONNECT;
 	const uint16_t port = reader_u16(in);
-	f.requested = asked < 128 ? take_address(in, asked | (asked >= 126 ? 0x80 : 0))
-				  : take_name(in, asked);
-	f.resolved = asked < 128 ? f.requested : take_address(in, reader_u8(in));
+	f.requested =
+		dst < 128 ? take_address(in, dst | (dst >= 126 ? 0x80 : 0)) : take_name(in, dst);
+	f.resolved = dst < 128 ? f.requested : take_address(in, reader_u8(in));
 	f.requested.port = f.resolved.port = port > 0 ? port : 1;
 	return f;
 }
@@ -140,14 +140,14 @@ static size_t number_of(const struct rules *rules, const struct rule *rule)
 	return number;
 }
 
-static unsigned seen;
+static unsigned rules_seen;
 
-static void see(const struct rule *rule, const struct rule_match *match)
+static void count_rule(const struct rule *rule, const struct rule_match *match)
 {
 	INVARIANT(rule && match->answer <= RULE_YES && match->failed <= RULE_CLAUSES);
 	INVARIANT((match->answer == RULE_NO) == (match->failed < RULE_CLAUSES));
 	INVARIANT(match->allow == rule->allow);
-	seen++;
+	rules_seen++;
 }
 
 /* Calls rules_evaluate() and checks the verdict. */
@@ -161,14 +161,14 @@ static struct rules_verdict ask(const struct rules *rules, const struct rule_con
 	return v;
 }
 
-/* Neither `see` nor the texts of the rules change a verdict. */
+/* Neither the callback nor the texts of the rules change a verdict. */
 static void check_seen(const struct rules *rules, const struct rules *with_text,
 	const struct rule_context *context)
 {
 	const struct rules_verdict v = ask(rules, context);
-	seen = 0;
-	const struct rules_verdict again = rules_evaluate(with_text, context, see);
-	INVARIANT(seen > 0 && again.allowed == v.allowed);
+	rules_seen = 0;
+	const struct rules_verdict again = rules_evaluate(with_text, context, count_rule);
+	INVARIANT(rules_seen > 0 && again.allowed == v.allowed);
 	INVARIANT(number_of(with_text, again.rule) == number_of(rules, v.rule));
 }
 
@@ -196,15 +196,14 @@ static void check_lookup(const struct rules *rules, const struct rule_context *c
 	const enum rule_answer before = ask(rules, &f).allowed;
 
 	for (unsigned i = 0; i < 2; i++) {
-		f.resolved = i == 0 ? context->resolved : place(context->resolved.bytes[3] + 7);
+		f.resolved = i == 0 ? context->resolved : sample(context->resolved.bytes[3] + 7);
 		f.resolved.port = context->requested.port;
 		const enum rule_answer after = ask(rules, &f).allowed;
 		INVARIANT(before == RULE_MAYBE || after == before);
 	}
 }
 
-/* The suggested rule alone does not allow another port, client or destination: tries one of them.
- */
+/* The suggested rule alone does not allow another port, client or destination. Tests one. */
 static void check_neighbours(const struct rules *alone, const struct rule_context *context)
 {
 	struct rule_context f = *context;
@@ -251,16 +250,16 @@ static void check_suggestion(
 
 static void check_special(const struct addr *a)
 {
-	struct addr inside = special_embedded(a, 0);
+	struct addr embedded = special_embedded(a, 0);
 	const enum special_class class = special_class_of(a);
 
 	INVARIANT(class <= SPECIAL_OTHER);
 	INVARIANT(rule_is_like_class(special_class_text(class)) == (class != SPECIAL_OTHER));
-	for (unsigned n = 1; inside.kind != ADDR_NONE; n++) {
+	for (unsigned n = 1; embedded.kind != ADDR_NONE; n++) {
 		INVARIANT(n < 8);
-		INVARIANT(inside.port == a->port);
-		INVARIANT(inside.kind == ADDR_IPV4 || a->kind == ADDR_IPV6);
-		inside = special_embedded(a, n);
+		INVARIANT(embedded.port == a->port);
+		INVARIANT(embedded.kind == ADDR_IPV4 || a->kind == ADDR_IPV6);
+		embedded = special_embedded(a, n);
 	}
 }
 

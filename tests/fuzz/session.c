@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Fuzzes a session: the real handshake and relay, over a socketpair or two pipes, with a client, an
- * upstream and a clock that act as the input says. Checks the bytes that each side receives, and
+ * upstream and a clock that the input controls. Checks the bytes that each side receives, and
  * the record.
  *
  * Input: five bytes of settings (see take_settings()), the length of the script (one byte), the
@@ -53,7 +53,7 @@ static ssize_t send_status(int fd, const char *bytes, size_t len);
 #define SECRET     "pw!!"
 #define SECRET_HEX "70 77 21 21"
 
-/* The settings of this session, by the input. */
+/* The settings of this session, from the input. */
 static struct {
 	struct settings settings;
 	struct login login;
@@ -92,7 +92,7 @@ void trace_message(
 
 int sandbox_enter_stage(unsigned stages, const char **ret_part)
 {
-	if (stages != SYSCALLS_RELAYING) { /* the stage of one of several commands */
+	if (stages != SYSCALLS_RELAYING) { /* the stage of a single command */
 		INVARIANT(!given.has_dialled && (stages & (stages - 1)) == 0);
 		return 0;
 	}
@@ -108,7 +108,7 @@ bool sockaddr_is_own(const struct addr *a)
 	return given.is_local && a->kind == ADDR_IPV4;
 }
 
-/* Whether the rules allow this session an address. */
+/* Returns true if the rules allow this session to connect to the address. */
 static bool is_allowed(const struct addr *a)
 {
 	struct rule_context context = given.context;
@@ -116,7 +116,7 @@ static bool is_allowed(const struct addr *a)
 	return rules_evaluate(&given.settings.rules, &context, NULL).allowed == RULE_YES;
 }
 
-/* The status of a lookup. */
+/* Returns the status of a simulated lookup, and advances the clock. */
 static enum resolve_status look_up(int64_t deadline_us, struct resolve_list *ret_list)
 {
 	const unsigned status = given.resolved % 8;
@@ -162,7 +162,7 @@ void dial_order(struct resolve_list *list)
 	INVARIANT(list->count > 0 && list->count <= DIAL_MAX);
 }
 
-/* The session does not take these steps. */
+/* session_run() does not call these functions. */
 int sandbox_start(unsigned stages, int checker_pid, const char **ret_part)
 {
 	(void)stages;
@@ -186,7 +186,7 @@ enum record_end serve_udp(struct session *s, struct resolve_list *list)
 	abort();
 }
 
-/* No connection is made to an address that the rules do not allow, or to this server. */
+/* Checks that the rules allow each address, and that no address is that of this server. */
 int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
 	struct addr *ret_remote, struct addr *ret_local)
 {
@@ -210,7 +210,7 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 	return world.upstream.in;
 }
 
-/* Only a remote host that the request names and the rules allow may connect. */
+/* Checks that the rules allow each host from which BIND accepts a connection. */
 static void check_hosts(const struct resolve_list *hosts)
 {
 	static const uint8_t unspecified[16];
@@ -257,8 +257,8 @@ int listen_accept(int fd, const struct resolve_list *hosts, struct addr *ret_rem
 
 #define STATUS_FD 1000
 
-/* A service manager, which gets a status only if it is new, and not too often. At times its socket
- * is full, or closed. */
+/* Simulates the socket of a service manager, which is sometimes full or closed. Checks that each
+ * status is different from the one before and that the pauses between them are long enough. */
 static ssize_t send_status(int fd, const char *bytes, size_t len)
 {
 	static const char start[] = "STATUS=";
@@ -283,28 +283,28 @@ static ssize_t send_status(int fd, const char *bytes, size_t len)
 
 /* -- Checks. */
 
-/* The messages of the server; -1: it did not send that. */
-enum { REJECTED = 0x100 }; /* a version 4 reply other than 5A */
+/* The messages of the server; -1: not sent. */
+enum { REJECTED = 0x100 }; /* any version 4 reply except 5A */
 struct answers {
-	int method, status, reply; /* the last one */
+	int method, status, reply; /* reply: the last reply */
 	unsigned replies;
-	size_t len; /* of the messages; upstream's bytes follow */
+	size_t len; /* of the messages; bytes of the upstream follow */
 };
 
-/* Whether there is a second reply, when the inbound connection has arrived. */
+/* Returns true if there is a second reply, which is sent when the inbound connection arrives. */
 static bool is_bind(void)
 {
 	return given.settings.config.commands & COMMAND_BIND &&
 		given.context.command == SOCKS5_BIND;
 }
 
-/* Whether the replies say that there is a connection. */
+/* Returns true if all replies report success. */
 static bool is_served(const struct answers *answers)
 {
 	return answers->reply == 0 && answers->replies == (is_bind() ? 2 : 1);
 }
 
-/* Whether the request is RESOLVE or RESOLVE_PTR. */
+/* Returns true if the request is RESOLVE or RESOLVE_PTR. */
 static bool is_resolve(void)
 {
 	return given.settings.config.commands & COMMAND_RESOLVE &&
@@ -312,15 +312,15 @@ static bool is_resolve(void)
 			given.context.command == SOCKS5_RESOLVE_PTR);
 }
 
-/* Whether the session is one of version 4, which the first byte tells, even if service is refused.
- */
+/* Returns true if the first byte selects version 4. This is so even if service is refused. */
 static bool is_version_4(const struct side *client)
 {
 	return (given.settings.config.versions & CONFIG_VERSION_4 || given.refuses_service) &&
 		client->len > 0 && client->bytes[0] == SOCKS4_VERSION;
 }
 
-/* Both return the reply, or -1 if there is none. A version 4 refusal has no version 5 code. */
+/* read_reply4() and read_reply5() return the reply, or -1 if there is none. A version 4 refusal has
+ * no version 5 code. */
 static int read_reply4(struct reader *r)
 {
 	INVARIANT(reader_u8(r) == 0);
@@ -348,7 +348,7 @@ static int read_reply5(struct reader *r)
 	return reply;
 }
 
-/* Reads one reply or two. Nothing follows a failure. */
+/* Reads the replies. No bytes may follow a failure. */
 static void read_replies(struct reader *r, bool is_4, struct answers *answers)
 {
 	do {
@@ -437,7 +437,7 @@ static size_t read_messages(const struct side *client, enum socks5_method method
 }
 
 /* The method that the server must choose, unless no method is acceptable. If service is refused, it
- * prefers the method that leads to a request, because a reply says more. */
+ * prefers the method that leads to a request, because a reply is more specific. */
 static enum socks5_method method_of(const struct side *client, bool is_refused)
 {
 	struct socks5_methods methods;
@@ -451,13 +451,13 @@ static enum socks5_method method_of(const struct side *client, bool is_refused)
 	return SOCKS5_NO_AUTHENTICATION_REQUIRED;
 }
 
-/* Compares the reason of the end with the answers. */
+/* Compares the reason of the end with the messages of the server. */
 static void check_end(const struct record *r, const struct answers *answers)
 {
 	switch (r->end) {
 	case RECORD_CLOSED:
 		INVARIANT(is_served(answers));
-		/* Only if the other side has gone, an error of a side may be unnoticed. */
+		/* The error of a side may be undetected only if the other side has closed. */
 		INVARIANT(!world.client.broken || world.upstream.gone);
 		INVARIANT(!world.upstream.broken || world.client.gone);
 		INVARIANT(!world.client.was_reset && !world.upstream.was_reset);
@@ -500,8 +500,9 @@ static void check_end(const struct record *r, const struct answers *answers)
 	}
 }
 
-/* Each side has received the other's bytes from the first one on, without gaps; and all of them if
- * the record says "closed", unless the receiver has closed both directions. */
+/* Checks that each side has received the other's bytes in order, from the first byte and without
+ * gaps. It has received all of them if the reason is RECORD_CLOSED and it has not closed both
+ * directions. */
 static void check_bytes(const struct record *r, const struct answers *answers, size_t request_len)
 {
 	const struct side *client = &world.client, *upstream = &world.upstream;
@@ -543,7 +544,7 @@ static void check_record(const struct record *r, const struct answers *answers)
 	check_end(r, answers);
 }
 
-/* -- The input. */
+/* -- Input. */
 
 static void take_rules(unsigned choice)
 {
@@ -566,9 +567,9 @@ static void take_rules(unsigned choice)
 		rules_add_built_in(rules);
 }
 
-/* Bits of who: the kind of client (2), a public address, auth (2), the rules (2), RESOLVE. Of odd:
- * a destination of this host, a sandbox that fails, best-effort, BIND, the time of lookups and of
- * connecting (2), timers (2). */
+/* The bits of `who`, from the lowest: the kind of client (2), its address is public, auth (2), the
+ * rules (2), RESOLVE is configured. The bits of `odd`: IPv4 destinations are this host, the sandbox
+ * fails, best-effort, BIND is configured, lookups and connecting take long (2), timers (2). */
 static void take_settings(uint8_t who, uint8_t odd)
 {
 	static const char users[] = "alice:" SECRET "secret\nbob:x\n";

@@ -14,26 +14,27 @@
 
 #include "fuzz.h"
 
-/* Bytes that a side sends. It receives at most these and a handshake. */
+/* The maximum number of bytes that a side sends. It receives this number and a handshake. */
 #define WORLD_BYTES_MAX 4096
 
-/* The number that stands for a listening socket; and its inbound connection. */
+/* The descriptor of the simulated listening socket, and the state of its inbound connection. */
 #define WORLD_LISTENING 1001
 enum inbound { INBOUND_NONE, INBOUND_EXPECTED, INBOUND_OTHER };
 
 enum fault { FAULT_NONE, FAULT_AGAIN, FAULT_INTR, FAULT_SHORT };
 
-/* One side, on two pipes or on one socketpair, with which in and out are the same descriptor. */
+/* One side, connected by two pipes or by one socketpair. With a socketpair, in and out are the same
+ * descriptor. */
 struct side {
 	bool is_socket, is_open;
 	int in, out;           /* the handler's ends: it reads from in */
 	int write_fd, read_fd; /* this side's ends; -1 once closed */
 	const uint8_t *bytes;  /* the bytes that it sends */
-	size_t len, sent;      /* of these */
+	size_t len, sent;      /* number of bytes to send, and sent */
 	size_t received;
-	size_t window;        /* unread bytes at most */
+	size_t window;        /* maximum of unread bytes */
 	bool gone, was_reset; /* it has closed both directions; the handler has reset it */
-	int broken, error;    /* the errno that broke it; the same until it is reported */
+	int broken, error;    /* the errno that broke it; error is 0 after it was reported */
 	bool polled;          /* poll(2) has reported that it is writable */
 	enum fault fault;     /* of the next call */
 	size_t got_len;       /* bytes that the handler has written */
@@ -44,8 +45,8 @@ static struct world {
 	struct side client, upstream;
 	const uint8_t *script, *script_end;
 	int64_t now_us;
-	bool stopped;   /* SIGTERM came */
-	bool continued; /* SIGCONT came, and was not read yet */
+	bool stopped;   /* SIGTERM was sent */
+	bool continued; /* SIGCONT was sent and not read yet */
 	int poll_error; /* of the next ppoll(2) */
 	bool is_listening, has_no_inbound;
 	enum inbound inbound;
@@ -59,7 +60,7 @@ static void pair(int fds[2])
 		abort();
 }
 
-/* A pipe is one direction of a socketpair; net/endpoint treats it as a pipe. */
+/* A pipe is simulated by one direction of a socketpair; is_socket is false for net/endpoint. */
 static void side_open(struct side *s, bool is_socket)
 {
 	static uint8_t got[2][2 * WORLD_BYTES_MAX];
@@ -94,7 +95,7 @@ static void side_close(struct side *s)
 	close_both(&s->write_fd, &s->read_fd);
 }
 
-/* -- The actions of a side. */
+/* -- Actions of a side. */
 
 static void side_send(struct side *s, size_t n)
 {
@@ -235,7 +236,7 @@ static bool takes_error(struct side *s)
 	return errno != 0;
 }
 
-/* A read from signalfd(2), for which -1 stands. */
+/* Simulates a read from signalfd(2), whose descriptor is -1. */
 static ssize_t take_signal(void *bytes, size_t n)
 {
 	const struct signalfd_siginfo info = {.ssi_signo = world.stopped ? SIGTERM : SIGCONT};
@@ -264,7 +265,7 @@ static inline ssize_t world_write(int fd, const void *bytes, size_t n)
 {
 	struct side *s = side_of(fd);
 	INVARIANT(n > 0);
-	INVARIANT(s->is_socket || s->polled); /* else it could block */
+	INVARIANT(s->is_socket || s->polled); /* otherwise it could block */
 	s->polled = false;
 	size_t some = n;
 	if (takes_fault(s, &some) || takes_error(s))
@@ -339,7 +340,7 @@ static inline int world_clock(struct timespec *ret_now)
 	return 0;
 }
 
-/* Polls now, and corrects the result for a broken side and one that accepts no more bytes. */
+/* Polls without waiting. Changes the result for a side that is broken or has a full window. */
 static int look(struct pollfd *fds, nfds_t count)
 {
 	int ready = 0;
@@ -369,8 +370,8 @@ static int look(struct pollfd *fds, nfds_t count)
 	return ready;
 }
 
-/* The last entry is for signals. Where ppoll(2) would sleep, the script continues; after its end,
- * the clock advances to the deadline. */
+/* The last entry is for signals. When ppoll(2) would sleep, the next action of the script is
+ * executed. After the end of the script, the clock advances to the deadline. */
 static inline int world_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *left)
 {
 	const int64_t deadline_us = left
@@ -402,7 +403,7 @@ static inline int world_ppoll(struct pollfd *fds, nfds_t count, const struct tim
 		if (ready > 0)
 			return ready;
 		if (over && deadline_us > world.now_us) {
-			INVARIANT(deadline_us != INT64_MAX); /* else it would never return */
+			INVARIANT(deadline_us != INT64_MAX); /* otherwise it would never return */
 			world.now_us = deadline_us;
 		}
 		if (world.now_us >= deadline_us)

@@ -176,7 +176,7 @@ def prove(commands):
     handlers = [h for command in commands for h in command.handlers]
     denied, calls, rows = compare_with_table(handlers, stages)
     first = {stages[0] for stages in (command.stages for command in commands)}
-    # A rule beside the table (sandbox/syscalls.h) allows kill(2) in the stage of authentication.
+    # A separate rule (sandbox/syscalls.h) allows kill(2) in the stage of authentication.
     kills = [call for call in calls if call.startswith("kill ")]
     check({re.sub("f+[0-9a-f]{2,4} ", "GROUP ", call) for call in kills},
           {f"kill in {stage}: GROUP 9 0" for stage in first if stage in STAGES})

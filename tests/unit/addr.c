@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* wire/addr: which names are host names or addresses in disguise, and how each form is written. */
+/* wire/addr: distinguishes host names from numeric addresses, and writes each kind as text. */
 #include "wire/addr.h"
 
 #include "check.h"
@@ -15,37 +15,37 @@ static bool is_hostname(const char *name, size_t len)
 	return addr_is_hostname(&a);
 }
 
-/* A name of len bytes: labels of at most label_max bytes, each ended by a dot but the last. */
+/* Writes a name of len bytes: labels of at most label_max bytes, separated by dots. */
 static void fill_name(char *name, size_t len, size_t label_max)
 {
 	for (size_t i = 0; i < len; i++)
 		name[i] = i % (label_max + 1) == label_max && i + 1 < len ? '.' : 'a';
 }
 
-static void knows_host_names(void)
+static void recognizes_host_names(void)
 {
-	static const char *const right[] = {"a", "example.com", "EXAMPLE.COM", "example.com.",
+	static const char *const valid[] = {"a", "example.com", "EXAMPLE.COM", "example.com.",
 		"a.b", "a.b.", "x-1.example", "_dmarc.example.com", "a_b", "3com.com", "1.2.3.com",
 		"1a", "0x7g", "0xg", "x7f", "1x0", "0x7f.com", "0b1", "xn--nxasmq6b", "com0", "0.a",
 		"-"};
-	static const char *const wrong[] = {"", ".", "..", "a..b", "a..", ".a", ".a.", "a b", "a\n",
-		"\ta", "a\033b", "a\177", "a\200", "\303\244", "a/b", "a@b", "a:80", "a%b", "[::1]",
-		"::1", "a,b", "a*b", "`", "{", "@", "[", "a\\b", "a\"b", "a=b", "*"};
-	/* All that inet_aton(3), and so getaddrinfo(3), takes for an address. */
+	static const char *const invalid[] = {"", ".", "..", "a..b", "a..", ".a", ".a.", "a b",
+		"a\n", "\ta", "a\033b", "a\177", "a\200", "\303\244", "a/b", "a@b", "a:80", "a%b",
+		"[::1]", "::1", "a,b", "a*b", "`", "{", "@", "[", "a\\b", "a\"b", "a=b", "*"};
+	/* inet_aton(3) and getaddrinfo(3) parse these as addresses. */
 	static const char *const numbers[] = {"0", "1", "127.1", "127.0.0.1", "127.0.0.1.", "1.",
 		"2130706433", "017700000001", "0x7f000001", "0X7F000001", "0x", "0X", "0x.", "0x0",
 		"0x7f", "0xABCDEF", "0xabcdef.", "127.0x1", "example.1", "example.0x1f", "a.0X",
 		"1.2.3.4.5", "99999999999999999999"};
 
-	EACH_TEXT(text, right)
+	EACH_TEXT(text, valid)
 		CHECK(is_hostname(text, strlen(text)));
-	EACH_TEXT(text, wrong)
+	EACH_TEXT(text, invalid)
 		CHECK(!is_hostname(text, strlen(text)));
 	EACH_TEXT(text, numbers)
 		CHECK(!is_hostname(text, strlen(text)));
 }
 
-static void knows_which_bytes_a_label_has(void)
+static void a_label_has_letters_digits_hyphens_and_underscores(void)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789-_.";
@@ -59,8 +59,8 @@ static void knows_which_bytes_a_label_has(void)
 	}
 }
 
-/* RFC 1035 s2.3.4. The dot at the end does not count. */
-static void knows_the_longest_name_and_label(void)
+/* RFC 1035 s2.3.4. A final dot does not count. */
+static void limits_the_length_of_names_and_labels(void)
 {
 	static const char *const frames[][2] = {
 		{"", ""}, {"", "."}, {"", ".com"}, {"www.", ""}, {"www.", ".com."}};
@@ -79,7 +79,7 @@ static void knows_the_longest_name_and_label(void)
 			CHECK_NUMBER(is_hostname(name, len), len <= 254);
 		}
 
-		memset(name, 'a', len); /* one label */
+		memset(name, 'a', len); /* a single label */
 		CHECK_NUMBER(is_hostname(name, len), len <= 63);
 		for (size_t i = 0; i < COUNT(frames) && len < 80; i++) {
 			snprintf(name, sizeof name, "%s%.*s%s", frames[i][0], (int)len, label,
@@ -89,7 +89,7 @@ static void knows_the_longest_name_and_label(void)
 	}
 }
 
-static void only_a_name_is_a_host_name(void)
+static void an_address_is_not_a_host_name(void)
 {
 	const struct addr others[] = {{.kind = ADDR_NONE}, addr_of(ADDR_IPV4, "aaaa", 4, 80),
 		addr_of(ADDR_IPV6, "aaaaaaaaaaaaaaaa", 16, 80)};
@@ -97,8 +97,8 @@ static void only_a_name_is_a_host_name(void)
 		CHECK(!addr_is_hostname(&others[i]));
 }
 
-/* A value compares by its bytes: what it does not use is zero, whatever was there before. */
-static void holds_plain_values(void)
+/* Values are compared by their bytes, so unused bytes must be zero. */
+static void zeroes_unused_bytes(void)
 {
 	struct addr a = addr_of(ADDR_NAME, "example.com", 11, 65535), zero = {0};
 	CHECK_NUMBER(a.kind, ADDR_NAME);
@@ -118,7 +118,7 @@ static void holds_plain_values(void)
 	CHECK_NUMBER(a.len, 0);
 }
 
-static void takes_strict_literals_only(void)
+static void accepts_only_strict_literals(void)
 {
 	static const struct {
 		const char *name;
@@ -150,7 +150,7 @@ static void takes_strict_literals_only(void)
 	}
 }
 
-static void takes_no_literal_with_a_nul_behind_it(void)
+static void rejects_a_literal_followed_by_a_nul(void)
 {
 	struct addr name = name_of("127.0.0.1\0.example.com", 22), a = addr_from_literal(&name);
 	CHECK_NUMBER(a.kind, ADDR_NAME);
@@ -163,8 +163,8 @@ static void takes_no_literal_with_a_nul_behind_it(void)
 	CHECK_BYTES(a.bytes, a.len, "1.2.", 4);
 }
 
-/* RFC 4291 s2.5.5.2; a neighbour of that form is none. */
-static void unmaps_mapped_addresses_only(void)
+/* RFC 4291 s2.5.5.2. Similar prefixes are not mapped addresses. */
+static void unmaps_only_mapped_addresses(void)
 {
 	static const char *const mapped[] = {"127.0.0.1", "0.0.0.0", "255.255.255.255"};
 	static const char *const others[] = {"::127.0.0.1", "::1", "::", "::fffe:127.0.0.1",
@@ -187,7 +187,7 @@ static void unmaps_mapped_addresses_only(void)
 }
 
 /* RFC 5952 s4. */
-static void writes_ipv6_in_the_one_right_way(void)
+static void writes_ipv6_in_canonical_form(void)
 {
 	static const struct {
 		const char *text, *want;
@@ -196,10 +196,10 @@ static void writes_ipv6_in_the_one_right_way(void)
 		{"0:0:0:0:0:0:0:1", "::1"},
 		{"1:0:0:0:0:0:0:0", "1::"},
 		{"2001:0db8:0:0:0:0:0:0001", "2001:db8::1"},      /* s4.1 leading zeros */
-		{"2001:db8:0:0:0:0:2:1", "2001:db8::2:1"},        /* s4.2.1 as short as it can be */
+		{"2001:db8:0:0:0:0:2:1", "2001:db8::2:1"},        /* s4.2.1 as short as possible */
 		{"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"}, /* s4.2.2 not for one group */
-		{"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},          /* s4.2.3 the longest run */
-		{"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},    /* s4.2.3 the first of equals */
+		{"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},          /* s4.2.3 longest run */
+		{"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},    /* s4.2.3 first of equal runs */
 		{"2001:DB8::ABCD", "2001:db8::abcd"},             /* s4.3 lower case */
 		{"0:1:0:1:0:1:0:1", "0:1:0:1:0:1:0:1"},
 		{"0:0:1:1:1:1:0:0", "::1:1:1:1:0:0"},
@@ -219,8 +219,9 @@ static void writes_ipv6_in_the_one_right_way(void)
 	}
 }
 
-/* Every pattern of zero groups comes back from inet_pton(3), in at most 39 bytes. */
-static void writes_ipv6_that_reads_back(void)
+/* For every pattern of zero groups, the text has at most 39 bytes, and inet_pton(3) returns the
+ * same address. */
+static void inet_pton_reads_written_ipv6(void)
 {
 	for (unsigned zeros = 0; zeros < 256; zeros++) {
 		uint8_t ip[16], back[16] = {0};
@@ -267,9 +268,9 @@ static void writes_each_kind(void)
 
 int main(void)
 {
-	return CHECK_ALL(knows_host_names, knows_which_bytes_a_label_has,
-		knows_the_longest_name_and_label, only_a_name_is_a_host_name, holds_plain_values,
-		takes_strict_literals_only, takes_no_literal_with_a_nul_behind_it,
-		unmaps_mapped_addresses_only, writes_ipv6_in_the_one_right_way,
-		writes_ipv6_that_reads_back, writes_each_kind);
+	return CHECK_ALL(recognizes_host_names, a_label_has_letters_digits_hyphens_and_underscores,
+		limits_the_length_of_names_and_labels, an_address_is_not_a_host_name,
+		zeroes_unused_bytes, accepts_only_strict_literals,
+		rejects_a_literal_followed_by_a_nul, unmaps_only_mapped_addresses,
+		writes_ipv6_in_canonical_form, inet_pton_reads_written_ipv6, writes_each_kind);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* text/amount: the first amount of each unit; written amounts can be parsed. */
+/* text/amount: writes the first amount of each unit, and parses written amounts. */
 #include "text/amount.h"
 
 #include "check.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* text/annotate: each message as text, which is hex text and contains no password. */
+/* text/annotate: an annotated message is hex text and contains no password. */
 #include "text/annotate.h"
 
 #include "check.h"
@@ -93,8 +93,7 @@ static void shows_each_message(void)
 			"5b " PAD " # CD request rejected or failed\n"
 			"00 00                                            # DSTPORT 0\n"
 			"00 00 00 00                                      # DSTIP 0.0.0.0\n"},
-		/* bytes without a meaning get none: there is no port behind an address that has
-		 * no length */
+		/* an address of unknown length: the bytes after it are not annotated as a port */
 		{SOCKS5_REQUEST, "\5\1\0\2\xc0\0\2\1\0\x50", 10,
 			"05 " PAD " # VER 5\n"
 			"01 " PAD " # CMD CONNECT\n"
@@ -150,9 +149,9 @@ static void fill(uint8_t *bytes, size_t len, enum socks5_message message, unsign
 		bytes[3] = (uint8_t)(1 + seed % 5);
 }
 
-/* The text of every message, also if it is cut or followed by other bytes, is hex text of the same
- * bytes, in lines of printable characters. ANNOTATE_MAX bytes are enough. */
-static void is_hex_text_again(enum socks5_message message, unsigned with)
+/* The text of a complete, incomplete or longer message is hex text of the same bytes, in lines of
+ * printable characters. ANNOTATE_MAX bytes are enough. */
+static void is_hex_text(enum socks5_message message, unsigned with)
 {
 	uint8_t bytes[SOCKS5_LOGIN_MAX];
 	fill(bytes, sizeof bytes, message, with);
@@ -165,14 +164,14 @@ static void is_hex_text_again(enum socks5_message message, unsigned with)
 	}
 }
 
-static void are_hex_text_again(void)
+static void are_hex_text(void)
 {
 	static const enum socks5_message messages[] = {SOCKS5_METHODS, SOCKS5_METHOD,
 		SOCKS5_LOGIN_STATUS, SOCKS5_REQUEST, SOCKS5_REPLY, SOCKS4_REQUEST, SOCKS4_REPLY};
 	for (size_t i = 0; i < COUNT(messages); i++) {
 		bool has_atyp = messages[i] == SOCKS5_REQUEST || messages[i] == SOCKS5_REPLY;
 		for (unsigned with = 0; with < (has_atyp ? 5 : 1); with++)
-			is_hex_text_again(messages[i], with);
+			is_hex_text(messages[i], with);
 	}
 }
 
@@ -181,7 +180,8 @@ static bool contains(const struct writer *w, const char *text)
 	return memmem(w->bytes, w->len, text, strlen(text)) != NULL;
 }
 
-/* Complete, cut at every byte, of another version, and with a password of every length. */
+/* Tests passwords of every length, in complete and incomplete messages and in one of another
+ * version. */
 static void never_shows_a_password(void)
 {
 	for (unsigned len = 1; len < 256; len++) {
@@ -200,6 +200,6 @@ static void never_shows_a_password(void)
 
 int main(void)
 {
-	return CHECK_ALL(shows_each_message, shows_data_sixteen_bytes_a_line, are_hex_text_again,
+	return CHECK_ALL(shows_each_message, shows_data_sixteen_bytes_a_line, are_hex_text,
 		never_shows_a_password);
 }

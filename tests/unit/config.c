@@ -10,12 +10,12 @@
 
 static _Alignas(struct rule) char memory[RULES_MEMORY(WORDS_LINE_MAX)];
 
-/* Applies a line to *config. Returns false if it is invalid; the message is in check_said. */
+/* Applies a line to *config. Returns false if it is invalid. Sets check_problem_text. */
 static bool apply(struct config *config, const char *line, size_t len)
 {
 	const struct words_line whole = {.text = line, .len = len, .location = "test", .number = 1};
 	struct rules rules = rules_on(memory, sizeof memory);
-	bool valid = config_line(config, &rules, &whole, check_to_say());
+	bool valid = config_line(config, &rules, &whole, check_new_problem());
 	CHECK(rules.count == 0);
 	return valid;
 }
@@ -25,7 +25,7 @@ static bool apply_text(struct config *config, const char *line)
 	return apply(config, line, strlen(line));
 }
 
-/* After every error *config is unchanged, and the message contains advice. */
+/* Checks that an invalid line does not change *config, and that the message contains advice. */
 static void is_error(const char *line, size_t len, const char *what)
 {
 	struct config before, config;
@@ -34,17 +34,18 @@ static void is_error(const char *line, size_t len, const char *what)
 	CHECK(!apply(&config, line, len));
 	CHECK_BYTES(&config, sizeof config, &before, sizeof before);
 	CHECK(!check_problem.full);
-	CHECK(strstr(check_said, "; "));
-	if (!CHECK(strstr(check_said, what)))
-		printf("\tsaid %s\n", check_said);
-	CHECK(fuzz_is_harmless(check_said, check_problem.len, false));
+	CHECK(strstr(check_problem_text, "; "));
+	if (!CHECK(strstr(check_problem_text, what)))
+		printf("\tmessage: %s\n", check_problem_text);
+	CHECK(fuzz_is_harmless(check_problem_text, check_problem.len, false));
 }
 
-/* A line sets this field to this number or text, and changes no other field. */
+/* The offset and the size of a field. */
 #define FIELD(name) offsetof(struct config, name), sizeof((struct config *)NULL)->name
 
+/* Each line sets the field to this number or text, and changes no other field. */
 struct setting {
-	const char *lines[5]; /* "": the default */
+	const char *lines[5]; /* an empty line: the default applies */
 	size_t offset, size;
 	uint64_t number;
 	const char *text;
@@ -66,7 +67,7 @@ static uint64_t number_at(const void *field, size_t size)
 	return number;
 }
 
-/* Fills the field with `old` before. */
+/* Checks a line of the row. Before, all bytes of the field are `old`. */
 static void is_set(const struct setting *row, const char *line, int old)
 {
 	struct config config = config_default(), want;
@@ -75,7 +76,7 @@ static void is_set(const struct setting *row, const char *line, int old)
 		memset(field, old, row->size);
 	want = config;
 	CHECK(apply_text(&config, line));
-	CHECK_STRING(check_said, "");
+	CHECK_STRING(check_problem_text, "");
 	if (row->text)
 		CHECK_STRING(field, row->text);
 	else
@@ -160,7 +161,7 @@ static void sets_each_field(void)
 	CHECK_NUMBER(CONFIG_DURATION_MAX_US, YEAR);
 }
 
-/* One address of each family; the last line applies. */
+/* There is one source address for each family. The last line applies. */
 static void sets_each_source(void)
 {
 	static const char *const lines[] = {
@@ -173,7 +174,7 @@ static void sets_each_source(void)
 	CHECK_BYTES(&config, sizeof config, &want, sizeof want);
 }
 
-/* Each of these words is an error after the start of the line. */
+/* Checks that the line `start` with each of the words appended is an error. */
 static void are_errors(const char *start, const char *const *words, size_t count, const char *error,
 	const char *advice)
 {
@@ -188,7 +189,7 @@ static void are_errors(const char *start, const char *const *words, size_t count
 		writer_str(&want, "\"; ");
 		want_bytes[want.len] = '\0';
 		is_error(line, strlen(line), want_bytes);
-		CHECK(strstr(check_said, advice));
+		CHECK(strstr(check_problem_text, advice));
 	}
 	check_about = NULL;
 }
@@ -218,17 +219,17 @@ static void refuses_words_out_of_range(void)
 	are_errors("source device", devices, COUNT(devices), "invalid device", "");
 	are_errors("source mark", marks, COUNT(marks), "invalid mark", "");
 	are_errors("timeout handshake", none, 1, "invalid duration", "1ms to 365d");
-	CHECK(!strstr(check_said, "or \"none\""));
+	CHECK(!strstr(check_problem_text, "or \"none\""));
 	are_errors("timeout connect", none, 1, "invalid duration", "1ms to 365d");
-	CHECK(!strstr(check_said, "or \"none\""));
+	CHECK(!strstr(check_problem_text, "or \"none\""));
 }
 
-/* The authentication methods after config_finish(). */
+/* Checks the authentication methods after config_finish(). */
 static void chooses_the_authentication_methods(void)
 {
 	static const struct {
 		const char *lines[3];
-		unsigned auth; /* 0: an error */
+		unsigned auth; /* 0: an error is expected */
 	} rows[] = {
 		{{NULL}, CONFIG_AUTH_NONE},
 		{{"auth none"}, CONFIG_AUTH_NONE},
@@ -248,32 +249,33 @@ static void chooses_the_authentication_methods(void)
 		struct rules rules = rules_on(memory, sizeof memory);
 		for (size_t line = 0; line < 3 && rows[i].lines[line]; line++)
 			CHECK(apply_text(&config, rows[i].lines[line]));
-		CHECK_NUMBER(config_finish(&config, &rules, check_to_say()), rows[i].auth != 0);
+		CHECK_NUMBER(
+			config_finish(&config, &rules, check_new_problem()), rows[i].auth != 0);
 		CHECK_NUMBER(rules.count, 4);
 		if (rows[i].auth) {
 			CHECK_NUMBER(config.auth, rows[i].auth);
 			continue;
 		}
 		CHECK_STRING(config.auth_line.location, "test");
-		CHECK_STRING(check_said,
+		CHECK_STRING(check_problem_text,
 			"auth requires passwords, but none are configured; add \"users FILE\" or "
 			"\"checkpassword PROGRAM\", or use \"auth none\"");
 	}
 }
 
-/* The built-in rules are added only if there are no others. */
+/* The built-in rules are added only if no rules are configured. */
 static void keeps_rules(void)
 {
 	const struct words_line line = {.text = "allow", .len = 5, .location = "test"};
 	struct rules rules = rules_on(memory, sizeof memory);
 	struct config config = config_default();
-	CHECK(config_line(&config, &rules, &line, check_to_say()));
-	CHECK(config_finish(&config, &rules, check_to_say()));
+	CHECK(config_line(&config, &rules, &line, check_new_problem()));
+	CHECK(config_finish(&config, &rules, check_new_problem()));
 	CHECK_NUMBER(rules.count, 1);
 }
 
-/* The later one of "users" and "checkpassword" applies, and its words are kept. */
-static void keeps_what_verifies_passwords(void)
+/* The last line with "users" or "checkpassword" applies, and its words are kept. */
+static void keeps_the_source_of_passwords(void)
 {
 	static const struct {
 		const char *line;
@@ -308,14 +310,14 @@ static void keeps_what_verifies_passwords(void)
 }
 
 /* A rule is added to the rules, and changes no setting. */
-static void knows_a_rule(void)
+static void accepts_a_rule(void)
 {
 	static const char text[] = "allow from 10.0.0.0/8 to example.com at any port 1-65535";
 	const struct words_line line = {.text = text, .len = sizeof text - 1, .location = "test"};
 	const struct words_line other = {.text = "timeout idle 7s", .len = 15};
 	struct config config = config_default(), want = config;
 	struct rules rules = rules_on(memory, sizeof memory);
-	CHECK(config_line(&config, &rules, &line, check_to_say()));
+	CHECK(config_line(&config, &rules, &line, check_new_problem()));
 	CHECK_NUMBER(rules.count, 1);
 	CHECK_BYTES(&config, sizeof config, &want, sizeof want);
 	CHECK(config_is_rule(&line));
@@ -391,14 +393,14 @@ static void reports_each_error(void)
 		}
 }
 
-/* words.c tests words_split(). A line without words changes nothing. */
+/* unit/words.c tests words_split(). A line without words does not change the configuration. */
 static void reads_words(void)
 {
-	static const char *const right[] = {"timeout idle 7s", "  timeout\tidle \t 7s  \r",
+	static const char *const valid[] = {"timeout idle 7s", "  timeout\tidle \t 7s  \r",
 		"timeout idle 7s\t#x \"quote", "time\"out\" i\"dl\"e 7\"\"s",
 		"\"\"timeout idle 7s"};
 	static const char *const empty[] = {"", " \t \r", "# timeout idle 8s", "  # \"", "#\r"};
-	EACH_TEXT(text, right) {
+	EACH_TEXT(text, valid) {
 		struct config config = config_default();
 		CHECK(apply_text(&config, text));
 		CHECK_NUMBER(config.idle_us, 7 * SECOND);
@@ -424,7 +426,7 @@ static void refuses_lines_that_are_too_long_or_have_a_nul(void)
 	is_error(line, 66, "too many words; use at most 32");
 }
 
-/* Nothing after the line is read. */
+/* Bytes after the line are not read. */
 static void reads_nothing_after_the_line(void)
 {
 	static const char line[] = "timeout idle 7s2h";
@@ -438,7 +440,7 @@ static void reads_nothing_after_the_line(void)
 int main(void)
 {
 	return CHECK_ALL(sets_each_field, sets_each_source, refuses_words_out_of_range,
-		chooses_the_authentication_methods, keeps_rules, keeps_what_verifies_passwords,
-		knows_a_rule, the_last_line_applies, reports_each_error, reads_words,
+		chooses_the_authentication_methods, keeps_rules, keeps_the_source_of_passwords,
+		accepts_a_rule, the_last_line_applies, reports_each_error, reads_words,
 		refuses_lines_that_are_too_long_or_have_a_nul, reads_nothing_after_the_line);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* net/dial, the part without a socket: the order of addresses (RFC 8305 s4). */
+/* net/dial: the order of addresses (RFC 8305 s4). */
 #include "net/dial.h"
 
 #include "check.h"
 
-/* A list from letters: '4' is an IPv4 address, '6' an IPv6 one; each has its place as its port. */
+/* Returns a list with an IPv4 address for each '4' and an IPv6 address for each '6'. The port of
+ * each address is its index. */
 static struct resolve_list list_of(const char *families)
 {
 	struct resolve_list list = {.count = strlen(families)};
@@ -16,8 +17,8 @@ static struct resolve_list list_of(const char *families)
 	return list;
 }
 
-/* Of a list that was ordered: each address once, the first one first, the order within a family
- * kept, and families taking turns as long as both are left. */
+/* Checks that dial_order() keeps all addresses, the first address, and the order within a family,
+ * and that the families alternate as long as both have addresses left. */
 static void is_well_ordered(const char *families)
 {
 	struct resolve_list given = list_of(families), list = given;

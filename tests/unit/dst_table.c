@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocks/dst_table: destinations are found until newer ones replace the least recently used. */
+/* stdsocks/dst_table: a new destination replaces the least recently used if the table is full. */
 #include "stdsocks/dst_table.h"
 
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static void replaces_the_least_recently_used(void)
 		dst_table_get(&table, &a)->state = DST_ALLOWED;
 	}
 	const struct addr first = number(0), second = number(1), more = number(DST_TABLE_MAX);
-	CHECK(dst_table_find(&table, &first) != NULL); /* it is the newest now */
+	CHECK(dst_table_find(&table, &first) != NULL); /* now the most recently used */
 	CHECK_NUMBER(dst_table_get(&table, &more)->state, DST_NEW);
 	CHECK(!dst_table_find(&table, &second));
 	CHECK(dst_table_find(&table, &first) && dst_table_find(&table, &more));
@@ -53,7 +53,7 @@ static void distinguishes_kind_and_port(void)
 	CHECK(dst_table_find(&table, &one)->was_sent_to);
 }
 
-/* Compares with a list that has the time of each destination's last use. */
+/* Compares the table with a list of the time of each destination's last use. */
 static void agrees_with_a_simple_list(void)
 {
 	static unsigned long used[3 * DST_TABLE_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocksctl/filter: which connections a filter matches, and which filters are errors. */
+/* stdsocksctl/filter: matches connections and reports invalid filters. */
 #include "stdsocksctl/filter.h"
 
 #include "check.h"
@@ -25,7 +25,7 @@ static void matching(void)
 		/* writer_escaped() escapes the name, or systemd removes the backslashes */
 		{{"user dom\\alice"}, {.user = "dom\\\\alice"}, true},
 		{{"user dom\\alice"}, {.user = "dom\\alice"}, true},
-		/* the name as it is shown */
+		/* the name as stdsocksctl prints it */
 		{{"user dom\\\\alice"}, {.user = "dom\\\\alice"}, true},
 		{{"user caf\\xc3\\xa9"}, {.user = "caf\\xc3\\xa9"}, true},
 		{{"user a\\x20b"}, {.user = "a b"}, true},
@@ -88,11 +88,11 @@ static void matching(void)
 
 	EACH_ROW(row, rows, arguments[0]) {
 		struct filter f = {0};
-		check_to_say();
+		check_new_problem();
 		for (size_t n = 0; n < COUNT(row->arguments) && row->arguments[n]; n++)
 			CHECK(filter_add(&f, row->arguments[n], &check_problem));
 		CHECK(filter_check(&f, &check_problem));
-		CHECK_STRING(check_said, "");
+		CHECK_STRING(check_problem_text, "");
 		CHECK_NUMBER(filter_matches(&f, &row->connection), row->matches);
 	}
 }
@@ -103,16 +103,16 @@ static void words(void)
 	char word[WORDS_LINE_MAX + 1];
 
 	check_about = "words";
-	CHECK(filter_add(&f, "user", check_to_say()));
+	CHECK(filter_add(&f, "user", check_new_problem()));
 	CHECK(filter_wants_value(&f));
-	CHECK(!filter_check(&f, check_to_say()) && check_said[0]);
-	CHECK(filter_add(&f, "alice", check_to_say()));
+	CHECK(!filter_check(&f, check_new_problem()) && check_problem_text[0]);
+	CHECK(filter_add(&f, "alice", check_new_problem()));
 	CHECK(!filter_wants_value(&f));
-	CHECK(filter_check(&f, check_to_say()));
+	CHECK(filter_check(&f, check_new_problem()));
 	CHECK(filter_matches(&f, &(struct filter_connection){.user = "alice"}));
 	memset(word, 'x', sizeof word - 1);
 	word[sizeof word - 1] = '\0';
-	CHECK(!filter_add(&f, word, check_to_say()));
+	CHECK(!filter_add(&f, word, check_new_problem()));
 }
 
 /* An empty argument is an error, and not a filter that matches all connections. */
@@ -125,16 +125,16 @@ static void empty(void)
 
 	EACH_TEXT(argument, arguments) {
 		struct filter f = {0};
-		CHECK(!filter_add(&f, argument, check_to_say()) && check_said[0]);
+		CHECK(!filter_add(&f, argument, check_new_problem()) && check_problem_text[0]);
 		CHECK_NUMBER(f.words, 0);
 	}
 	EACH_TEXT(value, values) {
 		struct filter f = {0};
-		CHECK(filter_add(&f, "user", check_to_say()));
-		CHECK(!filter_add(&f, value, check_to_say()) && check_said[0]);
+		CHECK(filter_add(&f, "user", check_new_problem()));
+		CHECK(!filter_add(&f, value, check_new_problem()) && check_problem_text[0]);
 	}
 	check_about = "a rule without clauses";
-	CHECK(!filter_check(&(struct filter){.text = "deny "}, check_to_say()));
+	CHECK(!filter_check(&(struct filter){.text = "deny "}, check_new_problem()));
 }
 
 int main(void)

@@ -6,7 +6,7 @@
 
 enum { BYTES_MAX = 64 };
 
-/* Parses the text in two parts; the first one has `cut` characters. Returns false in HEX_BAD. */
+/* Parses the text in two parts, the first of `cut` characters. Returns false in state HEX_BAD. */
 static bool read_text(struct hex *h, const char *text, size_t len, size_t cut, struct writer *w)
 {
 	*h = hex_start();
@@ -16,7 +16,7 @@ static bool read_text(struct hex *h, const char *text, size_t len, size_t cut, s
 static const struct {
 	const char *text, *bytes;
 	size_t len;
-} right[] = {
+} valid[] = {
 	{"", "", 0},
 	{" \t\r\n", "", 0},
 	{"00", "\0", 1},
@@ -45,10 +45,11 @@ static const struct {
 	{"05 \"GET / HTTP/1.0\\r\\n\\r\\n\" # done", "\5GET / HTTP/1.0\r\n\r\n", 19},
 };
 
-/* In one part and in any two. A character never gives two bytes: callers rely on it. */
+/* Parses each text in one part and in any two parts. A character never produces two bytes: callers
+ * rely on it. */
 static void parses_valid_texts(void)
 {
-	EACH_ROW(row, right, text) {
+	EACH_ROW(row, valid, text) {
 		size_t len = strlen(row->text);
 		for (size_t cut = 0; cut <= len; cut++) {
 			char bytes[BYTES_MAX];
@@ -64,7 +65,7 @@ static const struct {
 	const char *text;
 	size_t line, column;
 	const char *what; /* a part of the message */
-} wrong[] = {
+} invalid[] = {
 	{"x", 1, 1, "hex digit"},
 	{"05 0g", 1, 5, "incomplete byte"},
 	{"05 g0", 1, 4, "hex digit"},
@@ -105,7 +106,7 @@ static const struct {
 
 static void reports_the_position_of_an_error(void)
 {
-	EACH_ROW(row, wrong, text) {
+	EACH_ROW(row, invalid, text) {
 		size_t len = strlen(row->text);
 		for (size_t cut = 0; cut <= len; cut++) {
 			char bytes[BYTES_MAX];
@@ -146,7 +147,7 @@ static void stays_bad(void)
 	CHECK_NUMBER(h.column, 4);
 }
 
-/* Every byte as two digits, in either case, and as an escape. */
+/* Reads every byte as two digits, in lower and upper case, and as an escape sequence. */
 static void reads_every_byte(void)
 {
 	for (unsigned i = 0; i < 256; i++) {

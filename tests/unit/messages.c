@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* wire/socks5, wire/socks4: each message and the header of datagrams, cut anywhere and with
- * anything behind it. Usage: messages MESSAGES, the path of tests/vectors/messages.txt. */
+/* wire/socks5, wire/socks4: parses each message and the header of datagrams, complete, incomplete
+ * and followed by further bytes. Usage: messages FILE, which is tests/vectors/messages.txt. */
 #include "check.h"
 
 #include "../fuzz/parse.h"
@@ -15,7 +15,7 @@ static void put_quoted(struct writer *w, const uint8_t *bytes, size_t len)
 	writer_u8(w, '"');
 }
 
-/* Writes the values as the table has them. */
+/* Writes the values in the form of the table. */
 static void put_values(struct writer *w, enum socks5_message message, const union parsed *p)
 {
 	bool is_4 = message == SOCKS4_REQUEST;
@@ -40,14 +40,15 @@ static void put_values(struct writer *w, enum socks5_message message, const unio
 	}
 }
 
+/* Checks that this message and all its prefixes are incomplete. */
 static void is_more(enum socks5_message message, const uint8_t *bytes, size_t len)
 {
 	for (size_t i = 0; i <= len; i++)
 		CHECK_NUMBER(parse(message, bytes, i).verdict, PARSE_MORE);
 }
 
-/* Every proper prefix is MORE; the whole is DONE; with junk behind it, it is the same: parse() has
- * compared all values with the bytes. */
+/* Checks that the message is DONE, also if other bytes follow it, and that every shorter prefix is
+ * MORE. parse() compares the values with the bytes. text: the expected values, or NULL. */
 static void is_done(enum socks5_message message, const uint8_t *bytes, size_t len, const char *text)
 {
 	static const uint8_t junk_bytes[] = {0x00, 0x01, 0x05, 0xff};
@@ -72,7 +73,7 @@ static void is_done(enum socks5_message message, const uint8_t *bytes, size_t le
 		CHECK_PUT(text, put_values, message, &parsed);
 }
 
-/* reply -1: there is none. */
+/* reply: the expected SOCKS5 reply, or -1 if it is not checked. */
 static void is_refused(enum socks5_message message, const uint8_t *bytes, size_t len, int reply)
 {
 	struct outcome o = parse(message, bytes, len);
@@ -81,7 +82,8 @@ static void is_refused(enum socks5_message message, const uint8_t *bytes, size_t
 		CHECK_NUMBER(o.reply, reply);
 }
 
-/* Once a prefix is BAD, it stays so, with the same reply, whatever follows. */
+/* Checks that the message is BAD, and that after the first BAD prefix all longer ones have the same
+ * result, for any next byte. */
 static void is_bad(enum socks5_message message, const uint8_t *bytes, size_t len, int reply)
 {
 	uint8_t longer[LINE_MAX_ + 1];
@@ -116,7 +118,7 @@ static void check_vector(enum socks5_message message, const char *verdict, const
 	else if (message != SOCKS5_REQUEST && strcmp(verdict, "BAD") == 0)
 		is_bad(message, bytes, w.len, -1);
 	else
-		CHECK(!"a verdict");
+		CHECK(!"unknown verdict in the table");
 }
 
 static void check_row(const char *line)
@@ -151,8 +153,8 @@ static void agrees_with_the_table(void)
 	fclose(file);
 }
 
-/* A text of version 4 has 255 bytes at most, as those of version 5 have. */
-static void ends_every_text(void)
+/* In version 4, a user ID and a name have at most 255 bytes, as in version 5. */
+static void limits_texts_of_version_4(void)
 {
 	static const uint8_t to_name[8] = {4, 1, 0, 80, 0, 0, 0, 1};
 
@@ -173,7 +175,7 @@ static void ends_every_text(void)
 }
 
 /* RFC 1928 s3, RFC 1929 s2, RFC 1928 s4: the first byte. */
-static void knows_every_version(void)
+static void checks_the_version(void)
 {
 	for (unsigned i = 0; i < 256; i++) {
 		const uint8_t version[] = {(uint8_t)i};
@@ -190,7 +192,7 @@ static void knows_every_version(void)
 	}
 }
 
-static void knows_every_count_of_methods(void)
+static void parses_every_count_of_methods(void)
 {
 	for (unsigned count = 0; count < 256; count++) {
 		uint8_t greeting[SOCKS5_METHODS_MAX] = {5, (uint8_t)count};
@@ -200,20 +202,20 @@ static void knows_every_count_of_methods(void)
 	}
 }
 
-static void knows_which_methods_are_offered(void)
+static void finds_offered_methods(void)
 {
 	for (unsigned one = 0; one < 256; one++) {
 		const uint8_t bytes[] = {(uint8_t)one, (uint8_t)(one + 1)};
 		for (unsigned other = 0; other < 256; other++) {
 			struct socks5_methods methods = {.count = 1, .methods = bytes};
 			CHECK_NUMBER(socks5_offers(&methods, other), other == one);
-			methods.count = 0; /* what lies behind the count is not the client's */
+			methods.count = 0; /* bytes after the count are not part of the message */
 			CHECK(!socks5_offers(&methods, other));
 		}
 	}
 }
 
-static void knows_every_length_of_a_login(void)
+static void parses_logins_of_different_lengths(void)
 {
 	static const unsigned lens[] = {0, 1, 2, 127, 128, 254, 255};
 	for (size_t i = 0; i < COUNT(lens); i++) {
@@ -227,8 +229,8 @@ static void knows_every_length_of_a_login(void)
 	}
 }
 
-/* RFC 1928 s4: CMD is for others to judge; RSV must be 0; ATYP has three values (s5). */
-static void knows_every_code_of_a_request(void)
+/* RFC 1928 s4: the parser accepts every CMD; RSV must be 0; ATYP has three values (s5). */
+static void checks_each_byte_of_a_request(void)
 {
 	for (unsigned i = 0; i < 256; i++) {
 		uint8_t bytes[22] = {5, (uint8_t)i, 0, 1, 192, 0, 2, 1, 0, 80};
@@ -246,7 +248,7 @@ static void knows_every_code_of_a_request(void)
 	}
 }
 
-static void knows_every_length_of_a_name(void)
+static void parses_names_of_every_length(void)
 {
 	for (unsigned len = 0; len < 256; len++) {
 		uint8_t bytes[SOCKS5_REQUEST_MAX] = {5, 1, 0, 3, (uint8_t)len};
@@ -258,7 +260,7 @@ static void knows_every_length_of_a_name(void)
 	}
 }
 
-static void knows_every_port(void)
+static void parses_every_port(void)
 {
 	for (unsigned port = 0; port < 65536; port++) {
 		const uint8_t bytes[] = {
@@ -269,7 +271,7 @@ static void knows_every_port(void)
 
 static const struct datagram {
 	enum socks5_datagram kind;
-	const char *where; /* NULL: malformed */
+	const char *dst;   /* NULL: malformed */
 	const char *bytes; /* hex text, the header */
 } datagrams[] = {
 	{SOCKS5_DATAGRAM_WHOLE, "192.0.2.1:53", "00 00 00 01 c0 00 02 01 00 35"},
@@ -277,8 +279,8 @@ static const struct datagram {
 	{SOCKS5_DATAGRAM_WHOLE, "[2001:db8::1]:443",
 		"00 00 00 04 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01 01 bb"},
 	{SOCKS5_DATAGRAM_WHOLE, "example.com:53", "00 00 00 03 0b \"example.com\" 00 35"},
-	{SOCKS5_DATAGRAM_WHOLE, ":53",
-		"00 00 00 03 00 00 35"}, /* whether it is a name is not syntax */
+	/* the parser does not check that a name is a host name */
+	{SOCKS5_DATAGRAM_WHOLE, ":53", "00 00 00 03 00 00 35"},
 	{SOCKS5_DATAGRAM_FRAGMENT, "192.0.2.1:53", "00 00 01 01 c0 00 02 01 00 35"},
 	{SOCKS5_DATAGRAM_FRAGMENT, "192.0.2.1:53", "00 00 80 01 c0 00 02 01 00 35"},
 	{SOCKS5_DATAGRAM_FRAGMENT, "192.0.2.1:53", "00 00 ff 01 c0 00 02 01 00 35"},
@@ -291,8 +293,8 @@ static const struct datagram {
 	{SOCKS5_DATAGRAM_MALFORMED, NULL, "05 01 00 01 c0 00 02 01 00 35"}, /* a request */
 };
 
-/* RFC 1928 s7. Every cut is malformed; what follows the header is not looked at. */
-static void knows_the_header_of_datagrams(void)
+/* RFC 1928 s7. An incomplete header is malformed. The bytes after the header are ignored. */
+static void parses_headers_of_datagrams(void)
 {
 	EACH_ROW(row, datagrams, bytes) {
 		uint8_t bytes[64];
@@ -305,13 +307,13 @@ static void knows_the_header_of_datagrams(void)
 		memset(bytes + w.len, 0xff, sizeof bytes - w.len);
 		for (size_t cut = 0; cut <= w.len + DATA; cut++) {
 			enum socks5_datagram kind = parse_datagram(bytes, cut, &used, &dst);
-			if (cut < w.len || !row->where) {
+			if (cut < w.len || !row->dst) {
 				CHECK_NUMBER(kind, SOCKS5_DATAGRAM_MALFORMED);
 				continue;
 			}
 			CHECK_NUMBER(kind, row->kind);
 			CHECK_NUMBER(used, w.len);
-			CHECK_PUT(row->where, addr_put, &dst);
+			CHECK_PUT(row->dst, addr_put, &dst);
 			if (dst.kind == ADDR_IPV4)
 				CHECK_NUMBER(used, SOCKS5_DATAGRAM_IPV4_LEN);
 			if (dst.kind == ADDR_IPV6)
@@ -320,7 +322,7 @@ static void knows_the_header_of_datagrams(void)
 	}
 }
 
-static void writes_what_the_server_says(void)
+static void writes_messages_of_the_server(void)
 {
 	const struct addr none = {.kind = ADDR_NONE}, ipv4 = fuzz_address("192.0.2.1", 0x1234),
 			  ipv6 = fuzz_address("2001:db8::1", 443),
@@ -346,8 +348,8 @@ static void writes_what_the_server_says(void)
 	CHECK_PUT_BYTES("\0\x5a\1\xbb\0\0\0\0", 8, socks4_put_reply, SOCKS4_GRANTED, &ipv6);
 }
 
-/* RFC 1928 s6, s3, s4, s5. */
-static void has_words_for_every_code(void)
+/* RFC 1928 s3 to s6. */
+static void describes_every_code(void)
 {
 	static const char *const replies[] = {"succeeded", "general SOCKS server failure",
 		"connection not allowed by ruleset", "network unreachable", "host unreachable",
@@ -379,9 +381,9 @@ static void has_words_for_every_code(void)
 int main(int argc, char **argv)
 {
 	table_path = argc == 2 ? argv[1] : NULL;
-	return CHECK_ALL(agrees_with_the_table, knows_every_version, ends_every_text,
-		knows_every_count_of_methods, knows_which_methods_are_offered,
-		knows_every_length_of_a_login, knows_every_code_of_a_request,
-		knows_every_length_of_a_name, knows_every_port, knows_the_header_of_datagrams,
-		writes_what_the_server_says, has_words_for_every_code);
+	return CHECK_ALL(agrees_with_the_table, checks_the_version, limits_texts_of_version_4,
+		parses_every_count_of_methods, finds_offered_methods,
+		parses_logins_of_different_lengths, checks_each_byte_of_a_request,
+		parses_names_of_every_length, parses_every_port, parses_headers_of_datagrams,
+		writes_messages_of_the_server, describes_every_code);
 }

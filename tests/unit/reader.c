@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* wire/reader: bytes come in order, and once too few were left nothing comes any more. */
+/* wire/reader: reads bytes in order, and returns none after a read that failed. */
 #include "wire/reader.h"
 
 #include "check.h"
 
 static const uint8_t sample[] = {0x01, 0x02, 0x03, 0xfe, 0xff};
 
-static void gives_bytes_in_network_order(void)
+static void reads_integers_in_network_byte_order(void)
 {
 	struct reader r = reader_of(sample, sizeof sample);
 	CHECK_NUMBER(reader_u8(&r), 0x01);
@@ -16,7 +16,7 @@ static void gives_bytes_in_network_order(void)
 	CHECK(!r.ended);
 }
 
-static void points_into_the_buffer(void)
+static void returns_pointers_into_the_buffer(void)
 {
 	struct reader r = reader_of(sample, sizeof sample);
 	reader_u8(&r);
@@ -26,7 +26,7 @@ static void points_into_the_buffer(void)
 	CHECK(!r.ended);
 }
 
-static void ends_when_too_few_are_left(void)
+static void ends_if_too_few_bytes_are_left(void)
 {
 	for (size_t len = 0; len <= sizeof sample; len++) {
 		for (size_t n = 0; n <= sizeof sample + 1; n++) {
@@ -43,7 +43,7 @@ static void ends_when_too_few_are_left(void)
 	CHECK(r.ended);
 }
 
-/* One byte is left, and still nothing is given once two were asked for. */
+/* After a read of more bytes than are left, further reads fail, even of the bytes that are left. */
 static void stays_ended(void)
 {
 	struct reader r = reader_of(sample, 1);
@@ -59,6 +59,6 @@ static void stays_ended(void)
 
 int main(void)
 {
-	return CHECK_ALL(gives_bytes_in_network_order, points_into_the_buffer,
-		ends_when_too_few_are_left, stays_ended);
+	return CHECK_ALL(reads_integers_in_network_byte_order, returns_pointers_into_the_buffer,
+		ends_if_too_few_bytes_are_left, stays_ended);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* record/record: a record is one line, and each known value is one field, whatever a client sends.
- */
+/* record/record: a message is one line, and each known value is one field, for any client. */
 #include "record/record.h"
 
 #include <errno.h>
@@ -28,7 +27,7 @@ static const char *fields_of(const struct record *record)
 	return text_bytes;
 }
 
-/* Whether the fields have this line, once. */
+/* Returns true if exactly one of the lines is this one. */
 static bool has(const char *fields, const char *line)
 {
 	unsigned count = 0;
@@ -106,7 +105,7 @@ static void omits_unknown_fields(void)
 	CHECK(!strstr(fields, "COMMAND") && !strstr(fields, "RESOLVE") && !strstr(fields, "ERRNO"));
 }
 
-/* The first reply to BIND does not serve the client yet. */
+/* A session is not served after only the first reply to BIND. */
 static void describes_bind(void)
 {
 	struct record record = served();
@@ -147,7 +146,7 @@ static void describes_a_refusal(void)
 	CHECK(strstr(message_of(&record), "refused, host unreachable (not a host name), "));
 }
 
-/* A name that tries to forge fields, and names of every byte. */
+/* Tests a name that resembles fields, and names with every byte. */
 static void escapes_names(void)
 {
 	static const char evil[] = "x\nMESSAGE=forged\nSTDSOCKS_END=closed\r\033[2J\0\"y";
@@ -169,7 +168,7 @@ static void escapes_names(void)
 	}
 }
 
-/* MESSAGE_ID, 32 hex digits, tells the kinds of records apart. */
+/* MESSAGE_ID has 32 hex digits and is different for each kind of record. */
 static void has_an_id_for_each_kind(void)
 {
 	char ids[3][33];
@@ -188,7 +187,7 @@ static void has_an_id_for_each_kind(void)
 	CHECK(strcmp(ids[1], ids[2]) != 0);
 }
 
-/* The words have lower-case letters and '-' only. */
+/* A word has only lower-case letters and '-'. */
 static void has_a_word_for_each_end(void)
 {
 #define X(name, value, phrase)                                                                     \

@@ -8,11 +8,11 @@
 
 #define UNKNOWN "?"
 
-/* -- Contexts from texts */
+/* -- Contexts, parsed from texts */
 
-/* from: "stdio", "unix", "unix0", "unix1000", "other" or an address. reached: the resolved address;
- * NULL: the requested one; UNKNOWN: not resolved. */
-static struct rule_context context_of(const char *from, const char *to, const char *reached)
+/* Returns the context of a request. from: "stdio", "unix", "unix0", "unix1000", "other" or an
+ * address. resolved: an address, NULL if it is the requested address, or UNKNOWN. */
+static struct rule_context context_of(const char *from, const char *to, const char *resolved)
 {
 	struct rule_context context = {.uid = -1,
 		.command = SOCKS5_CONNECT,
@@ -29,10 +29,10 @@ static struct rule_context context_of(const char *from, const char *to, const ch
 		context.client = fuzz_address(from, 0);
 		CHECK(context.client.kind != ADDR_NAME);
 	}
-	if (!reached)
+	if (!resolved)
 		context.resolved = context.requested;
-	else if (strcmp(reached, UNKNOWN) != 0)
-		context.resolved = fuzz_address(reached, 0);
+	else if (strcmp(resolved, UNKNOWN) != 0)
+		context.resolved = fuzz_address(resolved, 0);
 	CHECK(context.resolved.kind != ADDR_NAME);
 	return context;
 }
@@ -42,7 +42,7 @@ static struct rule_context by_client(const char *text)
 	return context_of(text, "8.8.8.8", NULL);
 }
 
-/* "-": the client has not authenticated. */
+/* text: a user name, or "-" for a client without authentication. */
 static struct rule_context by_user(const char *text)
 {
 	struct rule_context context = context_of("stdio", "8.8.8.8", NULL);
@@ -69,7 +69,7 @@ static struct rule_context by_address(const char *text)
 }
 
 /* The name a.example, which resolves to this address. */
-static struct rule_context by_reached(const char *text)
+static struct rule_context by_resolved(const char *text)
 {
 	return context_of("192.0.2.7", "a.example", text);
 }
@@ -88,8 +88,8 @@ static const struct rule *parse(const char *text, bool keep_text)
 
 	check_about = text;
 	const struct rule *rule = NULL;
-	if (CHECK(words_split(&line, &words, check_to_say())) && CHECK(rule_is_rule(&words)))
-		rule = rule_parse(&line, &words, keep_text, &pool, check_to_say());
+	if (CHECK(words_split(&line, &words, check_new_problem())) && CHECK(rule_is_rule(&words)))
+		rule = rule_parse(&line, &words, keep_text, &pool, check_new_problem());
 	CHECK(!check_problem.full && !pool.full);
 	CHECK_NUMBER(pool.len, rule ? rule->size : 0);
 	if (!rule)
@@ -116,23 +116,23 @@ static bool answers(const char *rule, const struct rule_context *context, enum r
 {
 	struct rule_match got;
 	if (!CHECK(match(rule, context, &got))) {
-		printf("\tsaid %s\n", check_said);
+		printf("\tmessage: %s\n", check_problem_text);
 		return false;
 	}
-	return CHECK_STRING(check_said, "") && CHECK_NUMBER(got.answer, want) &&
+	return CHECK_STRING(check_problem_text, "") && CHECK_NUMBER(got.answer, want) &&
 		CHECK(got.allow == (rule[0] == 'a')) &&
 		CHECK((got.failed == RULE_CLAUSES) == (want != RULE_NO));
 }
 
 /* -- Each clause */
 
-/* A rule, and texts of contexts that it matches, or not. */
+/* A rule, and the texts of contexts that it matches or does not match. */
 struct row {
 	const char *rule, *yes[6], *no[8];
 };
 
-static void hold(
-	const struct row *rows, size_t count, struct rule_context (*facts_by)(const char *text))
+static void check_rows(
+	const struct row *rows, size_t count, struct rule_context (*context_by)(const char *text))
 {
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < COUNT(rows->yes) + COUNT(rows->no); j++) {
@@ -140,9 +140,9 @@ static void hold(
 			const char *text = yes ? rows[i].yes[j] : rows[i].no[j - COUNT(rows->yes)];
 			if (!text)
 				continue;
-			struct rule_context context = facts_by(text);
+			struct rule_context context = context_by(text);
 			if (!answers(rows[i].rule, &context, yes ? RULE_YES : RULE_NO))
-				printf("\tof %s\n", text);
+				printf("\tcontext: %s\n", text);
 		}
 }
 
@@ -178,7 +178,7 @@ static void from_matches_its_clients(void)
 		{"allow from public", {"8.8.8.8", "2600::1"},
 			{"10.0.0.1", "192.0.2.7", "::", "stdio"}},
 	};
-	hold(rows, COUNT(rows), by_client);
+	check_rows(rows, COUNT(rows), by_client);
 }
 
 /* The owner of an IPv6 network chooses the addresses that are embedded in it. */
@@ -225,7 +225,7 @@ static void user_matches_an_equal_name(void)
 		{"allow user \"a#\"", {"a#"}, {0}}, {"allow user \303\244", {"\303\244"}, {0}},
 		{"allow user 10.0.0.1/99", {"10.0.0.1/99"}, {0}}, /* all bytes except a comma */
 	};
-	hold(rows, COUNT(rows), by_user);
+	check_rows(rows, COUNT(rows), by_user);
 }
 
 static void command_matches_its_requests(void)
@@ -255,7 +255,7 @@ static void port_matches_its_ranges(void)
 		{"allow port 1-65535", {"1", "2", "65534", "65535"}, {"0"}},
 		{"allow port 65534-65535,1-2", {"1", "2", "65534", "65535"}, {"3", "65533"}},
 	};
-	hold(rows, COUNT(rows), by_port);
+	check_rows(rows, COUNT(rows), by_port);
 }
 
 /* -- Destinations */
@@ -293,7 +293,7 @@ static void names_compare_by_labels(void)
 		const char *const *frame = frames[i % COUNT(frames)];
 		snprintf(rule, sizeof rule, "%s%s%s", frame[0], row.rule, frame[1]);
 		row.rule = rule;
-		hold(&row, 1, by_name);
+		check_rows(&row, 1, by_name);
 	}
 	struct rule_context context = by_address("8.8.8.8"); /* a request without a name */
 	answers("allow to example.com,.com,dns.google", &context, RULE_NO);
@@ -348,7 +348,7 @@ static void a_name_is_allowed_at_public_addresses(void)
 		{"allow to a.example port 443 at any", {"::1"}, {0}},
 		{"allow to a.example port 80 at any", {0}, {"::1"}},
 	};
-	hold(rows, COUNT(rows), by_reached);
+	check_rows(rows, COUNT(rows), by_resolved);
 }
 
 /* An IPv6 prefix around an embedded address can deny it, and can allow it only if it is public. */
@@ -385,11 +385,10 @@ static void embedded_addresses_are_evaluated(void)
 		{"deny to ::/0", {"::ffff:8.8.8.8"}, {"8.8.8.8"}},
 		{"deny to 0.0.0.0/8", {"0.0.0.0"}, {0}},
 	};
-	hold(rows, COUNT(rows), by_address);
+	check_rows(rows, COUNT(rows), by_address);
 }
 
-/* Before a.example is resolved, the answer is YES or NO only if it is the same for all addresses.
- */
+/* Before a.example is resolved, the answer is RULE_MAYBE unless it is equal for all addresses. */
 static void an_unknown_address_is_maybe(void)
 {
 	static const char *const yes[] = {"allow", "allow to any", "deny to a.example",
@@ -404,7 +403,7 @@ static void an_unknown_address_is_maybe(void)
 		"allow to 10.0.0.0/8", "allow to ::/0,0.0.0.0/0", "deny to b.example,10.0.0.1",
 		"allow to public port 443", "allow from 192.0.2.0/24 to public",
 		"allow to public at any"};
-	const struct rule_context context = by_reached(UNKNOWN);
+	const struct rule_context context = by_resolved(UNKNOWN);
 	EACH_TEXT(text, yes)
 		answers(text, &context, RULE_YES);
 	EACH_TEXT(text, no)
@@ -418,7 +417,7 @@ static void an_unknown_address_is_maybe(void)
 static void reports_the_clause_that_does_not_match(void)
 {
 	static const struct {
-		const char *rule, *reached;
+		const char *rule, *resolved;
 		enum rule_clause failed;
 		bool implied;
 	} rows[] = {
@@ -441,7 +440,7 @@ static void reports_the_clause_that_does_not_match(void)
 		{"allow to a.example user bob at 10.0.0.1", "10.0.0.1", RULE_USER, false},
 	};
 	EACH_ROW(row, rows, rule) {
-		struct rule_context context = context_of("stdio", "a.example", row->reached);
+		struct rule_context context = context_of("stdio", "a.example", row->resolved);
 		struct rule_match got;
 		CHECK(match(row->rule, &context, &got));
 		CHECK_NUMBER(got.failed, row->failed);
@@ -464,7 +463,7 @@ static void reports_the_clause_that_does_not_match(void)
 static void is_error(const char *rule, const char *want)
 {
 	CHECK(!parse(rule, true));
-	CHECK_STRING(check_said, want);
+	CHECK_STRING(check_problem_text, want);
 }
 
 static void reports_errors_of_clauses(void)
@@ -510,8 +509,8 @@ static void reports_errors_of_clauses(void)
 		is_error(row->rule, row->want);
 }
 
-/* Each item: alone, after and before valid ones. */
-static void reports_an_invalid_item(const char *clause, const char *right, const char *error,
+/* Checks the error of each item, alone, after and before a valid item. */
+static void reports_an_invalid_item(const char *clause, const char *valid, const char *error,
 	const char *advice, const char *const *items)
 {
 	char rule[700], want[700];
@@ -519,9 +518,9 @@ static void reports_an_invalid_item(const char *clause, const char *right, const
 		snprintf(want, sizeof want, "%s \"%s\"; %s", error, *items, advice);
 		snprintf(rule, sizeof rule, "allow %s \"%s\"", clause, *items);
 		is_error(rule, want);
-		snprintf(rule, sizeof rule, "deny %s \"%s,%s\"", clause, right, *items);
+		snprintf(rule, sizeof rule, "deny %s \"%s,%s\"", clause, valid, *items);
 		is_error(rule, want);
-		snprintf(rule, sizeof rule, "allow %s \"%s,%s\"", clause, *items, right);
+		snprintf(rule, sizeof rule, "allow %s \"%s,%s\"", clause, *items, valid);
 		is_error(rule, want);
 	}
 }
@@ -589,11 +588,11 @@ static void distinguishes_rules_from_other_lines(void)
 	static struct words words;
 	EACH_TEXT(text, rules) {
 		const struct words_line line = {.text = text, .len = strlen(text)};
-		CHECK(words_split(&line, &words, check_to_say()) && rule_is_rule(&words));
+		CHECK(words_split(&line, &words, check_new_problem()) && rule_is_rule(&words));
 	}
 	EACH_TEXT(text, others) {
 		const struct words_line line = {.text = text, .len = strlen(text)};
-		CHECK(words_split(&line, &words, check_to_say()) && !rule_is_rule(&words));
+		CHECK(words_split(&line, &words, check_new_problem()) && !rule_is_rule(&words));
 	}
 	for (enum rule_clause clause = RULE_FROM; clause <= RULE_CLAUSES; clause++)
 		CHECK_STRING(rule_clause_text(clause), clauses[clause]);
@@ -629,13 +628,14 @@ static void needs_memory(void)
 	CHECK(size + 8 < sizeof memory);
 	for (size_t cap = 0; cap <= size; cap++) {
 		struct writer pool = writer_on(memory, cap);
-		CHECK(words_split(&line, &words, check_to_say()));
-		const struct rule *rule = rule_parse(&line, &words, true, &pool, check_to_say());
+		CHECK(words_split(&line, &words, check_new_problem()));
+		const struct rule *rule =
+			rule_parse(&line, &words, true, &pool, check_new_problem());
 		CHECK_NUMBER(rule != NULL, cap == size);
 		if (rule)
 			CHECK_NUMBER((const char *)rule_next(rule) - memory, pool.len);
 		else
-			CHECK_STRING(check_said, "too many items in rules; remove some");
+			CHECK_STRING(check_problem_text, "too many items in rules; remove some");
 		CHECK_NUMBER(pool.len, rule ? rule->size : 0);
 	}
 }

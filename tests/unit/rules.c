@@ -17,7 +17,7 @@
 #define TURNS           15000 /* sets of rules, with QUESTIONS requests each */
 #define QUESTIONS       8
 
-/* -- Random numbers: xorshift64, so that a seed reproduces a run. */
+/* -- Random numbers: xorshift64. The same seed gives the same run. */
 
 static uint64_t seed = 0x9e3779b97f4a7c15;
 
@@ -36,25 +36,25 @@ static bool percent(unsigned p)
 
 /* -- Addresses with their classes, written by hand; tests/unit/special.c has more. */
 
-struct place {
-	const char *text, *class;               /* of the address itself */
-	const char *inside_text, *inside_class; /* of the embedded one */
+struct sample {
+	const char *text, *class;                   /* of the address itself */
+	const char *embedded_text, *embedded_class; /* of the embedded one */
 	struct addr addr, embedded;
 };
 
-static struct place places[64];
-static size_t place_count;
+static struct sample samples[64];
+static size_t sample_count;
 
-static void add_place(
-	const char *text, const char *class, const char *inside_text, const char *inside_class)
+static void add_sample(
+	const char *text, const char *class, const char *embedded_text, const char *embedded_class)
 {
-	struct place *p = &places[place_count++];
-	*p = (struct place){text, class, inside_text, inside_class, fuzz_address(text, 0),
-		fuzz_address(inside_text, 0)};
-	CHECK(p->addr.kind != ADDR_NAME && p->embedded.kind != ADDR_NAME);
+	struct sample *s = &samples[sample_count++];
+	*s = (struct sample){text, class, embedded_text, embedded_class, fuzz_address(text, 0),
+		fuzz_address(embedded_text, 0)};
+	CHECK(s->addr.kind != ADDR_NAME && s->embedded.kind != ADDR_NAME);
 }
 
-static void read_places(void)
+static void make_samples(void)
 {
 	/* These have no embedded address. */
 	static const char *const plain[][16] = {
@@ -85,9 +85,9 @@ static void read_places(void)
 	};
 	for (size_t i = 0; i < COUNT(plain); i++)
 		for (const char *const *text = &plain[i][1]; *text; text++)
-			add_place(*text, plain[i][0], *text, plain[i][0]);
+			add_sample(*text, plain[i][0], *text, plain[i][0]);
 	for (size_t i = 0; i < COUNT(rows); i++)
-		add_place(rows[i][0], rows[i][1], rows[i][2], rows[i][3]);
+		add_sample(rows[i][0], rows[i][1], rows[i][2], rows[i][3]);
 }
 
 static unsigned bits_of(const struct addr *a)
@@ -100,14 +100,14 @@ static unsigned bit_at(const struct addr *a, unsigned i)
 	return (unsigned)a->bytes[i / 8] >> (7 - i % 8) & 1U;
 }
 
-static const struct place *some_place(void)
+static const struct sample *random_sample(void)
 {
-	return &places[below(place_count)];
+	return &samples[below(sample_count)];
 }
 
-static bool is_mapped(const struct place *place)
+static bool is_mapped(const struct sample *sample)
 {
-	return strncmp(place->text, "::ffff:", 7) == 0;
+	return strncmp(sample->text, "::ffff:", 7) == 0;
 }
 
 /* -- Names, as labels in lower case */
@@ -117,7 +117,7 @@ struct name {
 	const char *labels[LABELS_MAX];
 };
 
-static struct name some_name(void)
+static struct name random_name(void)
 {
 	static const char *const labels[] = {"a", "b", "ex", "com"};
 	struct name name = {.count = 1 + below(LABELS_MAX)};
@@ -127,7 +127,7 @@ static struct name some_name(void)
 }
 
 /* Writes a name in random case, with or without a final dot. */
-static void spell(const struct name *name, char *ret_text)
+static void write_name(const struct name *name, char *ret_text)
 {
 	char *to = ret_text;
 	for (size_t i = 0; i < name->count; i++) {
@@ -151,8 +151,7 @@ static bool ends_in(const struct name *name, const struct name *end)
 
 /* -- Rules and questions, as values */
 
-/* CLIENT_CLASS and CLIENT_PREFIX: of the client's address; CLASS and PREFIX: of the destination's.
- */
+/* CLIENT_CLASS and CLIENT_PREFIX are for the client, CLASS and PREFIX for the destination. */
 enum kind {
 	ANY,
 	CLIENT_CLASS,
@@ -173,7 +172,7 @@ enum kind {
 struct item {
 	enum kind kind;
 	const char *class, *user;
-	const struct place *prefix;
+	const struct sample *prefix;
 	unsigned bits;
 	struct name name;
 	int64_t uid;
@@ -183,14 +182,14 @@ struct item {
 
 struct model_rule {
 	bool allow;
-	size_t counts[RULE_CLAUSES]; /* of items; 0: no such clause */
+	size_t counts[RULE_CLAUSES]; /* of items; 0: the rule has no such clause */
 	struct item items[RULE_CLAUSES][ITEMS_MAX];
 	char text[RULE_TEXT_MAX];
 };
 
 struct question {
 	struct rule_context context;
-	const struct place *client, *reached;
+	const struct sample *client, *resolved;
 	struct name name;
 };
 
@@ -223,7 +222,7 @@ static void print_item(struct item *item)
 		sprintf(text, "unix:%lld", (long long)item->uid);
 	} else if (is_name(item)) {
 		text[0] = '.';
-		spell(&item->name, text + (item->kind == SUFFIX));
+		write_name(&item->name, text + (item->kind == SUFFIX));
 	} else if (item->kind == USER) {
 		strcpy(text, item->user);
 	} else {
@@ -252,13 +251,13 @@ static void make_item(enum rule_clause clause, struct item *item)
 
 	item->kind = kinds[clause][below(COUNT(kinds[clause]))];
 	item->class = classes[below(COUNT(classes))];
-	item->prefix = some_place();
+	item->prefix = random_sample();
 	item->bits = below(bits_of(&item->prefix->addr) + 1);
 	if (percent(50))
 		item->bits &= ~7U;
 	item->uid = uids[below(COUNT(uids))];
 	item->user = users[below(COUNT(users))];
-	item->name = some_name();
+	item->name = random_name();
 	item->last = item->first = ports[below(COUNT(ports))];
 	while (percent(60) && item->last == item->first)
 		item->last += below(65536 - item->last);
@@ -298,15 +297,15 @@ static void make_rule(struct model_rule *rule, bool allow)
 	print_rule(rule);
 }
 
-static void set_reached(struct question *q, const struct place *reached)
+static void set_resolved(struct question *q, const struct sample *resolved)
 {
 	static const struct addr none = {.kind = ADDR_NONE};
-	q->reached = reached;
-	q->context.resolved = reached ? reached->addr : none;
-	q->context.resolved.port = reached ? q->context.requested.port : 0;
+	q->resolved = resolved;
+	q->context.resolved = resolved ? resolved->addr : none;
+	q->context.resolved.port = resolved ? q->context.requested.port : 0;
 }
 
-static struct question some_question(void)
+static struct question random_question(void)
 {
 	struct question q = {.context = {.command = SOCKS5_CONNECT, .uid = -1}};
 	uint16_t port = (uint16_t)ports[below(COUNT(ports))];
@@ -316,7 +315,7 @@ static struct question some_question(void)
 	if (percent(50))
 		q.context.client_kind = RULE_CLIENT_IP;
 	do /* net/client.h converts mapped addresses to IPv4 */
-		q.client = some_place();
+		q.client = random_sample();
 	while (is_mapped(q.client));
 	if (q.context.client_kind == RULE_CLIENT_IP)
 		q.context.client = q.client->addr;
@@ -327,16 +326,16 @@ static struct question some_question(void)
 	if (percent(5))
 		q.context.command = SOCKS5_BIND;
 
-	const struct place *reached = some_place();
+	const struct sample *resolved = random_sample();
 	if (percent(60)) {
-		q.name = some_name();
-		spell(&q.name, text);
+		q.name = random_name();
+		write_name(&q.name, text);
 		q.context.requested = addr_of(ADDR_NAME, text, (uint8_t)strlen(text), port);
 	} else {
-		q.context.requested = reached->addr;
+		q.context.requested = resolved->addr;
 		q.context.requested.port = port;
 	}
-	set_reached(&q, reached);
+	set_resolved(&q, resolved);
 	return q;
 }
 
@@ -360,11 +359,11 @@ static bool address_holds(
 {
 	if (address != KNOWN)
 		return address == EVERYTHING_HOLDS;
-	bool is_public = strcmp(q->reached->inside_class, "public") == 0;
+	bool is_public = strcmp(q->resolved->embedded_class, "public") == 0;
 	if (item->kind == CLASS)
-		return strcmp(item->class, q->reached->inside_class) == 0;
-	return has_prefix(&q->reached->embedded, item) ||
-		(has_prefix(&q->reached->addr, item) && (!allow || is_public));
+		return strcmp(item->class, q->resolved->embedded_class) == 0;
+	return has_prefix(&q->resolved->embedded, item) ||
+		(has_prefix(&q->resolved->addr, item) && (!allow || is_public));
 }
 
 static bool item_holds(
@@ -443,15 +442,14 @@ static bool rule_holds(
 
 static enum rule_answer model_answer(const struct model_rule *rule, const struct question *q)
 {
-	if (q->reached)
+	if (q->resolved)
 		return rule_holds(rule, q, KNOWN) ? RULE_YES : RULE_NO;
 	if (rule_holds(rule, q, NOTHING_HOLDS))
 		return RULE_YES;
 	return rule_holds(rule, q, EVERYTHING_HOLDS) ? RULE_MAYBE : RULE_NO;
 }
 
-/* Returns the verdict, and the number of the rule that decided, or count for the end of the rules.
- */
+/* Returns the verdict. ret_number: the rule that decided, or count for the end of the rules. */
 static enum rule_answer model_evaluate(
 	const struct model_rule *rules, size_t count, const struct question *q, size_t *ret_number)
 {
@@ -484,9 +482,9 @@ static void show(const struct model_rule *rules, size_t count, const struct ques
 	addr_put(&w, &q->context.requested);
 	printf("\tfrom %s %s uid %lld user %s command %u to %.*s", kinds[q->context.client_kind],
 		q->context.client_kind == RULE_CLIENT_IP ? q->client->text : "",
-		(long long)q->context.uid, q->context.user ? q->context.user : "(nobody)",
+		(long long)q->context.uid, q->context.user ? q->context.user : "(none)",
 		q->context.command, (int)w.len, bytes);
-	printf(" reached %s\n", q->reached ? q->reached->text : "(unknown)");
+	printf(", resolved to %s\n", q->resolved ? q->resolved->text : "(unknown)");
 }
 
 static void add(struct rules *rules, const char *text, const char *location)
@@ -494,9 +492,9 @@ static void add(struct rules *rules, const char *text, const char *location)
 	struct words words;
 	struct words_line line = check_line(text, strlen(text));
 	line.location = location;
-	CHECK(words_split(&line, &words, check_to_say()));
-	if (!CHECK(rules_add(rules, &line, &words, check_to_say())))
-		printf("\t%s: %s\n", text, check_said);
+	CHECK(words_split(&line, &words, check_new_problem()));
+	if (!CHECK(rules_add(rules, &line, &words, check_new_problem())))
+		printf("\t%s: %s\n", text, check_problem_text);
 	free((char *)line.text); /* rules do not refer to it */
 }
 
@@ -554,9 +552,9 @@ static const struct question *seen_question;
 static const struct rules *seen_real;
 static size_t seen_count;
 
-static void is_why_not(const struct model_rule *rule, const struct rule_match *match)
+static void is_failed_clause(const struct model_rule *rule, const struct rule_match *match)
 {
-	enum address address = seen_question->reached ? KNOWN : EVERYTHING_HOLDS;
+	enum address address = seen_question->resolved ? KNOWN : EVERYTHING_HOLDS;
 	if (match->answer != RULE_NO) {
 		CHECK_NUMBER(match->failed, RULE_CLAUSES);
 		CHECK(!match->implied);
@@ -574,7 +572,7 @@ static void see(const struct rule *seen, const struct rule_match *match)
 	CHECK(seen == real_at(seen_real, seen_count));
 	CHECK_NUMBER(match->allow, rule->allow);
 	CHECK_NUMBER(match->answer, model_answer(rule, seen_question));
-	is_why_not(rule, match);
+	is_failed_clause(rule, match);
 	seen_count++;
 }
 
@@ -590,7 +588,7 @@ static void is_evaluated_as_in_the_model(const struct model_rule *rules, size_t 
 	seen_count = 0;
 	struct rules_verdict verdict = rules_evaluate(real, &q->context, see);
 	CHECK_NUMBER(verdict.allowed, want);
-	if (!q->reached)
+	if (!q->resolved)
 		return;
 	CHECK_NUMBER(seen_count, number < count ? number + 1 : count);
 	if (number < count)
@@ -603,13 +601,13 @@ static void is_evaluated_as_in_the_model(const struct model_rule *rules, size_t 
 static void is_never_contradicted(
 	const struct model_rule *rules, size_t count, const struct rules *real, struct question q)
 {
-	set_reached(&q, NULL);
+	set_resolved(&q, NULL);
 	enum rule_answer before = answer_of(real, &q);
 	check_about = "before the lookup";
 	is_evaluated_as_in_the_model(rules, count, real, &q);
 	check_about = NULL;
 	for (size_t i = 0; i < 6 && before != RULE_MAYBE; i++) {
-		set_reached(&q, some_place());
+		set_resolved(&q, random_sample());
 		if (!CHECK_NUMBER(answer_of(real, &q), before))
 			show(NULL, 0, &q);
 	}
@@ -632,7 +630,7 @@ static void deny_only_denies(const struct model_rule *rules, size_t count, const
 }
 
 /* Returns true if the suggested rule of one question may allow the other one. */
-static bool is_only_this(const struct question *a, const struct question *b)
+static bool is_same_request(const struct question *a, const struct question *b)
 {
 	const struct rule_context *f = &a->context, *g = &b->context;
 	bool same_who = f->client_kind == RULE_CLIENT_OTHER ||
@@ -640,9 +638,9 @@ static bool is_only_this(const struct question *a, const struct question *b)
 			(f->client_kind != RULE_CLIENT_IP || a->client == b->client) &&
 			(f->client_kind != RULE_CLIENT_UNIX || f->uid < 0 || f->uid == g->uid));
 	bool same_name = a->name.count == b->name.count && ends_in(&a->name, &b->name);
-	bool same_address = strcmp(a->reached->inside_text, b->reached->inside_text) == 0;
-	bool is_public = strcmp(a->reached->inside_class, "public") == 0 &&
-		strcmp(b->reached->inside_class, "public") == 0;
+	bool same_address = strcmp(a->resolved->embedded_text, b->resolved->embedded_text) == 0;
+	bool is_public = strcmp(a->resolved->embedded_class, "public") == 0 &&
+		strcmp(b->resolved->embedded_class, "public") == 0;
 	return same_who && f->requested.port == g->requested.port &&
 		(a->name.count > 0 ? same_name && (same_address || is_public) : same_address);
 }
@@ -663,7 +661,7 @@ static void allows_only_this(const char *suggestion, const struct question *q)
 {
 	struct rules alone = real_of(suggestion, NULL, 0);
 	for (size_t i = 0; i < 4; i++) {
-		struct question other = some_question();
+		struct question other = random_question();
 		if (percent(50)) {
 			other.name = q->name;
 			other.context.requested = q->context.requested;
@@ -674,7 +672,7 @@ static void allows_only_this(const char *suggestion, const struct question *q)
 			other.context.client = q->context.client;
 			other.context.uid = q->context.uid;
 		}
-		if (answer_of(&alone, &other) == RULE_YES && !CHECK(is_only_this(q, &other)))
+		if (answer_of(&alone, &other) == RULE_YES && !CHECK(is_same_request(q, &other)))
 			show(NULL, 0, &other);
 	}
 	CHECK_NUMBER(answer_of(&alone, q), RULE_YES);
@@ -692,7 +690,7 @@ static void suggestion_allows_only_this(
 	allows_only_this(check_about, &q);
 	real_free(&more);
 	if (q.name.count > 0) {
-		set_reached(&q, NULL);
+		set_resolved(&q, NULL);
 		more = real_of(suggestion_of(&q), rules, count);
 		CHECK(answer_of(&more, &q) != RULE_NO);
 		real_free(&more);
@@ -712,7 +710,7 @@ static void agrees_with_the_model(void)
 		struct rules real = real_of(NULL, rules, count);
 		for (size_t i = 0; i < QUESTIONS; i++) {
 			const unsigned failures = check_failures;
-			struct question q = some_question();
+			struct question q = random_question();
 			is_evaluated_as_in_the_model(rules, count, &real, &q);
 			if (i % 2 == 0)
 				is_never_contradicted(rules, count, &real, q);
@@ -727,7 +725,7 @@ static void agrees_with_the_model(void)
 	}
 }
 
-/* -- The rest of the contract */
+/* -- Built-in rules, limits and suggestions */
 
 static _Alignas(struct rule) char built_in_memory[RULES_MEMORY(RULE_TEXT_MAX)];
 static _Alignas(struct rule) char written_memory[RULES_MEMORY(RULE_TEXT_MAX)];
@@ -754,9 +752,9 @@ static void built_in_rules_are_those_of_the_manual(void)
 	CHECK_NUMBER(rules.count, written.count);
 	CHECK_NUMBER(rules.pool.len, written.pool.len);
 	for (size_t i = 0; i < 20000; i++) {
-		struct question q = some_question();
+		struct question q = random_question();
 		if (percent(30))
-			set_reached(&q, NULL);
+			set_resolved(&q, NULL);
 		struct rules_verdict got = rules_evaluate(&rules, &q.context, NULL);
 		struct rules_verdict want = rules_evaluate(&written, &q.context, NULL);
 		CHECK_NUMBER(got.allowed, want.allowed);
@@ -771,9 +769,10 @@ static void built_in_rules_are_those_of_the_manual(void)
 }
 
 /* A request for an address, from 8.8.8.8 or a client of another kind. */
-static struct question asked_by(enum rule_client kind, const char *user, const char *to, int port)
+static struct question request_from(
+	enum rule_client kind, const char *user, const char *to, int port)
 {
-	static struct place client = {.text = "8.8.8.8", .class = "public"};
+	static struct sample client = {.text = "8.8.8.8", .class = "public"};
 	struct question q = {
 		.context = {.client_kind = kind, .user = user, .uid = -1, .command = 1}};
 	q.client = &client;
@@ -783,15 +782,15 @@ static struct question asked_by(enum rule_client kind, const char *user, const c
 	return q;
 }
 
-/* Neither an open proxy nor access to the network behind it. */
-static void built_in_rules_deny_strangers_and_private_addresses(void)
+/* The built-in rules allow neither an open proxy nor access to private networks. */
+static void built_in_rules_deny_public_clients_and_private_addresses(void)
 {
 	static const struct {
 		enum rule_client kind;
 		const char *user, *to;
 		int port;
 		enum rule_answer allowed;
-		const char *place;
+		const char *location;
 	} rows[] = {
 		{RULE_CLIENT_IP, NULL, "1.1.1.1", 443, RULE_NO, "built-in 4"},
 		{RULE_CLIENT_OTHER, NULL, "1.1.1.1", 443, RULE_NO, "built-in 4"},
@@ -807,16 +806,16 @@ static void built_in_rules_deny_strangers_and_private_addresses(void)
 	};
 	const struct rules rules = built_in();
 	EACH_ROW(row, rows, to) {
-		struct question q = asked_by(row->kind, row->user, row->to, row->port);
+		struct question q = request_from(row->kind, row->user, row->to, row->port);
 		struct rules_verdict verdict = rules_evaluate(&rules, &q.context, NULL);
 		CHECK_NUMBER(verdict.allowed, row->allowed);
-		CHECK_STRING(verdict.rule->location, row->place);
+		CHECK_STRING(verdict.rule->location, row->location);
 	}
 }
 
-static void no_rule_at_all_denies(void)
+static void no_rules_deny(void)
 {
-	const struct question q = asked_by(RULE_CLIENT_STDIO, NULL, "1.1.1.1", 443);
+	const struct question q = request_from(RULE_CLIENT_STDIO, NULL, "1.1.1.1", 443);
 	const struct rules none = rules_on(NULL, 0);
 	const struct rules_verdict verdict = rules_evaluate(&none, &q.context, NULL);
 	CHECK_NUMBER(verdict.allowed, RULE_NO);
@@ -834,15 +833,15 @@ static void adds_at_most_4096_rules(void)
 
 	if (!rules.pool.bytes)
 		abort();
-	CHECK(words_split(&wrong, &words, check_to_say()));
-	CHECK(!rules_add(&rules, &wrong, &words, check_to_say()));
-	CHECK(strstr(check_said, "no value after"));
+	CHECK(words_split(&wrong, &words, check_new_problem()));
+	CHECK(!rules_add(&rules, &wrong, &words, check_new_problem()));
+	CHECK(strstr(check_problem_text, "no value after"));
 	CHECK(rules.count == 0 && rules.pool.len == 0);
 	for (size_t i = 0; i < 4096; i++)
 		add(&rules, "allow", "test");
-	CHECK(words_split(&right, &words, check_to_say()));
-	CHECK(!rules_add(&rules, &right, &words, check_to_say()));
-	CHECK_STRING(check_said, "too many access rules; use at most 4096");
+	CHECK(words_split(&right, &words, check_new_problem()));
+	CHECK(!rules_add(&rules, &right, &words, check_new_problem()));
+	CHECK_STRING(check_problem_text, "too many access rules; use at most 4096");
 	CHECK_NUMBER(rules.count, 4096);
 	real_free(&rules);
 }
@@ -862,13 +861,13 @@ static void suggestions_are_written_as_in_the_manual(void)
 		{RULE_CLIENT_OTHER, -1, "::", "allow from any to ::1 port 443"},
 	};
 	EACH_ROW(row, rows, want) {
-		struct question q = asked_by(row->kind, NULL, row->to, 443);
+		struct question q = request_from(row->kind, NULL, row->to, 443);
 		q.context.uid = row->uid;
 		CHECK_STRING(suggestion_of(&q), row->want);
 	}
 	check_about = NULL;
 
-	struct question q = asked_by(RULE_CLIENT_IP, NULL, "10.0.0.1", 80);
+	struct question q = request_from(RULE_CLIENT_IP, NULL, "10.0.0.1", 80);
 	q.context.requested = addr_of(ADDR_NAME, "Example.com.", 12, 80);
 	CHECK_STRING(suggestion_of(&q), "allow from 8.8.8.8 to Example.com. at 10.0.0.1 port 80");
 	q.context.resolved = q.context.client;
@@ -878,7 +877,7 @@ static void suggestions_are_written_as_in_the_manual(void)
 /* An address of NAT64's local prefix, whose layout (RFC 6052) is unknown. The embedded address is
  * 8.8.8.8 for /48, 8.8.8.10 for /56, 8.8.10.0 for /64, 10.0.0.1 for /96. */
 #define SEVERAL "64:ff9b:1:808:8:80a:a00:1"
-/* An ISATAP address may also be reached itself: the owner of a network chooses its last 64 bits. */
+/* The owner of a network chooses the last 64 bits, so an ISATAP address may be an ordinary one. */
 #define ISATAP  "2600::5efe:a00:1"
 
 /* If an address has several embedded addresses, all of them must be allowed. */
@@ -912,7 +911,7 @@ static void all_embedded_addresses_are_evaluated(void)
 		{"2002:808:808::5efe:a00:1", "allow to public", NULL, RULE_NO},
 	};
 	EACH_ROW(row, rows, first) {
-		struct question q = asked_by(RULE_CLIENT_STDIO, NULL, row->to, 443);
+		struct question q = request_from(RULE_CLIENT_STDIO, NULL, row->to, 443);
 		if (!CHECK_NUMBER(answer_of_texts(row->first, row->second, &q), row->want))
 			printf("\tto %s\n", row->to);
 		CHECK_NUMBER(answer_of_texts(suggestion_of(&q), NULL, &q), RULE_YES);
@@ -925,13 +924,13 @@ static void a_suggestion_distinguishes_names_from_classes(void)
 	static const char *const names[] = {"any", "loopback", "private", "link-local", "public",
 		"all", "Any", "PRIVATE", "Link_Local"};
 	EACH_TEXT(text, names) {
-		struct question q = asked_by(RULE_CLIENT_STDIO, NULL, "10.0.0.1", 443);
+		struct question q = request_from(RULE_CLIENT_STDIO, NULL, "10.0.0.1", 443);
 		q.context.requested = addr_of(ADDR_NAME, text, (uint8_t)strlen(text), 443);
 		const char *suggestion = suggestion_of(&q);
 		CHECK_NUMBER(answer_of_texts(suggestion, NULL, &q), RULE_YES);
-		q = asked_by(RULE_CLIENT_STDIO, NULL, "10.0.0.1", 443);
+		q = request_from(RULE_CLIENT_STDIO, NULL, "10.0.0.1", 443);
 		CHECK_NUMBER(answer_of_texts(suggestion, NULL, &q), RULE_NO);
-		q = asked_by(RULE_CLIENT_STDIO, NULL, "8.8.8.8", 443);
+		q = request_from(RULE_CLIENT_STDIO, NULL, "8.8.8.8", 443);
 		CHECK_NUMBER(answer_of_texts(suggestion, NULL, &q), RULE_NO);
 	}
 }
@@ -942,9 +941,9 @@ int main(int argc, char **argv)
 		turns = strtoul(argv[2], NULL, 10);
 	if (argc > 1)
 		seed ^= strtoull(argv[1], NULL, 10);
-	read_places();
+	make_samples();
 	return CHECK_ALL(agrees_with_the_model, built_in_rules_are_those_of_the_manual,
-		built_in_rules_deny_strangers_and_private_addresses, no_rule_at_all_denies,
+		built_in_rules_deny_public_clients_and_private_addresses, no_rules_deny,
 		adds_at_most_4096_rules, suggestions_are_written_as_in_the_manual,
 		all_embedded_addresses_are_evaluated,
 		a_suggestion_distinguishes_names_from_classes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* sandbox/sandbox: each stage denies what the table does not allow; every attempt is made in a
- * child process. */
+/* sandbox/sandbox: each stage denies the system calls that the table does not allow. Every attempt
+ * is made in a child process. */
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -31,8 +31,8 @@
 #include "check.h"
 #include "sandbox/landlock.h"
 
-/* The descriptors that the process has open when the stage begins, at fixed numbers so that the
- * table can name them. PAIR's other end is PAIR + 1. */
+/* The descriptors that are open when the stage begins. Their numbers are fixed, so that the table
+ * can contain them. The other end of PAIR is PAIR + 1. */
 enum { LOCAL = 100, ABSTRACT, TCP, TCP_IPV6, UDP, LISTENING, PAIR };
 
 static char file[256], new_file[sizeof file + 4];
@@ -82,7 +82,7 @@ static void open_as(int number, int fd)
 	close(fd);
 }
 
-/* Attempts change the sockets: each path gets new ones. */
+/* Opens new sockets for each path, because attempts change their state. */
 static void open_sockets(void)
 {
 	int pair[2];
@@ -113,8 +113,8 @@ static void prepare(void)
 	CHECK(bind(ABSTRACT, (struct sockaddr *)&abstract, sizeof abstract) == 0);
 }
 
-/* -- The attempts that are more than a system call with fixed arguments. Each returns 0 or more
- * if it was done, or -1 with errno. */
+/* -- Attempts that are not a single system call with fixed arguments. Each returns 0 or more on
+ * success, or -1 and sets errno. */
 
 static long try_fork(void)
 {
@@ -136,7 +136,7 @@ static long try_int80(void)
 
 #define KILLED (-1)
 
-/* Stages in which only the resolver of one C library makes a call. */
+/* Stages in which only the resolver of this C library makes a call. */
 #ifdef __GLIBC__
 #define OF_GNU(stages)  (stages)
 #define OF_MUSL(stages) NONE
@@ -145,7 +145,7 @@ static long try_int80(void)
 #define OF_MUSL(stages) (stages)
 #endif
 
-/* The names of sandbox/syscalls.c. */
+/* Short names as in sandbox/syscalls.c. */
 #define CONNECT       SYSCALLS_CONNECT
 #define RESOLVE       SYSCALLS_RESOLVE
 #define BIND          SYSCALLS_BIND
@@ -162,8 +162,7 @@ static long try_int80(void)
 #define ALL           (SERVING | LOOKUPS)
 #define NONE          0U
 
-/* The stages that a process goes through. If several commands are configured, they share the first
- * one. */
+/* The stages of a process. If several commands are configured, they share the first stage. */
 #define PATH(...) .name = #__VA_ARGS__, .stages = {__VA_ARGS__}
 static const struct path {
 	const char *name;
@@ -176,7 +175,7 @@ static const struct path {
 	{PATH(HANDSHAKES, CONNECT, RELAYING)}, {PATH(HANDSHAKES, BIND, RELAYING)},
 	{PATH(HANDSHAKES, ASSOCIATE, DATAGRAMS)}, {PATH(HANDSHAKES, ASSOCIATE, LOOKUPS)}};
 
-/* Arguments that are known in the process only. */
+/* Placeholders for arguments that are known only in the child process: PIDs. */
 #define PARENT LONG_MIN
 #define ITSELF (LONG_MIN + 1)
 
@@ -196,10 +195,10 @@ static const struct path {
 #define PACKETS                 SOCK_SEQPACKET | SOCK_CLOEXEC
 #define HIGH                    (1L << 32)
 
-/* An attempt is a system call with its arguments, or a function. In the stages named, its
- * outcome is 0 if the call is made, or an errno that is not the sandbox's, or -SIGSYS if the
- * process is killed. In all other stages it is EPERM. Several stages together may do what one of
- * them may. Later rows find the sockets as earlier rows left them. */
+/* An attempt is a system call with its arguments, or a function. In the given stages, its outcome
+ * is 0 if the call succeeds, an errno of the kernel if it fails, or -SIGSYS if the process is
+ * killed. In all other stages the outcome is EPERM. Several stages together allow each call that
+ * one of them allows. Earlier rows may change the state of the sockets for later rows. */
 /* clang-format off */
 static const struct attempt {
 	const char *what;
@@ -207,7 +206,7 @@ static const struct attempt {
 	int outcome;
 	long (*make)(void);
 	long call[7];
-	int landlock; /* the first version that forbids it, if no system call does */
+	int landlock; /* first version of Landlock that denies it, if the filter allows the call */
 } attempts[] = {
 #define NEVER(what, ...)                  {what, NONE, 0, NULL, {__VA_ARGS__}, 0}
 #define MAY(what, stages, ...)            {what, stages, 0, NULL, {__VA_ARGS__}, 0}
@@ -329,13 +328,13 @@ static const struct attempt {
 	MAY("the clock", ALL, SYS_clock_gettime, CLOCK_MONOTONIC, P(some_bytes)),
 #ifdef __x86_64__
 	MEETS("a call of x32", ALL, -SIGSYS, 0x40000000 | SYS_getpid),
-	/* SIGSEGV where the kernel does not have it */
+	/* SIGSEGV if the kernel does not support it */
 	{"int 0x80", ALL, KILLED, try_int80, {0}, 0},
 #endif
 };
 /* clang-format on */
 
-/* The outcomes, shared with the processes that make the attempts. */
+/* The outcomes, in memory that is shared with the child processes. */
 #define NOT_MADE 255
 static int *outcomes;
 
@@ -353,7 +352,7 @@ static int make(const struct attempt *a)
 	return result < 0 ? errno : 0;
 }
 
-/* The process's last stage decides. */
+/* Returns the expected outcome in the last stage of the path. */
 static int wanted(const struct attempt *attempt, const struct path *path)
 {
 	size_t last = COUNT(path->stages) - 1;
@@ -362,8 +361,8 @@ static int wanted(const struct attempt *attempt, const struct path *path)
 	return attempt->stages & path->stages[last] ? attempt->outcome : EPERM;
 }
 
-/* Starts a process that the kernel ends if the sandbox denies exit(2): with this process, or after
- * one second of processor time. */
+/* Forks. Because the sandbox may deny exit(2), the kernel kills the child when this process ends,
+ * or after one second of processor time. */
 static pid_t start(void)
 {
 	pid_t pid = fork();
@@ -374,7 +373,7 @@ static pid_t start(void)
 	return pid;
 }
 
-/* Makes the attempts from first to before end in a process of their own. */
+/* Makes the attempts [first, end) in a new process. */
 static void make_some(const struct path *path, size_t first, size_t end)
 {
 	int status;
@@ -397,7 +396,7 @@ static void make_some(const struct path *path, size_t first, size_t end)
 		outcomes[first] = -WTERMSIG(status);
 }
 
-/* Attempts that the sandbox denies change nothing: consecutive ones share a process. */
+/* Consecutive attempts that the sandbox denies share a process, because they have no effect. */
 static void make_all(const struct path *path)
 {
 	for (size_t i = 0, end; i < COUNT(attempts); i = end) {
@@ -411,7 +410,7 @@ static void make_all(const struct path *path)
 
 static void denies_what_the_table_does_not_allow(void)
 {
-	static char about[80]; /* check_about points to it until the next test */
+	static char about[80]; /* static: check_about points to it until the next test */
 	const size_t size = COUNT(attempts) * sizeof *outcomes;
 
 	outcomes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -436,7 +435,7 @@ static void denies_what_the_table_does_not_allow(void)
 	}
 }
 
-/* A process that may make no call at all could not end. */
+/* With an empty set, the process could not even exit. */
 static void refuses_an_empty_set_of_stages(void)
 {
 	static const unsigned none[] = {0, 1U << 31};
@@ -461,7 +460,7 @@ static void refuses_an_empty_set_of_stages(void)
 int main(void)
 {
 #ifdef __SANITIZE_ADDRESS__
-	return 0; /* it makes system calls of its own in each of these processes */
+	return 0; /* AddressSanitizer makes further system calls in each child process */
 #endif
 	const char *tmpdir = getenv("TMPDIR");
 	int fd;

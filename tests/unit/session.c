@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocks/session: serves every configurable command, in a stage of the sandbox. */
+/* stdsocks/session: every command that can be configured has a stage of the sandbox. */
 #include "stdsocks/session.h"
 
 #include "check.h"

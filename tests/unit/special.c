@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* policy/special: the first and last address of every row of IANA's special-purpose registries, and
- * embedded addresses. */
+/* policy/special: classifies the first and last address of each row of IANA's special-purpose
+ * registries, and finds embedded addresses. */
 #include "policy/special.h"
 
 #include "check.h"
@@ -33,7 +33,8 @@ static void is_of_class(const struct addr *a, const char *want)
 	printf("\t%.*s\n", (int)check_written.len, check_written.bytes);
 }
 
-/* The first and last address of a block, and the classes before, in and after it; NULL: none. */
+/* The first and last address of a block, and the classes of the addresses before, in and after it;
+ * NULL: there is no such address. */
 struct block {
 	const char *first, *last, *class, *before, *behind;
 };
@@ -50,7 +51,7 @@ static void is_exactly(const struct block *block)
 }
 
 /* https://www.iana.org/assignments/iana-ipv4-special-registry, in its order, and multicast. */
-static void knows_each_row_of_ipv4(void)
+static void classifies_each_row_of_ipv4(void)
 {
 	static const struct block rows[] = {
 		{"0.0.0.0", "0.255.255.255", "special", NULL, "public"},
@@ -84,7 +85,7 @@ static void knows_each_row_of_ipv4(void)
 /* https://www.iana.org/assignments/iana-ipv6-special-registry, in its order; other
  * prefixes of RFC 4291; and 2000::/3. The classes are those of the addresses themselves, not of
  * embedded ones. */
-static void knows_each_row_of_ipv6(void)
+static void classifies_each_row_of_ipv6(void)
 {
 #define F5 "ffff:ffff:ffff:ffff:ffff"
 #define F6 F5 ":ffff"
@@ -133,19 +134,19 @@ static void other_addresses_are_public(void)
 
 /* -- Embedded addresses */
 
-static void is_inside(const char *text, const char *want)
+static void is_embedded(const char *text, const char *want)
 {
 	static const uint16_t ports[] = {0, 1, 443, 65535};
 	for (size_t i = 0; i < COUNT(ports); i++) {
 		struct addr a = address(text), want_addr = address(want);
 		a.port = want_addr.port = ports[i];
-		struct addr inside = special_embedded(&a, 0);
-		CHECK_BYTES(&inside, sizeof inside, &want_addr, sizeof want_addr);
+		struct addr embedded = special_embedded(&a, 0);
+		CHECK_BYTES(&embedded, sizeof embedded, &want_addr, sizeof want_addr);
 	}
 }
 
-/* Each kind of embedding, with a private and a public address, and with the first and last one. */
-static void finds_the_ipv4_address_inside(void)
+/* Tests each kind of embedding with a private, a public, the first and the last address. */
+static void finds_the_embedded_ipv4_address(void)
 {
 	static const struct {
 		const char *text, *want;
@@ -170,7 +171,7 @@ static void finds_the_ipv4_address_inside(void)
 		{"2002:7f00:1::1", "127.0.0.1"},
 		{"2002:ffff:ffff::1", "255.255.255.255"},
 		{"2002:0:1::1", "0.0.0.1"},
-		{"2002:808:808::5efe:10.0.0.1", "8.8.8.8"}, /* the outer one counts */
+		{"2002:808:808::5efe:10.0.0.1", "8.8.8.8"}, /* only the outer one */
 		{"2001::f5ff:fffe", "10.0.0.1"},            /* RFC 4380 s4: Teredo, inverted */
 		{"2001:0:a00:1:8000:ffff:f5ff:fffe", "10.0.0.1"},
 		{"2001:0:a00:1::f7f7:f7f7", "8.8.8.8"},
@@ -194,21 +195,21 @@ static void finds_the_ipv4_address_inside(void)
 		{"::1", "::1"},
 	};
 	EACH_ROW(row, rows, text)
-		is_inside(row->text, row->want);
+		is_embedded(row->text, row->want);
 }
 
-/* The kernel connects these to this host. */
+/* When a process connects to one of these addresses, the kernel connects to this host. */
 static void unspecified_addresses_are_loopback(void)
 {
 	static const char *const ipv4[] = {"0.0.0.0", "::ffff:0.0.0.0",
 		"64:ff9b::", "64:ff9b:1::", "2002::", "2002:0:0:1:2:3:4:5", "2001::ffff:ffff",
 		"2001:0:1:2:3:4:ffff:ffff", "2600::5efe:0.0.0.0", "2600::200:5efe:0:0"};
 	EACH_TEXT(text, ipv4)
-		is_inside(text, "127.0.0.1");
+		is_embedded(text, "127.0.0.1");
 }
 
 /* Ordinary addresses, and addresses that differ from each embedding in one bit or position. */
-static void other_addresses_embed_none(void)
+static void other_addresses_embed_no_address(void)
 {
 	static const char *const rows[] = {"0.0.0.1", "1.0.0.0", "8.8.8.8", "10.0.0.1", "127.0.0.1",
 		"127.0.0.0", "255.255.255.255", "2001:4860::8888", "fc00::1", "fe80::1", "ff02::1",
@@ -222,7 +223,7 @@ static void other_addresses_embed_none(void)
 		"2600::5ffe:10.0.0.1", "2600::5efe:0:10.0.0.1", "2600::10.0.0.1",
 		"2600::ffff:10.0.0.1"};
 	EACH_TEXT(text, rows)
-		is_inside(text, text);
+		is_embedded(text, text);
 }
 
 /* RFC 6052 s2.2: the positions of the four bytes after a prefix of this length; octet 8 is zero. */
@@ -243,11 +244,11 @@ static struct addr in_nat64_local(const unsigned *layout, const char *ipv4, uint
 static void isatap_is_also_itself(void)
 {
 	static const struct {
-		const char *text, *inside;
+		const char *text, *embedded;
 	} rows[] = {{"2600::5efe:10.0.0.1", "10.0.0.1"}, {"2600::200:5efe:8.8.8.8", "8.8.8.8"},
 		{"fd00::5efe:8.8.8.8", "8.8.8.8"}, {"fe80::5efe:0.0.0.0", "127.0.0.1"}};
 	EACH_ROW(row, rows, text) {
-		struct addr a = address(row->text), want = address(row->inside);
+		struct addr a = address(row->text), want = address(row->embedded);
 		struct addr first = special_embedded(&a, 0), second = special_embedded(&a, 1);
 		CHECK_BYTES(&first, sizeof first, &want, sizeof want);
 		CHECK_BYTES(&second, sizeof second, &a, sizeof a);
@@ -255,25 +256,25 @@ static void isatap_is_also_itself(void)
 	}
 }
 
-/* Returns true if it is one of the embedded addresses. Checks that they are different and have the
- * port. */
-static bool may_reach(const struct addr *a, const struct addr *want)
+/* Returns true if want is an embedded address of *a. Checks that all embedded addresses have the
+ * port of *a. */
+static bool embeds(const struct addr *a, const struct addr *want)
 {
-	struct addr inside = special_embedded(a, 0);
+	struct addr embedded = special_embedded(a, 0);
 	bool found = false;
-	for (unsigned n = 1; inside.kind != ADDR_NONE; n++) {
-		CHECK_NUMBER(inside.kind, ADDR_IPV4);
-		CHECK_NUMBER(inside.port, a->port);
+	for (unsigned n = 1; embedded.kind != ADDR_NONE; n++) {
+		CHECK_NUMBER(embedded.kind, ADDR_IPV4);
+		CHECK_NUMBER(embedded.port, a->port);
 		CHECK(n <= 4);
-		found |= memcmp(inside.bytes, want->bytes, 4) == 0;
-		inside = special_embedded(a, n);
+		found |= memcmp(embedded.bytes, want->bytes, 4) == 0;
+		embedded = special_embedded(a, n);
 	}
 	return found;
 }
 
 /* RFC 8215 does not specify the position: if the other octets are zero, the address is found;
  * otherwise it is not public. */
-static void finds_what_is_not_public_in_every_local_nat64_layout(void)
+static void finds_private_addresses_in_every_nat64_layout(void)
 {
 	static const char *const rows[] = {"10.0.0.1", "10.255.255.255", "100.64.0.1", "127.0.0.1",
 		"127.255.255.254", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1",
@@ -282,16 +283,16 @@ static void finds_what_is_not_public_in_every_local_nat64_layout(void)
 	EACH_TEXT(text, rows)
 		for (size_t j = 0; j < COUNT(layouts); j++) {
 			struct addr a = in_nat64_local(layouts[j], text, 0), want = address(text);
-			CHECK(may_reach(&a, &want));
+			CHECK(embeds(&a, &want));
 			for (unsigned fill = 1; fill < 256; fill++) {
 				a = in_nat64_local(layouts[j], text, (uint8_t)fill);
-				if (!CHECK(may_reach(&a, &want)))
+				if (!CHECK(embeds(&a, &want)))
 					printf("\t/%u, fill %u\n", layouts[j][0], fill);
 			}
 		}
 }
 
-/* -- The rest */
+/* -- Prefixes and names of classes */
 
 static bool has_prefix(const struct addr *a, const struct addr *of, unsigned bits)
 {
@@ -300,7 +301,7 @@ static bool has_prefix(const struct addr *a, const struct addr *of, unsigned bit
 	return special_has_prefix(a, &prefix);
 }
 
-/* Every length, with each bit of the address changed: only the first bits count. */
+/* Changes each bit of an address, for each length: only the bits of the prefix are compared. */
 static void counts_the_bits_of_a_prefix(void)
 {
 	static const char *const rows[] = {"0.0.0.0", "170.85.15.240", "255.255.255.255",
@@ -343,9 +344,9 @@ static void names_the_classes(void)
 
 int main(void)
 {
-	return CHECK_ALL(knows_each_row_of_ipv4, knows_each_row_of_ipv6, other_addresses_are_public,
-		finds_the_ipv4_address_inside, unspecified_addresses_are_loopback,
-		other_addresses_embed_none, isatap_is_also_itself,
-		finds_what_is_not_public_in_every_local_nat64_layout, counts_the_bits_of_a_prefix,
-		a_prefix_is_of_one_family, names_the_classes);
+	return CHECK_ALL(classifies_each_row_of_ipv4, classifies_each_row_of_ipv6,
+		other_addresses_are_public, finds_the_embedded_ipv4_address,
+		unspecified_addresses_are_loopback, other_addresses_embed_no_address,
+		isatap_is_also_itself, finds_private_addresses_in_every_nat64_layout,
+		counts_the_bits_of_a_prefix, a_prefix_is_of_one_family, names_the_classes);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* sandbox/syscalls: compares the table with the calls that a process made.
- * The argument is a set of stages (bits). Each line of standard input is a call that one filter was
- * asked for: the stages of that filter, those of them that the process has for itself, the number,
- * and six arguments in hex. Prints each call that no row allows; and for each stage of the argument
- * the rows that no call used: number, stage, and the row's ordinal among those of that number.
- * Without an argument it prints the stages that a session can be in. */
+/* sandbox/syscalls: compares the table with the system calls that a process made.
+ *
+ * The argument is a set of stages (bits). Each line of standard input is a call that was checked by
+ * a filter: the stages of the filter, the stages among these that only this process can be in, the
+ * number of the call, and six arguments in hex. Prints each call that no row allows. Then, for each
+ * stage of the argument, prints the rows that no call used: the number of the call, the stage, and
+ * the ordinal of the row among the rows with that number. Without an argument, prints the stages
+ * that a session can be in. */
 #define syscalls_limit in_another_object
 #include "../../src/sandbox/syscalls.c"
 
@@ -56,7 +58,7 @@ static void print_unused(unsigned wanted)
 					ordinal(i));
 }
 
-/* The stages of every command, and those that follow them. */
+/* Returns the stages of every command and the stages that follow them. */
 static unsigned stages_of_sessions(void)
 {
 	const struct config all = {.commands = ~0U};

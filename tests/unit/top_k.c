@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocksctl/top_k: counts of many more keys than there is room for. */
+/* stdsocksctl/top_k: counts keys, also if there are many more keys than the table has items. */
 #include "stdsocksctl/top_k.h"
 
 #include <stdio.h>
@@ -37,7 +37,7 @@ static void exact(void)
 	}
 }
 
-/* Twenty frequent keys among a hundred thousand keys that are added once. */
+/* Twenty keys are frequent, and a hundred thousand other keys are added once. */
 static void many(void)
 {
 	uint64_t weight = 0, certain = 0;
@@ -67,7 +67,7 @@ static void many(void)
 	}
 }
 
-/* A key without weight replaces no other; sums saturate; long keys are compared whole. */
+/* A key without weight replaces no other key. Sums saturate. Long keys are compared whole. */
 static void limits(void)
 {
 	char key[1024];
@@ -87,7 +87,7 @@ static void limits(void)
 	memset(key, 'x', sizeof key - 1);
 	key[sizeof key - 1] = '\0';
 	for (const char *suffix = "aab"; *suffix; suffix++) {
-		key[sizeof key - 2] = *suffix; /* the only difference */
+		key[sizeof key - 2] = *suffix; /* the only byte in which the keys differ */
 		CHECK(top_k_add(&keys, key, 1, &(struct top_k_counts){.connections = 1}) == 0);
 	}
 	CHECK(keys.count == 2);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* policy/users: the syntax of a line; only the name with its secret is accepted. */
+/* policy/users: checks the syntax of a line, and accepts only a name with its own secret. */
 #include "policy/users.h"
 
 #include "check.h"
@@ -9,28 +9,28 @@
 /* -- Lines */
 
 /* Checks a line at the end of its memory: a sanitizer detects reads after it. */
-static bool is_line(const char *text, size_t len, bool *ret_is_user)
+static bool is_valid_line(const char *text, size_t len, bool *ret_is_user)
 {
 	const struct words_line line = check_line(text, len);
-	bool right = users_check_line(&line, ret_is_user, check_to_say());
+	bool valid = users_check_line(&line, ret_is_user, check_new_problem());
 	free((char *)line.text);
-	return right;
+	return valid;
 }
 
-/* The message quotes nothing of the line, which may contain a secret. */
+/* Checks that the message does not quote the line, which may contain a secret. */
 static void is_error(const char *text, size_t len, const char *want)
 {
 	bool is_user;
-	CHECK(!is_line(text, len, &is_user));
-	CHECK_STRING(check_said, want);
+	CHECK(!is_valid_line(text, len, &is_user));
+	CHECK_STRING(check_problem_text, want);
 }
 
-static void is_right(const char *text, size_t len, bool want_is_user)
+static void is_valid(const char *text, size_t len, bool want_is_user)
 {
 	bool is_user = !want_is_user;
-	CHECK(is_line(text, len, &is_user));
+	CHECK(is_valid_line(text, len, &is_user));
 	CHECK_NUMBER(is_user, want_is_user);
-	CHECK_STRING(check_said, "");
+	CHECK_STRING(check_problem_text, "");
 }
 
 static const char no_user[] = "no colon in line; use NAME:SECRET, or begin a comment with '#'";
@@ -48,9 +48,9 @@ static void checks_the_syntax_of_a_line(void)
 	static const char *const no_names[] = {":", ":b", ":b\r", "::b"};
 	static const char *const no_secrets[] = {"a:", "a:\r"};
 	EACH_TEXT(text, users)
-		is_right(text, strlen(text), true);
+		is_valid(text, strlen(text), true);
 	EACH_TEXT(text, others)
-		is_right(text, strlen(text), false);
+		is_valid(text, strlen(text), false);
 	EACH_TEXT(text, no_users)
 		is_error(text, strlen(text), no_user);
 	EACH_TEXT(text, no_names)
@@ -77,7 +77,7 @@ static void names_and_secrets_have_255_bytes(void)
 				else if (lens[j] > 255)
 					is_error(line, len, no_secret);
 				else
-					is_right(line, len, true);
+					is_valid(line, len, true);
 			}
 }
 
@@ -90,7 +90,7 @@ static void a_nul_is_an_error_except_in_a_comment(void)
 	}
 	is_error("ab:cd\0\r", 7, has_nul);
 	is_error("\0", 1, has_nul);
-	is_right("#b:\0d", 5, false);
+	is_valid("#b:\0d", 5, false);
 }
 
 static void finds_the_name(void)
@@ -133,11 +133,11 @@ static bool know(const char *text, size_t len, char padding, const void *name, s
 /* Returns true if "name/secret" is accepted. */
 static bool know_text(const char *text, const char *login)
 {
-	static const char behind[] = "b:\n"; /* after the text: it is ignored */
+	static const char next_line[] = "b:\n"; /* after the end of the text, so it is ignored */
 	const char *secret = strchr(login, '/') + 1;
 	const size_t len = strlen(text), name_len = (size_t)(secret - login) - 1;
 	bool known = know(text, len, '\0', login, name_len, secret, strlen(secret));
-	for (const char *c = behind; *c; c++)
+	for (const char *c = next_line; *c; c++)
 		CHECK_NUMBER(know(text, len, *c, login, name_len, secret, strlen(secret)), known);
 	return known;
 }
@@ -170,7 +170,7 @@ static void rejects_other_logins(void)
 		{"alice\n", {0}, {"alice/alice"}},
 		{"#alice:secret", {0}, {"alice/secret", "#alice/secret"}},
 		{"alice:secret", {"alice/secret"}, {"bob/secret", "/"}},
-		/* a name with the secret of another one */
+		/* a name with the secret of another user */
 		{"bob:x\nalice:secret", {"alice/secret", "bob/x"},
 			{"bob/secret", "alice/x", "bob:x\nalice/secret"}},
 		{"a:b:c", {"a/b:c"}, {"a:b/c"}}, /* the first colon ends the name */
@@ -208,7 +208,7 @@ static void rejects_other_logins(void)
 	}
 }
 
-/* A wrong name, or a wrong secret. */
+/* Checks that a login with this wrong name or wrong secret is rejected. */
 static void is_unknown_as_either(const char *text, const char *name, const char *secret,
 	const void *wrong, size_t wrong_len, bool is_name)
 {
@@ -218,19 +218,19 @@ static void is_unknown_as_either(const char *text, const char *name, const char 
 		check_show(is_name ? "name" : "secret", wrong, wrong_len);
 }
 
-/* Every proper prefix, every extension by a byte, every change of a bit, and zeros after, before
- * and instead of it. */
+/* Checks every shorter prefix, every extension by a byte, every changed bit, and zeros after,
+ * before and in place of the name and the secret. */
 static void similar_is_rejected(const char *name, const char *secret)
 {
 	char text[LINE_MAX_LEN + 2];
 	snprintf(text, sizeof text, "%s:%s\n", name, secret);
 	CHECK(know(text, strlen(text), 0, name, strlen(name), secret, strlen(secret)));
 	for (int is_name = 0; is_name < 2; is_name++) {
-		const char *right = is_name ? name : secret;
-		size_t len = strlen(right);
+		const char *valid = is_name ? name : secret;
+		size_t len = strlen(valid);
 		uint8_t wrong[2 * 255 + 2];
 #define WRONG(n) is_unknown_as_either(text, name, secret, wrong, (n), is_name)
-		memcpy(wrong, right, len + 1);
+		memcpy(wrong, valid, len + 1);
 		for (size_t n = 0; n < len; n++)
 			WRONG(n);
 		for (unsigned byte = 0; byte < 256 && len < 255; byte++) {
@@ -239,14 +239,14 @@ static void similar_is_rejected(const char *name, const char *secret)
 		}
 		for (size_t at = 0; at < len; at++)
 			for (unsigned bit = 0; bit < 9; bit++) {
-				memcpy(wrong, right, len);
+				memcpy(wrong, valid, len);
 				wrong[at] = (uint8_t)(bit < 8 ? wrong[at] ^ 1U << bit : 0);
 				WRONG(len);
 			}
 		memset(wrong, 0, sizeof wrong);
 		for (size_t n = 0; n <= 255; n++)
 			WRONG(n);
-		memcpy(wrong, right, len);
+		memcpy(wrong, valid, len);
 		for (size_t n = len + 1; n <= 255; n++)
 			WRONG(n);
 		memmove(wrong + 1, wrong, len);

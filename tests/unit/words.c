@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* text/words: the words of a line, limits, and error messages. */
+/* text/words: splits a line into words, checks limits, and writes error messages. */
 #include "text/words.h"
 
 #include "check.h"
@@ -8,9 +8,9 @@
 static bool split(const char *text, size_t len, struct words *ret_words)
 {
 	const struct words_line line = check_line(text, len);
-	bool right = words_split(&line, ret_words, check_to_say());
+	bool valid = words_split(&line, ret_words, check_new_problem());
 	free((char *)line.text);
-	return right;
+	return valid;
 }
 
 /* The words are joined by '|', which none of them contains. */
@@ -22,7 +22,7 @@ static void is_split_into(const char *text, size_t len, const char *want)
 
 	if (!CHECK(split(text, len, &words)))
 		return;
-	CHECK_STRING(check_said, "");
+	CHECK_STRING(check_problem_text, "");
 	for (size_t i = 0; i < words.count; i++) {
 		CHECK(words.at[i] >= words.text);
 		CHECK(words.at[i] + strlen(words.at[i]) < words.text + sizeof words.text);
@@ -36,7 +36,7 @@ static void is_error(const char *text, size_t len, const char *want)
 {
 	static struct words words;
 	CHECK(!split(text, len, &words));
-	CHECK_STRING(check_said, want);
+	CHECK_STRING(check_problem_text, want);
 }
 
 static void cuts_at_blanks_up_to_a_comment(void)
@@ -57,7 +57,7 @@ static void cuts_at_blanks_up_to_a_comment(void)
 		{"a\t#b", "a|"},
 		{"a#b c", "a#b|c|"}, /* a comment begins only after a blank */
 		{"a# b", "a#|b|"},
-		{"a\nb\v\f", "a\nb\v\f|"},         /* these are not blanks */
+		{"a\nb\v\f", "a\nb\v\f|"},         /* other white space is not blank */
 		{"a\\ b\\\"c\" d", "a\\|b\\c|d|"}, /* a backslash has no meaning */
 		{"'a b'", "'a|b'|"},
 		{"\303\244 \377\001\177", "\303\244|\377\001\177|"},
@@ -71,16 +71,16 @@ static void cuts_at_blanks_up_to_a_comment(void)
 		{"\"a\"\"b\"", "ab|"},
 		{"\"a\" \"b\"", "a|b|"},
 		{"\"#\"", "#|"},
-		{"\"\"#a", "#a|"}, /* the word has begun */
+		{"\"\"#a", "#a|"}, /* the quote is within a word */
 		{"\"a\"#b", "a#b|"},
-		{"\"a\\\"", "a\\|"}, /* no escape inside */
+		{"\"a\\\"", "a\\|"}, /* no escape sequences */
 		{"\"a b\" # \"", "a b|"},
 	};
 	EACH_ROW(row, rows, text)
 		is_split_into(row->text, strlen(row->text), row->want);
 }
 
-/* An odd number of quotes before the comment. */
+/* The number of quotes before the comment is odd. */
 static void an_open_quote_is_an_error(void)
 {
 	static const char *const rows[] = {
@@ -89,7 +89,7 @@ static void an_open_quote_is_an_error(void)
 		is_error(text, strlen(text), "quote not closed; close it with '\"'");
 }
 
-/* In words, blanks, quotes and comments: otherwise a word would end at the NUL. */
+/* Tests a NUL in words, blanks, quotes and comments. If it were allowed, a word would end there. */
 static void a_nul_is_an_error_anywhere(void)
 {
 	static const char line[] = "ab \"c d\" # e";
@@ -102,7 +102,7 @@ static void a_nul_is_an_error_anywhere(void)
 	}
 }
 
-/* At most 1024 bytes of any kind, also as one word or 32 words. */
+/* A line has at most 1024 bytes, which may be one word or 32 words. */
 static void a_line_has_1024_bytes(void)
 {
 	static const char *const fill[] = {"a", " ", "#", "\"", "\"\"", "a "};
@@ -199,7 +199,7 @@ static void is_number(const char *text, size_t len, uint64_t max, uint64_t want)
 		check_show("of  ", text, len);
 }
 
-/* The output is unchanged. */
+/* Checks that the text is rejected and the output unchanged. */
 static void is_no_number(const char *text, size_t len, uint64_t max)
 {
 	uint64_t value = 1234567;
@@ -209,9 +209,9 @@ static void is_no_number(const char *text, size_t len, uint64_t max)
 
 static void reads_decimal_numbers(void)
 {
-	static const char *const wrong[] = {"-1", "+1", " 1", "1 ", "1.0", "1e3", "0x1", "1,", "a",
-		"/", ":", "\xb2", "--", "1-2", "", "18446744073709551616", "18446744073709551625",
-		"184467440737095516150", "99999999999999999999"};
+	static const char *const invalid[] = {"-1", "+1", " 1", "1 ", "1.0", "1e3", "0x1", "1,",
+		"a", "/", ":", "\xb2", "--", "1-2", "", "18446744073709551616",
+		"18446744073709551625", "184467440737095516150", "99999999999999999999"};
 	is_number("0", 1, 9, 0);
 	is_number("7", 1, 9, 7);
 	is_number("007", 3, 9, 7);
@@ -219,13 +219,13 @@ static void reads_decimal_numbers(void)
 	is_number("123x", 3, 999, 123); /* no more than len digits */
 	is_number("18446744073709551615", 20, UINT64_MAX, UINT64_MAX);
 	is_number("9223372036854775808", 19, UINT64_MAX, (uint64_t)INT64_MAX + 1);
-	EACH_TEXT(text, wrong)
+	EACH_TEXT(text, invalid)
 		is_no_number(text, strlen(text), UINT64_MAX);
 	is_no_number("1", 0, UINT64_MAX);
 	is_no_number("1\0", 2, UINT64_MAX);
 }
 
-/* Each limit, with the numbers below and above it. */
+/* Tests the numbers below, at and above each limit. */
 static void numbers_have_a_limit(void)
 {
 	static const uint64_t limits[] = {0, 1, 5, 8, 9, 10, 11, 19, 32, 99, 100, 128, 255, 65535,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* wire/writer: what is put is there whole or not at all, numbers and strangers' bytes as text. */
+/* wire/writer: writes a value whole or not at all, and escapes bytes that are not printable. */
 #include "wire/writer.h"
 
 #include "check.h"
@@ -55,8 +55,8 @@ static void put(struct writer *w, size_t which)
 	}
 }
 
-/* With room for all of it, for some of it, or for none, behind two bytes that are there already. */
-static void puts_whole_or_not_at_all(void)
+/* Tests space for the whole value, for a part of it, and for none, after two earlier bytes. */
+static void writes_a_value_whole_or_not_at_all(void)
 {
 	for (size_t i = 0; i < PUTS; i++) {
 		for (size_t room = 0; room <= ROOM_MAX; room++) {
@@ -78,7 +78,7 @@ static void puts_whole_or_not_at_all(void)
 	}
 }
 
-static void puts_nothing_once_full(void)
+static void writes_nothing_when_full(void)
 {
 	for (size_t i = 0; i < PUTS; i++) {
 		char bytes[ROOM_MAX];
@@ -97,7 +97,7 @@ static void puts_nothing_once_full(void)
 	CHECK(none.full);
 }
 
-static void puts_decimals(void)
+static void writes_decimal_numbers(void)
 {
 	static const struct {
 		uint64_t value;
@@ -126,7 +126,7 @@ static void puts_decimals(void)
 		CHECK_PUT(row->text, writer_decimal, row->value, row->digits);
 }
 
-static void puts_hex_digits(void)
+static void writes_hex_digits(void)
 {
 	for (unsigned i = 0; i < 256; i++) {
 		char want[3];
@@ -135,7 +135,7 @@ static void puts_hex_digits(void)
 	}
 }
 
-/* The text of one byte. */
+/* Writes the expected text of a byte. */
 static void escape(unsigned byte, char ret_text[5])
 {
 	static const char named[] = "\n\r\t\"\\", names[] = "nrt\"\\";
@@ -149,7 +149,7 @@ static void escape(unsigned byte, char ret_text[5])
 		snprintf(ret_text, 5, "%c", (int)byte);
 }
 
-/* Every byte comes out printable, and comes back when the text is read as hex text in quotes. */
+/* The text of every byte is printable, and hex_read() parses it in quotes as the same byte. */
 static void escapes_every_byte(void)
 {
 	for (unsigned i = 0; i < 256; i++) {
@@ -165,8 +165,8 @@ static void escapes_every_byte(void)
 	}
 }
 
-/* The journal's field separators, a terminal's escapes and a NUL, as a stranger would send them. */
-static void escapes_what_could_do_harm(void)
+/* A client may send field separators of the journal, escape sequences of a terminal, and a NUL. */
+static void escapes_control_characters(void)
 {
 	static const char evil[] = "x\nMESSAGE=y\r\033[2J\0\\\"\177\377";
 	CHECK_PUT("x\\nMESSAGE=y\\r\\x1b[2J\\x00\\\\\\\"\\x7f\\xff", writer_escaped, evil,
@@ -175,6 +175,7 @@ static void escapes_what_could_do_harm(void)
 
 int main(void)
 {
-	return CHECK_ALL(puts_whole_or_not_at_all, puts_nothing_once_full, puts_decimals,
-		puts_hex_digits, escapes_every_byte, escapes_what_could_do_harm);
+	return CHECK_ALL(writes_a_value_whole_or_not_at_all, writes_nothing_when_full,
+		writes_decimal_numbers, writes_hex_digits, escapes_every_byte,
+		escapes_control_characters);
 }
