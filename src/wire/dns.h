@@ -8,9 +8,9 @@
  * s2.3.4). */
 #define DNS_NAME_MAX 255
 
-/* Bytes of the text of a name: of 254 octets that are not the root label, at least one is a length,
- * and a byte is written as at most four characters. */
-#define DNS_NAME_TEXT_MAX (4 * (DNS_NAME_MAX - 2))
+/* Bytes of the longest text that dns_name_put() writes: 250 bytes as \DDD, in four labels with a
+ * dot between them. */
+#define DNS_NAME_TEXT_MAX 1003
 
 #define DNS_HEADER_LEN 12
 
