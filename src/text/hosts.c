@@ -32,6 +32,20 @@ static bool ends_word(uint8_t c)
 	return c <= '#' && (c == '#' || c == '\n' || is_blank(c));
 }
 
+/* Converts a name to lower case without its final dot. If the name cannot be in a table, it becomes
+ * empty, which equals no name. */
+static void normalize(struct addr *name)
+{
+	if (name->len > 0 && name->bytes[name->len - 1] == '.')
+		name->len--;
+	for (size_t i = 0; i < name->len; i++) {
+		if (ends_word(name->bytes[i]))
+			name->len = 0;
+		else
+			name->bytes[i] = lower(name->bytes[i]);
+	}
+}
+
 struct hosts hosts_search(const struct addr *key)
 {
 	struct hosts hosts = {.key = addr_unmapped(key), .state = START};
@@ -46,12 +60,8 @@ struct hosts hosts_search(const struct addr *key)
 	}
 	if (own->kind == ADDR_IPV6)
 		memcpy(hosts.key_ip, own->bytes, 16);
-	if (own->kind == ADDR_NAME) {
-		if (own->len > 0 && own->bytes[own->len - 1] == '.')
-			own->len--;
-		for (size_t i = 0; i < own->len; i++)
-			own->bytes[i] = lower(own->bytes[i]);
-	}
+	if (own->kind == ADDR_NAME)
+		normalize(own);
 	return hosts;
 }
 
