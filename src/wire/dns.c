@@ -118,12 +118,13 @@ void dns_name_put(struct writer *w, const struct dns_name *name)
 
 /* Reads a name, which may be compressed, and moves r behind it. Returns false if it is malformed or
  * incomplete; then r is unchanged. Each pointer leads to a lower position than the previous one, so
- * that the loop ends. */
+ * that the loop ends, but that alone would allow 8,000 pointers. */
 static bool read_name(struct reader *r, struct dns_name *ret_name)
 {
 	struct writer w = writer_on(ret_name->bytes, sizeof ret_name->bytes);
 	struct reader part = *r; /* the labels up to a pointer */
 	size_t part_start = part.at, end = 0;
+	unsigned pointers = 0;
 
 	for (;;) {
 		const uint8_t first = reader_u8(&part);
@@ -131,8 +132,11 @@ static bool read_name(struct reader *r, struct dns_name *ret_name)
 			const size_t to = (size_t)(first - POINTER) << 8 | reader_u8(&part);
 			if (part.ended || to < DNS_HEADER_LEN || to >= part_start)
 				return false;
+			if (++pointers > DNS_POINTERS_MAX)
+				return false;
 			if (end == 0)
 				end = part.at;
+			part.len = part_start;
 			part_start = part.at = to;
 			continue;
 		}
@@ -259,6 +263,8 @@ static uint32_t negative_ttl(const struct record *soa)
 		return 0;
 	reader_bytes(&data, 16); /* SERIAL, REFRESH, RETRY and EXPIRE */
 	const uint32_t minimum = read_u32(&data);
+	if (data.ended || data.at < data.len)
+		return 0;
 	return minimum < soa->ttl ? minimum : soa->ttl;
 }
 
@@ -277,7 +283,8 @@ static bool read_sections(struct dns_answer *answer, const uint16_t *counts, uin
 				return false;
 			if (section == 0)
 				answer->records++;
-			if (section == 1 && record.type == SOA && !has_soa) {
+			if (section == 1 && record.type == SOA && record.class == CLASS_IN &&
+				!has_soa) {
 				*ret_negative = negative_ttl(&record);
 				has_soa = true;
 			}

@@ -28,6 +28,10 @@
 /* An answer with more links in its chain of CNAME records is malformed. */
 #define DNS_CNAMES_MAX 16
 
+/* A name with more compression pointers is malformed. A name has at most 127 labels, and a pointer
+ * that leads to another pointer is useless. */
+#define DNS_POINTERS_MAX 127
+
 enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_AAAA = 28 };
 
 /* The rcodes that need a decision. An answer can have any value from 0 to 4095. */
@@ -104,9 +108,9 @@ struct dns_answer {
 	 * but it has no record of the type. */
 	uint16_t count;
 	/* Seconds for which the answer may be cached, less than 2^31: the minimum of the TTLs of
-	 * the CNAME records and the results. If there is no result and the rcode is DNS_NOERROR or
-	 * DNS_NXDOMAIN, the SOA record counts (RFC 2308 s5). 0 if it is missing, with any other
-	 * rcode, and if the answer is truncated. */
+	 * the CNAME records and the results, also of omitted ones. If there is no result and the
+	 * rcode is DNS_NOERROR or DNS_NXDOMAIN, the SOA record counts (RFC 2308 s5). 0 if it is
+	 * missing, with any other rcode, and if the answer is truncated. */
 	uint32_t ttl_s;
 	struct dns_name owner; /* of the results: the queried name, or the end of its CNAMEs */
 	/* Private: the type of the results, and the records that were not read yet. */
@@ -125,8 +129,9 @@ struct dns_answer {
  * Returns DNS_MALFORMED if a record is incomplete and TC is not set, if the owner of a record or
  * the name in a CNAME or PTR record that is used is not valid, if an A, AAAA, CNAME or PTR record
  * that is used does not have the right length, or if the CNAME records are a loop or more than
- * DNS_CNAMES_MAX. A compressed name is valid if each pointer leads to a place before the part of
- * the name that ends in the pointer, and behind the header.
+ * DNS_CNAMES_MAX. A compressed name is valid if it has at most DNS_POINTERS_MAX pointers, and each
+ * pointer leads to labels, or another pointer, that lie behind the header and end before the part
+ * of the name that ends in the pointer.
  *
  * Otherwise returns DNS_ANSWER. Results are the records in the answer section with the type of the
  * query and class IN, whose owner is the name that is reached from the queried name by CNAME

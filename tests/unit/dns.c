@@ -510,6 +510,11 @@ static void returns_how_long_an_answer_may_be_cached(void)
 		{"SOA: the first", "A a", ANSWERED, {"", ". SOA 20 20 . SOA 10 10"}, "NOERROR 20s"},
 		{"SOA: incomplete", "A a", ANSWERED,
 			{"", ". SOA 9 x0000000000010000000100000001000000010000"}, "NOERROR 0s"},
+		{"SOA: with a byte behind it", "A a", ANSWERED,
+			{"", ". SOA 9 x0000000000010000000100000001000000010000000700"},
+			"NOERROR 0s"},
+		{"SOA: another class", "A a", ANSWERED, {"", ". SOA/3 9 9 . SOA 8 8"},
+			"NOERROR 8s"},
 		{"SOA: complete", "A a", ANSWERED,
 			{"", ". SOA 9 x00000000000100000001000000010000000100000007"},
 			"NOERROR 7s"},
@@ -674,6 +679,9 @@ static void reads_compressed_names(void)
 		{"RDATA: the pointer itself", "c00c", "c026", "malformed"},
 		{"RDATA: its own label", "c00c", "0161c026", "malformed"},
 		{"RDATA: the last byte of RDLENGTH as a label", "c00c", "c025", "malformed"},
+		{"RDATA: the last byte of the TTL, 9 bytes that reach into RDATA", "c00c", "c023",
+			"malformed"},
+		{"RDATA: a zero byte of RDLENGTH", "c00c", "c024", "NOERROR 9s ."},
 		{"RDATA: a cut pointer", "c00c", "c0", "malformed"},
 		{"label type 01", "c00c", "41006100", "malformed"},
 		{"label type 10", "c00c", "8100", "malformed"},
@@ -694,6 +702,8 @@ static void reads_compressed_names(void)
 		put_u32(&w, 9);
 		writer_u16(&w, (uint16_t)(strlen(row->data) / 2));
 		CHECK(hex_read(&h, row->data, strlen(row->data), &w) && hex_end(&h));
+		for (unsigned i = 0; i < 8; i++)
+			writer_u16(&w, 0); /* behind the record */
 		CHECK_ANSWER(row->want, w.len, &query);
 	}
 }
@@ -724,6 +734,30 @@ static void limits_compressed_names_to_255_octets(void)
 		snprintf(want, sizeof want, "NOERROR 9s %.*s.%.*s", (int)len, label,
 			(int)sizeof text, text);
 		CHECK_ANSWER(len <= 62 ? want : "malformed", w.len, &query);
+	}
+}
+
+/* The owner of the second record leads through all pointers in the data of the first one. */
+static void limits_the_pointers_of_a_name(void)
+{
+	static const uint16_t counts[4] = {1, 2};
+	const struct dns_query query = query_of("A a");
+
+	for (unsigned count = DNS_POINTERS_MAX - 1; count <= DNS_POINTERS_MAX + 1; count++) {
+		struct writer w = writer_on(message, sizeof message);
+		size_t at = DNS_HEADER_LEN;
+		put_header(&w, ANSWERED, counts);
+		put_question(&w, &query);
+		writer_bytes(&w, "\0\0\20\0\1\0\0\0\1", 9);
+		writer_u16(&w, (uint16_t)(2 * (count - 1)));
+		for (unsigned i = 0; i < count; i++) {
+			const size_t here = w.len;
+			writer_u16(&w, (uint16_t)(0xc000 | at));
+			at = here;
+		}
+		writer_bytes(&w, "\0\1\0\1\0\0\0\1\0\4\1\2\3\4", 14);
+		CHECK_ANSWER(count <= DNS_POINTERS_MAX ? "NOERROR 1s 1.2.3.4" : "malformed", w.len,
+			&query);
 	}
 }
 
@@ -824,7 +858,7 @@ int main(void)
 		reports_the_state_of_the_server, returns_how_long_an_answer_may_be_cached,
 		ignores_messages_that_are_not_the_answer, accepts_an_error_without_a_question,
 		is_not_deceived_by_a_cut, requires_the_length_of_the_type, reads_compressed_names,
-		limits_compressed_names_to_255_octets, omits_names_whose_text_is_too_long,
-		reads_the_longest_message, leaves_the_output_unchanged_without_an_answer,
-		names_types_and_rcodes);
+		limits_compressed_names_to_255_octets, limits_the_pointers_of_a_name,
+		omits_names_whose_text_is_too_long, reads_the_longest_message,
+		leaves_the_output_unchanged_without_an_answer, names_types_and_rcodes);
 }
