@@ -17,7 +17,7 @@ REPLAYS=$(realpath -m "${REPLAYS:-$ROOT/build/replay}")
         ((${inputs% inputs} >= 20)) || fail "$name: $inputs" || return
     done
     [[ $(cd "$ROOT/tests/fuzz/corpus" && echo *) == \
-        "config.txt hex.txt messages.txt rules.txt session.txt" ]]
+        "config.txt dns.txt hex.txt hosts.txt messages.txt resolv_conf.txt rules.txt session.txt" ]]
 }
 
 # broken_harness FILE - write a harness that aborts on an input of two bytes or more that starts
