@@ -513,6 +513,8 @@ static void returns_how_long_an_answer_may_be_cached(void)
 		{"SOA: with a byte behind it", "A a", ANSWERED,
 			{"", ". SOA 9 x0000000000010000000100000001000000010000000700"},
 			"NOERROR 0s"},
+		{"SOA: its first name", "A a", ANSWERED, {"", ". SOA 9 xc000"}, "NOERROR 0s"},
+		{"SOA: its second name", "A a", ANSWERED, {"", ". SOA 9 x004000"}, "NOERROR 0s"},
 		{"SOA: another class", "A a", ANSWERED, {"", ". SOA/3 9 9 . SOA 8 8"},
 			"NOERROR 8s"},
 		{"SOA: complete", "A a", ANSWERED,
@@ -591,6 +593,9 @@ static void accepts_an_error_without_a_question(void)
 		struct writer w = writer_on(message, sizeof message);
 		put_header(&w, row->flags, counts);
 		CHECK_ANSWER(row->want, w.len, &query);
+		message[5] = 2; /* questions */
+		CHECK_ANSWER("not ours", w.len, &query);
+		message[5] = 0;
 	}
 	message[1]++;
 	CHECK_ANSWER("not ours", DNS_HEADER_LEN, &query);
@@ -675,6 +680,7 @@ static void reads_compressed_names(void)
 		{"the last byte of the header", "c00b", "00", "malformed"},
 		{"the pointer itself", "c01a", "00", "malformed"},
 		{"a place behind it", "c01c", "00", "malformed"},
+		{"a label that reaches into the owner", "c019", "00", "malformed"},
 		{"another owner", "c010", "00", "NOERROR 0s"},
 		{"RDATA: the pointer itself", "c00c", "c026", "malformed"},
 		{"RDATA: its own label", "c00c", "0161c026", "malformed"},
@@ -683,8 +689,8 @@ static void reads_compressed_names(void)
 			"malformed"},
 		{"RDATA: a zero byte of RDLENGTH", "c00c", "c024", "NOERROR 9s ."},
 		{"RDATA: a cut pointer", "c00c", "c0", "malformed"},
-		{"label type 01", "c00c", "41006100", "malformed"},
-		{"label type 10", "c00c", "8100", "malformed"},
+		{"label type 01", "4000", "00", "malformed"},
+		{"label type 10", "8000", "00", "malformed"},
 		{"the end of the message", "ffff", "00", "malformed"},
 	};
 	static const uint16_t counts[4] = {1, 1};
@@ -702,7 +708,7 @@ static void reads_compressed_names(void)
 		put_u32(&w, 9);
 		writer_u16(&w, (uint16_t)(strlen(row->data) / 2));
 		CHECK(hex_read(&h, row->data, strlen(row->data), &w) && hex_end(&h));
-		for (unsigned i = 0; i < 8; i++)
+		for (unsigned i = 0; i < 100; i++)
 			writer_u16(&w, 0); /* behind the record */
 		CHECK_ANSWER(row->want, w.len, &query);
 	}
@@ -838,6 +844,8 @@ static void names_types_and_rcodes(void)
 	CHECK_STRING(dns_type_text(DNS_AAAA), "AAAA");
 	CHECK_STRING(dns_type_text(DNS_PTR), "PTR");
 	CHECK_STRING(dns_type_text(5), "CNAME");
+	CHECK_STRING(dns_type_text(6), "SOA");
+	CHECK_STRING(dns_type_text(41), "OPT");
 	CHECK_STRING(dns_type_text(0), "unassigned");
 	CHECK_STRING(dns_type_text(65535), "unassigned");
 	for (uint16_t i = 0; i < COUNT(rcodes); i++)

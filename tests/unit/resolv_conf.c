@@ -87,6 +87,7 @@ static void reads_servers(void)
 		{"nameserver x\nnameserver 192.0.2.1", "192.0.2.1"},
 		{"nameserver 0.0.0.0", "0.0.0.0"},
 		{"nameserver ::ffff:192.0.2.1", "::ffff:c000:201"},
+		{"nameserver 0000:0000:0000:0000:0000:ffff:255.255.255.255", "::ffff:ffff:ffff"},
 		{"nameserver 1:2:3:4:5:6:255.255.255.255", "1:2:3:4:5:6:ffff:ffff"},
 	};
 	static const char *const wrong[] = {"nameserver", "nameserver ", "nameserver\r",
@@ -102,6 +103,11 @@ static void reads_servers(void)
 	check_rows(rows, COUNT(rows));
 	for (size_t i = 0; i < COUNT(wrong); i++)
 		check_text(wrong[i], strlen(wrong[i]), "127.0.0.1");
+
+	/* An address that is 256 bytes too long. */
+	static char text[11 + 9 + 256 + 1] = "nameserver 192.0.2.1";
+	memset(text + 20, 'x', 256);
+	check_text(text, sizeof text - 1, "127.0.0.1");
 }
 
 static void reads_scopes(void)
