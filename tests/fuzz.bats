@@ -1,10 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# The fuzzers' corpora, replayed without a fuzzer; the report of a finding; a comparison of the
-# parsers with python3-socksio.
+# The fuzzers' corpora, replayed without a fuzzer; the report of a finding; comparisons of parsers
+# with python3-socksio and python3-dnspython. DNS_MESSAGES=100000 compares that many messages of DNS
+# and takes a few minutes.
 
 load helper
 
+[[ -z ${DNS_MESSAGES:-} ]] || export BATS_TEST_TIMEOUT=1800
 REPLAYS=$(realpath -m "${REPLAYS:-$ROOT/build/replay}")
 
 @test "fuzz: the inputs of each corpus, 20 or more, break no invariant" {
@@ -17,7 +19,7 @@ REPLAYS=$(realpath -m "${REPLAYS:-$ROOT/build/replay}")
         ((${inputs% inputs} >= 20)) || fail "$name: $inputs" || return
     done
     [[ $(cd "$ROOT/tests/fuzz/corpus" && echo *) == \
-        "config.txt hex.txt messages.txt rules.txt session.txt" ]]
+        "config.txt dns.txt hex.txt hosts.txt messages.txt resolv_conf.txt rules.txt session.txt" ]]
 }
 
 # broken_harness FILE - write a harness that aborts on an input of two bytes or more that starts
@@ -105,4 +107,14 @@ END
     "$PYTHON" -c 'import socksio' 2>/dev/null || need python3-socksio
     timeout 60 "$PYTHON" "$ROOT/tests/fuzz/oracle.py" "$REPLAYS/batch" 5000
     timeout 60 "$PYTHON" "$ROOT/tests/fuzz/oracle.py" "$REPLAYS/batch" 5000 "$SRANDOM"
+}
+
+@test "fuzz: python3-dnspython reads the same answers as wire/dns [RFC 1035, 6891]" {
+    "$PYTHON" -c 'import dns' 2>/dev/null || need python3-dnspython
+    local seed
+    for seed in 1035 "$SRANDOM"; do
+        echo "# seed $seed"
+        "$PYTHON" "$ROOT/tests/fuzz/dns_oracle.py" "$REPLAYS/dns_batch" \
+            "$ROOT/tests/fuzz/corpus/dns.txt" "${DNS_MESSAGES:-3000}" "$seed"
+    done
 }
