@@ -187,7 +187,8 @@ h.gets_reply(*remotes[1].sock.getsockname())
 for other in remotes[0], remotes[2], remotes[3]:
     check(other.end(), (b"", "reset"))
 assert is_closed(where)
-assert len(h.descriptors()) == 5, h.descriptors()  # the standard ones, signalfd, the connection
+# The standard ones, signalfd, /etc/hosts, /etc/resolv.conf, and the connection.
+assert len(h.descriptors()) == 7, h.descriptors()
 h.serves(remotes[1])
 # The connection may have ended before the handler accepts it.
 h, where = bind_for("127.0.0.1")
@@ -440,7 +441,7 @@ check(record, full_names({
     "CLIENT_PORT": str(client_port), "COMMAND": "BIND", "DST": "ftp.test", "DST_PORT": "21",
     "BOUND": where[0], "BOUND_PORT": str(where[1]), "REACHED": "127.0.0.5",
     "REACHED_PORT": str(port), "REPLY": "0", "BYTES_UP": "10", "BYTES_DOWN": "10",
-    "END": "closed", "CLOSED_BY": "client",
+    "END": "closed", "CLOSED_BY": "client", "RESOLVER": "/etc/hosts",
 }))
 PY
 }
@@ -477,11 +478,14 @@ for text, reply in (
 PY
 }
 
-@test "bind: needs 6 descriptors, and replies 01 with fewer" {
+@test "bind: needs 8 descriptors, and replies 01 with fewer" {
     world <<'PY'
 limit = lambda count: ("prlimit", f"--nofile={count}", "--")
-served("127.0.0.1", before=limit(6))  # the journal would need one more: stdsocks(8), FILES
-for count in 4, 5:
+served("127.0.0.1", before=limit(8))  # the journal would need one more: stdsocks(8), FILES
+for count in 4, 5, 6:
     refused(1, "127.0.0.1", before=limit(count), status=71, END="failed", ERRNO="24")
+h, where = bind_for("127.0.0.1", before=limit(7))  # no descriptor is left for the connection
+assert is_reset(where)
+h.is_refused(1, 71, END="failed", ERRNO="24")
 PY
 }

@@ -199,6 +199,7 @@ PY
 to inner.test port 80
   -o: allow to .test
     maybe: depends on the address
+  resolved by 127.0.0.1
  at fc00::1 (private)
   -o: allow to .test
     no: without "at", a name is allowed at public addresses only
@@ -208,6 +209,7 @@ deny
 to Public.TEST. port 80
   -o: allow to .test
     maybe: depends on the address
+  resolved by 127.0.0.1
  at 8.8.8.8 (public)
   -o: allow to .test
     yes: allowed

@@ -59,7 +59,7 @@ check(record, full_names({
     "CLIENT_PORT": client_port,
     "COMMAND": "CONNECT", "DST": "here.test", "DST_PORT": str(port), "REACHED": "127.0.0.1",
     "REACHED_PORT": str(port), "REPLY": "0", "BYTES_UP": "8", "BYTES_DOWN": "10", "END": "closed",
-    "CLOSED_BY": "upstream",
+    "CLOSED_BY": "upstream", "RESOLVER": "/etc/hosts",
 }))
 check((h.log_text(), syslog.all()), ("", []))
 PY
@@ -303,8 +303,8 @@ PY
 }
 
 @test "record: END is failed, REPLY 1 and the status 71 if no descriptor is left" {
-    IS_STATIC=$(is_static && echo yes) world <<'PY'
-import resource
+    world <<'PY'
+import itertools, resource
 
 def few(descriptors):
     limit = descriptors, descriptors
@@ -313,9 +313,10 @@ def few(descriptors):
 # The leak check of a sanitized build needs descriptors.
 os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
 journal = Reader(JOURNAL)
-# Without a descriptor, the resolver of the GNU C library reports that the name does not exist.
-for host in ("127.0.0.1", "name.test") if os.environ["IS_STATIC"] else ("127.0.0.1",):
-    h = refused(host=host, reply=1, status=71, **few(4))
+best_effort = "-o", "sandbox best-effort"
+for host, (count, options) in itertools.product(("127.0.0.1", "name.test"),
+                                                ((4, ()), (6, best_effort))):
+    h = refused(*options, host=host, reply=1, status=71, **few(count))
     h.ended(71, END="failed", CLOSED_BY="stdsocks", REPLY="1", ERRNO="24",  # EMFILE
             MESSAGE_ID="a66266082a8545b7938a1f45230389d4")
 refused(trace=False, reply=1, status=71, **few(5))

@@ -240,8 +240,9 @@ def to_localhost(records):
 
     def change(query, right):
         count = struct.pack(">H", 1 + len(records))
+        end = query.index(0, 12) + 5  # behind the question; the query may have more records
         alias = b"\xc0\x0c" + struct.pack(">HHIH", 5, 1, 60, 11) + b"\x09localhost\0"
-        yield right[:6] + count + right[8:12] + query[12:] + alias + b"".join(records)
+        yield right[:6] + count + right[8:12] + query[12:end] + alias + b"".join(records)
 
     return broken(change)
 

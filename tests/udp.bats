@@ -6,15 +6,15 @@ load helper
 load net/world
 
 prelude <<'PY'
-import contextlib, errno, os, re, signal, socket, struct, threading, time
+import contextlib, re, signal, socket, struct, threading, time
 
 from datagrams import Datagrams, SIZE_MAX, UDP_ASSOCIATE, at, header, is_free, parse_address
 from datagrams import send_gso
 from datagrams import silent, udp
-from dns import NXDOMAIN, Server, after
+from dns import NXDOMAIN, REFUSED, Server, after, answer, question
 from notify import Manager, notify_env
 from socks import CHOSEN, DEADLINE_S, GREETING, Piped, check, listener, pattern, request
-from udp import Association, calls, children, traced
+from udp import Association, calls, queries, traced
 from wire import Wire
 from world import CLOSED_PORT, Handler, STDSOCKS, connection, eventually, check_fields, ip
 from world import listeners
@@ -260,7 +260,7 @@ a.close_and_check(drops="unsent 4")
 PY
 }
 
-@test "udp: the end of the TCP connection ends the association and all its processes" {
+@test "udp: the end of the TCP connection ends the association" {
     world <<'PY'
 server = udp()
 for how in "close", "fin", "reset":
@@ -274,15 +274,6 @@ for how in "close", "fin", "reset":
     assert is_free(a.relay)
     a.send(server)
 assert silent(server)
-# The lookup processes have ended, too.
-def running():
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
-                open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-            if pid != "1" and stat.read().rpartition(")")[2].split()[0] != "Z":
-                return True
-    return False
-eventually(lambda: not running(), "no process is left")
 PY
 }
 
@@ -319,7 +310,6 @@ PY
 }
 
 @test "udp: datagrams that wait for a lookup are sent if it is answered before the end" {
-    need dnsmasq
     world <<'PY'
 may_answer = threading.Event()
 late = after(lambda: may_answer.wait(DEADLINE_S), ["127.0.0.1"])
@@ -334,7 +324,7 @@ for slow, stop in (SLOW[:4], "terminate"), (SLOW[4:], "close"):
     eventually(lambda: {f"A {name}" for name in slow} <= set(names.queries), "all queries arrive")
     with a.stopped():
         may_answer.set()
-        eventually(lambda: not children(a.lookups()), "all lookups end")
+        eventually(lambda: len(queries()) == 8 and all(queries()), "all answers arrive")
         a.send((stop.encode() + b".test", port))
         if stop == "terminate":
             a.terminate()
@@ -527,7 +517,6 @@ PY
 }
 
 @test "udp: a name is looked up once, and not at all if no address could be allowed" {
-    need dnsmasq
     world <<'PY'
 names = Server({"echo.test": ["127.0.0.1"], "denied.test": ["127.0.0.1"], "no.test": NXDOMAIN,
                 "both.test": ["127.0.0.2", "127.0.0.1"]})
@@ -562,66 +551,90 @@ check(sorted(names.queries), ["A echo.test", "A no.test", "AAAA echo.test", "AAA
 PY
 }
 
-@test "udp: lookups delay nothing else; 8 run at a time, with 8 datagrams each" {
-    need dnsmasq
+@test "udp: lookups delay nothing else; 64 run at a time, with 8 datagrams each" {
     world <<'PY'
-SLOW = [f"slow{number}.test" for number in range(8)]
+MAX = 64
+SLOW = [f"slow{number}.test" for number in range(MAX)]
 may_answer = threading.Event()
 late = after(lambda: may_answer.wait(DEADLINE_S), ["127.0.0.1"])
 names = Server({"echo.test": ["127.0.0.1"], **{name: late for name in SLOW}})
 server = udp()
 port = at(server)[1]
 a = Association()
-for name in SLOW[:7]:
-    for _ in range(9):  # one more than can wait
+for number, name in enumerate(SLOW[:-1]):
+    for _ in range(9 if number % 8 == 0 else 1):  # 9 are one more than can wait
         a.send((name.encode(), port), name.encode())
-a.echo(server)
+    a.echo(server)  # the handler keeps up
+check(len(queries()), 2 * (MAX - 1))
 a.echo(server, to=(b"echo.test", port))
-for _ in range(8):
-    a.send((SLOW[7].encode(), port), SLOW[7].encode())
+a.send((SLOW[-1].encode(), port), SLOW[-1].encode())
 a.send((b"too-many.test", port))
 a.echo(server)
 assert not any("too-many" in query for query in names.queries), names.queries
 may_answer.set()
-got = sorted(server.recvfrom(100)[0].decode() for _ in range(64))
-check(got, sorted(SLOW * 8))
+wanted = [name for number, name in enumerate(SLOW) for _ in range(8 if number % 8 == 0 else 1)]
+got = [server.recvfrom(100)[0].decode() for _ in wanted]
+check(sorted(got), sorted(wanted))
 a.send((b"echo.test", port), b"last")
 check(server.recvfrom(100)[0], b"last")
-a.close_and_check(drops="unresolved 8")
+a.close_and_check(drops="unresolved 9")
 PY
 }
 
-# This test takes more than 5 s, because the handler's timeout for a lookup is 5 s.
-@test "udp: a lookup without an answer ends after 5 s, and the association goes on" {
-    need dnsmasq
+@test "udp: 200 lookups may start at once, and then 50 a second" {
     world <<'PY'
-names = Server({})
+COUNT = 400
+write("/etc/hosts", "".join(f"127.0.0.1 name{number}.test\n" for number in range(COUNT)))
+server = udp()
+began_s = time.monotonic()
+a = Association()
+for number in range(COUNT):
+    a.send((b"name%d.test" % number, CLOSED_PORT))
+    if number % 50 == 49:
+        a.echo(server)  # the handler keeps up
+took_s = time.monotonic() - began_s
+a.client.close()
+record = a.ended()
+up = int(record["STDSOCKS_DATAGRAMS_UP"]) - COUNT // 50
+assert 200 <= up <= 201 + 50 * took_s, (up, took_s)
+check_fields(record, DROPPED_FOR=f"unresolved {COUNT - up}")
+PY
+}
+
+@test "udp: a lookup without an answer ends after all attempts, and the association goes on" {
+    world <<'PY'
+write("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:2\n")
+names = Server({"refused.test": REFUSED})
 server = udp()
 a = Association()
 a.send((b"silent.test", 53))
 names.expect("silent.test")
 began_s = time.monotonic()
+a.send((b"refused.test", 53))
 a.echo(server)
-check(len(children(a.lookups())), 1)
-eventually(lambda: not children(a.lookups()), "the lookup ends")
-assert 4 < time.monotonic() - began_s < 20
+eventually(lambda: not queries(), "the lookups end")
+assert 1.5 < time.monotonic() - began_s < 10
+check(names.queries.count("A silent.test"), 2)
+a.send((b"silent.test", 53))  # the result is kept
 a.send((b"silent-too.test", 53))  # this lookup lasts until the association ends
 eventually(lambda: "A silent-too.test" in names.queries, "the query arrives")
 a.echo(server)
-a.close_and_check(drops="unresolved 2")
+check(names.queries.count("A silent.test"), 2)
+a.close_and_check(drops="unresolved 4")
 PY
 }
 
-@test "udp: the end of the lookup process ends the association with a record" {
+@test "udp: names are looked up without another process" {
+    need_root
+    need prlimit setpriv
     world <<'PY'
-a = Association()
-a.echo(udp())
-os.kill(a.lookups(), signal.SIGKILL)
-a.ends(status=71, END="failed", CLOSED_BY="stdsocks", ERRNO=str(errno.ECHILD))
-assert "the process that looks up names has ended" in a.log_text(), a.log_text()
-# If the lookup process cannot be started, the reply is 01. The user has no other processes.
+Server({"echo.test": ["127.0.0.1"]})
+server = udp()
+# The user has no other processes.
 alone = "prlimit", "--nproc=0", "setpriv", "--reuid=61234", "--clear-groups", "--"
-Association(before=alone, reply=1).fails("cannot start a process to look up names", ERRNO="11")
+a = Association(before=alone)
+a.echo(server, to=(b"echo.test", at(server)[1]))
+a.close_and_check()
 PY
 }
 
@@ -720,11 +733,51 @@ a.close_and_check()
 PY
 }
 
-@test "udp: 8 descriptors are enough, and with 7 the reply is 01" {
+@test "udp: needs 9 descriptors, and replies 01 with fewer" {
     world <<'PY'
-a = Association(before=("prlimit", "--nofile=8", "--"))  # a journal would need one more
+few = lambda count: ("prlimit", f"--nofile={count}", "--")
+a = Association(before=few(9))  # a journal would need one more
 a.echo(udp())
 a.close_and_check()
-Association(before=("prlimit", "--nofile=7", "--"), reply=1).fails(ERRNO="24")
+Association(before=few(8), reply=1).fails(ERRNO="24")
+PY
+}
+
+@test "udp: datagrams to a name are dropped if no descriptor is left, and the association goes on" {
+    world <<'PY'
+few = lambda count: ("prlimit", f"--nofile={count}", "--")
+
+def half(server, query, source):
+    """Answers only queries for IPv4 addresses."""
+    if question(query)[1] == 1:
+        server.sock.sendto(answer(query, ["127.0.0.1"]), source)
+
+MANY = [b"half%d.test" % number for number in range(200)]
+Server({"four.test": ["127.0.0.1"], "six.test": ["::1"], **{name.decode(): half for name in MANY}})
+four, six = udp(), udp("::1")
+# A lookup has a socket for each family.
+for count, names in (9, ""), (10, "four.test"), (11, "four.test six.test"):
+    a = Association(before=few(count))
+    for name, server in ("four.test", four), ("six.test", six):
+        to = name.encode(), at(server)[1]
+        if name in names:
+            a.echo(server, to=to)
+        else:
+            a.send(to)
+        a.echo(server)
+    a.close_and_check(drops=f"unresolved {2 - len(names.split())}" if count < 11 else None)
+# Lookups that wait for their second family use all descriptors but one.
+a = Association(before=few(20), rules=("deny to 127.0.0.1", "allow to any at any"))
+names = iter(MANY)
+
+def is_full():
+    a.send((next(names), 53))
+    a.echo(six)
+    return len(queries()) == 10
+
+eventually(is_full, "the lookups use the descriptors")
+is_full()
+a.client.close()
+a.ended(END="closed", CLOSED_BY="client", DROPPED=str(len(MANY) - len(list(names))))
 PY
 }

@@ -18,7 +18,7 @@ _Static_assert(CHECKER_QUESTION_MAX <= PIPE_BUF, "one write(2) writes all of a q
 
 /* How long to wait for a killed program. The wait is bounded because a set-user-ID program cannot
  * be killed. */
-#define KILLED_MS 200
+#define KILLED_NS 200000000
 
 enum { QUESTION_FD = 3, EXIT_NOT_FOUND = 127 };
 
@@ -101,8 +101,9 @@ int checker_ask(struct checker *checker, const void *question, size_t len, int64
 
 	int ready = error ? -error : wait_for(checker->end_fd, POLLIN, deadline_us);
 	struct pollfd end = {.fd = checker->end_fd, .events = POLLIN};
+	const struct timespec killed = {.tv_nsec = KILLED_NS};
 	if (ready < 0 && kill(-checker->pid, SIGKILL) == 0)
-		poll(&end, 1, KILLED_MS);
+		ppoll(&end, 1, &killed, NULL);
 	int status = ready < 0 ? ready : status_of(checker->pid);
 	close(checker->end_fd);
 	return status;

@@ -13,28 +13,30 @@
 /* attempts[0] to attempts[running - 1] are in progress, in the order of their addresses. Ended
  * attempts are removed, because poll(2) accepts no more entries than the descriptor limit. */
 struct race {
-	const struct resolve_list *list;
+	struct resolve_list *list;
 	const struct dial_source *source;
+	struct dial_lookup lookup;
 	size_t started; /* addresses of the list that were tried */
 	size_t running;
 	int error; /* 0, or the -errno of the attempt that got furthest */
 	/* 0, or -EMFILE or -ENFILE: the next attempt needs a descriptor that another releases. */
 	int starved;
-	struct pollfd attempts[DIAL_MAX + 1]; /* wait_poll() uses the last entry */
-	struct addr remote, local;            /* of the connection */
+	/* Behind the attempts are the entries of the lookup, and one for wait_poll(). */
+	struct pollfd attempts[DIAL_MAX + RESOLVE_FDS + 1];
+	struct dial_ends ends; /* of the connection */
 };
 
-void dial_order(struct resolve_list *list)
+void dial_order(struct addr *addrs, size_t count)
 {
-	for (size_t i = 1; i < list->count; i++) {
+	for (size_t i = 1; i < count; i++) {
 		size_t other = i;
-		while (other < list->count && list->addrs[other].kind == list->addrs[i - 1].kind)
+		while (other < count && addrs[other].kind == addrs[i - 1].kind)
 			other++;
-		if (other == list->count)
+		if (other == count)
 			return;
-		const struct addr next = list->addrs[other];
-		memmove(&list->addrs[i + 1], &list->addrs[i], (other - i) * sizeof next);
-		list->addrs[i] = next;
+		const struct addr next = addrs[other];
+		memmove(&addrs[i + 1], &addrs[i], (other - i) * sizeof next);
+		addrs[i] = next;
 	}
 }
 
@@ -170,14 +172,15 @@ static int attempt_result(struct race *race, int fd)
 	if (error != 0)
 		return -error;
 
-	race->local = sockaddr_local(fd);
-	race->remote = sockaddr_remote(fd); /* differs from the destination if that is 0.0.0.0 */
-	bool itself = race->local.port == race->remote.port &&
-		addr_is_same_host(&race->local, &race->remote);
+	race->ends.local = sockaddr_local(fd);
+	race->ends.remote =
+		sockaddr_remote(fd); /* differs from the destination if that is 0.0.0.0 */
+	bool itself = race->ends.local.port == race->ends.remote.port &&
+		addr_is_same_host(&race->ends.local, &race->ends.remote);
 	if (itself)
 		return -ECONNREFUSED;
 	/* A socket can be bound to a broadcast address, but connects from another address. */
-	return is_from(&race->local, race->source) ? 0 : -EADDRNOTAVAIL;
+	return is_from(&race->ends.local, race->source) ? 0 : -EADDRNOTAVAIL;
 }
 
 /* Examines each ready attempt. Returns the descriptor of a connected one, which is removed from the
@@ -203,24 +206,65 @@ static int take_connected(struct race *race, bool *ret_failed)
 	return -1;
 }
 
+static bool is_looking_up(const struct race *race)
+{
+	return race->lookup.resolve && race->lookup.resolve->status == RESOLVE_PENDING;
+}
+
+/* Takes the addresses that the lookup has found since then. If the address tried last is of the
+ * other family, they are next. */
+static void continue_lookup(struct race *race)
+{
+	const struct dial_lookup *lookup = &race->lookup;
+	struct resolve_list *list = race->list;
+	const size_t before = list->count, last = race->started > 0 ? race->started - 1 : 0;
+
+	resolve_continue(lookup->resolve, race->attempts + race->running, list);
+	if (!is_looking_up(race))
+		race->starved = 0; /* its sockets are closed */
+	if (list->count == before)
+		return;
+	lookup->permit(lookup->context, list, before);
+	dial_order(&list->addrs[last], list->count - last);
+}
+
+/* Waits until an attempt or the lookup is ready, or the time has come. Returns the number of ready
+ * attempts or -errno. */
+static int wait_for_one(struct race *race, int64_t until_us)
+{
+	nfds_t count = race->running;
+
+	if (is_looking_up(race)) {
+		const int64_t lookup_us = resolve_until_us(race->lookup.resolve);
+		resolve_poll(race->lookup.resolve, race->attempts + count);
+		count += RESOLVE_FDS;
+		until_us = lookup_us < until_us ? lookup_us : until_us;
+	}
+	int ready = wait_poll(race->attempts, count, until_us);
+	if ((ready >= 0 || ready == -ETIMEDOUT) && is_looking_up(race))
+		continue_lookup(race);
+	return ready;
+}
+
 /* Returns the connected descriptor or -errno. Other attempts may still be in progress. */
 static int run(struct race *race, int64_t deadline_us)
 {
 	int64_t next_us = 0; /* when to start the next attempt */
 
 	for (;;) {
-		bool more = race->started < race->list->count && !race->starved;
+		bool more = race->started < race->list->count && race->started < DIAL_MAX &&
+			!race->starved;
 		int64_t now_us = clock_now_us();
 		if (more && (race->running == 0 || now_us >= next_us)) {
 			next_us = start_next(race) ? now_us + DIAL_DELAY_US : now_us;
 			continue;
 		}
-		if (race->running == 0)
+		if (race->running == 0 && !is_looking_up(race))
 			break;
 
-		int64_t until_us = more && next_us < deadline_us ? next_us : deadline_us;
-		int ready = wait_poll(race->attempts, race->running, until_us);
-		if (ready == -ETIMEDOUT && until_us == deadline_us) {
+		int ready =
+			wait_for_one(race, more && next_us < deadline_us ? next_us : deadline_us);
+		if (ready == -ETIMEDOUT && clock_now_us() >= deadline_us) {
 			race->error = furthest(race->error, -ETIMEDOUT);
 			break;
 		}
@@ -237,22 +281,19 @@ static int run(struct race *race, int64_t deadline_us)
 	return race->starved ? race->starved : race->error;
 }
 
-int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
-	struct addr *ret_remote, struct addr *ret_local)
+int dial(struct resolve_list *list, const struct dial_source *source,
+	const struct dial_lookup *lookup, int64_t deadline_us, struct dial_ends *ret_ends)
 {
-	struct race race = {.list = list, .source = source};
+	struct race race = {.list = list, .source = source, .lookup = *lookup};
 	int fd = run(&race, deadline_us);
 	for (size_t i = 0; i < race.running; i++)
 		close(race.attempts[i].fd);
-	if (fd >= 0) {
-		*ret_remote = race.remote;
-		*ret_local = race.local;
-	}
+	if (fd >= 0)
+		*ret_ends = race.ends;
 	return fd;
 }
 
-/* Sets *ret_local to the local address for one destination. Returns 0 or -errno. */
-static int local_address_for(
+int dial_local_address_for(
 	const struct addr *to, const struct dial_source *source, struct addr *ret_local)
 {
 	int fd = start(to, source, SOCK_DGRAM, 0); /* connect(2) sends nothing */
@@ -261,7 +302,7 @@ static int local_address_for(
 	*ret_local = sockaddr_local(fd);
 	ret_local->port = 0;
 	close(fd);
-	return sockaddr_is_broadcast(ret_local) ? -EADDRNOTAVAIL : 0;
+	return 0;
 }
 
 int dial_local_address(
@@ -270,7 +311,9 @@ int dial_local_address(
 	int error = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
-		int one = local_address_for(&list->addrs[i], source, ret_local);
+		int one = dial_local_address_for(&list->addrs[i], source, ret_local);
+		if (one == 0 && sockaddr_is_broadcast(ret_local))
+			one = -EADDRNOTAVAIL;
 		if (one == 0)
 			return 0;
 		error = furthest(error, one);

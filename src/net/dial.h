@@ -26,19 +26,38 @@ struct dial_source {
  * -EADDRNOTAVAIL if *source cannot be used; or another -errno. */
 int dial_socket(enum addr_kind kind, int type, int protocol, const struct dial_source *source);
 
-/* Sorts at most DIAL_MAX addresses so that the families alternate, beginning with the family of the
- * first address; the order within a family is unchanged (RFC 8305 s4). */
-void dial_order(struct resolve_list *list);
+/* Sorts the first count addresses, at most DIAL_MAX, so that the families alternate, beginning with
+ * the family of the first address; the order within a family is unchanged (RFC 8305 s4). */
+void dial_order(struct addr *addrs, size_t count);
 
-/* Connects to the first of at most DIAL_MAX addresses that answers. Starts the next attempt
- * DIAL_DELAY_US after the previous one, or as soon as one fails. Returns a non-blocking descriptor
- * that the caller owns, and sets *ret_remote and *ret_local to the addresses of the connection.
- * Returns -ETIMEDOUT if deadline_us has passed, -ECANCELED if a signal ends the process,
- * -EADDRNOTAVAIL if *source cannot be used, or the -errno of the attempt that got furthest. A
- * connection of the socket to itself (simultaneous open, if the kernel chooses the destination as
- * the source) counts as refused. */
-int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
-	struct addr *ret_remote, struct addr *ret_local);
+/* The addresses of a connection. */
+struct dial_ends {
+	struct addr remote, local;
+};
+
+/* A lookup that goes on while addresses are tried (RFC 8305 s3). */
+struct dial_lookup {
+	struct resolve *resolve; /* NULL: there is none */
+	/* Removes from the list the addresses from index `first` on that must not be tried. */
+	void (*permit)(void *context, struct resolve_list *list, size_t first);
+	void *context;
+};
+
+/* Connects to the first of the addresses that answers. Starts the next attempt DIAL_DELAY_US after
+ * the previous one, or as soon as one fails. Tries at most DIAL_MAX addresses. Addresses that
+ * *lookup finds are added to the list; the lookup may have ended, and is not ended here. Returns a
+ * non-blocking descriptor that the caller owns, and sets *ret_remote and *ret_local to the
+ * addresses of the connection. Returns -ETIMEDOUT if deadline_us has passed, -ECANCELED if a signal
+ * ends the process, -EADDRNOTAVAIL if *source cannot be used, or the -errno of the attempt that got
+ * furthest. A connection of the socket to itself (simultaneous open, if the kernel chooses the
+ * destination as the source) counts as refused. */
+int dial(struct resolve_list *list, const struct dial_source *source,
+	const struct dial_lookup *lookup, int64_t deadline_us, struct dial_ends *ret_ends);
+
+/* Sets *ret_local to the local address that a connection to this address would have. Sends no
+ * packet. Returns 0 or -errno. */
+int dial_local_address_for(
+	const struct addr *to, const struct dial_source *source, struct addr *ret_local);
 
 /* Sets the source of a new TCP or UDP socket of this family. Returns false if that fails. */
 bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source);

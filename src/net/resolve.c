@@ -1,167 +1,320 @@
 /* SPDX-License-Identifier: ISC */
-/* From a name to addresses, and from an address to its name.
- * Knows: getaddrinfo(3) and getnameinfo(3), which nothing else calls. */
+/* A stub resolver: finds the addresses of a name, or the name of an address, in hosts(5) and from
+ * the name servers of resolv.conf(5). It does not block. */
 #include "net/resolve.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/time.h>
+#include <strings.h>
 
 #include "net/clock.h"
-#include "net/sockaddr.h"
+#include "net/endpoint.h"
+#include "net/name_files.h"
 #include "net/wait.h"
-#include "wire/large.h"
 
-/* getaddrinfo(3) takes no deadline and goes on after EINTR. So a signal jumps out of it. What it
- * leaves behind ends with the process, which after that has only an answer to send. */
-static sigjmp_buf escape;
+/* -- The end of a lookup. */
 
-static void jump_out(int signal_number)
+static void end(struct resolve *r, enum resolve_status status, const char *why, int error)
 {
-	siglongjmp(escape, signal_number);
+	for (unsigned i = 0; i < RESOLVE_FDS; i++)
+		query_stop(&r->queries[i]);
+	r->status = status;
+	r->why = why;
+	r->error = error;
 }
 
-static void alarm_at(int64_t deadline_us)
+void resolve_stop(struct resolve *r)
 {
-	int64_t left_us = deadline_us - clock_now_us();
-	if (left_us < 1)
-		left_us = 1; /* 0 would disarm it */
-	struct itimerval timer = {
-		.it_value = {.tv_sec = left_us / 1000000, .tv_usec = left_us % 1000000}};
-	setitimer(ITIMER_REAL, &timer, NULL);
+	if (r)
+		end(r, r->status, r->why, r->error);
 }
 
-static void alarm_off(void)
+/* -- The names that are queried. */
+
+static bool is_absolute(const struct addr *name)
 {
-	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+	return name->bytes[name->len - 1] == '.';
 }
 
-static const int signals[] = {SIGALRM, SIGTERM, SIGINT, SIGHUP};
-#define SIGNALS_COUNT (sizeof signals / sizeof signals[0])
-
-/* Those of them that jump out, and what they did before. */
-static struct {
-	sigset_t set, mask;
-	struct sigaction actions[SIGNALS_COUNT];
-} jumping;
-
-/* Installs jump_out() and lets its signals through. */
-static void listen_for_signals(void)
+static unsigned dots_of(const struct addr *name)
 {
-	const struct sigaction action = {.sa_handler = jump_out};
+	unsigned dots = 0;
 
-	wait_stop_signals(&jumping.set);
-	sigaddset(&jumping.set, SIGALRM);
-	for (size_t i = 0; i < SIGNALS_COUNT; i++)
-		if (sigismember(&jumping.set, signals[i]) == 1)
-			sigaction(signals[i], &action, &jumping.actions[i]);
-	sigprocmask(SIG_UNBLOCK, &jumping.set, &jumping.mask);
+	for (unsigned i = 0; i < name->len; i++)
+		dots += name->bytes[i] == '.';
+	return dots;
 }
 
-/* One that comes later must not jump to where nobody is any more. */
-static void listen_no_more(void)
+static bool is_reverse(const struct resolve *r)
 {
-	alarm_off();
-	sigprocmask(SIG_SETMASK, &jumping.mask, NULL);
-	for (size_t i = 0; i < SIGNALS_COUNT; i++)
-		if (sigismember(&jumping.set, signals[i]) == 1)
-			sigaction(signals[i], &jumping.actions[i], NULL);
+	return r->wanted.kind != ADDR_NAME;
 }
 
-/* What is looked up, a name or an address, and what is found. */
-static struct lookup {
-	const char *name; /* or NULL */
-	struct addrinfo *found;
-	const union sockaddr_any *address;
-	socklen_t address_len;
-} sought;
-
-static char host[NI_MAXHOST] LARGE;
-
-static int ask(void)
+/* The number of names that may be queried: the name itself, and unless it ends in a dot, the name
+ * in each search domain. */
+static unsigned names_count(const struct resolve *r, const struct resolv_conf *conf)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
-
-	if (sought.name)
-		return getaddrinfo(sought.name, NULL, &hints, &sought.found);
-	return getnameinfo(
-		&sought.address->sa, sought.address_len, host, sizeof host, NULL, 0, NI_NAMEREQD);
+	return is_reverse(r) || is_absolute(&r->wanted) ? 1 : 1U + conf->domains_count;
 }
 
-/* The resolver's answer, or EAI_SYSTEM with errno ETIMEDOUT or ECANCELED when a signal ended it. */
-static int ask_before(int64_t deadline_us)
+/* Returns a search domain without a dot at its beginning, as glibc. "." becomes "", the root, which
+ * means the name itself. */
+static const char *search_domain(const struct resolv_conf *conf, size_t i)
 {
-	int signal_number = sigsetjmp(escape, 1); /* 1: jumping out restores the mask, too */
-	if (signal_number != 0) {
-		listen_no_more();
-		errno = signal_number == SIGALRM ? ETIMEDOUT : ECANCELED;
-		return EAI_SYSTEM;
+	const char *domain = resolv_conf_domain(conf, i);
+
+	return domain[0] == '.' ? domain + 1 : domain;
+}
+
+static bool has_root(const struct resolv_conf *conf)
+{
+	for (size_t i = 0; i < conf->domains_count; i++)
+		if (search_domain(conf, i)[0] == '\0')
+			return true;
+	return false;
+}
+
+/* Sets *ret_name to the nth name. As in resolv.conf(5), a name with at least ndots dots is tried
+ * first as it is, and another one last, but not twice. Returns false if the name is not valid in
+ * that domain, or is tried elsewhere. */
+static bool nth_name(const struct resolve *r, const struct resolv_conf *conf, unsigned n,
+	struct dns_name *ret_name)
+{
+	struct dns_name domain;
+
+	if (is_reverse(r)) {
+		const struct addr address = addr_unmapped(&r->wanted);
+		*ret_name = dns_name_reverse(&address);
+		return true;
 	}
-	listen_for_signals();
-	alarm_at(deadline_us);
-	int error = ask();
-	listen_no_more(); /* which keeps errno: none of it fails */
+	const bool itself_first = is_absolute(&r->wanted) || dots_of(&r->wanted) >= conf->ndots;
+	const unsigned itself = itself_first ? 0 : conf->domains_count;
+	if (!dns_name_from_text(r->wanted.bytes, r->wanted.len, ret_name))
+		return false;
+	if (n == itself)
+		return itself_first || !has_root(conf);
+	const char *text = search_domain(conf, itself_first ? n - 1 : n);
+	if (text[0] == '\0')
+		return !itself_first;
+	return dns_name_from_text(text, strlen(text), &domain) &&
+		dns_name_append(ret_name, &domain);
+}
+
+/* -- The queries. */
+
+static void start_queries(
+	struct resolve *r, const struct resolv_conf *conf, const struct dns_name *name)
+{
+	static const enum dns_type types[RESOLVE_FDS] = {DNS_A, DNS_AAAA};
+	struct dns_query query = {.type = DNS_PTR, .name = *name};
+
+	if (is_reverse(r)) {
+		query_start(&r->queries[0], conf, &query, r->observe);
+		return;
+	}
+	for (unsigned i = 0; i < RESOLVE_FDS; i++) {
+		query.type = types[i];
+		query_start(&r->queries[i], conf, &query, r->observe);
+	}
+}
+
+static bool is_any(const struct resolve *r, enum query_state state)
+{
+	return r->queries[0].state == state || r->queries[1].state == state;
+}
+
+/* Ends a lookup that no name server has answered. A lack of descriptors or memory is an error of
+ * this host. */
+static void end_without_answer(struct resolve *r)
+{
+	const int error = r->queries[0].error ? r->queries[0].error : r->queries[1].error;
+
+	if (endpoint_error_is_local(error))
+		end(r, RESOLVE_FAILED, "cannot query a name server", error);
+	else
+		end(r, RESOLVE_NO_ANSWER, "no name server has answered", error);
+}
+
+/* Queries the next names, until a query is pending or the lookup has ended. An error of the servers
+ * for one name does not end it; if they do not answer at all, they will not for another name. */
+static void search(struct resolve *r, const struct resolv_conf *conf)
+{
+	struct dns_name name;
+
+	while (!is_any(r, QUERY_PENDING)) {
+		r->is_refused = r->is_refused || is_any(r, QUERY_REFUSED);
+		if (is_any(r, QUERY_TIMED_OUT)) {
+			end_without_answer(r);
+			return;
+		}
+		if (r->names_tried == names_count(r, conf)) {
+			end(r, r->is_refused ? RESOLVE_NO_ANSWER : RESOLVE_NO_NAME,
+				r->is_refused ? "the name servers have returned errors"
+					      : "no such name",
+				0);
+			return;
+		}
+		if (nth_name(r, conf, r->names_tried++, &name))
+			start_queries(r, conf, &name);
+	}
+}
+
+/* -- The lookup. */
+
+/* Names that are loopback addresses without a query (RFC 6761 s6.3). */
+static bool is_localhost(const struct addr *name)
+{
+	static const char localhost[] = "localhost";
+	const size_t wanted = sizeof localhost - 1;
+	const size_t len = name->len - (is_absolute(name) ? 1U : 0U);
+	const char *text = (const char *)name->bytes;
+
+	return len >= wanted && strncasecmp(text + len - wanted, localhost, wanted) == 0 &&
+		(len == wanted || text[len - wanted - 1] == '.');
+}
+
+static void append(struct resolve *r, struct resolve_list *list, struct addr found)
+{
+	if (list->count == RESOLVE_MAX)
+		return;
+	found.port = r->wanted.port;
+	list->addrs[list->count++] = found;
+}
+
+static void append_loopback(struct resolve *r, struct resolve_list *list)
+{
+	static const uint8_t loopback_ipv6[16] = {[15] = 1};
+
+	append(r, list, addr_of(ADDR_IPV6, loopback_ipv6, 16, 0));
+	append(r, list, addr_loopback);
+}
+
+void resolve_start(struct resolve *r, const struct addr *wanted, int64_t deadline_us,
+	struct resolve_list *list, void (*observe)(const struct query_event *event))
+{
+	const size_t before = list->count;
+
+	*r = (struct resolve){.status = RESOLVE_PENDING,
+		.wanted = *wanted,
+		.deadline_us = deadline_us,
+		.observe = observe,
+		.ttl_s = UINT32_MAX};
+	int error = name_files_find_host(wanted, list);
+	if (error < 0) {
+		end(r, RESOLVE_FAILED, "cannot read " NAME_FILES_HOSTS, -error);
+		return;
+	}
+	if (list->count > before)
+		r->source = addr_of(ADDR_NAME, NAME_FILES_HOSTS, sizeof NAME_FILES_HOSTS - 1, 0);
+	else if (!is_reverse(r) && is_localhost(wanted))
+		append_loopback(r, list);
+	if (list->count > before) {
+		r->status = RESOLVE_DONE;
+		return;
+	}
+	const struct resolv_conf *conf = name_files_resolv_conf(&error);
+	if (conf)
+		search(r, conf);
+	else
+		end(r, RESOLVE_FAILED, "cannot read " NAME_FILES_RESOLV_CONF, -error);
+}
+
+void resolve_poll(const struct resolve *r, struct pollfd ret_fds[RESOLVE_FDS])
+{
+	for (unsigned i = 0; i < RESOLVE_FDS; i++)
+		ret_fds[i] = query_poll(&r->queries[i]);
+}
+
+/* IPv4 addresses have arrived, and wait for the IPv6 ones. */
+static bool is_alone(const struct resolve *r)
+{
+	return r->has_results && r->queries[1].state == QUERY_PENDING &&
+		clock_now_us() < r->alone_until_us;
+}
+
+bool resolve_is_ready(const struct resolve *r)
+{
+	return r->status != RESOLVE_PENDING || (r->has_results && !is_alone(r));
+}
+
+int64_t resolve_until_us(const struct resolve *r)
+{
+	int64_t until_us = is_alone(r) ? r->alone_until_us : r->deadline_us;
+
+	for (unsigned i = 0; i < RESOLVE_FDS; i++)
+		if (r->queries[i].state == QUERY_PENDING && r->queries[i].until_us < until_us)
+			until_us = r->queries[i].until_us;
+	return until_us < r->deadline_us ? until_us : r->deadline_us;
+}
+
+static void take_answer(struct resolve *r, const struct query *q, struct dns_answer *answer,
+	struct resolve_list *list)
+{
+	struct addr found;
+
+	if (answer->count == 0 && r->has_results)
+		return;
+	if (!r->has_results)
+		r->source = *query_server(q);
+	if (answer->ttl_s < r->ttl_s || (answer->count > 0 && !r->has_results))
+		r->ttl_s = answer->ttl_s;
+	if (answer->count == 0)
+		return;
+	r->has_results = true;
+	r->alone_until_us = clock_now_us() + RESOLVE_DELAY_US;
+	while (dns_answer_next(answer, &found))
+		append(r, list, found);
+}
+
+void resolve_continue(
+	struct resolve *r, const struct pollfd fds[RESOLVE_FDS], struct resolve_list *list)
+{
+	struct dns_answer answer;
+	int error;
+
+	for (unsigned i = 0; i < RESOLVE_FDS; i++) {
+		struct query *q = &r->queries[i];
+		if (q->state != QUERY_PENDING)
+			continue;
+		query_continue(q, fds[i].revents, &answer);
+		if (q->state == QUERY_ANSWERED)
+			take_answer(r, q, &answer, list);
+	}
+	if (r->has_results && !is_any(r, QUERY_PENDING))
+		end(r, RESOLVE_DONE, NULL, 0);
+	else if (clock_now_us() >= r->deadline_us)
+		end(r, r->has_results ? RESOLVE_DONE : RESOLVE_NO_ANSWER,
+			"no name server has answered in time", ETIMEDOUT);
+	else if (!r->has_results)
+		search(r, name_files_resolv_conf(&error));
+}
+
+static int wait_once(struct resolve *r, struct resolve_list *list)
+{
+	struct pollfd fds[RESOLVE_FDS + 1];
+
+	resolve_poll(r, fds);
+	int ready = wait_poll(fds, RESOLVE_FDS, resolve_until_us(r));
+	if (ready < 0 && ready != -ETIMEDOUT)
+		return ready;
+	resolve_continue(r, fds, list);
+	return 0;
+}
+
+int resolve_wait(struct resolve *r, struct resolve_list *list)
+{
+	int error = 0;
+
+	while (error == 0 && !resolve_is_ready(r))
+		error = wait_once(r, list);
 	return error;
 }
 
-/* error is the resolver's, system_error its errno. */
-static enum resolve_status failure(int error, int system_error, struct resolve_list *list)
+int resolve_wait_for_end(struct resolve *r, struct resolve_list *list)
 {
-	/* "Bad flags", which there are none of, is what musl says where it cannot open resolv.conf.
-	 */
-	bool is_system = error == EAI_SYSTEM || error == EAI_BADFLAGS;
-	list->error = is_system ? system_error : error == EAI_MEMORY ? ENOMEM : 0;
-	list->why = list->error ? strerror(list->error) : gai_strerror(error);
-	if (error == EAI_NONAME || error == EAI_NODATA)
-		return RESOLVE_NO_NAME;
-	if (error == EAI_AGAIN || list->error == ETIMEDOUT)
-		return RESOLVE_NO_ANSWER;
-	return list->error == ECANCELED ? RESOLVE_STOPPED : RESOLVE_FAILED;
-}
+	int error = 0;
 
-enum resolve_status resolve_name(
-	const struct addr *name, int64_t deadline_us, struct resolve_list *ret_list)
-{
-	sought = (struct lookup){.name = (const char *)name->bytes};
-	int error = ask_before(deadline_us);
-	int system_error = errno;
-
-	ret_list->count = 0;
-	if (error != 0)
-		return failure(error, system_error, ret_list);
-	for (struct addrinfo *a = sought.found; a && ret_list->count < RESOLVE_MAX;
-		a = a->ai_next) {
-		union sockaddr_any any = {.sa.sa_family = AF_UNSPEC};
-		if (a->ai_addrlen > sizeof any)
-			continue;
-		memcpy(&any, a->ai_addr, a->ai_addrlen);
-		struct addr *to = &ret_list->addrs[ret_list->count];
-		*to = sockaddr_read(&any);
-		to->port = name->port;
-		ret_list->count += to->kind != ADDR_NONE;
-	}
-	freeaddrinfo(sought.found);
-	return ret_list->count > 0 ? RESOLVE_DONE : failure(EAI_NODATA, 0, ret_list);
-}
-
-enum resolve_status resolve_address(
-	const struct addr *a, int64_t deadline_us, struct resolve_list *ret_list)
-{
-	union sockaddr_any any;
-
-	sought = (struct lookup){.address = &any, .address_len = sockaddr_write(&any, a)};
-	int error = ask_before(deadline_us);
-	int system_error = errno;
-
-	ret_list->count = 0;
-	if (error != 0)
-		return failure(error, system_error, ret_list);
-	size_t len = strlen(host);
-	if (len == 0 || len > ADDR_NAME_MAX)
-		return failure(EAI_NODATA, 0, ret_list);
-	ret_list->addrs[ret_list->count++] = addr_of(ADDR_NAME, host, (uint8_t)len, 0);
-	return RESOLVE_DONE;
+	while (error == 0 && r->status == RESOLVE_PENDING)
+		error = wait_once(r, list);
+	return error;
 }

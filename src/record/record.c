@@ -195,6 +195,7 @@ static void put_if_any(struct writer *w, const char *name, int64_t value)
 		put_number(w, name, (uint64_t)value);
 }
 
+/* port is the field for the port, or NULL. */
 static void put_addr(struct writer *w, const char *host, const char *port, const struct addr *a)
 {
 	if (a->kind == ADDR_NONE)
@@ -202,7 +203,8 @@ static void put_addr(struct writer *w, const char *host, const char *port, const
 	writer_str(w, host);
 	addr_put_host(w, a);
 	writer_u8(w, '\n');
-	put_number(w, port, a->port);
+	if (port)
+		put_number(w, port, a->port);
 }
 
 static void put_name(struct writer *w, const char *field, const char *name, size_t len)
@@ -246,6 +248,7 @@ void record_put_fields(struct writer *w, const struct record *r)
 	put_number(w, "STDSOCKS_BYTES_DOWN=", r->down);
 	if (r->datagrams)
 		put_datagrams(w, r->datagrams);
+	put_addr(w, "STDSOCKS_RESOLVER=", NULL, &r->resolver);
 	put_if_any(w, "STDSOCKS_RESOLVE_USEC=", r->resolve_us);
 	put_if_any(w, "STDSOCKS_CONNECT_USEC=", r->connect_us);
 	put_number(w, "STDSOCKS_TOTAL_USEC=", (uint64_t)r->total_us);

@@ -79,6 +79,9 @@ struct record {
 	struct addr dst; /* as the client sent it */
 	/* STDSOCKS_REACHED: the address connected to; the first one with UDP ASSOCIATE. */
 	struct addr connected;
+	/* The name server with the first address or, if there is none, the last answer; or a file
+	 * as a name; or ADDR_NONE. */
+	struct addr resolver;
 	struct addr bound; /* the address that BIND and UDP ASSOCIATE offer */
 	int reply;         /* RFC 1928 s6, or RECORD_NONE */
 	uint64_t up, down; /* bytes delivered to upstream, and to the client */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Limits the files that the process can open (Landlock). */
+/* Denies the process to open files (Landlock). */
 #pragma once
 
-/* Limits the process to reading the files of the C library's resolver. The process must have set
+/* Denies the process to open files; open ones stay open. The process must have set
  * PR_SET_NO_NEW_PRIVS. Returns 0; -ENOSYS or -EOPNOTSUPP if the kernel has no Landlock; or another
  * -errno. */
 int landlock_limit(void);

@@ -3,7 +3,6 @@
 #include "sandbox/syscalls.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -11,14 +10,12 @@
 #include <linux/udp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,22 +45,19 @@ struct row {
 };
 
 /* The stages, and sets of them: with TCP sockets of their own; handshakes that a stage of MOVING
- * follows; all handshakes; stages that resolve names; that move data; of the process that has the
- * client. */
+ * follows; all handshakes; stages that resolve names; that move data. */
 #define CONNECT       SYSCALLS_CONNECT
 #define RESOLVE       SYSCALLS_RESOLVE
 #define BIND          SYSCALLS_BIND
 #define ASSOCIATE     SYSCALLS_ASSOCIATE
 #define RELAYING      SYSCALLS_RELAYING
 #define DATAGRAMS     SYSCALLS_DATAGRAMS
-#define LOOKUPS       SYSCALLS_LOOKUPS
 #define TCP           (CONNECT | BIND)
 #define BEFORE_MOVING (TCP | ASSOCIATE)
 #define HANDSHAKES    (BEFORE_MOVING | RESOLVE)
-#define NAMES         (HANDSHAKES | LOOKUPS)
+#define NAMES         (HANDSHAKES | DATAGRAMS)
 #define MOVING        (RELAYING | DATAGRAMS)
-#define SERVING       (HANDSHAKES | MOVING)
-#define ALL           (SERVING | LOOKUPS)
+#define ALL           (HANDSHAKES | MOVING)
 
 /* clang-format off */
 #define ANY(name, stages)           {SYS_##name, stages, {{0, 0, 0}}}
@@ -77,8 +71,6 @@ struct row {
 		IS(2, protocol))
 #define IP_SOCKETS(stages, type, protocol)                                                         \
 	SOCKET(stages, AF_INET, type, protocol), SOCKET(stages, AF_INET6, type, protocol)
-#define TO_WRITE                                                                                   \
-	(O_PATH | O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
 
 /* In alphabetical order. ANY allows a call with any arguments, IF only with these. A call with
  * several rows is allowed by each of them, and a call without a row is denied. The filters of
@@ -88,37 +80,24 @@ static const struct row table[] = {
 	ANY(accept4, BIND),
 	/* the source address */
 	ANY(bind, BEFORE_MOVING),
-	/* malloc(3) in the resolver */
-	ANY(brk, NAMES),
 	/* capabilities are dropped before the next stage */
 	ANY(capset, BEFORE_MOVING),
 	/* for a vDSO without a clock */
 	ANY(clock_gettime, ALL),
-#if defined __GLIBC__ || !defined SYS_fork
-	/* fork(3): the process that looks up names, and its child for each name */
-	IF(clone, ASSOCIATE | LOOKUPS,
-		IS_WITH(0, SIGCHLD, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)),
-#endif
 	/* sockets that lost the race of RFC 8305; the end of a pipe */
 	ANY(close, ALL),
-	/* the process that looks up names closes all other descriptors */
-	ANY(close_range, ASSOCIATE),
 	/* upstream; sockets of the resolver */
 	ANY(connect, NAMES),
 	/* reset of a connection: an address this short can only be AF_UNSPEC */
 	IF(connect, RELAYING, IS(2, sizeof(sa_family_t))),
-	/* the process that looks up names makes its socket descriptor 0 */
-	ANY(dup, ASSOCIATE),
 	/* the end of the process */
 	ANY(exit_group, ALL),
-#if !defined __GLIBC__ && defined SYS_fork
-	/* fork(3): the process that looks up names, and its child for each name */
-	ANY(fork, ASSOCIATE | LOOKUPS),
-#endif
 	/* the address that a connection leads to */
 	ANY(getpeername, CONNECT),
 	/* the PID in a line for syslog */
-	ANY(getpid, SERVING),
+	ANY(getpid, ALL),
+	/* unpredictable query IDs */
+	ANY(getrandom, NAMES),
 	/* the local address, for the reply and for RFC 6724 */
 	ANY(getsockname, NAMES),
 	/* the error of a socket */
@@ -133,37 +112,22 @@ static const struct row table[] = {
 	IF(ioctl, TCP | RELAYING, IS(1, TIOCOUTQ)),
 	/* the inbound connection of BIND */
 	ANY(listen, BIND),
-	/* malloc(3) */
-	IF(mmap, NAMES, HAS_NONE_OF(2, PROT_EXEC)),
-#ifdef SYS_poll
-	/* the resolver, and the wait for the checkpassword program */
-	ANY(poll, NAMES),
-#endif
-	/* all other waiting */
-	ANY(ppoll, SERVING),
-	/* the process that looks up names ends with its parent */
-	IF(prctl, ASSOCIATE | LOOKUPS, IS(0, PR_SET_PDEATHSIG)),
-	/* the limit of descriptors, for a kernel without close_range */
-	IF(prlimit64, ASSOCIATE, IS(0, 0), IS(2, 0)),
-	/* pipes; files of the resolver */
+	/* all waiting */
+	ANY(ppoll, ALL),
+	/* hosts(5), resolv.conf(5) */
+	ANY(pread64, NAMES),
+	/* pipes */
 	ANY(read, ALL),
 	/* sockets */
 	ANY(recvfrom, ALL),
 	/* datagrams */
 	ANY(recvmmsg, ASSOCIATE | DATAGRAMS),
-	/* poll(2) after SIGSTOP and SIGCONT */
-	ANY(restart_syscall, NAMES),
-	/* the deadline of the resolver is an alarm */
-	ANY(rt_sigaction, NAMES),
-	ANY(rt_sigprocmask, NAMES),
 	/* the next stage, without a descriptor for the filter */
 	IF(seccomp, BEFORE_MOVING, IS(0, SECCOMP_SET_MODE_FILTER), IS(1, 0)),
 	/* datagrams */
 	IF(sendmmsg, ASSOCIATE | DATAGRAMS, HAS_NONE_OF(3, MSG_FASTOPEN)),
 	/* sockets, but to no address other than the connected one */
-	IF(sendto, MOVING, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)),
-	/* the deadline of the resolver */
-	ANY(setitimer, NAMES),
+	IF(sendto, ALL, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)),
 	/* keepalive, rate, mark, device; the reset of an unexpected inbound connection */
 	IF(setsockopt, BEFORE_MOVING, IS(1, SOL_SOCKET)),
 	/* no delay, keepalive */
@@ -173,83 +137,25 @@ static const struct row table[] = {
 	/* the source address */
 	IF(setsockopt, BEFORE_MOVING, IS(1, IPPROTO_IP), IS(2, IP_BIND_ADDRESS_NO_PORT)),
 	/* no IPv4-mapped addresses */
-	IF(setsockopt, BEFORE_MOVING, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)),
+	IF(setsockopt, NAMES, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)),
+	/* the length of an answer over TCP */
+	IF(setsockopt, RESOLVE | DATAGRAMS, IS(1, SOL_SOCKET), IS(2, SO_RCVLOWAT)),
 	/* the timeout for writing to the journal */
-	IF(setsockopt, SERVING, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)),
+	IF(setsockopt, ALL, IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)),
 	/* the end of one direction */
-	ANY(shutdown, SERVING),
-	/* upstream; not MPTCP, which is another protocol */
-	IP_SOCKETS(TCP, SOCK_STREAM, IPPROTO_TCP),
-	/* DNS over TCP */
-	IP_SOCKETS(NAMES, SOCK_STREAM, 0),
+	ANY(shutdown, ALL),
+	/* upstream, and DNS over TCP; not MPTCP, which is another protocol */
+	IP_SOCKETS(NAMES, SOCK_STREAM, IPPROTO_TCP),
 	/* DNS; whether an address is local, and the local address for another */
 	IP_SOCKETS(NAMES, SOCK_DGRAM, 0),
-	/* the index of an interface, for ioctl */
-	SOCKET(NAMES, AF_UNIX, SOCK_DGRAM, 0),
-	/* questions and answers of the process that looks up names */
-	IF(socketpair, ASSOCIATE, IS(0, AF_UNIX), IS_WITH(1, SOCK_SEQPACKET, SOCK_CLOEXEC)),
+	/* the domain of this host's name, if resolv.conf(5) has none */
+	ANY(uname, HANDSHAKES),
 	/* the checkpassword program; --hex and its translators */
-	ANY(wait4, SERVING),
+	ANY(wait4, ALL),
 	/* pipes; standard error */
-	ANY(write, SERVING),
-#ifdef __GLIBC__ /* in addition, the resolver of the GNU C library */
-	/* locks */
-	ANY(futex, NAMES),
-	/* random query IDs */
-	ANY(getrandom, NAMES),
-	/* the size of an answer */
-	IF(ioctl, NAMES, IS(1, FIONREAD)),
-	/* files */
-	ANY(lseek, NAMES),
-	/* whether resolv.conf has changed */
-	ANY(newfstatat, NAMES),
-	/* files: sandbox/landlock.h */
-	IF(openat, NAMES, HAS_NONE_OF(2, TO_WRITE)),
-	/* A and AAAA queries at once */
-	IF(sendmmsg, NAMES, HAS_NONE_OF(3, MSG_FASTOPEN)),
-	/* a query, on a connected socket */
-	IF(sendto, NAMES, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)),
-	/* ICMP errors of a name server */
-	IF(setsockopt, NAMES, IS(1, IPPROTO_IP), IS(2, IP_RECVERR)),
-	IF(setsockopt, NAMES, IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVERR)),
-	/* fork(3) */
-	ANY(set_robust_list, ASSOCIATE | LOOKUPS),
-	/* the name of this host */
-	ANY(uname, NAMES),
-	/* a query over TCP */
-	ANY(writev, NAMES),
-#else /* in addition, the resolver of musl */
-	/* its UDP socket */
-	ANY(bind, RESOLVE | LOOKUPS),
-	/* fork(3), before 1.2.5 */
-	ANY(gettid, ASSOCIATE | LOOKUPS),
-	/* open(3) with O_CLOEXEC */
-	IF(fcntl, NAMES, IS(1, F_SETFD)),
-	/* malloc(3), if brk(2) fails */
-	IF(mprotect, NAMES, HAS_NONE_OF(2, PROT_EXEC)),
-	/* free(3) */
-	ANY(munmap, NAMES),
-	/* files: sandbox/landlock.h */
-#ifdef SYS_open
-	IF(open, NAMES, HAS_NONE_OF(1, TO_WRITE)),
-#else
-	IF(openat, NAMES, HAS_NONE_OF(2, TO_WRITE)),
-#endif
-	/* an answer, since 1.2.4 */
-	ANY(recvmsg, NAMES),
-	/* a query over TCP, since 1.2.4 */
-	IF(sendmsg, NAMES, HAS_NONE_OF(2, MSG_FASTOPEN)),
-	/* a query; MSG_FASTOPEN would connect as well */
-	IF(sendto, NAMES, HAS_NONE_OF(3, MSG_FASTOPEN)),
-	/* a socket for both families */
-	IF(setsockopt, RESOLVE | LOOKUPS, IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)),
-	/* fork(3), since 1.2.5 */
-	ANY(set_tid_address, ASSOCIATE | LOOKUPS),
-	/* RFC 6724: the source address that a destination would have */
-	IP_SOCKETS(NAMES, SOCK_DGRAM, IPPROTO_UDP),
-#endif
+	ANY(write, ALL),
 #ifdef __SANITIZE_ADDRESS__
-	/* AddressSanitizer, at siglongjmp(3) and at the end */
+	/* AddressSanitizer, at the end */
 	IF(mmap, MOVING, HAS_NONE_OF(2, PROT_EXEC)),
 	ANY(munmap, ALL),
 	ANY(sigaltstack, ALL),

@@ -4,16 +4,14 @@
 
 /* Bits. The first four are the handshake and the work of one command, until its reply. From there
  * to the end of the process, RELAYING moves the bytes of a connection and DATAGRAMS those of an
- * association; LOOKUPS is the separate process that looks up names for an association. Each stage
- * allows fewer calls than the stage before it. */
+ * association. Each stage allows fewer calls than the stage before it. */
 enum syscalls_stage {
 	SYSCALLS_CONNECT = 1,
 	SYSCALLS_RESOLVE = 2,
 	SYSCALLS_BIND = 4,
 	SYSCALLS_ASSOCIATE = 8,
 	SYSCALLS_RELAYING = 16,
-	SYSCALLS_DATAGRAMS = 32,
-	SYSCALLS_LOOKUPS = 64
+	SYSCALLS_DATAGRAMS = 32
 };
 
 /* Limits the process to the calls that the table has for at least one of these stages (bits). Every

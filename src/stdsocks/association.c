@@ -225,8 +225,8 @@ static unsigned relay_batch_down(struct association *a, int fd, size_t header_le
 
 /* -- The loop. */
 
-/* Descriptors that are polled. */
-enum { IN, OUT, CLIENT, IPV4, IPV6, LOOKUPS, POLLED };
+/* Descriptors that are polled. Those of lookups are behind them. */
+enum { IN, OUT, CLIENT, IPV4, IPV6, POLLED };
 
 /* Whether the client's connection has ended. Bytes on it have no meaning and are discarded. */
 static bool has_ended(struct association *a, const struct pollfd fds[POLLED])
@@ -241,19 +241,13 @@ static bool has_ended(struct association *a, const struct pollfd fds[POLLED])
 	return fds[OUT].revents;
 }
 
-static enum relay_end fail(struct association *a, int error, const char *why)
-{
-	a->session->record.error = error;
-	a->session->record.why = why;
-	return RELAY_FAILED;
-}
-
 /* One turn of the loop. Returns RELAY_TICK if the association has not ended. */
 static enum relay_end turn(struct association *a, const struct pollfd fds[POLLED])
 {
 	struct relay *r = &a->session->relay;
 	const uint64_t before = a->counts.up + a->counts.down;
-	bool can_look_up = true;
+
+	association_names_continue(a, fds + POLLED); /* before new lookups start */
 
 	if (fds[CLIENT].revents)
 		relay_batch_up(a);
@@ -261,19 +255,14 @@ static enum relay_end turn(struct association *a, const struct pollfd fds[POLLED
 		relay_batch_down(a, a->upstream_ipv4, SOCKS5_DATAGRAM_IPV4_LEN);
 	if (fds[IPV6].revents)
 		relay_batch_down(a, a->upstream_ipv6, SOCKS5_DATAGRAM_IPV6_LEN);
-	if (fds[LOOKUPS].revents)
-		can_look_up = association_names_take_answers(a);
 	if (a->counts.up + a->counts.down != before) {
 		r->moved_us = clock_now_us();
 		r->tick_waits = false;
 	}
-	if (has_ended(a, fds)) {
-		r->first = &a->session->client;
-		return r->first->error ? RELAY_BROKEN : RELAY_CLOSED;
-	}
-	if (!can_look_up)
-		return fail(a, ECHILD, "the process that looks up names has ended");
-	return RELAY_TICK;
+	if (!has_ended(a, fds))
+		return RELAY_TICK;
+	r->first = &a->session->client;
+	return r->first->error ? RELAY_BROKEN : RELAY_CLOSED;
 }
 
 static int64_t earlier(int64_t a_us, int64_t b_us)
@@ -297,20 +286,22 @@ static enum relay_end run_loop(struct association *a)
 			return idle_us < r->lifetime_deadline_us ? RELAY_IDLE : RELAY_LIFETIME;
 		if (now_us >= tick_us)
 			return RELAY_TICK;
-		until_us = earlier(earlier(until_us, tick_us), association_names_expire(a, now_us));
-		struct pollfd fds[POLLED + 1] = {
-			[IN] = {.fd = client->in, .events = POLLIN},
-			[OUT] = {.fd = client->in_socket ? -1 : client->out},
-			[CLIENT] = {.fd = a->client_fd, .events = POLLIN},
-			[IPV4] = {.fd = a->upstream_ipv4, .events = POLLIN},
-			[IPV6] = {.fd = a->upstream_ipv6, .events = POLLIN},
-			[LOOKUPS] = {.fd = a->lookups_fd, .events = POLLIN},
-		};
-		int ready = wait_poll(fds, POLLED, until_us);
-		if (ready == -ETIMEDOUT)
-			continue;
-		if (ready < 0)
-			return ready == -ECANCELED ? RELAY_STOPPED : fail(a, -ready, NULL);
+		struct pollfd fds[POLLED + ASSOCIATION_NAMES_FDS + 1];
+		fds[IN] = (struct pollfd){.fd = client->in, .events = POLLIN};
+		fds[OUT] = (struct pollfd){.fd = client->in_socket ? -1 : client->out};
+		fds[CLIENT] = (struct pollfd){.fd = a->client_fd, .events = POLLIN};
+		fds[IPV4] = (struct pollfd){.fd = a->upstream_ipv4, .events = POLLIN};
+		fds[IPV6] = (struct pollfd){.fd = a->upstream_ipv6, .events = POLLIN};
+		int64_t names_us;
+		unsigned names = association_names_poll(a, fds + POLLED, &names_us);
+		int ready = wait_poll(
+			fds, POLLED + names, earlier(earlier(until_us, tick_us), names_us));
+		if (ready == -ECANCELED)
+			return RELAY_STOPPED;
+		if (ready < 0 && ready != -ETIMEDOUT) {
+			a->session->record.error = -ready;
+			return RELAY_FAILED;
+		}
 		const enum relay_end how = turn(a, fds);
 		if (how != RELAY_TICK)
 			return how;
@@ -324,14 +315,11 @@ static void drain(struct association *a)
 	const int64_t until_us = clock_after(clock_now_us(), DRAIN_US);
 	unsigned received = 1;
 
-	association_names_close(a);
+	association_names_end(a);
 	while (received > 0 && clock_now_us() < until_us)
 		received = relay_batch_up(a) +
 			relay_batch_down(a, a->upstream_ipv4, SOCKS5_DATAGRAM_IPV4_LEN) +
 			relay_batch_down(a, a->upstream_ipv6, SOCKS5_DATAGRAM_IPV6_LEN);
-	for (unsigned i = 0; i < ASSOCIATION_LOOKUPS_MAX; i++)
-		if (a->lookups[i].id)
-			a->counts.dropped[RECORD_DROP_UNRESOLVED] += a->lookups[i].count;
 	for (unsigned i = 0; i < 3; i++)
 		a->counts.dropped[RECORD_DROP_OVERFLOW] += udp_overflowed(fds[i]);
 }

@@ -3,55 +3,235 @@
 #include "stdsocks/association_names.h"
 
 #include <string.h>
-#include <unistd.h>
 
+#include "net/address_selection.h"
 #include "net/clock.h"
+#include "stdsocks/destination.h"
 
-/* Added to the deadline of the process that looks up names, which answers by that. */
-#define LOOKUP_GRACE_US INT64_C(1000000)
+/* -- The start of a lookup. */
 
 static struct association_lookup *find_lookup(struct association *a, const struct addr *name)
 {
+	for (unsigned i = 0, left = a->lookups_count; left > 0; i++) {
+		struct association_lookup *lookup = &a->lookups[i];
+		if (!lookup->is_used)
+			continue;
+		left--;
+		if (lookup->resolve.wanted.port == name->port &&
+			addr_is_same_host(&lookup->resolve.wanted, name))
+			return lookup;
+	}
+	return NULL;
+}
+
+static struct association_lookup *find_unused(struct association *a)
+{
 	for (unsigned i = 0; i < ASSOCIATION_LOOKUPS_MAX; i++)
-		if (a->lookups[i].id && a->lookups[i].name.port == name->port &&
-			addr_is_same_host(&a->lookups[i].name, name))
+		if (!a->lookups[i].is_used)
 			return &a->lookups[i];
 	return NULL;
 }
 
-static struct association_lookup *find_id(struct association *a, uint32_t id)
+/* Returns true, and counts a lookup, if the rate allows it (RFC 2475, token bucket). */
+static bool is_within_rate(struct association *a, int64_t now_us)
 {
-	for (unsigned i = 0; i < ASSOCIATION_LOOKUPS_MAX; i++)
-		if (a->lookups[i].id == id)
-			return &a->lookups[i];
-	return NULL;
+	const int64_t interval_us = 1000000 / ASSOCIATION_LOOKUP_RATE;
+	const int64_t earliest_us = now_us - ASSOCIATION_LOOKUP_BURST * interval_us;
+
+	if (a->last_lookup_us < earliest_us)
+		a->last_lookup_us = earliest_us;
+	if (a->last_lookup_us + interval_us > now_us)
+		return false;
+	a->last_lookup_us += interval_us;
+	return true;
 }
 
-/* Returns NULL if there are too many lookups. */
-static struct association_lookup *begin_lookup(struct association *a, const struct addr *name)
+/* Evaluates the rules for the addresses that were found, and keeps the first permitted one of each
+ * family that is reached. */
+static void take_found(struct association *a, struct association_lookup *lookup)
 {
-	struct association_lookup *lookup = find_id(a, 0);
+	for (size_t i = 0; i < a->found->count; i++) {
+		const struct addr *found = &a->found->addrs[i];
+		const bool is_reached =
+			(found->kind == ADDR_IPV4 ? a->upstream_ipv4 : a->upstream_ipv6) >= 0;
+		const bool is_second =
+			lookup->permitted_count > 0 && lookup->permitted[0].kind == found->kind;
+		if (!is_reached || is_second || lookup->permitted_count == 2)
+			continue;
+		const struct session_decision decision =
+			destination_evaluate(a->session, &lookup->resolve.wanted, found);
+		if (decision.verdict.allowed == RULE_YES)
+			lookup->permitted[lookup->permitted_count++] = *found;
+		else
+			lookup->denial = decision;
+	}
+	a->found->count = 0;
+}
 
-	if (!lookup || !lookups_ask(a->lookups_fd, ++a->last_lookup_id, name))
+/* Returns NULL if there are too many lookups, or the association has ended. */
+static struct association_lookup *begin_lookup(
+	struct association *a, const struct addr *name, int64_t now_us)
+{
+	struct association_lookup *lookup = find_unused(a);
+
+	if (a->has_ended || !lookup || !is_within_rate(a, now_us))
 		return NULL;
-	lookup->id = a->last_lookup_id;
-	lookup->name = *name;
-	lookup->deadline_us = clock_after(clock_now_us(), LOOKUPS_TIMEOUT_US + LOOKUP_GRACE_US);
-	lookup->count = 0;
+	lookup->is_used = true;
+	lookup->permitted_count = 0;
+	lookup->denial.verdict.rule = NULL;
 	lookup->used = 0;
+	lookup->waiting = 0;
+	a->lookups_count++;
+	a->found->count = 0;
+	resolve_start(&lookup->resolve, name, clock_after(now_us, ASSOCIATION_LOOKUP_US), a->found,
+		destination_observer(a->session));
+	take_found(a, lookup);
 	return lookup;
 }
+
+/* -- The end of a lookup. */
+
+static void drop_by_state(struct association *a, enum dst_state state)
+{
+	association_drop(a, state == DST_DENIED ? RECORD_DROP_DENIED : RECORD_DROP_UNRESOLVED);
+}
+
+/* Sets the state of a destination to the result of its lookup. */
+static void set_result(
+	struct association *a, struct dst *dst, const struct association_lookup *lookup)
+{
+	const struct dial_source kernels_choice = {.mark = 0};
+
+	if (lookup->permitted_count > 0) {
+		a->found->count = lookup->permitted_count;
+		memcpy(a->found->addrs, lookup->permitted, sizeof lookup->permitted);
+		address_selection_sort(a->found, &kernels_choice);
+		dst->state = DST_ALLOWED;
+		dst->resolved = a->found->addrs[0];
+		a->found->count = 0;
+	} else if (lookup->denial.verdict.rule) {
+		association_deny(a, dst, &lookup->denial);
+	} else if (dst->state != DST_ALLOWED) { /* an old address is better than none */
+		dst->state = DST_UNRESOLVED;
+	}
+}
+
+static int64_t ttl_us(const struct resolve *r)
+{
+	const int64_t given_us = r->ttl_s * INT64_C(1000000);
+
+	if (given_us < ASSOCIATION_TTL_MIN_US || r->status == RESOLVE_NO_ANSWER ||
+		r->status == RESOLVE_FAILED)
+		return ASSOCIATION_TTL_MIN_US;
+	return given_us < ASSOCIATION_TTL_MAX_US ? given_us : ASSOCIATION_TTL_MAX_US;
+}
+
+/* Sends the datagrams that have waited, or drops them. */
+static void end_lookup(struct association *a, struct association_lookup *lookup)
+{
+	struct dst *dst = dst_table_get(&a->destinations, &lookup->resolve.wanted);
+	size_t at = 0;
+
+	resolve_stop(&lookup->resolve);
+	set_result(a, dst, lookup);
+	dst->until_us = clock_after(clock_now_us(), ttl_us(&lookup->resolve));
+	for (unsigned i = 0; i < lookup->waiting; at += lookup->lens[i++]) {
+		if (dst->state == DST_ALLOWED)
+			association_queue(a, &dst->resolved, lookup->bytes + at, lookup->lens[i]);
+		else
+			drop_by_state(a, dst->state);
+	}
+	association_send_up(a);
+	lookup->is_used = false;
+	a->lookups_count--;
+}
+
+/* If no address is permitted, the other family may have one. */
+static bool is_complete(const struct association_lookup *lookup)
+{
+	return lookup->resolve.status != RESOLVE_PENDING ||
+		(lookup->permitted_count > 0 && resolve_is_ready(&lookup->resolve));
+}
+
+/* Entries without a descriptor are left out, because poll(2) accepts no more entries than the
+ * descriptor limit. */
+unsigned association_names_poll(const struct association *a,
+	struct pollfd ret_fds[ASSOCIATION_NAMES_FDS], int64_t *ret_until_us)
+{
+	unsigned count = 0;
+
+	*ret_until_us = INT64_MAX;
+	for (unsigned i = 0, left = a->lookups_count; left > 0; i++) {
+		const struct association_lookup *lookup = &a->lookups[i];
+		struct pollfd fds[RESOLVE_FDS];
+		if (!lookup->is_used)
+			continue;
+		left--;
+		const int64_t until_us = resolve_until_us(&lookup->resolve);
+		if (until_us < *ret_until_us)
+			*ret_until_us = until_us;
+		resolve_poll(&lookup->resolve, fds);
+		for (unsigned j = 0; j < RESOLVE_FDS; j++)
+			if (fds[j].fd >= 0)
+				ret_fds[count++] = fds[j];
+	}
+	return count;
+}
+
+/* Continues a lookup with its entries, the first ones of fds. Returns the following entry. */
+static const struct pollfd *continue_lookup(
+	struct association *a, struct association_lookup *lookup, const struct pollfd *fds)
+{
+	struct pollfd own[RESOLVE_FDS];
+
+	resolve_poll(&lookup->resolve, own);
+	for (unsigned i = 0; i < RESOLVE_FDS; i++)
+		if (own[i].fd >= 0)
+			own[i] = *fds++;
+	resolve_continue(&lookup->resolve, own, a->found);
+	take_found(a, lookup);
+	if (is_complete(lookup))
+		end_lookup(a, lookup);
+	return fds;
+}
+
+void association_names_continue(struct association *a, const struct pollfd *fds)
+{
+	for (unsigned i = 0, left = a->lookups_count; left > 0; i++) {
+		if (!a->lookups[i].is_used)
+			continue;
+		left--;
+		fds = continue_lookup(a, &a->lookups[i], fds);
+	}
+}
+
+void association_names_end(struct association *a)
+{
+	struct pollfd fds[ASSOCIATION_NAMES_FDS];
+	const struct timespec no_time = {0};
+	int64_t until_us;
+	const unsigned count = association_names_poll(a, fds, &until_us);
+
+	if (count > 0 && ppoll(fds, count, &no_time, NULL) > 0)
+		association_names_continue(a, fds);
+	for (unsigned i = 0; a->lookups_count > 0; i++)
+		if (a->lookups[i].is_used)
+			end_lookup(a, &a->lookups[i]);
+	a->has_ended = true;
+}
+
+/* -- Datagrams. */
 
 static void keep_waiting(
 	struct association *a, struct association_lookup *lookup, const uint8_t *bytes, size_t len)
 {
-	if (!lookup || lookup->count == ASSOCIATION_WAITING_MAX ||
+	if (!lookup || lookup->waiting == ASSOCIATION_WAITING_MAX ||
 		len > sizeof lookup->bytes - lookup->used) {
 		association_drop(a, RECORD_DROP_UNRESOLVED);
 		return;
 	}
 	memcpy(lookup->bytes + lookup->used, bytes, len);
-	lookup->lens[lookup->count++] = len;
+	lookup->lens[lookup->waiting++] = len;
 	lookup->used += len;
 }
 
@@ -68,11 +248,6 @@ static void evaluate_unresolved(struct association *a, struct dst *dst)
 	dst->until_us = INT64_MAX;
 }
 
-static void drop_by_state(struct association *a, enum dst_state state)
-{
-	association_drop(a, state == DST_DENIED ? RECORD_DROP_DENIED : RECORD_DROP_UNRESOLVED);
-}
-
 void association_names_send(
 	struct association *a, struct dst *dst, const uint8_t *bytes, size_t len)
 {
@@ -82,99 +257,13 @@ void association_names_send(
 	if (dst->state == DST_NEW && !lookup)
 		evaluate_unresolved(a, dst);
 	if (!lookup && now_us >= dst->until_us)
-		lookup = begin_lookup(a, &dst->requested);
+		lookup = begin_lookup(a, &dst->requested, now_us);
 	if (dst->state == DST_ALLOWED) /* the old address serves until there is a new one */
 		association_queue(a, &dst->resolved, bytes, len);
 	else if (dst->state == DST_NEW || lookup)
 		keep_waiting(a, lookup, bytes, len);
 	else
 		drop_by_state(a, dst->state);
-}
-
-/* Takes the first address that the rules allow, of a family that is reached. */
-static void evaluate_answer(
-	struct association *a, struct dst *dst, const struct lookups_answer *answer)
-{
-	struct session_decision decision = {.verdict.rule = NULL};
-
-	for (uint32_t i = 0; i < answer->count; i++) {
-		const struct addr found = lookups_addr(answer, i, dst->requested.port);
-		if (found.kind == ADDR_NONE ||
-			(found.kind == ADDR_IPV4 ? a->upstream_ipv4 : a->upstream_ipv6) < 0)
-			continue;
-		decision = destination_evaluate(a->session, &dst->requested, &found);
-		if (decision.verdict.allowed == RULE_YES) {
-			dst->state = DST_ALLOWED;
-			dst->resolved = found;
-			return;
-		}
-	}
-	dst->state = DST_UNRESOLVED;
-	if (decision.verdict.rule)
-		association_deny(a, dst, &decision);
-}
-
-/* Sends the datagrams that have waited, or drops them. */
-static void end_lookup(
-	struct association *a, struct association_lookup *lookup, const struct dst *dst)
-{
-	size_t at = 0;
-
-	for (unsigned i = 0; i < lookup->count; at += lookup->lens[i++]) {
-		if (dst->state == DST_ALLOWED)
-			association_queue(a, &dst->resolved, lookup->bytes + at, lookup->lens[i]);
-		else
-			drop_by_state(a, dst->state);
-	}
-	association_send_up(a);
-	lookup->id = 0;
-}
-
-static void take_answer(struct association *a, const struct lookups_answer *answer)
-{
-	struct association_lookup *lookup = find_id(a, answer->id);
-
-	if (!lookup)
-		return;
-	struct dst *dst = dst_table_get(&a->destinations, &lookup->name);
-	const bool is_found = answer->count > 0;
-	if (is_found || dst->state != DST_ALLOWED) /* an old address is better than none */
-		evaluate_answer(a, dst, answer);
-	dst->until_us = clock_after(
-		clock_now_us(), is_found ? ASSOCIATION_FOUND_US : ASSOCIATION_NOT_FOUND_US);
-	end_lookup(a, lookup, dst);
-}
-
-bool association_names_take_answers(struct association *a)
-{
-	int n = 1;
-
-	for (unsigned i = 0; i < ASSOCIATION_LOOKUPS_MAX && n > 0; i++) {
-		n = lookups_hear(a->lookups_fd, &a->answer);
-		if (n > 0)
-			take_answer(a, &a->answer);
-	}
-	return n != 0;
-}
-
-int64_t association_names_expire(struct association *a, int64_t now_us)
-{
-	const struct dst none = {.state = DST_UNRESOLVED};
-	int64_t next_us = INT64_MAX;
-
-	for (unsigned i = 0; i < ASSOCIATION_LOOKUPS_MAX; i++) {
-		struct association_lookup *lookup = &a->lookups[i];
-		if (lookup->id && now_us >= lookup->deadline_us)
-			end_lookup(a, lookup, &none);
-		else if (lookup->id && lookup->deadline_us < next_us)
-			next_us = lookup->deadline_us;
-	}
-	return next_us;
-}
-
-void association_names_close(struct association *a)
-{
-	association_names_take_answers(a);
-	close(a->lookups_fd);
-	a->lookups_fd = -1;
+	if (lookup && is_complete(lookup)) /* the name is in /etc/hosts */
+		end_lookup(a, lookup);
 }

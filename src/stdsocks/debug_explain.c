@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "net/clock.h"
-#include "net/resolve.h"
+#include "net/name_files.h"
 #include "policy/command.h"
 #include "stdsocks/options.h"
 #include "wire/large.h"
 #include "wire/socks5.h"
 
-#define LOOKUP_US  INT64_C(60000000) /* longer than the timeouts of the resolver */
+/* Longer than the default timeouts of three name servers. */
+#define LOOKUP_US  INT64_C(60000000)
 /* Bytes of the longest text that is printed at once: a location with a path of PATH_MAX, and an
  * escaped line. */
 #define ANSWER_CAP 8192
@@ -205,6 +206,30 @@ static enum rule_answer explain_address(
 	return verdict.allowed;
 }
 
+/* Finds the addresses of a name. Prints where they are from, or returns false and prints why there
+ * are none. */
+static bool look_up(const struct addr *name, struct resolve_list *list)
+{
+	static struct resolve lookup;
+	const int64_t deadline_us = clock_after(clock_now_us(), LOOKUP_US);
+
+	name_files_open();
+	list->count = 0;
+	resolve_start(&lookup, name, deadline_us, list, NULL);
+	const int error = resolve_wait_for_end(&lookup, list);
+	if (error < 0 || lookup.status != RESOLVE_DONE) {
+		printf("  not found: %s\n", error < 0 ? strerror(-error) : lookup.why);
+		return false;
+	}
+	if (lookup.source.kind != ADDR_NONE) {
+		writer_str(&out, "  resolved by ");
+		addr_put_host(&out, &lookup.source);
+		writer_u8(&out, '\n');
+		print(stdout);
+	}
+	return true;
+}
+
 /* Evaluates the rules for a request. Resolves a name only if they depend on its addresses. */
 static enum rule_answer explain_request(const struct rules *rules, struct rule_context *context)
 {
@@ -215,11 +240,8 @@ static enum rule_answer explain_request(const struct rules *rules, struct rule_c
 	enum rule_answer best = explain_address(rules, context);
 	if (best != RULE_MAYBE)
 		return best;
-	if (resolve_name(&context->requested, clock_after(clock_now_us(), LOOKUP_US), &list) !=
-		RESOLVE_DONE) {
-		printf("  not found: %s\n", list.why);
+	if (!look_up(&context->requested, &list))
 		return RULE_MAYBE;
-	}
 	best = RULE_NO;
 	for (size_t i = 0; i < list.count; i++) {
 		context->resolved = list.addrs[i];

@@ -4,10 +4,13 @@
 
 #include <errno.h>
 
+#include "net/address_selection.h"
 #include "net/clock.h"
 #include "net/sockaddr.h"
 #include "policy/special.h"
+#include "record/trace.h"
 #include "stdsocks/reply.h"
+#include "wire/large.h"
 
 struct session_decision destination_evaluate(
 	const struct session *s, const struct addr *requested, const struct addr *resolved)
@@ -59,88 +62,166 @@ static bool is_loop(const struct session *s, const struct addr *to)
 		(sockaddr_is_own(to) || sockaddr_is_own(&embedded));
 }
 
-/* Removes the addresses that the command cannot use: with BIND the unspecified ones, by which
- * clients mean any remote host; with version 4 all but IPv4, because the reply has no room for them
- * (CONNECT's reply need not contain the address). */
-static enum record_end keep_usable(struct session *s, struct resolve_list *list)
-{
-	const bool is_bind = s->request.command == SOCKS5_BIND;
-	const bool needs_ipv4 = s->is_version_4 && s->request.command != SOCKS5_CONNECT;
-	bool had_unspecified = false;
-	size_t kept = 0;
+/* The selection of addresses, and why some were not selected. */
+struct selection {
+	struct session *session;
+	struct session_decision denial; /* the last one; verdict.rule is NULL if there was none */
+	bool has_unspecified, has_loop;
+};
 
-	for (size_t i = 0; i < list->count; i++) {
-		if (is_bind && addr_is_unspecified(&list->addrs[i]))
-			had_unspecified = true;
-		else if (!needs_ipv4 || list->addrs[i].kind == ADDR_IPV4)
-			list->addrs[kept++] = list->addrs[i];
+/* Returns true if the command can use the address. BIND cannot use the unspecified ones, by which
+ * clients mean any remote host. With version 4 only CONNECT can use IPv6, because its reply need
+ * not contain the address. */
+static bool is_usable(struct selection *x, const struct addr *a)
+{
+	const struct session *s = x->session;
+
+	if (s->request.command == SOCKS5_BIND && addr_is_unspecified(a)) {
+		x->has_unspecified = true;
+		return false;
 	}
+	return !s->is_version_4 || s->request.command == SOCKS5_CONNECT || a->kind == ADDR_IPV4;
+}
+
+static bool is_permitted(struct selection *x, const struct addr *a)
+{
+	const struct session *s = x->session;
+	const struct session_decision decision = destination_evaluate(s, &s->requested, a);
+
+	if (decision.verdict.allowed != RULE_YES) {
+		x->denial = decision;
+		return false;
+	}
+	if (s->request.command != SOCKS5_CONNECT || !is_loop(s, a))
+		return true;
+	x->has_loop = true;
+	return false;
+}
+
+/* Removes the addresses that the command cannot use and that the rules deny, from the given index
+ * on, and those that the command has no use for. */
+static void select_addresses(struct selection *x, struct resolve_list *list, size_t first)
+{
+	const size_t max = x->session->request.command == SOCKS5_BIND ? RESOLVE_MAX : DIAL_MAX;
+	size_t kept = first;
+
+	for (size_t i = first; i < list->count && kept - first < max; i++)
+		if (is_usable(x, &list->addrs[i]) && is_permitted(x, &list->addrs[i]))
+			list->addrs[kept++] = list->addrs[i];
 	list->count = kept;
-	if (kept > 0)
-		return RECORD_ONGOING;
-	if (had_unspecified)
+}
+
+void destination_permit(void *session, struct resolve_list *list, size_t first)
+{
+	struct selection x = {.session = session};
+
+	select_addresses(&x, list, first);
+}
+
+static enum record_end refuse_all(const struct selection *x)
+{
+	struct session *s = x->session;
+
+	if (x->denial.verdict.rule)
+		return refuse_denied(s, &x->denial);
+	if (x->has_loop)
+		return reply_refuse(
+			s, SOCKS5_NOT_ALLOWED, 0, "the destination is this server itself");
+	if (x->has_unspecified)
 		return reply_refuse(s, SOCKS5_NOT_ALLOWED, 0,
 			"BIND needs the address or name of the remote host that may connect");
 	return reply_refuse_version_4(s);
 }
 
-/* Evaluates the rules for each address, and keeps those that are allowed. */
-static enum record_end evaluate_addresses(struct session *s, struct resolve_list *list)
+static void trace_event(const struct query_event *event)
 {
-	const bool is_connect = s->request.command == SOCKS5_CONNECT;
-	const bool is_bind = s->request.command == SOCKS5_BIND;
-	/* A lookup needs one, which is the answer. */
-	const size_t max = is_connect ? DIAL_MAX : is_bind ? RESOLVE_MAX : 1;
-	struct session_decision decision, denial = {.verdict.rule = NULL};
-	size_t kept = 0;
-
-	for (size_t i = 0; i < list->count && kept < max; i++) {
-		decision = destination_evaluate(s, &s->requested, &list->addrs[i]);
-		if (decision.verdict.allowed != RULE_YES)
-			denial = decision;
-		else if (!is_connect || !is_loop(s, &list->addrs[i]))
-			list->addrs[kept++] = list->addrs[i];
-	}
-	list->count = kept;
-	if (kept > 0)
-		return RECORD_ONGOING;
-	if (denial.verdict.rule)
-		return refuse_denied(s, &denial);
-	return reply_refuse(s, SOCKS5_NOT_ALLOWED, 0, "the destination is this server itself");
+	trace_dns(event->server, event->query, event->answer, event->elapsed_us);
 }
 
-enum record_end destination_look_up(struct session *s, struct resolve_list *ret_list)
+void (*destination_observer(const struct session *s))(const struct query_event *event)
 {
-	const struct addr *dst = &s->requested;
-	int64_t start_us = clock_now_us();
-	enum resolve_status status = dst->kind == ADDR_NAME
-		? resolve_name(dst, s->deadline_us, ret_list)
-		: resolve_address(dst, s->deadline_us, ret_list);
+	return s->input->trace ? trace_event : NULL;
+}
 
-	s->record.resolve_us = clock_now_us() - start_us;
-	if (status == RESOLVE_DONE)
-		return RECORD_ONGOING;
-	if (status == RESOLVE_STOPPED)
+/* Begins to look up a name or an address. */
+static void start_lookup(struct session *s, struct resolve_list *list)
+{
+	static struct resolve lookup LARGE;
+
+	list->count = 0;
+	s->lookup = &lookup;
+	s->lookup_us = clock_now_us();
+	resolve_start(s->lookup, &s->requested, s->deadline_us, list, destination_observer(s));
+}
+
+/* Waits for the lookup with one of the functions of net/resolve.h. */
+static enum record_end await_lookup(struct session *s, struct resolve_list *list,
+	int (*wait)(struct resolve *r, struct resolve_list *list))
+{
+	const struct resolve *lookup = s->lookup;
+	int error = wait(s->lookup, list);
+
+	s->record.resolve_us = clock_now_us() - s->lookup_us;
+	if (error == -ECANCELED)
 		return outcome_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
-	const enum socks5_reply reply =
-		status == RESOLVE_FAILED ? SOCKS5_GENERAL_FAILURE : SOCKS5_HOST_UNREACHABLE;
-	return reply_refuse(s, reply, ret_list->error, ret_list->why);
+	if (error < 0)
+		return reply_refuse(s, SOCKS5_GENERAL_FAILURE, -error, NULL);
+	s->record.resolver = lookup->source;
+	switch (lookup->status) {
+	case RESOLVE_PENDING:
+	case RESOLVE_DONE:
+		break;
+	case RESOLVE_NO_NAME:
+	case RESOLVE_NO_ANSWER:
+		return reply_refuse(s, SOCKS5_HOST_UNREACHABLE, lookup->error, lookup->why);
+	case RESOLVE_FAILED:
+		return reply_refuse(s, SOCKS5_GENERAL_FAILURE, lookup->error, lookup->why);
+	}
+	return RECORD_ONGOING;
+}
+
+enum record_end destination_look_up_name(struct session *s, struct resolve_list *ret_list)
+{
+	start_lookup(s, ret_list);
+	return await_lookup(s, ret_list, resolve_wait_for_end);
+}
+
+/* Looks up the name, and selects addresses as soon as there are some. If none is permitted, the
+ * other family may have one. */
+static enum record_end select_from_lookup(struct selection *x, struct resolve_list *list)
+{
+	enum record_end end;
+
+	start_lookup(x->session, list);
+	if ((end = await_lookup(x->session, list, resolve_wait)))
+		return end;
+	select_addresses(x, list, 0);
+	if (list->count > 0 || x->session->lookup->status != RESOLVE_PENDING)
+		return RECORD_ONGOING;
+	if ((end = await_lookup(x->session, list, resolve_wait_for_end)))
+		return end;
+	select_addresses(x, list, 0);
+	return RECORD_ONGOING;
 }
 
 enum record_end destination_locate(struct session *s, struct resolve_list *ret_list)
 {
+	const struct dial_source source = destination_source(s->config);
+	struct selection x = {.session = s};
 	enum record_end end;
 
 	if (s->requested.kind == ADDR_NAME) {
-		if ((end = evaluate_name(s)) || (end = destination_look_up(s, ret_list)))
+		if ((end = evaluate_name(s)) || (end = select_from_lookup(&x, ret_list)))
 			return end;
 	} else {
 		ret_list->addrs[0] = s->requested;
 		ret_list->count = 1;
+		select_addresses(&x, ret_list, 0);
 	}
-	if ((end = keep_usable(s, ret_list)))
-		return end;
-	return evaluate_addresses(s, ret_list);
+	if (ret_list->count == 0)
+		return refuse_all(&x);
+	address_selection_sort(ret_list, &source);
+	return RECORD_ONGOING;
 }
 
 /* RFC 1928 s6: the reply for the errno of a failed connect. */

@@ -11,13 +11,21 @@ struct session_decision destination_evaluate(
 	const struct session *s, const struct addr *requested, const struct addr *resolved);
 
 /* Enforces the rules. Finds the addresses of the destination that the command can use and they
- * allow: at least one, at most DIAL_MAX for CONNECT and one for RESOLVE. Returns RECORD_ONGOING; or
- * refuses the client and returns the reason of the end. */
+ * allow, at least one, in the order of RFC 6724. A lookup of the name may still be pending (RFC
+ * 8305 s3): s->lookup. Returns RECORD_ONGOING; or refuses the client and returns the reason of the
+ * end. */
 enum record_end destination_locate(struct session *s, struct resolve_list *ret_list);
 
-/* Looks up the addresses of the name in s->requested, or the name of the address in it, without
- * evaluating rules. Returns as destination_locate(). */
-enum record_end destination_look_up(struct session *s, struct resolve_list *ret_list);
+/* Removes from a list, from the given index on, the addresses that the command cannot use or that
+ * the rules deny to the session: for struct dial_lookup. */
+void destination_permit(void *session, struct resolve_list *list, size_t first);
+
+/* Returns the function that traces the queries of lookups, or NULL if the session is not traced. */
+void (*destination_observer(const struct session *s))(const struct query_event *event);
+
+/* Looks up the name of the address in s->requested without evaluating rules. Returns as
+ * destination_locate(). */
+enum record_end destination_look_up_name(struct session *s, struct resolve_list *ret_list);
 
 /* The source of connections and datagrams. Points into the configuration. */
 struct dial_source destination_source(const struct config *config);

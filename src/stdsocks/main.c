@@ -86,8 +86,10 @@ int main(int argc, char **argv)
 		return output_text(STDOUT_FILENO, "stdsocks " VERSION "\n", EXIT_OVER);
 
 	bool is_valid = settings_read(&options, &settings, &errors);
-	if (options.mode == MODE_CHECK)
+	if (options.mode == MODE_CHECK) {
+		is_valid = is_valid && startup_check_name_files(&settings.config, &errors);
 		return output_check(&settings, &errors, is_valid);
+	}
 	if (!is_valid) {
 		output_errors(&errors);
 		refusal.reason = "invalid configuration; run stdsocks --check to find the errors";

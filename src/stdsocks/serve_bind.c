@@ -103,6 +103,7 @@ enum record_end serve_bind(struct session *s, struct resolve_list *list)
 	const struct dial_source source = destination_source(s->config);
 	enum record_end end = destination_locate(s, list);
 
+	resolve_stop(s->lookup);
 	if (end)
 		return end;
 	int listening = listen_for(list, &source, &s->record.bound);

@@ -13,11 +13,17 @@ static enum record_end connect_upstream(
 	if (deadline_us > s->deadline_us)
 		deadline_us = s->deadline_us;
 
-	dial_order(list);
-	int fd = dial(list, &source, deadline_us, &s->record.connected, ret_local);
+	const struct dial_lookup lookup = {s->lookup, destination_permit, s};
+	struct dial_ends ends;
+
+	dial_order(list->addrs, list->count);
+	int fd = dial(list, &source, &lookup, deadline_us, &ends);
+	resolve_stop(s->lookup);
 	s->record.connect_us = clock_now_us() - start_us;
 	if (fd < 0)
 		return destination_failed(s, -fd, NULL);
+	s->record.connected = ends.remote;
+	*ret_local = ends.local;
 	s->upstream = (struct endpoint){.in = fd, .out = fd, .in_socket = true, .out_socket = true};
 	return RECORD_ONGOING;
 }

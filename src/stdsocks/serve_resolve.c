@@ -3,14 +3,15 @@
 #include "stdsocks/reply.h"
 #include "stdsocks/serve.h"
 
-/* Of several addresses the answer is the first that the rules allow. */
+/* Of several addresses that the rules allow, the answer is the first by RFC 6724. */
 enum record_end serve_resolve(struct session *s, struct resolve_list *list)
 {
 	const bool is_reverse = s->request.command == SOCKS5_RESOLVE_PTR;
 	enum record_end end = destination_locate(s, list);
 
 	if (!end && is_reverse)
-		end = destination_look_up(s, list);
+		end = destination_look_up_name(s, list);
+	resolve_stop(s->lookup);
 	if (end)
 		return end;
 	if (is_reverse && !addr_is_hostname(&list->addrs[0]))

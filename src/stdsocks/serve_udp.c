@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "net/lookups.h"
-#include "sandbox/sandbox.h"
+#include "net/name_files.h"
+#include "sandbox/syscalls.h"
 #include "stdsocks/association.h"
 #include "stdsocks/confine.h"
 #include "stdsocks/reply.h"
@@ -47,33 +47,6 @@ static enum record_end find_client(struct session *s, struct addr *ret_client)
 	return RECORD_ONGOING;
 }
 
-/* Becomes the process that looks up names, which keeps no descriptor of the client. */
-static _Noreturn void become_lookups(const struct config *config, int fd, struct resolve_list *list)
-{
-	close(STDIN_FILENO);
-	close(STDOUT_FILENO);
-	if (dup(fd) != STDIN_FILENO)
-		_exit(1);
-	sandbox_close_inherited();
-	if (confine_to_stage(config, SYSCALLS_LOOKUPS).reason)
-		_exit(1);
-	lookups_serve(STDIN_FILENO, list);
-}
-
-static enum record_end start_lookups(
-	struct session *s, struct association *a, struct resolve_list *list)
-{
-	int result = lookups_split(&a->lookups_fd);
-
-	if (result > 0)
-		become_lookups(s->config, a->lookups_fd, list);
-	if (result == 0)
-		return RECORD_ONGOING;
-	return reply_refuse(s, SOCKS5_GENERAL_FAILURE, -result,
-		"cannot start a process to look up names; raise the limit "
-		"(TasksMax=, LimitNOFILE=, ulimit -u, ulimit -n)");
-}
-
 /* Opens the socket for destinations of one family; -1 if the family is not reached. */
 static enum record_end open_upstream(struct session *s, enum addr_kind kind, int *ret_fd)
 {
@@ -112,9 +85,10 @@ enum record_end serve_udp(struct session *s, struct resolve_list *list)
 	enum record_end end;
 
 	a->session = s;
-	if ((end = find_client(s, &a->client)) || (end = start_lookups(s, a, list)) ||
-		(end = open_sockets(s, a, &bound)))
+	a->found = list;
+	if ((end = find_client(s, &a->client)) || (end = open_sockets(s, a, &bound)))
 		return end;
+	name_files_resolv_conf(NULL); /* an association keeps what it has read at its start */
 	endpoint_set_options(&s->client);
 	const struct refusal refusal = confine_to_stage(s->config, SYSCALLS_DATAGRAMS);
 	if (refusal.reason)

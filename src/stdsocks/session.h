@@ -4,6 +4,7 @@
 
 #include "net/client.h"
 #include "net/relay.h"
+#include "net/resolve.h"
 #include "policy/rules.h"
 #include "record/status.h"
 #include "stdsocks/confine.h"
@@ -41,6 +42,9 @@ struct session {
 	/* DST, with an address in place of a name that spells one; port 0 if the command has no use
 	 * for a port. */
 	struct addr requested;
+	/* The lookup of the name in it, or of the name of the address; NULL if there is none. */
+	struct resolve *lookup;
+	int64_t lookup_us; /* its start */
 
 	/* The denial of the request, or of the first datagram that was denied; verdict.rule is NULL
 	 * if there was none. */

@@ -4,9 +4,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "net/name_files.h"
 #include "stdsocks/confine.h"
+
+bool startup_check_name_files(const struct config *config, struct writer *errors)
+{
+	int error;
+
+	confine_leave_root(config); /* the user is reported elsewhere */
+	name_files_open();
+	const char *path = name_files_unreadable(&error);
+	if (!path)
+		return true;
+	writer_str(errors, path);
+	writer_str(errors, ": ");
+	writer_str(errors, strerror(-error));
+	writer_str(errors, "; names cannot be resolved; use a file that the user can read\n");
+	return false;
+}
 
 void startup_fill_standard_descriptors(void)
 {
@@ -74,6 +92,8 @@ void startup_prepare(struct session_input *input, const struct log *log)
 void startup_enter_sandbox(struct session_input *input)
 {
 	const struct login *login = input->login;
+
+	name_files_open(); /* the sandbox does not allow it later */
 	const struct refusal refusal =
 		confine_enter(&input->settings->config, session_stages(&input->settings->config),
 			login->has_checker ? login->checker.pid : 0);

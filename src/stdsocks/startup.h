@@ -5,6 +5,10 @@
 #include "record/log.h"
 #include "stdsocks/session.h"
 
+/* For --check: leaves root and reads the files that names come from, as a session does. Returns
+ * false and appends an error if one of them exists and cannot be read. */
+bool startup_check_name_files(const struct config *config, struct writer *errors);
+
 /* Opens /dev/null on each standard descriptor that is closed, so that no descriptor that is opened
  * later becomes 0, 1 or 2. */
 void startup_fill_standard_descriptors(void);

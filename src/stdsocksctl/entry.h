@@ -40,6 +40,7 @@
 	NUMBER("STDSOCKS_DESTINATIONS", "destinations", destinations, ENTRY_NUMBER_MAX)            \
 	NUMBER("STDSOCKS_DROPPED", "dropped", dropped, ENTRY_NUMBER_MAX)                           \
 	TEXT("STDSOCKS_DROPPED_FOR", "dropped_for", dropped_for)                                   \
+	TEXT("STDSOCKS_RESOLVER", "resolver", resolver)                                            \
 	NUMBER("STDSOCKS_RESOLVE_USEC", "resolve_usec", resolve_us, ENTRY_NUMBER_MAX)              \
 	NUMBER("STDSOCKS_CONNECT_USEC", "connect_usec", connect_us, ENTRY_NUMBER_MAX)              \
 	NUMBER("STDSOCKS_TOTAL_USEC", "total_usec", total_us, ENTRY_NUMBER_MAX)                    \

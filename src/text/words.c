@@ -85,8 +85,6 @@ bool words_split(const struct words_line *line, struct words *words, struct writ
 		if (*at == '#')
 			return (!memchr(at, '\0', left) && !memchr(at, '\r', left)) ||
 				forbidden(problem);
-		if (is_forbidden(*at))
-			return forbidden(problem);
 		if (words->count == WORDS_MAX)
 			return words_error(problem, "too many words", NULL, "use at most 32");
 		words->at[words->count++] = to;

@@ -4,9 +4,11 @@
  * text, messages are hex text.
  *
  *	query ID TYPE NAME EDNS       the query; EDNS is 0 or 1
- *	answer ID TYPE NAME MESSAGE   NOT_OURS, MALFORMED, or ANSWER RCODE TC EDNS REFERRAL TTL
- *OWNER RESULT...: numbers, and hex text of the text of the owner, and of an address or the text of
- *a name */
+ *	answer ID TYPE NAME MESSAGE   NOT_OURS, MALFORMED, or
+ *	                              ANSWER RCODE TC EDNS REFERRAL TTL OWNER RESULT...
+ *
+ * An answer has numbers, and hex text of the text of the owner, and of an address or the text of a
+ * name. */
 #include "wire/dns.h"
 
 #include "fuzz.h"

@@ -53,6 +53,9 @@ static ssize_t send_status(int fd, const char *bytes, size_t len);
 #define SECRET     "pw!!"
 #define SECRET_HEX "70 77 21 21"
 
+/* The value of given.resolved with which a lookup is ended by a signal. */
+enum { STOPPED = 255 };
+
 /* The settings of this session, from the input. */
 static struct {
 	struct settings settings;
@@ -62,7 +65,8 @@ static struct {
 	char users[64 + USERS_PADDING];
 	uint8_t dialled, resolved, times;
 	bool is_local, sandbox_fails, refuses_service;
-	bool has_dialled, is_relaying;
+	bool traces, has_dialled, is_relaying;
+	bool is_looking_up; /* a lookup has sockets */
 	bool secret_counts; /* SECRET occurs in the password and nowhere else in the input */
 	struct rule_context context;
 	struct status status;
@@ -96,7 +100,7 @@ int sandbox_enter_stage(unsigned stages, const char **ret_part)
 		INVARIANT(!given.has_dialled && (stages & (stages - 1)) == 0);
 		return 0;
 	}
-	INVARIANT(given.has_dialled);
+	INVARIANT(given.has_dialled && !given.is_looking_up);
 	given.is_relaying = true;
 	given.status_us = world.now_us;
 	*ret_part = "seccomp";
@@ -116,50 +120,84 @@ static bool is_allowed(const struct addr *a)
 	return rules_evaluate(&given.settings.rules, &context, NULL).allowed == RULE_YES;
 }
 
-/* Returns the status of a simulated lookup, and advances the clock. */
-static enum resolve_status look_up(int64_t deadline_us, struct resolve_list *ret_list)
+void trace_dns(const struct addr *server, const struct dns_query *query,
+	const struct dns_answer *answer, int64_t elapsed_us)
 {
-	const unsigned status = given.resolved % 8;
-
-	INVARIANT(deadline_us != INT64_MAX);
-	world.now_us += given.times & 0x10 ? 6000000 : 1;
-	ret_list->why = "by the input";
-	ret_list->error = 0;
-	return status > RESOLVE_DONE && status <= RESOLVE_FAILED ? status : RESOLVE_DONE;
+	(void)server;
+	(void)query;
+	(void)answer;
+	(void)elapsed_us;
+	abort();
 }
 
-enum resolve_status resolve_name(
-	const struct addr *name, int64_t deadline_us, struct resolve_list *ret_list)
+static void find_addresses(struct resolve *r, struct resolve_list *list)
 {
 	static const uint8_t public[4] = {8, 8, 8, 8}, private[4] = {10, 0, 0, 1},
 			     six[16] = {0x26, 6};
 	const unsigned choice = given.resolved % 8;
-	const enum resolve_status status = look_up(deadline_us, ret_list);
+	const size_t count = (size_t)given.resolved / 8 * 2 + 1;
 
-	INVARIANT(addr_is_hostname(name));
-	if (status != RESOLVE_DONE)
-		return status;
-	ret_list->count = (size_t)given.resolved / 8 * 2 + 1;
-	for (size_t i = 0; i < ret_list->count; i++)
-		ret_list->addrs[i] = choice == 0 && i % 2 == 0
-			? addr_of(ADDR_IPV6, six, 16, name->port)
-			: addr_of(ADDR_IPV4, (i + choice) % 3 ? public : private, 4, name->port);
-	return RESOLVE_DONE;
+	for (size_t i = 0; i < count; i++)
+		list->addrs[list->count++] = choice == 0 && i % 2 == 0
+			? addr_of(ADDR_IPV6, six, 16, r->wanted.port)
+			: addr_of(ADDR_IPV4, (i + choice) % 3 ? public : private, 4,
+				  r->wanted.port);
 }
 
-/* An address that the rules do not allow is not looked up. */
-enum resolve_status resolve_address(
-	const struct addr *a, int64_t deadline_us, struct resolve_list *ret_list)
+/* A name is looked up if a rule may allow it, and an address if the rules do allow it. The lookup
+ * ends with the status that the input says, or it is pending and ends later, with more addresses.
+ */
+void resolve_start(struct resolve *r, const struct addr *wanted, int64_t deadline_us,
+	struct resolve_list *list, void (*observe)(const struct query_event *event))
 {
-	INVARIANT(a->kind != ADDR_NAME && is_allowed(a));
-	ret_list->count = 1;
-	ret_list->addrs[0] = addr_of(ADDR_NAME, "a\nb", 3, 0);
-	return look_up(deadline_us, ret_list);
+	const unsigned status = given.resolved % 8;
+
+	INVARIANT(deadline_us != INT64_MAX && list->count == 0 && !observe == !given.traces);
+	INVARIANT(wanted->kind == ADDR_NAME ? addr_is_hostname(wanted) : is_allowed(wanted));
+	*r = (struct resolve){.wanted = *wanted, .why = "by the input"};
+	world.now_us += given.times & 0x10 ? 6000000 : 1;
+	r->status = status > RESOLVE_DONE && status <= RESOLVE_FAILED ? status : RESOLVE_DONE;
+	if (r->status != RESOLVE_DONE)
+		return;
+	if (wanted->kind == ADDR_NAME) {
+		find_addresses(r, list);
+		r->status = given.times & 0x40 ? RESOLVE_PENDING : RESOLVE_DONE;
+		given.is_looking_up = r->status == RESOLVE_PENDING;
+	} else {
+		list->addrs[list->count++] = addr_of(ADDR_NAME, "a\nb", 3, 0);
+	}
 }
 
-void dial_order(struct resolve_list *list)
+int resolve_wait(struct resolve *r, struct resolve_list *list)
 {
-	INVARIANT(list->count > 0 && list->count <= DIAL_MAX);
+	(void)r;
+	(void)list;
+	return given.resolved == STOPPED ? -ECANCELED : 0;
+}
+
+int resolve_wait_for_end(struct resolve *r, struct resolve_list *list)
+{
+	if (r->status == RESOLVE_PENDING) {
+		find_addresses(r, list);
+		r->status = RESOLVE_DONE;
+	}
+	return resolve_wait(r, list);
+}
+
+void resolve_stop(struct resolve *r)
+{
+	(void)r;
+	given.is_looking_up = false;
+}
+
+void address_selection_sort(struct resolve_list *list, const struct dial_source *source)
+{
+	INVARIANT(list->count > 0 && source);
+}
+
+void dial_order(struct addr *addrs, size_t count)
+{
+	INVARIANT(addrs && count > 0 && count <= DIAL_MAX);
 }
 
 /* session_run() does not call these functions. */
@@ -186,9 +224,9 @@ enum record_end serve_udp(struct session *s, struct resolve_list *list)
 	abort();
 }
 
-/* Checks that the rules allow each address, and that no address is that of this server. */
-int dial(const struct resolve_list *list, const struct dial_source *source, int64_t deadline_us,
-	struct addr *ret_remote, struct addr *ret_local)
+/* No connection is made to an address that the rules do not allow, or to this server. */
+int dial(struct resolve_list *list, const struct dial_source *source,
+	const struct dial_lookup *lookup, int64_t deadline_us, struct dial_ends *ret_ends)
 {
 	static const int errors[] = {ECANCELED, ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT,
 		EACCES, EADDRNOTAVAIL, EMFILE};
@@ -196,6 +234,12 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 	INVARIANT(!given.has_dialled && source && deadline_us != INT64_MAX);
 	INVARIANT(!given.settings.users); /* the passwords are erased by now */
 	given.has_dialled = true;
+	if (lookup->resolve && lookup->resolve->status == RESOLVE_PENDING) {
+		const size_t before = list->count;
+		find_addresses(lookup->resolve, list);
+		lookup->permit(lookup->context, list, before);
+		INVARIANT(list->count >= before);
+	}
 	for (size_t i = 0; i < list->count; i++) {
 		const struct addr *a = &list->addrs[i];
 		INVARIANT(is_allowed(a));
@@ -205,8 +249,9 @@ int dial(const struct resolve_list *list, const struct dial_source *source, int6
 	if (given.dialled >= 0xf8)
 		return -errors[given.dialled & 7];
 	side_open(&world.upstream, true);
-	*ret_remote = list->addrs[0];
-	*ret_local = given.dialled & 1 ? *ret_remote : addr_of(ADDR_IPV4, "\x7f\0\0\1", 4, 4711);
+	ret_ends->remote = list->addrs[0];
+	ret_ends->local =
+		given.dialled & 1 ? list->addrs[0] : addr_of(ADDR_IPV4, "\x7f\0\0\1", 4, 4711);
 	return world.upstream.in;
 }
 
@@ -474,8 +519,7 @@ static void check_end(const struct record *r, const struct answers *answers)
 		INVARIANT(world.client.was_reset && world.upstream.was_reset);
 		break;
 	case RECORD_TERMINATED:
-		INVARIANT(world.stopped || given.dialled == 0xf8 ||
-			given.resolved % 8 == RESOLVE_STOPPED);
+		INVARIANT(world.stopped || given.dialled == 0xf8 || given.resolved == STOPPED);
 		break;
 	case RECORD_REFUSED:
 		INVARIANT(answers->reply > 0);
@@ -653,7 +697,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	given.dialled = reader_u8(&in);
 	given.resolved = reader_u8(&in);
 	const uint8_t how = reader_u8(&in);
-	input.trace = how & 1;
+	input.trace = given.traces = how & 1;
 	given.settings.config.versions |= how & 8 ? CONFIG_VERSION_4 : 0;
 	given.refuses_service = (how & 6) == 6;
 	input.refusal.reason = given.refuses_service ? "by the input" : NULL;

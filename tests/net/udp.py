@@ -25,11 +25,6 @@ class Association(Datagrams, Handler):
         if reply == 0:
             self.sock = sock or udp(self.relay[0])
 
-    def lookups(self):
-        """The PID of the lookup process."""
-        (pid,) = children(self.pid)
-        return pid
-
     def fails(self, text="", **fields):
         """After reply 01 the handler exits with status 71, this text in its log and this record."""
         self.ends(status=71, END="failed", REPLY="1", **fields)
@@ -55,6 +50,13 @@ def calls(pattern):
     """The lines of CALLS that match PATTERN."""
     with open(CALLS, encoding="ascii") as lines:
         return [line for line in lines if re.search(pattern, line)]
+
+
+def queries():
+    """The bytes that wait in each UDP socket that is connected to a name server over IPv4."""
+    with open("/proc/net/udp", encoding="ascii") as lines:
+        rows = [line.split() for line in lines][1:]
+    return [int(row[4].split(":")[1], 16) for row in rows if row[2].endswith(":0035")]
 
 
 def children(pid):

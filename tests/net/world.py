@@ -263,9 +263,9 @@ class Handler:
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
             return stat.read().rpartition(")")[2].split()[0]
 
-    def status(self, pid=None):
-        """The fields of proc_pid_status(5), of the handler or of a child PID."""
-        with open(f"/proc/{pid or self.pid}/status", encoding="ascii") as lines:
+    def status(self):
+        """The fields of proc_pid_status(5)."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as lines:
             return dict(line.rstrip("\n").split(":\t", 1) for line in lines)
 
     def descriptors(self):

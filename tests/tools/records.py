@@ -32,6 +32,7 @@ def served(rng, number, destinations):
         "STDSOCKS_REPLY": 0,
         "STDSOCKS_BYTES_UP": int(rng.lognormvariate(7, 2)),
         "STDSOCKS_BYTES_DOWN": int(rng.lognormvariate(10, 2.5)),
+        "STDSOCKS_RESOLVER": "127.0.0.53",
         "STDSOCKS_RESOLVE_USEC": int(rng.lognormvariate(8, 1)),
         "STDSOCKS_CONNECT_USEC": int(rng.lognormvariate(9.5, 0.7)),
         "STDSOCKS_TOTAL_USEC": int(rng.lognormvariate(14, 2)),
@@ -105,7 +106,7 @@ def record(rng, number, destinations):
 def hostile(number):
     """Returns fields with text that must be escaped for terminals, browsers and parsers."""
     names = """CLIENT CLIENT_PORT USER COMMAND DST DST_PORT REACHED REACHED_PORT REPLY RULE REMEDY
-        BYTES_UP RESOLVE_USEC CLOSED_BY""".split()
+        BYTES_UP RESOLVER RESOLVE_USEC CLOSED_BY""".split()
     fields = {"STDSOCKS_" + name: HOSTILE + name.encode() * 100 for name in names}
     return fields | {
         "MESSAGE_ID": SERVED,

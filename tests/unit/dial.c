@@ -27,7 +27,7 @@ static void is_well_ordered(const char *families)
 	for (size_t i = 0; i < count; i++)
 		left[given.addrs[i].kind == ADDR_IPV6]++;
 
-	dial_order(&list);
+	dial_order(list.addrs, list.count);
 	CHECK_NUMBER(list.count, count);
 	CHECK_NUMBER(list.addrs[0].port, 0);
 	for (size_t i = 0; i < count; i++) {

@@ -56,6 +56,7 @@ static struct record served(void)
 		.reply = SOCKS5_SUCCEEDED,
 		.up = UINT64_MAX,
 		.down = UINT64_C(4294967296),
+		.resolver = addr_of(ADDR_IPV4, "\x7f\0\0\x35", 4, 53),
 		.resolve_us = 1,
 		.connect_us = 2,
 		.total_us = INT64_C(61002999),
@@ -71,8 +72,8 @@ static void describes_a_served_connection(void)
 		"STDSOCKS_DST=example.com", "STDSOCKS_DST_PORT=443", "STDSOCKS_REACHED=192.0.2.1",
 		"STDSOCKS_REACHED_PORT=443", "STDSOCKS_REPLY=0",
 		"STDSOCKS_BYTES_UP=18446744073709551615", "STDSOCKS_BYTES_DOWN=4294967296",
-		"STDSOCKS_RESOLVE_USEC=1", "STDSOCKS_CONNECT_USEC=2",
-		"STDSOCKS_TOTAL_USEC=61002999", "STDSOCKS_END=closed",
+		"STDSOCKS_RESOLVER=127.0.0.53", "STDSOCKS_RESOLVE_USEC=1",
+		"STDSOCKS_CONNECT_USEC=2", "STDSOCKS_TOTAL_USEC=61002999", "STDSOCKS_END=closed",
 		"STDSOCKS_CLOSED_BY=upstream"};
 	struct record record = served();
 	CHECK_STRING(message_of(&record),

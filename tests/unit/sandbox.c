@@ -136,15 +136,6 @@ static long try_int80(void)
 
 #define KILLED (-1)
 
-/* Stages in which only the resolver of this C library makes a call. */
-#ifdef __GLIBC__
-#define OF_GNU(stages)  (stages)
-#define OF_MUSL(stages) NONE
-#else
-#define OF_GNU(stages)  NONE
-#define OF_MUSL(stages) (stages)
-#endif
-
 /* Short names as in sandbox/syscalls.c. */
 #define CONNECT       SYSCALLS_CONNECT
 #define RESOLVE       SYSCALLS_RESOLVE
@@ -152,14 +143,12 @@ static long try_int80(void)
 #define ASSOCIATE     SYSCALLS_ASSOCIATE
 #define RELAYING      SYSCALLS_RELAYING
 #define DATAGRAMS     SYSCALLS_DATAGRAMS
-#define LOOKUPS       SYSCALLS_LOOKUPS
 #define TCP_STAGES    (CONNECT | BIND)
 #define BEFORE_MOVING (TCP_STAGES | ASSOCIATE)
 #define HANDSHAKES    (BEFORE_MOVING | RESOLVE)
-#define NAMES         (HANDSHAKES | LOOKUPS)
+#define NAMES         (HANDSHAKES | DATAGRAMS)
 #define MOVING        (RELAYING | DATAGRAMS)
-#define SERVING       (HANDSHAKES | MOVING)
-#define ALL           (SERVING | LOOKUPS)
+#define ALL           (HANDSHAKES | MOVING)
 #define NONE          0U
 
 /* The stages of a process. If several commands are configured, they share the first stage. */
@@ -171,9 +160,8 @@ static const struct path {
 	{PATH(CONNECT | RESOLVE)}, {PATH(CONNECT | BIND)}, {PATH(CONNECT | ASSOCIATE)},
 	{PATH(HANDSHAKES)}, {PATH(HANDSHAKES, CONNECT)}, {PATH(HANDSHAKES, RESOLVE)},
 	{PATH(HANDSHAKES, BIND)}, {PATH(HANDSHAKES, ASSOCIATE)}, {PATH(CONNECT, RELAYING)},
-	{PATH(BIND, RELAYING)}, {PATH(ASSOCIATE, DATAGRAMS)}, {PATH(ASSOCIATE, LOOKUPS)},
-	{PATH(HANDSHAKES, CONNECT, RELAYING)}, {PATH(HANDSHAKES, BIND, RELAYING)},
-	{PATH(HANDSHAKES, ASSOCIATE, DATAGRAMS)}, {PATH(HANDSHAKES, ASSOCIATE, LOOKUPS)}};
+	{PATH(BIND, RELAYING)}, {PATH(ASSOCIATE, DATAGRAMS)}, {PATH(HANDSHAKES, CONNECT, RELAYING)},
+	{PATH(HANDSHAKES, BIND, RELAYING)}, {PATH(HANDSHAKES, ASSOCIATE, DATAGRAMS)}};
 
 /* Placeholders for arguments that are known only in the child process: PIDs. */
 #define PARENT LONG_MIN
@@ -211,23 +199,21 @@ static const struct attempt {
 #define NEVER(what, ...)                  {what, NONE, 0, NULL, {__VA_ARGS__}, 0}
 #define MAY(what, stages, ...)            {what, stages, 0, NULL, {__VA_ARGS__}, 0}
 #define MEETS(what, stages, outcome, ...) {what, stages, outcome, NULL, {__VA_ARGS__}, 0}
-	MEETS("open a file", NAMES, EACCES, OPEN(file, O_RDONLY)),
-	MEETS("open /proc/self/mem", NAMES, EACCES, OPEN("/proc/self/mem", O_RDONLY)),
+	NEVER("open a file", OPEN(file, O_RDONLY)),
+	NEVER("open /proc/self/mem", OPEN("/proc/self/mem", O_RDONLY)),
 	NEVER("open a file to write", OPEN(file, O_WRONLY)),
 	NEVER("create a file", OPEN(new_file, O_RDONLY | O_CREAT, 0600)),
 	NEVER("openat2", 437, AT_FDCWD, P(file), P(read_only), sizeof read_only),
 	NEVER("memfd_create", SYS_memfd_create, P("x"), 0),
 	NEVER("execute", SYS_execve, P("/bin/true"), 0, 0),
 	NEVER("execveat", SYS_execveat, AT_FDCWD, P("/bin/true"), 0, 0, 0),
-	{"fork", ASSOCIATE | LOOKUPS, 0, try_fork, {0}, 0},
+	{"fork", NONE, 0, try_fork, {0}, 0},
 	NEVER("fork, with memory shared", CLONE(CLONE_VM | CLONE_VFORK)),
 	NEVER("fork, with files shared", CLONE(CLONE_FILES)),
 	NEVER("fork, as the parent's child", CLONE(CLONE_PARENT)),
 	NEVER("fork, in a namespace", CLONE(CLONE_NEWUSER)),
 	NEVER("clone3", 435, P(clone3_args), sizeof clone3_args),
-	MAY("a TCP socket", TCP_STAGES, SYS_socket, AF_INET, SOCK_STREAM, IPPROTO_TCP),
-	MAY("a TCP socket of the resolver", NAMES,
-		SYS_socket, AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	MAY("a TCP socket", NAMES, SYS_socket, AF_INET, SOCK_STREAM, IPPROTO_TCP),
 	MAY("a UDP socket", NAMES, SYS_socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0),
 	NEVER("an MPTCP socket", SYS_socket, AF_INET, SOCK_STREAM, 262),
 	NEVER("a raw socket", SYS_socket, AF_INET, SOCK_RAW, IPPROTO_ICMP),
@@ -237,23 +223,22 @@ static const struct attempt {
 	NEVER("a packet socket", SYS_socket, AF_PACKET, SOCK_RAW, 0),
 	NEVER("a vsock socket", SYS_socket, AF_VSOCK, SOCK_STREAM, 0),
 	NEVER("socketpair", SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, P(two_ints)),
-	MAY("socketpair, of packets", ASSOCIATE, SYS_socketpair, AF_UNIX, PACKETS, 0, P(two_ints)),
+	NEVER("socketpair, of packets", SYS_socketpair, AF_UNIX, PACKETS, 0, P(two_ints)),
 	NEVER("socketpair, of datagrams", SYS_socketpair, AF_UNIX, SOCK_DGRAM, 0, P(two_ints)),
 	NEVER("a socket, high domain bit", SYS_socket, HIGH | AF_INET, SOCK_STREAM, IPPROTO_TCP),
 	NEVER("a socket, high protocol bit", SYS_socket, AF_INET, SOCK_STREAM, HIGH | IPPROTO_TCP),
 	MEETS("connect", NAMES, ECONNREFUSED, SYS_connect, TCP, TO(refusing)),
 	MAY("disconnect", NAMES | RELAYING, SYS_connect, TCP, TO(unspecified)),
-	MAY("bind", BEFORE_MOVING | OF_MUSL(RESOLVE | LOOKUPS), SYS_bind, TCP, TO(any_port)),
+	MAY("bind", BEFORE_MOVING, SYS_bind, TCP, TO(any_port)),
 	MAY("listen", BIND, SYS_listen, TCP, 1),
 	MEETS("accept", BIND, EAGAIN, SYS_accept4, LISTENING, 0, 0, SOCK_NONBLOCK),
-	MAY("send to an address", OF_MUSL(NAMES), SYS_sendto, UDP, P("x"), 1, 0, TO(discarding)),
+	NEVER("send to an address", SYS_sendto, UDP, P("x"), 1, 0, TO(discarding)),
 	{"send to an abstract socket", NONE, 0, NULL,
 		{SYS_sendto, LOCAL, P("x"), 1, 0, TO(abstract)}, 6},
 	NEVER("TCP fast open", SYS_sendto, TCP, P("x"), 1, MSG_FASTOPEN, TO(discarding)),
-	MAY("sendmsg", OF_MUSL(NAMES), SYS_sendmsg, PAIR, P(&message), 0),
-	MEETS("recvmsg", OF_MUSL(NAMES), EAGAIN,
-		SYS_recvmsg, PAIR, P(&no_message), MSG_DONTWAIT),
-	MAY("sendmmsg to an address", ASSOCIATE | DATAGRAMS | OF_GNU(NAMES),
+	NEVER("sendmsg", SYS_sendmsg, PAIR, P(&message), 0),
+	NEVER("recvmsg", SYS_recvmsg, PAIR, P(&no_message), MSG_DONTWAIT),
+	MAY("sendmmsg to an address", ASSOCIATE | DATAGRAMS,
 		SYS_sendmmsg, UDP, P(&to_port), 1, 0),
 	{"sendmmsg to an abstract socket", NONE, 0, NULL,
 		{SYS_sendmmsg, LOCAL, P(&to_abstract), 1, 0}, 6},
@@ -262,32 +247,33 @@ static const struct attempt {
 	NEVER("TCP fast open, of many", SYS_sendmmsg, TCP, P(&to_port), 1, MSG_FASTOPEN),
 	NEVER("a peer's pidfd", GET(PAIR, SOL_SOCKET, 77)), /* SO_PEERPIDFD */
 	NEVER("the firewall's rules", SET(TCP, IPPROTO_IP, 64, on)), /* IPT_SO_SET_REPLACE */
-	MAY("a Unix datagram socket", NAMES, SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0),
-	MEETS("open a directory", NAMES, EACCES, OPEN("/etc", O_RDONLY | O_DIRECTORY)),
+	NEVER("a Unix datagram socket", SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+	NEVER("open a directory", OPEN("/etc", O_RDONLY | O_DIRECTORY)),
 	NEVER("a path's descriptor", OPEN("/etc/shadow", O_PATH)),
 	MAY("send", ALL, SYS_sendto, PAIR, P("x"), 1, MSG_NOSIGNAL, 0, 0),
-	MAY("write", SERVING, SYS_write, PAIR, P("x"), 1),
+	MAY("write", ALL, SYS_write, PAIR, P("x"), 1),
 	MEETS("receive", ALL, EAGAIN, SYS_recvfrom, PAIR, P(some_bytes), 1, MSG_DONTWAIT, 0, 0),
 	MAY("setsockopt", BEFORE_MOVING, SET(TCP, SOL_SOCKET, SO_KEEPALIVE, on)),
 	MAY("TCP_NODELAY", BEFORE_MOVING, SET(TCP, IPPROTO_TCP, TCP_NODELAY, on)),
-	MAY("IPV6_V6ONLY", BEFORE_MOVING | OF_MUSL(RESOLVE | LOOKUPS),
+	MAY("IPV6_V6ONLY", NAMES,
 		SET(TCP_IPV6, IPPROTO_IPV6, IPV6_V6ONLY, on)),
+	MAY("SO_RCVLOWAT", NAMES, SET(TCP, SOL_SOCKET, SO_RCVLOWAT, on)),
 	MAY("UDP_GRO", ASSOCIATE, SET(UDP, IPPROTO_UDP, UDP_GRO, on)),
 	NEVER("UDP_SEGMENT", SET(UDP, IPPROTO_UDP, UDP_SEGMENT, zero)),
-	MAY("SO_SNDTIMEO", SERVING, SET(PAIR, SOL_SOCKET, SO_SNDTIMEO, a_second)),
+	MAY("SO_SNDTIMEO", ALL, SET(PAIR, SOL_SOCKET, SO_SNDTIMEO, a_second)),
 	MAY("SO_ERROR", TCP_STAGES | RELAYING, GET(TCP, SOL_SOCKET, SO_ERROR)),
 	MAY("TCP_INFO", TCP_STAGES | RELAYING, GET(TCP, IPPROTO_TCP, TCP_INFO)),
 	MAY("what is unsent", TCP_STAGES | RELAYING, SYS_ioctl, PAIR, TIOCOUTQ, P(&some_int)),
 	MAY("getsockname", NAMES, SYS_getsockname, PAIR, P(some_bytes), P(&some_len)),
 	MAY("getpeername", CONNECT, SYS_getpeername, PAIR, P(some_bytes), P(&some_len)),
-	MAY("shutdown", SERVING, SYS_shutdown, PAIR, SHUT_WR),
-	MAY("ppoll", SERVING, SYS_ppoll, P(&readable), 1, P(&no_time), 0, 0),
-	MAY("dup", ASSOCIATE, SYS_dup, PAIR),
+	MAY("shutdown", ALL, SYS_shutdown, PAIR, SHUT_WR),
+	MAY("ppoll", ALL, SYS_ppoll, P(&readable), 1, P(&no_time), 0, 0),
+	NEVER("dup", SYS_dup, PAIR),
 	NEVER("F_DUPFD", SYS_fcntl, PAIR, F_DUPFD, 0),
 	NEVER("pipe", SYS_pipe2, P(two_ints), 0),
 	NEVER("eventfd", SYS_eventfd2, 0, 0),
-	MAY("memory", NAMES, SYS_mmap, 0, 4096, PROT_READ, ANON),
-	MAY("the heap", NAMES, SYS_brk, 0),
+	NEVER("memory", SYS_mmap, 0, 4096, PROT_READ, ANON),
+	NEVER("the heap", SYS_brk, 0),
 	NEVER("executable memory", SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, ANON),
 	NEVER("make memory executable", SYS_mprotect, P(page), 4096, PROT_READ | PROT_EXEC),
 	NEVER("mremap", SYS_mremap, P(page), 4096, 8192, 1, 0),
@@ -316,13 +302,13 @@ static const struct attempt {
 	MEETS("a filter", BEFORE_MOVING, EFAULT, SYS_seccomp, SETFILTER, 0, 0),
 	NEVER("a filter's descriptor", SYS_seccomp, SETFILTER, 8, 0), /* NEW_LISTENER */
 	NEVER("strict mode", SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, 0),
-	MEETS("wait for a child", SERVING, ECHILD, SYS_wait4, -1, 0, WNOHANG, 0),
-	MAY("a timer", NAMES, SYS_setitimer, ITIMER_REAL, P(&no_timer), 0),
+	MEETS("wait for a child", ALL, ECHILD, SYS_wait4, -1, 0, WNOHANG, 0),
+	NEVER("a timer", SYS_setitimer, ITIMER_REAL, P(&no_timer), 0),
 	NEVER("prctl", SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0),
-	MAY("end with the parent", ASSOCIATE | LOOKUPS,
-		SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0),
-	MAY("close_range", ASSOCIATE, SYS_close_range, 1000, ~0U, 0),
-	MAY("limits", ASSOCIATE, SYS_prlimit64, 0, RLIMIT_NOFILE, 0, P(some_bytes)),
+	NEVER("end with the parent", SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0),
+	NEVER("close_range", SYS_close_range, 1000, ~0U, 0),
+	MAY("random bytes", NAMES, SYS_getrandom, P(some_bytes), 1, 0),
+	NEVER("limits", SYS_prlimit64, 0, RLIMIT_NOFILE, 0, P(some_bytes)),
 	NEVER("new limits", SYS_prlimit64, 0, RLIMIT_CORE, P(&no_limit), 0),
 	NEVER("the parent's limits", SYS_prlimit64, PARENT, RLIMIT_NOFILE, 0, P(some_bytes)),
 	MAY("the clock", ALL, SYS_clock_gettime, CLOCK_MONOTONIC, P(some_bytes)),

@@ -67,7 +67,7 @@ static unsigned stages_of_sessions(void)
 	if (stages & TCP)
 		stages |= RELAYING;
 	if (stages & ASSOCIATE)
-		stages |= DATAGRAMS | LOOKUPS;
+		stages |= DATAGRAMS;
 	return stages;
 }
 
