@@ -95,6 +95,7 @@ static _Noreturn void usage(void)
 	      "  -g US  pause between samples          -u     upload instead of download\n"
 	      "  -s N   parallel streams, or datagrams in flight\n"
 	      "  -b N   bytes per message\n"
+	      "  -d HOST  request this name of 127.0.0.1\n"
 	      "  -G     client and upstream send datagrams in GSO batches\n",
 		stderr);
 	exit(64);
@@ -118,9 +119,11 @@ static void options_parse(int argc, char *argv[], struct plan *plan)
 	bool use_gso = false;
 	int option;
 
-	while ((option = getopt(argc, argv, "n:t:g:s:b:uG")) != -1) {
+	while ((option = getopt(argc, argv, "n:t:g:s:b:d:uG")) != -1) {
 		if (option == 'u')
 			plan->upload = true;
+		else if (option == 'd')
+			plan->host = optarg;
 		else if (option == 'G')
 			use_gso = true;
 		else if (option == '?')

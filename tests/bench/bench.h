@@ -41,6 +41,7 @@ struct plan {
 	int streams;  /* parallel streams or workers, or datagrams in flight */
 	int message_len;
 	bool upload;
+	const char *host; /* a name of 127.0.0.1 that is requested in its place, or NULL */
 };
 
 /* Measures one slice and prints its figures with figure(). Returns 0, or -1 after a message. */
@@ -63,8 +64,9 @@ int client_listen(int type, uint16_t *ret_port);
 /* Connects a socket of this type, with timeouts, and with TCP_NODELAY or large buffers for
  * datagrams. Returns the socket, or -1 after a message that begins with label. */
 int client_connect(const char *label, int type, uint16_t port);
-/* Connects to upstream_port, through the proxy if there is one, and waits for its reply. Returns
- * the socket, or -1 after a message. */
+/* Connects to upstream_port, through the proxy if there is one, and waits for its reply. If the
+ * plan has a host, the proxy resolves it, or without a proxy getaddrinfo(3). Returns the socket, or
+ * -1 after a message. */
 int client_open(const struct plan *plan, uint16_t upstream_port);
 /* Requests UDP ASSOCIATE. Returns the connection, which the association lasts as long as, or -1
  * after a message. *ret_port is the port at which the proxy receives datagrams. */

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,13 @@
 
 static const unsigned char greeting[] = {5, 1, 0}; /* RFC 1928 s3: one method, none */
 static const unsigned char method_none[] = {5, 0};
-#define REQUEST_LEN 10 /* s4, with an IPv4 DST.ADDR */
-#define REPLY_LEN   10 /* s6, with an IPv4 BND.ADDR, which all measured servers send */
+#define REQUEST_MAX (6 + 1 + 255) /* s4, with a name as DST.ADDR */
+#define REPLY_LEN   10            /* s6, with an IPv4 BND.ADDR, which all measured servers send */
+
+struct request {
+	unsigned char bytes[REQUEST_MAX];
+	size_t len;
+};
 
 static struct sockaddr_in loopback(uint16_t port)
 {
@@ -108,8 +114,7 @@ void client_pump(int fd, bool sends, atomic_ullong *received_bytes)
 
 /* Sends the request after the reply to the greeting, because some of the measured servers cannot
  * handle pipelining. Returns NULL, or the failed step, with errno, which is 0 for a wrong reply. */
-static const char *handshake(
-	int fd, const unsigned char request[REQUEST_LEN], unsigned char answer[REPLY_LEN])
+static const char *handshake(int fd, const struct request *request, unsigned char answer[REPLY_LEN])
 {
 	if (client_send(fd, greeting, sizeof greeting) < 0)
 		return "greeting";
@@ -117,7 +122,7 @@ static const char *handshake(
 		return "method";
 	if (memcmp(answer, method_none, sizeof method_none) != 0)
 		return "method: not 05 00";
-	if (client_send(fd, request, REQUEST_LEN) < 0)
+	if (client_send(fd, request->bytes, request->len) < 0)
 		return "request";
 	if (client_receive(fd, answer, REPLY_LEN) < 0)
 		return "reply";
@@ -127,8 +132,8 @@ static const char *handshake(
 }
 
 /* Connects to the proxy and sends a request. Returns the socket, or -1 after a message. */
-static int proxy_request(const struct plan *plan, const unsigned char request[REQUEST_LEN],
-	unsigned char answer[REPLY_LEN])
+static int proxy_request(
+	const struct plan *plan, const struct request *request, unsigned char answer[REPLY_LEN])
 {
 	const char *failed_step;
 	int fd = client_connect(plan->label, SOCK_STREAM, plan->port);
@@ -146,21 +151,57 @@ static int proxy_request(const struct plan *plan, const unsigned char request[RE
 	return fd;
 }
 
+static struct request connect_request(const struct plan *plan, uint16_t port)
+{
+	static const unsigned char loopback_ipv4[] = {5, 1, 0, 1, 127, 0, 0, 1};
+	struct request request = {.len = sizeof loopback_ipv4};
+
+	memcpy(request.bytes, loopback_ipv4, sizeof loopback_ipv4);
+	if (plan->host) {
+		const size_t len = strnlen(plan->host, 255);
+		request.bytes[3] = 3;
+		request.bytes[4] = (unsigned char)len;
+		memcpy(request.bytes + 5, plan->host, len);
+		request.len = 5 + len;
+	}
+	request.bytes[request.len++] = (unsigned char)(port >> 8);
+	request.bytes[request.len++] = (unsigned char)port;
+	return request;
+}
+
+/* Resolves the host as the proxies do. */
+static int resolve(const struct plan *plan)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct addrinfo *found;
+	int error = getaddrinfo(plan->host, NULL, &hints, &found);
+
+	if (error != 0) {
+		warnx("%s: %s: %s", plan->label, plan->host, gai_strerror(error));
+		return -1;
+	}
+	freeaddrinfo(found);
+	return 0;
+}
+
 int client_open(const struct plan *plan, uint16_t upstream_port)
 {
-	const unsigned char request[REQUEST_LEN] = {
-		5, 1, 0, 1, 127, 0, 0, 1, (uint8_t)(upstream_port >> 8), (uint8_t)upstream_port};
+	const struct request request = connect_request(plan, upstream_port);
 	unsigned char answer[REPLY_LEN];
 
-	return plan->port ? proxy_request(plan, request, answer)
-			  : client_connect(plan->label, SOCK_STREAM, upstream_port);
+	if (plan->port)
+		return proxy_request(plan, &request, answer);
+	if (plan->host && resolve(plan) < 0)
+		return -1;
+	return client_connect(plan->label, SOCK_STREAM, upstream_port);
 }
 
 int client_associate(const struct plan *plan, uint16_t *ret_port)
 {
-	static const unsigned char request[REQUEST_LEN] = {5, 3, 0, 1}; /* from 0.0.0.0:0 */
+	/* From 0.0.0.0:0. */
+	static const struct request request = {.bytes = {5, 3, 0, 1}, .len = 10};
 	unsigned char answer[REPLY_LEN];
-	int fd = proxy_request(plan, request, answer);
+	int fd = proxy_request(plan, &request, answer);
 
 	if (fd >= 0)
 		*ret_port = (uint16_t)(answer[8] << 8 | answer[9]);
