@@ -8,9 +8,9 @@ load systemd/booted
 prelude <<'PY'
 import contextlib, json, os, re, socket, struct, sys, threading
 
-from booted import answered, client, eventually, instances, over, pid_of, record_of, say, served
-from booted import shown, unit_of, works
-from socks import CHOSEN, GREETING, accept, check, meanwhile, pattern, request
+from booted import answered, client, configure, eventually, instances, over, pid_of, record_of, say
+from booted import served, shown, unit_of, works
+from socks import CHOSEN, GREETING, accept, check, meanwhile, pattern, request, request_name
 PY
 
 export BATS_TEST_TIMEOUT=600 # two thousand processes, on a busy machine
@@ -220,6 +220,73 @@ say("journalctl", "--sync")
 records = say("journalctl", "--quiet", "--output=cat", "--output-fields=STDSOCKS_END",
               f"STDSOCKS_DST_PORT={port}", "STDSOCKS_REPLY=0")
 check(len(records.splitlines()), COUNT)
+PY
+}
+
+# unpacked PACKAGE... - copy packages that tests/deps has unpacked to the container, or skip the
+# test.
+unpacked() {
+    local package
+    for package; do
+        [[ -d $PEERS/$package ]] || lacks "$package" || return
+        tar -C "$PEERS/$package" -c . |
+            inside tar -C / -x --keep-directory-symlink --no-same-owner || return
+    done
+}
+
+@test "systemd: the stub of systemd-resolved gives all names of a zone their addresses" {
+    unpacked libsystemd-shared systemd-resolved nsd
+    changed
+    python_inside <<'PY'
+from zone import NSD_CONF, Zone, addresses, plain
+
+RESOLVE = 0xF0
+UNITS = "systemd-resolved.service", "nsd-test.service"
+
+
+def resolved(name):
+    """Returns the address that RESOLVE finds, or the reply."""
+    one = client()
+    one.send(GREETING + request_name(name.encode(), 0, RESOLVE))
+    check(one.recv(2), CHOSEN)
+    reply = one.recv(4)
+    size = {1: 4, 4: 16}[reply[3]]
+    found = socket.inet_ntop(socket.AF_INET if size == 4 else socket.AF_INET6, one.recv(size))
+    one.close()
+    return plain(found) if reply[1] == 0 else reply[1]
+
+
+def put(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+zone = Zone()
+put("/run/zone", zone.text())
+put("/run/nsd.conf", NSD_CONF.format(address="127.0.0.2"))
+put("/run/systemd/resolved.conf.d/test.conf",
+    "[Resolve]\nDNS=127.0.0.2\nFallbackDNS=\nDNSSEC=no\nLLMNR=no\nMulticastDNS=no\n"
+    "ResolveUnicastSingleLabel=yes\n")
+put("/etc/resolv.conf", "nameserver 127.0.0.53\n")
+say("systemd-sysusers", "--inline", 'u systemd-resolve - "systemd-resolved"')
+say("systemctl", "daemon-reload")
+say("systemd-run", f"--unit={UNITS[1]}", "/usr/sbin/nsd", "-d", "-c", "/run/nsd.conf")
+# Without another interface than lo, it sends no queries.
+say("ip", "link", "add", "link0", "type", "veth", "peer", "name", "link1")
+say("ip", "address", "add", "192.0.2.1/32", "dev", "link0")
+for name in "link0", "link1":
+    say("ip", "link", "set", name, "up")
+say("systemctl", "start", UNITS[0])
+configure("command connect resolve")
+eventually(lambda: resolved("here4.test") == "127.0.0.1", "nsd answers")
+check(zone.explained_wrong("/usr/local/bin/stdsocks"), [])
+for name in zone.names[::10]:
+    wanted = addresses(zone.wanted.get(name, ()))
+    found = resolved(name)
+    assert found in wanted if wanted else found == 4, (name, found, wanted)
+say("systemctl", "stop", *UNITS)
+say("ip", "link", "delete", "link0")
 PY
 }
 

@@ -32,7 +32,8 @@ world() {
     } >"$BATS_TEST_TMPDIR/script.py"
     # The modules are compiled once a run, outside the tree.
     PYTHONPATH=$TOOLS:$ROOT/tests/net PYTHONDONTWRITEBYTECODE='' \
-        PYTHONPYCACHEPREFIX=$BATS_RUN_TMPDIR/compiled STDSOCKS=$STDSOCKS WORLD=$BATS_TEST_TMPDIR \
+        PYTHONPYCACHEPREFIX=$BATS_RUN_TMPDIR/compiled STDSOCKS=$STDSOCKS PEERS=$PEERS \
+        WORLD=$BATS_TEST_TMPDIR \
         timeout --kill-after=1 "${WORLD_S:-60}" \
         unshare "${NAMESPACES[@]}" "$PYTHON" -S "$BATS_TEST_TMPDIR/script.py"
 }
