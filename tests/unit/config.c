@@ -285,7 +285,7 @@ static void keeps_the_source_of_passwords(void)
 		size_t len;
 	} rows[] = {
 		{"users /a", CONFIG_USERS, 1, "/a", 3},
-		{"checkpassword /b \"c d\" \"\" e", CONFIG_CHECKPASSWORD, 4, "/b\0c d\0\0e", 11},
+		{"checkpassword /b \"c d\" \"\" e", CONFIG_CHECKPASSWORD, 4, "/b\0c d\0\0e", 10},
 		{"users credential:a", CONFIG_USERS_CREDENTIAL, 1, "a", 2},
 		{"checkpassword /b", CONFIG_CHECKPASSWORD, 1, "/b", 3},
 		{"users \"/a b\"", CONFIG_USERS, 1, "/a b", 5},
