@@ -450,6 +450,29 @@ assert is_waiting(listening[1]) and not is_waiting(listening[0])
 PY
 }
 
+@test "dns: RESOLVE, BIND and datagrams use an IPv4 address that arrives soon after AAAA" {
+    world <<'PY'
+# The host has no route to the IPv6 address.
+soon = slow(0.01, ["192.0.2.1"])
+server = Server({f"{kind} {name}.test": value for name in ("resolve", "bind", "udp")
+                 for kind, value in (("A", soon), ("AAAA", ["2001:db8::7"]))})
+ip("address add 192.0.2.1/32 dev lo")
+SERVED = "-o", "command bind resolve"
+h = Handler(*SERVED)
+h.client.send(GREETING + request_name(b"resolve.test", 0, 0xF0))
+check(h.client.recv(2), CHOSEN)
+check((h.read_reply(), h.bound[:5]), (0, b"\x01\xc0\0\2\1"))
+h = Handler(*SERVED)
+h.client.send(GREETING + request_name(b"bind.test", 21, 2))
+check(h.client.recv(2), CHOSEN)
+check((h.read_reply(), h.bound[:5]), (0, b"\x01\xc0\0\2\1"))
+sink = udp("192.0.2.1")
+a = Association()
+a.send((b"udp.test", at(sink)[1]), b"data")
+check(sink.recv(100), b"data")
+PY
+}
+
 @test "dns: a late answer joins the addresses that are tried [RFC 8305 3]" {
     wired <<'PY'
 wire = Wire()
@@ -690,7 +713,7 @@ arrives(b"short.test", one)  # the old address is used until there is a new one
 release.set()
 while names.queries.count("A kept.test") < 2:
     arrives(b"kept.test", one)
-arrives(b"kept.test", one)  # an old address is better than none
+arrives(b"kept.test", one)  # an old address is better than an error
 for name, sock in (b"absent.test", one), (b"short.test", other):
     eventually(lambda: a.send((name, port), name) or not nothing_arrived(sock), "a new address")
     check(sock.recv(100), name)

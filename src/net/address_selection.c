@@ -107,21 +107,21 @@ static bool is_better(const struct candidate *a, const struct candidate *b)
 	return a->kind == b->kind && a->common_bits > b->common_bits;
 }
 
-void address_selection_sort(struct resolve_list *list, const struct dial_source *source)
+void address_selection_sort(struct addr *addrs, size_t count, const struct dial_source *source)
 {
 	struct candidate sorted[ADDRESS_SELECTION_MAX];
 
-	if (list->count == 1)
+	if (count == 1)
 		return;
-	for (size_t i = 0; i < list->count && i < ADDRESS_SELECTION_MAX; i++) {
-		const struct addr addr = list->addrs[i];
+	for (size_t i = 0; i < count && i < ADDRESS_SELECTION_MAX; i++) {
+		const struct addr addr = addrs[i];
 		const struct candidate candidate = candidate_of(&addr, source);
 		size_t at = i;
 		for (; at > 0 && is_better(&candidate, &sorted[at - 1]); at--) {
 			sorted[at] = sorted[at - 1];
-			list->addrs[at] = list->addrs[at - 1];
+			addrs[at] = addrs[at - 1];
 		}
 		sorted[at] = candidate;
-		list->addrs[at] = addr;
+		addrs[at] = addr;
 	}
 }

@@ -7,8 +7,8 @@
 /* Addresses that are sorted; further ones keep their place. */
 #define ADDRESS_SELECTION_MAX DIAL_MAX
 
-/* Sorts the addresses of a list by RFC 6724 s6, with the source address that the kernel, or
+/* Sorts count addresses by RFC 6724 s6, with the source address that the kernel, or
  * *source, would use for each. Rules 3, 4 and 7 are not used: the kernel does not tell a process
  * which addresses are deprecated, home addresses or tunnels. Rule 9 is used for IPv6 only. Sends no
  * packet. */
-void address_selection_sort(struct resolve_list *list, const struct dial_source *source);
+void address_selection_sort(struct addr *addrs, size_t count, const struct dial_source *source);

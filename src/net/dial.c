@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/address_selection.h"
 #include "net/clock.h"
 #include "net/sockaddr.h"
 #include "net/wait.h"
@@ -225,6 +226,7 @@ static void continue_lookup(struct race *race)
 	if (list->count == before)
 		return;
 	lookup->permit(lookup->context, list, before);
+	address_selection_sort(&list->addrs[before], list->count - before, race->source);
 	dial_order(&list->addrs[last], list->count - last);
 }
 

@@ -138,6 +138,7 @@ static int read_resolv_conf(struct resolv_conf *conf)
 	ssize_t n;
 
 	*conf = resolv_conf_default();
+	conf_file.at = 0;
 	do {
 		n = read_part(&conf_file, len);
 		if (n < 0)

@@ -182,9 +182,8 @@ static bool is_edns_error(const struct query *q, const struct dns_answer *answer
 {
 	if (q->without_edns)
 		return false;
-	return answer->rcode == DNS_BADVERS ||
-		(!answer->has_edns &&
-			(answer->rcode == DNS_FORMERR || answer->rcode == DNS_NOTIMP));
+	return answer->rcode == DNS_BADVERS || answer->rcode == DNS_FORMERR ||
+		(answer->rcode == DNS_NOTIMP && !answer->has_edns);
 }
 
 static void take_answer(struct query *q, const struct dns_answer *answer)

@@ -136,22 +136,24 @@ static void end_without_answer(struct resolve *r)
 }
 
 /* Queries the next names, until a query is pending or the lookup has ended. An error of the servers
- * for one name does not end it; if they do not answer at all, they will not for another name. */
+ * for one name does not end it; if they answer neither query, they will not for another name. */
 static void search(struct resolve *r, const struct resolv_conf *conf)
 {
 	struct dns_name name;
 
 	while (!is_any(r, QUERY_PENDING)) {
-		r->is_refused = r->is_refused || is_any(r, QUERY_REFUSED);
-		if (is_any(r, QUERY_TIMED_OUT)) {
+		if (is_any(r, QUERY_TIMED_OUT))
+			r->doubt = "the name servers have not answered every query";
+		if (is_any(r, QUERY_REFUSED))
+			r->doubt = "the name servers have returned errors";
+		if (is_any(r, QUERY_TIMED_OUT) && !is_any(r, QUERY_ANSWERED) &&
+			!is_any(r, QUERY_REFUSED)) {
 			end_without_answer(r);
 			return;
 		}
 		if (r->names_tried == names_count(r, conf)) {
-			end(r, r->is_refused ? RESOLVE_NO_ANSWER : RESOLVE_NO_NAME,
-				r->is_refused ? "the name servers have returned errors"
-					      : "no such name",
-				0);
+			end(r, r->doubt ? RESOLVE_NO_ANSWER : RESOLVE_NO_NAME,
+				r->doubt ? r->doubt : "no such name", 0);
 			return;
 		}
 		if (nth_name(r, conf, r->names_tried++, &name))
@@ -225,11 +227,13 @@ void resolve_poll(const struct resolve *r, struct pollfd ret_fds[RESOLVE_FDS])
 		ret_fds[i] = query_poll(&r->queries[i]);
 }
 
-/* IPv4 addresses have arrived, and wait for the IPv6 ones. */
+/* Addresses of one family have arrived, and wait for the other. */
 static bool is_alone(const struct resolve *r)
 {
-	return r->has_results && r->queries[1].state == QUERY_PENDING &&
-		clock_now_us() < r->alone_until_us;
+	const bool waits = r->queries[1].state == QUERY_PENDING ||
+		(r->waits_for_both && r->queries[0].state == QUERY_PENDING);
+
+	return r->has_results && waits && clock_now_us() < r->alone_until_us;
 }
 
 bool resolve_is_ready(const struct resolve *r)

@@ -9,7 +9,7 @@
  * high, so that an answer with many addresses that the rules deny cannot hide an allowed one. */
 #define RESOLVE_MAX 1024
 
-/* How long a lookup that has an IPv4 address waits for the IPv6 addresses (RFC 8305 s3, s8:
+/* How long a lookup that has addresses of one family waits for the other (RFC 8305 s3, s8:
  * Resolution Delay, the recommended value). */
 #define RESOLVE_DELAY_US INT64_C(50000)
 
@@ -36,9 +36,12 @@ struct resolve {
 	/* The queries for A and AAAA records; only the first one is used for PTR records. */
 	struct query queries[RESOLVE_FDS];
 	unsigned names_tried; /* of the search list, and the name itself */
-	bool is_refused;      /* a name server has returned an error for one of them */
+	const char *doubt;    /* why one of them may exist nevertheless, a static text; or NULL */
 	bool has_results;
-	int64_t alone_until_us; /* of IPv4 addresses: how long to wait for IPv6 ones */
+	int64_t alone_until_us; /* of addresses of one family: how long to wait for the other */
+	/* To be set after resolve_start() if an address that arrives late cannot be used: then IPv6
+	 * addresses wait for IPv4 ones, too. */
+	bool waits_for_both;
 	void (*observe)(const struct query_event *event);
 
 	/* Where the first result is from, or if there is none, the last answer: the name server,

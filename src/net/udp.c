@@ -139,14 +139,16 @@ unsigned udp_overflowed(int fd)
 	return counts[SK_MEMINFO_DROPS];
 }
 
-void udp_write(
+bool udp_write(
 	struct udp_queue *queue, const union sockaddr_any *to, const struct udp_payload *payload)
 {
+	if (queue->count == UDP_DATAGRAMS_MAX)
+		return false;
 	struct udp_outgoing *datagram = &queue->datagrams[queue->count++];
-
 	datagram->to_len = to->sa.sa_family == AF_INET ? sizeof to->in : sizeof to->in6;
 	memcpy(&datagram->to, to, datagram->to_len);
 	datagram->payload = *payload;
+	return true;
 }
 
 static size_t outgoing_len(const struct udp_outgoing *datagram)

@@ -87,9 +87,9 @@ int udp_receive(int fd, struct udp_batch *ret_batch);
  * its receive buffer was full. */
 unsigned udp_overflowed(int fd);
 
-/* Appends a datagram for an IPv4 or IPv6 address to the queue, which has space for a whole batch.
- */
-void udp_write(
+/* Appends a datagram for an IPv4 or IPv6 address to the queue. Returns false if the queue is full:
+ * it has space for a whole batch. */
+bool udp_write(
 	struct udp_queue *queue, const union sockaddr_any *to, const struct udp_payload *payload);
 
 /* Sends all datagrams of the queue and sets was_sent of each; the queue is then empty. A failure

@@ -37,8 +37,9 @@ void association_queue(
 	union sockaddr_any at;
 
 	sockaddr_write(&at, to);
-	udp_write(to->kind == ADDR_IPV4 ? &a->to_ipv4 : &a->to_ipv6, &at,
-		&(struct udp_payload){.bytes = bytes, .len = len});
+	if (!udp_write(to->kind == ADDR_IPV4 ? &a->to_ipv4 : &a->to_ipv6, &at,
+		    &(struct udp_payload){.bytes = bytes, .len = len}))
+		association_drop(a, RECORD_DROP_UNSENT);
 }
 
 static void count_unsent(struct association *a, const struct udp_sent *sent)
@@ -206,8 +207,9 @@ static void relay_down(struct association *a, const struct udp_datagram *d, size
 	socks5_put_datagram(&header, &from);
 	if (a->session->input->trace)
 		trace_message("stdsocks", SOCKS5_DATAGRAM, start, header_len);
-	udp_write(&a->to_client, &a->client_at,
-		&(struct udp_payload){start, d->bytes, header_len, d->len});
+	if (!udp_write(&a->to_client, &a->client_at,
+		    &(struct udp_payload){start, d->bytes, header_len, d->len}))
+		association_drop(a, RECORD_DROP_UNSENT);
 }
 
 /* Relays one batch to the client. Returns the number of datagrams received. */

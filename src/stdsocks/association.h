@@ -27,6 +27,10 @@
 #define ASSOCIATION_TTL_MIN_US INT64_C(5000000)
 #define ASSOCIATION_TTL_MAX_US INT64_C(300000000)
 
+/* How much longer an old address is used while it is looked up again, or if no name server answers.
+ */
+#define ASSOCIATION_STALE_US INT64_C(300000000)
+
 /* A lookup of a name, and the datagrams that wait for its address. */
 struct association_lookup {
 	bool is_used;

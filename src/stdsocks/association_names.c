@@ -85,6 +85,7 @@ static struct association_lookup *begin_lookup(
 	a->found->count = 0;
 	resolve_start(&lookup->resolve, name, clock_after(now_us, ASSOCIATION_LOOKUP_US), a->found,
 		destination_observer(a->session));
+	lookup->resolve.waits_for_both = true; /* only one address is used */
 	take_found(a, lookup);
 	return lookup;
 }
@@ -97,21 +98,17 @@ static void drop_by_state(struct association *a, enum dst_state state)
 }
 
 /* Sets the state of a destination to the result of its lookup. */
-static void set_result(
-	struct association *a, struct dst *dst, const struct association_lookup *lookup)
+static void set_result(struct association *a, struct dst *dst, struct association_lookup *lookup)
 {
 	const struct dial_source kernels_choice = {.mark = 0};
 
 	if (lookup->permitted_count > 0) {
-		a->found->count = lookup->permitted_count;
-		memcpy(a->found->addrs, lookup->permitted, sizeof lookup->permitted);
-		address_selection_sort(a->found, &kernels_choice);
+		address_selection_sort(lookup->permitted, lookup->permitted_count, &kernels_choice);
 		dst->state = DST_ALLOWED;
-		dst->resolved = a->found->addrs[0];
-		a->found->count = 0;
+		dst->resolved = lookup->permitted[0];
 	} else if (lookup->denial.verdict.rule) {
 		association_deny(a, dst, &lookup->denial);
-	} else if (dst->state != DST_ALLOWED) { /* an old address is better than none */
+	} else if (dst->state != DST_ALLOWED || lookup->resolve.status == RESOLVE_NO_NAME) {
 		dst->state = DST_UNRESOLVED;
 	}
 }
@@ -132,9 +129,12 @@ static void end_lookup(struct association *a, struct association_lookup *lookup)
 	struct dst *dst = dst_table_get(&a->destinations, &lookup->resolve.wanted);
 	size_t at = 0;
 
+	association_send_up(a); /* the queue has space for one batch */
 	resolve_stop(&lookup->resolve);
 	set_result(a, dst, lookup);
 	dst->until_us = clock_after(clock_now_us(), ttl_us(&lookup->resolve));
+	if (lookup->permitted_count > 0)
+		dst->stale_us = clock_after(dst->until_us, ASSOCIATION_STALE_US);
 	for (unsigned i = 0; i < lookup->waiting; at += lookup->lens[i++]) {
 		if (dst->state == DST_ALLOWED)
 			association_queue(a, &dst->resolved, lookup->bytes + at, lookup->lens[i]);
@@ -253,17 +253,22 @@ void association_names_send(
 {
 	const int64_t now_us = clock_now_us();
 	struct association_lookup *lookup = find_lookup(a, &dst->requested);
+	bool has_begun = false;
 
+	if (dst->state == DST_ALLOWED && now_us >= dst->stale_us)
+		dst->state = DST_NEW;
 	if (dst->state == DST_NEW && !lookup)
 		evaluate_unresolved(a, dst);
-	if (!lookup && now_us >= dst->until_us)
+	if (!lookup && now_us >= dst->until_us) {
 		lookup = begin_lookup(a, &dst->requested, now_us);
+		has_begun = lookup != NULL;
+	}
 	if (dst->state == DST_ALLOWED) /* the old address serves until there is a new one */
 		association_queue(a, &dst->resolved, bytes, len);
 	else if (dst->state == DST_NEW || lookup)
 		keep_waiting(a, lookup, bytes, len);
 	else
 		drop_by_state(a, dst->state);
-	if (lookup && is_complete(lookup)) /* the name is in /etc/hosts */
+	if (has_begun && is_complete(lookup)) /* the name is in /etc/hosts */
 		end_lookup(a, lookup);
 }

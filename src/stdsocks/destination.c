@@ -152,6 +152,7 @@ static void start_lookup(struct session *s, struct resolve_list *list)
 	s->lookup = &lookup;
 	s->lookup_us = clock_now_us();
 	resolve_start(s->lookup, &s->requested, s->deadline_us, list, destination_observer(s));
+	s->lookup->waits_for_both = s->request.command != SOCKS5_CONNECT;
 }
 
 /* Waits for the lookup with one of the functions of net/resolve.h. */
@@ -220,7 +221,7 @@ enum record_end destination_locate(struct session *s, struct resolve_list *ret_l
 	}
 	if (ret_list->count == 0)
 		return refuse_all(&x);
-	address_selection_sort(ret_list, &source);
+	address_selection_sort(ret_list->addrs, ret_list->count, &source);
 	return RECORD_ONGOING;
 }
 

@@ -190,9 +190,9 @@ void resolve_stop(struct resolve *r)
 	given.is_looking_up = false;
 }
 
-void address_selection_sort(struct resolve_list *list, const struct dial_source *source)
+void address_selection_sort(struct addr *addrs, size_t count, const struct dial_source *source)
 {
-	INVARIANT(list->count > 0 && source);
+	INVARIANT(addrs && count > 0 && source);
 }
 
 void dial_order(struct addr *addrs, size_t count)

@@ -12,10 +12,10 @@ from dns import without_edns, zone
 from socks import CHOSEN, GREETING, check, request_name
 from udp import Association
 from world import Handler, eventually, listeners, port_of, write
-from zone import ERRORS, FOUR, NO_ANSWER, NO_NAME, SIX
+from zone import ERRORS, FOUR, NO_ANSWER, NO_NAME, SIX, UNANSWERED
 
 WRONG = "127.0.0.66"  # of answers that must not be used
-REASONS = NO_NAME, NO_ANSWER, ERRORS
+REASONS = NO_NAME, NO_ANSWER, ERRORS, UNANSWERED
 RESOLVE = 0xF0
 
 
@@ -93,6 +93,21 @@ def referral(_, query, __):
     query.send(message(query, flags=QR | RD))
 
 
+OPT = b"\0\0\x29\4\xd0\0\0\0\0\0\0"  # RFC 6891 s6.1.2
+
+
+def echoes_edns(value):
+    """Rejects queries with EDNS by FORMERR, with the OPT record of the query."""
+
+    def send(_, query, __):
+        if query.has_edns:
+            query.send(message(query, rcode=FORMERR, additional=[OPT]))
+        else:
+            respond(query, value)
+
+    return send
+
+
 MANY = [f"10.{i // 250}.{i % 250}.1" for i in range(3999)]
 RIGHT = {"@.test": [FOUR]}
 NONE = {"@.test": NXDOMAIN}
@@ -139,6 +154,9 @@ SITUATIONS = {
     "A has SERVFAIL": {"tables": [{"@.test": of_type(SERVFAIL, [SIX])}], "finds": SIX},
     "A has NXDOMAIN": {"tables": [{"@.test": of_type(NXDOMAIN, [SIX])}], "finds": SIX},
     "A has no answer": {"tables": [{"@.test": of_type(silent, [SIX])}], "finds": SIX},
+    "A has NXDOMAIN and AAAA has no answer": {
+        "tables": [{"@.test": of_type(NXDOMAIN, silent)}], "finds": UNANSWERED,
+        "options": QUICK},
     "A has NODATA and AAAA SERVFAIL": {
         "tables": [{"@.test": of_type(nodata, SERVFAIL)}], "finds": ERRORS},
 
@@ -154,7 +172,7 @@ SITUATIONS = {
     "the first server has REFUSED": rejected(REFUSED),
     "the first server has NOTIMP with EDNS": rejected(
         lambda _, query, __: query.send(
-            message(query, rcode=NOTIMP, additional=[b"\0\0\x29\4\xd0\0\0\0\0\0\0"]))),
+            message(query, rcode=NOTIMP, additional=[OPT]))),
     "the first server has FORMERR": {
         **rejected(FORMERR), "queries": [
             f"1 {kind} @.test{how}" for kind in ("A", "AAAA") for how in ("", " plain")
@@ -181,6 +199,9 @@ SITUATIONS = {
 
     # EDNS and TCP.
     "FORMERR to EDNS": {"tables": [{"@.test": without_edns([FOUR])}], "finds": FOUR},
+    "FORMERR with EDNS to EDNS": {
+        "tables": [{"@.test": echoes_edns([FOUR])}], "finds": FOUR,
+        "queries": [f"1 {kind} @.test{how}" for kind in ("A", "AAAA") for how in ("", " plain")]},
     "FORMERR without a question to EDNS": {
         "tables": [{"@.test": without_edns([FOUR], has_question=False)}], "finds": FOUR},
     "NOTIMP to EDNS": {"tables": [{"@.test": without_edns([FOUR], error=NOTIMP)}], "finds": FOUR},
@@ -261,6 +282,10 @@ SITUATIONS = {
     "the first domain has SERVFAIL": searched(
         "www", {"www.a.@.test": SERVFAIL, "www.b.@.test": [FOUR]}, ["www.a.@.test", "www.b.@.test"],
         conf="search a.@.test b.@.test"),
+    "the first domain has NXDOMAIN for A and no answer for AAAA": {
+        "name": "www", "options": QUICK, "conf": "search a.@.test b.@.test", "finds": FOUR,
+        "tables": [{"www.a.@.test": of_type(NXDOMAIN, silent), "www.b.@.test": [FOUR]}],
+        "queries": [f"1 {kind} www.{domain}.@.test" for domain in "ab" for kind in ("A", "AAAA")]},
     "the first domain has SERVFAIL, and the others do not have the name": searched(
         "@", {"@.a.test": SERVFAIL, "@.b.test": NXDOMAIN, "@": NXDOMAIN},
         ["@.a.test", "@.b.test", "@"], conf="search a.test b.test", finds=ERRORS),

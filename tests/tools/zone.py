@@ -18,6 +18,7 @@ LINKS_MAX = 16  # CNAME records that stdsocks follows
 NO_NAME = "no such name"
 NO_ANSWER = "no name server has answered"
 ERRORS = "the name servers have returned errors"
+UNANSWERED = "the name servers have not answered every query"
 
 # An authoritative server of the zone in the file /run/zone.
 NSD_CONF = """\
