@@ -19,9 +19,9 @@ struct dst {
 	struct addr requested; /* an address or a name, and the port */
 	struct addr resolved;  /* of a name that is allowed: its address, and the port */
 	enum dst_state state;
-	int64_t until_us; /* of a name: when it has to be looked up again */
-	int64_t stale_us; /* of a name that is allowed: when its address must not be used any more
-			   */
+	/* Of a name: when it has to be looked up again, and when its address must not be used any
+	 * more. */
+	int64_t until_us, stale_us;
 	bool was_sent_to; /* of an address: datagrams from it are accepted */
 	/* Indexes into dst_table.all, 0 for none: the next one in its bucket, and its neighbours in
 	 * the order of use. */
