@@ -452,23 +452,29 @@ PY
 
 @test "dns: RESOLVE, BIND and datagrams use an IPv4 address that arrives soon after AAAA" {
     world <<'PY'
-# The host has no route to the IPv6 address.
-soon = slow(0.01, ["192.0.2.1"])
-server = Server({f"{kind} {name}.test": value for name in ("resolve", "bind", "udp")
-                 for kind, value in (("A", soon), ("AAAA", ["2001:db8::7"]))})
+# The host has no route to the IPv6 address. A busy machine may delay some IPv4 addresses too long.
+TRIES = 9
+names = [f"{kind}-{i}.test" for kind in ("resolve", "bind", "udp") for i in range(TRIES)]
+server = Server({f"{kind} {name}": value for name in names
+                 for kind, value in (("A", slow(0.01, ["192.0.2.1"])), ("AAAA", ["2001:db8::7"]))})
 ip("address add 192.0.2.1/32 dev lo")
-SERVED = "-o", "command bind resolve"
-h = Handler(*SERVED)
-h.client.send(GREETING + request_name(b"resolve.test", 0, 0xF0))
-check(h.client.recv(2), CHOSEN)
-check((h.read_reply(), h.bound[:5]), (0, b"\x01\xc0\0\2\1"))
-h = Handler(*SERVED)
-h.client.send(GREETING + request_name(b"bind.test", 21, 2))
-check(h.client.recv(2), CHOSEN)
-check((h.read_reply(), h.bound[:5]), (0, b"\x01\xc0\0\2\1"))
+
+def asked(command, name, port):
+    h = Handler("-o", "command bind resolve")
+    h.client.send(GREETING + request_name(name, port, command))
+    check(h.client.recv(2), CHOSEN)
+    reply = h.read_reply()
+    h.client.reset()
+    h.wait_exit()
+    return reply, h.bound[:5]
+
+ANSWER = 0, b"\x01\xc0\0\2\1"
+assert any(asked(0xF0, b"resolve-%d.test" % i, 0) == ANSWER for i in range(TRIES))
+assert any(asked(2, b"bind-%d.test" % i, 21) == ANSWER for i in range(TRIES))
 sink = udp("192.0.2.1")
 a = Association()
-a.send((b"udp.test", at(sink)[1]), b"data")
+for i in range(TRIES):
+    a.send((b"udp-%d.test" % i, at(sink)[1]), b"data")
 check(sink.recv(100), b"data")
 PY
 }

@@ -123,16 +123,20 @@ static bool is_any(const struct resolve *r, enum query_state state)
 	return r->queries[0].state == state || r->queries[1].state == state;
 }
 
-/* Ends a lookup that no name server has answered. A lack of descriptors or memory is an error of
- * this host. */
-static void end_without_answer(struct resolve *r)
+/* Ends the lookup if neither query was answered, or if one could not be sent. A lack of descriptors
+ * or memory is an error of this host. Returns true if it has ended. */
+static bool end_without_answer(struct resolve *r)
 {
 	const int error = r->queries[0].error ? r->queries[0].error : r->queries[1].error;
+	const bool is_answered = is_any(r, QUERY_ANSWERED) || is_any(r, QUERY_REFUSED);
 
+	if (!is_any(r, QUERY_TIMED_OUT))
+		return false;
 	if (endpoint_error_is_local(error))
 		end(r, RESOLVE_FAILED, "cannot query a name server", error);
-	else
+	else if (!is_answered)
 		end(r, RESOLVE_NO_ANSWER, "no name server has answered", error);
+	return r->status != RESOLVE_PENDING;
 }
 
 /* Queries the next names, until a query is pending or the lookup has ended. An error of the servers
@@ -146,11 +150,8 @@ static void search(struct resolve *r, const struct resolv_conf *conf)
 			r->doubt = "the name servers have not answered every query";
 		if (is_any(r, QUERY_REFUSED))
 			r->doubt = "the name servers have returned errors";
-		if (is_any(r, QUERY_TIMED_OUT) && !is_any(r, QUERY_ANSWERED) &&
-			!is_any(r, QUERY_REFUSED)) {
-			end_without_answer(r);
+		if (end_without_answer(r))
 			return;
-		}
 		if (r->names_tried == names_count(r, conf)) {
 			end(r, r->doubt ? RESOLVE_NO_ANSWER : RESOLVE_NO_NAME,
 				r->doubt ? r->doubt : "no such name", 0);
