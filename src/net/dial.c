@@ -212,8 +212,8 @@ static bool is_looking_up(const struct race *race)
 	return race->lookup.resolve && race->lookup.resolve->status == RESOLVE_PENDING;
 }
 
-/* Takes the addresses that the lookup has found since then. If the address tried last is of the
- * other family, they are next. */
+/* Continues the lookup, and adds the permitted addresses that it finds. The address after the one
+ * tried last is of the other family if there is one (RFC 8305 s4). */
 static void continue_lookup(struct race *race)
 {
 	const struct dial_lookup *lookup = &race->lookup;
@@ -230,8 +230,8 @@ static void continue_lookup(struct race *race)
 	dial_order(&list->addrs[last], list->count - last);
 }
 
-/* Waits until an attempt or the lookup is ready, or the time has come. Returns the number of ready
- * attempts or -errno. */
+/* Waits until an attempt or the lookup is ready, or until_us has passed, and continues the lookup.
+ * Returns the number of ready entries, with those of the lookup, or -errno. */
 static int wait_for_one(struct race *race, int64_t until_us)
 {
 	nfds_t count = race->running;

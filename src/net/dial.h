@@ -26,7 +26,7 @@ struct dial_source {
  * -EADDRNOTAVAIL if *source cannot be used; or another -errno. */
 int dial_socket(enum addr_kind kind, int type, int protocol, const struct dial_source *source);
 
-/* Sorts the first count addresses, at most DIAL_MAX, so that the families alternate, beginning with
+/* Sorts count addresses so that the families alternate, beginning with
  * the family of the first address; the order within a family is unchanged (RFC 8305 s4). */
 void dial_order(struct addr *addrs, size_t count);
 
@@ -43,14 +43,15 @@ struct dial_lookup {
 	void *context;
 };
 
-/* Connects to the first of the addresses that answers. Starts the next attempt DIAL_DELAY_US after
- * the previous one, or as soon as one fails. Tries at most DIAL_MAX addresses. Addresses that
- * *lookup finds are added to the list; the lookup may have ended, and is not ended here. Returns a
- * non-blocking descriptor that the caller owns, and sets *ret_remote and *ret_local to the
- * addresses of the connection. Returns -ETIMEDOUT if deadline_us has passed, -ECANCELED if a signal
- * ends the process, -EADDRNOTAVAIL if *source cannot be used, or the -errno of the attempt that got
- * furthest. A connection of the socket to itself (simultaneous open, if the kernel chooses the
- * destination as the source) counts as refused. */
+/* Connects to the first of the addresses that answers. They are in the order of dial_order().
+ * Starts the next attempt DIAL_DELAY_US after the previous one, or as soon as one fails. Tries at
+ * most DIAL_MAX addresses. Addresses that *lookup finds are added to the list; the lookup may have
+ * ended, and the caller stops it. Returns a non-blocking descriptor that the caller owns, and sets
+ * *ret_ends to the addresses of the connection. Returns -ETIMEDOUT if deadline_us has passed,
+ * -ECANCELED if a signal ends the process, or the -errno of the attempt that got furthest:
+ * -EADDRNOTAVAIL, *source cannot be used, is the least of them. A connection of the socket to
+ * itself (simultaneous open, if the kernel chooses the destination as the source) counts as
+ * refused. */
 int dial(struct resolve_list *list, const struct dial_source *source,
 	const struct dial_lookup *lookup, int64_t deadline_us, struct dial_ends *ret_ends);
 

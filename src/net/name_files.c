@@ -38,8 +38,8 @@ void name_files_open(void)
 	conf_file = open_file(NAME_FILES_RESOLV_CONF);
 }
 
-/* Reads the next bytes into part[start] and behind. Returns their number, 0 at the end, or -errno.
- * Processes that were forked share the descriptor, but not the position. */
+/* Reads the next bytes into part[start] and after it. Returns their number, 0 at the end, or
+ * -errno. Processes that were forked share the descriptor, but not the position. */
 static ssize_t read_part(struct file *file, size_t start)
 {
 	ssize_t n = 0;
@@ -86,7 +86,7 @@ int name_files_find_host(const struct addr *wanted, struct resolve_list *list)
 	return (int)n;
 }
 
-/* The domain of this host's name, if it has one, is searched unless the file has another. */
+/* If the file has no search or domain line, adds the domain of this host's name, if it has one. */
 static void add_own_domain(struct resolv_conf *conf)
 {
 	struct utsname host;
@@ -103,7 +103,7 @@ static void add_own_domain(struct resolv_conf *conf)
 	resolv_conf_line(conf, line, w.len);
 }
 
-/* Begins with another server each time. */
+/* Rotates the list of servers by a random number. */
 static void rotate(struct resolv_conf *conf)
 {
 	const struct resolv_conf given = *conf;

@@ -123,14 +123,16 @@ static bool ask(struct query *q)
 	return false;
 }
 
-/* Asks the current server, or the next ones that can be reached. */
+/* Asks the current server or, if it cannot be reached, the next one that can. Sets the state if no
+ * try is left. */
 static void ask_from_here(struct query *q)
 {
 	const unsigned max = q->conf->servers_count * q->conf->attempts;
 
 	for (; q->tries < max; q->tries++) {
 		q->over_tcp = q->conf->use_vc;
-		/* Some firewalls drop queries with EDNS. */
+		/* Some firewalls drop queries with EDNS: from the second round on, there is none.
+		 */
 		q->without_edns = q->tries >= q->conf->servers_count;
 		q->until_us = clock_after(clock_now_us(), q->conf->timeout_s * INT64_C(1000000));
 		if (ask(q))
@@ -186,7 +188,7 @@ static bool is_edns_error(const struct query *q, const struct dns_answer *answer
 		(answer->rcode == DNS_NOTIMP && !answer->has_edns);
 }
 
-static void take_answer(struct query *q, const struct dns_answer *answer)
+static void handle_answer(struct query *q, const struct dns_answer *answer)
 {
 	observe(q, answer);
 	if (answer->is_truncated && !q->over_tcp) {
@@ -219,7 +221,7 @@ static void take_message(struct query *q, size_t len, struct dns_answer *ret_ans
 		ask_next(q);
 		break;
 	case DNS_ANSWER:
-		take_answer(q, ret_answer);
+		handle_answer(q, ret_answer);
 		break;
 	}
 }

@@ -11,7 +11,7 @@ enum query_state {
 	QUERY_IDLE,
 	QUERY_PENDING,
 	QUERY_ANSWERED, /* a server has returned the records, or that there are none */
-	QUERY_REFUSED,  /* no server has answered, and at least one has returned an error */
+	QUERY_REFUSED,  /* no server has answered, but at least one has returned an error */
 	QUERY_TIMED_OUT /* no server has answered, or none can be reached */
 };
 
@@ -30,7 +30,7 @@ struct query {
 	const struct resolv_conf *conf;
 	void (*observe)(const struct query_event *event); /* or NULL */
 	struct dns_query dns;
-	unsigned tries;  /* servers that did not answer */
+	unsigned tries;  /* failed ones; they determine the current server */
 	bool is_refused; /* a server has returned an error */
 	int error;       /* the errno of the last server that cannot be reached, or 0 */
 	/* Of the current try. */
@@ -38,7 +38,7 @@ struct query {
 	bool over_tcp, without_edns;
 	bool is_sent;              /* over TCP: the query, after the connection is established */
 	size_t answer_len;         /* over TCP; 0 until the length of the answer was received */
-	int64_t sent_us, until_us; /* when the query was sent, and when the next server is asked */
+	int64_t sent_us, until_us; /* when the try began, and when the next one begins */
 };
 
 /* Sends a query to the first server that can be reached. observe is called for each query and

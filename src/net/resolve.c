@@ -75,8 +75,8 @@ static bool has_root(const struct resolv_conf *conf)
 }
 
 /* Sets *ret_name to the nth name. As in resolv.conf(5), a name with at least ndots dots is tried
- * first as it is, and another one last, but not twice. Returns false if the name is not valid in
- * that domain, or is tried elsewhere. */
+ * first as it is, and a name with fewer dots last. If the list has the domain ".", the name as it
+ * is has only one place. Returns false if there is no name to query in this place. */
 static bool nth_name(const struct resolve *r, const struct resolv_conf *conf, unsigned n,
 	struct dns_name *ret_name)
 {
@@ -123,11 +123,18 @@ static bool is_any(const struct resolve *r, enum query_state state)
 	return r->queries[0].state == state || r->queries[1].state == state;
 }
 
-/* Ends the lookup if neither query was answered, or if one could not be sent. A lack of descriptors
- * or memory is an error of this host. Returns true if it has ended. */
+/* Returns the errno of a query that was not answered, or 0. */
+static int error_of(const struct query *q)
+{
+	return q->state == QUERY_TIMED_OUT ? q->error : 0;
+}
+
+/* Ends the lookup if a query failed for lack of descriptors or memory, which is an error of this
+ * host, or if neither query was answered, not even by an error. Returns true if it has ended. */
 static bool end_without_answer(struct resolve *r)
 {
-	const int error = r->queries[0].error ? r->queries[0].error : r->queries[1].error;
+	const int first = error_of(&r->queries[0]), second = error_of(&r->queries[1]);
+	const int error = endpoint_error_is_local(second) || !first ? second : first;
 	const bool is_answered = is_any(r, QUERY_ANSWERED) || is_any(r, QUERY_REFUSED);
 
 	if (!is_any(r, QUERY_TIMED_OUT))
@@ -140,7 +147,7 @@ static bool end_without_answer(struct resolve *r)
 }
 
 /* Queries the next names, until a query is pending or the lookup has ended. An error of the servers
- * for one name does not end it; if they answer neither query, they will not for another name. */
+ * for one name does not end it; if they answer neither query, other names are not tried. */
 static void search(struct resolve *r, const struct resolv_conf *conf)
 {
 	struct dns_name name;
@@ -164,7 +171,8 @@ static void search(struct resolve *r, const struct resolv_conf *conf)
 
 /* -- The lookup. */
 
-/* Names that are loopback addresses without a query (RFC 6761 s6.3). */
+/* Returns true for "localhost" and names that end in ".localhost": unless /etc/hosts has them, they
+ * have the loopback addresses (RFC 6761 s6.3). */
 static bool is_localhost(const struct addr *name)
 {
 	static const char localhost[] = "localhost";
@@ -252,6 +260,8 @@ int64_t resolve_until_us(const struct resolve *r)
 	return until_us < r->deadline_us ? until_us : r->deadline_us;
 }
 
+/* An answer without addresses determines the source and the TTL only until there is one with them.
+ */
 static void take_answer(struct resolve *r, const struct query *q, struct dns_answer *answer,
 	struct resolve_list *list)
 {
@@ -271,11 +281,18 @@ static void take_answer(struct resolve *r, const struct query *q, struct dns_ans
 		append(r, list, found);
 }
 
+static void end_in_time(struct resolve *r)
+{
+	if (r->has_results)
+		end(r, RESOLVE_DONE, NULL, 0);
+	else
+		end(r, RESOLVE_NO_ANSWER, "no name server has answered in time", ETIMEDOUT);
+}
+
 void resolve_continue(
 	struct resolve *r, const struct pollfd fds[RESOLVE_FDS], struct resolve_list *list)
 {
 	struct dns_answer answer;
-	int error;
 
 	for (unsigned i = 0; i < RESOLVE_FDS; i++) {
 		struct query *q = &r->queries[i];
@@ -288,10 +305,9 @@ void resolve_continue(
 	if (r->has_results && !is_any(r, QUERY_PENDING))
 		end(r, RESOLVE_DONE, NULL, 0);
 	else if (clock_now_us() >= r->deadline_us)
-		end(r, r->has_results ? RESOLVE_DONE : RESOLVE_NO_ANSWER,
-			"no name server has answered in time", ETIMEDOUT);
+		end_in_time(r);
 	else if (!r->has_results)
-		search(r, name_files_resolv_conf(&error));
+		search(r, name_files_resolv_conf(NULL)); /* resolve_start() has read it */
 }
 
 static int wait_once(struct resolve *r, struct resolve_list *list)

@@ -13,7 +13,7 @@
  * Resolution Delay, the recommended value). */
 #define RESOLVE_DELAY_US INT64_C(50000)
 
-/* Entries for poll(2) of one lookup. */
+/* Queries of one lookup, for A and AAAA records, with an entry for poll(2) each. */
 #define RESOLVE_FDS 2
 
 struct resolve_list {
@@ -36,11 +36,13 @@ struct resolve {
 	/* The queries for A and AAAA records; only the first one is used for PTR records. */
 	struct query queries[RESOLVE_FDS];
 	unsigned names_tried; /* of the search list, and the name itself */
-	const char *doubt;    /* why one of them may exist nevertheless, a static text; or NULL */
+	/* Set if a query for one of them failed, so that the name may exist: the lookup then ends
+	 * in RESOLVE_NO_ANSWER, not RESOLVE_NO_NAME. A static text, or NULL. */
+	const char *doubt;
 	bool has_results;
-	int64_t alone_until_us; /* of addresses of one family: how long to wait for the other */
-	/* To be set after resolve_start() if an address that arrives late cannot be used: then IPv6
-	 * addresses wait for IPv4 ones, too. */
+	int64_t alone_until_us; /* when the wait for the other family ends (RESOLVE_DELAY_US) */
+	/* If it is not set, only IPv4 addresses wait, for the answer with IPv6 addresses. To be set
+	 * after resolve_start() if addresses that arrive later cannot be used. */
 	bool waits_for_both;
 	void (*observe)(const struct query_event *event);
 
@@ -49,7 +51,7 @@ struct resolve {
 	struct addr source;
 	uint32_t ttl_s;  /* the smallest one of the results; of the answers if there is none */
 	const char *why; /* the reason for a status that is an error, static; or NULL */
-	int error;       /* its -errno, or 0 */
+	int error;       /* the errno behind it, or 0 */
 };
 
 /* Begins to look up a host name (addr_is_hostname()), or an IPv4 or IPv6 address. What the files
@@ -79,5 +81,6 @@ bool resolve_is_ready(const struct resolve *r);
 int resolve_wait(struct resolve *r, struct resolve_list *list);
 int resolve_wait_for_end(struct resolve *r, struct resolve_list *list);
 
-/* Ends a lookup, which may be NULL, and closes its sockets. */
+/* Closes the sockets of a lookup, which may be NULL. Its status does not change; it must not be
+ * continued. */
 void resolve_stop(struct resolve *r);

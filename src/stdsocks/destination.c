@@ -35,7 +35,8 @@ struct session_decision destination_evaluate(
 	return decision;
 }
 
-/* outcome_record() copies the rule and the suggestion into the record. */
+/* Refuses the request because of a rule. outcome_record() copies that rule and the suggested rule
+ * into the record. */
 static enum record_end refuse_denied(struct session *s, const struct session_decision *denial)
 {
 	s->denial = *denial;
@@ -52,8 +53,7 @@ static enum record_end evaluate_name(struct session *s)
 	return decision.verdict.allowed == RULE_NO ? refuse_denied(s, &decision) : RECORD_ONGOING;
 }
 
-/* Whether a connection to this address would come back to this server, which would connect again.
- */
+/* Returns true if a connection to this address would reach this server again. */
 static bool is_loop(const struct session *s, const struct addr *to)
 {
 	const struct addr embedded = special_embedded(to, 0);
@@ -65,7 +65,7 @@ static bool is_loop(const struct session *s, const struct addr *to)
 /* The selection of addresses, and why some were not selected. */
 struct selection {
 	struct session *session;
-	struct session_decision denial; /* the last one; verdict.rule is NULL if there was none */
+	struct session_decision denial; /* the last denial; verdict.rule is NULL: none */
 	bool has_unspecified, has_loop;
 };
 
@@ -98,8 +98,8 @@ static bool is_permitted(struct selection *x, const struct addr *a)
 	return false;
 }
 
-/* Removes the addresses that the command cannot use and that the rules deny, from the given index
- * on, and those that the command has no use for. */
+/* Removes, from index first on, the addresses that the command cannot use or that the rules deny.
+ * Keeps at most DIAL_MAX of them, with BIND RESOLVE_MAX. */
 static void select_addresses(struct selection *x, struct resolve_list *list, size_t first)
 {
 	const size_t max = x->session->request.command == SOCKS5_BIND ? RESOLVE_MAX : DIAL_MAX;
@@ -155,7 +155,8 @@ static void start_lookup(struct session *s, struct resolve_list *list)
 	s->lookup->waits_for_both = s->request.command != SOCKS5_CONNECT;
 }
 
-/* Waits for the lookup with one of the functions of net/resolve.h. */
+/* Waits with resolve_wait() or resolve_wait_for_end(), and records the result. Returns
+ * RECORD_ONGOING; or refuses the client and returns the reason of the end. */
 static enum record_end await_lookup(struct session *s, struct resolve_list *list,
 	int (*wait)(struct resolve *r, struct resolve_list *list))
 {
@@ -181,14 +182,14 @@ static enum record_end await_lookup(struct session *s, struct resolve_list *list
 	return RECORD_ONGOING;
 }
 
-enum record_end destination_look_up_name(struct session *s, struct resolve_list *ret_list)
+enum record_end destination_look_up_ptr(struct session *s, struct resolve_list *ret_list)
 {
 	start_lookup(s, ret_list);
 	return await_lookup(s, ret_list, resolve_wait_for_end);
 }
 
-/* Looks up the name, and selects addresses as soon as there are some. If none is permitted, the
- * other family may have one. */
+/* Selects addresses as soon as the lookup has some. If none of them is permitted, waits for the
+ * rest of the lookup. */
 static enum record_end select_from_lookup(struct selection *x, struct resolve_list *list)
 {
 	enum record_end end;

@@ -25,7 +25,7 @@ void (*destination_observer(const struct session *s))(const struct query_event *
 
 /* Looks up the name of the address in s->requested without evaluating rules. Returns as
  * destination_locate(). */
-enum record_end destination_look_up_name(struct session *s, struct resolve_list *ret_list);
+enum record_end destination_look_up_ptr(struct session *s, struct resolve_list *ret_list);
 
 /* The source of connections and datagrams. Points into the configuration. */
 struct dial_source destination_source(const struct config *config);

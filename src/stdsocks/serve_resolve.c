@@ -10,7 +10,7 @@ enum record_end serve_resolve(struct session *s, struct resolve_list *list)
 	enum record_end end = destination_locate(s, list);
 
 	if (!end && is_reverse)
-		end = destination_look_up_name(s, list);
+		end = destination_look_up_ptr(s, list);
 	resolve_stop(s->lookup);
 	if (end)
 		return end;

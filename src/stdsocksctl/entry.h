@@ -72,6 +72,7 @@ void entry_clear(struct entry *e);
 /* Stores a field "NAME=VALUE" of len bytes. Ignores fields that are not in entry_fields. */
 void entry_store(struct entry *e, const char *data, size_t len);
 
-/* Returns the requested destination; for UDP ASSOCIATE, which does not request one, the destination
- * of the first datagram. Both results may be missing. */
+/* Returns the destination and sets *ret_port to its port: DST of the request or, if UDP ASSOCIATE
+ * has sent datagrams, the first address that one was sent to. A missing address is "", a missing
+ * port ENTRY_NONE. */
 const char *entry_destination(const struct entry *e, int64_t *ret_port);

@@ -20,7 +20,9 @@ struct records_options {
 	size_t matches_count;
 };
 
-/* As options_children, for a struct records_options that is all zero. */
+/* For .children of a command's argp; includes options_children. At ARGP_KEY_INIT, the command's
+ * parser stores a pointer to its struct records_options, which is all zero, in
+ * state->child_inputs[0]. */
 extern const struct argp_child records_children[];
 
 struct records {

@@ -15,8 +15,9 @@ bool screen_is_terminal(int fd);
 void screen_enter(void);
 void screen_leave(void);
 
-/* Draws a heading and lines of text, of which the first is a title, as far as they fit. All text is
- * printable ASCII and '\n'. Returns false if the terminal cannot be written. */
+/* Draws the heading in the first row and the lines below it, of which the first is in reverse
+ * video. What does not fit into the window is cut off. The text is printable ASCII, with '\n'
+ * between lines. Returns false if writing to the terminal fails. */
 bool screen_draw(const char *heading, const char *lines);
 
 /* Results of screen_wait() that are not keys. */

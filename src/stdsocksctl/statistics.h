@@ -52,5 +52,6 @@ struct statistics {
 /* Adds a record. Returns 0 or -ENOMEM. */
 int statistics_add(struct statistics *s, const struct entry *e);
 
-/* Returns "connection not allowed by ruleset" and the like; for the last reply, "other". */
+/* Returns socks5_reply_text() of a reply from 0 to 8, or "other" for STATISTICS_REPLIES - 1, which
+ * counts all other replies. */
 const char *statistics_reply_text(unsigned reply);

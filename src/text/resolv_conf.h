@@ -32,11 +32,11 @@ struct resolv_conf {
 	bool is_default_server; /* no "nameserver" line was valid so far */
 
 	uint8_t ndots;     /* 0 to 15, default 1 */
-	uint8_t timeout_s; /* of the first attempt at a server: 1 to 30, default 5 */
+	uint8_t timeout_s; /* of each attempt at a server: 1 to 30, default 5 */
 	uint8_t attempts;  /* at each server: 1 to 5, default 2 */
 	bool rotate;       /* begin with another server each time */
 	bool use_vc;       /* use TCP for all queries */
-	bool edns0;        /* add an OPT record */
+	bool edns0;        /* add an OPT record, which queries have anyway */
 
 	/* The domains of the last "search" or "domain" line. If there is no such line, the count is
 	 * 0, and the domain is that of the local host's name. */

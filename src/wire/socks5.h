@@ -58,7 +58,9 @@ enum socks5_message {
 	SOCKS5_DATAGRAM      /* both: the header of a UDP datagram */
 };
 
-/* Bytes of the longest message: 1 + 1 + 255; 1 + 1 + 255 + 1 + 255; 4 + 1 + 255 + 2. */
+/* Bytes of the longest messages. Methods: VER, NMETHODS and 255 methods. Login: VER, ULEN, 255
+ * bytes, PLEN and 255 bytes. Request and reply: VER to ATYP (4), the length of a name, 255 bytes
+ * and a port. */
 #define SOCKS5_METHODS_MAX 257
 #define SOCKS5_LOGIN_MAX   513
 #define SOCKS5_REQUEST_MAX 262
