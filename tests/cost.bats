@@ -13,11 +13,11 @@ setup() {
     is_static || skip "the limits are for the static build"
 }
 
-@test "cost: makes at most 50 system calls from exec to the reply" {
+@test "cost: makes at most 48 system calls from exec to the reply" {
     local calls
     calls=$(count syscalls)
     echo "$calls system calls"
-    ((calls > 10 && calls <= 50))
+    ((calls > 10 && calls <= 48))
 }
 
 @test "cost: makes two more system calls if NOTIFY_SOCKET is set" {

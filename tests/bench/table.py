@@ -141,7 +141,7 @@ def aims(results):
         more = (rules - plain) / 1000
         yield f"{'1000 rules, additional ms':48} <= 0.5   {more:.2f}{' (missed)' * (more > 0.5)}"
     yield from aim(results, "idle connection, KB", "idle_connection", 1, "<=", 80)
-    yield from aim(results, "system calls up to the reply", "syscalls", 1, "<=", 50)
+    yield from aim(results, "system calls up to the reply", "syscalls", 1, "<=", 48)
     yield from aim(results, "minor faults up to the reply", "minor_faults", 1, "<=", 23)
 
 
