@@ -69,8 +69,7 @@ static unsigned scope_of(const struct addr *a)
 		return LINK_LOCAL;
 	if (b[0] == 0xfe && (b[1] & 0xc0) == 0xc0)
 		return SITE_LOCAL;
-	static const uint8_t loopback[16] = {[15] = 1};
-	return memcmp(b, loopback, 16) == 0 ? LINK_LOCAL : GLOBAL;
+	return addr_is_same_host(a, &addr_loopback_ipv6) ? LINK_LOCAL : GLOBAL;
 }
 
 static struct candidate candidate_of(const struct addr *a, const struct dial_source *source)

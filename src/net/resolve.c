@@ -194,9 +194,7 @@ static void append(struct resolve *r, struct resolve_list *list, struct addr fou
 
 static void append_loopback(struct resolve *r, struct resolve_list *list)
 {
-	static const uint8_t loopback_ipv6[16] = {[15] = 1};
-
-	append(r, list, addr_of(ADDR_IPV6, loopback_ipv6, 16, 0));
+	append(r, list, addr_loopback_ipv6);
 	append(r, list, addr_loopback);
 }
 

@@ -59,7 +59,6 @@ static int probe_socket(const union sockaddr_any *of, socklen_t len)
  * source: this is so for addresses of this host. */
 static bool is_route_source(const struct addr *a)
 {
-	static const uint8_t loopback_ipv6[16] = {[15] = 1};
 	union sockaddr_any any;
 	socklen_t len = sockaddr_write(&any, a);
 	int fd = probe_socket(&any, len);
@@ -72,7 +71,7 @@ static bool is_route_source(const struct addr *a)
 		return false;
 	return memcmp(from.bytes, a->bytes, a->len) == 0 ||
 		(from.kind == ADDR_IPV4 && from.bytes[0] == 127) ||
-		(from.kind == ADDR_IPV6 && memcmp(from.bytes, loopback_ipv6, 16) == 0);
+		addr_is_same_host(&from, &addr_loopback_ipv6);
 }
 
 bool sockaddr_is_broadcast(const struct addr *a)

@@ -18,7 +18,9 @@ static int signal_fd = -1;
 /* A signal that ends the process has arrived. */
 static bool stopped;
 
-void wait_stop_signals(sigset_t *ret_set)
+/* Sets *ret_set to the signals that end the process: SIGTERM, SIGINT, and SIGHUP unless it was
+ * ignored at the start. */
+static void set_stop_signals(sigset_t *ret_set)
 {
 	struct sigaction hangup;
 
@@ -50,7 +52,7 @@ void wait_prepare(void)
 {
 	sigset_t blocked;
 
-	wait_stop_signals(&blocked);
+	set_stop_signals(&blocked);
 	/* After SIGSTOP and SIGCONT, ppoll(2) resumes with the timeout that was left before. With
 	 * SIGCONT in the set it returns, and the deadline is checked again. */
 	sigaddset(&blocked, SIGCONT);

@@ -14,10 +14,6 @@ void wait_prepare(void);
  * process. For output before wait_prepare(). */
 void wait_block_write_signals(void);
 
-/* Sets *ret_set to the signals that end the process: SIGTERM, SIGINT, and SIGHUP unless it was
- * ignored at the start. */
-void wait_stop_signals(sigset_t *ret_set);
-
 /* Waits until a descriptor is ready, with ppoll(2). Returns the number of ready entries; -ETIMEDOUT
  * if clock_now_us() has passed deadline_us (INT64_MAX: never); -ECANCELED if a signal that ends the
  * process has arrived, and then from every later call, too; or another -errno. fds has count

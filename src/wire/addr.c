@@ -13,6 +13,7 @@ struct addr addr_of(enum addr_kind kind, const void *bytes, uint8_t len, uint16_
 }
 
 const struct addr addr_loopback = {.kind = ADDR_IPV4, .len = 4, .bytes = {127, 0, 0, 1}};
+const struct addr addr_loopback_ipv6 = {.kind = ADDR_IPV6, .len = 16, .bytes = {[15] = 1}};
 
 bool addr_is_same_host(const struct addr *a, const struct addr *b)
 {

@@ -27,8 +27,8 @@ struct addr {
  * checked. */
 struct addr addr_of(enum addr_kind kind, const void *bytes, uint8_t len, uint16_t port);
 
-/* 127.0.0.1, port 0. */
-extern const struct addr addr_loopback;
+/* 127.0.0.1 and ::1, port 0. */
+extern const struct addr addr_loopback, addr_loopback_ipv6;
 
 /* Returns true if both are the same address or, byte by byte, the same name. Ports are ignored. */
 bool addr_is_same_host(const struct addr *a, const struct addr *b);
