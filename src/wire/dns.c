@@ -317,7 +317,7 @@ static bool follow_cnames(struct dns_answer *answer)
 	for (unsigned links = 0;; links++) {
 		struct dns_answer all = *answer;
 		struct record record;
-		all.type = (enum dns_type)CNAME;
+		all.type = CNAME;
 		if (!next_record(&all, &record))
 			return true;
 		if (links == DNS_CNAMES_MAX || !read_data_name(&record, &answer->owner))

@@ -114,7 +114,7 @@ struct dns_answer {
 	uint32_t ttl_s;
 	struct dns_name owner; /* of the results: the queried name, or the end of its CNAMEs */
 	/* Private: the type of the results, and the records that were not read yet. */
-	enum dns_type type;
+	uint16_t type;
 	uint16_t records;
 	struct reader r;
 };
