@@ -256,7 +256,12 @@ static int run(struct race *race, int64_t deadline_us)
 	for (;;) {
 		bool more = race->started < race->list->count && race->started < DIAL_MAX &&
 			!race->starved;
+		/* wait_poll() does not time out while a name server sends without pause. */
 		int64_t now_us = clock_now_us();
+		if (now_us >= deadline_us) {
+			race->error = furthest(race->error, -ETIMEDOUT);
+			break;
+		}
 		if (more && (race->running == 0 || now_us >= next_us)) {
 			next_us = start_next(race) ? now_us + DIAL_DELAY_US : now_us;
 			continue;
@@ -266,10 +271,6 @@ static int run(struct race *race, int64_t deadline_us)
 
 		int ready =
 			wait_for_one(race, more && next_us < deadline_us ? next_us : deadline_us);
-		if (ready == -ETIMEDOUT && clock_now_us() >= deadline_us) {
-			race->error = furthest(race->error, -ETIMEDOUT);
-			break;
-		}
 		if (ready < 0 && ready != -ETIMEDOUT)
 			return ready;
 		bool failed = false;

@@ -140,8 +140,6 @@ static void options(struct resolv_conf *conf, struct text rest)
 			conf->rotate = true;
 		else if (is_word(option, "use-vc"))
 			conf->use_vc = true;
-		else if (is_word(option, "edns0"))
-			conf->edns0 = true;
 	}
 }
 

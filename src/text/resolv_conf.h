@@ -36,7 +36,6 @@ struct resolv_conf {
 	uint8_t attempts;  /* at each server: 1 to 5, default 2 */
 	bool rotate;       /* begin with another server each time */
 	bool use_vc;       /* use TCP for all queries */
-	bool edns0;        /* add an OPT record, which queries have anyway */
 
 	/* The domains of the last "search" or "domain" line. If there is no such line, the count is
 	 * 0, and the domain is that of the local host's name. */
@@ -62,8 +61,8 @@ struct resolv_conf resolv_conf_default(void);
  * domain. The first domain for which there is no space, and all domains after it, are dropped. A
  * domain is not checked; it may be ".", which means that the name is looked up as it is.
  *
- * "options" takes ndots:N, timeout:N, attempts:N, rotate, use-vc and edns0. A number outside the
- * range is replaced by the nearest one in it. */
+ * "options" takes ndots:N, timeout:N, attempts:N, rotate and use-vc. A number outside the range is
+ * replaced by the nearest one in it. edns0 changes nothing, because all queries have EDNS. */
 void resolv_conf_line(struct resolv_conf *conf, const char *line, size_t len);
 
 /* Returns the domain with this index, less than domains_count, as a string in *conf. */

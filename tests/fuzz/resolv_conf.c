@@ -83,7 +83,6 @@ static void put_file(struct writer *w, const struct resolv_conf *conf)
 	put_option(w, " attempts:", conf->attempts);
 	writer_str(w, conf->rotate ? " rotate" : "");
 	writer_str(w, conf->use_vc ? " use-vc" : "");
-	writer_str(w, conf->edns0 ? " edns0" : "");
 }
 
 static void check_same(const struct resolv_conf *a, const struct resolv_conf *b)
@@ -98,7 +97,7 @@ static void check_same(const struct resolv_conf *a, const struct resolv_conf *b)
 	INVARIANT(fuzz_same(a->search, a->search_len, b->search, b->search_len));
 	INVARIANT(a->ndots == b->ndots && a->timeout_s == b->timeout_s);
 	INVARIANT(a->attempts == b->attempts && a->rotate == b->rotate);
-	INVARIANT(a->use_vc == b->use_vc && a->edns0 == b->edns0);
+	INVARIANT(a->use_vc == b->use_vc);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

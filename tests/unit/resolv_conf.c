@@ -49,7 +49,6 @@ static void put_conf(struct writer *w, const struct resolv_conf *conf)
 	put_number(w, " attempts ", conf->attempts, 2);
 	writer_str(w, conf->rotate ? " rotate" : "");
 	writer_str(w, conf->use_vc ? " use-vc" : "");
-	writer_str(w, conf->edns0 ? " edns0" : "");
 }
 
 static void check_text(const char *text, size_t len, const char *want)
@@ -196,15 +195,15 @@ static void reads_options(void)
 		{"options attempts:6", "127.0.0.1 attempts 5"},
 		{"options timeout:99999999999999999999999", "127.0.0.1 timeout 30"},
 		{"options ndots:003", "127.0.0.1 ndots 3"},
-		{"options rotate use-vc\tedns0 ", "127.0.0.1 rotate use-vc edns0"},
+		{"options rotate\tuse-vc ", "127.0.0.1 rotate use-vc"},
 		{"options rotate\noptions ndots:2\r\noptions edns0 trust-ad",
-			"127.0.0.1 ndots 2 rotate edns0"},
+			"127.0.0.1 ndots 2 rotate"},
 		{"options ndots:2 ndots:3", "127.0.0.1 ndots 3"},
 	};
 	static const char *const ignored[] = {"options", "options ", "options ndots",
 		"options :", "options ndots:", "options ndots:-1", "options ndots:x",
 		"options ndots:3x", "options ndots: 3", "options timeout:+3", "options rotated",
-		"options rotat", "options use_vc", "options Rotate", "options no-aaaa inet6 debug",
+		"options rotat", "options use_vc", "options Rotate", "options no-aaaa edns0",
 		"option rotate", " options rotate", "#options rotate", "options#rotate",
 		"sortlist 192.0.2.0", "rotate", ":", ""};
 
