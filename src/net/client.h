@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The client on standard input and output, as super-servers pass it. */
+/* The client: on standard input and output, as super-servers pass it, or on another socket. */
 #pragma once
 
 #include "net/endpoint.h"
@@ -14,7 +14,7 @@ enum client_kind {
 	CLIENT_TERMINAL,  /* a terminal */
 	CLIENT_LISTENING, /* a listening socket */
 	CLIENT_DATAGRAM,  /* a socket that is not a stream socket */
-	CLIENT_CLOSED     /* descriptor 0 or 1 is not open */
+	CLIENT_CLOSED     /* a descriptor is not open */
 };
 
 struct client {
@@ -25,8 +25,9 @@ struct client {
 	 * a socketpair(2) is not the client's but that of the process that created the pair (socat,
 	 * for example). */
 	int64_t uid;
-	struct endpoint endpoint; /* descriptors 0 and 1 */
+	struct endpoint endpoint;
 };
 
-/* Examines descriptors 0 and 1. */
-struct client client_on_stdio(void);
+/* Examines the descriptors that the client is read from and written to. For a socket, both may be
+ * the same. */
+struct client client_on(int in, int out);

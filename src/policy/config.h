@@ -23,6 +23,10 @@
 #define CONFIG_RATE_MIN UINT64_C(10000)
 #define CONFIG_RATE_MAX UINT64_C(1000000000000)
 
+/* Prefork mode: children that wait for a connection, and connections. */
+#define CONFIG_READY_MAX       64
+#define CONFIG_CONNECTIONS_MAX 65535
+
 /* Authentication methods that a client can use: bits. */
 enum config_auth { CONFIG_AUTH_NONE = 1, CONFIG_AUTH_PASSWORD = 2 };
 
@@ -56,6 +60,9 @@ struct config {
 	bool sandbox_best_effort; /* serve without the parts of the sandbox that fail */
 
 	uint64_t rate_up, rate_down; /* bytes per second; 0: no limit */
+
+	unsigned prefork_ready, prefork_connections;
+	int64_t prefork_idle_us; /* without a connection, until the processes exit */
 
 	unsigned commands; /* enum command */
 	unsigned versions; /* enum config_version */

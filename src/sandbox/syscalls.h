@@ -11,7 +11,11 @@ enum syscalls_stage {
 	SYSCALLS_BIND = 4,
 	SYSCALLS_ASSOCIATE = 8,
 	SYSCALLS_RELAYING = 16,
-	SYSCALLS_DATAGRAMS = 32
+	SYSCALLS_DATAGRAMS = 32,
+	/* In prefork mode, together with stages of the first four: a child that waits for its
+	 * connection, and the zygote that forks the children. */
+	SYSCALLS_ACCEPT = 64,
+	SYSCALLS_ZYGOTE = 128
 };
 
 /* Limits the process to the calls that the table has for at least one of these stages (bits). Every
@@ -20,3 +24,7 @@ enum syscalls_stage {
  * must have set PR_SET_NO_NEW_PRIVS. Returns 0; or -errno, -EINVAL for no stage at all, and then
  * nothing has changed. */
 int syscalls_limit(unsigned stages, int checker_pid);
+
+/* Denies every system call that only SYSCALLS_ZYGOTE has rows for; other calls are not changed. A
+ * child of the zygote inherits its filter and adds this short one. Returns 0 or -errno. */
+int syscalls_deny_zygote(void);

@@ -23,3 +23,6 @@ struct refusal confine_enter(const struct config *config, unsigned stages, int c
 
 /* Goes on to the next stage. */
 struct refusal confine_to_stage(const struct config *config, unsigned stage);
+
+/* In a child of the zygote: gives up the calls that only the zygote needs. */
+struct refusal confine_leave_zygote(const struct config *config);

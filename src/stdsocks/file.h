@@ -2,6 +2,8 @@
 /* Reads a file of the administrator, if it can be trusted. */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "wire/writer.h"
 
 /* If the file is a pipe, the timeout for more data. */
@@ -18,6 +20,9 @@ struct file {
 	enum file_kind kind;
 	size_t max;          /* bytes */
 	struct writer *text; /* a buffer, which is empty */
+	/* If it is not NULL, *ret_status is set to the result of fstat(2) before the file is read.
+	 */
+	struct stat *ret_status;
 	/* Called after each read, and with is_last at the end. It removes from text what it has
 	 * processed, at least something if text is full. NULL: the file is read into text. */
 	void (*process)(void *context, struct writer *text, bool is_last);

@@ -2,6 +2,8 @@
 /* Reads the configuration: defaults, the file, the options -o, and the file of users. */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "policy/config.h"
 #include "policy/rules.h"
 #include "stdsocks/options.h"
@@ -13,12 +15,17 @@
 #define SETTINGS_HEX_US       (INT64_C(600) * 1000000)
 #define SETTINGS_DEFAULT_FILE SYSCONFDIR "/stdsocks/stdsocks.conf"
 
+/* The reason to refuse service if settings_read() has returned false. */
+#define SETTINGS_REFUSAL "invalid configuration; run stdsocks --check to find the errors"
+
 struct settings {
 	struct config config;
 	struct rules rules;
 	/* If passwords are verified with users, their text for users_know(); otherwise NULL. */
 	char *users;
 	size_t users_len;
+	const char *users_path;   /* of their file; NULL: none was read */
+	struct stat users_status; /* fstat(2) before it was read */
 };
 
 /* Reads the settings; must be called at most once in a process. Returns false if a line is invalid,
