@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The client on standard input and output, as super-servers pass it. */
+/* The client's connection on standard input and output, where a super-server puts it. */
 #include "net/client.h"
 
 #include <errno.h>

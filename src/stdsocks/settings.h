@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: ISC */
-/* Reads the configuration: defaults, the file, the options -o, and the file of users. */
+/* Reads the settings: the configuration, which comes from defaults, a file and the options -o; and
+ * the file of users. */
 #pragma once
 
 #include "policy/config.h"
 #include "policy/rules.h"
 #include "stdsocks/options.h"
 
-/* Bytes of the configuration file, and of the file of users. */
+/* Upper limits of the bytes of the configuration file, and of the file of users. */
 #define SETTINGS_FILE_MAX     ((size_t)1024 * 1024)
 #define SETTINGS_USERS_MAX    ((size_t)64 * 1024)
-/* With --hex a person types: the default of the handshake timeout. */
+/* The default of "timeout handshake" with --hex, because a person may type the messages. */
 #define SETTINGS_HEX_US       (INT64_C(600) * 1000000)
 #define SETTINGS_DEFAULT_FILE SYSCONFDIR "/stdsocks/stdsocks.conf"
 
 struct settings {
 	struct config config;
 	struct rules rules;
-	/* If passwords are verified with users, their text for users_know(); otherwise NULL. */
+	/* The contents of the file of users, for users_know(). NULL if passwords are not verified
+	 * with this file, or if they were erased. */
 	char *users;
-	size_t users_len;
+	size_t users_len; /* bytes */
 };
 
-/* Reads the settings; must be called at most once in a process. Returns false if a line is invalid,
- * or if a file cannot be read or is not trusted; then no client may be served. Each error is a line
- * in problem; if there is no space for all of them, problem->full is true. */
+/* Reads the settings. May be called once in a process. Returns false if a line is invalid, or if a
+ * file cannot be read or is refused by file_read(). Then no client may be served, and *problem has
+ * a line for each error; if it has no space for all errors, problem->full is set. */
 bool settings_read(
 	const struct options *options, struct settings *ret_settings, struct writer *problem);
 
-/* Erases the users. */
+/* Erases the contents of the file of users from memory. May be called several times. */
 void settings_forget_users(struct settings *settings);
