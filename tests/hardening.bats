@@ -101,9 +101,9 @@ all_commands() {
     python_inside <<'PY'
 def recorded(one, *names):
     """Close a client's connection, and check its record. Returns these fields."""
-    port = one.sock.getsockname()[1]
+    host, port = one.sock.getsockname()[:2]
     one.close()
-    record = record_of(port)
+    record = record_of(port, host=host)
     check(record["_UID"], say("id", "-u", "stdsocks").strip())
     check([record[f"STDSOCKS_{name}"] for name in ("REPLY", "END")], ["0", "closed"])
     return [record[f"STDSOCKS_{name}"] for name in names]

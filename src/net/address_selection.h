@@ -4,11 +4,11 @@
 
 #include "net/dial.h"
 
-/* Addresses that are sorted; further ones keep their place. */
+/* Upper limit of the addresses that are sorted. Further addresses stay behind them, unsorted. */
 #define ADDRESS_SELECTION_MAX DIAL_MAX
 
-/* Sorts count addresses by RFC 6724 s6, with the source address that the kernel, or
- * *source, would use for each. Rules 3, 4 and 7 are not used: the kernel does not tell a process
- * which addresses are deprecated, home addresses or tunnels. Rule 9 is used for IPv6 only. Sends no
- * packet. */
+/* Sorts count destination addresses by the rules of RFC 6724 s6. The source address that the rules
+ * need is the one from which a connection with *source would come. Rules 3, 4 and 7 are not
+ * applied: the kernel does not tell a process which addresses are deprecated, home addresses or
+ * tunnels. Rule 9 is applied to IPv6 only. No packet is sent. */
 void address_selection_sort(struct addr *addrs, size_t count, const struct dial_source *source);

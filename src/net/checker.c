@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The checkpassword program (https://cr.yp.to/checkpwd/interface.html) in a child process. */
+/* Runs a checkpassword program (https://cr.yp.to/checkpwd/interface.html) in a child process. The
+ * question to such a program is a name, a password and a timestamp. */
 #include "net/checker.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The checkpassword program (https://cr.yp.to/checkpwd/interface.html) in a child process. */
+/* Runs a checkpassword program (https://cr.yp.to/checkpwd/interface.html) in a child process. The
+ * question to such a program is a name, a password and a timestamp. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,25 +8,30 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Bytes of a question. At most PIPE_BUF, so that one write(2) writes all of it. */
+/* Upper limit of the bytes of a question. It is at most PIPE_BUF, so that one write(2) writes all
+ * of a question. */
 #define CHECKER_QUESTION_MAX 1024
 
 struct checker {
-	pid_t pid;
-	int question_fd; /* the write end of the pipe on the program's descriptor 3 */
+	pid_t pid;       /* of the child process, which is the leader of a process group */
+	int question_fd; /* write end of a pipe; the program has the read end as descriptor 3 */
 	int end_fd;      /* a pidfd: readable when the child has ended */
 };
 
-/* Starts a child process that executes the program when checker_ask() sends a question, and exits
- * if it never does. argv ends in NULL; argv[0] is a path. The program has /dev/null on descriptors
- * 0 and 1 and, if with_stderr is false, on 2. Returns 0 or -errno. Call it before wait_prepare(),
- * because the program would inherit the blocked signals. */
+/* Starts a child process. The child waits for the question that checker_ask() sends, and then
+ * executes the program. If question_fd is closed without a question, the child exits. argv ends
+ * with NULL; argv[0] is the path of the program. The program has /dev/null as descriptors 0 and 1,
+ * and also as descriptor 2 if with_stderr is false. Returns 0, or -errno; on error there is no
+ * child. Call it before wait_prepare(), because the program would inherit the signals that
+ * wait_prepare() blocks. */
 int checker_start(char *const argv[], bool with_stderr, struct checker *ret_checker);
 
-/* Sends the question and waits until the program ends. May be called once. Returns the exit status;
- * 128 plus the number of the signal that ended it; or -errno. After -ETIMEDOUT (deadline_us) and
- * -ECANCELED (wait_for()) the program has been killed. */
+/* Sends a question of len bytes and waits until the program ends, at most until deadline_us. Closes
+ * the descriptors; call it once. Returns the exit status of the program, or 128 plus the number of
+ * the signal that ended it. Kills the program and returns -ETIMEDOUT at the deadline, -ECANCELED if
+ * a signal that ends this process arrives (wait_prepare()), or another -errno. */
 int checker_ask(struct checker *checker, const void *question, size_t len, int64_t deadline_us);
 
-/* Ends a child that was not asked. */
+/* Ends a child to which no question was sent, and closes the descriptors. Waits until it has ended.
+ */
 void checker_dismiss(struct checker *checker);

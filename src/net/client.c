@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The client: on standard input and output, as super-servers pass it, or on another socket. */
+/* The client's connection: on standard input and output, where a super-server puts it, or on a
+ * socket that was accepted. */
 #include "net/client.h"
 
 #include <errno.h>

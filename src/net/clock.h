@@ -4,8 +4,10 @@
 
 #include <stdint.h>
 
-/* Returns CLOCK_MONOTONIC in microseconds. Setting the system time does not change it. */
+/* Returns the time of CLOCK_MONOTONIC in microseconds. It does not jump if the system time is set.
+ */
 int64_t clock_now_us(void);
 
-/* Returns now_us + timeout_us, or INT64_MAX (never) if timeout_us is INT64_MAX. */
+/* Returns the deadline now_us + timeout_us, or INT64_MAX, which means never, if the sum is greater
+ * than that. */
 int64_t clock_after(int64_t now_us, int64_t timeout_us);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Connects to the first of several addresses that answers (RFC 8305, Happy Eyeballs). */
+/* Connects to whichever of several addresses accepts first (RFC 8305, Happy Eyeballs). */
 #include "net/dial.h"
 
 #include <errno.h>

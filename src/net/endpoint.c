@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* One side of the relay, the client or the upstream: moving bytes and ending the connection, for
- * sockets, pipes and files. */
+/* An endpoint of the relay, which is the client or the upstream: moves bytes and ends the
+ * connection. The endpoint can be a socket, pipes or files. */
 #include "net/endpoint.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* BIND: a listening socket that accepts a connection from given remote hosts only. */
+/* A listening socket for the command BIND, which accepts connections from given hosts only. */
 #include "net/listen.h"
 
 #include <errno.h>

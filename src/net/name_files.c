@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The files that names come from: hosts(5) and resolv.conf(5). */
+/* The files of the resolver: hosts(5) and resolv.conf(5). */
 #include "net/name_files.h"
 
 #include <errno.h>

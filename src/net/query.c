@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* One question to the configured name servers, one after the other (RFC 1035 s7.2). */
+/* One question, which is sent to the configured name servers, one after the other, until one of
+ * them has answered it (RFC 1035 s7.2). A try is a question to one server. */
 #include "net/query.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Moves bytes in both directions until both sides have closed. */
+/* Moves bytes between the client and the upstream, in both directions, until both directions have
+ * ended. */
 #include "net/relay.h"
 
 #include <errno.h>

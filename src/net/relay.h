@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Moves bytes in both directions until both sides have closed. */
+/* Moves bytes between the client and the upstream, in both directions, until both directions have
+ * ended. */
 #pragma once
 
 #include "net/endpoint.h"
@@ -7,46 +8,50 @@
 /* The state of one direction. */
 enum flow_state {
 	FLOW_OPEN,
-	FLOW_ENDING, /* end of stream was read; buffered bytes are still to be written */
-	FLOW_CLOSED  /* end of stream was passed on, or the destination reads no more */
+	FLOW_ENDING, /* the end of the stream was read, but not all bytes before it were written */
+	FLOW_CLOSED  /* the end of the stream was passed on, or flow.to accepts no more bytes */
 };
 
-/* One direction. The same code serves both. */
+/* One direction: bytes that are read from `from` are written to `to`. */
 struct flow {
 	struct endpoint *from, *to;
-	struct buffer *buffer; /* may contain bytes at the start, which are written first */
+	struct buffer *buffer; /* may contain bytes when the relay starts; they are written first */
 	enum flow_state state;
-	uint64_t delivered; /* bytes */
+	uint64_t delivered; /* bytes that were written */
 };
 
+/* The result of relay_run(). If it is neither RELAY_CLOSED nor RELAY_TICK, both endpoints were
+ * reset. */
 enum relay_end {
-	RELAY_CLOSED, /* both directions have ended and all bytes were written */
-	/* An endpoint has failed. Bytes read from it were delivered, then both sides were reset. */
-	RELAY_BROKEN,
-	/* A timeout has expired, a signal has arrived, or a system call has failed. Both sides were
-	 * reset. */
-	RELAY_IDLE,
-	RELAY_HALF_CLOSED,
-	RELAY_LIFETIME,
-	RELAY_STOPPED,
-	RELAY_FAILED,
-	/* tick_us has passed. The relay has not ended: call relay_run() again. */
-	RELAY_TICK
+	RELAY_CLOSED,      /* both directions have ended without an error */
+	RELAY_BROKEN,      /* an endpoint has failed; the bytes read from it were delivered */
+	RELAY_IDLE,        /* the timeout idle_us has expired */
+	RELAY_HALF_CLOSED, /* the timeout half_closed_us has expired */
+	RELAY_LIFETIME,    /* lifetime_deadline_us has passed */
+	RELAY_STOPPED,     /* a signal that ends the process has arrived (wait_prepare()) */
+	RELAY_FAILED,      /* this host has failed, for example for lack of memory */
+	RELAY_TICK         /* tick_us has passed: call relay_run() again */
 };
 
 struct relay {
-	/* up.from and down.to are the client, up.to and down.from the upstream. */
+	/* `up` goes from the client to the upstream, and `down` goes back: up.from is down.to, and
+	 * up.to is down.from. */
 	struct flow up, down;
-	int64_t idle_us, half_closed_us; /* timeouts; INT64_MAX: none */
-	int64_t lifetime_deadline_us;    /* INT64_MAX: none */
-	int64_t moved_us;                /* when bytes moved last; initially the start time */
-	/* When relay_run() returns RELAY_TICK; INT64_MAX: never. If tick_waits is set, it returns
-	 * RELAY_TICK only after bytes have moved, and then clears tick_waits. */
+	/* Timeouts without data: while both directions are open, and after one has closed.
+	 * INT64_MAX: none. */
+	int64_t idle_us, half_closed_us;
+	int64_t lifetime_deadline_us; /* INT64_MAX: none */
+	/* When bytes have moved last, or a direction has closed. Initially the start of the relay.
+	 */
+	int64_t moved_us;
+	/* When relay_run() is to return RELAY_TICK; INT64_MAX: never. If tick_waits is set, it does
+	 * not return RELAY_TICK until bytes have moved. It then clears tick_waits. */
 	int64_t tick_us;
 	bool tick_waits;
-	/* Set by relay_run(): the endpoint that closed or failed first, or NULL. */
+	/* Set by relay_run(): the endpoint that has closed or failed first; NULL: none yet. */
 	const struct endpoint *first;
 };
 
-/* Moves bytes until both directions have ended, or until a tick. Returns the reason. */
+/* Moves bytes until the relay ends or tick_us has passed. Returns the reason. The caller sets all
+ * members of *relay except `first`, which is NULL at first. */
 enum relay_end relay_run(struct relay *relay);

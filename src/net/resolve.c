@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* A stub resolver: finds the addresses of a name, or the name of an address, in hosts(5) and from
- * the name servers of resolv.conf(5). It does not block. */
+/* A stub resolver. A lookup finds the addresses of a name, or the name of an address. It searches
+ * hosts(5) and, if that has no result, queries the name servers of resolv.conf(5). Apart from
+ * resolve_wait() and resolve_wait_for_end(), no function blocks. */
 #include "net/resolve.h"
 
 #include <errno.h>

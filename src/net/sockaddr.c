@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Conversion between struct addr and the kernel's struct sockaddr, and questions about addresses
- * that only the kernel can answer. */
+/* Converts between struct addr and the kernel's struct sockaddr, and asks the kernel about
+ * addresses. */
 #include "net/sockaddr.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* UDP sockets, with many datagrams per system call. */
+/* UDP sockets that receive and send many datagrams per system call. A message, which is one element
+ * for recvmmsg(2) or sendmmsg(2), can consist of several datagrams (UDP_GRO, UDP_SEGMENT). */
 #include "net/udp.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Waiting for descriptors until a deadline, and the signals that end the process. */
+/* Waits for descriptors until a deadline, or until a signal that ends the process. These signals
+ * are SIGTERM, SIGINT and, unless it was ignored when the process started, SIGHUP. */
 #include "net/wait.h"
 
 #include <errno.h>

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: ISC */
-/* Waiting for descriptors until a deadline, and the signals that end the process. */
+/* Waits for descriptors until a deadline, or until a signal that ends the process. These signals
+ * are SIGTERM, SIGINT and, unless it was ignored when the process started, SIGHUP. */
 #pragma once
 
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 
-/* Blocks the signals that end the process: from now on only wait_poll() reports them. Also calls
- * wait_block_write_signals(). Uses one descriptor until the process exits. */
+/* Blocks the signals that end the process. From now on, they have no effect except that wait_poll()
+ * and wait_for() return -ECANCELED. Also blocks SIGPIPE and SIGXFSZ, as wait_block_write_signals()
+ * does. Keeps one descriptor open until the process exits. */
 void wait_prepare(void);
 
 /* Blocks SIGPIPE and SIGXFSZ: write(2) then fails with EPIPE or EFBIG instead of ending the
- * process. For output before wait_prepare(). */
+ * process. Needed only for output before wait_prepare(). */
 void wait_block_write_signals(void);
 
-/* Waits until a descriptor is ready, with ppoll(2). Returns the number of ready entries; -ETIMEDOUT
- * if clock_now_us() has passed deadline_us (INT64_MAX: never); -ECANCELED if a signal that ends the
- * process has arrived, and then from every later call, too; or another -errno. fds has count
- * entries and space for one more, which the function uses for its signalfd(2). */
+/* Waits with ppoll(2) until one of count descriptors is ready. fds must have space for one more
+ * entry, which this function uses for its signalfd(2). deadline_us is a point of clock_now_us();
+ * INT64_MAX means never. Returns the number of ready entries; -ETIMEDOUT if none is ready at the
+ * deadline; -ECANCELED if a signal that ends the process has arrived, and then from every later
+ * call, too; or another -errno. */
 int wait_poll(struct pollfd *fds, nfds_t count, int64_t deadline_us);
 
-/* Calls wait_poll() for one descriptor. */
+/* Calls wait_poll() for one descriptor, and returns as it does. */
 int wait_for(int fd, short events, int64_t deadline_us);

@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* Bits: of the keyword "command", and of the clause "command" of a rule. */
+/* The commands that the configuration distinguishes, as bits. In the configuration they are words:
+ * "connect", "bind", "udp" and "resolve". */
 enum command {
 	COMMAND_CONNECT = 1,
 	COMMAND_BIND = 2,
@@ -12,17 +13,18 @@ enum command {
 	COMMAND_RESOLVE = 8 /* Tor's RESOLVE and RESOLVE_PTR */
 };
 
-/* The advice of an error message. */
+/* The end of an error message about an unknown word. */
 #define COMMAND_ADVICE "use connect, bind, udp or resolve"
 
-/* Returns the command of a word, or 0 if there is none. */
+/* Returns the enum command of a word, or 0 if the word is unknown. */
 unsigned command_of_word(const char *word);
 
-/* Returns the number of a word's command in a request (RFC 1928 s4), or 0 if there is none. */
+/* Returns the CMD octet (RFC 1928 s4) for a word, or 0 if the word is unknown. For "resolve" this
+ * is the octet of RESOLVE. */
 uint8_t command_number(const char *word);
 
-/* Returns the command of a number in a request, or 0 if there is none. */
+/* Returns the enum command of a CMD octet, or 0 if the octet is unknown. */
 unsigned command_of_number(uint8_t number);
 
-/* Returns the word of a number. The number must be that of a command. */
+/* Returns the word for a CMD octet, which must be known to command_of_number(): a static string. */
 const char *command_word(uint8_t number);

@@ -8,29 +8,29 @@
 #include "text/words.h"
 #include "wire/addr.h"
 
-/* The value of a timeout that is "none". */
+/* The value of a timeout that is configured as "none". */
 #define CONFIG_NEVER_US INT64_MAX
 
-/* Range of other durations: 1 ms to 365 days. */
+/* The range of other timeouts, in microseconds: 1 ms to 365 days. */
 #define CONFIG_DURATION_MIN_US INT64_C(1000)
 #define CONFIG_DURATION_MAX_US (INT64_C(365) * 24 * 3600 * 1000000)
 
-#define CONFIG_DEVICE_MAX 15 /* bytes: IFNAMSIZ without the NUL */
+#define CONFIG_DEVICE_MAX 15 /* bytes of a device name: IFNAMSIZ without the NUL */
 
-#define CONFIG_USER_MAX 32 /* bytes, as in useradd(8) */
+#define CONFIG_USER_MAX 32 /* bytes of a user name, as in useradd(8) */
 
-/* Bytes per second: 10 KB to 1 TB. K, M and G are 10^3, 10^6 and 10^9. */
+/* The range of a rate, in bytes per second: 10 KB to 1 TB. */
 #define CONFIG_RATE_MIN UINT64_C(10000)
 #define CONFIG_RATE_MAX UINT64_C(1000000000000)
 
-/* Prefork mode: children that wait for a connection, and connections. */
+/* Prefork mode: upper limits of "prefork ready" and "prefork connections". */
 #define CONFIG_READY_MAX       64
 #define CONFIG_CONNECTIONS_MAX 65535
 
-/* Authentication methods that a client can use: bits. */
+/* The authentication methods that a client can use, as bits. */
 enum config_auth { CONFIG_AUTH_NONE = 1, CONFIG_AUTH_PASSWORD = 2 };
 
-/* Accepted versions of the protocol: bits. */
+/* The versions of SOCKS that are accepted, as bits. */
 enum config_version { CONFIG_VERSION_4 = 1, CONFIG_VERSION_5 = 2 };
 
 /* The source of passwords. */
@@ -42,53 +42,58 @@ enum config_passwords {
 };
 
 struct config {
+	/* The timeouts. */
 	int64_t handshake_us;   /* from the start of the process until the reply was sent */
-	int64_t connect_us;     /* for all addresses of the destination together */
-	int64_t bind_us;        /* for the inbound connection, after the first reply to BIND */
-	int64_t idle_us;        /* without data while both directions are open */
-	int64_t half_closed_us; /* without data while one direction is open */
-	int64_t lifetime_us;    /* of the relay */
+	int64_t connect_us;     /* of CONNECT: for all addresses of the destination together */
+	int64_t bind_us;        /* of BIND: from its first reply until a host has connected */
+	int64_t idle_us;        /* of the relay: without data while both directions are open */
+	int64_t half_closed_us; /* of the relay: without data after one direction has closed */
+	int64_t lifetime_us;    /* of the relay: its whole duration */
 
-	/* ADDR_NONE: the kernel chooses. If only one is set, destinations of the other family
-	 * cannot be reached. */
+	/* The source addresses of connections; ADDR_NONE: the kernel chooses. If only one of them
+	 * is set, destinations of the other family cannot be reached. */
 	struct addr source_ipv4, source_ipv6;
-	char device[CONFIG_DEVICE_MAX + 1]; /* "": any */
-	uint32_t mark;                      /* 0: none */
+	char device[CONFIG_DEVICE_MAX + 1]; /* for SO_BINDTODEVICE; "": none */
+	uint32_t mark;                      /* for SO_MARK; 0: none */
 
 	/* A process that was started as root changes to this user. */
 	char user[CONFIG_USER_MAX + 1];
-	bool sandbox_best_effort; /* serve without the parts of the sandbox that fail */
+	bool sandbox_best_effort; /* serve clients even if a part of the sandbox fails */
 
 	uint64_t rate_up, rate_down; /* bytes per second; 0: no limit */
 
+	/* Prefork mode: processes that wait for a connection, and the limit of connections. */
 	unsigned prefork_ready, prefork_connections;
-	int64_t prefork_idle_us; /* without a connection, until the processes exit */
+	int64_t prefork_idle_us; /* the time without a connection after which the service exits */
 
-	unsigned commands; /* enum command */
-	unsigned versions; /* enum config_version */
-	unsigned auth;     /* enum config_auth; 0 until config_finish() */
+	unsigned commands; /* bits of enum command */
+	unsigned versions; /* bits of enum config_version */
+	unsigned auth;     /* bits of enum config_auth; 0: not configured yet */
 	enum config_passwords passwords;
-	/* Locations, for error messages: of "auth", and of "users" or "checkpassword". Their text
-	 * is NULL. */
+	/* The locations of the line with "auth" and of the line with "users" or "checkpassword",
+	 * for error messages. Their text is NULL. */
 	struct words_line auth_line, passwords_line;
-	/* The file, the credential's NAME, or the program and its arguments, each with a NUL. */
+	/* The path of the file; the NAME of the credential; or the program and its arguments. Each
+	 * of these words has a NUL in passwords_text; passwords_words is their number. */
 	unsigned passwords_words;
 	char passwords_text[WORDS_LINE_MAX + 1];
 };
 
+/* Returns the default values. */
 struct config config_default(void);
 
-/* Returns true if the line is an access rule; the rule may be invalid. */
+/* Returns true if the line is an access rule: it can be split into words, and the first word is
+ * "allow" or "deny". The rule may be invalid. */
 bool config_is_rule(const struct words_line *line);
 
-/* Parses a line and applies it: a setting to *config, an access rule to *rules. Empty lines and
- * comments change nothing. The line's location must outlive both. On error returns false
- * and writes a message to problem; then *config and *rules are unchanged. */
+/* Parses a line. A setting changes *config, and an access rule is appended to *rules; an empty line
+ * or a comment changes nothing. line->location must outlive *config and *rules. On error returns
+ * false and writes a message to *problem; then *config and *rules are unchanged. */
 bool config_line(struct config *config, struct rules *rules, const struct words_line *line,
 	struct writer *problem);
 
-/* Completes the configuration after the last line. If a password can be verified and "auth" is not
- * configured, a password is required; if there is no rule, the built-in rules apply. If "auth"
- * requires passwords that are not configured, returns false and writes a message about auth_line
- * to problem. */
+/* Completes the configuration after the last line. If *rules is empty, appends the built-in rules.
+ * If "auth" is not configured, sets config->auth: to a password if "users" or "checkpassword" is
+ * configured, otherwise to none. Returns false, and writes a message about config->auth_line to
+ * *problem, if "auth" requires a password and neither of the two is configured. */
 bool config_finish(struct config *config, struct rules *rules, struct writer *problem);

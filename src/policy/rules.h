@@ -1,45 +1,52 @@
 /* SPDX-License-Identifier: ISC */
-/* The access rules: the first one that matches decides. */
+/* The access rules, in order: the first rule that matches a request decides it. */
 #pragma once
 
 #include "policy/rule.h"
 
+/* Upper limit of the rules in a list. */
 #define RULES_MAX 4096
 
-/* Bytes of memory for RULES_MAX rules whose lines have this many bytes in all. */
+/* Bytes of memory that are enough for RULES_MAX rules whose lines have lines_len bytes in all. */
 #define RULES_MEMORY(lines_len) (RULES_MAX * sizeof(struct rule) + RULE_GROWTH * (lines_len))
 
-/* The rules in their order. If there are none, everything is denied. */
+/* A list of rules. An empty list denies everything. */
 struct rules {
 	size_t count;
 	struct writer pool; /* the rules, one after another */
-	bool keep_text;     /* for rule_text() */
+	bool keep_text;     /* keep the text of each line, for rule_text() */
 };
 
+/* The decision of the rules. */
 struct rules_verdict {
-	/* RULE_MAYBE: the name must be resolved first. */
+	/* RULE_YES: allowed. RULE_NO: denied. RULE_MAYBE: the name must be resolved first. */
 	enum rule_answer allowed;
-	/* The rule that decided. "end of the rules", which denies, is one, too. */
+	/* The rule that decided. If no rule matches, it is a static rule that denies, with the
+	 * location "end of the rules". */
 	const struct rule *rule;
 };
 
-/* Returns an empty list of rules that is stored in memory, which is aligned to 8 bytes and must
- * outlive the list. */
+/* Returns an empty list. Its rules will be stored in the given memory of size bytes, which must be
+ * aligned to 8 bytes and outlive the list. */
 struct rules rules_on(void *memory, size_t size);
 
-/* Parses a line and appends it. Overwrites the commas in words. The line's location must outlive
- * the rules. On error returns false, writes a message to problem, and leaves *rules unchanged. */
+/* Parses a rule and appends it to the list. *words has the words of *line; their commas are
+ * overwritten. line->location must outlive the list. On error returns false and writes a message to
+ * *problem; then *rules is unchanged. */
 bool rules_add(struct rules *rules, const struct words_line *line, struct words *words,
 	struct writer *problem);
 
-/* Appends the rules that apply if none are configured: stdsocks.conf(5), ACCESS RULES. */
+/* Appends the built-in rules, which apply if no rule is configured (stdsocks.conf(5), ACCESS
+ * RULES). */
 void rules_add_built_in(struct rules *rules);
 
-/* Evaluates the rules for a request. If the resolved address may reach several addresses, all of
- * them must be allowed. `see`, if not NULL, is called for each rule that is evaluated. */
+/* Evaluates the rules for a request. context->embedded need not be set. If a connection to
+ * context->resolved may reach several addresses (special_embedded()), the request is allowed only
+ * if it is allowed for each of them. If `see` is not NULL, it is called after the evaluation of
+ * each rule, with the rule and the result. */
 struct rules_verdict rules_evaluate(const struct rules *rules, const struct rule_context *context,
 	void (*see)(const struct rule *rule, const struct rule_match *match));
 
-/* Writes the rule that would allow only this request:
- * "allow from 192.0.2.7 to example.com at 10.0.0.1 port 443". */
+/* Writes a rule that would allow this request. It has the client, the destination and the port of
+ * the request: "allow from 192.0.2.7 to example.com at 10.0.0.1 port 443". */
 void rules_put_suggestion(struct writer *w, const struct rule_context *context);

@@ -6,8 +6,9 @@
 
 #include "wire/writer.h"
 
-/* Levels of syslog(3). The unit has LogLevelMax=notice: the journal keeps the records, and drops
- * PID 1's lines about starting and stopping units. */
+/* Two levels of syslog(3). The systemd unit has LogLevelMax=notice: the journal keeps the records
+ * of connections, and drops PID 1's lines about starting and stopping units, whose level is info.
+ */
 enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_NOTICE = 5 };
 
 /* The sockets of the journal and of syslog. */
@@ -18,30 +19,41 @@ enum log_kind { LOG_TO_NONE, LOG_TO_STDERR, LOG_TO_JOURNAL, LOG_TO_SYSLOG };
 
 struct log {
 	enum log_kind kind;
-	int fd; /* stays open until the process exits; -1 with LOG_TO_NONE */
-	/* Descriptor 2 is open and is not the client's connection: inetd, xinetd and systemd pass
-	 * the client's socket as standard error, too. True for a terminal. */
+	int fd; /* of the log; stays open until the process exits; -1 with LOG_TO_NONE */
+	/* Standard error can be written: it is open, and it is a terminal or not the client's
+	 * connection. inetd, xinetd and systemd can pass the client's socket as standard error,
+	 * too. */
 	bool stderr_is_ours;
 };
 
-/* Opens the first available log: standard error if it is a terminal or want_stderr is set; the
- * journal; syslog; standard error. Standard error is used only if stderr_is_ours. */
+/* Opens the first log of this list that is available. If there is none, kind is LOG_TO_NONE.
+ * - standard error, if it is a terminal or want_stderr is true;
+ * - the journal;
+ * - syslog;
+ * - standard error.
+ *
+ * Standard error is available only if stderr_is_ours is true. */
 struct log log_open(bool want_stderr);
 
 /* Opens the log for errors in the configuration and on the command line, before the client is
- * served: standard error unless it is a socket, or else log_open(false). A socket is the client's,
- * or the journal's, which would store the line with priority info. Unlike log_open(), it may be the
- * same pipe or file as standard output. */
+ * served. If standard error is open and is not a socket, it is the log, even if it is the same pipe
+ * or file as standard output. Otherwise returns log_open(false): a socket is either the client's,
+ * or the journal's, which would store the lines with priority info. */
 struct log log_open_for_errors(void);
 
-/* Writes one line: the message, without a newline, and the fields for the journal, "NAME=value\n"
- * each. with_fields writes the fields to standard error, too. If the journal or syslog does not
- * accept the line within LOG_PATIENCE_S seconds, it is written to standard error. */
+/* Seconds that log_write() waits for the journal or syslog. */
 #define LOG_PATIENCE_S 10
+
+/* Writes a message, which is a line without its newline. The journal also gets the fields, each of
+ * which is "NAME=value\n". Standard error gets them only if with_fields is true, and syslog never.
+ * If the journal or syslog does not accept the message within LOG_PATIENCE_S, it is written to
+ * standard error, if stderr_is_ours. */
 void log_write(const struct log *log, enum log_level level, const struct writer *message,
 	const struct writer *fields, bool with_fields);
 
-/* Writes the text to standard error. Drops the rest if a write fails or blocks for more than
- * LOG_STDERR_PATIENCE_S seconds. */
+/* Seconds that log_write_stderr() waits for standard error if it is non-blocking. */
 #define LOG_STDERR_PATIENCE_S 1
+
+/* Writes the text to standard error. If a write fails, or there is no room for
+ * LOG_STDERR_PATIENCE_S, drops the rest. */
 void log_write_stderr(const struct writer *text);

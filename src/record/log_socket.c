@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A datagram socket to the journal, to syslog or to systemd's notify socket. */
+/* A datagram socket that sends to the journal, to syslog or to systemd (sd_notify(3)). */
 #include "record/log_socket.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The record of one connection, as values and as text (stdsocks(8), RECORD). */
+/* The record of one connection, as values and as text. The fields STDSOCKS_... are explained in
+ * stdsocks(8), RECORD. */
 #include "record/record.h"
 
 #include <string.h>

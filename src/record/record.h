@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: ISC */
-/* The record of one connection, as values and as text (stdsocks(8), RECORD). */
+/* The record of one connection, as values and as text. The fields STDSOCKS_... are explained in
+ * stdsocks(8), RECORD. */
 #pragma once
 
 #include "wire/socks5.h"
 
-/* MESSAGE_ID: one for each kind of record; units/stdsocks.catalog explains them. */
+/* The values of the journal's field MESSAGE_ID, one for each kind of record: the request was
+ * served; it was not served; this host failed. units/stdsocks.catalog explains them to
+ * administrators. */
 #define RECORD_ID_SERVED     "676b8ea6ab824ca18b7b99a8399ac688"
 #define RECORD_ID_NOT_SERVED "dabd9aa38022419e8b57bfe5028c7661"
 #define RECORD_ID_FAILED     "a66266082a8545b7938a1f45230389d4"
 
-/* The reasons for which a connection ended: the values of STDSOCKS_END, and the message's words.
- * "not-socks5" includes version 4 if that is not configured. */
+/* The reasons of a connection's end. X(name, value, phrase) has the name for enum record_end, the
+ * value of STDSOCKS_END, and the words for a message. "not-socks5" also stands for SOCKS 4 if that
+ * is not configured. */
 #define RECORD_ENDS(X)                                                                             \
 	X(CLOSED, "closed", "closed")                                                              \
 	X(RESET, "reset", "reset")                                                                 \
@@ -28,27 +32,29 @@
 	X(FAILED, "failed", "system failure")
 
 enum record_end {
-	RECORD_ONGOING, /* 0, so that `if (end)` tests for an end; no record has it */
+	/* The session has not ended. The value is 0, so that `if (end)` tests for an end. */
+	RECORD_ONGOING,
 #define X(name, value, phrase) RECORD_##name,
 	RECORD_ENDS(X)
 #undef X
 };
 
-/* The side that ended it: the values of STDSOCKS_CLOSED_BY. */
+/* The side that has ended the connection: the values of STDSOCKS_CLOSED_BY. */
 enum record_who { RECORD_CLIENT, RECORD_UPSTREAM, RECORD_STDSOCKS };
 
-/* The reasons for which a datagram of UDP ASSOCIATE was dropped: the words of STDSOCKS_DROPPED_FOR.
- */
+/* The reasons for which a datagram of UDP ASSOCIATE was dropped. X(name, word) has the name for
+ * enum record_drop and the word in STDSOCKS_DROPPED_FOR. */
 #define RECORD_DROPS(X)                                                                            \
-	X(STRANGER, "stranger")     /* not from the client's address */                            \
-	X(MALFORMED, "malformed")   /* no header of RFC 1928 s7, or port 0 */                      \
-	X(FRAGMENT, "fragment")     /* a fragment, which RFC 1928 s7 lets a server drop */         \
-	X(DENIED, "denied")         /* by a rule */                                                \
-	X(UNRESOLVED, "unresolved") /* a name without an address, or too many waiting for one */   \
-	X(UNASKED, "unasked")       /* from an address that no datagram was sent to */             \
-	X(OVERSIZED, "oversized")   /* with its header longer than a datagram can be */            \
-	X(UNSENT, "unsent")         /* the kernel did not send it */                               \
-	X(OVERFLOW, "overflow")     /* the kernel's receive buffer was full */
+	X(STRANGER, "stranger")   /* not from the client's address */                              \
+	X(MALFORMED, "malformed") /* without a header of RFC 1928 s7, or with port 0 */            \
+	X(FRAGMENT, "fragment")   /* a fragment, which RFC 1928 s7 lets a server drop */           \
+	X(DENIED, "denied")       /* denied by a rule */                                           \
+	X(UNRESOLVED,                                                                              \
+		"unresolved")     /* its name has no address, or too many datagrams wait for it */ \
+	X(UNASKED, "unasked")     /* from an address to which no datagram was sent */              \
+	X(OVERSIZED, "oversized") /* longer than a datagram can be, with its SOCKS header */       \
+	X(UNSENT, "unsent")       /* the kernel did not send it */                                 \
+	X(OVERFLOW, "overflow")   /* the kernel's receive buffer was full */
 
 enum record_drop {
 #define X(name, word) RECORD_DROP_##name,
@@ -57,56 +63,68 @@ enum record_drop {
 		RECORD_DROP_COUNT
 };
 
+/* Numbers of datagrams of UDP ASSOCIATE. */
 struct record_datagrams {
-	uint64_t up, down;     /* relayed */
-	uint64_t destinations; /* that datagrams were sent to */
-	uint64_t dropped[RECORD_DROP_COUNT];
+	uint64_t up, down;     /* datagrams relayed to destinations, and to the client */
+	uint64_t destinations; /* addresses to which datagrams were sent */
+	uint64_t dropped[RECORD_DROP_COUNT]; /* datagrams dropped, by reason */
 };
 
-/* The value of a span or a reply that does not exist; its field is omitted. */
+/* The value of a command, a reply or a span that does not exist. Its field is omitted. */
 #define RECORD_NONE (-1)
 
 struct record {
-	const char *client_kind; /* "unix", "stdio", ...: used if client is ADDR_NONE */
-	struct addr client;
-	/* The user that has authenticated or tried to, or that the kernel knows; NULL: none. */
+	const char *client_kind; /* if client is ADDR_NONE: "unix", "stdio", ... */
+	struct addr client;      /* ADDR_NONE if the client has no IP address */
+	/* The user name with which the client has authenticated or has tried to, or the name of the
+	 * user who connected to an AF_UNIX socket. NULL: none. */
 	const char *user;
 	size_t user_len;
-	/* USERID of a version 4 request, which does not authenticate; NULL: none. */
+	/* USERID of a SOCKS 4 request, which does not authenticate the client. NULL: none. */
 	const char *userid;
 	size_t userid_len;
-	int command;     /* RFC 1928 s4, or RECORD_NONE */
-	struct addr dst; /* as the client sent it */
-	/* STDSOCKS_REACHED: the address connected to; the first one with UDP ASSOCIATE. */
+	int command;     /* the CMD octet, RFC 1928 s4; or RECORD_NONE */
+	struct addr dst; /* DST of the request, as the client sent it */
+	/* STDSOCKS_REACHED: of CONNECT and BIND, the remote address of the connection; of RESOLVE,
+	 * the address in the reply; of UDP ASSOCIATE, the first address to which a datagram was
+	 * sent. ADDR_NONE: none. */
 	struct addr connected;
-	/* The name server with the first address or, if there is none, the last answer; or a file
-	 * as a name; or ADDR_NONE. */
+	/* The origin of the addresses of a name: the address of a name server, or the path of
+	 * hosts(5) as a name. If no address was found, the name server that was the last to answer.
+	 * ADDR_NONE: none. */
 	struct addr resolver;
-	struct addr bound; /* the address that BIND and UDP ASSOCIATE offer */
-	int reply;         /* RFC 1928 s6, or RECORD_NONE */
-	uint64_t up, down; /* bytes delivered to upstream, and to the client */
-	const struct record_datagrams *datagrams; /* of UDP ASSOCIATE; else NULL */
-	int64_t resolve_us, connect_us, total_us; /* or RECORD_NONE */
+	struct addr bound; /* the local address in the first reply to BIND or UDP ASSOCIATE */
+	int reply;         /* the reply that was sent last, RFC 1928 s6; or RECORD_NONE */
+	uint64_t up, down; /* bytes delivered to the upstream, and to the client */
+	const struct record_datagrams *datagrams; /* of UDP ASSOCIATE; otherwise NULL */
+	int64_t resolve_us, connect_us;           /* spans; or RECORD_NONE */
+	int64_t total_us;                         /* since the start of the process */
 	enum record_who closed_by;
 	enum record_end end;
-	int error;       /* the errno behind the end, or 0 */
-	const char *why; /* the reason in words, static; or NULL */
+	int error;       /* the errno that belongs to the end, or 0 */
+	const char *why; /* the reason of the end in words: a static text, or NULL */
 
-	const char *rule; /* the location of the rule that denied it, or NULL */
-	size_t rule_line; /* the line there; 0: it has none */
-	/* STDSOCKS_REMEDY: a rule that would allow it, or empty; printable. */
+	/* The location of the rule that has denied the request; of UDP ASSOCIATE, of the first rule
+	 * that has denied a datagram. NULL: none. */
+	const char *rule;
+	size_t rule_line; /* its line number in a file, or 0 */
+	/* STDSOCKS_REMEDY: a rule that would allow this request or datagram, in printable ASCII.
+	 * Empty if `rule` is NULL. */
 	struct writer suggested_rule;
 };
 
-/* Bytes of a suggested rule: a name of 255 bytes, all escaped (1020), and addresses. */
+/* Upper limit of the bytes of a suggested rule: a name of 255 bytes, each escaped with four
+ * characters, and addresses. */
 #define RECORD_SUGGESTED_RULE_MAX 1280
 
-/* Bytes of a record: two names and a path of PATH_MAX (4096), all escaped, and a suggested rule. */
+/* Upper limits of the bytes of a record: each can have two names and a path of PATH_MAX (4096), all
+ * escaped, and a suggested rule. */
 #define RECORD_MESSAGE_MAX 24576
 #define RECORD_FIELDS_MAX  24576
 
-/* Writes the record as one line for people, without newline. */
+/* Writes the record as one line for people to read, without a newline. */
 void record_put_message(struct writer *w, const struct record *record);
 
-/* Writes its fields, each as "NAME=value" and a newline: those of the journal except MESSAGE. */
+/* Writes all fields of the record for the journal except MESSAGE, each as "NAME=value" and a
+ * newline. */
 void record_put_fields(struct writer *w, const struct record *record);

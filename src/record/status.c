@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What a connection is while it lives: one line, for systemctl status, through $NOTIFY_SOCKET
- * (sd_notify(3)). Knows: the line's form (stdsocks(8), STATUS), the socket. Does not know: the
- * clock. */
+/* The status of an open connection: one line for systemctl status (stdsocks(8), STATUS), which is
+ * sent to systemd through $NOTIFY_SOCKET (sd_notify(3)). */
 #include "record/status.h"
 
 #include <errno.h>
@@ -14,8 +13,8 @@
 #include "text/amount.h"
 #include "wire/socks5.h"
 
-/* As RFC 3986 s2.1 has it, blanks too, so that a name is one word. Not with backslashes, as
- * everywhere else: of those systemd 252 takes one level for its own. */
+/* Escapes as RFC 3986 s2.1 does, spaces included, so that a name is one word. Backslashes would not
+ * do: systemd 252 removes one level of them. */
 static void put_percent(struct writer *w, const char *name, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -31,7 +30,7 @@ static void put_percent(struct writer *w, const char *name, size_t len)
 
 void status_put(struct writer *w, const struct record *r, uint64_t rate)
 {
-	/* As it was dialled: an IPv6 address that was sent as a name has its brackets here. */
+	/* An IPv6 address that was sent as a name gets brackets, too. */
 	const struct addr dst = addr_from_literal(&r->dst);
 
 	if (r->client.kind == ADDR_NONE)
@@ -60,9 +59,10 @@ void status_put(struct writer *w, const struct record *r, uint64_t rate)
 	amount_put_span(w, r->total_us);
 }
 
-/* $NOTIFY_SOCKET is inherited, and a service such as inetd's has one of its own, for itself: what
- * its children said there would be a warning of PID 1's each time. systemd names whom it means;
- * where it does not, somebody else has set the variable, for us. */
+/* Returns true if $NOTIFY_SOCKET was set for this process. A child of inetd inherits the variable
+ * of inetd's service, and PID 1 would log a warning for each of its messages. systemd also sets
+ * $SYSTEMD_EXEC_PID to the process that it means. If that is not set, another program has set
+ * $NOTIFY_SOCKET for this process. */
 static bool is_for_us(void)
 {
 	const char *text = getenv("SYSTEMD_EXEC_PID");
@@ -92,20 +92,20 @@ struct status status_open(void)
 
 bool status_begin(struct status *s, int64_t now_us)
 {
-	s->said_us = now_us;
-	return s->fd >= 0 && is_for_us(); /* not before: a reply waits for no getpid(2) */
+	s->sent_us = now_us;
+	return s->fd >= 0 && is_for_us(); /* not earlier: getpid(2) would delay the reply */
 }
 
-/* Bytes a second of those that have moved since the last message, which may be years ago. */
+/* Returns the bytes per second since the last message, which can be years ago. */
 static uint64_t rate_since(const struct status *s, const struct record *r)
 {
-	const uint64_t moved = r->up + r->down - s->said_moved;
-	const uint64_t span_ms = (uint64_t)(r->total_us - s->said_us) / 1000;
+	const uint64_t moved = r->up + r->down - s->sent_moved;
+	const uint64_t span_ms = (uint64_t)(r->total_us - s->sent_us) / 1000;
 
 	return span_ms > 0 ? moved / span_ms * 1000 + moved % span_ms * 1000 / span_ms : 0;
 }
 
-bool status_say(struct status *s, const struct record *r)
+bool status_send(struct status *s, const struct record *r)
 {
 	char text[STATUS_MAX];
 	struct writer w = writer_on(text, sizeof text);
@@ -115,20 +115,20 @@ bool status_say(struct status *s, const struct record *r)
 
 	if (s->fd < 0)
 		return true;
-	if (s->has_said && now.up == s->said.up && now.down == s->said.down &&
-		now.rate == s->said.rate)
+	if (s->has_sent && now.up == s->sent.up && now.down == s->sent.down &&
+		now.rate == s->sent.rate)
 		return rate == 0;
 	writer_str(&w, "STATUS=");
 	status_put(&w, r, rate);
 	if (send(s->fd, w.bytes, w.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
 		if (errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
 			return false;
-		s->fd = -1; /* nobody listens any more */
+		s->fd = -1; /* the socket was closed */
 		return true;
 	}
-	s->has_said = true;
-	s->said = now;
-	s->said_moved = r->up + r->down;
-	s->said_us = r->total_us;
+	s->has_sent = true;
+	s->sent = now;
+	s->sent_moved = r->up + r->down;
+	s->sent_us = r->total_us;
 	return rate == 0;
 }

@@ -1,45 +1,48 @@
 /* SPDX-License-Identifier: ISC */
-/* What a connection is while it lives: one line, for systemctl status, through $NOTIFY_SOCKET
- * (sd_notify(3)). Knows: the line's form (stdsocks(8), STATUS), the socket. Does not know: the
- * clock. */
+/* The status of an open connection: one line for systemctl status (stdsocks(8), STATUS), which is
+ * sent to systemd through $NOTIFY_SOCKET (sd_notify(3)). */
 #pragma once
 
 #include "record/record.h"
 
-/* Between two messages, at the least; and before the first one. */
+/* The shortest time between two messages to systemd, and before the first one, in microseconds. */
 #define STATUS_PAUSE_US INT64_C(1000000)
 
-/* What a line says of the bytes; each amount as it is shown there. */
+/* The amounts in a message, rounded down as it shows them: bytes, and bytes per second. */
 struct status_amounts {
 	uint64_t up, down, rate;
 };
 
+/* The socket to systemd, and the last message that was sent. */
 struct status {
-	int fd; /* ours for the process's life; -1: nobody wants to know */
-	bool has_said;
-	struct status_amounts said; /* in the last message */
-	uint64_t said_moved;        /* by then, both directions together */
-	/* When that was, as total_us of the record; at first, when the relay began. */
-	int64_t said_us;
+	int fd;        /* the socket, open until the process exits; -1: no messages are sent */
+	bool has_sent; /* a message was sent */
+	struct status_amounts sent; /* the amounts in the last message */
+	uint64_t sent_moved;        /* bytes moved in both directions before the last message */
+	/* When the last message was sent, as total_us of the record. Before the first message, when
+	 * the relay began. */
+	int64_t sent_us;
 };
 
-/* Connects to who wants to know, before the lock forbids it. Makes no system call where there is
- * nobody. */
+/* Connects to $NOTIFY_SOCKET. Makes no system call if the variable is not set. Call it before the
+ * sandbox is entered, which forbids this. */
 struct status status_open(void);
 
-/* The relay begins now, as total_us of the record. Whether something is to be said of it. */
+/* Call this at the start of the relay. now_us is the time since the start of the process, as
+ * total_us of the record. Returns true if messages are to be sent. */
 bool status_begin(struct status *status, int64_t now_us);
 
-/* Says what the record holds so far (up, down and total_us are those of now), unless the last
- * message said the same of another age. Never blocks. True when what was said stays true until
- * something moves; else it is to be called again: a rate will be another one, or there was no room
- * for a message. */
-bool status_say(struct status *status, const struct record *record);
+/* Sends a message with the status of the record, of which up, down and total_us are current. Sends
+ * nothing if the last message had the same amounts. Never blocks. Returns true if the next call is
+ * not necessary before bytes have moved. Returns false if it is: the message shows a rate that will
+ * change, or it could not be sent because the socket is full. */
+bool status_send(struct status *status, const struct record *record);
 
-/* A user's name, all escaped (765), a destination likewise and its port (1026), an address (45), a
- * command (13), three amounts (9 each), an age (14), and what stands between them. */
+/* Upper limit of the bytes of a status: a user name, all escaped (765), a destination, all escaped,
+ * and its port (1026), an address (45), a command (13), three amounts (9 each), an age (14), and
+ * the text between them. */
 #define STATUS_MAX 2304
 
-/* The line, without a newline, harmless whatever a client has sent. The rate is in bytes a second;
- * 0: not said. */
+/* Writes the status as one line without a newline. The names that the client has sent are escaped.
+ * The rate is in bytes per second; 0: it is not written. */
 void status_put(struct writer *w, const struct record *record, uint64_t rate);

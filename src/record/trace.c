@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* --trace: writes each message with the meaning of its bytes to standard error. */
+/* The option --trace: writes messages of SOCKS and DNS, and their meaning, to standard error. */
 #include "record/trace.h"
 
 #include "record/log.h"

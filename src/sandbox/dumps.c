@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Protects the memory of the process, which has passwords in it. */
+/* Protects the memory of the process, which can contain passwords, from other processes. */
 #include "sandbox/dumps.h"
 
 #include <sys/prctl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Denies the process to open files (Landlock). */
+/* Forbids the process to open files (landlock(7)). */
 #include "sandbox/landlock.h"
 
 #include <errno.h>

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* Denies the process to open files (Landlock). */
+/* Forbids the process to open files (landlock(7)). */
 #pragma once
 
-/* Denies the process to open files; open ones stay open. The process must have set
- * PR_SET_NO_NEW_PRIVS. Returns 0; -ENOSYS or -EOPNOTSUPP if the kernel has no Landlock; or another
- * -errno. */
+/* Forbids the process to open files. Files that are already open can still be used.
+ * PR_SET_NO_NEW_PRIVS must have been set before. Returns 0; -ENOSYS if the kernel does not have
+ * Landlock; -EOPNOTSUPP if Landlock is disabled; or another -errno. On error nothing has changed.
+ */
 int landlock_limit(void);
 
-/* Returns the kernel's version of Landlock, from 1, or -errno as above. */
+/* Returns the version of Landlock that the kernel has, from 1; or -errno as landlock_limit() does.
+ */
 int landlock_version(void);

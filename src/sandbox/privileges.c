@@ -70,7 +70,9 @@ const char *privileges_leave_root(const char *user, bool net_admin)
 	const struct passwd *to = is_root ? find(user, &why) : NULL;
 	if (to)
 		return become(to, net_admin);
-	if (!net_admin || is_root) /* another user may have been given CAP_NET_ADMIN */
+	/* Another user may have been given CAP_NET_ADMIN. */
+	const bool keeps = net_admin && !is_root;
+	if (!keeps || set_capabilities(CAP_TO_MASK(CAP_NET_ADMIN)) < 0)
 		set_capabilities(0);
 	return why;
 }

@@ -6,16 +6,18 @@
 
 #include "wire/writer.h"
 
-/* If the process was started as root, it becomes the user, with the user's primary group and no
- * other; else it keeps its user. It drops every capability, except CAP_NET_ADMIN, which socket
- * marks need, if net_admin is set and the process has it. Returns NULL; or the reason, a static
- * text, if a step fails: then it may still be root, or it is the user but has no CAP_NET_ADMIN. For
- * a process that was not started as root, no step is an error. */
+/* If the process was started as root, changes to the given user, with only the user's primary
+ * group, and drops all capabilities. If net_admin is true, keeps CAP_NET_ADMIN, which socket marks
+ * (SO_MARK) need. Returns NULL; or, if a step fails, the reason, a static text. The process may
+ * then still be root, or have capabilities, or lack CAP_NET_ADMIN.
+ *
+ * If the process was not started as root, drops all capabilities, except CAP_NET_ADMIN if net_admin
+ * is true. Then always returns NULL. */
 const char *privileges_leave_root(const char *user, bool net_admin);
 
-/* Writes a line, without newline, that says whether a process started as root can become this user.
- */
+/* Writes a line for --check, without a newline: whether the user exists, and can be used if the
+ * process is started as root. */
 void privileges_put_user(struct writer *w, const char *user);
 
-/* Drops every capability. Returns 0, or -errno. */
+/* Drops all capabilities. Returns 0, or -errno. */
 int privileges_drop_capabilities(void);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The sandbox that the process enters, in stages. */
+/* The sandbox of the process. Its parts are PR_SET_NO_NEW_PRIVS, Landlock and seccomp. The process
+ * enters it in stages (enum syscalls_stage), each of which allows fewer system calls. */
 #include "sandbox/sandbox.h"
 
 #include <errno.h>

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: ISC */
-/* The sandbox that the process enters, in stages. */
+/* The sandbox of the process. Its parts are PR_SET_NO_NEW_PRIVS, Landlock and seccomp. The process
+ * enters it in stages (enum syscalls_stage), each of which allows fewer system calls. */
 #pragma once
 
 #include "sandbox/syscalls.h"
 #include "wire/writer.h"
 
-/* Enters the sandbox for the rest of the process's life, in the first stage, or in the union of
- * several stages that may be the first (stages and checker_pid as in sandbox/syscalls.h). Returns
- * 0; or -errno, and in *ret_part the name, a static text, of the first part that failed. The other
- * parts are in force then. */
+/* Enters the sandbox, which lasts until the process exits. `stages` has the bits of the stages of
+ * which one will be the first: what any of them needs is allowed. The process group checker_pid may
+ * be killed, unless that is 0. Returns 0. If a part fails, tries the others nevertheless, returns
+ * the -errno of the first failure, and sets *ret_part to the name of that part, a static text. A
+ * kernel without Landlock is not a failure. */
 int sandbox_start(unsigned stages, int checker_pid, const char **ret_part);
 
-/* Enters the next stage, which allows fewer system calls. Drops all capabilities as well, unless
- * the stage creates sockets for a client. Returns as sandbox_start(). */
+/* Enters the next stage: allows only the system calls that the given stage and all earlier ones
+ * allow. Also drops all capabilities, unless the stage is SYSCALLS_CONNECT, SYSCALLS_BIND or
+ * SYSCALLS_ASSOCIATE, whose sockets may need CAP_NET_ADMIN. Returns 0. If a part fails, tries the
+ * other nevertheless, returns the -errno of the first failure, and sets *ret_part to the name of
+ * that part, a static text. */
 int sandbox_enter_stage(unsigned stages, const char **ret_part);
 
-/* Closes every descriptor above standard error, which a parent process may have left open. */
+/* Closes all descriptors above 2, which a parent process may have left open. */
 void sandbox_close_inherited(void);
 
-/* Writes a line, without newline, that says which parts of the sandbox this kernel has. */
+/* Writes a line for --check, without a newline: whether the kernel has seccomp, and which version
+ * of Landlock it has. */
 void sandbox_put_kernel(struct writer *w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The system calls that each stage of a connection may make (seccomp). */
+/* The system calls that are allowed in each stage of a connection (seccomp(2)). */
 #include "sandbox/syscalls.h"
 
 #include <errno.h>

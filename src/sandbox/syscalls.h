@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: ISC */
-/* The system calls that each stage of a connection may make (seccomp). */
+/* The system calls that are allowed in each stage of a connection (seccomp(2)). */
 #pragma once
 
-/* Bits. The first four are the handshake and the work of one command, until its reply. From there
- * to the end of the process, RELAYING moves the bytes of a connection and DATAGRAMS those of an
- * association. Each stage allows fewer calls than the stage before it. */
+/* The stages of a connection, as bits. One of the first four lasts from the handshake to the reply;
+ * as long as the request is not known, the union of those of the configured commands applies. One
+ * of the last two follows, to the end of the process. Nothing follows SYSCALLS_RESOLVE. */
 enum syscalls_stage {
-	SYSCALLS_CONNECT = 1,
-	SYSCALLS_RESOLVE = 2,
-	SYSCALLS_BIND = 4,
-	SYSCALLS_ASSOCIATE = 8,
-	SYSCALLS_RELAYING = 16,
-	SYSCALLS_DATAGRAMS = 32,
-	/* In prefork mode, together with stages of the first four: a child that waits for its
-	 * connection, and the zygote that forks the children. */
+	SYSCALLS_CONNECT = 1,    /* the command CONNECT */
+	SYSCALLS_RESOLVE = 2,    /* the commands RESOLVE and RESOLVE_PTR */
+	SYSCALLS_BIND = 4,       /* the command BIND */
+	SYSCALLS_ASSOCIATE = 8,  /* the command UDP ASSOCIATE */
+	SYSCALLS_RELAYING = 16,  /* after CONNECT and BIND: moves the bytes of the connection */
+	SYSCALLS_DATAGRAMS = 32, /* after UDP ASSOCIATE: moves datagrams */
+	/* In prefork mode, together with the stages of the commands: a process that waits for its
+	 * connection, and the zygote, which forks these processes. */
 	SYSCALLS_ACCEPT = 64,
 	SYSCALLS_ZYGOTE = 128
 };
 
-/* Limits the process to the calls that the table has for at least one of these stages (bits). Every
- * other call fails with EPERM; a call with the numbers of another architecture (x32, int 0x80)
- * kills the process. checker_pid is a process group that may be killed, 0 for none. The process
- * must have set PR_SET_NO_NEW_PRIVS. Returns 0; or -errno, -EINVAL for no stage at all, and then
- * nothing has changed. */
+/* Limits the process to the system calls that at least one of the given stages (bits) needs. Any
+ * other call fails with EPERM; a call of another architecture (x32, int 0x80) kills the process.
+ * Limits of earlier calls stay in force. The process may kill the process group checker_pid, unless
+ * that is 0. PR_SET_NO_NEW_PRIVS must have been set before. Returns 0; -EINVAL if no stage is
+ * given; or another -errno. On error nothing has changed. */
 int syscalls_limit(unsigned stages, int checker_pid);
 
 /* Denies every system call that only SYSCALLS_ZYGOTE has rows for; other calls are not changed. A

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The datagrams of UDP ASSOCIATE (RFC 1928 s7), in both directions. */
+/* An association: relays the datagrams of the command UDP ASSOCIATE (RFC 1928 s7) in both
+ * directions. */
 #include "stdsocks/association.h"
 
 #include <errno.h>

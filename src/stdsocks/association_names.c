@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Datagrams of an association to destinations that are names: lookups, and datagrams that wait. */
+/* Datagrams of an association to destinations that are names. The names are looked up while the
+ * association goes on, and datagrams wait for the results. */
 #include "stdsocks/association_names.h"
 
 #include <string.h>

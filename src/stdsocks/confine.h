@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: ISC */
-/* The steps by which the process gives up rights, and whether it may go on if a step fails: it may
- * if the configuration says "sandbox best-effort". Each function returns a refusal, whose reason is
- * NULL if the process may go on. */
+/* Gives up the rights of the process, step by step. If a step fails, service is refused, unless
+ * "sandbox best-effort" is configured. Each function returns a refusal, whose reason is NULL if
+ * service is not refused. */
 #pragma once
 
 #include "policy/config.h"
 
-/* Why this process refuses service to every client. */
+/* The reason to refuse service, whatever the client requests. */
 struct refusal {
-	const char *reason; /* static text for log and record; NULL: service is not refused */
-	int error;          /* the errno behind it, or 0 */
-	/* The exit status of the process. 0: it depends on the end of the session. */
+	const char *reason; /* a static text for the record; NULL: service is not refused */
+	int error;          /* the errno that belongs to the reason, or 0 */
+	/* The exit status of the process; 0: it is determined by the end of the session. */
 	int exit_status;
 };
 
-/* Gives up root, if the process was started as root (sandbox/privileges.h). */
+/* If the process was started as root, changes to the user of the configuration. Drops the
+ * capabilities that are not needed. The reason in the result is NULL unless service is refused. */
 struct refusal confine_leave_root(const struct config *config);
 
-/* Enters the sandbox in the stages (bits of enum syscalls_stage) in which a session may begin.
- * checker_pid is a process group that may be killed, or 0. */
+/* Enters the sandbox. `stages` has the bits (enum syscalls_stage) of the stages of which one will
+ * be the first. The process group checker_pid may be killed, unless that is 0. The reason in the
+ * result is NULL unless service is refused. */
 struct refusal confine_enter(const struct config *config, unsigned stages, int checker_pid);
 
-/* Goes on to the next stage. */
+/* Enters the next stage of the sandbox (enum syscalls_stage). The reason in the result is NULL
+ * unless service is refused. */
 struct refusal confine_to_stage(const struct config *config, unsigned stage);
 
 /* In a child of the zygote: gives up the calls that only the zygote needs. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* --hex: the handler between two translators, as in a shell's pipeline:
- * hex text -> bytes | stdsocks | bytes -> annotated hex text. */
+/* The option --hex, a debugging tool: the client is a person or a script that writes hex text. Two
+ * child processes, the translators, convert standard input from hex text to bytes, and the bytes
+ * for standard output to annotated hex text. */
 #include "stdsocks/debug_hex.h"
 
 #include <fcntl.h>

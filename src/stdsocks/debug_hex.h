@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* --hex: the handler between two translators, as in a shell's pipeline:
- * hex text -> bytes | stdsocks | bytes -> annotated hex text. */
+/* The option --hex, a debugging tool: the client is a person or a script that writes hex text. Two
+ * child processes, the translators, convert standard input from hex text to bytes, and the bytes
+ * for standard output to annotated hex text. */
 #pragma once
 
 #include <stdbool.h>
 
-/* Starts the translators, each in a process, and makes pipes to them descriptors 0 and 1. Returns
- * false, with errno, if they cannot be started. */
+/* Starts the two translators, and replaces descriptors 0 and 1 by pipes from and to them. Returns
+ * false and sets errno if they cannot be started. */
 bool debug_hex_enter(void);
 
-/* Returns the flag to set before the first of two replies is sent (BIND), so that the second one is
- * translated as a reply; NULL without --hex. */
+/* Returns a pointer to a flag in shared memory, or NULL without --hex. BIND sets the flag before it
+ * sends its first reply: a translator then expects a second reply, before relayed bytes. */
 bool *debug_hex_two_replies(void);
 
-/* Waits until everything is translated. Returns status, or EXIT_USAGE for invalid hex text. */
+/* Closes descriptors 0 and 1, and waits until the translators, two child processes, have ended.
+ * Returns status; or EXIT_USAGE if the hex text was invalid. */
 int debug_hex_leave(int status);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The destination of a request: the decision of the rules, and its addresses. */
+/* The destination of a request: its addresses, and whether the access rules allow it. */
 #include "stdsocks/destination.h"
 
 #include <errno.h>

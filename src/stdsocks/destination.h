@@ -1,36 +1,41 @@
 /* SPDX-License-Identifier: ISC */
-/* The destination of a request: the decision of the rules, and its addresses. */
+/* The destination of a request: its addresses, and whether the access rules allow it. */
 #pragma once
 
 #include "net/dial.h"
 #include "stdsocks/outcome.h"
 
-/* Evaluates the rules for the session's client, user and command, and for a destination: an address
- * or name with its port, and the address that it resolved to, ADDR_NONE if it was not looked up. */
+/* Evaluates the access rules. The client, the user and the command are those of the session.
+ * *requested is the destination, an address or a name, and its port. *resolved is the same address,
+ * or an address to which the name resolves, or ADDR_NONE if the name was not looked up. */
 struct session_decision destination_evaluate(
 	const struct session *s, const struct addr *requested, const struct addr *resolved);
 
-/* Enforces the rules. Finds the addresses of the destination that the command can use and they
- * allow, at least one, in the order of RFC 6724. A lookup of the name may still be pending (RFC
- * 8305 s3): s->lookup. Returns RECORD_ONGOING; or refuses the client and returns the reason of the
- * end. */
+/* Finds the addresses of s->requested and enforces the access rules. Sets *ret_list to the
+ * addresses that the rules allow and that the command can use, at least one, in the order of RFC
+ * 6724, and returns RECORD_ONGOING. The lookup s->lookup may still find more addresses (RFC 8305
+ * s3). If there is no such address, refuses the client and returns the reason of the session's end.
+ * If a signal ends the process, returns RECORD_TERMINATED. */
 enum record_end destination_locate(struct session *s, struct resolve_list *ret_list);
 
-/* Removes from a list, from the given index on, the addresses that the command cannot use or that
- * the rules deny to the session: for struct dial_lookup. */
+/* Removes from a list, from index `first` on, the addresses that the access rules deny to the
+ * session, or that its command cannot use. For dial_lookup.permit. */
 void destination_permit(void *session, struct resolve_list *list, size_t first);
 
-/* Returns the function that traces the queries of lookups, or NULL if the session is not traced. */
+/* Returns a function that traces DNS queries and answers, or NULL without --trace. For
+ * resolve_start(). */
 void (*destination_observer(const struct session *s))(const struct query_event *event);
 
-/* Looks up the name of the address in s->requested without evaluating rules. Returns as
- * destination_locate(). */
+/* Looks up the name of the address s->requested, without evaluating access rules. Sets *ret_list to
+ * the name and returns RECORD_ONGOING. If there is no name, refuses the client and returns the
+ * reason of the session's end. If a signal ends the process, returns RECORD_TERMINATED. */
 enum record_end destination_look_up_ptr(struct session *s, struct resolve_list *ret_list);
 
-/* The source of connections and datagrams. Points into the configuration. */
+/* Returns the configured source of connections and datagrams. It points into *config. */
 struct dial_source destination_source(const struct config *config);
 
-/* Ends a session in which connecting, or preparing a socket for it, failed with this errno. why is
- * a static text, or NULL. Tells the client, unless a signal ends the process (ECANCELED). Returns
- * the reason of the end. */
+/* Ends a session after a connection to or from the destination, or a socket for it, has failed with
+ * an errno. Sends the reply that RFC 1928 s6 has for the errno; but if it is ECANCELED, which means
+ * that a signal ends the process, sends nothing. why is a static text for the record, or NULL.
+ * Returns the reason of the session's end. */
 enum record_end destination_failed(struct session *s, int error, const char *why);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The destinations of an association, with the state of each. */
+/* A table of the destinations to which an association (UDP ASSOCIATE) sends datagrams. */
 #include "stdsocks/dst_table.h"
 
 /* FNV-1a. A client that provokes collisions slows down only itself. */

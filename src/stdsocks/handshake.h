@@ -4,7 +4,8 @@
 
 #include "stdsocks/outcome.h"
 
-/* Receives the client's messages up to its request, in the version that the first byte names, and
- * answers them. Returns RECORD_ONGOING: the request is in s->request, and if s->is_authenticated
- * is set, the user is in s->record. Else returns the reason of the end. */
+/* Receives the client's messages, up to and including its request, and answers all but the request.
+ * The first byte determines the version of the protocol, SOCKS 5 or SOCKS 4. Returns
+ * RECORD_ONGOING; the request is then in s->request, and, if s->is_authenticated is set, the user
+ * is in s->record.user. If the handshake fails, ends the session and returns the reason. */
 enum record_end handshake_run(struct session *s);

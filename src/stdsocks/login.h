@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Verifies a client's name and password, or finds the user who connected to an AF_UNIX socket. */
+/* Authentication: verifies the name and password of a client, or finds the user who connected to an
+ * AF_UNIX socket. */
 #pragma once
 
 #include "net/checker.h"
@@ -8,27 +9,32 @@
 #include "stdsocks/settings.h"
 #include "wire/socks5.h"
 
-/* All zero but settings, before login_prepare(). */
+/* Before login_prepare(), `settings` is set, and the other members are zero. */
 struct login {
 	struct settings *settings;
-	/* The process for the checkpassword program exists and was not used yet. */
-	bool has_checker;
+	bool has_checker; /* `checker` is a process to which no password was sent yet */
 	struct checker checker;
-	const char *system_user; /* the user name of SO_PEERCRED; NULL: none */
+	/* The name of the user who connected to an AF_UNIX socket (SO_PEERCRED); NULL: not known.
+	 */
+	const char *system_user;
 };
 
-/* Starts the process for the checkpassword program, if one is configured, and looks up the name of
- * the user who connected to an AF_UNIX socket. Must be called before data of the client is read.
- * Returns 0, or -errno; on error there is no process. */
+/* Prepares authentication: starts a process for the checkpassword program, if one verifies
+ * passwords, and looks up the name of a user who has connected to an AF_UNIX socket. If with_stderr
+ * is true, the program inherits standard error. Must be called before data of the client is read.
+ * Returns 0; or -errno if the process cannot be started. */
 int login_prepare(struct login *login, const struct client *client, bool with_stderr);
 
-/* Verifies a name and password and then calls login_close(). Returns RECORD_ONGOING if both are
- * right; RECORD_LOGIN_FAILED if the user is unknown or the password is wrong, which is not
- * distinguished; RECORD_FAILED if the checkpassword program failed, and sets *ret_why to the
- * reason, a static string; RECORD_HANDSHAKE_TIMEOUT if the deadline has passed; or
- * RECORD_TERMINATED if a signal ends the process. */
+/* Verifies a name and a password, and then calls login_close(). Returns one of these:
+ * - RECORD_ONGOING if they are right;
+ * - RECORD_LOGIN_FAILED if the user is unknown or the password is wrong;
+ * - RECORD_FAILED, and in *ret_why the reason, a static string, if the checkpassword program has
+ *   failed;
+ * - RECORD_HANDSHAKE_TIMEOUT if deadline_us has passed;
+ * - RECORD_TERMINATED if a signal that ends the process has arrived. */
 enum record_end login_ask(struct login *login, const struct socks5_login *offered,
 	int64_t deadline_us, const char **ret_why);
 
-/* Erases the secrets and ends the process for the checkpassword program. May be called again. */
+/* Erases the secrets of all users from memory, and ends the process for the checkpassword program.
+ * May be called several times. */
 void login_close(struct login *login);

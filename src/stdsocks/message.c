@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Messages of the handshake: receives them from the client and sends them to it. */
+/* Receives the messages of a handshake from the client, and sends messages to it. */
 #include "stdsocks/message.h"
 
 #include "record/trace.h"

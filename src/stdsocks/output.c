@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Output outside of a session: answers to options, and errors. */
+/* Output that is not part of a session: results of options, and errors. */
 #include "stdsocks/output.h"
 
 #include <string.h>

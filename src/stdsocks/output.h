@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Output outside of a session: answers to options, and errors. */
+/* Output that is not part of a session: results of options, and errors. */
 #pragma once
 
 #include "stdsocks/settings.h"
 
-/* Bytes of errors that are reported; more than any configuration file is likely to cause. */
+/* Upper limit of the bytes of all error messages. A configuration file is not likely to cause more.
+ */
 #define OUTPUT_ERRORS_MAX ((size_t)1024 * 1024)
 
 /* Writes len bytes to fd. Returns false if that fails. */
@@ -13,13 +14,16 @@ bool output_bytes(int fd, const char *bytes, size_t len);
 /* Writes text to fd. Returns status, or EXIT_SYSTEM if the text cannot be written. */
 int output_text(int fd, const char *text, int status);
 
-/* Logs each line of errors on standard error; and also in the journal or in syslog, if there is one
- * and standard error is not a terminal. */
+/* Logs error messages, one in each line of *errors, to log_open_for_errors(), which usually is
+ * standard error. If that is standard error, but not a terminal, logs them also to the journal or
+ * to syslog. */
 void output_errors(const struct writer *errors);
 
-/* Logs one error in the same way. Returns status. */
+/* Logs one error message, without a newline, as output_errors() does. Returns status. */
 int output_error(const char *text, int status);
 
-/* --check: writes all errors to standard error and returns EXIT_CONFIG; or, if the settings are
- * valid, writes what this host provides to standard output. */
+/* The output of --check. If is_valid is true, writes to standard output which parts of the sandbox
+ * this host has, and whether the configured user exists, and returns EXIT_OVER; or EXIT_SYSTEM if
+ * that cannot be written. Otherwise writes the error messages to standard error and returns
+ * EXIT_CONFIG. */
 int output_check(const struct settings *settings, const struct writer *errors, bool is_valid);

@@ -4,20 +4,24 @@
 
 #include "stdsocks/outcome.h"
 
-/* Sends a reply. Returns RECORD_ONGOING, or the reason of the end if it cannot be sent. */
+/* Sends a reply with the address *bnd (BND.ADDR, BND.PORT). Returns RECORD_ONGOING; or, if it
+ * cannot be sent, the reason of the session's end. */
 enum record_end reply_send(struct session *s, enum socks5_reply reply, const struct addr *bnd);
 
-/* The functions below send a failure and end the session. Each returns the reason of the end:
- * RECORD_REFUSED or RECORD_FAILED, or another one if the reply cannot be sent. */
-
-/* error is the errno behind the failure, or 0. why is a static text for the record, or NULL. The
- * reason is RECORD_FAILED if this host lacks resources or its configured source address; and if
- * service is refused (session_input), whose reason and error replace why and error. */
+/* Sends a reply of failure and ends the session. error is the errno that belongs to the failure, or
+ * 0. why is a static text for the record, or NULL. Returns the reason of the session's end:
+ * - RECORD_FAILED if error means that this host lacks resources or its configured source address;
+ * - RECORD_FAILED if service is refused to every client (s->input->refusal), whose reason and errno
+ *   then replace why and error;
+ * - another reason if the reply cannot be sent;
+ * - otherwise RECORD_REFUSED. */
 enum record_end reply_refuse(
 	struct session *s, enum socks5_reply reply, int error, const char *why);
 
-/* This host or process failed: general failure, and RECORD_FAILED. */
+/* Like reply_refuse() with SOCKS5_GENERAL_FAILURE, but returns RECORD_FAILED in place of
+ * RECORD_REFUSED: for a failure of this host or this process. */
 enum record_end reply_fail(struct session *s, int error, const char *why);
 
-/* The answer would be an address or a name that a version 4 reply cannot contain. */
+/* Like reply_refuse() with SOCKS5_ATYP_NOT_SUPPORTED: for a SOCKS 4 client whose reply would have
+ * to contain an IPv6 address or a name, which it cannot. */
 enum record_end reply_refuse_version_4(struct session *s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The commands. Each function serves a request for a configured command to its end and returns the
- * reason of the end. list is space for addresses. */
+/* The commands. Each serve_COMMAND() serves the request of a session until the session ends, and
+ * returns the reason of its end. *list is scratch memory for the addresses of the destination. */
 #pragma once
 
 #include "stdsocks/destination.h"
@@ -17,11 +17,12 @@ enum record_end serve_resolve(struct session *s, struct resolve_list *list);
 /* RFC 1928 s4 and s7, UDP ASSOCIATE: relays datagrams as long as the client's connection lasts. */
 enum record_end serve_udp(struct session *s, struct resolve_list *list);
 
-/* Relays bytes between s->client and s->upstream. Returns the reason of the end; both connections
- * have been shut down or reset. */
+/* Enters the stage SYSCALLS_RELAYING, and relays bytes between s->client and s->upstream. Returns
+ * the reason of the session's end. Both connections have then been shut down or reset. */
 enum record_end serve_relay(struct session *s);
 
-/* Calls run(&s->relay) until it returns another value than RELAY_TICK, and reports the status at
- * each tick. run moves data with the timers of s->relay, which this function sets. Returns the
- * reason of the end. */
+/* Runs a relay or an association until it ends. Sets the timers in s->relay to the configured
+ * values, and calls run(&s->relay), which moves data and obeys the timers. Each time that run()
+ * returns RELAY_TICK, sends the status to systemd and calls run() again. Returns the reason of the
+ * session's end. */
 enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct relay *relay));

@@ -19,7 +19,7 @@ enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct 
 		: INT64_MAX;
 	while ((how = run(r)) == RELAY_TICK) {
 		r->tick_us = clock_now_us() + STATUS_PAUSE_US;
-		r->tick_waits = status_say(s->input->status, outcome_record(s));
+		r->tick_waits = status_send(s->input->status, outcome_record(s));
 	}
 	return outcome_relay(s, how);
 }

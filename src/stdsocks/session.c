@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A session: one client, from its greeting to the record of the connection. */
+/* A session: serves one client, from its first message to the record of the connection. */
 #include "stdsocks/session.h"
 
 #include "net/clock.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A session: one client, from its greeting to the record of the connection. */
+/* A session: serves one client, from its first message to the record of the connection. */
 #pragma once
 
 #include "net/client.h"
@@ -11,57 +11,64 @@
 #include "stdsocks/login.h"
 #include "wire/socks5.h"
 
+/* What main() has prepared for a session. */
 struct session_input {
 	const struct settings *settings;
+	/* If its reason is not NULL, the client is refused, whatever it requests. */
 	struct refusal refusal;
 	struct login *login;
 	const struct client *client;
-	/* The start of the process, from which the handshake's timeout counts. */
-	int64_t start_us;
-	bool trace; /* write each message to standard error */
+	int64_t start_us; /* the start of the process; "timeout handshake" counts from it */
+	bool trace;       /* --trace: write each message to standard error */
 	struct status *status;
-	/* NULL, or with --hex a flag in shared memory, to set before the first of BIND's two
-	 * replies is sent. */
+	/* Set by serve_bind() if it sends two replies, for --hex; NULL without --hex. */
 	bool *two_replies;
 };
 
+/* The state of a session. */
 struct session {
 	const struct session_input *input;
 	const struct config *config;
-	/* Of the handshake; with BIND, after the first reply, of the inbound connection. */
+	/* The deadline of the handshake. With BIND, after the first reply, that of the inbound
+	 * connection. */
 	int64_t deadline_us;
 	struct endpoint client, upstream;
-	struct buffer *up, *down; /* bytes that were read and not yet delivered */
-	bool is_version_4;
+	/* The bytes from the client and from the upstream that were not delivered yet. */
+	struct buffer *up, *down;
+	bool is_version_4; /* the client uses SOCKS 4 */
 
-	bool is_authenticated; /* record.user may be used for rules */
-	bool userid_is_wrong;  /* of version 4: the kernel knows another user */
+	bool is_authenticated; /* record.user is authenticated, and is used in access rules */
+	bool userid_is_wrong;  /* USERID of SOCKS 4 is not the user that SO_PEERCRED reports */
 
-	/* As the client sent it, but with 0.0.0.0 in place of an empty name of UDP ASSOCIATE. */
+	/* The request as the client sent it. If DST of UDP ASSOCIATE is an empty name or "0",
+	 * 0.0.0.0 replaces it. */
 	struct socks5_request request;
-	/* DST, with an address in place of a name that spells one; port 0 if the command has no use
-	 * for a port. */
+	/* The destination for the access rules: DST of the request. A name that spells an address
+	 * is replaced by the address. The port is 0 with RESOLVE and RESOLVE_PTR. */
 	struct addr requested;
-	/* The lookup of the name in it, or of the name of the address; NULL if there is none. */
+	/* The lookup of `requested`; NULL if nothing is looked up. */
 	struct resolve *lookup;
-	int64_t lookup_us; /* its start */
+	int64_t lookup_us; /* the start of the lookup */
 
-	/* The denial of the request, or of the first datagram that was denied; verdict.rule is NULL
-	 * if there was none. */
+	/* A decision of the access rules, and the request for which it was made. `denial` is the
+	 * denial of the session's request or, with UDP ASSOCIATE, the first denial of a datagram.
+	 * Its verdict.rule is NULL if there was none. */
 	struct session_decision {
 		struct rule_context context;
 		struct rules_verdict verdict;
 	} denial;
 
-	struct relay relay; /* of an association, too: bytes delivered, and timers */
-	/* Filled during the session. outcome_record() adds the client, dst, the bytes, the total
-	 * time and the denial. */
+	/* Counts delivered bytes and has the timers, also for UDP ASSOCIATE. */
+	struct relay relay;
+	/* Filled during the session. outcome_record() completes it. */
 	struct record record;
 };
 
-/* Returns the stages of sandbox/syscalls.h, as bits, in which the configured commands begin. */
+/* Returns the stages of the sandbox (bits of enum syscalls_stage) that the configured commands need
+ * until their reply. */
 unsigned session_stages(const struct config *config);
 
-/* Serves the client on descriptors 0 and 1 until the connection is over, and fills *ret_record,
- * whose texts are static. Blocks. May be called once in a process. */
+/* Serves the client on descriptors 0 and 1. Blocks until the connection has ended, and sets
+ * *ret_record to its record. The texts to which the record points are static. May be called once in
+ * a process. */
 void session_run(const struct session_input *input, struct record *ret_record);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Reads the configuration: defaults, the file, the options -o, and the file of users. */
+/* Reads the settings: the configuration, which comes from defaults, a file and the options -o; and
+ * the file of users. */
 #pragma once
 
 #include <sys/stat.h>
@@ -8,10 +9,10 @@
 #include "policy/rules.h"
 #include "stdsocks/options.h"
 
-/* Bytes of the configuration file, and of the file of users. */
+/* Upper limits of the bytes of the configuration file, and of the file of users. */
 #define SETTINGS_FILE_MAX     ((size_t)1024 * 1024)
 #define SETTINGS_USERS_MAX    ((size_t)64 * 1024)
-/* With --hex a person types: the default of the handshake timeout. */
+/* The default of "timeout handshake" with --hex, because a person may type the messages. */
 #define SETTINGS_HEX_US       (INT64_C(600) * 1000000)
 #define SETTINGS_DEFAULT_FILE SYSCONFDIR "/stdsocks/stdsocks.conf"
 
@@ -21,18 +22,19 @@
 struct settings {
 	struct config config;
 	struct rules rules;
-	/* If passwords are verified with users, their text for users_know(); otherwise NULL. */
+	/* The contents of the file of users, for users_know(). NULL if passwords are not verified
+	 * with this file, or if they were erased. */
 	char *users;
-	size_t users_len;
-	const char *users_path;   /* of their file; NULL: none was read */
-	struct stat users_status; /* fstat(2) before it was read */
+	size_t users_len;         /* bytes */
+	const char *users_path;   /* of the passwords file; NULL: none was read */
+	struct stat users_status; /* fstat(2) of it, before it was read */
 };
 
-/* Reads the settings; must be called at most once in a process. Returns false if a line is invalid,
- * or if a file cannot be read or is not trusted; then no client may be served. Each error is a line
- * in problem; if there is no space for all of them, problem->full is true. */
+/* Reads the settings. May be called once in a process. Returns false if a line is invalid, or if a
+ * file cannot be read or is refused by file_read(). Then no client may be served, and *problem has
+ * a line for each error; if it has no space for all errors, problem->full is set. */
 bool settings_read(
 	const struct options *options, struct settings *ret_settings, struct writer *problem);
 
-/* Erases the users. */
+/* Erases the contents of the file of users from memory. May be called several times. */
 void settings_forget_users(struct settings *settings);

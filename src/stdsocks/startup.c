@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Preparations before the first byte of the client is read. */
+/* The steps of main() before the first byte of the client is read. */
 #include "stdsocks/startup.h"
 
 #include <errno.h>

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: ISC */
-/* Preparations before the first byte of the client is read. */
+/* The steps of main() before the first byte of the client is read. */
 #pragma once
 
 #include "record/log.h"
 #include "stdsocks/session.h"
 
-/* For --check: leaves root and reads the files that names come from, as a session does. Returns
- * false and appends an error if one of them exists and cannot be read. */
+/* For --check: changes to the configured user, as a session does, and then reads hosts(5) and
+ * resolv.conf(5). Returns false, and appends an error message and a newline to *errors, if one of
+ * these files exists but cannot be read. */
 bool startup_check_name_files(const struct config *config, struct writer *errors);
 
-/* Opens /dev/null on each standard descriptor that is closed, so that no descriptor that is opened
- * later becomes 0, 1 or 2. */
+/* Opens /dev/null as each of the descriptors 0, 1 and 2 that is closed. Otherwise a file that is
+ * opened later could get one of these descriptors. */
 void startup_fill_standard_descriptors(void);
 
-/* Returns an error message if standard input and output are not a client's connection, or NULL. */
+/* Returns NULL if a client of this kind can be served. Otherwise returns an error message, a static
+ * text, because standard input and output are not the connection of a client. */
 const char *startup_client_error(enum client_kind kind);
 
-/* Prepares the login and silences a standard error that is the client's connection; then enters the
- * sandbox. If a step fails, sets input->refusal, unless it is set already. */
+/* Prepares a session: if standard error is the client's connection, replaces it by /dev/null; and,
+ * unless service is refused already, calls login_prepare(). If a step fails, sets input->refusal,
+ * unless it is set already. */
 void startup_prepare(struct session_input *input, const struct log *log);
+
+/* Opens hosts(5) and resolv.conf(5), and enters the sandbox. If that fails, sets input->refusal,
+ * unless it is set already. */
 void startup_enter_sandbox(struct session_input *input);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Reads a record from the fields of a journal entry (stdsocks(8), RECORD). */
+/* Reads the record of a connection from the fields of a journal entry (stdsocks(8), RECORD). */
 #pragma once
 
 #include <stddef.h>
@@ -7,15 +7,17 @@
 
 #include "record/record.h"
 
-/* Any process that may write to the journal may write these fields with any value. So texts are
- * truncated, and their bytes that are not printable ASCII are written as \xHH. Numbers that are
- * malformed or too large are ignored. */
+/* Any process that may write to the journal can write these fields, with any values. Therefore
+ * texts are truncated to ENTRY_TEXT_MAX bytes, and bytes that are not printable ASCII are replaced
+ * by \xHH. A number that is malformed, or greater than its limit, is treated as missing
+ * (ENTRY_NONE). */
 #define ENTRY_TEXT_MAX   1023
-#define ENTRY_NUMBER_MAX (INT64_C(1) << 53) /* the greatest that all JSON parsers read exactly */
+#define ENTRY_NUMBER_MAX (INT64_C(1) << 53) /* all JSON parsers read numbers up to this exactly */
 #define ENTRY_NONE       (-1)
 
-/* The members of struct entry, in the order of output: name in the journal, in JSON and in the
- * struct; of a number, also its limit. */
+/* The members of struct entry, in the order of output. The arguments of TEXT and NUMBER are the
+ * name of the field in the journal, its name in JSON, and the name of the member; the last argument
+ * of NUMBER is the limit of the number. */
 #define ENTRY_FIELDS(TEXT, NUMBER)                                                                 \
 	TEXT("_HOSTNAME", "host", host)                                                            \
 	TEXT("_SYSTEMD_UNIT", "unit", unit)                                                        \
@@ -48,9 +50,9 @@
 	TEXT("STDSOCKS_REMEDY", "remedy", suggested_rule)                                          \
 	NUMBER("ERRNO", "errno", error, ENTRY_NUMBER_MAX)
 
-/* A text that is missing is "", a number ENTRY_NONE. Times are in microseconds. */
+/* A record. A missing text is "", a missing number is ENTRY_NONE. */
 struct entry {
-	int64_t time_us; /* since the epoch; when journald received it */
+	int64_t time_us; /* when journald received the entry, since the epoch */
 #define TEXT(name, word, member)        char member[ENTRY_TEXT_MAX + 1];
 #define NUMBER(name, word, member, max) int64_t member;
 	ENTRY_FIELDS(TEXT, NUMBER)
@@ -58,21 +60,22 @@ struct entry {
 #undef NUMBER
 };
 
-/* The values of STDSOCKS_END in the order of enum record_end, from RECORD_CLOSED on; and "other",
- * which no record has. */
+/* The number of values of STDSOCKS_END. The array entry_ends has these values in the order of enum
+ * record_end, from RECORD_CLOSED on, and then "other", which stands for any other value. */
 #define X(name, value, phrase) +1
 enum { ENTRY_ENDS = RECORD_ENDS(X) };
 #undef X
 
 extern const char *const entry_ends[ENTRY_ENDS + 1];
 
-/* Removes all values but time_us. */
+/* Makes all members missing, except time_us, which is unchanged. */
 void entry_clear(struct entry *e);
 
-/* Stores a field "NAME=VALUE" of len bytes. Ignores fields that are not in entry_fields. */
+/* Stores a field of the journal, "NAME=VALUE", of len bytes in all. Ignores a field that is not in
+ * ENTRY_FIELDS. */
 void entry_store(struct entry *e, const char *data, size_t len);
 
-/* Returns the destination and sets *ret_port to its port: DST of the request or, if UDP ASSOCIATE
- * has sent datagrams, the first address that one was sent to. A missing address is "", a missing
- * port ENTRY_NONE. */
+/* Returns the destination, and sets *ret_port to its port. The destination is DST of the request;
+ * but of UDP ASSOCIATE it is the first address to which a datagram was sent, if there is one. If it
+ * is missing, returns "", and the port is ENTRY_NONE. */
 const char *entry_destination(const struct entry *e, int64_t *ret_port);

@@ -2,5 +2,6 @@
 /* Memory allocation that succeeds or ends the process. */
 #pragma once
 
-/* Returns the result of an allocation. If it is NULL, prints an error and exits with EX_OSERR. */
+/* Returns its argument, which is the result of a memory allocation. If it is NULL, prints an error
+ * and exits with EX_OSERR. */
 void *memory_or_exit(void *memory);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The arguments that all commands share: --json and a filter. */
+/* The arguments that all commands have in common: --json and a filter. */
 #pragma once
 
 #include <argp.h>
@@ -7,7 +7,8 @@
 
 #include "stdsocksctl/filter.h"
 
-/* Follows the options in the output of --help. */
+/* The text that follows the options in the output of --help; argp prints the text after \v there.
+ */
 #define OPTIONS_FILTER_DOC "\vFILTER is clauses of an access rule. See stdsocksctl(8)."
 
 struct options {
@@ -15,6 +16,7 @@ struct options {
 	struct filter filter;
 };
 
-/* For .children of a command's argp. The command's parser stores a pointer to its struct options in
- * state->child_inputs[0] at ARGP_KEY_INIT. An error ends the process with EX_USAGE. */
+/* The parser of these arguments, for the member `children` of a command's struct argp. At
+ * ARGP_KEY_INIT, the command's parser must store a pointer to a struct options, all zero, in
+ * state->child_inputs[0]. An error ends the process with EX_USAGE. */
 extern const struct argp_child options_children[];

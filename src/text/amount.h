@@ -4,19 +4,21 @@
 
 #include "wire/writer.h"
 
-/* Writes bytes in units of powers of 1000, as in stdsocks.conf(5): "999", "1.2K", "99.9K", "100K",
- * "12.1M", "3.4G", "5.6T". The number is rounded down. */
+/* Writes a number of bytes, rounded down: "999", "1.2K", "99.9K", "100K", "12.1M", "3.4G", "5.6T".
+ * The units are powers of 1000, as in stdsocks.conf(5). */
 void amount_put_bytes(struct writer *w, uint64_t bytes);
 
-/* Returns the number of bytes that amount_put_bytes() writes, after rounding down. */
+/* Returns the number of bytes, rounded down as amount_put_bytes() does: 1200 for 1234, because that
+ * is written as "1.2K". */
 uint64_t amount_shown(uint64_t bytes);
 
-/* Writes a span of time, rounded down: "45s", "3m", "2h", "5d". */
+/* Writes a span of time in one unit, rounded down: "45s", "3m", "2h", "5d". The span is not
+ * negative. */
 void amount_put_span(struct writer *w, int64_t span_us);
 
-/* Parses len characters in the form of amount_put_bytes(). On error returns false; then *ret_bytes
- * is unchanged. */
+/* Parses a text of len characters that is a number of bytes in the form of amount_put_bytes().
+ * Returns false if it has another form; then *ret_bytes is unchanged. */
 bool amount_bytes(const char *text, size_t len, uint64_t *ret_bytes);
 
-/* Writes "1,234,567". */
+/* Writes a number with a comma between groups of three digits: "1,234,567". */
 void amount_put_grouped(struct writer *w, uint64_t value);

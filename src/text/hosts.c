@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Searches a table of hosts, hosts(5), for the addresses of a name or the name of an address. */
+/* Searches a table of hosts, hosts(5), for the addresses of a name or the names of an address. */
 #include "text/hosts.h"
 
 #include <arpa/inet.h>

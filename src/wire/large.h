@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* A section for large variables. */
+/* A section of the executable for large variables. */
 #pragma once
 
-/* Places a static variable behind all small ones, which then share one or two pages. The linker
- * sorts by section name. Only those pages of a large variable that are written cost memory. */
+/* Places a static variable without an initializer behind all variables that are not LARGE. The
+ * small variables then share one or two pages. A page of a large variable costs memory only after
+ * it was written. (The linker's option --sort-section=name puts this section last.) */
 #define LARGE __attribute__((section(".bss.~large")))

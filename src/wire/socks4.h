@@ -15,32 +15,37 @@ enum socks4_reply {
 	SOCKS4_OTHER_USER = 0x5d /* identd reports a different user id */
 };
 
-/* Bytes. The protocol sets no limit for texts that end in NUL; this is the limit of SOCKS 5. */
+/* Bytes. SOCKS 4 has no limit for USERID; this is the limit of a user name in RFC 1929. */
 #define SOCKS4_USERID_MAX 255
 
-/* VN, CD, DSTPORT, DSTIP, USERID, NUL; with 4A also the name and NUL. */
+/* Bytes of the longest request, which is one of SOCKS 4A: VN, CD, DSTPORT, DSTIP (8), USERID, NUL,
+ * a name, NUL. */
 #define SOCKS4_REQUEST_MAX (8 + SOCKS4_USERID_MAX + 1 + ADDR_NAME_MAX + 1)
-#define SOCKS4_REPLY_LEN   8
+#define SOCKS4_REPLY_LEN   8 /* bytes */
 
 struct socks4_request {
-	uint8_t command; /* not checked */
-	struct addr dst; /* a name if DSTIP is 0.0.0.x with x not 0 (4A) */
-	/* Any bytes but NUL. Points into the bytes that were parsed. */
+	uint8_t command; /* any value */
+	struct addr dst; /* DSTIP or, with SOCKS 4A, the name, which is not checked; and DSTPORT */
+	/* Points into the bytes that were parsed. Can contain any bytes except NUL. */
 	const uint8_t *userid;
 	uint8_t userid_len;
 };
 
-/* Returns true if a DSTIP of 4 bytes is 0.0.0.x with x not 0: a name follows the user id (4A). */
+/* Returns true if DSTIP, of 4 bytes, is 0.0.0.x and x is not 0. A name then follows USERID (SOCKS
+ * 4A). */
 bool socks4_has_name(const uint8_t *dstip);
 
-/* Parses a request, with the contract of wire/socks5.h. Returns PARSE_BAD if the version is not 4
- * or a text has more than 255 bytes; the reply to that is SOCKS4_REJECTED. */
+/* Parses a request. Returns PARSE_DONE, and sets *ret_used to its length, if it is complete;
+ * PARSE_MORE if it is incomplete; or PARSE_BAD if the version is not 4, or USERID or the name has
+ * more than 255 bytes. The reply to an invalid request is SOCKS4_REJECTED. Unless PARSE_DONE is
+ * returned, the outputs are unchanged. */
 enum parse socks4_parse_request(
 	const uint8_t *bytes, size_t len, size_t *ret_used, struct socks4_request *ret_request);
 
-/* Appends a reply. If bnd is not an IPv4 address, the reply has 0.0.0.0 and the port of bnd,
- * because SOCKS 4 has no other address type. */
+/* Appends a reply with an address and its port. SOCKS 4 has only IPv4 addresses: if bnd is not one,
+ * the reply has 0.0.0.0 and the port of bnd. */
 void socks4_put_reply(struct writer *w, enum socks4_reply reply, const struct addr *bnd);
 
-/* Returns the words of the protocol, such as "request granted", or "unassigned". Static strings. */
+/* Returns the meaning of a reply code in words, such as "request granted", or "unassigned": a
+ * static string. */
 const char *socks4_reply_text(uint8_t reply);

@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A buffer that the caller owns. A value that does not fit is not written, not even in part: it
- * sets `full`, and all later values are ignored. The result is therefore either complete or marked
- * as truncated. It does not end in NUL. */
+/* A buffer that the caller owns. A value that does not fit is not written, not even in part: `full`
+ * is set, and all later values are ignored. The contents are therefore complete unless `full` is
+ * set. They do not end with a NUL. */
 struct writer {
 	char *bytes;
 	size_t cap;
@@ -16,7 +16,7 @@ struct writer {
 	bool full;
 };
 
-/* Returns an empty writer for cap bytes, which must outlive it. */
+/* Returns an empty writer on a buffer of cap bytes, which must outlive the writer. */
 struct writer writer_on(void *bytes, size_t cap);
 
 /* Append an 8-bit integer, a 16-bit integer in network byte order, and n bytes. */
@@ -24,13 +24,13 @@ void writer_u8(struct writer *w, uint8_t byte);
 void writer_u16(struct writer *w, uint16_t value);
 void writer_bytes(struct writer *w, const void *bytes, size_t n);
 
-/* Append a NUL-terminated string without its NUL, a decimal number padded with zeros to `digits`
- * (at most 20), and a byte as two hexadecimal digits. */
+/* Append a string without its NUL; a decimal number, which is padded with leading zeros to `digits`
+ * digits (at most 20); a byte as two hexadecimal digits. */
 void writer_str(struct writer *w, const char *text);
 void writer_decimal(struct writer *w, uint64_t value, unsigned digits);
 void writer_hex(struct writer *w, uint8_t byte);
 
-/* Appends n untrusted bytes as printable ASCII, at most four characters a byte: \n, \r, \t, \\, \"
- * and \xHH for all bytes that are not printable. The result stays on one line and inside quotes,
- * cannot control a terminal, and can be read back: text/hex.h accepts the same escapes. */
+/* Appends n untrusted bytes as printable ASCII, at most four characters a byte. The escapes are \n,
+ * \r, \t, \\ and \"; any other byte that is not printable is written as \xHH. The result stays on
+ * one line and inside double quotes, and cannot control a terminal. hex_read() can read it back. */
 void writer_escaped(struct writer *w, const void *bytes, size_t n);

@@ -135,9 +135,10 @@ def records(*matches, count=1):
     return result
 
 
-def record_of(port, *names):
-    """Fields of the record of the client with this port, or the whole record without NAMES."""
-    (record,) = records(f"STDSOCKS_CLIENT_PORT={port}")
+def record_of(port, *names, host="127.0.0.1"):
+    """Fields of the record of the client at this port, or the whole record without NAMES. A client
+    of the other family can have the same port."""
+    (record,) = records(f"STDSOCKS_CLIENT_PORT={port}", f"STDSOCKS_CLIENT={host}")
     return [record.get(f"STDSOCKS_{name}") for name in names] if names else record
 
 
