@@ -6,12 +6,12 @@ load helper
 load net/world
 
 prelude <<'PY'
-import os, signal, socket, subprocess, threading, time
+import os, signal, socket, threading, time
 
-from prefork import Prefork, children, close, syscall, works
-from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, listener, login, request
+from prefork import ACCEPT4, Prefork, children, close, status_of, syscall, works
+from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, login, request
 from socks import request_name
-from world import STDSOCKS, bound, eventually, is_waiting, listeners, port_of, run, write
+from world import bound, eventually, port_of, write
 
 upstream = listener()
 
@@ -117,15 +117,9 @@ p.ready(3)
 pairs = [p.connect(upstream) for _ in range(5)]
 waiting = p.client()
 waiting.send(GREETING)
-time.sleep(0.1)  # nothing is to happen
-check(len(children(p.zygote() if p.ready(0) else 0)) if False else
-      sum(len(children(pid)) for pid in children(p.pid)), 5)
-waiting.sock.settimeout(0.05)
-try:
-    raise AssertionError(waiting.sock.recv(2))
-except TimeoutError:
-    pass
-waiting.sock.settimeout(DEADLINE_S)
+(zygote,) = children(p.pid)
+check(len(children(zygote)), 5)
+assert waiting.open_and_silent()
 close(pairs.pop())
 check(waiting.recv(2), CHOSEN)
 for pair in pairs:
@@ -143,8 +137,10 @@ for one in clients:
     one.send(GREETING)
 for one in clients:
     check(one.recv(2), CHOSEN)
+
 def count():
-    return sum(syscall(pid) == "288" for pid in children(p.zygote()))
+    return sum(syscall(pid) == ACCEPT4 for pid in children(p.zygote()))
+
 assert 2 < eventually(count, "ready children") <= 64
 for one in clients:
     one.close()
@@ -203,9 +199,6 @@ p = Prefork("-f", "/run/conf", rules=())
 p.ready()
 check(method(p), CHOSEN)
 open_pair = p.connect(upstream)
-
-def refused():
-    return method(p) == b"\x05\xff"
 
 password = "users /run/users\nallow to any\n"
 for change in [
@@ -313,21 +306,18 @@ for turn in range(3):
         p.ready()
     elif turn == 1:
         os.kill(zygote, signal.SIGKILL)
-        eventually(lambda: not any(syscall(pid) == "288" for pid in ready), "they have ended")
+        eventually(lambda: all(syscall(pid) == "gone" for pid in ready), "they have ended")
     else:
+        (victim,) = set(children(zygote)) - set(ready)
         other = p.connect(upstream)
-        (victim,) = set(children(zygote)) - set(p.ready()) - {
-            pid for pid in children(zygote) if False} if False else {
-            max(set(children(zygote)) - set(p.ready()))}
         os.kill(victim, signal.SIGKILL)
-        eventually(lambda: "was ended by signal 9; the connection" in p.log_text(), "a message")
-        close(other)
-    if turn < 2:
-        works(pair)
-    close(pair)
+        check(pair[0].end(), (b"", "fin"))
+        eventually(lambda: "ended by signal 9; the connection" in p.log_text(), "a message")
+        pair = other
+    close(works(pair))
     p.serves(upstream)
-p.signal(signal.SIGKILL)
-p.process.wait()
+    eventually(lambda: children(p.zygote()) == p.ready(), "all connections have ended")
+p.stop()
 PY
 }
 
@@ -363,9 +353,6 @@ def receive(wanted):
 
 p = Prefork(env=os.environ | {"NOTIFY_SOCKET": "/run/notify"})
 assert receive("READY=1").startswith("READY=1\nSTATUS=0 connections, 8 processes ready")
-for pid in [p.zygote(), *p.ready()]:
-    with open(f"/proc/{pid}/environ", encoding="ascii") as environ:
-        pass
 pair = p.connect(upstream)
 receive("STATUS=1 connections")
 close(pair)
@@ -383,11 +370,10 @@ PY
     world <<'PY'
 p = Prefork()
 for pid in p.ready():
-    with open(f"/proc/{pid}/status", encoding="ascii") as lines:
-        status = dict(line.rstrip("\n").split(":\t", 1) for line in lines)
-    check([status[name].split()[0] for name in ("NoNewPrivs", "Seccomp", "Seccomp_filters", "CapEff")],
-          ["1", "2", "2", "0" * 16])
-    check(os.stat(f"/proc/{pid}").st_uid != 0, True)
+    status = status_of(pid)
+    names = "NoNewPrivs", "Seccomp", "Seccomp_filters", "CapEff"
+    check([status[name].split()[0] for name in names], ["1", "2", "2", "0" * 16])
+    assert "0" not in status["Uid"].split()
     with open(f"/proc/{pid}/limits", encoding="ascii") as limits:
         assert any(line.startswith("Max address space") and "67108864" in line for line in limits)
     with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as score:

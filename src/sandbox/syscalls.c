@@ -60,7 +60,7 @@ struct row {
 #define HANDSHAKES    (BEFORE_MOVING | RESOLVE)
 #define NAMES         (HANDSHAKES | DATAGRAMS)
 #define MOVING        (RELAYING | DATAGRAMS)
-#define ALL           (HANDSHAKES | MOVING | ACCEPT | ZYGOTE)
+#define ALL           (HANDSHAKES | MOVING)
 
 /* clang-format off */
 #define ANY(name, stages)           {SYS_##name, stages, {{0, 0, 0}}}
@@ -97,8 +97,8 @@ static const struct row table[] = {
 	IF(connect, RELAYING, IS(2, sizeof(sa_family_t))),
 	/* the end of the process */
 	ANY(exit_group, ALL),
-	/* the address that a connection leads to */
-	ANY(getpeername, CONNECT),
+	/* the address that a connection leads to, or comes from */
+	ANY(getpeername, CONNECT | ACCEPT),
 	/* the PID in a line for syslog */
 	ANY(getpid, ALL),
 	/* whether the zygote still lives */
@@ -109,6 +109,9 @@ static const struct row table[] = {
 	ANY(getsockname, NAMES),
 	/* the error of a socket */
 	IF(getsockopt, TCP | RELAYING, IS(1, SOL_SOCKET), IS(2, SO_ERROR)),
+	/* the kind of the client's socket */
+	IF(getsockopt, ACCEPT, IS(1, SOL_SOCKET), IS(2, SO_TYPE)),
+	IF(getsockopt, ACCEPT, IS(1, SOL_SOCKET), IS(2, SO_ACCEPTCONN)),
 	/* whether a connection is closed, before a reset */
 	IF(getsockopt, TCP | RELAYING, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)),
 	/* the number of datagrams that the kernel dropped */
@@ -146,8 +149,9 @@ static const struct row table[] = {
 	IF(sendmmsg, ASSOCIATE | DATAGRAMS, HAS_NONE_OF(3, MSG_FASTOPEN)),
 	/* sockets, but to no address other than the connected one */
 	IF(sendto, ALL, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)),
-	/* keepalive, rate, mark, device; the reset of an unexpected inbound connection */
-	IF(setsockopt, BEFORE_MOVING, IS(1, SOL_SOCKET)),
+	/* keepalive, rate, mark, device; the reset of an unexpected inbound connection; the
+	 * client's socket */
+	IF(setsockopt, BEFORE_MOVING | ACCEPT, IS(1, SOL_SOCKET)),
 	/* no delay, keepalive */
 	IF(setsockopt, BEFORE_MOVING, IS(1, IPPROTO_TCP)),
 	/* several datagrams in one message */

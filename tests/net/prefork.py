@@ -31,6 +31,12 @@ def syscall(pid):
         return "gone"
 
 
+def status_of(pid):
+    """Returns the fields of proc_pid_status(5)."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as lines:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+
+
 ACCEPT4 = {"x86_64": "288", "aarch64": "242", "riscv64": "242"}[os.uname().machine]
 
 
@@ -39,21 +45,21 @@ class Prefork:
 
     count = 0
 
-    def __init__(self, *options, listening=None, fds=(), before=(), rules=("allow to any",), **popen):
+    def __init__(self, *options, listening=None, fds=(), before=(), rules=("allow to any",),
+                 **popen):
         Prefork.count += 1
         self.log = f"{WORLD}/prefork-{Prefork.count}.log"
         self.listening = listening or (fds and fds[0]) or listener()
         flags = [word for rule in rules for word in ("-o", rule)]
-        env = dict(os.environ)
         if fds:
             # The shell is replaced by the supervisor, so its PID is the supervisor's.
             moves = " ".join(f"{3 + i}<&{sock.fileno()}" for i, sock in enumerate(fds))
             before = ["sh", "-c", f'LISTEN_PID=$$ LISTEN_FDS={len(fds)} exec "$@" {moves}', "sh",
                       *before]
-            popen = {"stdin": subprocess.DEVNULL, "pass_fds": [sock.fileno() for sock in fds]} | popen
+            passed = [sock.fileno() for sock in fds]
+            popen = {"stdin": subprocess.DEVNULL, "pass_fds": passed} | popen
         with open(self.log, "wb") as log:
-            popen = {"stdin": self.listening, "stdout": subprocess.DEVNULL, "stderr": log,
-                     "env": env} | popen
+            popen = {"stdin": self.listening, "stdout": subprocess.DEVNULL, "stderr": log} | popen
             self.process = subprocess.Popen([*before, STDSOCKS, *flags, *options], **popen)
         self.pid = self.process.pid
 
