@@ -7,7 +7,7 @@ bats_require_minimum_version 1.5.0
 load helper
 
 prelude <<'PY'
-import os, socket, subprocess, sys
+import os, socket, subprocess
 
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, dial, listener, request
 PY
