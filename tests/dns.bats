@@ -187,6 +187,22 @@ reaches(b"thirty.test", "127.0.0.157")
 PY
 }
 
+@test "dns: tries the only address of a family, beside 40 of the other that have no route" {
+    world <<'PY'
+four, six = ([f"{net}{i}" for i in range(10, 50)] for net in ("198.51.100.", "2001:db8::"))
+later = slow(0.1, ["127.0.0.1", "::1"])
+Server({"A four-late.test": later, "AAAA four-late.test": six, "A six-late.test": four,
+        "AAAA six-late.test": later})
+lines = [f"{address} four.test" for address in [*six, "127.0.0.1"]]
+lines += [f"{address} six.test" for address in [*four, "::1"]]
+write("/etc/hosts", "\n".join(lines))
+for name, host in ("four", "127.0.0.1"), ("six", "::1"):
+    reaches(name.encode() + b".test", host)
+    reaches(name.encode() + b"-late.test", host)
+    check(Resolve(name + ".test").found(), host)
+PY
+}
+
 @test "dns: connects to a name from /etc/hosts without a query" {
     world <<'PY'
 server = Server({})

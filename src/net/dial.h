@@ -9,8 +9,10 @@
 /* RFC 8305 s8: Connection Attempt Delay, the recommended value. */
 #define DIAL_DELAY_US INT64_C(250000)
 
-/* Upper limit of the addresses that are tried. */
-#define DIAL_MAX 32
+/* Upper limits of the addresses of one family, and of both families, that are tried. Many addresses
+ * of a family that this host does not have cannot hide those of the other. */
+#define DIAL_FAMILY_MAX 32
+#define DIAL_MAX        64
 
 /* The source of connections. All zero: the kernel chooses. */
 struct dial_source {

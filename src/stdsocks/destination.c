@@ -99,15 +99,21 @@ static bool is_permitted(struct selection *x, const struct addr *a)
 }
 
 /* Removes, from index first on, the addresses that the command cannot use or that the rules deny.
- * Keeps at most DIAL_MAX of them, with BIND RESOLVE_MAX. */
+ * Keeps at most DIAL_FAMILY_MAX of each family, with BIND all. */
 static void select_addresses(struct selection *x, struct resolve_list *list, size_t first)
 {
-	const size_t max = x->session->request.command == SOCKS5_BIND ? RESOLVE_MAX : DIAL_MAX;
-	size_t kept = first;
+	const bool is_limited = x->session->request.command != SOCKS5_BIND;
+	size_t kept = first, counts[2] = {0};
 
-	for (size_t i = first; i < list->count && kept - first < max; i++)
-		if (is_usable(x, &list->addrs[i]) && is_permitted(x, &list->addrs[i]))
-			list->addrs[kept++] = list->addrs[i];
+	for (size_t i = first; i < list->count; i++) {
+		const struct addr *a = &list->addrs[i];
+		size_t *count = &counts[a->kind == ADDR_IPV4];
+		if ((is_limited && *count == DIAL_FAMILY_MAX) || !is_usable(x, a) ||
+			!is_permitted(x, a))
+			continue;
+		++*count;
+		list->addrs[kept++] = *a;
+	}
 	list->count = kept;
 }
 
