@@ -438,6 +438,24 @@ for path, text in ("/etc/hosts", "127.0.0.1 localhost\n"), \
 PY
 }
 
+@test "dns: a lookup fails soon, and --check names the file, if a file is too large" {
+    world <<'PY'
+Server({"four.test": ["127.0.0.1"]})
+for path, text in ("/etc/hosts", "127.0.0.1 localhost\n"), \
+        ("/etc/resolv.conf", "nameserver 127.0.0.1\n"):
+    os.unlink(path)
+    os.symlink("/dev/zero", path)
+    h = Resolve("four.test")
+    check((h.found(), h.record()["ERRNO"]), ("reply 1", "27"))
+    assert f"(cannot read {path}" in h.log_text(), h.log_text()
+    command = [STDSOCKS, "-f", "/dev/null", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    check((done.returncode, done.stdout), (78, ""))
+    assert done.stderr.startswith(f"{path}: File too large; "), done.stderr
+    write(path, text)
+PY
+}
+
 @test "dns: connects at once if AAAA arrives first, and 50 ms after A at the latest [RFC 8305 3]" {
     world <<'PY'
 release = threading.Event()
