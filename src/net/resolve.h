@@ -36,6 +36,8 @@ struct resolve {
 	/* The queries for A and AAAA records; only the first one is used for PTR records. */
 	struct query queries[RESOLVE_FDS];
 	unsigned names_tried; /* of the search list, and the name itself */
+	bool is_answered;     /* a server has answered a query, if only by an error */
+	bool skips_domains;   /* no server has answered in a search domain */
 	/* Set if a query for one of them failed, so that the name may exist: the lookup then ends
 	 * in RESOLVE_NO_ANSWER, not RESOLVE_NO_NAME. A static text, or NULL. */
 	const char *doubt;

@@ -289,10 +289,24 @@ SITUATIONS = {
     "the first domain has SERVFAIL, and the others do not have the name": searched(
         "@", {"@.a.test": SERVFAIL, "@.b.test": NXDOMAIN, "@": NXDOMAIN},
         ["@.a.test", "@.b.test", "@"], conf="search a.test b.test", finds=ERRORS),
-    "the first domain has no answer": {
-        "name": "www", "tables": [{"www.b.@.test": [WRONG]}], "finds": NO_ANSWER,
-        "conf": "search a.@.test b.@.test", "options": QUICK,
-        "queries": ["1 A www.a.@.test", "1 AAAA www.a.@.test"]},
+    "the first domain has no answer": searched(
+        "@", {"@.b.test": [WRONG], "@": [FOUR]}, ["@.a.test", "@"], conf="search a.test b.test",
+        options=QUICK),
+    "neither the first domain nor the name has an answer": searched(
+        "@", {"@.b.test": [WRONG]}, ["@.a.test", "@"], conf="search a.test b.test", options=QUICK,
+        finds=NO_ANSWER),
+    "the first domain has no answer, and the name does not exist": searched(
+        "@", {"@.b.test": [WRONG], "@": NXDOMAIN}, ["@.a.test", "@"], conf="search a.test b.test",
+        options=QUICK, finds=UNANSWERED),
+    "the first domain has no answer, and search has \".\" after it": searched(
+        "@", {"@.b.test": [WRONG], "@": [FOUR]}, ["@.a.test", "@"], conf="search a.test b.test .",
+        options=QUICK),
+    "a name with a dot has no answer": searched(
+        "db.@", {"db.@.a.test": [FOUR]}, ["db.@", "db.@.a.test"], conf="search a.test",
+        options=QUICK),
+    "neither a name with a dot nor the first domain has an answer": searched(
+        "db.@", {"db.@.b.test": [WRONG]}, ["db.@", "db.@.a.test"], conf="search a.test b.test",
+        options=QUICK, finds=NO_ANSWER),
     "no domain has the name": searched(
         "@", {"@.a.test": NXDOMAIN, "@.b.test": NXDOMAIN, "@": NXDOMAIN},
         ["@.a.test", "@.b.test", "@"], conf="search a.test b.test", finds=NO_NAME),
