@@ -843,6 +843,17 @@ for path in "/etc/resolv.conf", "/etc/hosts":
 PY
 }
 
+@test "dns: --explain looks up more names than it may have descriptors" {
+    world <<'PY'
+names = [f"x{i}.test" for i in range(100)]
+write("/etc/hosts", f"8.8.4.4 {' '.join(names)}\n")
+command = ["prlimit", "--nofile=32:32", STDSOCKS, "-f", "/dev/null", "--explain", "-"]
+questions = "".join(f"allow to {name} port 80\n" for name in names)
+done = subprocess.run(command, input=questions, capture_output=True, text=True, check=False)
+check((done.returncode, done.stderr), (0, ""))
+PY
+}
+
 @test "dns: a process uses the files as they were at its start, and an association keeps them" {
     world <<'PY'
 first = Server({"x.test": ["127.0.0.1"], "y.test": ["127.0.0.1"]})
