@@ -20,6 +20,8 @@ struct dial_source {
 	const struct addr *ipv4, *ipv6;
 	const char *device; /* SO_BINDTODEVICE; NULL: any */
 	uint32_t mark;      /* SO_MARK; 0: none */
+	/* The kernel chooses nevertheless, but only among the families that are used. */
+	bool is_not_set;
 };
 
 /* Opens a non-blocking socket of this family and sets its source. With IPv6 it rejects IPv4-mapped

@@ -214,7 +214,7 @@ static enum record_end select_from_lookup(struct selection *x, struct resolve_li
 
 enum record_end destination_locate(struct session *s, struct resolve_list *ret_list)
 {
-	const struct dial_source source = destination_source(s->config);
+	struct dial_source source = destination_source(s->config);
 	struct selection x = {.session = s};
 	enum record_end end;
 
@@ -228,6 +228,7 @@ enum record_end destination_locate(struct session *s, struct resolve_list *ret_l
 	}
 	if (ret_list->count == 0)
 		return refuse_all(&x);
+	source.is_not_set = s->request.command == SOCKS5_RESOLVE; /* SYSCALLS_RESOLVE */
 	address_selection_sort(ret_list->addrs, ret_list->count, &source);
 	return RECORD_ONGOING;
 }
