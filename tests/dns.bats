@@ -513,6 +513,33 @@ check(sink.recv(100), b"data")
 PY
 }
 
+@test "dns: RESOLVE, BIND and datagrams wait for a late family if there is no route to the first" {
+    world <<'PY'
+COMMANDS = {"resolve": (0xF0, 0), "bind": (2, 21)}
+pairs = {"four": ("AAAA", "2001:db8::7", "A", "127.0.0.1"),
+         "six": ("A", "192.0.2.7", "AAAA", "::1")}
+server = Server({f"{kind} {name}-{command}.test": value
+                 for name, (first, no_route, later, host) in pairs.items()
+                 for command in (*COMMANDS, "udp")
+                 for kind, value in ((first, [no_route]), (later, slow(0.3, [host])))})
+one = udp("127.0.0.1")
+port = at(one)[1]
+sinks = {"four": one, "six": udp("::1", port)}
+a = Association()
+for name, (*_, host) in pairs.items():
+    a.send((f"{name}-udp.test".encode(), port), name.encode())
+    check(sinks[name].recv(100), name.encode())
+    for command, (number, to_port) in COMMANDS.items():
+        h = Handler("-o", "command bind resolve")
+        h.client.send(GREETING + request_name(f"{name}-{command}.test".encode(), to_port, number))
+        check(h.client.recv(2), CHOSEN)
+        check((name, command, h.read_reply()), (name, command, 0))
+        check(h.bound[1:-2], ipaddress.ip_address(host).packed)
+        h.client.reset()
+        h.wait_exit()
+PY
+}
+
 @test "dns: a late answer joins the addresses that are tried [RFC 8305 3]" {
     wired <<'PY'
 wire = Wire()

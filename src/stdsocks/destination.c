@@ -194,9 +194,21 @@ enum record_end destination_look_up_ptr(struct session *s, struct resolve_list *
 	return await_lookup(s, ret_list, resolve_wait_for_end);
 }
 
-/* Selects addresses as soon as the lookup has some. If none of them is permitted, waits for the
- * rest of the lookup. */
-static enum record_end select_from_lookup(struct selection *x, struct resolve_list *list)
+/* Returns true if the rest of the lookup is needed: none of the addresses that were selected so far
+ * can be used. Only CONNECT goes on with the lookup while it tries addresses without a route. */
+static bool needs_rest(
+	const struct session *s, const struct resolve_list *list, const struct dial_source *source)
+{
+	if (s->lookup->status != RESOLVE_PENDING)
+		return false;
+	return list->count == 0 ||
+		(s->request.command != SOCKS5_CONNECT &&
+			!address_selection_has_route(list->addrs, list->count, source));
+}
+
+/* Selects addresses as soon as the lookup has some. */
+static enum record_end select_from_lookup(
+	struct selection *x, struct resolve_list *list, const struct dial_source *source)
 {
 	enum record_end end;
 
@@ -204,7 +216,7 @@ static enum record_end select_from_lookup(struct selection *x, struct resolve_li
 	if ((end = await_lookup(x->session, list, resolve_wait)))
 		return end;
 	select_addresses(x, list, 0);
-	if (list->count > 0 || x->session->lookup->status != RESOLVE_PENDING)
+	if (!needs_rest(x->session, list, source))
 		return RECORD_ONGOING;
 	if ((end = await_lookup(x->session, list, resolve_wait_for_end)))
 		return end;
@@ -218,8 +230,9 @@ enum record_end destination_locate(struct session *s, struct resolve_list *ret_l
 	struct selection x = {.session = s};
 	enum record_end end;
 
+	source.is_not_set = s->request.command == SOCKS5_RESOLVE; /* SYSCALLS_RESOLVE */
 	if (s->requested.kind == ADDR_NAME) {
-		if ((end = evaluate_name(s)) || (end = select_from_lookup(&x, ret_list)))
+		if ((end = evaluate_name(s)) || (end = select_from_lookup(&x, ret_list, &source)))
 			return end;
 	} else {
 		ret_list->addrs[0] = s->requested;
@@ -228,7 +241,6 @@ enum record_end destination_locate(struct session *s, struct resolve_list *ret_l
 	}
 	if (ret_list->count == 0)
 		return refuse_all(&x);
-	source.is_not_set = s->request.command == SOCKS5_RESOLVE; /* SYSCALLS_RESOLVE */
 	address_selection_sort(ret_list->addrs, ret_list->count, &source);
 	return RECORD_ONGOING;
 }
