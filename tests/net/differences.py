@@ -33,6 +33,8 @@ BAD_NUMBER = "must be a decimal number"
 OTHER_OPTIONS = "Other options are ignored"
 ONE_FAMILY = "even if the query for the other family is not answered"
 NEXT_SERVER = "the next server is asked"
+OTHER_FAMILY = "the next one is asked for this family"
+NEXT_DOMAIN = "the search goes on"
 NOT_ANSWERS = "that are no answer to the query are ignored"
 CHAINS = "may be in any order"
 LINKS = "are an error"
@@ -171,6 +173,8 @@ SITUATIONS_THAT_DIFFER = {
     "the first server has FORMERR": NEXT_SERVER,
     "the first server sends an answer that is cut": NEXT_SERVER,
     "a truncated answer over TCP fails": NEXT_SERVER,
+    "the first server has SERVFAIL for A and NXDOMAIN for AAAA": OTHER_FAMILY,
+    "the first domain has REFUSED": NEXT_DOMAIN,
     "an answer has 4,000 addresses": ADDRESSES,
     "an answer is a query": NOT_ANSWERS,
     "an answer has another opcode": NOT_ANSWERS,

@@ -177,6 +177,9 @@ SITUATIONS = {
         **rejected(FORMERR), "queries": [
             f"1 {kind} @.test{how}" for kind in ("A", "AAAA") for how in ("", " plain")
         ] + ["2 A @.test", "2 AAAA @.test"]},
+    "the first server has SERVFAIL for A and NXDOMAIN for AAAA": {
+        **rejected(of_type(SERVFAIL, NXDOMAIN)),
+        "queries": ["1 A @.test", "1 AAAA @.test", "2 A @.test"]},
     "the first server refers to others": rejected(referral),
     "the first server sends an answer that is cut": {
         **rejected(of_type(broken(lambda query, right: [right[:-3]]), nodata)),
@@ -282,6 +285,9 @@ SITUATIONS = {
     "the first domain has SERVFAIL": searched(
         "www", {"www.a.@.test": SERVFAIL, "www.b.@.test": [FOUR]}, ["www.a.@.test", "www.b.@.test"],
         conf="search a.@.test b.@.test"),
+    "the first domain has REFUSED": searched(
+        "@", {"@.a.test": REFUSED, "@.b.test": [FOUR]}, ["@.a.test", "@.b.test"],
+        conf="search a.test b.test"),
     "the first domain has NXDOMAIN for A and no answer for AAAA": {
         "name": "www", "options": QUICK, "conf": "search a.@.test b.@.test", "finds": FOUR,
         "tables": [{"www.a.@.test": of_type(NXDOMAIN, silent), "www.b.@.test": [FOUR]}],
