@@ -76,7 +76,8 @@ no-address.file.test 10.30.0.9
 0.0.0.0 blocked.file.test
 :: blocked6.file.test
 10.30.0.14 www.a.test
-#10.30.0.15 off.file.test
+10.30.0.15 host.15
+#10.30.0.16 off.file.test
 """
 
 IN_HOSTS = [
@@ -86,8 +87,8 @@ IN_HOSTS = [
     "cut.file.test", "zeros.file.test", "scoped.file.test", "no-address.file.test",
     "under_score.file.test", "10.30.0.11", "twice.file.test", "indented.file.test",
     "blocked.file.test", "blocked6.file.test", "off.file.test", "www.a.test", "four2.test.",
-    "localhost", "LocalHost", "localhost.", "ip6-localhost", "x.localhost", "x.y.localhost.",
-    "localhost.localdomain", "localhost.test", "notlocalhost",
+    "host.15", "localhost", "LocalHost", "localhost.", "ip6-localhost", "x.localhost",
+    "x.y.localhost.", "localhost.localdomain", "localhost.test", "notlocalhost",
 ]
 
 ODD = [
@@ -165,7 +166,7 @@ NAMES = [
     (NUMBERS, r"(0x[0-9a-f]+|[0-9.]+)$|.*%"),
     (LOCALHOST, r"(.*\.)?localhost\.?$"),
 ]
-NAMES_IN_HOSTS = [(FINAL_DOT, r".*\.$"), (MAPPED, r"mapped\.file")]
+NAMES_IN_HOSTS = [(NUMBERS, r".*\.15$"), (FINAL_DOT, r".*\.$"), (MAPPED, r"mapped\.file")]
 
 # The differences of tests/net/names.py.
 SITUATIONS_THAT_DIFFER = {
