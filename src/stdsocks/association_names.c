@@ -9,6 +9,9 @@
 #include "net/clock.h"
 #include "stdsocks/destination.h"
 
+/* The source of the upstream sockets cannot be set for another socket in this stage. */
+static const struct dial_source kernels_choice;
+
 /* -- The start of a lookup. */
 
 static struct association_lookup *find_lookup(struct association *a, const struct addr *name)
@@ -101,8 +104,6 @@ static void drop_by_state(struct association *a, enum dst_state state)
 /* Sets the state of a destination to the result of its lookup. */
 static void set_result(struct association *a, struct dst *dst, struct association_lookup *lookup)
 {
-	const struct dial_source kernels_choice = {.mark = 0};
-
 	if (lookup->permitted_count > 0) {
 		address_selection_sort(lookup->permitted, lookup->permitted_count, &kernels_choice);
 		dst->state = DST_ALLOWED;
@@ -147,11 +148,13 @@ static void end_lookup(struct association *a, struct association_lookup *lookup)
 	a->lookups_count--;
 }
 
-/* If no address is permitted, the other family may have one. */
+/* If no address is permitted and has a route, the other family may have one. */
 static bool is_complete(const struct association_lookup *lookup)
 {
 	return lookup->resolve.status != RESOLVE_PENDING ||
-		(lookup->permitted_count > 0 && resolve_is_ready(&lookup->resolve));
+		(resolve_is_ready(&lookup->resolve) &&
+			address_selection_has_route(
+				lookup->permitted, lookup->permitted_count, &kernels_choice));
 }
 
 /* Entries without a descriptor are left out, because poll(2) accepts no more entries than the
