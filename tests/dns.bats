@@ -19,7 +19,7 @@ from socks import CHOSEN, GREETING, check, request, request_name
 from udp import Association
 from wire import Wire, drop
 from world import CLOSED_PORT, Handler, STDSOCKS, eventually, ip, is_waiting, libc, listeners
-from world import port_of, write
+from world import port_of, sysctl, write
 
 def reaches(name, host, **fields):
     """Checks that CONNECT to NAME connects to HOST. Returns the record."""
@@ -687,6 +687,21 @@ names = {query.split()[1] for query in first.queries}
 assert not names & {reverse(host) for host in ("192.0.2.1", "2001:db8::1", "192.0.2.10")}, names
 check({query.split()[0] for query in first.queries}, {"PTR"})
 assert not any("test" in name for name in names), names  # the search list is not for addresses
+PY
+}
+
+@test "dns: datagrams to a name go to an address that the device of \"source device\" reaches" {
+    wired <<'PY'
+Wire()
+sysctl("ipv6/conf/wire/disable_ipv6", "1")
+ip("address add 2001:db9::1/128 dev lo nodad")  # IPv6 is reached, but not over the device
+server = Server({"A x.test": ["192.0.2.1"], "A late.test": slow(0.2, ["192.0.2.1"]),
+                 "AAAA x.test": ["2001:db9::1"], "AAAA late.test": ["2001:db9::1"]})
+for name in b"x.test", b"late.test":
+    a = Association("-o", "source device wire")
+    a.send((name, 9))
+    eventually(lambda: f"answers A {name.decode()}" in a.log_text(), "the answer")
+    a.close_and_check(REACHED="192.0.2.1", DATAGRAMS_UP="1")
 PY
 }
 
