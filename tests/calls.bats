@@ -143,6 +143,7 @@ PY
 def settings(command):
     """Uses sources, IPv6, a service manager, and a second stage that fails."""
     command.serve("127.0.0.1", *SOURCES)
+    command.serve(b"localhost", "-o", "source device lo")
     command.serve("::1")
     command.serve("127.0.0.1", env=notify_env(Manager().where))
     h = command.begin(inject="seccomp:error=EPERM:when=2")

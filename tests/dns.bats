@@ -19,7 +19,7 @@ from socks import CHOSEN, GREETING, check, request, request_name
 from udp import Association
 from wire import Wire, drop
 from world import CLOSED_PORT, Handler, STDSOCKS, eventually, ip, is_waiting, libc, listeners
-from world import port_of, write
+from world import port_of, sysctl, write
 
 def reaches(name, host, **fields):
     """Checks that CONNECT to NAME connects to HOST. Returns the record."""
@@ -184,6 +184,22 @@ PY
 # 29 addresses fill a datagram of 512 bytes (RFC 1035 s4.2.1).
 server = Server({"thirty.test": [f"127.0.0.{i}" for i in range(129, 158)]})
 reaches(b"thirty.test", "127.0.0.157")
+PY
+}
+
+@test "dns: tries the only address of a family, beside 40 of the other that have no route" {
+    world <<'PY'
+four, six = ([f"{net}{i}" for i in range(10, 50)] for net in ("198.51.100.", "2001:db8::"))
+later = slow(0.1, ["127.0.0.1", "::1"])
+Server({"A four-late.test": later, "AAAA four-late.test": six, "A six-late.test": four,
+        "AAAA six-late.test": later})
+lines = [f"{address} four.test" for address in [*six, "127.0.0.1"]]
+lines += [f"{address} six.test" for address in [*four, "::1"]]
+write("/etc/hosts", "\n".join(lines))
+for name, host in ("four", "127.0.0.1"), ("six", "::1"):
+    reaches(name.encode() + b".test", host)
+    reaches(name.encode() + b"-late.test", host)
+    check(Resolve(name + ".test").found(), host)
 PY
 }
 
@@ -422,6 +438,24 @@ for path, text in ("/etc/hosts", "127.0.0.1 localhost\n"), \
 PY
 }
 
+@test "dns: a lookup fails soon, and --check names the file, if a file is too large" {
+    world <<'PY'
+Server({"four.test": ["127.0.0.1"]})
+for path, text in ("/etc/hosts", "127.0.0.1 localhost\n"), \
+        ("/etc/resolv.conf", "nameserver 127.0.0.1\n"):
+    os.unlink(path)
+    os.symlink("/dev/zero", path)
+    h = Resolve("four.test")
+    check((h.found(), h.record()["ERRNO"]), ("reply 1", "27"))
+    assert f"(cannot read {path}" in h.log_text(), h.log_text()
+    command = [STDSOCKS, "-f", "/dev/null", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    check((done.returncode, done.stdout), (78, ""))
+    assert done.stderr.startswith(f"{path}: File too large; "), done.stderr
+    write(path, text)
+PY
+}
+
 @test "dns: connects at once if AAAA arrives first, and 50 ms after A at the latest [RFC 8305 3]" {
     world <<'PY'
 release = threading.Event()
@@ -476,6 +510,33 @@ a = Association()
 for i in range(TRIES):
     a.send((b"udp-%d.test" % i, at(sink)[1]), b"data")
 check(sink.recv(100), b"data")
+PY
+}
+
+@test "dns: RESOLVE, BIND and datagrams wait for a late family if there is no route to the first" {
+    world <<'PY'
+COMMANDS = {"resolve": (0xF0, 0), "bind": (2, 21)}
+pairs = {"four": ("AAAA", "2001:db8::7", "A", "127.0.0.1"),
+         "six": ("A", "192.0.2.7", "AAAA", "::1")}
+server = Server({f"{kind} {name}-{command}.test": value
+                 for name, (first, no_route, later, host) in pairs.items()
+                 for command in (*COMMANDS, "udp")
+                 for kind, value in ((first, [no_route]), (later, slow(0.3, [host])))})
+one = udp("127.0.0.1")
+port = at(one)[1]
+sinks = {"four": one, "six": udp("::1", port)}
+a = Association()
+for name, (*_, host) in pairs.items():
+    a.send((f"{name}-udp.test".encode(), port), name.encode())
+    check(sinks[name].recv(100), name.encode())
+    for command, (number, to_port) in COMMANDS.items():
+        h = Handler("-o", "command bind resolve")
+        h.client.send(GREETING + request_name(f"{name}-{command}.test".encode(), to_port, number))
+        check(h.client.recv(2), CHOSEN)
+        check((name, command, h.read_reply()), (name, command, 0))
+        check(h.bound[1:-2], ipaddress.ip_address(host).packed)
+        h.client.reset()
+        h.wait_exit()
 PY
 }
 
@@ -626,6 +687,21 @@ names = {query.split()[1] for query in first.queries}
 assert not names & {reverse(host) for host in ("192.0.2.1", "2001:db8::1", "192.0.2.10")}, names
 check({query.split()[0] for query in first.queries}, {"PTR"})
 assert not any("test" in name for name in names), names  # the search list is not for addresses
+PY
+}
+
+@test "dns: datagrams to a name go to an address that the device of \"source device\" reaches" {
+    wired <<'PY'
+Wire()
+sysctl("ipv6/conf/wire/disable_ipv6", "1")
+ip("address add 2001:db9::1/128 dev lo nodad")  # IPv6 is reached, but not over the device
+server = Server({"A x.test": ["192.0.2.1"], "A late.test": slow(0.2, ["192.0.2.1"]),
+                 "AAAA x.test": ["2001:db9::1"], "AAAA late.test": ["2001:db9::1"]})
+for name in b"x.test", b"late.test":
+    a = Association("-o", "source device wire")
+    a.send((name, 9))
+    eventually(lambda: f"answers A {name.decode()}" in a.log_text(), "the answer")
+    a.close_and_check(REACHED="192.0.2.1", DATAGRAMS_UP="1")
 PY
 }
 
@@ -806,6 +882,17 @@ for path in "/etc/resolv.conf", "/etc/hosts":
     os.unlink(path)
     os.mkdir(path)
     assert f"  not found: cannot read {path}" in explained("absent.test")
+PY
+}
+
+@test "dns: --explain looks up more names than it may have descriptors" {
+    world <<'PY'
+names = [f"x{i}.test" for i in range(100)]
+write("/etc/hosts", f"8.8.4.4 {' '.join(names)}\n")
+command = ["prlimit", "--nofile=32:32", STDSOCKS, "-f", "/dev/null", "--explain", "-"]
+questions = "".join(f"allow to {name} port 80\n" for name in names)
+done = subprocess.run(command, input=questions, capture_output=True, text=True, check=False)
+check((done.returncode, done.stderr), (0, ""))
 PY
 }
 

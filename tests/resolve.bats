@@ -109,6 +109,22 @@ for host in "::ffff:10.1.2.3", b"::ffff:10.1.2.3":
 PY
 }
 
+@test "resolve: the first address is one that the host can reach from the configured source" {
+    world <<'PY'
+Dnsmasq(hosts=["127.0.0.1 four.test", "2001:db8::7 four.test",  # there is no route to it
+               "192.0.2.1 six.test", "::1 six.test", "127.0.0.1 both.test", "::1 both.test"])
+for *source, best in [
+    ("::1",), ("device lo", "::1"), ("mark 7", "::1"), ("127.0.0.1", "127.0.0.1"), ("::1", "::1"),
+    ("127.0.0.1", "::1", "::1"),
+]:
+    options = [word for one in source for word in ("-o", f"source {one}")]
+    for name, found in (b"four.test", "127.0.0.1"), (b"six.test", "::1"), (b"both.test", best):
+        if name == b"four.test" and source == ["::1"]:
+            continue  # it has neither a usable family nor a route
+        check((source, ask(name, "-o", "allow to any", *options)), (source, found))
+PY
+}
+
 @test "resolve: version 4 gets the first allowed IPv4 address behind any number of IPv6 ones" {
     world <<'PY'
 from bind import request4

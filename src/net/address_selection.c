@@ -124,3 +124,14 @@ void address_selection_sort(struct addr *addrs, size_t count, const struct dial_
 		addrs[at] = addr;
 	}
 }
+
+bool address_selection_has_route(
+	const struct addr *addrs, size_t count, const struct dial_source *source)
+{
+	struct addr local;
+
+	for (size_t i = 0; i < count; i++)
+		if (dial_local_address_for(&addrs[i], source, &local) == 0)
+			return true;
+	return false;
+}

@@ -12,3 +12,8 @@
  * applied: the kernel does not tell a process which addresses are deprecated, home addresses or
  * tunnels. Rule 9 is applied to IPv6 only. No packet is sent. */
 void address_selection_sort(struct addr *addrs, size_t count, const struct dial_source *source);
+
+/* Returns true if the host has a route, and a source address, to one of the addresses. Sends no
+ * packet. */
+bool address_selection_has_route(
+	const struct addr *addrs, size_t count, const struct dial_source *source);

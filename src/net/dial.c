@@ -83,6 +83,8 @@ bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source)
 	const struct addr *from = kind == ADDR_IPV4 ? source->ipv4 : source->ipv6;
 	const int on = 1;
 
+	if (source->is_not_set)
+		return true;
 	if (source->mark && !set(fd, SOL_SOCKET, SO_MARK, &source->mark, sizeof source->mark))
 		return false;
 	if (source->device &&

@@ -10,8 +10,10 @@
  * recommends. */
 #define DIAL_DELAY_US INT64_C(250000)
 
-/* Upper limit of the addresses to which dial() tries to connect. */
-#define DIAL_MAX 32
+/* Upper limits of the addresses to which dial() tries to connect: of one family, and of both. If
+ * this host does not have a family, many addresses of it cannot hide those of the other. */
+#define DIAL_FAMILY_MAX 32
+#define DIAL_MAX        64
 
 /* The source of connections and datagrams. All zero: the kernel chooses it. */
 struct dial_source {
@@ -20,6 +22,8 @@ struct dial_source {
 	const struct addr *ipv4, *ipv6;
 	const char *device; /* for SO_BINDTODEVICE; NULL: none */
 	uint32_t mark;      /* for SO_MARK; 0: none */
+	/* The kernel chooses nevertheless, but only among the families that are used. */
+	bool is_not_set;
 };
 
 /* Opens a non-blocking socket of a family, ADDR_IPV4 or ADDR_IPV6, with the type and protocol of

@@ -15,6 +15,10 @@
 /* Bytes that are read at once. A longer line of resolv.conf is split. */
 #define PART_MAX 16384
 
+/* Bytes of the largest file, which takes less than a second. Without a limit, a device that has no
+ * end, or a sparse file, would hold up the process beyond every deadline. */
+#define FILE_MAX (256 << 20)
+
 struct file {
 	int fd; /* or -errno of open(2) */
 	off_t at;
@@ -45,6 +49,8 @@ static ssize_t read_part(struct file *file, size_t start)
 
 	if (file->fd < 0) /* no file is an empty file */
 		return file->fd == -ENOENT ? 0 : file->fd;
+	if (file->at >= FILE_MAX)
+		return -EFBIG;
 	do
 		n = pread(file->fd, part + start, sizeof part - start, file->at);
 	while (n < 0 && errno == EINTR);
@@ -172,9 +178,12 @@ const struct resolv_conf *name_files_resolv_conf(int *ret_error)
 
 const char *name_files_unreadable(int *ret_error)
 {
-	hosts_file.at = 0;
-	const ssize_t n = read_part(&hosts_file, 0);
+	ssize_t n;
 
+	hosts_file.at = 0;
+	do
+		n = read_part(&hosts_file, 0);
+	while (n > 0);
 	if (n < 0) {
 		*ret_error = (int)n;
 		return NAME_FILES_HOSTS;

@@ -75,9 +75,15 @@ static bool has_root(const struct resolv_conf *conf)
 	return false;
 }
 
-/* Sets *ret_name to the nth name. As in resolv.conf(5), a name with at least ndots dots is tried
- * first as it is, and a name with fewer dots last. If the list has the domain ".", the name as it
- * is has only one place. Returns false if there is no name to query in this place. */
+/* As in resolv.conf(5), a name with at least ndots dots is tried first as it is, and a name with
+ * fewer dots last. */
+static bool is_itself_first(const struct resolve *r, const struct resolv_conf *conf)
+{
+	return is_reverse(r) || is_absolute(&r->wanted) || dots_of(&r->wanted) >= conf->ndots;
+}
+
+/* Sets *ret_name to the nth name. If the list has the domain ".", the name as it is has only one
+ * place. Returns false if there is no name to query in this place. */
 static bool nth_name(const struct resolve *r, const struct resolv_conf *conf, unsigned n,
 	struct dns_name *ret_name)
 {
@@ -88,7 +94,7 @@ static bool nth_name(const struct resolve *r, const struct resolv_conf *conf, un
 		*ret_name = dns_name_reverse(&address);
 		return true;
 	}
-	const bool itself_first = is_absolute(&r->wanted) || dots_of(&r->wanted) >= conf->ndots;
+	const bool itself_first = is_itself_first(r, conf);
 	const unsigned itself = itself_first ? 0 : conf->domains_count;
 	if (!dns_name_from_text(r->wanted.bytes, r->wanted.len, ret_name))
 		return false;
@@ -97,7 +103,7 @@ static bool nth_name(const struct resolve *r, const struct resolv_conf *conf, un
 	const char *text = search_domain(conf, itself_first ? n - 1 : n);
 	if (text[0] == '\0')
 		return !itself_first;
-	return dns_name_from_text(text, strlen(text), &domain) &&
+	return !r->skips_domains && dns_name_from_text(text, strlen(text), &domain) &&
 		dns_name_append(ret_name, &domain);
 }
 
@@ -130,43 +136,59 @@ static int error_of(const struct query *q)
 	return q->state == QUERY_TIMED_OUT ? q->error : 0;
 }
 
-/* Ends the lookup if a query failed for lack of descriptors or memory, which is an error of this
- * host, or if neither query was answered, not even by an error. Returns true if it has ended. */
-static bool end_without_answer(struct resolve *r)
+/* Returns the errno of the queries that were not answered, or 0. */
+static int queries_error(const struct resolve *r)
 {
 	const int first = error_of(&r->queries[0]), second = error_of(&r->queries[1]);
-	const int error = endpoint_error_is_local(second) || !first ? second : first;
-	const bool is_answered = is_any(r, QUERY_ANSWERED) || is_any(r, QUERY_REFUSED);
 
-	if (!is_any(r, QUERY_TIMED_OUT))
-		return false;
-	if (endpoint_error_is_local(error))
-		end(r, RESOLVE_FAILED, "cannot query a name server", error);
-	else if (!is_answered)
-		end(r, RESOLVE_NO_ANSWER, "no name server has answered", error);
-	return r->status != RESOLVE_PENDING;
+	return endpoint_error_is_local(second) || !first ? second : first;
 }
 
-/* Queries the next names, until a query is pending or the lookup has ended. An error of the servers
- * for one name does not end it; if they answer neither query, other names are not tried. */
+/* Remembers how the queries for a name have ended. As res_search(3), the search goes on if the
+ * servers have returned errors, or have not answered for the name itself; if they have not answered
+ * in a domain, only the name itself is tried after it. */
+static void note_end_of_queries(struct resolve *r, const struct resolv_conf *conf)
+{
+	if (is_any(r, QUERY_TIMED_OUT))
+		r->doubt = "the name servers have not answered every query";
+	if (is_any(r, QUERY_REFUSED))
+		r->doubt = "the name servers have returned errors";
+	if (is_any(r, QUERY_ANSWERED) || is_any(r, QUERY_REFUSED))
+		r->is_answered = true;
+	else if (r->names_tried > (is_itself_first(r, conf) ? 1U : 0U))
+		r->skips_domains = true;
+}
+
+static void end_search(struct resolve *r)
+{
+	if (!r->doubt)
+		end(r, RESOLVE_NO_NAME, "no such name", 0);
+	else if (r->is_answered)
+		end(r, RESOLVE_NO_ANSWER, r->doubt, 0);
+	else
+		end(r, RESOLVE_NO_ANSWER, "no name server has answered", queries_error(r));
+}
+
+/* Queries the next names, until a query is pending or the lookup has ended. A lack of descriptors
+ * or memory ends it, because that is an error of this host. */
 static void search(struct resolve *r, const struct resolv_conf *conf)
 {
 	struct dns_name name;
 
 	while (!is_any(r, QUERY_PENDING)) {
-		if (is_any(r, QUERY_TIMED_OUT))
-			r->doubt = "the name servers have not answered every query";
-		if (is_any(r, QUERY_REFUSED))
-			r->doubt = "the name servers have returned errors";
-		if (end_without_answer(r))
-			return;
-		if (r->names_tried == names_count(r, conf)) {
-			end(r, r->doubt ? RESOLVE_NO_ANSWER : RESOLVE_NO_NAME,
-				r->doubt ? r->doubt : "no such name", 0);
+		const int error = queries_error(r);
+		note_end_of_queries(r, conf);
+		if (endpoint_error_is_local(error)) {
+			end(r, RESOLVE_FAILED, "cannot query a name server", error);
 			return;
 		}
-		if (nth_name(r, conf, r->names_tried++, &name))
-			start_queries(r, conf, &name);
+		do {
+			if (r->names_tried == names_count(r, conf)) {
+				end_search(r);
+				return;
+			}
+		} while (!nth_name(r, conf, r->names_tried++, &name));
+		start_queries(r, conf, &name);
 	}
 }
 

@@ -43,6 +43,8 @@ struct resolve {
 	/* How many names were queried or skipped: the name itself, and the name in each search
 	 * domain. */
 	unsigned names_tried;
+	bool is_answered;   /* a name server has answered a query, if only by an error */
+	bool skips_domains; /* no name server has answered a query in a search domain */
 	/* Set if a query for one of the tried names has failed: the reason, a static text. That
 	 * name may exist, so that the lookup ends with RESOLVE_NO_ANSWER and not with
 	 * RESOLVE_NO_NAME. NULL: no query has failed. */

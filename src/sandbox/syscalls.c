@@ -154,6 +154,8 @@ static const struct row table[] = {
 	IF(setsockopt, BEFORE_MOVING | ACCEPT, IS(1, SOL_SOCKET)),
 	/* no delay, keepalive */
 	IF(setsockopt, BEFORE_MOVING, IS(1, IPPROTO_TCP)),
+	/* whether the device has a route to an address of a name */
+	IF(setsockopt, DATAGRAMS, IS(1, SOL_SOCKET), IS(2, SO_BINDTODEVICE)),
 	/* several datagrams in one message */
 	IF(setsockopt, ASSOCIATE, IS(1, IPPROTO_UDP), IS(2, UDP_GRO)),
 	/* the source address */

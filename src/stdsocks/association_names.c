@@ -9,6 +9,16 @@
 #include "net/clock.h"
 #include "stdsocks/destination.h"
 
+/* The source of the upstream sockets cannot be set for another socket in this stage. */
+/* The source for the choice of an address: the device, which may have no route to one family. This
+ * stage cannot bind a socket to an address or set a mark. */
+static struct dial_source source_of(const struct association *a)
+{
+	const char *device = a->session->config->device;
+
+	return (struct dial_source){.device = device[0] ? device : NULL};
+}
+
 /* -- The start of a lookup. */
 
 static struct association_lookup *find_lookup(struct association *a, const struct addr *name)
@@ -101,10 +111,10 @@ static void drop_by_state(struct association *a, enum dst_state state)
 /* Sets the state of a destination to the result of its lookup. */
 static void set_result(struct association *a, struct dst *dst, struct association_lookup *lookup)
 {
-	const struct dial_source kernels_choice = {.mark = 0};
+	const struct dial_source source = source_of(a);
 
 	if (lookup->permitted_count > 0) {
-		address_selection_sort(lookup->permitted, lookup->permitted_count, &kernels_choice);
+		address_selection_sort(lookup->permitted, lookup->permitted_count, &source);
 		dst->state = DST_ALLOWED;
 		dst->resolved = lookup->permitted[0];
 	} else if (lookup->denial.verdict.rule) {
@@ -147,11 +157,15 @@ static void end_lookup(struct association *a, struct association_lookup *lookup)
 	a->lookups_count--;
 }
 
-/* If no address is permitted, the other family may have one. */
-static bool is_complete(const struct association_lookup *lookup)
+/* If no address is permitted and has a route, the other family may have one. */
+static bool is_complete(const struct association *a, const struct association_lookup *lookup)
 {
+	const struct dial_source source = source_of(a);
+
 	return lookup->resolve.status != RESOLVE_PENDING ||
-		(lookup->permitted_count > 0 && resolve_is_ready(&lookup->resolve));
+		(resolve_is_ready(&lookup->resolve) &&
+			address_selection_has_route(
+				lookup->permitted, lookup->permitted_count, &source));
 }
 
 /* Entries without a descriptor are left out, because poll(2) accepts no more entries than the
@@ -191,7 +205,7 @@ static const struct pollfd *continue_lookup(
 			own[i] = *fds++;
 	resolve_continue(&lookup->resolve, own, a->found);
 	take_found(a, lookup);
-	if (is_complete(lookup))
+	if (is_complete(a, lookup))
 		end_lookup(a, lookup);
 	return fds;
 }
@@ -270,6 +284,6 @@ void association_names_send(
 		keep_waiting(a, lookup, bytes, len);
 	else
 		drop_by_state(a, dst->state);
-	if (has_begun && is_complete(lookup)) /* the name is in /etc/hosts */
+	if (has_begun && is_complete(a, lookup)) /* the name is in /etc/hosts */
 		end_lookup(a, lookup);
 }

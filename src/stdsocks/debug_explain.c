@@ -213,7 +213,6 @@ static bool look_up(const struct addr *name, struct resolve_list *list)
 	static struct resolve lookup;
 	const int64_t deadline_us = clock_after(clock_now_us(), LOOKUP_US);
 
-	name_files_open();
 	list->count = 0;
 	resolve_start(&lookup, name, deadline_us, list, NULL);
 	const int error = resolve_wait_for_end(&lookup, list);
@@ -307,7 +306,10 @@ int debug_explain(const struct rules *rules, const char *question)
 {
 	const struct words_line line = {
 		.text = question, .len = strlen(question), .location = "--explain"};
-	int status = strcmp(question, "-") == 0 ? explain_lines(rules) : explain_line(rules, &line);
+
+	name_files_open(); /* once for all questions */
+	const int status =
+		strcmp(question, "-") == 0 ? explain_lines(rules) : explain_line(rules, &line);
 
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;

@@ -99,15 +99,21 @@ static bool is_permitted(struct selection *x, const struct addr *a)
 }
 
 /* Removes, from index first on, the addresses that the command cannot use or that the rules deny.
- * Keeps at most DIAL_MAX of them, with BIND RESOLVE_MAX. */
+ * Keeps at most DIAL_FAMILY_MAX of each family, with BIND all. */
 static void select_addresses(struct selection *x, struct resolve_list *list, size_t first)
 {
-	const size_t max = x->session->request.command == SOCKS5_BIND ? RESOLVE_MAX : DIAL_MAX;
-	size_t kept = first;
+	const bool is_limited = x->session->request.command != SOCKS5_BIND;
+	size_t kept = first, counts[2] = {0};
 
-	for (size_t i = first; i < list->count && kept - first < max; i++)
-		if (is_usable(x, &list->addrs[i]) && is_permitted(x, &list->addrs[i]))
-			list->addrs[kept++] = list->addrs[i];
+	for (size_t i = first; i < list->count; i++) {
+		const struct addr *a = &list->addrs[i];
+		size_t *count = &counts[a->kind == ADDR_IPV4];
+		if ((is_limited && *count == DIAL_FAMILY_MAX) || !is_usable(x, a) ||
+			!is_permitted(x, a))
+			continue;
+		++*count;
+		list->addrs[kept++] = *a;
+	}
 	list->count = kept;
 }
 
@@ -188,9 +194,21 @@ enum record_end destination_look_up_ptr(struct session *s, struct resolve_list *
 	return await_lookup(s, ret_list, resolve_wait_for_end);
 }
 
-/* Selects addresses as soon as the lookup has some. If none of them is permitted, waits for the
- * rest of the lookup. */
-static enum record_end select_from_lookup(struct selection *x, struct resolve_list *list)
+/* Returns true if the rest of the lookup is needed: none of the addresses that were selected so far
+ * can be used. Only CONNECT goes on with the lookup while it tries addresses without a route. */
+static bool needs_rest(
+	const struct session *s, const struct resolve_list *list, const struct dial_source *source)
+{
+	if (s->lookup->status != RESOLVE_PENDING)
+		return false;
+	return list->count == 0 ||
+		(s->request.command != SOCKS5_CONNECT &&
+			!address_selection_has_route(list->addrs, list->count, source));
+}
+
+/* Selects addresses as soon as the lookup has some. */
+static enum record_end select_from_lookup(
+	struct selection *x, struct resolve_list *list, const struct dial_source *source)
 {
 	enum record_end end;
 
@@ -198,7 +216,7 @@ static enum record_end select_from_lookup(struct selection *x, struct resolve_li
 	if ((end = await_lookup(x->session, list, resolve_wait)))
 		return end;
 	select_addresses(x, list, 0);
-	if (list->count > 0 || x->session->lookup->status != RESOLVE_PENDING)
+	if (!needs_rest(x->session, list, source))
 		return RECORD_ONGOING;
 	if ((end = await_lookup(x->session, list, resolve_wait_for_end)))
 		return end;
@@ -208,12 +226,13 @@ static enum record_end select_from_lookup(struct selection *x, struct resolve_li
 
 enum record_end destination_locate(struct session *s, struct resolve_list *ret_list)
 {
-	const struct dial_source source = destination_source(s->config);
+	struct dial_source source = destination_source(s->config);
 	struct selection x = {.session = s};
 	enum record_end end;
 
+	source.is_not_set = s->request.command == SOCKS5_RESOLVE; /* SYSCALLS_RESOLVE */
 	if (s->requested.kind == ADDR_NAME) {
-		if ((end = evaluate_name(s)) || (end = select_from_lookup(&x, ret_list)))
+		if ((end = evaluate_name(s)) || (end = select_from_lookup(&x, ret_list, &source)))
 			return end;
 	} else {
 		ret_list->addrs[0] = s->requested;

@@ -195,6 +195,13 @@ void address_selection_sort(struct addr *addrs, size_t count, const struct dial_
 	INVARIANT(addrs && count > 0 && source);
 }
 
+bool address_selection_has_route(
+	const struct addr *addrs, size_t count, const struct dial_source *source)
+{
+	INVARIANT(addrs && count > 0 && source);
+	return given.dialled & 2;
+}
+
 void dial_order(struct addr *addrs, size_t count)
 {
 	INVARIANT(addrs && count > 0 && count <= DIAL_MAX);

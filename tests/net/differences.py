@@ -33,6 +33,8 @@ BAD_NUMBER = "must be a decimal number"
 OTHER_OPTIONS = "Other options are ignored"
 ONE_FAMILY = "even if the query for the other family is not answered"
 NEXT_SERVER = "the next server is asked"
+OTHER_FAMILY = "the next server is asked for this family"
+NEXT_DOMAIN = "the search continues"
 NOT_ANSWERS = "that are no answer to the query are ignored"
 CHAINS = "may be in any order"
 LINKS = "are an error"
@@ -74,7 +76,8 @@ no-address.file.test 10.30.0.9
 0.0.0.0 blocked.file.test
 :: blocked6.file.test
 10.30.0.14 www.a.test
-#10.30.0.15 off.file.test
+10.30.0.15 host.15
+#10.30.0.16 off.file.test
 """
 
 IN_HOSTS = [
@@ -84,8 +87,8 @@ IN_HOSTS = [
     "cut.file.test", "zeros.file.test", "scoped.file.test", "no-address.file.test",
     "under_score.file.test", "10.30.0.11", "twice.file.test", "indented.file.test",
     "blocked.file.test", "blocked6.file.test", "off.file.test", "www.a.test", "four2.test.",
-    "localhost", "LocalHost", "localhost.", "ip6-localhost", "x.localhost", "x.y.localhost.",
-    "localhost.localdomain", "localhost.test", "notlocalhost",
+    "host.15", "localhost", "LocalHost", "localhost.", "ip6-localhost", "x.localhost",
+    "x.y.localhost.", "localhost.localdomain", "localhost.test", "notlocalhost",
 ]
 
 ODD = [
@@ -163,7 +166,7 @@ NAMES = [
     (NUMBERS, r"(0x[0-9a-f]+|[0-9.]+)$|.*%"),
     (LOCALHOST, r"(.*\.)?localhost\.?$"),
 ]
-NAMES_IN_HOSTS = [(FINAL_DOT, r".*\.$"), (MAPPED, r"mapped\.file")]
+NAMES_IN_HOSTS = [(NUMBERS, r".*\.15$"), (FINAL_DOT, r".*\.$"), (MAPPED, r"mapped\.file")]
 
 # The differences of tests/net/names.py.
 SITUATIONS_THAT_DIFFER = {
@@ -171,6 +174,8 @@ SITUATIONS_THAT_DIFFER = {
     "the first server has FORMERR": NEXT_SERVER,
     "the first server sends an answer that is cut": NEXT_SERVER,
     "a truncated answer over TCP fails": NEXT_SERVER,
+    "the first server has SERVFAIL for A and NXDOMAIN for AAAA": OTHER_FAMILY,
+    "the first domain has REFUSED": NEXT_DOMAIN,
     "an answer has 4,000 addresses": ADDRESSES,
     "an answer is a query": NOT_ANSWERS,
     "an answer has another opcode": NOT_ANSWERS,

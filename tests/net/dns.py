@@ -38,10 +38,14 @@ class Dnsmasq:
         eventually(self.is_listening, "dnsmasq listens")
 
     def is_listening(self):
-        """Returns whether port 53 is in use. A bind(2) to find out could take it from dnsmasq."""
-        table = "udp6" if ":" in self.address else "udp"
+        """Returns whether port 53 of the address is in use. A bind(2) to find out could take it
+        from dnsmasq."""
+        is_ipv6 = ":" in self.address
+        packed = socket.inet_pton(socket.AF_INET6 if is_ipv6 else socket.AF_INET, self.address)
+        words, table = struct.unpack(f"={len(packed) // 4}I", packed), "udp6" if is_ipv6 else "udp"
+        wanted = "".join(f"{word:08X}" for word in words) + ":0035"
         with open(f"/proc/thread-self/net/{table}", encoding="ascii") as sockets:
-            return any(line.split()[1].endswith(":0035") for line in list(sockets)[1:])
+            return any(line.split()[1] == wanted for line in list(sockets)[1:])
 
     def queries(self):
         """Returns the queries so far, sorted: "TYPE NAME"."""

@@ -177,6 +177,9 @@ SITUATIONS = {
         **rejected(FORMERR), "queries": [
             f"1 {kind} @.test{how}" for kind in ("A", "AAAA") for how in ("", " plain")
         ] + ["2 A @.test", "2 AAAA @.test"]},
+    "the first server has SERVFAIL for A and NXDOMAIN for AAAA": {
+        **rejected(of_type(SERVFAIL, NXDOMAIN)),
+        "queries": ["1 A @.test", "1 AAAA @.test", "2 A @.test"]},
     "the first server refers to others": rejected(referral),
     "the first server sends an answer that is cut": {
         **rejected(of_type(broken(lambda query, right: [right[:-3]]), nodata)),
@@ -282,6 +285,9 @@ SITUATIONS = {
     "the first domain has SERVFAIL": searched(
         "www", {"www.a.@.test": SERVFAIL, "www.b.@.test": [FOUR]}, ["www.a.@.test", "www.b.@.test"],
         conf="search a.@.test b.@.test"),
+    "the first domain has REFUSED": searched(
+        "@", {"@.a.test": REFUSED, "@.b.test": [FOUR]}, ["@.a.test", "@.b.test"],
+        conf="search a.test b.test"),
     "the first domain has NXDOMAIN for A and no answer for AAAA": {
         "name": "www", "options": QUICK, "conf": "search a.@.test b.@.test", "finds": FOUR,
         "tables": [{"www.a.@.test": of_type(NXDOMAIN, silent), "www.b.@.test": [FOUR]}],
@@ -289,10 +295,24 @@ SITUATIONS = {
     "the first domain has SERVFAIL, and the others do not have the name": searched(
         "@", {"@.a.test": SERVFAIL, "@.b.test": NXDOMAIN, "@": NXDOMAIN},
         ["@.a.test", "@.b.test", "@"], conf="search a.test b.test", finds=ERRORS),
-    "the first domain has no answer": {
-        "name": "www", "tables": [{"www.b.@.test": [WRONG]}], "finds": NO_ANSWER,
-        "conf": "search a.@.test b.@.test", "options": QUICK,
-        "queries": ["1 A www.a.@.test", "1 AAAA www.a.@.test"]},
+    "the first domain has no answer": searched(
+        "@", {"@.b.test": [WRONG], "@": [FOUR]}, ["@.a.test", "@"], conf="search a.test b.test",
+        options=QUICK),
+    "neither the first domain nor the name has an answer": searched(
+        "@", {"@.b.test": [WRONG]}, ["@.a.test", "@"], conf="search a.test b.test", options=QUICK,
+        finds=NO_ANSWER),
+    "the first domain has no answer, and the name does not exist": searched(
+        "@", {"@.b.test": [WRONG], "@": NXDOMAIN}, ["@.a.test", "@"], conf="search a.test b.test",
+        options=QUICK, finds=UNANSWERED),
+    "the first domain has no answer, and search has \".\" after it": searched(
+        "@", {"@.b.test": [WRONG], "@": [FOUR]}, ["@.a.test", "@"], conf="search a.test b.test .",
+        options=QUICK),
+    "a name with a dot has no answer": searched(
+        "db.@", {"db.@.a.test": [FOUR]}, ["db.@", "db.@.a.test"], conf="search a.test",
+        options=QUICK),
+    "neither a name with a dot nor the first domain has an answer": searched(
+        "db.@", {"db.@.b.test": [WRONG]}, ["db.@", "db.@.a.test"], conf="search a.test b.test",
+        options=QUICK, finds=NO_ANSWER),
     "no domain has the name": searched(
         "@", {"@.a.test": NXDOMAIN, "@.b.test": NXDOMAIN, "@": NXDOMAIN},
         ["@.a.test", "@.b.test", "@"], conf="search a.test b.test", finds=NO_NAME),

@@ -100,7 +100,8 @@ void __wrap_association_send_up(struct association *a)
 /* Prepares an association without destinations and lookups. */
 static void begin(void)
 {
-	static struct session session;
+	static const struct config config;
+	static struct session session = {.config = &config};
 
 	session.denial.verdict.rule = NULL;
 	association = (struct association){
