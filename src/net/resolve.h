@@ -29,7 +29,7 @@ enum resolve_status {
 	RESOLVE_DONE,      /* at least one result was found */
 	RESOLVE_NO_NAME,   /* what was looked up does not exist, or has no address */
 	RESOLVE_NO_ANSWER, /* no name server has answered in time, or none has a usable answer */
-	RESOLVE_FAILED     /* hosts(5) or resolv.conf(5) cannot be read, or this host has failed */
+	RESOLVE_FAILED     /* hosts(5) or resolv.conf(5) cannot be read, or socket(2) has failed */
 };
 
 /* A lookup. */
@@ -43,9 +43,9 @@ struct resolve {
 	/* How many names were queried or skipped: the name itself, and the name in each search
 	 * domain. */
 	unsigned names_tried;
-	/* Why one of these names may exist although it was not found: a query for it has failed.
-	 * The lookup then does not end with RESOLVE_NO_NAME, but with RESOLVE_NO_ANSWER. A static
-	 * text; NULL: no query has failed. */
+	/* Set if a query for one of the tried names has failed: the reason, a static text. That
+	 * name may exist, so that the lookup ends with RESOLVE_NO_ANSWER and not with
+	 * RESOLVE_NO_NAME. NULL: no query has failed. */
 	const char *doubt;
 	bool has_results; /* a name server has returned results */
 	/* The end of the wait for the other family (RESOLVE_DELAY_US). */

@@ -26,9 +26,9 @@ enum record_end outcome_last_message(
 enum record_end outcome_refused(
 	struct session *s, enum record_end sent, enum record_end end, int error, const char *why);
 
-/* Ends a session because bytes could not be received from the client or sent to it. error is the
- * result of endpoint_read_by() or endpoint_send_by(): 0 or -errno. Returns the reason of the end.
- */
+/* Ends a session because bytes could not be received from the client or sent to it, and records
+ * that. error is 0 if the client has closed its sending direction, and otherwise the -errno of
+ * endpoint_read_by() or endpoint_send_by(). Returns the reason of the end. */
 enum record_end outcome_client_error(struct session *s, int error);
 
 /* Ends a session after relay_run() or association_run() has returned `how`. Returns the reason of

@@ -21,7 +21,8 @@ struct session_input {
 	int64_t start_us; /* the start of the process; "timeout handshake" counts from it */
 	bool trace;       /* --trace: write each message to standard error */
 	struct status *status;
-	bool *two_replies; /* the result of debug_hex_two_replies() */
+	/* Set by serve_bind() if it sends two replies, for --hex; NULL without --hex. */
+	bool *two_replies;
 };
 
 /* The state of a session. */

@@ -41,10 +41,11 @@ struct report_column {
 /* A table. Its first column has the names of the rows. */
 struct report_table {
 	const char *title;
-	const struct report_column *columns; /* those with values */
+	const struct report_column *columns; /* the columns of numbers */
 	size_t columns_count;
-	const char *note_title;     /* the title of a last column, of texts; NULL: there is none */
-	const struct top_k *source; /* the counts in a table that may be approximate; or NULL */
+	const char *note_title; /* the title of a last column, of texts; NULL: there is none */
+	/* The origin of counts that may be approximate. NULL: all are exact. */
+	const struct top_k *source;
 };
 
 struct report_row {

@@ -23,7 +23,7 @@ struct show_column {
  * none. */
 const struct show_column *show_column(const char *key, int letter);
 
-/* Writes the letters of all columns, separated by spaces. */
+/* Writes the letters that select a column in "top", separated by spaces. */
 void show_put_letters(struct writer *w);
 
 /* Sorts the connections by a column: numbers in descending order, texts in ascending order. Values

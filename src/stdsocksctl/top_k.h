@@ -28,9 +28,9 @@ struct top_k_counts {
 struct top_k_item {
 	char *key;
 	uint32_t bucket, next, at_heap; /* private: positions in the hash table and in the heap */
-	uint64_t weight;                /* including the inherited weight */
-	uint64_t inherited;             /* the weight of the keys that this key has replaced */
-	struct top_k_counts counts;     /* of this key only */
+	uint64_t weight;                /* the own weight of the key, and the inherited weight */
+	uint64_t inherited; /* the weight that the key had to take over from a replaced key */
+	struct top_k_counts counts; /* of this key only */
 };
 
 /* All zero is empty. */
