@@ -6,15 +6,14 @@ load helper
 load net/world
 
 prelude <<'PY'
-import contextlib, re
+import contextlib
 
 from calls import prove
 from commands import Associate, Bind, Connect, Resolve, alone, closed, names, passwords, pipes
-from commands import records, reply, resets, side_by_side, traced, waits_for
+from commands import records, reply, resets, side_by_side, waits_for
 from dns import Dnsmasq
-from notify import Manager, settles, notify_env
 from socks import GREETING, check
-from world import CLOSED_PORT, eventually, write
+from world import CLOSED_PORT, write
 
 SOURCES = "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo"
 PY
@@ -46,23 +45,6 @@ def records_of_both(command):
     reader.fill()
     closed(h, upstream, lambda: waits_for(reader, h))
 
-def statuses(command):
-    """Sends the status to a manager that reads it, whose socket is full, or that does not exist."""
-    manager = Manager()
-    h, upstream = command.connected("127.0.0.1", env=notify_env(manager.where))
-    settles(manager, ".*")
-    manager.fill()
-    for error in "EAGAIN", "ECONNREFUSED":
-        h.client.send(b"more")
-        check(upstream.recv(4), b"more")
-        wanted = re.compile(rf"sendto\(.* {error} ")
-        eventually(lambda: wanted.search(traced(h)), f"a status that ends with {error}")
-        manager.sock.close()
-    closed(h, upstream)
-    for where in manager.where, "@missing":
-        command.serve("127.0.0.1", env=notify_env(where, SYSTEMD_EXEC_PID="1"))
-    command.serve("127.0.0.1", env=notify_env(Manager().where, SYSTEMD_EXEC_PID="1"))
-
 def settings(command):
     """Uses sources, rates, IPv6, the handler's own address, and a closed port."""
     command.serve("127.0.0.1", *SOURCES, "-o", "rate up 10K", "-o", "rate down 10K")
@@ -83,7 +65,7 @@ def shared():
     return Connect("-o", "command connect resolve", stages=stages)
 
 commands = alone(Connect, shared)
-steps = names, passwords, records_of_both, statuses, settings, pipes, resets
+steps = names, passwords, records_of_both, settings, pipes, resets
 commands += side_by_side(Connect, *steps)
 prove(commands)
 PY
@@ -141,11 +123,10 @@ PY
 @test "calls: UDP ASSOCIATE and its datagrams make exactly the system calls of the table" {
     traced 'associate datagrams' <<'PY'
 def settings(command):
-    """Uses sources, IPv6, a service manager, and a second stage that fails."""
+    """Uses sources, IPv6, and a second stage that fails."""
     command.serve("127.0.0.1", *SOURCES)
     command.serve(b"localhost", "-o", "source device lo")
     command.serve("::1")
-    command.serve("127.0.0.1", env=notify_env(Manager().where))
     h = command.begin(inject="seccomp:error=EPERM:when=2")
     h.client.send(GREETING + command.request(None))
     h.client.end()

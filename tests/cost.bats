@@ -20,23 +20,6 @@ setup() {
     ((calls > 10 && calls <= 48))
 }
 
-@test "cost: makes two more system calls if NOTIFY_SOCKET is set" {
-    local calls more manager=@$BATS_TEST_TMPDIR
-    cat >"$BATS_TEST_TMPDIR/manager.py" <<'PY'
-import socket, sys, threading
-manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-manager.bind("\0" + sys.argv[1][1:])
-print("bound", flush=True)
-threading.Event().wait()
-PY
-    start manager "$PYTHON" "$BATS_TEST_TMPDIR/manager.py" "$manager"
-    wait_line "$(log manager)" bound
-    calls=$(count syscalls)
-    more=$(NOTIFY_SOCKET=$manager count syscalls)
-    echo "$calls and $more system calls"
-    ((more == calls + 2))
-}
-
 @test "cost: makes one more system call if several commands are configured" {
     local calls more
     calls=$(count syscalls)

@@ -89,7 +89,8 @@ gives() {
     journalctl -q -D "$JOURNALS/some" -o json >"$BATS_TEST_TMPDIR/theirs"
     python "$BATS_TEST_TMPDIR/ours" "$BATS_TEST_TMPDIR/theirs" <<'PY'
 import datetime, json
-names = {"_HOSTNAME": "host", "_SYSTEMD_UNIT": "unit", "ERRNO": "errno"}
+names = {"_HOSTNAME": "host", "_SYSTEMD_UNIT": "unit", "_PID": "pid",
+         "ERRNO": "errno"}
 ours, theirs = ([json.loads(line) for line in open(path)] for path in sys.argv[1:])
 check(len(ours), len(theirs))
 for ours, theirs in zip(ours, theirs):

@@ -15,7 +15,7 @@ PATH=$PATH:/usr/sbin:/sbin
 for folder in "$PEERS"/*/usr/sbin "$PEERS"/*/usr/bin; do
     PATH=$PATH:$folder
 done
-unset folder LAUNCH NOTIFY_SOCKET SYSTEMD_EXEC_PID
+unset folder LAUNCH
 unset {http,https,all,no}_proxy {HTTP,HTTPS,ALL,NO}_PROXY
 export PATH LC_ALL=C PYTHONPATH=$TOOLS PYTHONDONTWRITEBYTECODE=1
 export BATS_TEST_TIMEOUT=90

@@ -140,7 +140,7 @@ associates() {
 
 @test "systemd limits: an association goes on and counts drops while lookups use all descriptors" {
     need_limits
-    associates LimitNOFILE=15
+    associates LimitNOFILE=14
     inside sh -c 'echo options timeout:2 attempts:1 >>/etc/resolv.conf'
     python_inside <<'PY'
 silent_server, server = udp("127.0.0.1", 53), udp()
@@ -148,15 +148,15 @@ a = Association()
 pid, port = pid_of(a.client), at(server)[1]
 descriptors = lambda: len(os.listdir(f"/proc/{pid}/fd"))
 a.echo(server, to=(b"upstream.test", port))
-check(descriptors(), 11)
+check(descriptors(), 10)
 for number in range(4):
     a.send((b"silent%d.test" % number, port))
-eventually(lambda: descriptors() == 15, "two lookups")
+eventually(lambda: descriptors() == 14, "two lookups")
 a.echo(server)
 a.echo(server, to=(b"upstream.test", port))
-eventually(lambda: descriptors() == 11, "the lookups without an answer end")
+eventually(lambda: descriptors() == 10, "the lookups without an answer end")
 a.send((b"silent4.test", port))
-eventually(lambda: descriptors() == 13, "a lookup")
+eventually(lambda: descriptors() == 12, "a lookup")
 a.echo(server)
 port = a.client.sock.getsockname()[1]
 a.client.close()

@@ -12,7 +12,6 @@ from datagrams import Datagrams, SIZE_MAX, UDP_ASSOCIATE, at, header, is_free, p
 from datagrams import send_gso
 from datagrams import silent, udp
 from dns import NXDOMAIN, REFUSED, Server, after, answer, question
-from notify import Manager, notify_env
 from socks import CHOSEN, DEADLINE_S, GREETING, Piped, check, listener, pattern, request
 from udp import Association, calls, queries, traced
 from wire import Wire
@@ -412,22 +411,20 @@ lifetime.ended(END="lifetime", CLOSED_BY="stdsocks", DROPPED_FOR="denied 1")
 PY
 }
 
-@test "udp: dropped datagrams delay neither the timeouts nor the status" {
+@test "udp: dropped datagrams do not delay the timeouts" {
     world <<'PY'
 rows = []
 rules = "deny to 127.0.0.1", "allow to any at any"  # 192.0.2.1 has no route
 for timer, host in ("idle", "127.0.0.1"), ("lifetime", "127.0.0.1"), ("idle", "192.0.2.1"):
-    manager = Manager(f"@{timer} {host}")
-    a = Association("-o", f"timeout {timer} 1500ms", rules=rules, env=notify_env(manager.where))
-    rows.append((a, manager, host, {"idle": "idle-timeout"}.get(timer, timer)))
+    a = Association("-o", f"timeout {timer} 1500ms", rules=rules)
+    rows.append((a, host, {"idle": "idle-timeout"}.get(timer, timer)))
 while any(a.process.poll() is None for a, *_ in rows):
-    for a, _, host, _ in rows:
+    for a, host, _ in rows:
         with contextlib.suppress(ConnectionRefusedError):
             send_gso(a.sock, a.relay, [header(host, 9)] * 64)
-for a, manager, host, end in rows:
+for a, _, end in rows:
     record = a.ended(END=end, CLOSED_BY="stdsocks", DATAGRAMS_UP="0")
     assert 1500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 15000000, record
-    assert manager.sock.recv(4096, socket.MSG_DONTWAIT).startswith(b"STATUS="), (end, host)
 PY
 }
 
@@ -718,18 +715,6 @@ for size in 1400, 1400, 1000:
 a.close_and_check()
 lines = calls("SOL_UDP, cmsg_type=(0x67|UDP_SEGMENT)")
 check([line.rpartition(" = ")[2].split()[0] for line in lines], ["-1", "-1", "1"])
-PY
-}
-
-@test "udp: the status has the association's bytes" {
-    world <<'PY'
-manager = Manager("@udp")
-a = Association(env=notify_env("@udp"))
-a.echo(udp(), pattern(3412))
-status = manager.sock.recv(4096).decode()
-assert re.fullmatch(r"STATUS=127\.0\.0\.1 -> UDP ASSOCIATE 0\.0\.0\.0:0, 3\.4K up, 3\.4K down, "
-                    r"([\d.]+K/s, )?\d+s", status), status
-a.close_and_check()
 PY
 }
 

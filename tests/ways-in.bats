@@ -5,12 +5,35 @@
 load helper
 
 prelude <<'PY'
-from socks import CHOSEN, GREETING, check, dial, listener, request
+import contextlib, glob, re, time
+
+from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, dial, listener, request
 PY
 
-# refuses PROXY - the client of an HTTP request and of a failing CONNECT get only SOCKS messages.
-refuses() {
+# answers PROXY - a connection has a process title; the client of an HTTP request and of a failing
+# CONNECT get only SOCKS messages.
+answers() {
     PROXY=$1 python <<'PY'
+with listener() as listening:
+    port = listening.getsockname()[1]
+    client = dial()
+    client.send(GREETING + request("127.0.0.1", port))
+    check(client.recv(4), CHOSEN + b"\x05\x00")
+    upstream = accept(listening)
+title = re.compile(rb"stdsocks: \S+( \S+)? -> 127\.0\.0\.1:%d\0+" % port)
+
+def titles():
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            yield file.read()
+
+deadline_s = time.monotonic() + DEADLINE_S
+while not any(map(title.fullmatch, titles())):
+    assert time.monotonic() < deadline_s, "no process has the title"
+    time.sleep(0.02)
+upstream.close()
+client.close()
+
 client = dial()
 client.send(b"GET / HTTP/1.0\r\n\r\n")
 check(client.end(), (b"\x05\xff", "fin"))
@@ -24,8 +47,9 @@ PY
 }
 
 # works NAME REGEX [PROXY] - through the proxy at "HOST PORT" or "/PATH", by default at $PORT, curl
-# gets the bytes that the server has sent, and two bad requests are refused. The log of NAME then
-# has three lines that match REGEX, with exit status 0 as its only group.
+# gets the bytes that the server has sent, a connection has a process title, and two bad requests
+# are refused. The log of NAME then has four lines that match REGEX, with exit status 0 as its only
+# group.
 works() {
     local page=$BATS_TEST_TMPDIR/page address=${3:-127.0.0.1 $PORT} url
     url=socks5://${address/ /:}
@@ -33,12 +57,12 @@ works() {
     [[ $address != /* ]] || url=socks5://localhost$address
     curl -sS --max-time "$WAIT_S" --proxy "$url" -o "$page" "http://127.0.0.1:$WEB/100000"
     wait_line "$(log web)" "^GET bytes=100000 sha256=$(sha256sum <"$page" | cut -c 1-64)\$"
-    refuses "$address"
+    answers "$address"
     logged() {
-        (($(grep -cE -- "$2" "$(log "$1")") >= 3))
+        (($(grep -cE -- "$2" "$(log "$1")") >= 4))
     }
     eventually logged "$1" "$2"
-    [[ $(sed -nE "s/.*$2.*/\1/p" "$(log "$1")" | sort | uniq -c) =~ ^\ *3\ 0$ ]]
+    [[ $(sed -nE "s/.*$2.*/\1/p" "$(log "$1")" | sort | uniq -c) =~ ^\ *4\ 0$ ]]
 }
 
 # filled UNIT - print this file of units/ with this test's program, port and user.
@@ -68,7 +92,7 @@ setup() {
     filled stdsocks.xinetd |
         sed "s|log_on_success .*|log_on_success = PID EXIT|
             s|log_on_failure .*|log_type = FILE $(log exits)|" >"$BATS_TEST_TMPDIR/xinetd.conf"
-    start xinetd xinetd -dontfork -f "$BATS_TEST_TMPDIR/xinetd.conf" -pidfile \
+    start xinetd env -i "PATH=$PATH" xinetd -dontfork -f "$BATS_TEST_TMPDIR/xinetd.conf" -pidfile \
         "$BATS_TEST_TMPDIR/pid"
     wait_listening "$PORT"
     works exits 'EXIT: socks status=([0-9]+) '
@@ -77,7 +101,7 @@ setup() {
 @test "ways in: openbsd-inetd serves, with the client's socket as standard error" {
     need inetd curl
     filled stdsocks.inetd >"$BATS_TEST_TMPDIR/inetd.conf"
-    start inetd inetd -d "$BATS_TEST_TMPDIR/inetd.conf"
+    start inetd env -i "PATH=$PATH" inetd -d "$BATS_TEST_TMPDIR/inetd.conf"
     wait_listening "$PORT"
     works inetd 'reaped, status ([0-9]+)'
 }
@@ -164,6 +188,6 @@ PY
 
 @test "ways in: the client does not get the trace if standard error is its socket" {
     launch -2
-    refuses "$PROXY"
+    answers "$PROXY"
     ended
 }

@@ -7,6 +7,7 @@
 
 #include "net/clock.h"
 #include "net/wait.h"
+#include "record/title.h"
 #include "sandbox/dumps.h"
 #include "sandbox/sandbox.h"
 #include "stdsocks/confine.h"
@@ -42,8 +43,6 @@ static int serve_client(const struct options *options, struct settings *settings
 	struct log log = log_open(options->trace || options->hex);
 	input.trace = options->trace && log.stderr_is_ours;
 	startup_prepare(&input, &log);
-	struct status status = status_open();
-	input.status = &status;
 	wait_prepare();
 	startup_enter_sandbox(&input);
 	return connection_run(&input, &log, options->trace);
@@ -58,6 +57,7 @@ int main(int argc, char **argv)
 	static struct settings settings;
 	struct refusal refusal = {.reason = NULL};
 
+	title_use(argv);
 	dumps_disable();
 	if (!options_parse(argc, argv, &options, &errors)) {
 		output_errors(&errors);

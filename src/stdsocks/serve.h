@@ -22,7 +22,7 @@ enum record_end serve_udp(struct session *s, struct resolve_list *list);
 enum record_end serve_relay(struct session *s);
 
 /* Runs a relay or an association until it ends. Sets the timers in s->relay to the configured
- * values, and calls run(&s->relay), which moves data and obeys the timers. Each time that run()
- * returns RELAY_TICK, sends the status to systemd and calls run() again. Returns the reason of the
- * session's end. */
+ * values, and calls run(&s->relay), which moves data and obeys the timers. Writes the process title
+ * before the first call; and each time that run() returns RELAY_TICK, after which it calls run()
+ * again. Returns the reason of the session's end. */
 enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct relay *relay));

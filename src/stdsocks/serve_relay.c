@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Relays the bytes of a connection. Runs a relay or an association to its end. */
 #include "net/clock.h"
+#include "record/title.h"
 #include "sandbox/syscalls.h"
 #include "stdsocks/confine.h"
 #include "stdsocks/serve.h"
@@ -14,13 +15,10 @@ enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct 
 	r->idle_us = s->config->idle_us;
 	r->half_closed_us = s->config->half_closed_us;
 	r->lifetime_deadline_us = clock_after(r->moved_us, s->config->lifetime_us);
-	r->tick_us = status_begin(s->input->status, r->moved_us - s->input->start_us)
-		? r->moved_us + STATUS_PAUSE_US
-		: INT64_MAX;
-	while ((how = run(r)) == RELAY_TICK) {
-		r->tick_us = clock_now_us() + STATUS_PAUSE_US;
-		r->tick_waits = status_send(s->input->status, outcome_record(s));
-	}
+	do {
+		r->tick_us = clock_now_us() + TITLE_PAUSE_US;
+		r->tick_waits = title_relaying(outcome_record(s));
+	} while ((how = run(r)) == RELAY_TICK);
 	return outcome_relay(s, how);
 }
 

@@ -3,6 +3,7 @@
 #include "stdsocks/session.h"
 
 #include "net/clock.h"
+#include "record/title.h"
 #include "sandbox/syscalls.h"
 #include "stdsocks/confine.h"
 #include "stdsocks/handshake.h"
@@ -85,6 +86,7 @@ static enum record_end handle_request(struct session *s)
 
 	if ((end = check_request(s, service)) || (end = enter_stage(s, service)))
 		return end;
+	title_connecting(outcome_record(s));
 	return service->serve(s, &list);
 }
 
@@ -107,6 +109,7 @@ void session_run(const struct session_input *input, struct record *ret_record)
 	};
 
 	if (input->client->kind != CLIENT_GONE) {
+		title_handshake(outcome_record(&s));
 		enum record_end end = handshake_run(&s);
 		s.record.end = end ? end : handle_request(&s);
 		/* A relay, which has endpoints, has ended the connection itself. */

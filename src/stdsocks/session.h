@@ -6,7 +6,7 @@
 #include "net/relay.h"
 #include "net/resolve.h"
 #include "policy/rules.h"
-#include "record/status.h"
+#include "record/record.h"
 #include "stdsocks/confine.h"
 #include "stdsocks/login.h"
 #include "wire/socks5.h"
@@ -20,7 +20,6 @@ struct session_input {
 	const struct client *client;
 	int64_t start_us; /* the start of the process; "timeout handshake" counts from it */
 	bool trace;       /* --trace: write each message to standard error */
-	struct status *status;
 	/* Set by serve_bind() if it sends two replies, for --hex; NULL without --hex. */
 	bool *two_replies;
 };

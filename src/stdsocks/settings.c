@@ -93,8 +93,14 @@ static void apply_part(void *context, struct writer *part, bool is_last)
 
 static bool apply_file(struct reading *r)
 {
-	static char bytes[PART_LEN] LARGE;
-	struct writer part = writer_on(bytes, sizeof bytes);
+	/* The path of -f, with a NUL, and a part of the file behind it. Locations need a copy of
+	 * the path, because process titles overwrite the arguments. A file whose path does not fit
+	 * here cannot be opened. */
+	static char bytes[PATH_MAX + PART_LEN] LARGE;
+	struct writer path = writer_on(bytes, PATH_MAX - 1);
+	if (r->options->file)
+		writer_str(&path, r->options->file);
+	struct writer part = writer_on(bytes + path.len + 1, PART_LEN);
 	const struct file file = {
 		.path = r->options->file ? r->options->file : SETTINGS_DEFAULT_FILE,
 		.kind = r->options->file ? FILE_NEEDED : FILE_OPTIONAL,
@@ -103,7 +109,8 @@ static bool apply_file(struct reading *r)
 		.process = apply_part,
 		.context = r,
 	};
-	r->line = (struct words_line){.location = file.path};
+	r->line = (struct words_line){
+		.location = r->options->file ? path.bytes : SETTINGS_DEFAULT_FILE};
 	r->valid = true;
 	return file_read(&file, r->problem) && r->valid;
 }

@@ -31,7 +31,8 @@ _stdsocksctl_after() {
 }
 
 _stdsocksctl_units() {
-    systemctl list-units --state=active --plain --no-legend 'stdsocks@*.service' 2>/dev/null |
+    systemctl list-units --state=active --plain --no-legend 'stdsocks@*.service' \
+        stdsocks-prefork.service 2>/dev/null |
         cut -d ' ' -f 1
 }
 

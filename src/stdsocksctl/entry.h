@@ -21,6 +21,7 @@
 #define ENTRY_FIELDS(TEXT, NUMBER)                                                                 \
 	TEXT("_HOSTNAME", "host", host)                                                            \
 	TEXT("_SYSTEMD_UNIT", "unit", unit)                                                        \
+	NUMBER("_PID", "pid", pid, INT32_MAX)                                                      \
 	TEXT("STDSOCKS_CLIENT", "client", client)                                                  \
 	NUMBER("STDSOCKS_CLIENT_PORT", "client_port", client_port, UINT16_MAX)                     \
 	TEXT("STDSOCKS_USER", "user", user)                                                        \

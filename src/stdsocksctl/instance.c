@@ -10,7 +10,9 @@
 #include "wire/addr.h"
 #include "wire/socks5.h"
 
-static const char arrow[] = " -> ", comma[] = ", ", service[] = ".service";
+enum { TITLE_MAX = 4096 };
+
+static const char service[] = ".service", prefix[] = "stdsocks: ", arrow[] = "->";
 
 static bool is_address(const char *text, size_t len)
 {
@@ -76,114 +78,137 @@ bool instance_client(const char *unit, struct instance_client *ret_client)
 	return true;
 }
 
-bool instance_put_status(struct writer *w, const char *text)
+/* Decodes bytes such as "%20" in a name, and escapes the result. */
+static bool read_name(const char *word, char name[INSTANCE_NAME_MAX + 1])
 {
-	for (; *text; text++) {
-		if (*text != '%') {
-			writer_u8(w, (uint8_t)*text);
-			continue;
+	struct writer w = writer_on(name, INSTANCE_NAME_MAX);
+
+	for (; *word; word++) {
+		uint8_t byte = (uint8_t)*word;
+		if (byte == '%') {
+			if (!isxdigit((unsigned char)word[1]) || !isxdigit((unsigned char)word[2]))
+				return false;
+			const char digits[] = {word[1], word[2], '\0'};
+			byte = (uint8_t)strtoul(digits, NULL, 16);
+			word += 2;
 		}
-		if (!isxdigit((unsigned char)text[1]) || !isxdigit((unsigned char)text[2]))
-			return false;
-		const char digits[] = {text[1], text[2], '\0'};
-		const uint8_t byte = (uint8_t)strtoul(digits, NULL, 16);
-		writer_escaped(w, &byte, 1);
-		text += 2;
+		writer_escaped(&w, &byte, 1);
 	}
-	return !w->full;
+	name[w.len] = '\0';
+	return !w.full && w.len > 0;
 }
 
-static char *last_arrow(char *text)
+/* Reads "HOST:PORT", with brackets around an IPv6 address. */
+static bool read_destination(char *word, struct instance_title *t)
 {
-	char *found = NULL;
+	char *colon = strrchr(word, ':');
+	uint64_t port;
 
-	for (char *next = text; (next = strstr(next, arrow)); next++)
-		found = next;
-	return found;
+	if (!colon || !words_number(colon + 1, strlen(colon + 1), UINT16_MAX, &port))
+		return false;
+	*colon = '\0';
+	if (word[0] == '[' && colon[-1] == ']') {
+		colon[-1] = '\0';
+		word++;
+	}
+	if (!read_name(word, t->dst))
+		return false;
+	t->dst_port = (uint16_t)port;
+	return true;
 }
 
-/* Cuts off and returns the text up to the next comma. Returns NULL after the last piece. */
-static char *next_piece(char **rest)
+/* Removes the command before the destination, and returns it. CONNECT is omitted. */
+static uint8_t read_command(char **rest)
 {
-	char *piece = *rest, *end = piece ? strstr(piece, comma) : NULL;
+	static const uint8_t named[] = {
+		SOCKS5_BIND, SOCKS5_UDP_ASSOCIATE, SOCKS5_RESOLVE, SOCKS5_RESOLVE_PTR};
 
-	if (end)
-		*end = '\0';
-	*rest = end ? end + sizeof comma - 1 : NULL;
-	return piece;
-}
-
-/* Reads an amount and its unit: "12.1M up" if the unit is " up". */
-static bool read_amount(const char *piece, const char *unit, uint64_t *ret_bytes)
-{
-	size_t len = piece ? strlen(piece) : 0, unit_len = strlen(unit);
-
-	return len > unit_len && strcmp(piece + len - unit_len, unit) == 0 &&
-		amount_bytes(piece, len - unit_len, ret_bytes);
-}
-
-/* Cuts off the command before the destination and returns it. A status omits CONNECT. */
-static uint8_t read_command(char **piece)
-{
-	static const uint8_t named[] = {SOCKS5_BIND, SOCKS5_UDP_ASSOCIATE};
-
-	for (size_t i = 0; *piece && i < sizeof named; i++) {
+	for (size_t i = 0; *rest && i < sizeof named; i++) {
 		const char *text = socks5_command_text(named[i]);
 		size_t len = strlen(text);
-		if (strncmp(*piece, text, len) == 0 && (*piece)[len] == ' ') {
-			*piece += len + 1;
+		if (strncmp(*rest, text, len) == 0 && (*rest)[len] == ' ') {
+			*rest += len + 1;
 			return named[i];
 		}
 	}
 	return SOCKS5_CONNECT;
 }
 
-static bool read_destination(char *piece, struct instance_status *s)
+/* Removes the first amount from the rest, such as "12.1M up", if it has this unit, such as " up".
+ * Returns it, or 0 if it is missing. */
+static uint64_t read_amount(char **rest, const char *unit)
 {
-	char *colon = piece ? strrchr(piece, ':') : NULL;
-	uint64_t port;
+	const size_t unit_len = strlen(unit);
+	const char *end = *rest ? strstr(*rest, unit) : NULL;
+	uint64_t bytes = 0;
 
-	if (!colon || colon == piece ||
-		!words_number(colon + 1, strlen(colon + 1), UINT16_MAX, &port))
-		return false;
-	*colon = '\0';
-	s->dst = piece;
-	s->dst_port = (uint16_t)port;
-	if (piece[0] == '[' && colon[-1] == ']') {
-		colon[-1] = '\0';
-		s->dst++;
-	}
-	return s->dst[0] != '\0';
+	if (end && (!end[unit_len] || end[unit_len] == ' ') &&
+		amount_bytes(*rest, (size_t)(end - *rest), &bytes))
+		*rest = end[unit_len] ? *rest + (end - *rest) + unit_len + 1 : NULL;
+	return bytes;
 }
 
-bool instance_status(char *text, struct instance_status *ret_status)
+/* Reads the part after the arrow. If the title was cut, any end of this part may be missing. */
+static bool read_request(char *rest, bool is_cut, struct instance_title *t)
 {
-	struct instance_status s = {.client = text};
+	const uint8_t command = read_command(&rest);
+	char *dst = strsep(&rest, " ");
 
-	for (const char *p = text; *p; p++)
-		if (*p < 0x20 || *p > 0x7e)
-			return false;
-	char *rest = last_arrow(text);
+	if (!dst || !read_destination(dst, t))
+		return is_cut;
+	t->command = command;
+	if (is_cut || (rest && strcmp(rest, "connecting") == 0))
+		return true;
+	t->bytes_up = read_amount(&rest, " up");
+	t->bytes_down = read_amount(&rest, " down");
+	t->rate = read_amount(&rest, "/s");
+	return !rest;
+}
+
+/* Reads a title without its prefix. Writes NULs into it to cut it into words. */
+static bool read_title(char *title, bool is_cut, struct instance_title *t)
+{
+	char *rest = title, *client = strsep(&rest, " ");
+
+	if (strlen(client) > INSTANCE_CLIENT_MAX)
+		return false;
+	memcpy(t->client, client, strlen(client) + 1);
 	if (!rest)
+		return is_cut;
+	if (!is_cut && strcmp(rest, "handshake") == 0)
+		return true;
+	/* The name of a user may be "->". */
+	char *word = strsep(&rest, " ");
+	const bool has_user = strcmp(word, arrow) != 0 || (rest && strncmp(rest, "-> ", 3) == 0);
+	if (!has_user)
+		return read_request(rest, is_cut, t);
+	if (!read_name(word, t->user))
 		return false;
-	*rest = '\0';
-	rest += sizeof arrow - 1;
-	char *blank = strchr(text, ' ');
-	if (blank) {
-		*blank = '\0';
-		s.user = blank + 1;
-	}
-	char *to = next_piece(&rest);
-	s.command = read_command(&to);
-	if (!read_destination(to, &s) || !read_amount(next_piece(&rest), " up", &s.bytes_up) ||
-		!read_amount(next_piece(&rest), " down", &s.bytes_down))
-		return false;
-	/* The age is ignored, for systemd has a more precise one. */
-	const char *piece = next_piece(&rest);
-	if (read_amount(piece, "/s", &s.rate))
-		piece = next_piece(&rest);
-	if (!piece || rest)
-		return false;
-	*ret_status = s;
-	return true;
+	word = strsep(&rest, " ");
+	return word ? strcmp(word, arrow) == 0 && read_request(rest, is_cut, t) : is_cut;
+}
+
+struct instance_title instance_title(const char *title)
+{
+	static const struct instance_title unknown = {.bytes_up = INSTANCE_UNKNOWN,
+		.bytes_down = INSTANCE_UNKNOWN,
+		.rate = INSTANCE_UNKNOWN};
+	struct instance_title t = unknown;
+	char text[TITLE_MAX + 1];
+	const size_t len = strlen(title);
+
+	for (size_t i = 0; i < len; i++)
+		if (title[i] < 0x20 || title[i] > 0x7e)
+			return unknown;
+	if (len > TITLE_MAX)
+		return unknown;
+	memcpy(text, title, len + 1);
+	const bool is_cut = len >= 3 && strcmp(text + len - 3, "...") == 0;
+	char *last = strrchr(text, ' ');
+	if (is_cut && last)
+		*last = '\0';
+	if (strncmp(text, prefix, sizeof prefix - 1) != 0 ||
+		!read_title(text + sizeof prefix - 1, is_cut, &t))
+		return unknown;
+	return t;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Reads the two texts that describe an open connection: the name of its unit, which systemd has
- * assigned, and its status, which the handler has sent to systemd. */
+ * assigned, and the title of its process, which the process has written. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,28 +28,28 @@ struct instance_client {
  * Returns false if the name has another form; then *ret_client is unchanged. */
 bool instance_client(const char *unit, struct instance_client *ret_client);
 
-/* Writes the text of a status, which the handler has encoded. A byte that is encoded as, for
- * example, "%20" is written as writer_escaped() writes it. Twice the length of the text is always
- * enough room. Returns false if an encoded byte is invalid or there is not enough room. */
-bool instance_put_status(struct writer *w, const char *text);
+#define INSTANCE_NAME_MAX 1020 /* characters of a name (RFC 1928 s5, RFC 1929 s2), escaped */
 
-/* A status. The texts are escaped as writer_escaped() does. bytes_up, bytes_down and rate are
- * rounded down as amount_put_bytes() does: 1234 is 1200. */
-struct instance_status {
-	const char *client;
-	const char *user; /* NULL: none */
-	const char *dst;  /* a name or an address; NULL: not known */
+#define INSTANCE_UNKNOWN UINT64_MAX /* a number that is not known */
+
+/* A title. A text that is not known is "". Names are escaped as writer_escaped() does. Numbers of
+ * bytes are rounded down as amount_put_bytes() does: 1234 is 1200. */
+struct instance_title {
+	char client[INSTANCE_CLIENT_MAX + 1]; /* an address without port, or a kind: "unix" */
+	char user[INSTANCE_NAME_MAX + 1];
+	char dst[INSTANCE_NAME_MAX + 1]; /* a name or an address, without port */
 	uint16_t dst_port;
 	uint8_t command; /* RFC 1928 s4; 0: not known */
 	uint64_t bytes_up, bytes_down;
 	uint64_t rate; /* bytes per second */
 };
 
-/* Reads a status that instance_put_status() has written:
+/* Reads the title of a process that serves a connection (stdsocks(8), PROCESS TITLE):
  *
- *	CLIENT[ USER] -> [COMMAND ]HOST:PORT, N up, N down[, N/s], AGE
+ *	stdsocks: CLIENT handshake
+ *	stdsocks: CLIENT[ USER] -> [COMMAND ]HOST:PORT connecting
+ *	stdsocks: CLIENT[ USER] -> [COMMAND ]HOST:PORT[ N up][ N down][ N/s]
  *
- * Writes NULs into the text to cut it into pieces; *ret_status points to them. The text " -> " may
- * occur in USER, but not in HOST. Returns false if the text has another form, or contains a byte
- * that is not printable ASCII; then *ret_status is unchanged. */
-bool instance_status(char *text, struct instance_status *ret_status);
+ * If the title ends in "...", its last word and all values after that are not known. If it has
+ * another form, or contains a byte that is not printable ASCII, no value is known. */
+struct instance_title instance_title(const char *title);

@@ -7,7 +7,7 @@ enum { KEY_SORT = 0x2000, KEY_UNIT };
 
 static const struct argp_option options[] = {
 	{"sort", KEY_SORT, "KEY", 0, "Sort by " SHOW_KEYS " (default: age)", 0},
-	{"unit", KEY_UNIT, "PATTERN", 0, "Select units by name (default: " LIVE_PATTERN ")", 0},
+	{"unit", KEY_UNIT, "PATTERN", 0, "Select units by name (default: those of stdsocks)", 0},
 	{0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -37,17 +37,12 @@ static const struct argp child = {
 
 const struct argp_child list_children[] = {{&child, 0, NULL, 0}, {0}};
 
-int list_gather(sd_bus *bus, const struct list_options *o, struct live *ret_live)
+int list_gather(const struct list_options *o, struct live *ret_live)
 {
-	sd_bus *own_bus = NULL;
-	int r = bus ? 0 : live_open_bus(&own_bus);
+	int r = live_gather(o->pattern, &o->common.filter, ret_live);
 
-	if (r >= 0)
-		r = live_gather(bus ? bus : own_bus, o->pattern ? o->pattern : LIVE_PATTERN,
-			&o->common.filter, ret_live);
-	if (r >= 0)
+	if (r == 0)
 		show_sort(ret_live, o->sort);
-	sd_bus_flush_close_unref(own_bus);
 	return r;
 }
 
@@ -70,10 +65,12 @@ static int run(int argc, char **argv)
 	struct live live;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	int r = list_gather(NULL, &o, &live);
+	int r = list_gather(&o, &live);
 	if (r < 0)
 		return live_print_error(r);
 	list_print(&o, &live, stdout);
+	if (live.ready > 0 && !o.common.json)
+		printf("%zu ready\n", live.ready);
 	live_free(&live);
 	return EX_OK;
 }

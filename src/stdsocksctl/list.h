@@ -7,7 +7,7 @@
 
 struct list_options {
 	struct options common;
-	const char *pattern;            /* of --unit; NULL: LIVE_PATTERN */
+	const char *pattern;            /* of --unit; NULL: the default */
 	const struct show_column *sort; /* of --sort */
 };
 
@@ -16,10 +16,9 @@ struct list_options {
  * state->child_inputs[0]. An error ends the process with EX_USAGE. */
 extern const struct argp_child list_children[];
 
-/* Reads the connections that the options select, and sorts them. If bus is NULL, opens a connection
- * to the bus, and closes it again. The caller frees *ret_live with live_free(). Returns 0, or
- * -errno; on error *ret_live is unchanged. */
-int list_gather(sd_bus *bus, const struct list_options *o, struct live *ret_live);
+/* Reads the connections that the options select, and sorts them. The caller frees *ret_live with
+ * live_free(). Returns 0, or -errno; on error *ret_live is unchanged. */
+int list_gather(const struct list_options *o, struct live *ret_live);
 
 /* Prints the connections as a table, or with --json as JSON. */
 void list_print(const struct list_options *o, const struct live *live, FILE *to);

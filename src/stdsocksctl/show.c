@@ -14,41 +14,29 @@
 
 #define CELL_MAX 2048 /* bytes: the name of a user has 255, which writer_escaped() quadruples */
 
-static void put_client(struct writer *w, const struct live_connection *c)
-{
-	if (live_client(c))
-		writer_str(w, live_client(c));
-}
-
-static void put_user(struct writer *w, const struct live_connection *c)
-{
-	if (c->status.user)
-		writer_str(w, c->status.user);
-}
-
 /* Writes the keyword that a filter has for the command. */
 static void put_command(struct writer *w, const struct live_connection *c)
 {
-	if (c->status.command)
-		writer_str(w, command_word(c->status.command));
+	if (c->title.command)
+		writer_str(w, command_word(c->title.command));
 }
 
 static void put_destination(struct writer *w, const struct live_connection *c)
 {
-	const char *dst = c->status.dst;
+	const char *dst = c->title.dst;
 
-	if (!dst)
+	if (!dst[0])
 		return;
 	bool is_ipv6 = strchr(dst, ':');
 	writer_str(w, is_ipv6 ? "[" : "");
 	writer_str(w, dst);
 	writer_str(w, is_ipv6 ? "]:" : ":");
-	writer_decimal(w, c->status.dst_port, 1);
+	writer_decimal(w, c->title.dst_port, 1);
 }
 
-static void put_unit(struct writer *w, const struct live_connection *c)
+static void put_pid(struct writer *w, const struct live_connection *c)
 {
-	writer_str(w, c->unit);
+	writer_decimal(w, (uint64_t)c->process.pid, 1);
 }
 
 static void put_rate(struct writer *w, uint64_t rate)
@@ -73,19 +61,21 @@ static void put_cpu(struct writer *w, uint64_t ns)
 }
 
 #define NUMBER(member, put) NULL, put, offsetof(struct live_connection, member)
+#define TEXT(member)        NULL, NULL, offsetof(struct live_connection, member)
 
 static const struct show_column columns[] = {
-	{"CLIENT", "client", 'c', put_client, NULL, 0},
-	{"USER", "user", 'u', put_user, NULL, 0},
+	{"CLIENT", "client", 'c', TEXT(client.text)},
+	{"USER", "user", 'u', TEXT(title.user)},
 	{"COMMAND", "command", 0, put_command, NULL, 0},
 	{"DESTINATION", "dst", 'd', put_destination, NULL, 0},
-	{"UP", "up", 'U', NUMBER(status.bytes_up, amount_put_bytes)},
-	{"DOWN", "down", 'D', NUMBER(status.bytes_down, amount_put_bytes)},
-	{"RATE", "rate", 'r', NUMBER(status.rate, put_rate)},
+	{"UP", "up", 'U', NUMBER(title.bytes_up, amount_put_bytes)},
+	{"DOWN", "down", 'D', NUMBER(title.bytes_down, amount_put_bytes)},
+	{"RATE", "rate", 'r', NUMBER(title.rate, put_rate)},
 	{"AGE", "age", 'a', NUMBER(age_us, put_span)},
 	{"MEMORY", "memory", 'm', NUMBER(memory, amount_put_bytes)},
 	{"CPU", "cpu", 'p', NUMBER(cpu_ns, put_cpu)},
-	{"UNIT", NULL, 0, put_unit, NULL, 0},
+	{"PID", NULL, 0, put_pid, NULL, 0},
+	{"UNIT", NULL, 0, TEXT(unit)},
 };
 
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
@@ -122,6 +112,8 @@ static void put_cell(
 
 	if (column->put_text)
 		column->put_text(&w, c);
+	else if (!column->put_number)
+		writer_str(&w, (const char *)c + column->offset);
 	else if (number_of(column, c) != LIVE_UNKNOWN)
 		column->put_number(&w, number_of(column, c));
 	cell[w.len] = '\0';
@@ -147,14 +139,15 @@ static int compare(const void *left, const void *right, void *column)
 	char a_cell[CELL_MAX], b_cell[CELL_MAX];
 	int r;
 
-	if (by->put_text) {
+	if (!by->put_number) {
 		put_cell(a_cell, by, a);
 		put_cell(b_cell, by, b);
 		r = compare_texts(a_cell, b_cell);
 	} else {
 		r = compare_numbers(number_of(by, a), number_of(by, b));
 	}
-	return r ? r : compare_numbers(a->age_us, b->age_us);
+	r = r ? r : compare_numbers(b->process.start_us, a->process.start_us);
+	return r ? r : a->process.pid - b->process.pid;
 }
 
 void show_sort(struct live *live, const struct show_column *by)
@@ -170,11 +163,15 @@ void show_put_totals(struct writer *w, const struct live *live)
 
 	for (size_t i = 0; i < live->count; i++) {
 		const struct live_connection *c = &live->connections[i];
-		rate += c->status.rate == LIVE_UNKNOWN ? 0 : c->status.rate;
+		rate += c->title.rate == LIVE_UNKNOWN ? 0 : c->title.rate;
 		memory += c->memory == LIVE_UNKNOWN ? 0 : c->memory;
 	}
 	writer_decimal(w, live->count, 1);
 	writer_str(w, live->count == 1 ? " connection, " : " connections, ");
+	if (live->ready > 0) {
+		writer_decimal(w, live->ready, 1);
+		writer_str(w, " ready, ");
+	}
 	put_rate(w, rate);
 	if (memory == 0)
 		return;
@@ -214,23 +211,29 @@ static json_t *number_if(bool is_known, uint64_t value)
 	return is_known ? number(value) : NULL;
 }
 
+static const char *text_if_known(const char *text)
+{
+	return text[0] ? text : NULL;
+}
+
 /* In a format "*" means that NULL is omitted. */
 static json_t *object_of(const struct live_connection *c, const char *time)
 {
 	const struct instance_client *client = &c->client;
-	const struct instance_status *s = &c->status;
+	const struct instance_title *t = &c->title;
+	const char *command = t->command ? socks5_command_text(t->command) : NULL;
 
-	return memory_or_exit(
-		json_pack("{ss ss ss* so* so* so* ss* ss* ss* so* so* so* so* so* so* so*}", "time",
-			time, "unit", c->unit, "client", live_client(c), "client_port",
-			number_if(client->port, client->port), "client_pid",
-			number_if(client->has_uid, client->pid), "client_uid",
-			number_if(client->has_uid, client->uid), "user", s->user, "command",
-			s->command ? socks5_command_text(s->command) : NULL, "dst", s->dst,
-			"dst_port", number_if(s->dst, s->dst_port), "bytes_up", number(s->bytes_up),
-			"bytes_down", number(s->bytes_down), "rate", number(s->rate), "age_usec",
-			number(c->age_us), "memory", number(c->memory), "cpu_usec",
-			number_if(c->cpu_ns != LIVE_UNKNOWN, c->cpu_ns / 1000)));
+	return memory_or_exit(json_pack(
+		"{ss ss si ss* so* so* so* ss* ss* ss* so* so* so* so* so* so* so*}", "time", time,
+		"unit", c->unit, "pid", (int)c->process.pid, "client", text_if_known(client->text),
+		"client_port", number_if(client->port, client->port), "client_pid",
+		number_if(client->has_uid, client->pid), "client_uid",
+		number_if(client->has_uid, client->uid), "user", text_if_known(t->user), "command",
+		command, "dst", text_if_known(t->dst), "dst_port",
+		number_if(t->dst[0], t->dst_port), "bytes_up", number(t->bytes_up), "bytes_down",
+		number(t->bytes_down), "rate", number(t->rate), "age_usec", number(c->age_us),
+		"memory", number(c->memory), "cpu_usec",
+		number_if(c->cpu_ns != LIVE_UNKNOWN, c->cpu_ns / 1000)));
 }
 
 void show_json(const struct live *live, FILE *to)

@@ -9,14 +9,14 @@
 /* The keys of columns, for error messages and --help. */
 #define SHOW_KEYS "client, user, command, dst, up, down, rate, age, memory or cpu"
 
-/* A column of the table. It has texts, or numbers. */
+/* A column of the table: a member of struct live_connection, or the output of put_text(). */
 struct show_column {
 	const char *title;
 	const char *key; /* the argument of --sort for this column, one of SHOW_KEYS; or NULL */
 	char letter;     /* the key on the keyboard that sorts by this column in "top"; 0: none */
-	void (*put_text)(struct writer *w, const struct live_connection *c); /* NULL: numbers */
-	void (*put_number)(struct writer *w, uint64_t value);                /* NULL: texts */
-	size_t offset; /* of the number in struct live_connection */
+	void (*put_text)(struct writer *w, const struct live_connection *c); /* NULL: a member */
+	void (*put_number)(struct writer *w, uint64_t value); /* NULL: the member is a text */
+	size_t offset;                                        /* of the member */
 };
 
 /* Returns the column with this key or, if key is NULL, with this letter. Returns NULL if there is
@@ -30,8 +30,8 @@ void show_put_letters(struct writer *w);
  * that are not known come last. Connections with equal values are sorted by descending age. */
 void show_sort(struct live *live, const struct show_column *by);
 
-/* Writes the sums of all connections: "612 connections, 3.4M/s, 81.2M memory". The memory is
- * omitted if systemd does not count it. */
+/* Writes the sums of all connections: "612 connections, 8 ready, 3.4M/s, 81.2M memory". The second
+ * number and the memory are omitted if they are 0. */
 void show_put_totals(struct writer *w, const struct live *live);
 
 /* Prints a table: the titles, and a row for each connection. */

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: ISC */
-/* The command "stop": stops the units of open connections, and shows which. */
+/* The command "stop": ends the processes of open connections, and shows which. */
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "stdsocksctl/command.h"
 #include "stdsocksctl/list.h"
 #include "stdsocksctl/memory.h"
+#include "stdsocksctl/when.h"
+
+/* A handler waits at most 10 s for a busy journal when it ends. */
+enum { TERM_US = 15000000, KILL_US = 5000000 };
 
 enum { KEY_ALL = 0x3000, KEY_DRY_RUN };
 
@@ -32,14 +40,13 @@ static bool is_unit(const char *word)
 	return is_service(word) || (strchr(word, '@') && !word[strcspn(word, " \t\"")]);
 }
 
-/* Appends ".service" if it is missing, as systemctl(1) does. */
-static char *unit_of(const char *word)
+/* The suffix ".service" may be missing, as in systemctl(1). */
+static bool is_unit_of(const struct live_connection *c, const char *word)
 {
-	size_t cap = strlen(word) + sizeof service;
-	char *unit = memory_or_exit(malloc(cap));
+	const size_t len = strlen(word);
 
-	snprintf(unit, cap, "%s%s", word, is_service(word) ? "" : service);
-	return unit;
+	return strncmp(c->unit, word, len) == 0 &&
+		(!c->unit[len] || strcmp(c->unit + len, service) == 0);
 }
 
 static error_t parse_word(struct stop *stop, char *word, struct argp_state *state)
@@ -53,7 +60,7 @@ static error_t parse_word(struct stop *stop, char *word, struct argp_state *stat
 		return ARGP_ERR_UNKNOWN; /* options_children adds it to the filter */
 	stop->units = memory_or_exit(
 		reallocarray(stop->units, stop->unit_count + 1, sizeof stop->units[0]));
-	stop->units[stop->unit_count++] = unit_of(word);
+	stop->units[stop->unit_count++] = word;
 	return 0;
 }
 
@@ -98,7 +105,7 @@ static bool is_named(const struct live_connection *c, const void *input)
 	const struct stop *stop = input;
 
 	for (size_t i = 0; i < stop->unit_count; i++)
-		if (strcmp(stop->units[i], c->unit) == 0)
+		if (is_unit_of(c, stop->units[i]))
 			return true;
 	return stop->unit_count == 0;
 }
@@ -108,10 +115,10 @@ static int find_named(const struct stop *stop, const struct live *live)
 {
 	int status = EX_OK;
 
-	for (size_t i = 0; i < stop->unit_count; i++) {
-		size_t at = 0;
-		while (at < live->count && strcmp(live->connections[at].unit, stop->units[i]) != 0)
-			at++;
+	for (size_t i = 0, at; i < stop->unit_count; i++) {
+		for (at = 0; at < live->count; at++)
+			if (is_unit_of(&live->connections[at], stop->units[i]))
+				break;
 		if (at < live->count)
 			continue;
 		fprintf(stderr, "stdsocksctl: %s: not an open connection\n", stop->units[i]);
@@ -126,95 +133,102 @@ static bool is_stopped(const struct live_connection *c, const void *input)
 	return c->stop == LIVE_STOPPED;
 }
 
-static bool is_any_stopping(const struct live *live)
+/* Opens a pidfd. Returns it, or -errno. If the process has ended, returns -ESRCH, even if another
+ * process has its PID now: that process has another start, or is not in the cgroup. */
+static int open_process(const struct live_connection *c)
 {
-	for (size_t i = 0; i < live->count; i++)
-		if (live->connections[i].stop == LIVE_STOPPING)
-			return true;
-	return false;
+	struct process now;
+	int pidfd = (int)syscall(SYS_pidfd_open, c->process.pid, 0);
+
+	if (pidfd < 0)
+		return -errno;
+	if (process_read(c->process.pid, &now) && now.start_us == c->process.start_us &&
+		process_is_in(c->process.pid, c->unit))
+		return pidfd;
+	close(pidfd);
+	return -ESRCH;
 }
 
-/* Handles the signal that systemd has finished a job. */
-static int on_job_removed(sd_bus_message *signal, void *userdata, sd_bus_error *ret_error)
+/* Returns EX_OK, or prints an error and returns its exit status. It is not an error if the process
+ * has ended already. */
+static int send_signal(struct live_connection *c, int signal)
 {
-	struct live *live = userdata;
-	const char *unit, *result;
+	int pidfd = open_process(c), error = pidfd < 0 ? -pidfd : 0;
 
-	(void)ret_error;
-	if (sd_bus_message_read(signal, "uoss", NULL, NULL, &unit, &result) < 0)
-		return 0;
-	for (size_t i = 0; i < live->count; i++) {
-		struct live_connection *c = &live->connections[i];
-		if (c->stop != LIVE_STOPPING || strcmp(c->unit, unit) != 0)
-			continue;
-		c->stop = strcmp(result, "done") == 0 ? LIVE_STOPPED : LIVE_STOP_FAILED;
-		if (c->stop == LIVE_STOP_FAILED)
-			fprintf(stderr, "stdsocksctl: cannot stop %s: %s\n", unit, result);
-	}
-	return 0;
-}
-
-/* Returns EX_OK, also if the unit has ended already, or prints an error and returns its status. */
-static int stop_one(sd_bus *bus, struct live_connection *c)
-{
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	int status = EX_OK;
-	int r = sd_bus_call_method(bus, LIVE_MANAGER, LIVE_MANAGER_PATH, LIVE_MANAGER ".Manager",
-		"StopUnit", &error, NULL, "ss", c->unit, "replace");
-
-	if (r >= 0) {
+	if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) != 0)
+		error = errno;
+	if (pidfd >= 0)
+		close(pidfd);
+	if (error == 0)
 		c->stop = LIVE_STOPPING;
-	} else if (r == -EACCES || r == -EPERM) {
-		fputs("stdsocksctl: permission denied: root may stop connections, and users whom "
-		      "polkit grants org.freedesktop.systemd1.manage-units\n",
-			stderr);
-		status = EX_NOPERM;
-	} else if (!sd_bus_error_has_name(&error, LIVE_MANAGER ".NoSuchUnit")) {
-		fprintf(stderr, "stdsocksctl: cannot stop %s: %s\n", c->unit,
-			error.message ? error.message : strerror(-r));
-		status = EX_OSERR;
+	if (error == 0 || error == ESRCH)
+		return EX_OK;
+	fprintf(stderr, "stdsocksctl: cannot stop process %d of %s: %s\n", (int)c->process.pid,
+		c->unit, strerror(error));
+	return error == EPERM ? EX_NOPERM : EX_OSERR;
+}
+
+/* Waits until the process has ended. Returns false if it is still running at the deadline. */
+static bool wait_for_end(struct live_connection *c, int64_t deadline_us)
+{
+	const int64_t left_ms = (deadline_us - when_clock_us(CLOCK_MONOTONIC) + 999) / 1000;
+	struct pollfd pidfd = {.fd = open_process(c), .events = POLLIN};
+	bool ended = pidfd.fd == -ESRCH;
+
+	if (pidfd.fd >= 0) {
+		ended = poll(&pidfd, 1, left_ms > 0 ? (int)left_ms : 0) > 0;
+		close(pidfd.fd);
 	}
-	sd_bus_error_free(&error);
+	if (ended)
+		c->stop = LIVE_STOPPED;
+	return ended;
+}
+
+/* Waits until SIGTERM has ended the process; after the deadline, sends SIGKILL. Returns EX_OK, or
+ * prints an error and returns its exit status. */
+static int end(struct live_connection *c, int64_t deadline_us)
+{
+	if (wait_for_end(c, deadline_us))
+		return EX_OK;
+	fprintf(stderr, "stdsocksctl: process %d of %s did not end within %d s; sending SIGKILL\n",
+		(int)c->process.pid, c->unit, TERM_US / 1000000);
+	int status = send_signal(c, SIGKILL);
+	if (status != EX_OK || wait_for_end(c, when_clock_us(CLOCK_MONOTONIC) + KILL_US))
+		return status;
+	fprintf(stderr, "stdsocksctl: process %d of %s did not end after SIGKILL\n",
+		(int)c->process.pid, c->unit);
+	return EX_OSERR;
+}
+
+/* Stops the connections, and waits until their processes have ended. Removes the connections that
+ * have not been stopped from *live. Returns the exit status. */
+static int stop_all(struct live *live)
+{
+	const int64_t deadline_us = when_clock_us(CLOCK_MONOTONIC) + TERM_US;
+	int status = EX_OK, failed;
+
+	for (size_t i = 0; i < live->count && status != EX_NOPERM; i++)
+		if ((failed = send_signal(&live->connections[i], SIGTERM)))
+			status = failed;
+	for (size_t i = 0; i < live->count; i++)
+		if (live->connections[i].stop == LIVE_STOPPING &&
+			(failed = end(&live->connections[i], deadline_us)))
+			status = failed;
+	live_keep(live, is_stopped, NULL);
 	return status;
 }
 
-/* Stops the units, and waits until they have stopped. The others are removed from *live. */
-static int stop_all(sd_bus *bus, struct live *live)
-{
-	int status = EX_OK;
-	sd_bus_slot *slot = NULL;
-	int r = sd_bus_match_signal(bus, &slot, LIVE_MANAGER, LIVE_MANAGER_PATH,
-		LIVE_MANAGER ".Manager", "JobRemoved", on_job_removed, live);
-
-	if (r >= 0)
-		r = sd_bus_call_method(bus, LIVE_MANAGER, LIVE_MANAGER_PATH,
-			LIVE_MANAGER ".Manager", "Subscribe", NULL, NULL, NULL);
-	if (r < 0) {
-		sd_bus_slot_unref(slot);
-		return live_print_error(r);
-	}
-	for (size_t i = 0; i < live->count && status != EX_NOPERM; i++) {
-		int failed = stop_one(bus, &live->connections[i]);
-		status = failed ? failed : status;
-	}
-	while (r >= 0 && is_any_stopping(live))
-		r = live_process(bus);
-	sd_bus_slot_unref(slot);
-	live_keep(live, is_stopped, NULL);
-	return r < 0 ? live_print_error(r) : status;
-}
-
-static int act(sd_bus *bus, const struct stop *stop)
+static int act(const struct stop *stop)
 {
 	struct live live;
-	int status = EX_OK, r = list_gather(bus, &stop->list, &live);
+	int status = EX_OK, r = list_gather(&stop->list, &live);
 
 	if (r < 0)
 		return live_print_error(r);
 	live_keep(&live, is_named, stop);
 	int missing = find_named(stop, &live);
 	if (!stop->dry_run)
-		status = stop_all(bus, &live);
+		status = stop_all(&live);
 	if (live.count > 0)
 		list_print(&stop->list, &live, stdout);
 	else if (status == EX_OK && !missing)
@@ -237,16 +251,11 @@ static int run(int argc, char **argv)
 		.doc = "Stops open connections, and shows them as they were." OPTIONS_FILTER_DOC,
 		.children = list_children};
 	struct stop stop = {0};
-	sd_bus *bus = NULL;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &stop);
 	if (stop.unit_count > 0 && !stop.list.pattern)
-		stop.list.pattern = "*@*.service"; /* named units need not match LIVE_PATTERN */
-	int r = live_open_bus(&bus);
-	int status = r < 0 ? live_print_error(r) : act(bus, &stop);
-	sd_bus_flush_close_unref(bus);
-	for (size_t i = 0; i < stop.unit_count; i++)
-		free(stop.units[i]);
+		stop.list.pattern = "*"; /* named units need not be those of stdsocks */
+	int status = act(&stop);
 	free(stop.units);
 	return status;
 }

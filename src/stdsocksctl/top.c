@@ -127,7 +127,7 @@ static int run_updates(struct top *top, bool on_screen)
 	struct live live;
 
 	for (uint64_t n = 1; continues; n++) {
-		int r = list_gather(NULL, &top->list, &live);
+		int r = list_gather(&top->list, &live);
 		if (r < 0) {
 			screen_leave();
 			return live_print_error(r);

@@ -6,21 +6,13 @@
 /* Powers of 1000. K, M and G are also the units of "rate" in stdsocks.conf(5). */
 static const char units[] = "KMGT";
 
-/* Returns the size of the unit in which the bytes are shown. *ret_power is the power of 1000. */
-static uint64_t unit_of(uint64_t bytes, size_t *ret_power)
-{
-	uint64_t unit = 1;
-
-	for (*ret_power = 0; bytes / unit >= 1000 && units[*ret_power]; ++*ret_power)
-		unit *= 1000;
-	return unit;
-}
-
 void amount_put_bytes(struct writer *w, uint64_t bytes)
 {
-	size_t power;
-	const uint64_t unit = unit_of(bytes, &power);
+	size_t power = 0;
+	uint64_t unit = 1;
 
+	for (; bytes / unit >= 1000 && units[power]; power++)
+		unit *= 1000;
 	writer_decimal(w, bytes / unit, 1);
 	if (power == 0)
 		return;
@@ -29,14 +21,6 @@ void amount_put_bytes(struct writer *w, uint64_t bytes)
 		writer_decimal(w, bytes % unit / (unit / 10), 1);
 	}
 	writer_u8(w, (uint8_t)units[power - 1]);
-}
-
-uint64_t amount_shown(uint64_t bytes)
-{
-	size_t power;
-	const uint64_t unit = unit_of(bytes, &power);
-
-	return bytes - bytes % (power > 0 && bytes / unit < 100 ? unit / 10 : unit);
 }
 
 void amount_put_span(struct writer *w, int64_t span_us)

@@ -8,10 +8,6 @@
  * The units are powers of 1000, as in stdsocks.conf(5). */
 void amount_put_bytes(struct writer *w, uint64_t bytes);
 
-/* Returns the number of bytes, rounded down as amount_put_bytes() does: 1200 for 1234, because that
- * is written as "1.2K". */
-uint64_t amount_shown(uint64_t bytes);
-
 /* Writes a span of time in one unit, rounded down: "45s", "3m", "2h", "5d". The span is not
  * negative. */
 void amount_put_span(struct writer *w, int64_t span_us);

@@ -43,10 +43,10 @@
 #include "stdsocks/serve_relay.c"
 #include "stdsocks/serve_resolve.c"
 #include "stdsocks/session.c"
-#undef send
-#define send(fd, bytes, len, flags) send_status(fd, bytes, len)
-static ssize_t send_status(int fd, const char *bytes, size_t len);
-#include "record/status.c"
+#define title_relaying write_title
+static bool write_title(const struct record *record);
+#include "record/title.c"
+#undef title_relaying
 #include "text/annotate.h"
 
 /* A part of every password that is checked. It may not appear in any output, nor as hex. */
@@ -69,11 +69,8 @@ static struct {
 	bool is_looking_up; /* a lookup has sockets */
 	bool secret_counts; /* SECRET occurs in the password and nowhere else in the input */
 	struct rule_context context;
-	struct status status;
-	int64_t status_us; /* of the last status; at first, of the start of the relay */
-	bool status_is_closed;
-	char status_text[STATUS_MAX];
-	size_t status_len; /* without the age */
+	char title[512];  /* the memory for titles */
+	int64_t title_us; /* the time of the last title; 0 before the relay */
 } given;
 
 static bool has_secret(const void *bytes, size_t len)
@@ -102,7 +99,6 @@ int sandbox_enter_stage(unsigned stages, const char **ret_part)
 	}
 	INVARIANT(given.has_dialled && !given.is_looking_up);
 	given.is_relaying = true;
-	given.status_us = world.now_us;
 	*ret_part = "seccomp";
 	return given.sandbox_fails ? -EPERM : 0;
 }
@@ -312,30 +308,33 @@ int listen_accept(int fd, const struct resolve_list *hosts, struct addr *ret_rem
 	return world.upstream.in;
 }
 
-#define STATUS_FD 1000
-
-/* Simulates the socket of a service manager, which is sometimes full or closed. Checks that each
- * status is different from the one before and that the pauses between them are long enough. */
-static ssize_t send_status(int fd, const char *bytes, size_t len)
+/* Uses `room` bytes of memory for titles, which begin as one argument. */
+static void use_title(size_t room)
 {
-	static const char start[] = "STATUS=";
+	char *const argv[] = {given.title, NULL};
 
-	INVARIANT(fd == STATUS_FD && given.is_relaying && len > strlen(start));
-	INVARIANT(memcmp(bytes, start, strlen(start)) == 0 && fuzz_is_harmless(bytes, len, false));
-	INVARIANT(!given.secret_counts || !has_secret(bytes, len));
-	INVARIANT(world.now_us - given.status_us >= STATUS_PAUSE_US && !given.status_is_closed);
-	given.status_us = world.now_us;
-	if (world.now_us / STATUS_PAUSE_US % 5 == 4) {
-		given.status_is_closed = world.now_us / STATUS_PAUSE_US % 2;
-		errno = given.status_is_closed ? ECONNREFUSED : EAGAIN;
-		return -1;
-	}
-	while (len > 0 && bytes[len - 1] != ' ')
-		len--;
-	INVARIANT(len != given.status_len || memcmp(bytes, given.status_text, len) != 0);
-	memcpy(given.status_text, bytes, len);
-	given.status_len = len;
-	return (ssize_t)len;
+	memset(given.title, 'a', sizeof given.title - 1);
+	given.title[room - 1] = '\0';
+	title_use(argv);
+}
+
+static void check_title(void)
+{
+	const size_t len = strlen(given.title);
+
+	INVARIANT(fuzz_is_harmless(given.title, len, false));
+	INVARIANT(!given.secret_counts || !has_secret(given.title, len));
+}
+
+/* Checks that the pauses between titles are long enough. */
+bool title_relaying(const struct record *record)
+{
+	INVARIANT(given.is_relaying);
+	INVARIANT(!given.title_us || world.now_us - given.title_us >= TITLE_PAUSE_US);
+	given.title_us = world.now_us;
+	const bool is_lasting = write_title(record);
+	check_title();
+	return is_lasting;
 }
 
 /* -- Checks. */
@@ -683,6 +682,7 @@ static void run(const struct session_input *input)
 	const size_t request_len = read_messages(client, method);
 
 	session_run(input, &record);
+	check_title();
 	const struct answers answers = read_answers(client);
 	INVARIANT(!request_len || answers.method < 0 || answers.method == (int)method ||
 		answers.method == SOCKS5_NO_ACCEPTABLE_METHODS);
@@ -696,10 +696,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const size_t windows[] = {SIZE_MAX, 1, 5, 100};
 	struct reader in = reader_of(data, size);
-	struct session_input input = {.settings = &given.settings,
-		.login = &given.login,
-		.client = &given.client,
-		.status = &given.status};
+	struct session_input input = {
+		.settings = &given.settings, .login = &given.login, .client = &given.client};
 
 	if (size > WORLD_BYTES_MAX)
 		return 0;
@@ -713,7 +711,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	given.settings.config.versions |= how & 8 ? CONFIG_VERSION_4 : 0;
 	given.refuses_service = (how & 6) == 6;
 	input.refusal.reason = given.refuses_service ? "by the input" : NULL;
-	given.status.fd = how & 8 ? STATUS_FD : -1;
+	use_title(how & 8 ? sizeof given.title : 30);
 	world.client.window = windows[how >> 4 & 3];
 	world.upstream.window = windows[how >> 6];
 	const size_t script_len = reader_u8(&in), client_len = reader_u16(&in);

@@ -268,6 +268,15 @@ class Handler:
         with open(f"/proc/{self.pid}/status", encoding="ascii") as lines:
             return dict(line.rstrip("\n").split(":\t", 1) for line in lines)
 
+    def title(self):
+        """The process title or, before the first title, the command line."""
+        with open(f"/proc/{self.pid}/cmdline", "rb") as line:
+            return line.read().rstrip(b"\0").replace(b"\0", b" ").decode("ascii")
+
+    def titled(self, pattern):
+        """Wait until PATTERN matches the title. Returns its groups."""
+        return eventually(lambda: re.fullmatch(pattern, self.title()), pattern).groups()
+
     def descriptors(self):
         """Its open descriptors: number and link."""
         found = {}

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Connections to a booted systemd for the tests of stdsocksctl, and a terminal emulator.
-
-The clients send a greeting and no request, so that their handlers send no status. The tests set the
-status of the unit instead.
-"""
+"""Connections to a booted systemd for the tests of stdsocksctl, and a terminal emulator."""
 
 import fcntl
 import json
@@ -12,7 +8,6 @@ import pty
 import select
 import socket
 import struct
-import subprocess
 import termios
 import time
 
@@ -21,11 +16,6 @@ import pyte
 from booted import eventually, instances, say, shown
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check
 
-CGROUPS = "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"
-# The sender is systemd-notify or its parent. systemd-notify ends when systemd has read the message.
-NOTIFY_FROM_UNIT = """for procs; do echo $$ >"$procs"; done 2>/dev/null
-systemd-notify "--status=$STATUS"
-exit"""
 NOBODY = "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"
 
 
@@ -48,36 +38,55 @@ def columns(row, *names):
     return [row.get(name) for name in names]
 
 
-def set_status(unit, status):
-    """Sets the status of a unit, from a process in its cgroup, by which systemd finds the unit."""
-    procs = [f"{root}{shown(unit, 'ControlGroup')}/cgroup.procs" for root in CGROUPS]
-    env = {**os.environ, "NOTIFY_SOCKET": "/run/systemd/notify", "STATUS": os.fsdecode(status)}
-    check(subprocess.run(["sh", "-c", NOTIFY_FROM_UNIT, "sh", *procs], env=env).returncode, 0)
-    # systemd 252 unescapes backslashes.
-    check(shown(unit, "StatusText").replace("\\", ""), status.decode().replace("\\", ""))
-
-
 class Connection:
-    """A client whose greeting was answered, and its unit, whose status is set if one is given."""
+    """A client, its unit, and the process of that. If TITLE is given, the process is "titled", and
+    shows this title. If not, it is a handler that has answered the client's greeting."""
 
-    def __init__(self, where=("127.0.0.1", 1080), status=None):
+    def __init__(self, where=("127.0.0.1", 1080), title=None):
         if isinstance(where, str):
             sock = socket.socket(socket.AF_UNIX)
             sock.connect(where)
         else:
             sock = socket.create_connection(where, DEADLINE_S)
         self.endpoint = Endpoint(sock)
-        self.endpoint.send(GREETING)
-        check(self.endpoint.recv(2), CHOSEN)
+        if title is None:
+            self.endpoint.send(GREETING)
+            check(self.endpoint.recv(2), CHOSEN)
+        else:
+            check(self.endpoint.recv(1), b"\n")
+            self.show(title)
         self.port = 0 if isinstance(where, str) else sock.getsockname()[1]
         client = f"-{os.getpid()}-{os.getuid()}" if isinstance(where, str) else f":{self.port}"
         (self.unit,) = (unit for unit in units() if unit.endswith(f"{client}.service"))
-        if status is not None:
-            set_status(self.unit, status)
+        self.pid = int(shown(self.unit, "MainPID"))
+
+    def show(self, title):
+        """Changes the title of "titled"."""
+        self.endpoint.send(title + b"\0")
+        check(self.endpoint.recv(1), b"\n")
 
     def close(self):
         self.endpoint.close()
         eventually(lambda: self.unit not in units(), f"the end of {self.unit}")
+
+
+def titled(what):
+    """Returns the title of a process that serves a client."""
+    return b"stdsocks: 127.0.0.1 " + what
+
+
+def state_of(pid):
+    """Returns the letter of /proc/PID/stat, or None if there is no process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+            return stat.read().rpartition(") ")[2][0]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def has_ended(pid):
+    """Returns true also if the parent has not waited for the process yet."""
+    return state_of(pid) in (None, "Z")
 
 
 def units():

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* stdsocksctl/instance: the client in the name of a unit, and the status of a handler. */
+/* stdsocksctl/instance: the client in the name of a unit, and the title of a process. */
 #include "stdsocksctl/instance.h"
 
 #include "check.h"
+
+#define UNKNOWN INSTANCE_UNKNOWN
 
 static void clients(void)
 {
@@ -67,94 +69,118 @@ static void invalid_clients(void)
 	}
 }
 
-static void statuses(void)
+/* Checks the title with this text after the prefix. */
+static void check_title(const char *text, const struct instance_title *wanted)
+{
+	char title[256] = "stdsocks: ";
+	struct instance_title t = instance_title(strcat(title, text));
+
+	CHECK_STRING(t.client, wanted->client);
+	CHECK_STRING(t.user, wanted->user);
+	CHECK_STRING(t.dst, wanted->dst);
+	CHECK_NUMBER(t.dst_port, wanted->dst_port);
+	CHECK_NUMBER(t.command, wanted->command);
+	CHECK_NUMBER(t.bytes_up, wanted->bytes_up);
+	CHECK_NUMBER(t.bytes_down, wanted->bytes_down);
+	CHECK_NUMBER(t.rate, wanted->rate);
+}
+
+static void titles(void)
 {
 	static const struct {
-		const char *text, *client, *user, *dst;
-		unsigned port, command;
-		uint64_t up, down, rate;
+		const char *text;
+		struct instance_title title;
 	} rows[] = {
-		{"192.0.2.7 alice -> example.com:443, 3.4K up, 12.1M down, 1.2M/s, 3m", "192.0.2.7",
-			"alice", "example.com", 443, 1, 3400, 12100000, 1200000},
-		{"192.0.2.7 -> example.com:443, 0 up, 999 down, 1s", "192.0.2.7", NULL,
-			"example.com", 443, 1, 0, 999, 0},
-		{"2001:db8::7 -> [2001:db8::1]:80, 1 up, 2 down, 3/s, 2h", "2001:db8::7", NULL,
-			"2001:db8::1", 80, 1, 1, 2, 3},
-		{"unix www-data -> 127.0.0.1:1, 1 up, 2 down, 5d", "unix", "www-data", "127.0.0.1",
-			1, 1, 1, 2, 0},
-		{"192.0.2.7 -> UDP ASSOCIATE 0.0.0.0:0, 1 up, 2 down, 5d", "192.0.2.7", NULL,
-			"0.0.0.0", 0, 3, 1, 2, 0},
-		{"192.0.2.7 BIND -> BIND [::1]:21, 1 up, 2 down, 5d", "192.0.2.7", "BIND", "::1",
-			21, 2, 1, 2, 0},
-		{"192.0.2.7 -> BIND:21, 1 up, 2 down, 5d", "192.0.2.7", NULL, "BIND", 21, 1, 1, 2,
-			0},
-		/* names of users that resemble a status */
-		{"stdio a b -> c:1, 2 up, 3 down, 4s -> d:5, 6 up, 7 down, 8s", "stdio",
-			"a b -> c:1, 2 up, 3 down, 4s", "d", 5, 1, 6, 7, 0},
-		{"stdio  ->  -> d:5, 6 up, 7 down, 8s", "stdio", " -> ", "d", 5, 1, 6, 7, 0},
-		{"other \\x1b[2J\\\" -> d:5, 6 up, 7 down, 8s", "other", "\\x1b[2J\\\"", "d", 5, 1,
-			6, 7, 0},
+		{"192.0.2.7 alice -> example.com:443 3.4K up 12.1M down 1.2M/s",
+			{"192.0.2.7", "alice", "example.com", 443, 1, 3400, 12100000, 1200000}},
+		{"192.0.2.7 -> example.com:443", {"192.0.2.7", "", "example.com", 443, 1, 0, 0, 0}},
+		{"2001:db8::7 -> [2001:db8::1]:80 2 down 3/s",
+			{"2001:db8::7", "", "2001:db8::1", 80, 1, 0, 2, 3}},
+		{"unix www-data -> 127.0.0.1:1 999 up",
+			{"unix", "www-data", "127.0.0.1", 1, 1, 999, 0, 0}},
+		{"192.0.2.7 -> UDP ASSOCIATE 0.0.0.0:0 1 up 2 down",
+			{"192.0.2.7", "", "0.0.0.0", 0, 3, 1, 2, 0}},
+		{"192.0.2.7 BIND -> BIND [::1]:21", {"192.0.2.7", "BIND", "::1", 21, 2, 0, 0, 0}},
+		{"192.0.2.7 -> BIND:21", {"192.0.2.7", "", "BIND", 21, 1, 0, 0, 0}},
+		{"192.0.2.7 -> RESOLVE a.example:0 connecting",
+			{"192.0.2.7", "", "a.example", 0, 0xf0, UNKNOWN, UNKNOWN, UNKNOWN}},
+		{"192.0.2.7 -> RESOLVE_PTR 192.0.2.1:0 connecting",
+			{"192.0.2.7", "", "192.0.2.1", 0, 0xf1, UNKNOWN, UNKNOWN, UNKNOWN}},
+		{"stdio handshake", {"stdio", "", "", 0, 0, UNKNOWN, UNKNOWN, UNKNOWN}},
+		/* encoded names */
+		{"stdio caf%c3%a9 -> a%20b:1 connecting",
+			{"stdio", "caf\\xc3\\xa9", "a b", 1, 1, UNKNOWN, UNKNOWN, UNKNOWN}},
+		{"stdio %25%22%5c%00%0a -> c:1",
+			{"stdio", "%\\\"\\\\\\x00\\n", "c", 1, 1, 0, 0, 0}},
+		/* names of users that resemble a title */
+		{"stdio -> -> c:1", {"stdio", "->", "c", 1, 1, 0, 0, 0}},
+		{"stdio handshake -> c:1", {"stdio", "handshake", "c", 1, 1, 0, 0, 0}},
+		{"stdio ... -> c:1", {"stdio", "...", "c", 1, 1, 0, 0, 0}},
 	};
 
-	EACH_ROW(row, rows, text) {
-		struct instance_status s;
-		char text[256];
-		if (!CHECK(instance_status(strcpy(text, row->text), &s)))
-			continue;
-		CHECK_STRING(s.client, row->client);
-		CHECK_STRING(s.user ? s.user : "none", row->user ? row->user : "none");
-		CHECK_STRING(s.dst, row->dst);
-		CHECK_NUMBER(s.dst_port, row->port);
-		CHECK_NUMBER(s.command, row->command);
-		CHECK_NUMBER(s.bytes_up, row->up);
-		CHECK_NUMBER(s.bytes_down, row->down);
-		CHECK_NUMBER(s.rate, row->rate);
+	EACH_ROW(row, rows, text)
+		check_title(row->text, &row->title);
+}
+
+/* The last word of a title that was cut is not known. */
+static void cut_titles(void)
+{
+	static const char whole[] = "192.0.2.7 alice -> BIND a.example:44 3.4K up 1.2M down 9/s";
+	static const size_t client_len = sizeof "192.0.2.7 " - 1;
+	static const size_t user_len = sizeof "192.0.2.7 alice " - 1;
+	static const size_t dst_len = sizeof "192.0.2.7 alice -> BIND a.example:44 " - 1;
+
+	for (size_t len = 0; len < sizeof whole; len++) {
+		struct instance_title title = {
+			.bytes_up = UNKNOWN, .bytes_down = UNKNOWN, .rate = UNKNOWN};
+		static char text[128];
+		snprintf(text, sizeof text, "%.*s...", (int)len, whole);
+		strcpy(title.client, len >= client_len ? "192.0.2.7" : "");
+		strcpy(title.user, len >= user_len ? "alice" : "");
+		strcpy(title.dst, len >= dst_len ? "a.example" : "");
+		title.dst_port = len >= dst_len ? 44 : 0;
+		title.command = len >= dst_len ? 2 : 0;
+		check_about = text;
+		check_title(text, &title);
 	}
 }
 
-static void invalid_statuses(void)
+static void invalid_titles(void)
 {
-	static const char *const texts[] = {"", "Ready", " -> ", "a -> ", "a -> b", "a -> b:1",
-		"a -> b:1, 1 up", "a -> b:1, 1 up, 2 down", "a -> b:1, 1 up, 2 down, 3/s",
-		"a -> b:1, 1 up, 2 down, 3/s, 4s, 5", "a -> b:1, 1 up, 2 down, 3, 4",
-		"a -> b:1, up, 2 down, 3s", "a -> b:1, 1 down, 2 up, 3s",
-		"a -> b:1, -1 up, 2 down, 3s", "a -> b:65536, 1 up, 2 down, 3s",
-		"a -> b:, 1 up, 2 down, 3s", "a -> :1, 1 up, 2 down, 3s",
-		"a -> BIND :1, 1 up, 2 down, 3s", "a -> []:1, 1 up, 2 down, 3s",
-		"a -> b, 1 up, 2 down, 3s", "a > b:1, 1 up, 2 down, 3s",
-		"\033[2J -> b:1, 1 up, 2 down, 3s", "a -> b\n:1, 1 up, 2 down, 3s",
-		"a \x7f -> b:1, 1 up, 2 down, 3s", "a \xc3\xa9 -> b:1, 1 up, 2 down, 3s",
-		"a -> b:1, 1 up, 2 down, 3s\n"};
+	static const char *const texts[] = {"", " ", "ready", "supervisor", "a handshake ",
+		"a  handshake", "a ->", "a b", "a b ->", "a -> b", "a -> b:1 ", "a -> b:1 up",
+		"a -> b:1 1", "a -> b:1 1 down 2 up", "a -> b:1 1/s 2 up", "a -> b:1 1 up 2 up",
+		"a -> b:1 -1 up", "a -> b:1  1 up", "a -> b:1 1 upx", "a -> b:1 connecting 1 up",
+		"a -> b:65536", "a -> b:", "a -> :1", "a -> []:1", "a -> BIND", "a -> BIND :1",
+		"a > b:1", "a  -> b:1", "a b c -> d:1", "a %2 -> b:1", "a %g0 -> b:1", "a -> b%:1",
+		"\033[2J -> b:1", "a -> b\n:1", "a \x7f -> b:1", "a \xc3\xa9 -> b:1", "a -> b:1\n",
+		"0123456789012345678901234567890123456789012345 handshake"};
+	static const struct instance_title unknown = {
+		.bytes_up = UNKNOWN, .bytes_down = UNKNOWN, .rate = UNKNOWN};
 
-	EACH_TEXT(line, texts) {
-		struct instance_status s = {.client = "untouched"};
-		char text[256];
-		CHECK(!instance_status(strcpy(text, line), &s));
-		CHECK_STRING(s.client, "untouched");
-	}
+	EACH_TEXT(text, texts)
+		check_title(text, &unknown);
+	struct instance_title without_prefix = instance_title("192.0.2.7 handshake");
+	CHECK_STRING(without_prefix.client, "");
 }
 
-static void encoded_bytes(void)
+/* Names of 255 bytes, and a longer one. */
+static void long_names(void)
 {
-	static const char *const rows[][2] = {{"", ""}, {"a", "a"}, {"caf%c3%a9", "caf\\xc3\\xa9"},
-		{"a%20b", "a b"}, {"%25%22%5c", "%\\\"\\\\"}, {"%00%0a", "\\x00\\n"}};
-	static const char *const wrong[] = {"%", "%2", "%2g", "%g2", "a%"};
+	char text[4096], name[3 * 256 + 1] = "";
 
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		char text[64];
-		struct writer w = writer_on(text, 2 * strlen(rows[i][0]));
-		check_about = rows[i][0];
-		CHECK(instance_put_status(&w, rows[i][0]));
-		CHECK_TEXT(w, rows[i][1]);
-	}
-	EACH_TEXT(line, wrong) {
-		char text[64];
-		struct writer w = writer_on(text, sizeof text);
-		CHECK(!instance_put_status(&w, line));
-	}
+	for (size_t i = 0; i < 255; i++)
+		strcat(name, "%ff");
+	snprintf(text, sizeof text, "stdsocks: a %s -> %s:1", name, name);
+	struct instance_title t = instance_title(text);
+	CHECK_NUMBER(strlen(t.user), INSTANCE_NAME_MAX);
+	CHECK_NUMBER(strlen(t.dst), INSTANCE_NAME_MAX);
+	snprintf(text, sizeof text, "stdsocks: a %s%%ff -> b:1", name);
+	t = instance_title(text);
+	CHECK_STRING(t.client, "");
 }
 
 int main(void)
 {
-	return CHECK_ALL(encoded_bytes, clients, invalid_clients, statuses, invalid_statuses);
+	return CHECK_ALL(clients, invalid_clients, titles, cut_titles, invalid_titles, long_names);
 }
