@@ -368,6 +368,10 @@ PY
 
 @test "prefork: a ready process is in the sandbox, has few descriptors, and cannot fork" {
     world <<'PY'
+def title(pid):
+    with open(f"/proc/{pid}/cmdline", encoding="ascii") as text:
+        return text.read().rstrip("\0")
+
 p = Prefork()
 for pid in p.ready():
     status = status_of(pid)
@@ -378,6 +382,8 @@ for pid in p.ready():
         assert any(line.startswith("Max address space") and "67108864" in line for line in limits)
     with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as score:
         check(score.read(), "500\n")
+    check(title(pid), "stdsocks: ready")
+check(title(p.zygote()), "stdsocks: zygote")
 for pid in p.pid, p.zygote():
     with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as score:
         check(score.read(), "0\n")

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "net/clock.h"
+#include "record/title.h"
 #include "stdsocks/confine.h"
 #include "stdsocks/connection.h"
 #include "stdsocks/prefork_zygote.h"
@@ -127,6 +128,8 @@ static bool leave_zygote(struct zygote *z)
 		close(z->oom);
 	if (z->watch.fd >= 0)
 		close(z->watch.fd);
+	if (!z->has_checkpassword)
+		title_role("ready");
 	if (z->is_outside_sandbox)
 		return true;
 	const struct refusal refusal = confine_leave_zygote(&z->settings.config);
@@ -169,14 +172,12 @@ int prefork_child_run(struct zygote *z)
 	const int64_t start_us = clock_now_us();
 	struct login login = {.settings = &z->settings};
 	const struct client client = client_on(fd, fd);
-	struct status status = {.fd = -1};
 	struct session_input input = {.settings = &z->settings,
 		.refusal = z->refusal,
 		.login = &login,
 		.client = &client,
 		.start_us = start_us,
-		.trace = z->options->trace && z->log.stderr_is_ours,
-		.status = &status};
+		.trace = z->options->trace && z->log.stderr_is_ours};
 
 	startup_prepare(&input, &z->log);
 	if (z->is_outside_sandbox) {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -16,6 +17,7 @@
 
 #include "net/clock.h"
 #include "net/wait.h"
+#include "record/title.h"
 #include "sandbox/syscalls.h"
 #include "stdsocks/confine.h"
 #include "stdsocks/output.h"
@@ -30,9 +32,14 @@
 
 /* -- The start. */
 
+/* Returns a copy of the path, because the process title overwrites the arguments. */
 static const char *config_path(const struct options *o)
 {
-	return o->file ? o->file : SETTINGS_DEFAULT_FILE;
+	static char path[PATH_MAX] LARGE;
+	struct writer w = writer_on(path, sizeof path - 1);
+
+	writer_str(&w, o->file ? o->file : SETTINGS_DEFAULT_FILE);
+	return path;
 }
 
 static void read_settings(struct zygote *z)
@@ -76,10 +83,10 @@ static bool open_descriptors(struct zygote *z)
 static void enter_sandbox(struct zygote *z)
 {
 	const struct config *c = &z->settings.config;
-	const bool has_checkpassword =
-		c->auth & CONFIG_AUTH_PASSWORD && c->passwords == CONFIG_CHECKPASSWORD;
 
-	z->is_outside_sandbox = has_checkpassword || z->listeners.has_unix;
+	z->has_checkpassword =
+		c->auth & CONFIG_AUTH_PASSWORD && c->passwords == CONFIG_CHECKPASSWORD;
+	z->is_outside_sandbox = z->has_checkpassword || z->listeners.has_unix;
 	if (z->is_outside_sandbox)
 		return;
 	prefork_child_limit_memory();
@@ -107,6 +114,8 @@ static bool start(struct zygote *z)
 	wait_prepare();
 	prefork_child_catch_signals();
 	enter_sandbox(z);
+	if (!z->has_checkpassword)
+		title_role("zygote");
 	z->pool = prefork_pool_of(&z->settings.config);
 	z->report.idle_us = z->settings.config.prefork_idle_us;
 	return true;

@@ -22,6 +22,8 @@ struct zygote {
 	struct refusal refusal;
 	struct log log;
 	struct prefork_watch watch;
+	/* The checkpassword program gets the environment, which a process title overwrites. */
+	bool has_checkpassword;
 	/* A child enters the sandbox alone, after it has accepted a connection: it needs files or
 	 * processes before it reads the first byte. */
 	bool is_outside_sandbox;
