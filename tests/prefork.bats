@@ -57,6 +57,24 @@ p.stop()
 PY
 }
 
+@test "prefork: serves with any kind of standard output and standard error" {
+    world <<'PY'
+listening = listener()
+with open("/run/both", "wb") as both:
+    for files in {"stderr": listening, "stdout": listening}, \
+            {"stderr": subprocess.DEVNULL}, {"stdout": both, "stderr": both}:
+        p = Prefork(listening=listening, **files)
+        p.serves(upstream)
+        p.stop()
+    for closed in "<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-":
+        p = Prefork(fds=[listening], before=["sh", "-c", f'exec "$@" {closed}', "sh"])
+        p.serves(upstream)
+        p.stop()
+with open("/run/both", encoding="utf-8") as both:
+    check(both.read().count("closed by"), 1)
+PY
+}
+
 @test "prefork: serves AF_UNIX, and logs the user who has connected" {
     world <<'PY'
 p = Prefork(listening=bound("/run/socks"), rules=("allow user nobody to any",))
@@ -365,7 +383,7 @@ p = Prefork(env=os.environ | {"NOTIFY_SOCKET": "/run/notify"})
 assert receive("READY=1").startswith("READY=1\nSTATUS=0 connections, 8 processes ready")
 for pid in [p.zygote(), *p.ready()]:
     with open(f"/proc/{pid}/environ", encoding="ascii") as environ:
-        pass
+        assert "/run/notify" not in environ.read(), pid
 pair = p.connect(upstream)
 receive("STATUS=1 connections")
 close(pair)
@@ -376,6 +394,25 @@ receive("READY=1")
 p.signal(signal.SIGTERM)
 receive("STOPPING=1")
 p.wait_exit()
+PY
+}
+
+@test "prefork: a supervisor that is not root, or has no capabilities, works like another" {
+    world <<'PY'
+def score(pid):
+    with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as file:
+        return file.read()
+
+nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+for before in nobody, ["setpriv", "--bounding-set=-all,+setuid,+setgid,+dac_read_search"]:
+    p = Prefork(before=before)
+    p.serves(upstream)
+    check([score(pid) for pid in (p.pid, p.zygote(), *p.ready())], ["0\n"] * 2 + ["500\n"] * 8)
+    zygote = p.zygote()
+    p.signal(signal.SIGHUP)
+    eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
+    p.serves(upstream)
+    p.stop()
 PY
 }
 

@@ -172,9 +172,9 @@ static void end_zygote(struct supervisor *s)
 	if (s->zygote == 0)
 		return;
 	kill(s->zygote, SIGKILL);
+	close(s->control); /* ends it also if this process is root without CAP_KILL */
 	while (waitpid(s->zygote, NULL, 0) < 0 && errno == EINTR)
 		;
-	close(s->control);
 	s->zygote = 0;
 	s->control = -1;
 }

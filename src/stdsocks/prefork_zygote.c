@@ -16,6 +16,7 @@
 
 #include "net/clock.h"
 #include "net/wait.h"
+#include "sandbox/dumps.h"
 #include "sandbox/syscalls.h"
 #include "stdsocks/confine.h"
 #include "stdsocks/output.h"
@@ -25,6 +26,7 @@
 /* oom_score_adj of a child: if memory is short, the kernel ends connections before it ends the
  * supervisor and the zygote. */
 #define OOM_OF_CHILD "500"
+#define OOM_FILE     "/proc/self/oom_score_adj"
 
 #define TICK_US INT64_C(1000000)
 
@@ -33,6 +35,20 @@
 static const char *config_path(const struct options *o)
 {
 	return o->file ? o->file : SETTINGS_DEFAULT_FILE;
+}
+
+/* The files of /proc/self belong to root while dumps are disabled. If this process is not root, it
+ * enables them for a moment, before it reads passwords. */
+static int open_oom(void)
+{
+	int fd = open(OOM_FILE, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 || errno != EACCES)
+		return fd;
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	fd = open(OOM_FILE, O_RDWR | O_CLOEXEC);
+	dumps_disable();
+	return fd;
 }
 
 static void read_settings(struct zygote *z)
@@ -65,6 +81,8 @@ static bool open_descriptors(struct zygote *z)
 	z->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	name_files_open();
 	z->log = log_open(z->options->trace);
+	z->log.stderr_is_ours =
+		true; /* it is not a client's, but may be /dev/null like the others */
 	/* A log daemon that was restarted has another socket. */
 	if (z->log.kind == LOG_TO_JOURNAL)
 		prefork_watch_add(&z->watch, LOG_JOURNAL);
@@ -96,8 +114,8 @@ static bool start(struct zygote *z)
 		return false;
 	z->pid = getpid();
 	prefork_notify_forget();
+	z->oom = open_oom();
 	read_settings(z);
-	z->oom = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC); /* it belongs to root */
 	const struct refusal root = confine_leave_root(&z->settings.config);
 	if (!z->refusal.reason)
 		z->refusal = root;
