@@ -152,6 +152,34 @@ p.stop()
 PY
 }
 
+@test "prefork: the limit holds when the zygote is replaced or the program is executed again" {
+    world <<'PY'
+write("/run/conf", "allow to any\nprefork connections 4\n")
+p = Prefork("-f", "/run/conf", rules=())
+pairs = [p.connect(upstream) for _ in range(4)]
+waiting = p.client()
+waiting.send(GREETING)
+
+def processes():
+    own = children(p.pid)
+    return set(own).union(*map(children, own))
+
+for number in range(6):
+    before = processes()
+    if number % 2:
+        p.signal(signal.SIGHUP)
+    else:
+        write("/run/conf", f"allow to any\nprefork connections 4\n# {number}\n")
+    eventually(lambda: processes() - before, "a new zygote")
+    check(waiting.open_and_silent(0.1), True)
+close(pairs.pop())
+check(waiting.recv(2), CHOSEN)
+for pair in pairs:
+    close(works(pair))
+p.stop()
+PY
+}
+
 @test "prefork: more children are ready after a burst, at most 64, and fewer later" {
     world <<'PY'
 p = Prefork("-o", "prefork ready 2")
@@ -314,6 +342,43 @@ p = Prefork(listening=listening)
 check(waiting.recv(2), CHOSEN)
 works(pair)
 close(pair)
+p.stop()
+PY
+}
+
+@test "prefork: when the service has ended, no process has its listening sockets" {
+    world <<'PY'
+port = 0
+for _ in range(20):
+    listening = listener(port=port)
+    port = listening.getsockname()[1]
+    p = Prefork("-o", "prefork ready 30", listening=listening)
+    p.ready(30)
+    listening.close()
+    p.stop()
+PY
+}
+
+@test "prefork: no connection is lost if files change while the service is executed again" {
+    world <<'PY'
+write("/run/conf", "allow to any\n")
+listening = listener()
+p = Prefork("-f", "/run/conf", listening=listening, rules=())
+stop = threading.Event()
+
+def disturb():
+    for number in range(100):
+        write("/run/conf.new", f"allow to any\n# {number}\n")
+        os.rename("/run/conf.new", "/run/conf")
+        p.signal(signal.SIGHUP)
+        time.sleep(0.01)
+    stop.set()
+
+thread = threading.Thread(target=disturb)
+thread.start()
+while not stop.is_set():
+    check(method(p), CHOSEN)
+thread.join()
 p.stop()
 PY
 }

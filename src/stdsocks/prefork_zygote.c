@@ -125,7 +125,7 @@ static bool start(struct zygote *z)
 	wait_prepare();
 	prefork_child_catch_signals();
 	enter_sandbox(z);
-	z->pool = prefork_pool_of(&z->settings.config);
+	z->pool = prefork_pool_of(&z->settings.config, z->pool.orphans);
 	z->report.idle_us = z->settings.config.prefork_idle_us;
 	return true;
 }
