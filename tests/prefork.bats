@@ -6,7 +6,7 @@ load helper
 load net/world
 
 prelude <<'PY'
-import os, signal, socket, threading, time
+import os, signal, socket, subprocess, threading, time
 
 from prefork import ACCEPT4, Prefork, children, close, status_of, syscall, works
 from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, login, request
@@ -54,6 +54,24 @@ for _ in range(3):
         p.listening = sock
         p.serves(upstream)
 p.stop()
+PY
+}
+
+@test "prefork: serves with any kind of standard output and standard error" {
+    world <<'PY'
+listening = listener()
+with open("/run/both", "wb") as both:
+    for files in {"stderr": listening, "stdout": listening}, \
+            {"stderr": subprocess.DEVNULL}, {"stdout": both, "stderr": both}:
+        p = Prefork(listening=listening, **files)
+        p.serves(upstream)
+        p.stop()
+    for closed in "<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-":
+        p = Prefork(fds=[listening], before=["sh", "-c", f'exec "$@" {closed}', "sh"])
+        p.serves(upstream)
+        p.stop()
+with open("/run/both", encoding="utf-8") as both:
+    check(both.read().count("closed by"), 1)
 PY
 }
 
@@ -120,6 +138,34 @@ waiting.send(GREETING)
 (zygote,) = children(p.pid)
 check(len(children(zygote)), 5)
 assert waiting.open_and_silent()
+close(pairs.pop())
+check(waiting.recv(2), CHOSEN)
+for pair in pairs:
+    close(works(pair))
+p.stop()
+PY
+}
+
+@test "prefork: the limit holds when the zygote is replaced or the program is executed again" {
+    world <<'PY'
+write("/run/conf", "allow to any\nprefork connections 4\n")
+p = Prefork("-f", "/run/conf", rules=())
+pairs = [p.connect(upstream) for _ in range(4)]
+waiting = p.client()
+waiting.send(GREETING)
+
+def processes():
+    own = children(p.pid)
+    return set(own).union(*map(children, own))
+
+for number in range(6):
+    before = processes()
+    if number % 2:
+        p.signal(signal.SIGHUP)
+    else:
+        write("/run/conf", f"allow to any\nprefork connections 4\n# {number}\n")
+    eventually(lambda: processes() - before, "a new zygote")
+    check(waiting.open_and_silent(0.1), True)
 close(pairs.pop())
 check(waiting.recv(2), CHOSEN)
 for pair in pairs:
@@ -293,6 +339,43 @@ p.stop()
 PY
 }
 
+@test "prefork: when the service has ended, no process has its listening sockets" {
+    world <<'PY'
+port = 0
+for _ in range(20):
+    listening = listener(port=port)
+    port = listening.getsockname()[1]
+    p = Prefork("-o", "prefork ready 30", listening=listening)
+    p.ready(30)
+    listening.close()
+    p.stop()
+PY
+}
+
+@test "prefork: no connection is lost if files change while the service is executed again" {
+    world <<'PY'
+write("/run/conf", "allow to any\n")
+listening = listener()
+p = Prefork("-f", "/run/conf", listening=listening, rules=())
+stop = threading.Event()
+
+def disturb():
+    for number in range(100):
+        write("/run/conf.new", f"allow to any\n# {number}\n")
+        os.rename("/run/conf.new", "/run/conf")
+        p.signal(signal.SIGHUP)
+        time.sleep(0.01)
+    stop.set()
+
+thread = threading.Thread(target=disturb)
+thread.start()
+while not stop.is_set():
+    check(method(p), CHOSEN)
+thread.join()
+p.stop()
+PY
+}
+
 @test "prefork: if a process is killed, only its connection ends" {
     world <<'PY'
 p = Prefork()
@@ -353,6 +436,9 @@ def receive(wanted):
 
 p = Prefork(env=os.environ | {"NOTIFY_SOCKET": "/run/notify"})
 assert receive("READY=1").startswith("READY=1\nSTATUS=0 connections, 8 processes ready")
+for pid in [p.zygote(), *p.ready()]:
+    with open(f"/proc/{pid}/environ", encoding="ascii") as environ:
+        assert "/run/notify" not in environ.read(), pid
 pair = p.connect(upstream)
 receive("STATUS=1 connections")
 close(pair)
@@ -363,6 +449,25 @@ receive("READY=1")
 p.signal(signal.SIGTERM)
 receive("STOPPING=1")
 p.wait_exit()
+PY
+}
+
+@test "prefork: a supervisor that is not root, or has no capabilities, works like another" {
+    world <<'PY'
+def score(pid):
+    with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as file:
+        return file.read()
+
+nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+for before in nobody, ["setpriv", "--bounding-set=-all,+setuid,+setgid,+dac_read_search"]:
+    p = Prefork(before=before)
+    p.serves(upstream)
+    check([score(pid) for pid in (p.pid, p.zygote(), *p.ready())], ["0\n"] * 2 + ["500\n"] * 8)
+    zygote = p.zygote()
+    p.signal(signal.SIGHUP)
+    eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
+    p.serves(upstream)
+    p.stop()
 PY
 }
 

@@ -24,13 +24,16 @@
 /* A zygote that has lived as long as this did not fail. */
 #define STABLE_US INT64_C(10000000)
 
+/* At the end, how long the supervisor waits for the end of the processes that are ready. */
+#define READY_END_US INT64_C(1000000)
+
 struct supervisor {
 	const struct options *options;
 	char **argv;
 	char path[PATH_MAX]; /* of this program, before it is replaced by another version */
 	const struct prefork_listeners *listeners;
 	int signals;    /* signalfd(2) */
-	int handoff[2]; /* children write to handoff[1] */
+	int handoff[2]; /* children write to handoff[1] until they serve a connection */
 
 	pid_t zygote; /* 0: it has ended */
 	int control;  /* to the zygote; -1 without it */
@@ -97,6 +100,7 @@ static _Noreturn void run_zygote(const struct supervisor *s, int control)
 		.listeners = *s->listeners,
 		.control = control,
 		.handoff = s->handoff[1],
+		.pool = {.orphans = s->orphans},
 		.supervisor = getppid()};
 	_exit(prefork_zygote_run(&zygote));
 }
@@ -172,9 +176,9 @@ static void end_zygote(struct supervisor *s)
 	if (s->zygote == 0)
 		return;
 	kill(s->zygote, SIGKILL);
+	close(s->control); /* ends it also if this process is root without CAP_KILL */
 	while (waitpid(s->zygote, NULL, 0) < 0 && errno == EINTR)
 		;
-	close(s->control);
 	s->zygote = 0;
 	s->control = -1;
 }
@@ -227,7 +231,7 @@ static void reap(struct supervisor *s)
 	update_orphans(s);
 }
 
-/* Returns the descriptor in a message of a child, or -1. */
+/* Returns the descriptor in a message of a child, or -errno; -EPIPE if there will be no more. */
 static int receive_connection(int socket)
 {
 	union {
@@ -235,15 +239,16 @@ static int receive_connection(int socket)
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control;
 	char byte;
-	int fd = -1;
+	int fd = -EBADMSG;
 	struct iovec one = {.iov_base = &byte, .iov_len = 1};
 	struct msghdr message = {.msg_iov = &one,
 		.msg_iovlen = 1,
 		.msg_control = &control,
 		.msg_controllen = sizeof control};
 
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) <= 0)
-		return -1;
+	const ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	if (n <= 0)
+		return n < 0 ? -errno : -EPIPE;
 	const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
 		memcpy(&fd, CMSG_DATA(header), sizeof fd);
@@ -265,10 +270,13 @@ static _Noreturn void run_handler(const struct supervisor *s, int fd)
 	_exit(EXIT_SYSTEM);
 }
 
-/* Serves the connections of children that have found a change of the configuration. */
-static void serve_handed_off(struct supervisor *s)
+/* Serves the connections of children that have found a change of the configuration. Returns false
+ * if there will be no more. */
+static bool serve_handed_off(struct supervisor *s)
 {
-	for (int fd; (fd = receive_connection(s->handoff[0])) >= 0; close(fd)) {
+	int fd;
+
+	for (; (fd = receive_connection(s->handoff[0])) >= 0; close(fd)) {
 		const pid_t pid = fork();
 		if (pid == 0)
 			run_handler(s, fd);
@@ -277,6 +285,7 @@ static void serve_handed_off(struct supervisor *s)
 				"; the connection is lost");
 	}
 	update_orphans(s);
+	return fd != -EPIPE;
 }
 
 /* -- The supervisor. */
@@ -310,6 +319,34 @@ static int64_t idle_until_us(const struct supervisor *s)
 					     : clock_after(s->idle_since_us, s->report.idle_us);
 }
 
+static int wait_us(int64_t until_us)
+{
+	if (until_us == INT64_MAX)
+		return -1;
+	const int64_t left_us = until_us - clock_now_us();
+	return left_us <= 0                    ? 0
+		: left_us / 1000 < INT_MAX - 1 ? (int)(left_us / 1000) + 1
+					       : INT_MAX;
+}
+
+static bool open_handoff(struct supervisor *s)
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->handoff) == 0;
+}
+
+/* Ends the zygote, and waits until its ready children have ended: then no process has a listening
+ * socket any more, and all connections that they have passed are served. */
+static void stop_accepting(struct supervisor *s)
+{
+	struct pollfd handoff = {.fd = s->handoff[0], .events = POLLIN};
+	const int64_t until_us = clock_after(clock_now_us(), READY_END_US);
+
+	end_zygote(s);
+	close(s->handoff[1]);
+	while (poll(&handoff, 1, wait_us(until_us)) > 0 && serve_handed_off(s))
+		;
+}
+
 /* Executes this program again, perhaps another version of it. Returns only after an error. */
 static void execute_again(struct supervisor *s)
 {
@@ -317,7 +354,7 @@ static void execute_again(struct supervisor *s)
 	struct writer w = writer_on(number, sizeof number - 1);
 
 	notify_reloading();
-	end_zygote(s);
+	stop_accepting(s);
 	writer_decimal(&w, (uint64_t)getpid(), 1);
 	setenv("LISTEN_PID", number, 1);
 	memset(number, 0, sizeof number);
@@ -331,7 +368,10 @@ static void execute_again(struct supervisor *s)
 		"; continuing with the running one");
 	for (unsigned i = 0; i < s->listeners->count; i++)
 		fcntl(s->listeners->fds[i], F_SETFD, FD_CLOEXEC);
-	s->has_reported = false; /* systemd waits for READY=1 */
+	close(s->handoff[0]);
+	if (!open_handoff(s))
+		s->handoff[0] = s->handoff[1] = -1; /* children serve connections themselves */
+	s->has_reported = false;                    /* systemd waits for READY=1 */
 	s->restart_us = clock_now_us();
 }
 
@@ -353,16 +393,6 @@ static bool handle_signals(struct supervisor *s)
 		}
 	reap(s);
 	return true;
-}
-
-static int wait_us(int64_t until_us)
-{
-	if (until_us == INT64_MAX)
-		return -1;
-	const int64_t left_us = until_us - clock_now_us();
-	return left_us <= 0                    ? 0
-		: left_us / 1000 < INT_MAX - 1 ? (int)(left_us / 1000) + 1
-					       : INT_MAX;
 }
 
 /* One turn of the loop. Returns false at the end. */
@@ -410,8 +440,7 @@ static bool prepare(struct supervisor *s)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	s->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return s->signals >= 0 &&
-		socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, s->handoff) == 0;
+	return s->signals >= 0 && open_handoff(s);
 }
 
 int prefork_run(
@@ -432,6 +461,6 @@ int prefork_run(
 	while (turn(&s))
 		;
 	prefork_notify("STOPPING=1");
-	end_zygote(&s);
+	stop_accepting(&s);
 	return EXIT_OVER;
 }

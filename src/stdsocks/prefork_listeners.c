@@ -9,6 +9,7 @@
 
 #include "net/sockaddr.h"
 #include "stdsocks/prefork.h"
+#include "stdsocks/startup.h"
 #include "text/words.h"
 
 #define FIRST_FD (STDERR_FILENO + 1)
@@ -49,17 +50,18 @@ static unsigned count_passed(void)
 	return count;
 }
 
-/* Moves standard input to FIRST_FD. inetd passes the socket as all three standard descriptors. */
-static bool move_stdin(void)
+/* Replaces standard input and output by /dev/null, and standard error if it is a listening socket:
+ * inetd passes the socket as all three. After that, standard error is never a client's connection.
+ */
+static bool replace_standard_descriptors(void)
 {
-	if (dup2(STDIN_FILENO, FIRST_FD) < 0)
-		return false;
+	startup_fill_standard_descriptors();
 	const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (null_fd >= 0 && (fd == STDIN_FILENO || is_listening(fd)))
-			dup2(null_fd, fd);
+	const bool are_replaced = null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 &&
+		dup2(null_fd, STDOUT_FILENO) >= 0 &&
+		(!is_listening(STDERR_FILENO) || dup2(null_fd, STDERR_FILENO) >= 0);
 	close(null_fd);
-	return null_fd >= 0;
+	return are_replaced;
 }
 
 /* A child blocks in accept4(2) on one socket. With several it waits with poll(2), and another child
@@ -80,10 +82,12 @@ bool prefork_find_listeners(struct prefork_listeners *ret_listeners)
 	struct prefork_listeners l = {.count = count_passed()};
 
 	if (l.count == 0) {
-		if (!is_listening(STDIN_FILENO) || !move_stdin())
+		if (!is_listening(STDIN_FILENO) || dup2(STDIN_FILENO, FIRST_FD) < 0)
 			return false;
 		l.count = 1;
 	}
+	if (!replace_standard_descriptors())
+		return false;
 	syscall(SYS_close_range, FIRST_FD + l.count, ~0U, 0);
 	prepare(&l);
 	*ret_listeners = l;

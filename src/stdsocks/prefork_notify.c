@@ -25,5 +25,9 @@ void prefork_notify(const char *message)
 
 void prefork_notify_forget(void)
 {
+	char *where = getenv(VARIABLE);
+
+	if (where)
+		memset(where, 0, strlen(where)); /* /proc/PID/environ shows this memory */
 	unsetenv(VARIABLE);
 }

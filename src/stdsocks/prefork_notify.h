@@ -5,5 +5,6 @@
 /* Sends one message: "READY=1", for example. */
 void prefork_notify(const char *message);
 
-/* Removes the variable: the processes that this one starts send no messages. */
+/* Removes the variable, and its value from the memory: this process and those that it starts send
+ * no messages. */
 void prefork_notify_forget(void);

@@ -4,11 +4,12 @@
 
 #include <string.h>
 
-struct prefork_pool prefork_pool_of(const struct config *config)
+struct prefork_pool prefork_pool_of(const struct config *config, unsigned orphans)
 {
 	return (struct prefork_pool){.base = config->prefork_ready,
 		.target = config->prefork_ready,
-		.connections = config->prefork_connections};
+		.connections = config->prefork_connections,
+		.orphans = orphans};
 }
 
 unsigned prefork_pool_missing(const struct prefork_pool *p)

@@ -18,7 +18,7 @@ struct prefork_pool {
 	pid_t pids[CONFIG_READY_MAX]; /* of the ready children, the oldest first */
 };
 
-struct prefork_pool prefork_pool_of(const struct config *config);
+struct prefork_pool prefork_pool_of(const struct config *config, unsigned orphans);
 
 /* Returns how many children to fork: until target are ready, but no more processes than connections
  * are allowed. */

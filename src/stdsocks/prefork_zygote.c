@@ -18,6 +18,7 @@
 #include "net/clock.h"
 #include "net/wait.h"
 #include "record/title.h"
+#include "sandbox/dumps.h"
 #include "sandbox/syscalls.h"
 #include "stdsocks/confine.h"
 #include "stdsocks/output.h"
@@ -27,6 +28,7 @@
 /* oom_score_adj of a child: if memory is short, the kernel ends connections before it ends the
  * supervisor and the zygote. */
 #define OOM_OF_CHILD "500"
+#define OOM_FILE     "/proc/self/oom_score_adj"
 
 #define TICK_US INT64_C(1000000)
 
@@ -40,6 +42,20 @@ static const char *config_path(const struct options *o)
 
 	writer_str(&w, o->file ? o->file : SETTINGS_DEFAULT_FILE);
 	return path;
+}
+
+/* The files of /proc/self belong to root while dumps are disabled. If this process is not root, it
+ * enables them for a moment, before it reads passwords. */
+static int open_oom(void)
+{
+	int fd = open(OOM_FILE, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 || errno != EACCES)
+		return fd;
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	fd = open(OOM_FILE, O_RDWR | O_CLOEXEC);
+	dumps_disable();
+	return fd;
 }
 
 static void read_settings(struct zygote *z)
@@ -72,6 +88,8 @@ static bool open_descriptors(struct zygote *z)
 	z->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	name_files_open();
 	z->log = log_open(z->options->trace);
+	z->log.stderr_is_ours =
+		true; /* it is not a client's, but may be /dev/null like the others */
 	/* A log daemon that was restarted has another socket. */
 	if (z->log.kind == LOG_TO_JOURNAL)
 		prefork_watch_add(&z->watch, LOG_JOURNAL);
@@ -103,8 +121,8 @@ static bool start(struct zygote *z)
 		return false;
 	z->pid = getpid();
 	prefork_notify_forget();
+	z->oom = open_oom();
 	read_settings(z);
-	z->oom = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC); /* it belongs to root */
 	const struct refusal root = confine_leave_root(&z->settings.config);
 	if (!z->refusal.reason)
 		z->refusal = root;
@@ -116,7 +134,7 @@ static bool start(struct zygote *z)
 	enter_sandbox(z);
 	if (!z->has_checkpassword)
 		title_role("zygote");
-	z->pool = prefork_pool_of(&z->settings.config);
+	z->pool = prefork_pool_of(&z->settings.config, z->pool.orphans);
 	z->report.idle_us = z->settings.config.prefork_idle_us;
 	return true;
 }

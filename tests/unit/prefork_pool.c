@@ -11,7 +11,7 @@ static struct prefork_pool pool_of(unsigned ready, unsigned connections)
 	const struct config config = {.prefork_ready = ready, .prefork_connections = connections};
 
 	next_pid = 1;
-	return prefork_pool_of(&config);
+	return prefork_pool_of(&config, 0);
 }
 
 static void fill(struct prefork_pool *p)
