@@ -42,8 +42,8 @@ def zygote():
 def has_accepted(pid):
     """Whether a child of the zygote does not wait for a connection."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
-            open(f"/proc/{pid}/wchan", encoding="ascii") as function:
-        return function.read() != "inet_csk_accept"
+            open(f"/proc/{pid}/cmdline", encoding="ascii") as title:
+        return title.read().rstrip("\0") not in ("stdsocks: zygote", "stdsocks: ready", "")
     return False
 
 

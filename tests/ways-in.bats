@@ -92,7 +92,7 @@ with listener() as upstream:
     for client in clients:
         client.close()
 PY
-        refuses "127.0.0.1 $PORT"
+        answers "127.0.0.1 $PORT"
         eventually exited "$1" "$2"
     done
     [[ $(sed -nE "s/.*$2.*/\1/p" "$(log "$1")" | sort | uniq -c) =~ ^\ *3\ 0$ ]]
@@ -167,7 +167,7 @@ setup() {
     prefork
     start activate systemd-socket-activate -l "127.0.0.1:$PORT" "$STDSOCKS"
     wait_listening "$PORT"
-    refuses "127.0.0.1 $PORT"
+    answers "127.0.0.1 $PORT"
     wait "${RUNNING[activate]}"
 }
 
@@ -176,7 +176,7 @@ setup() {
     prefork
     start s6 s6-ipcserver-socketbinder "$BATS_TEST_TMPDIR/socks" "$STDSOCKS"
     wait_path "$BATS_TEST_TMPDIR/socks"
-    refuses "$BATS_TEST_TMPDIR/socks"
+    answers "$BATS_TEST_TMPDIR/socks"
     wait "${RUNNING[s6]}"
 }
 

@@ -21,25 +21,24 @@
 
 /* Serves the client on the standard descriptors, or refuses service. Returns the exit status. */
 static int serve_client(const struct options *options, struct settings *settings,
-	const struct refusal *refusal, int64_t start_us)
+	const struct refusal *refusal, const struct client *client, int64_t start_us)
 {
 	struct login login = {.settings = settings};
-	struct client client = client_on(STDIN_FILENO, STDOUT_FILENO);
 	struct session_input input = {.settings = settings,
 		.refusal = *refusal,
 		.login = &login,
-		.client = &client,
+		.client = client,
 		.start_us = start_us,
 		.two_replies = debug_hex_two_replies()};
 
-	if (client.kind == CLIENT_TERMINAL)
+	if (client->kind == CLIENT_TERMINAL)
 		return refusal->exit_status
 			? refusal->exit_status
 			: output_text(STDERR_FILENO, options_on_a_terminal, EXIT_USAGE);
-	if (client.kind == CLIENT_CLOSED || fcntl(STDERR_FILENO, F_GETFD) < 0)
+	if (client->kind == CLIENT_CLOSED || fcntl(STDERR_FILENO, F_GETFD) < 0)
 		startup_fill_standard_descriptors();
-	if (startup_client_error(client.kind))
-		return output_error(startup_client_error(client.kind), EXIT_USAGE);
+	if (startup_client_error(client->kind))
+		return output_error(startup_client_error(client->kind), EXIT_USAGE);
 	struct log log = log_open(options->trace || options->hex);
 	input.trace = options->trace && log.stderr_is_ours;
 	startup_prepare(&input, &log);
@@ -68,8 +67,10 @@ int main(int argc, char **argv)
 	if (options.mode == MODE_VERSION)
 		return output_text(STDOUT_FILENO, "stdsocks " VERSION "\n", EXIT_OVER);
 
+	struct client client = client_on(STDIN_FILENO, STDOUT_FILENO);
 	struct prefork_listeners listeners;
-	if (options.mode == MODE_SERVE && !options.hex && prefork_find_listeners(&listeners))
+	const bool serves = options.mode == MODE_SERVE && !options.hex;
+	if (serves && prefork_find_listeners(&client, &listeners))
 		return prefork_run(&options, argv, &listeners);
 
 	bool is_valid = settings_read(&options, &settings, &errors);
@@ -89,8 +90,10 @@ int main(int argc, char **argv)
 		return is_valid ? debug_explain(&settings.rules, options.question) : EXIT_CONFIG;
 
 	sandbox_close_inherited(); /* not earlier: the configuration may be an inherited one */
-	if (options.hex && !debug_hex_enter())
+	if (!options.hex)
+		return serve_client(&options, &settings, &refusal, &client, start_us);
+	if (!debug_hex_enter())
 		return output_error(strerror(errno), EXIT_SYSTEM);
-	int status = serve_client(&options, &settings, &refusal, start_us);
-	return options.hex ? debug_hex_leave(status) : status;
+	client = client_on(STDIN_FILENO, STDOUT_FILENO); /* pipes to the translators */
+	return debug_hex_leave(serve_client(&options, &settings, &refusal, &client, start_us));
 }

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include "net/client.h"
 #include "stdsocks/options.h"
 
 /* Listening sockets of one service. */
@@ -42,11 +43,11 @@ struct prefork_report {
 	int64_t idle_us;   /* "prefork idle-exit" */
 };
 
-/* Returns true and sets *ret_listeners if standard input is a listening stream socket, or if all
- * descriptors of $LISTEN_FDS are and $LISTEN_PID is this process. Then moves them to the
- * descriptors from 3 on, closes all others above standard error, and replaces standard input and
- * output by /dev/null, and standard error if it is a listening socket. */
-bool prefork_find_listeners(struct prefork_listeners *ret_listeners);
+/* Returns true and sets *ret_listeners if the client on standard input is a listening stream
+ * socket, or if all descriptors of $LISTEN_FDS are and $LISTEN_PID is this process. Then moves them
+ * to the descriptors from 3 on, closes all others above standard error, and replaces standard input
+ * and output by /dev/null, and standard error if it is a listening socket. */
+bool prefork_find_listeners(const struct client *client, struct prefork_listeners *ret_listeners);
 
 /* Serves connections until a signal or the idle timeout ends that. Returns the exit status. */
 int prefork_run(

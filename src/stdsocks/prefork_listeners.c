@@ -77,12 +77,12 @@ static void prepare(struct prefork_listeners *l)
 	}
 }
 
-bool prefork_find_listeners(struct prefork_listeners *ret_listeners)
+bool prefork_find_listeners(const struct client *client, struct prefork_listeners *ret_listeners)
 {
 	struct prefork_listeners l = {.count = count_passed()};
 
 	if (l.count == 0) {
-		if (!is_listening(STDIN_FILENO) || dup2(STDIN_FILENO, FIRST_FD) < 0)
+		if (client->kind != CLIENT_LISTENING || dup2(STDIN_FILENO, FIRST_FD) < 0)
 			return false;
 		l.count = 1;
 	}
