@@ -327,6 +327,9 @@ PY
 }
 
 @test "list, top, stop: use the titles of prefork mode, whatever the state of the unit" {
+    # A service with fixed titles has the place of the installed one.
+    inside rm /usr/local/lib/systemd/system/stdsocks-prefork.service
+    inside systemctl daemon-reload
     live <<'PY'
 UNIT = "stdsocks-prefork.service"
 MAIN = """

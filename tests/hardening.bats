@@ -57,7 +57,7 @@ has_score() {
 }
 
 @test "hardening: tests/bench/units.md has the scores of its version of systemd" {
-    local words='of systemd ([0-9]+),.* shipped ([0-9])\.([0-9]), hardened ([0-9])\.([0-9])\.'
+    local words='of systemd ([0-9]+),.* shipped ([0-9])\.([0-9]), hardened ([0-9])\.([0-9])[.,]'
     [[ $(in_table 'systemd-analyze security') =~ $words ]]
     [[ ${SCORES[BASH_REMATCH[1]]} == \
         "${BASH_REMATCH[2]}${BASH_REMATCH[3]} ${BASH_REMATCH[4]}${BASH_REMATCH[5]}" ]]

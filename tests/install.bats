@@ -27,6 +27,8 @@ setup() {
 755 ./usr/local/bin/stdsocks-checkpassword
 755 ./usr/local/bin/stdsocksctl
 644 ./usr/local/lib/systemd/catalog/stdsocks.catalog
+644 ./usr/local/lib/systemd/system/stdsocks-prefork.service
+644 ./usr/local/lib/systemd/system/stdsocks-prefork.socket
 644 ./usr/local/lib/systemd/system/stdsocks.slice
 644 ./usr/local/lib/systemd/system/stdsocks.socket
 644 ./usr/local/lib/systemd/system/stdsocks@.service
@@ -35,6 +37,8 @@ setup() {
 644 ./usr/local/share/doc/stdsocks/drop-ins/addresses.conf
 644 ./usr/local/share/doc/stdsocks/drop-ins/connections.conf
 644 ./usr/local/share/doc/stdsocks/drop-ins/credentials.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/prefork-connections.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/prefork-tcp.conf
 644 ./usr/local/share/doc/stdsocks/drop-ins/unix.conf
 644 ./usr/local/share/doc/stdsocks/drop-ins/vsock.conf
 755 ./usr/local/share/doc/stdsocks/s6.run
@@ -135,11 +139,14 @@ source_tree() {
 @test "install: systemd-analyze verify accepts the units" {
     need systemd-analyze
     make_into / -o all install PREFIX="$PLACE" SYSCONFDIR="$PLACE"
-    run env SYSTEMD_UNIT_PATH="$PLACE/lib/systemd/system:" \
-        systemd-analyze verify --man=no "$PLACE/lib/systemd/system/stdsocks.socket"
-    echo "$output"
-    ((status == 0))
-    [[ -z $output ]]
+    local unit
+    for unit in stdsocks.socket stdsocks-prefork.socket stdsocks-prefork.service; do
+        run env SYSTEMD_UNIT_PATH="$PLACE/lib/systemd/system:" \
+            systemd-analyze verify --man=no "$PLACE/lib/systemd/system/$unit"
+        echo "$output"
+        ((status == 0))
+        [[ -z $output ]]
+    done
 }
 
 @test "install: systemd-sysusers creates the user stdsocks" {

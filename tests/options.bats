@@ -7,7 +7,7 @@ bats_require_minimum_version 1.5.0
 load helper
 
 prelude <<'PY'
-import os, socket, subprocess, sys
+import os, socket, subprocess
 
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, dial, listener, request
 PY
@@ -154,12 +154,6 @@ def refused(sock, *words):
         assert word in text, f"no {word!r} in {text!r}"
     check(text.count("\n"), 1)
 
-for host in "127.0.0.1", "::1":
-    refused(listener(host), "a listening socket", "Accept=yes", "nowait")
-unix = socket.socket(socket.AF_UNIX)
-unix.bind(os.path.join(os.path.dirname(sys.argv[0]), "socket"))
-unix.listen()
-refused(unix, "a listening socket")
 for family, host in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
     udp = socket.socket(family, socket.SOCK_DGRAM)
     udp.bind((host, 0))

@@ -250,18 +250,22 @@ PY
 @test "systemd limits: systemd-analyze verify accepts every drop-in" {
     local name
     changed
-    inside mkdir -p /run/systemd/system/stdsocks.socket.d /run/systemd/system/stdsocks@.service.d
+    inside mkdir -p /run/systemd/system/stdsocks.socket.d /run/systemd/system/stdsocks@.service.d \
+        /run/systemd/system/stdsocks-prefork.service.d
     for name in connections unix vsock; do
         inside cp $DROP_INS/$name.conf /run/systemd/system/stdsocks.socket.d/
     done
     for name in addresses credentials; do
         inside cp $DROP_INS/$name.conf /run/systemd/system/stdsocks@.service.d/
     done
+    for name in prefork-connections prefork-tcp; do
+        inside cp $DROP_INS/$name.conf /run/systemd/system/stdsocks-prefork.service.d/
+    done
     for name in $(inside ls $DROP_INS); do
         inside sh -c "ls /run/systemd/system/*/$name" >/dev/null ||
             fail "$name is not tested" || return
     done
-    run inside systemd-analyze verify --man=no stdsocks.socket
+    run inside systemd-analyze verify --man=no stdsocks.socket stdsocks-prefork.socket
     echo "$output"
     ((status == 0)) && [[ -z $output ]]
 }

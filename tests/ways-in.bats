@@ -65,6 +65,39 @@ works() {
     [[ $(sed -nE "s/.*$2.*/\1/p" "$(log "$1")" | sort | uniq -c) =~ ^\ *4\ 0$ ]]
 }
 
+# prefork [OPTION]... - make the super-server start the handler with these options and a short
+# idle-exit.
+prefork() {
+    printf '#!/bin/sh\nexec "%s" -o "allow to any" -o "prefork idle-exit 300ms" "$@"\n' \
+        "$PROGRAM" >"$STDSOCKS"
+}
+
+# works_again NAME REGEX - several connections are served in prefork mode. Then the service exits,
+# and the next connections start it again. The log of NAME has a line that matches REGEX for each
+# exit, with exit status 0 as its only group.
+works_again() {
+    local count
+    exited() {
+        (($(grep -cE -- "$2" "$(log "$1")") == count))
+    }
+    for count in 1 2 3; do
+        PROXY="127.0.0.1 $PORT" python <<'PY'
+with listener() as upstream:
+    clients = []
+    for _ in range(20):
+        client = dial()
+        client.send(GREETING + request("127.0.0.1", upstream.getsockname()[1]))
+        check(client.recv(12)[:5], CHOSEN + b"\x05\x00\x00")
+        clients.append(client)
+    for client in clients:
+        client.close()
+PY
+        answers "127.0.0.1 $PORT"
+        eventually exited "$1" "$2"
+    done
+    [[ $(sed -nE "s/.*$2.*/\1/p" "$(log "$1")" | sort | uniq -c) =~ ^\ *3\ 0$ ]]
+}
+
 # filled UNIT - print this file of units/ with this test's program, port and user.
 filled() {
     sed "s|@BINDIR@/stdsocks|$STDSOCKS|; s|1080|$PORT|; s|user  *= stdsocks|user = $(id -un)|
@@ -75,6 +108,7 @@ filled() {
 setup() {
     printf '#!/bin/sh\nexec "%s" -o "allow to any" "$@"\n' "$STDSOCKS" >"$BATS_TEST_TMPDIR/stdsocks"
     chmod +x "$BATS_TEST_TMPDIR/stdsocks"
+    PROGRAM=$STDSOCKS
     STDSOCKS=$BATS_TEST_TMPDIR/stdsocks
     web
     PORT=$(free_port)
@@ -104,6 +138,46 @@ setup() {
     start inetd env -i "PATH=$PATH" inetd -d "$BATS_TEST_TMPDIR/inetd.conf"
     wait_listening "$PORT"
     works inetd 'reaped, status ([0-9]+)'
+}
+
+@test "ways in: xinetd with wait = yes starts prefork mode, and again after an idle exit" {
+    need xinetd
+    prefork
+    filled stdsocks.xinetd |
+        sed "s|wait  *= no|wait = yes|; s|log_on_success .*|log_on_success = PID EXIT|
+            s|log_on_failure .*|log_type = FILE $(log exits)|" >"$BATS_TEST_TMPDIR/xinetd.conf"
+    start xinetd xinetd -dontfork -f "$BATS_TEST_TMPDIR/xinetd.conf" -pidfile \
+        "$BATS_TEST_TMPDIR/pid"
+    wait_listening "$PORT"
+    works_again exits 'EXIT: socks status=([0-9]+) '
+}
+
+@test "ways in: openbsd-inetd with wait starts prefork mode, and again after an idle exit" {
+    need inetd
+    prefork
+    filled stdsocks.inetd |
+        sed -n "s|^#\($PORT .* wait\) stdsocks|\1 $(id -un)|p" >"$BATS_TEST_TMPDIR/inetd.conf"
+    start inetd inetd -d "$BATS_TEST_TMPDIR/inetd.conf"
+    wait_listening "$PORT"
+    works_again inetd 'reaped, status ([0-9]+)'
+}
+
+@test "ways in: systemd-socket-activate -l starts prefork mode, which exits when it is idle" {
+    need systemd-socket-activate
+    prefork
+    start activate systemd-socket-activate -l "127.0.0.1:$PORT" "$STDSOCKS"
+    wait_listening "$PORT"
+    answers "127.0.0.1 $PORT"
+    wait "${RUNNING[activate]}"
+}
+
+@test "ways in: s6-ipcserver-socketbinder starts prefork mode" {
+    need s6-ipcserver-socketbinder
+    prefork
+    start s6 s6-ipcserver-socketbinder "$BATS_TEST_TMPDIR/socks" "$STDSOCKS"
+    wait_path "$BATS_TEST_TMPDIR/socks"
+    answers "$BATS_TEST_TMPDIR/socks"
+    wait "${RUNNING[s6]}"
 }
 
 # tcpserver PACKAGE ADDRESS - start the run file with the tcpserver of this package and option -v,

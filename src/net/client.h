@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The client's connection on standard input and output, where a super-server puts it. */
+/* The client's connection: on standard input and output, where a super-server puts it, or on a
+ * socket that was accepted. */
 #pragma once
 
 #include "net/endpoint.h"
@@ -15,7 +16,7 @@ enum client_kind {
 	CLIENT_TERMINAL,  /* a terminal */
 	CLIENT_LISTENING, /* a listening socket */
 	CLIENT_DATAGRAM,  /* a socket that is not a stream socket */
-	CLIENT_CLOSED     /* descriptor 0 or 1 is not open */
+	CLIENT_CLOSED     /* a descriptor is not open */
 };
 
 struct client {
@@ -26,8 +27,9 @@ struct client {
 	 * a socketpair(2), whose SO_PEERCRED is the user who created the pair, which may be a proxy
 	 * such as socat. */
 	int64_t uid;
-	struct endpoint endpoint; /* descriptors 0 and 1 */
+	struct endpoint endpoint;
 };
 
-/* Examines descriptors 0 and 1. Also calls endpoint_set_oob_inline() for a connected socket. */
-struct client client_on_stdio(void);
+/* Examines the descriptors that the client is read from and written to; for a socket, both can be
+ * the same. Also calls endpoint_set_oob_inline() for a connected socket. */
+struct client client_on(int in, int out);

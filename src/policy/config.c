@@ -14,6 +14,9 @@ struct config config_default(void)
 		.half_closed_us = INT64_C(5) * 60 * 1000000,
 		.lifetime_us = CONFIG_NEVER_US,
 		.user = "stdsocks",
+		.prefork_ready = 8,
+		.prefork_connections = 2000,
+		.prefork_idle_us = INT64_C(60) * 1000000,
 		.commands = COMMAND_CONNECT,
 		.versions = CONFIG_VERSION_5,
 	};
@@ -43,12 +46,27 @@ static bool parse_amount(const char *text, const struct unit *units, uint64_t mi
 
 #define DURATIONS "use 1ms to 365d, with the unit ms, s, m, h or d"
 
-/* timeout handshake|connect|bind|idle|half-closed|lifetime DURATION */
-static bool timeout_keyword(struct config *c, const struct words *w, struct writer *problem)
+/* Parses a duration, or "none" if it may be that. */
+static bool parse_duration(const char *text, bool may_be_none, int64_t *ret_us)
 {
 	static const struct unit units[] = {{"ms", 1000}, {"s", 1000000},
 		{"m", UINT64_C(60) * 1000000}, {"h", UINT64_C(3600) * 1000000},
 		{"d", UINT64_C(24) * 3600 * 1000000}, {"", 0}};
+	uint64_t us;
+
+	if (may_be_none && strcmp(text, "none") == 0) {
+		*ret_us = CONFIG_NEVER_US;
+		return true;
+	}
+	if (!parse_amount(text, units, CONFIG_DURATION_MIN_US, CONFIG_DURATION_MAX_US, &us))
+		return false;
+	*ret_us = (int64_t)us;
+	return true;
+}
+
+/* timeout handshake|connect|bind|idle|half-closed|lifetime DURATION */
+static bool timeout_keyword(struct config *c, const struct words *w, struct writer *problem)
+{
 	const struct {
 		const char *name;
 		int64_t *us;
@@ -61,7 +79,6 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 		{"half-closed", &c->half_closed_us, true},
 		{"lifetime", &c->lifetime_us, true},
 	};
-	uint64_t us;
 
 	if (w->count != 3)
 		return words_error(problem, "timeout needs two arguments", NULL,
@@ -70,14 +87,9 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 	for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
 		if (strcmp(w->at[1], timeouts[i].name) != 0)
 			continue;
-		if (strcmp(w->at[2], "none") == 0 && timeouts[i].may_be_none)
-			us = CONFIG_NEVER_US;
-		else if (!parse_amount(w->at[2], units, CONFIG_DURATION_MIN_US,
-				 CONFIG_DURATION_MAX_US, &us))
-			return words_error(problem, "invalid duration", w->at[2],
+		return parse_duration(w->at[2], timeouts[i].may_be_none, timeouts[i].us) ||
+			words_error(problem, "invalid duration", w->at[2],
 				timeouts[i].may_be_none ? DURATIONS ", or \"none\"" : DURATIONS);
-		*timeouts[i].us = (int64_t)us;
-		return true;
 	}
 	return words_error(problem, "unknown timeout", w->at[1],
 		"use handshake, connect, bind, idle, half-closed or lifetime");
@@ -140,6 +152,29 @@ static bool rate_keyword(struct config *c, const struct words *w, struct writer 
 		return words_error(problem, "invalid rate", w->at[2],
 			"use 10K to 1000G bytes per second, or \"none\"");
 	*(is_up ? &c->rate_up : &c->rate_down) = rate;
+	return true;
+}
+
+/* prefork ready|connections N | prefork idle-exit DURATION|none */
+static bool prefork_keyword(struct config *c, const struct words *w, struct writer *problem)
+{
+	const char *kind = w->count == 3 ? w->at[1] : "", *value = w->at[w->count - 1];
+	const bool is_ready = strcmp(kind, "ready") == 0;
+	uint64_t number;
+
+	if (strcmp(kind, "idle-exit") == 0)
+		return parse_duration(value, true, &c->prefork_idle_us) ||
+			words_error(problem, "invalid duration", value, DURATIONS ", or \"none\"");
+	if (!is_ready && strcmp(kind, "connections") != 0)
+		return words_error(problem, "prefork needs a setting and its value", NULL,
+			"use \"prefork ready 8\", \"prefork connections 2000\" or "
+			"\"prefork idle-exit 60s\"");
+	if (!words_number(value, strlen(value),
+		    is_ready ? CONFIG_READY_MAX : CONFIG_CONNECTIONS_MAX, &number) ||
+		number == 0)
+		return words_error(problem, "invalid number", value,
+			is_ready ? "use 1 to 64" : "use 1 to 65535");
+	*(is_ready ? &c->prefork_ready : &c->prefork_connections) = (unsigned)number;
 	return true;
 }
 
@@ -266,6 +301,7 @@ static const struct keyword {
 	{"auth", auth_keyword, offsetof(struct config, auth_line)},
 	{"checkpassword", checkpassword_keyword, offsetof(struct config, passwords_line)},
 	{"command", command_keyword, 0},
+	{"prefork", prefork_keyword, 0},
 	{"rate", rate_keyword, 0},
 	{"sandbox", sandbox_keyword, 0},
 	{"source", source_keyword, 0},
@@ -305,8 +341,8 @@ bool config_line(struct config *config, struct rules *rules, const struct words_
 		return true;
 	}
 	return words_error(problem, "unknown keyword", words.at[0],
-		"use allow, deny, auth, checkpassword, command, rate, sandbox, source, timeout, "
-		"user, users or version");
+		"use allow, deny, auth, checkpassword, command, prefork, rate, sandbox, source, "
+		"timeout, user, users or version");
 }
 
 bool config_finish(struct config *c, struct rules *rules, struct writer *problem)

@@ -23,6 +23,10 @@
 #define CONFIG_RATE_MIN UINT64_C(10000)
 #define CONFIG_RATE_MAX UINT64_C(1000000000000)
 
+/* Prefork mode: upper limits of "prefork ready" and "prefork connections". */
+#define CONFIG_READY_MAX       64
+#define CONFIG_CONNECTIONS_MAX 65535
+
 /* The authentication methods that a client can use, as bits. */
 enum config_auth { CONFIG_AUTH_NONE = 1, CONFIG_AUTH_PASSWORD = 2 };
 
@@ -57,6 +61,10 @@ struct config {
 	bool sandbox_best_effort; /* serve clients even if a part of the sandbox fails */
 
 	uint64_t rate_up, rate_down; /* bytes per second; 0: no limit */
+
+	/* Prefork mode: processes that wait for a connection, and the limit of connections. */
+	unsigned prefork_ready, prefork_connections;
+	int64_t prefork_idle_us; /* the time without a connection after which the service exits */
 
 	unsigned commands; /* bits of enum command */
 	unsigned versions; /* bits of enum config_version */

@@ -47,10 +47,10 @@ struct log log_open(bool want_stderr)
 
 	log.fd = log_socket_open();
 	log.kind = LOG_TO_JOURNAL;
-	if (log.fd >= 0 && log_socket_connect(log.fd, "/run/systemd/journal/socket"))
+	if (log.fd >= 0 && log_socket_connect(log.fd, LOG_JOURNAL))
 		return log;
 	log.kind = LOG_TO_SYSLOG;
-	if (log.fd >= 0 && log_socket_connect(log.fd, "/dev/log"))
+	if (log.fd >= 0 && log_socket_connect(log.fd, LOG_SYSLOG))
 		return log;
 	if (log.fd >= 0)
 		close(log.fd);

@@ -11,6 +11,10 @@
  */
 enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_NOTICE = 5 };
 
+/* The sockets of the journal and of syslog. */
+#define LOG_JOURNAL "/run/systemd/journal/socket"
+#define LOG_SYSLOG  "/dev/log"
+
 enum log_kind { LOG_TO_NONE, LOG_TO_STDERR, LOG_TO_JOURNAL, LOG_TO_SYSLOG };
 
 struct log {

@@ -131,11 +131,11 @@ static struct writer begin_with_request(const struct record *r)
 	return w;
 }
 
-void title_ready(void)
+void title_role(const char *role)
 {
 	struct writer w = begin();
 
-	writer_str(&w, "ready");
+	writer_str(&w, role);
 	complete(&w);
 }
 

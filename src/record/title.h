@@ -20,8 +20,9 @@ void title_use(char *const argv[]);
 /* Each of the following functions writes a title. A title that does not fit is cut, and ends in
  * "...". It has only printable ASCII characters, whatever the client has sent. */
 
-/* Writes "stdsocks: ready", the title of a process that waits for a connection. */
-void title_ready(void);
+/* Writes "stdsocks: ready" or "stdsocks: zygote", the title of a process of prefork mode without a
+ * connection. */
+void title_role(const char *role);
 
 /* Writes "stdsocks: 192.0.2.7 handshake". Only the client is read from the record. */
 void title_handshake(const struct record *record);

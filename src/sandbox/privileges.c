@@ -24,6 +24,19 @@ static int set_capabilities(uint32_t wanted)
 	return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
 }
 
+/* The system manager denies capset(2) to a process that it has given no capabilities. */
+static bool never_had_any;
+
+/* The sandbox does not allow this call. */
+static bool has_none(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	return syscall(SYS_capget, &header, sets) == 0 && sets[0].permitted == 0 &&
+		sets[1].permitted == 0;
+}
+
 /* Returns the user; or NULL, with the reason in *ret_why. */
 static const struct passwd *find(const char *user, const char **ret_why)
 {
@@ -73,7 +86,7 @@ const char *privileges_leave_root(const char *user, bool net_admin)
 	/* Another user may have been given CAP_NET_ADMIN. */
 	const bool keeps = net_admin && !is_root;
 	if (!keeps || set_capabilities(CAP_TO_MASK(CAP_NET_ADMIN)) < 0)
-		set_capabilities(0);
+		never_had_any = set_capabilities(0) == -EPERM && has_none();
 	return why;
 }
 
@@ -96,5 +109,5 @@ void privileges_put_user(struct writer *w, const char *user)
 
 int privileges_drop_capabilities(void)
 {
-	return set_capabilities(0);
+	return never_had_any ? 0 : set_capabilities(0);
 }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -52,6 +53,8 @@ struct row {
 #define ASSOCIATE     SYSCALLS_ASSOCIATE
 #define RELAYING      SYSCALLS_RELAYING
 #define DATAGRAMS     SYSCALLS_DATAGRAMS
+#define ACCEPT        SYSCALLS_ACCEPT
+#define ZYGOTE        SYSCALLS_ZYGOTE
 #define TCP           (CONNECT | BIND)
 #define BEFORE_MOVING (TCP | ASSOCIATE)
 #define HANDSHAKES    (BEFORE_MOVING | RESOLVE)
@@ -76,14 +79,16 @@ struct row {
  * several rows is allowed by each of them, and a call without a row is denied. The filters of
  * earlier stages stay in force: a later stage can only use calls that all of them allow. */
 static const struct row table[] = {
-	/* the inbound connection of BIND */
-	ANY(accept4, BIND),
+	/* the inbound connection of BIND; the client's connection */
+	ANY(accept4, BIND | ACCEPT),
 	/* the source address */
 	ANY(bind, BEFORE_MOVING),
 	/* capabilities are dropped before the next stage */
 	ANY(capset, BEFORE_MOVING),
 	/* for a vDSO without a clock */
 	ANY(clock_gettime, ALL),
+	/* the children, as fork(2); no threads, no namespaces */
+	IF(clone, ZYGOTE, IS(0, SIGCHLD)),
 	/* sockets that lost the race of RFC 8305; the end of a pipe */
 	ANY(close, ALL),
 	/* upstream; sockets of the resolver */
@@ -92,16 +97,21 @@ static const struct row table[] = {
 	IF(connect, RELAYING, IS(2, sizeof(sa_family_t))),
 	/* the end of the process */
 	ANY(exit_group, ALL),
-	/* the address that a connection leads to */
-	ANY(getpeername, CONNECT),
+	/* the address that a connection leads to, or comes from */
+	ANY(getpeername, CONNECT | ACCEPT),
 	/* the PID in a line for syslog */
 	ANY(getpid, ALL),
+	/* whether the zygote still lives */
+	ANY(getppid, ACCEPT),
 	/* unpredictable query IDs */
 	ANY(getrandom, NAMES),
 	/* the local address, for the reply and for RFC 6724 */
 	ANY(getsockname, NAMES),
 	/* the error of a socket */
 	IF(getsockopt, TCP | RELAYING, IS(1, SOL_SOCKET), IS(2, SO_ERROR)),
+	/* the kind of the client's socket */
+	IF(getsockopt, ACCEPT, IS(1, SOL_SOCKET), IS(2, SO_TYPE)),
+	IF(getsockopt, ACCEPT, IS(1, SOL_SOCKET), IS(2, SO_ACCEPTCONN)),
 	/* whether a connection is closed, before a reset */
 	IF(getsockopt, TCP | RELAYING, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)),
 	/* the number of datagrams that the kernel dropped */
@@ -110,10 +120,16 @@ static const struct row table[] = {
 	IF(ioctl, NAMES, IS(1, SIOCGIFINDEX)),
 	/* whether all bytes were acknowledged, before a reset */
 	IF(ioctl, TCP | RELAYING, IS(1, TIOCOUTQ)),
+	/* children that are not needed */
+	IF(kill, ZYGOTE, IS(1, SIGTERM)),
 	/* the inbound connection of BIND */
 	ANY(listen, BIND),
+	/* whether the configuration has changed */
+	ANY(newfstatat, ACCEPT),
 	/* all waiting */
 	ANY(ppoll, ALL),
+	/* the end of the child if the zygote ends */
+	IF(prctl, ACCEPT, IS(0, PR_SET_PDEATHSIG)),
 	/* hosts(5), resolv.conf(5) */
 	ANY(pread64, NAMES),
 	/* pipes */
@@ -122,14 +138,20 @@ static const struct row table[] = {
 	ANY(recvfrom, ALL),
 	/* datagrams */
 	ANY(recvmmsg, ASSOCIATE | DATAGRAMS),
+	/* signals while a child waits for its connection */
+	ANY(rt_sigprocmask, ACCEPT),
+	ANY(rt_sigreturn, ACCEPT),
 	/* the next stage, without a descriptor for the filter */
-	IF(seccomp, BEFORE_MOVING, IS(0, SECCOMP_SET_MODE_FILTER), IS(1, 0)),
+	IF(seccomp, BEFORE_MOVING | ACCEPT, IS(0, SECCOMP_SET_MODE_FILTER), IS(1, 0)),
+	/* a connection for the supervisor */
+	ANY(sendmsg, ACCEPT),
 	/* datagrams */
 	IF(sendmmsg, ASSOCIATE | DATAGRAMS, HAS_NONE_OF(3, MSG_FASTOPEN)),
 	/* sockets, but to no address other than the connected one */
 	IF(sendto, ALL, HAS_NONE_OF(3, MSG_FASTOPEN), IS(4, 0)),
-	/* keepalive, rate, mark, device; the reset of an unexpected inbound connection */
-	IF(setsockopt, BEFORE_MOVING, IS(1, SOL_SOCKET)),
+	/* keepalive, rate, mark, device; the reset of an unexpected inbound connection; the
+	 * client's socket */
+	IF(setsockopt, BEFORE_MOVING | ACCEPT, IS(1, SOL_SOCKET)),
 	/* no delay, keepalive */
 	IF(setsockopt, BEFORE_MOVING, IS(1, IPPROTO_TCP)),
 	/* whether the device has a route to an address of a name */
@@ -271,6 +293,13 @@ static int by_number(const void *a, const void *b)
 	return (*(const struct row *const *)a)->number - (*(const struct row *const *)b)->number;
 }
 
+static int install(const struct program *p)
+{
+	const struct sock_fprog filter = {.len = p->len, .filter = (struct sock_filter *)p->at};
+
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0 ? -errno : 0;
+}
+
 int syscalls_limit(unsigned stages, int checker_pid)
 {
 	struct program p = {.len = 0};
@@ -294,8 +323,21 @@ int syscalls_limit(unsigned stages, int checker_pid)
 	put_architecture(&p);
 	put_rows(&p, rows, count);
 
-	const struct sock_fprog filter = {.len = p.len, .filter = p.at};
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0)
-		return -errno;
-	return 0;
+	return install(&p);
+}
+
+int syscalls_deny_zygote(void)
+{
+	struct program p = {.len = 0};
+
+	/* The zygote's filter has checked the architecture. */
+	put_load(&p, offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		if (table[i].stages != ZYGOTE)
+			continue;
+		put(&p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)table[i].number, 0, 1);
+		put_return(&p, SECCOMP_RET_ERRNO | EPERM);
+	}
+	put_return(&p, SECCOMP_RET_ALLOW);
+	return install(&p);
 }

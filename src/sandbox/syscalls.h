@@ -6,12 +6,16 @@
  * as long as the request is not known, the union of those of the configured commands applies. One
  * of the last two follows, to the end of the process. Nothing follows SYSCALLS_RESOLVE. */
 enum syscalls_stage {
-	SYSCALLS_CONNECT = 1,   /* the command CONNECT */
-	SYSCALLS_RESOLVE = 2,   /* the commands RESOLVE and RESOLVE_PTR */
-	SYSCALLS_BIND = 4,      /* the command BIND */
-	SYSCALLS_ASSOCIATE = 8, /* the command UDP ASSOCIATE */
-	SYSCALLS_RELAYING = 16, /* after CONNECT and BIND: moves the bytes of the connection */
-	SYSCALLS_DATAGRAMS = 32 /* after UDP ASSOCIATE: moves datagrams */
+	SYSCALLS_CONNECT = 1,    /* the command CONNECT */
+	SYSCALLS_RESOLVE = 2,    /* the commands RESOLVE and RESOLVE_PTR */
+	SYSCALLS_BIND = 4,       /* the command BIND */
+	SYSCALLS_ASSOCIATE = 8,  /* the command UDP ASSOCIATE */
+	SYSCALLS_RELAYING = 16,  /* after CONNECT and BIND: moves the bytes of the connection */
+	SYSCALLS_DATAGRAMS = 32, /* after UDP ASSOCIATE: moves datagrams */
+	/* In prefork mode, together with the stages of the commands: a process that waits for its
+	 * connection, and the zygote, which forks these processes. */
+	SYSCALLS_ACCEPT = 64,
+	SYSCALLS_ZYGOTE = 128
 };
 
 /* Limits the process to the system calls that at least one of the given stages (bits) needs. Any
@@ -20,3 +24,7 @@ enum syscalls_stage {
  * that is 0. PR_SET_NO_NEW_PRIVS must have been set before. Returns 0; -EINVAL if no stage is
  * given; or another -errno. On error nothing has changed. */
 int syscalls_limit(unsigned stages, int checker_pid);
+
+/* Denies every system call that only SYSCALLS_ZYGOTE has rows for; other calls are not changed. A
+ * child of the zygote inherits its filter and adds this short one. Returns 0 or -errno. */
+int syscalls_deny_zygote(void);

@@ -68,3 +68,9 @@ struct refusal confine_to_stage(const struct config *config, unsigned stage)
 
 	return decide_on_stage(config, "cannot enter the next stage of the sandbox: ", part, error);
 }
+
+struct refusal confine_leave_zygote(const struct config *config)
+{
+	return decide_on_stage(
+		config, "cannot leave the zygote: ", "seccomp", syscalls_deny_zygote());
+}

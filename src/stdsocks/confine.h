@@ -26,3 +26,6 @@ struct refusal confine_enter(const struct config *config, unsigned stages, int c
 /* Enters the next stage of the sandbox (enum syscalls_stage). The reason in the result is NULL
  * unless service is refused. */
 struct refusal confine_to_stage(const struct config *config, unsigned stage);
+
+/* In a child of the zygote: gives up the calls that only the zygote needs. */
+struct refusal confine_leave_zygote(const struct config *config);

@@ -66,6 +66,8 @@ static bool read_open(const struct file *file, int fd, struct writer *problem)
 
 	if (fstat(fd, &st) < 0)
 		return report(file, problem, strerror(errno), "use a file that can be read");
+	if (file->ret_status)
+		*file->ret_status = st;
 	if (!check_mode(file, &st, problem))
 		return false;
 	const bool is_regular = S_ISREG(st.st_mode);

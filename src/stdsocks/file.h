@@ -3,6 +3,8 @@
  * can change. */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "wire/writer.h"
 
 /* If the file is a pipe: how long to wait for more data, in milliseconds. */
@@ -20,6 +22,8 @@ struct file {
 	enum file_kind kind;
 	size_t max;          /* upper limit of the file's size, in bytes */
 	struct writer *text; /* the buffer into which the file is read; empty at first */
+	/* The result of fstat(2) before the file is read, unless it is NULL. */
+	struct stat *ret_status;
 	/* Called after each read(2), and with is_last at the end of the file. It removes from *text
 	 * the bytes that it has processed; if the buffer is full, it must remove some. NULL: the
 	 * whole file is read into *text, which has space for more than max bytes. */

@@ -11,58 +11,40 @@
 #include "sandbox/dumps.h"
 #include "sandbox/sandbox.h"
 #include "stdsocks/confine.h"
+#include "stdsocks/connection.h"
 #include "stdsocks/debug_explain.h"
 #include "stdsocks/debug_hex.h"
 #include "stdsocks/output.h"
+#include "stdsocks/prefork.h"
 #include "stdsocks/startup.h"
 #include "wire/large.h"
 
-/* Runs the session and logs its record. Returns the exit status. */
-static int run_session(const struct session_input *input, const struct log *log, bool with_fields)
-{
-	struct record record;
-	static char message_bytes[RECORD_MESSAGE_MAX] LARGE, fields_bytes[RECORD_FIELDS_MAX] LARGE;
-
-	session_run(input, &record);
-
-	struct writer message = writer_on(message_bytes, sizeof message_bytes);
-	struct writer fields = writer_on(fields_bytes, sizeof fields_bytes);
-	record_put_message(&message, &record);
-	record_put_fields(&fields, &record);
-	bool failed = record.end == RECORD_FAILED;
-	log_write(log, failed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, &message, &fields, with_fields);
-	if (input->refusal.exit_status)
-		return input->refusal.exit_status;
-	return failed ? EXIT_SYSTEM : EXIT_OVER;
-}
-
 /* Serves the client on the standard descriptors, or refuses service. Returns the exit status. */
 static int serve_client(const struct options *options, struct settings *settings,
-	const struct refusal *refusal, int64_t start_us)
+	const struct refusal *refusal, const struct client *client, int64_t start_us)
 {
 	struct login login = {.settings = settings};
-	struct client client = client_on_stdio();
 	struct session_input input = {.settings = settings,
 		.refusal = *refusal,
 		.login = &login,
-		.client = &client,
+		.client = client,
 		.start_us = start_us,
 		.two_replies = debug_hex_two_replies()};
 
-	if (client.kind == CLIENT_TERMINAL)
+	if (client->kind == CLIENT_TERMINAL)
 		return refusal->exit_status
 			? refusal->exit_status
 			: output_text(STDERR_FILENO, options_on_a_terminal, EXIT_USAGE);
-	if (client.kind == CLIENT_CLOSED || fcntl(STDERR_FILENO, F_GETFD) < 0)
+	if (client->kind == CLIENT_CLOSED || fcntl(STDERR_FILENO, F_GETFD) < 0)
 		startup_fill_standard_descriptors();
-	if (startup_client_error(client.kind))
-		return output_error(startup_client_error(client.kind), EXIT_USAGE);
+	if (startup_client_error(client->kind))
+		return output_error(startup_client_error(client->kind), EXIT_USAGE);
 	struct log log = log_open(options->trace || options->hex);
 	input.trace = options->trace && log.stderr_is_ours;
 	startup_prepare(&input, &log);
 	wait_prepare();
 	startup_enter_sandbox(&input);
-	return run_session(&input, &log, options->trace);
+	return connection_run(&input, &log, options->trace);
 }
 
 int main(int argc, char **argv)
@@ -85,6 +67,12 @@ int main(int argc, char **argv)
 	if (options.mode == MODE_VERSION)
 		return output_text(STDOUT_FILENO, "stdsocks " VERSION "\n", EXIT_OVER);
 
+	struct client client = client_on(STDIN_FILENO, STDOUT_FILENO);
+	struct prefork_listeners listeners;
+	const bool serves = options.mode == MODE_SERVE && !options.hex;
+	if (serves && prefork_find_listeners(&client, &listeners))
+		return prefork_run(&options, argv, &listeners);
+
 	bool is_valid = settings_read(&options, &settings, &errors);
 	if (options.mode == MODE_CHECK) {
 		is_valid = is_valid && startup_check_name_files(&settings.config, &errors);
@@ -92,7 +80,7 @@ int main(int argc, char **argv)
 	}
 	if (!is_valid) {
 		output_errors(&errors);
-		refusal.reason = "invalid configuration; run stdsocks --check to find the errors";
+		refusal.reason = SETTINGS_REFUSAL;
 		refusal.exit_status = EXIT_CONFIG;
 	}
 	struct refusal root = confine_leave_root(&settings.config);
@@ -102,8 +90,10 @@ int main(int argc, char **argv)
 		return is_valid ? debug_explain(&settings.rules, options.question) : EXIT_CONFIG;
 
 	sandbox_close_inherited(); /* not earlier: the configuration may be an inherited one */
-	if (options.hex && !debug_hex_enter())
+	if (!options.hex)
+		return serve_client(&options, &settings, &refusal, &client, start_us);
+	if (!debug_hex_enter())
 		return output_error(strerror(errno), EXIT_SYSTEM);
-	int status = serve_client(&options, &settings, &refusal, start_us);
-	return options.hex ? debug_hex_leave(status) : status;
+	client = client_on(STDIN_FILENO, STDOUT_FILENO); /* pipes to the translators */
+	return debug_hex_leave(serve_client(&options, &settings, &refusal, &client, start_us));
 }

@@ -200,9 +200,11 @@ static bool read_users(struct reading *r)
 	const struct file file = {.path = users_path(r),
 		.kind = FILE_SECRET,
 		.max = SETTINGS_USERS_MAX,
-		.text = &text};
+		.text = &text,
+		.ret_status = &r->settings->users_status};
 
 	r->settings->users = bytes;
+	r->settings->users_path = file.path;
 	if (!file.path || !file_read(&file, r->problem))
 		return false;
 	r->settings->users_len = text.len;

@@ -3,6 +3,8 @@
  * the file of users. */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "policy/config.h"
 #include "policy/rules.h"
 #include "stdsocks/options.h"
@@ -14,13 +16,18 @@
 #define SETTINGS_HEX_US       (INT64_C(600) * 1000000)
 #define SETTINGS_DEFAULT_FILE SYSCONFDIR "/stdsocks/stdsocks.conf"
 
+/* The reason to refuse service if settings_read() has returned false. */
+#define SETTINGS_REFUSAL "invalid configuration; run stdsocks --check to find the errors"
+
 struct settings {
 	struct config config;
 	struct rules rules;
 	/* The contents of the file of users, for users_know(). NULL if passwords are not verified
 	 * with this file, or if they were erased. */
 	char *users;
-	size_t users_len; /* bytes */
+	size_t users_len;         /* bytes */
+	const char *users_path;   /* of the passwords file; NULL: none was read */
+	struct stat users_status; /* fstat(2) of it, before it was read */
 };
 
 /* Reads the settings. May be called once in a process. Returns false if a line is invalid, or if a

@@ -40,8 +40,8 @@ const char *startup_client_error(enum client_kind kind)
 {
 	static const char *const errors[] = {
 		[CLIENT_LISTENING] =
-			"standard input is a listening socket; let the super-server accept "
-			"connections (systemd: Accept=yes, xinetd: wait = no, inetd: nowait)",
+			"standard input is a listening socket, and no process can be started for "
+			"it; provide /dev/null and at least 32 descriptors (LimitNOFILE=)",
 		[CLIENT_DATAGRAM] =
 			"standard input is not a stream socket; SOCKS needs a TCP connection "
 			"(systemd: ListenStream=, inetd: stream tcp)",

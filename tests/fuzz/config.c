@@ -60,6 +60,8 @@ static void check_ranges(const struct config *c)
 	INVARIANT(is_timeout(c->idle_us) && is_timeout(c->half_closed_us));
 	INVARIANT(is_timeout(c->lifetime_us));
 	INVARIANT(is_rate(c->rate_up) && is_rate(c->rate_down));
+	INVARIANT(c->prefork_ready > 0 && c->prefork_ready <= CONFIG_READY_MAX);
+	INVARIANT(c->prefork_connections > 0 && c->prefork_connections <= CONFIG_CONNECTIONS_MAX);
 	INVARIANT(strnlen(c->device, sizeof c->device) <= CONFIG_DEVICE_MAX);
 	INVARIANT(c->source_ipv4.kind == ADDR_NONE || c->source_ipv4.kind == ADDR_IPV4);
 	INVARIANT(c->source_ipv6.kind == ADDR_NONE || c->source_ipv6.kind == ADDR_IPV6);

@@ -212,6 +212,11 @@ int sandbox_start(unsigned stages, int checker_pid, const char **ret_part)
 	abort();
 }
 
+int syscalls_deny_zygote(void)
+{
+	abort();
+}
+
 const char *privileges_leave_root(const char *user, bool net_admin)
 {
 	(void)user;

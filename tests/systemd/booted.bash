@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: ISC
-# Boots a container with systemd for a suite that loads this file, with stdsocks.socket listening on
+# Boots a container with systemd for a suite that loads this file, with the unit SOCKET listening on
 # port 1080. "inside COMMAND" runs a command in it. The array CALLS has additional system calls for
 # it, and the array CONFIGURATION the lines of stdsocks.conf at the start of each test.
 
+SOCKET=stdsocks.socket
 CALLS=()
 CONFIGURATION=('allow to any')
 
@@ -29,7 +30,7 @@ boot_and_start() {
     inside journalctl --update-catalog
     configure "${CONFIGURATION[@]}"
     inside systemctl daemon-reload
-    inside systemctl start stdsocks.socket
+    inside systemctl start "$SOCKET"
 }
 
 teardown_file() {
@@ -51,7 +52,7 @@ teardown() {
             rm -r $changed
             systemctl daemon-reload
             systemctl reset-failed
-            case $changed in *stdsocks.socket.d*) systemctl restart stdsocks.socket ;; esac'
+            case $changed in *.socket.d*) systemctl restart "$1" ;; esac' - "$SOCKET"
     fi
     return $status
 }
@@ -127,8 +128,7 @@ secrets() {
     inside chmod "$2" /etc/stdsocks/users
 }
 
-# drop_in UNIT <TEXT - write the only drop-in of stdsocks.socket or stdsocks@.service, until the
-# end of the test.
+# drop_in UNIT <TEXT - write the only drop-in of a unit of stdsocks, until the end of the test.
 drop_in() {
     changed
     put_there "/run/systemd/system/$1.d/test.conf"
@@ -153,7 +153,7 @@ python_inside() {
 # is_clean - succeed if the socket listens, no connection is left and no unit has failed.
 is_clean() {
     eventually none_runs || return
-    inside systemctl is-active --quiet stdsocks.socket || fail 'the socket is not active' || return
+    inside systemctl is-active --quiet "$SOCKET" || fail 'the socket is not active' || return
     nothing_failed
 }
 

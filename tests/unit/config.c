@@ -131,6 +131,15 @@ static void sets_each_field(void)
 		{{"source device \"a b#\tc\" # x"}, FIELD(device), 0, "a b#\tc"},
 		{{"source mark 1"}, FIELD(mark), 1, NULL},
 		{{"source mark 4294967295"}, FIELD(mark), UINT32_MAX, NULL},
+		{{"", "prefork ready 8"}, FIELD(prefork_ready), 8, NULL},
+		{{"prefork ready 1"}, FIELD(prefork_ready), 1, NULL},
+		{{"prefork ready 64"}, FIELD(prefork_ready), 64, NULL},
+		{{"", "prefork connections 2000"}, FIELD(prefork_connections), 2000, NULL},
+		{{"prefork connections 1"}, FIELD(prefork_connections), 1, NULL},
+		{{"prefork connections 65535"}, FIELD(prefork_connections), 65535, NULL},
+		{{"", "prefork idle-exit 60s"}, FIELD(prefork_idle_us), 60 * SECOND, NULL},
+		{{"prefork idle-exit 1ms"}, FIELD(prefork_idle_us), 1000, NULL},
+		{{"prefork idle-exit none"}, FIELD(prefork_idle_us), CONFIG_NEVER_US, NULL},
 		{{"rate up 10000", "rate up 10K"}, UP(10000)},
 		{{"rate up 10M"}, UP(10000000)},
 		{{"rate up 1G"}, UP(1000000000)},
@@ -211,10 +220,17 @@ static void refuses_words_out_of_range(void)
 	static const char *const devices[] = {"", "sixteen-bytes-xx"};
 	static const char *const marks[] = {
 		"0", "", "-1", "0x1", "1.0", "4294967296", "18446744073709551617"};
+	static const char *const ready[] = {"0", "65", "-1", "", "8x", "none"};
+	static const char *const connections[] = {"0", "65536", "4294967297", "", "none"};
 	static const char *const none[] = {"none"};
 	are_errors("timeout idle", durations, COUNT(durations), "invalid duration",
 		"ms, s, m, h or d, or \"none\"");
 	are_errors("rate down", rates, COUNT(rates), "invalid rate", "10K to 1000G");
+	are_errors("prefork idle-exit", durations, COUNT(durations), "invalid duration",
+		"ms, s, m, h or d, or \"none\"");
+	are_errors("prefork ready", ready, COUNT(ready), "invalid number", "1 to 64");
+	are_errors("prefork connections", connections, COUNT(connections), "invalid number",
+		"1 to 65535");
 	are_errors("source", addresses, COUNT(addresses), "invalid source address", "");
 	are_errors("source device", devices, COUNT(devices), "invalid device", "");
 	are_errors("source mark", marks, COUNT(marks), "invalid mark", "");
@@ -352,6 +368,8 @@ static void reports_each_error(void)
 		{"quote not closed; close it with '\"'",
 			{"timeout \"idle 2h", "timeout idle \"", "timeout idle 2h\"", "\"\"\""}},
 		{"unknown keyword \"x\\ny\\x1b[2J\"", {"x\ny\033[2J"}},
+		{"prefork needs a setting and its value; use \"prefork ready 8\", ",
+			{"prefork", "prefork ready", "prefork reddy 8", "prefork ready 8 9"}},
 		{"rate needs a direction and a rate; use",
 			{"rate", "rate 10M", "rate sideways 10M", "rate up 10M down 10M"}},
 		{"user needs a name of 1 to 32 bytes; use",

@@ -121,6 +121,16 @@ static long try_fork(void)
 	return fork();
 }
 
+/* The child ends at once. */
+static long try_clone(void)
+{
+	const long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+
 #ifdef __x86_64__
 static long try_int80(void)
 {
@@ -149,6 +159,8 @@ static long try_int80(void)
 #define NAMES         (HANDSHAKES | DATAGRAMS)
 #define MOVING        (RELAYING | DATAGRAMS)
 #define ALL           (HANDSHAKES | MOVING)
+#define ACCEPT        SYSCALLS_ACCEPT
+#define ZYGOTE        SYSCALLS_ZYGOTE
 #define NONE          0U
 
 /* The stages of a process. If several commands are configured, they share the first stage. */
@@ -161,7 +173,10 @@ static const struct path {
 	{PATH(HANDSHAKES)}, {PATH(HANDSHAKES, CONNECT)}, {PATH(HANDSHAKES, RESOLVE)},
 	{PATH(HANDSHAKES, BIND)}, {PATH(HANDSHAKES, ASSOCIATE)}, {PATH(CONNECT, RELAYING)},
 	{PATH(BIND, RELAYING)}, {PATH(ASSOCIATE, DATAGRAMS)}, {PATH(HANDSHAKES, CONNECT, RELAYING)},
-	{PATH(HANDSHAKES, BIND, RELAYING)}, {PATH(HANDSHAKES, ASSOCIATE, DATAGRAMS)}};
+	{PATH(HANDSHAKES, BIND, RELAYING)}, {PATH(HANDSHAKES, ASSOCIATE, DATAGRAMS)},
+	/* The zygote of prefork mode, and its children. */
+	{PATH(CONNECT | ACCEPT | ZYGOTE)}, {PATH(CONNECT | ACCEPT)}, {PATH(RESOLVE | ACCEPT)},
+	{PATH(CONNECT | ACCEPT, RELAYING)}, {PATH(HANDSHAKES | ACCEPT, CONNECT, RELAYING)}};
 
 /* Placeholders for arguments that are known only in the child process: PIDs. */
 #define PARENT LONG_MIN
@@ -207,7 +222,8 @@ static const struct attempt {
 	NEVER("memfd_create", SYS_memfd_create, P("x"), 0),
 	NEVER("execute", SYS_execve, P("/bin/true"), 0, 0),
 	NEVER("execveat", SYS_execveat, AT_FDCWD, P("/bin/true"), 0, 0, 0),
-	{"fork", NONE, 0, try_fork, {0}, 0},
+	{"fork of the C library", NONE, 0, try_fork, {0}, 0},
+	{"fork", ZYGOTE, 0, try_clone, {0}, 0},
 	NEVER("fork, with memory shared", CLONE(CLONE_VM | CLONE_VFORK)),
 	NEVER("fork, with files shared", CLONE(CLONE_FILES)),
 	NEVER("fork, as the parent's child", CLONE(CLONE_PARENT)),
@@ -231,12 +247,12 @@ static const struct attempt {
 	MAY("disconnect", NAMES | RELAYING, SYS_connect, TCP, TO(unspecified)),
 	MAY("bind", BEFORE_MOVING, SYS_bind, TCP, TO(any_port)),
 	MAY("listen", BIND, SYS_listen, TCP, 1),
-	MEETS("accept", BIND, EAGAIN, SYS_accept4, LISTENING, 0, 0, SOCK_NONBLOCK),
+	MEETS("accept", BIND | ACCEPT, EAGAIN, SYS_accept4, LISTENING, 0, 0, SOCK_NONBLOCK),
 	NEVER("send to an address", SYS_sendto, UDP, P("x"), 1, 0, TO(discarding)),
 	{"send to an abstract socket", NONE, 0, NULL,
 		{SYS_sendto, LOCAL, P("x"), 1, 0, TO(abstract)}, 6},
 	NEVER("TCP fast open", SYS_sendto, TCP, P("x"), 1, MSG_FASTOPEN, TO(discarding)),
-	NEVER("sendmsg", SYS_sendmsg, PAIR, P(&message), 0),
+	MAY("sendmsg", ACCEPT, SYS_sendmsg, PAIR, P(&message), 0),
 	NEVER("recvmsg", SYS_recvmsg, PAIR, P(&no_message), MSG_DONTWAIT),
 	MAY("sendmmsg to an address", ASSOCIATE | DATAGRAMS,
 		SYS_sendmmsg, UDP, P(&to_port), 1, 0),
@@ -253,11 +269,11 @@ static const struct attempt {
 	MAY("send", ALL, SYS_sendto, PAIR, P("x"), 1, MSG_NOSIGNAL, 0, 0),
 	MAY("write", ALL, SYS_write, PAIR, P("x"), 1),
 	MEETS("receive", ALL, EAGAIN, SYS_recvfrom, PAIR, P(some_bytes), 1, MSG_DONTWAIT, 0, 0),
-	MAY("setsockopt", BEFORE_MOVING, SET(TCP, SOL_SOCKET, SO_KEEPALIVE, on)),
+	MAY("setsockopt", BEFORE_MOVING | ACCEPT, SET(TCP, SOL_SOCKET, SO_KEEPALIVE, on)),
 	MAY("TCP_NODELAY", BEFORE_MOVING, SET(TCP, IPPROTO_TCP, TCP_NODELAY, on)),
 	MAY("IPV6_V6ONLY", NAMES,
 		SET(TCP_IPV6, IPPROTO_IPV6, IPV6_V6ONLY, on)),
-	MAY("SO_RCVLOWAT", NAMES, SET(TCP, SOL_SOCKET, SO_RCVLOWAT, on)),
+	MAY("SO_RCVLOWAT", NAMES | ACCEPT, SET(TCP, SOL_SOCKET, SO_RCVLOWAT, on)),
 	MAY("UDP_GRO", ASSOCIATE, SET(UDP, IPPROTO_UDP, UDP_GRO, on)),
 	NEVER("UDP_SEGMENT", SET(UDP, IPPROTO_UDP, UDP_SEGMENT, zero)),
 	MAY("SO_SNDTIMEO", ALL, SET(PAIR, SOL_SOCKET, SO_SNDTIMEO, a_second)),
@@ -265,7 +281,9 @@ static const struct attempt {
 	MAY("TCP_INFO", TCP_STAGES | RELAYING, GET(TCP, IPPROTO_TCP, TCP_INFO)),
 	MAY("what is unsent", TCP_STAGES | RELAYING, SYS_ioctl, PAIR, TIOCOUTQ, P(&some_int)),
 	MAY("getsockname", NAMES, SYS_getsockname, PAIR, P(some_bytes), P(&some_len)),
-	MAY("getpeername", CONNECT, SYS_getpeername, PAIR, P(some_bytes), P(&some_len)),
+	MAY("SO_TYPE", ACCEPT, GET(TCP, SOL_SOCKET, SO_TYPE)),
+	MAY("SO_ACCEPTCONN", ACCEPT, GET(TCP, SOL_SOCKET, SO_ACCEPTCONN)),
+	MAY("getpeername", CONNECT | ACCEPT, SYS_getpeername, PAIR, P(some_bytes), P(&some_len)),
 	MAY("shutdown", ALL, SYS_shutdown, PAIR, SHUT_WR),
 	MAY("ppoll", ALL, SYS_ppoll, P(&readable), 1, P(&no_time), 0, 0),
 	NEVER("dup", SYS_dup, PAIR),
@@ -278,8 +296,13 @@ static const struct attempt {
 	NEVER("make memory executable", SYS_mprotect, P(page), 4096, PROT_READ | PROT_EXEC),
 	NEVER("mremap", SYS_mremap, P(page), 4096, 8192, 1, 0),
 	NEVER("signal the parent", SYS_kill, PARENT, 0),
-	NEVER("signal itself", SYS_kill, ITSELF, SIGTERM),
+	MEETS("signal itself", ZYGOTE, -SIGTERM, SYS_kill, ITSELF, SIGTERM),
 	NEVER("signal everyone", SYS_kill, -1, 0),
+	MEETS("end a child", ZYGOTE, ESRCH, SYS_kill, INT_MAX, SIGTERM),
+	MAY("the parent's PID", ACCEPT, SYS_getppid, 0),
+	MAY("the signal mask", ACCEPT, SYS_rt_sigprocmask, SIG_BLOCK, 0, 0, 8),
+	NEVER("a signal handler", SYS_rt_sigaction, SIGTERM, 0, 0, 8),
+	MAY("the status of a file", ACCEPT, SYS_newfstatat, AT_FDCWD, P(file), P(some_bytes), 0),
 	NEVER("tgkill", SYS_tgkill, ITSELF, ITSELF, SIGTERM),
 	NEVER("ptrace", SYS_ptrace, PTRACE_TRACEME, 0, 0, 0),
 	NEVER("process_vm_readv", SYS_process_vm_readv, 1, 0, 0, 0, 0, 0),
@@ -299,13 +322,13 @@ static const struct attempt {
 	NEVER("setuid", SYS_setuid, 0),
 	NEVER("personality", SYS_personality, 0xffffffff),
 	MAY("capset", BEFORE_MOVING, SYS_capset, P(&capabilities), P(no_capabilities)),
-	MEETS("a filter", BEFORE_MOVING, EFAULT, SYS_seccomp, SETFILTER, 0, 0),
+	MEETS("a filter", BEFORE_MOVING | ACCEPT, EFAULT, SYS_seccomp, SETFILTER, 0, 0),
 	NEVER("a filter's descriptor", SYS_seccomp, SETFILTER, 8, 0), /* NEW_LISTENER */
 	NEVER("strict mode", SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, 0),
 	MEETS("wait for a child", ALL, ECHILD, SYS_wait4, -1, 0, WNOHANG, 0),
 	NEVER("a timer", SYS_setitimer, ITIMER_REAL, P(&no_timer), 0),
 	NEVER("prctl", SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0),
-	NEVER("end with the parent", SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0),
+	MAY("end with the parent", ACCEPT, SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0),
 	NEVER("close_range", SYS_close_range, 1000, ~0U, 0),
 	MAY("random bytes", NAMES, SYS_getrandom, P(some_bytes), 1, 0),
 	NEVER("limits", SYS_prlimit64, 0, RLIMIT_NOFILE, 0, P(some_bytes)),
@@ -359,6 +382,17 @@ static pid_t start(void)
 	return pid;
 }
 
+/* A child of the zygote has the zygote's filter, too. Returns 0 or -errno. */
+static int enter(unsigned stages)
+{
+	const char *part;
+
+	if (!(stages & ACCEPT) || stages & ZYGOTE)
+		return sandbox_start(stages, 0, &part);
+	const int error = sandbox_start(stages | ZYGOTE, 0, &part);
+	return error < 0 ? error : syscalls_deny_zygote();
+}
+
 /* Makes the attempts [first, end) in a new process. */
 static void make_some(const struct path *path, size_t first, size_t end)
 {
@@ -366,7 +400,7 @@ static void make_some(const struct path *path, size_t first, size_t end)
 	const char *part;
 	pid_t pid = start();
 	if (pid == 0) {
-		if (sandbox_start(path->stages[0], 0, &part) < 0)
+		if (enter(path->stages[0]) < 0)
 			_exit(1);
 		for (size_t i = 1; i < COUNT(path->stages) && path->stages[i]; i++)
 			if (sandbox_enter_stage(path->stages[i], &part) < 0)

@@ -7,7 +7,8 @@
  * stage of the argument, prints the rows that no call used: the number of the call, the stage, and
  * the ordinal of the row among the rows with that number. Without an argument, prints the stages
  * that a session can be in. */
-#define syscalls_limit in_another_object
+#define syscalls_limit       in_another_object
+#define syscalls_deny_zygote also_there
 #include "../../src/sandbox/syscalls.c"
 
 #include <inttypes.h>

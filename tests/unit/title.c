@@ -95,7 +95,7 @@ static void has_a_text_for_each_state(void)
 	struct record r = connection();
 
 	use(LONG);
-	title_ready();
+	title_role("ready");
 	check_title("stdsocks: ready");
 	title_handshake(&r);
 	check_title("stdsocks: 192.0.2.7 handshake");
@@ -229,7 +229,7 @@ static void cuts_what_does_not_fit(void)
 	use(26);
 	title_handshake(&r);
 	check_title("stdsocks: 192.0.2.7...");
-	title_ready();
+	title_role("ready");
 	check_title("stdsocks: ready");
 }
 
@@ -257,14 +257,14 @@ static void uses_arguments_and_environment_in_one_piece(void)
 	memset(memory.bytes, '#', LONG);
 	memcpy(memory.bytes, "stdsocks\0\0timeout idle 1h\0A=b", 30);
 	title_use(argv);
-	title_ready();
+	title_role("ready");
 	check_title("stdsocks: ready");
 	room = 26;
 	environ = variables + 1;
 	memset(memory.bytes, '#', LONG);
 	memcpy(memory.bytes, "stdsocks\0\0timeout idle 1h", 26);
 	title_use(argv);
-	title_ready();
+	title_role("ready");
 	check_title("stdsocks: ready");
 }
 
@@ -274,7 +274,7 @@ static void writes_nothing_without_arguments(void)
 	start();
 	variables[0] = append("A=b", 3);
 	title_use(argv);
-	title_ready();
+	title_role("ready");
 	CHECK_STRING(getenv("A"), "b");
 	CHECK_STRING(memory.bytes, "A=b");
 }

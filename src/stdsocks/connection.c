@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* A connection: its session, and the log entry of that. */
+#include "stdsocks/connection.h"
+
+#include "wire/large.h"
+
+int connection_run(const struct session_input *input, const struct log *log, bool with_fields)
+{
+	struct record record;
+	static char message_bytes[RECORD_MESSAGE_MAX] LARGE, fields_bytes[RECORD_FIELDS_MAX] LARGE;
+
+	session_run(input, &record);
+
+	struct writer message = writer_on(message_bytes, sizeof message_bytes);
+	struct writer fields = writer_on(fields_bytes, sizeof fields_bytes);
+	record_put_message(&message, &record);
+	record_put_fields(&fields, &record);
+	bool failed = record.end == RECORD_FAILED;
+	log_write(log, failed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, &message, &fields, with_fields);
+	if (input->refusal.exit_status)
+		return input->refusal.exit_status;
+	return failed ? EXIT_SYSTEM : EXIT_OVER;
+}

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: ISC */
+/* The supervisor of prefork mode. It reads no byte of a client and no configuration. */
+#include "stdsocks/prefork.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "net/clock.h"
+#include "record/log.h"
+#include "stdsocks/prefork_notify.h"
+#include "stdsocks/prefork_zygote.h"
+#include "wire/large.h"
+
+/* A zygote that has lived as long as this did not fail. */
+#define STABLE_US INT64_C(10000000)
+
+/* At the end, how long the supervisor waits for the end of the processes that are ready. */
+#define READY_END_US INT64_C(1000000)
+
+struct supervisor {
+	const struct options *options;
+	char **argv;
+	char path[PATH_MAX]; /* of this program, before it is replaced by another version */
+	const struct prefork_listeners *listeners;
+	int signals;    /* signalfd(2) */
+	int handoff[2]; /* children write to handoff[1] until they serve a connection */
+
+	pid_t zygote; /* 0: it has ended */
+	int control;  /* to the zygote; -1 without it */
+	int64_t started_us;
+	int64_t pause_us, restart_us; /* before the next zygote: the pause, and its end */
+	struct prefork_report report;
+	unsigned orphans;      /* child processes other than the zygote */
+	int64_t idle_since_us; /* INT64_MAX: there are connections */
+	bool has_reported;     /* the zygote is ready */
+};
+
+/* -- Messages. */
+
+static void log_text(const char *text, uint64_t number, const char *more)
+{
+	const struct log log = log_open(false);
+	char bytes[256];
+	struct writer w = writer_on(bytes, sizeof bytes);
+	const struct writer no_fields = writer_on(NULL, 0);
+
+	writer_str(&w, text);
+	writer_decimal(&w, number, 1);
+	writer_str(&w, more);
+	log_write(&log, LOG_LEVEL_ERROR, &w, &no_fields, false);
+	if (log.fd > STDERR_FILENO)
+		close(log.fd);
+}
+
+/* Sends a message to systemd that begins with state. */
+static void notify_counts(const struct supervisor *s, const char *state)
+{
+	char bytes[128] = "";
+	struct writer w = writer_on(bytes, sizeof bytes - 1);
+
+	writer_str(&w, state);
+	writer_str(&w, "STATUS=");
+	writer_decimal(&w, s->report.serving + s->orphans, 1);
+	writer_str(&w, " connections, ");
+	writer_decimal(&w, s->report.ready, 1);
+	writer_str(&w, " processes ready");
+	prefork_notify(bytes);
+}
+
+/* RELOADING=1 needs the time (sd_notify(3)). */
+static void notify_reloading(void)
+{
+	char bytes[64] = "";
+	struct writer w = writer_on(bytes, sizeof bytes - 1);
+
+	writer_str(&w, "RELOADING=1\nMONOTONIC_USEC=");
+	writer_decimal(&w, (uint64_t)clock_now_us(), 1);
+	prefork_notify(bytes);
+}
+
+/* -- The zygote. */
+
+static _Noreturn void run_zygote(const struct supervisor *s, int control)
+{
+	static struct zygote zygote LARGE;
+
+	close(s->signals);
+	close(s->handoff[0]);
+	zygote = (struct zygote){.options = s->options,
+		.listeners = *s->listeners,
+		.control = control,
+		.handoff = s->handoff[1],
+		.pool = {.orphans = s->orphans},
+		.supervisor = getppid()};
+	_exit(prefork_zygote_run(&zygote));
+}
+
+/* Waits longer before each further attempt. */
+static void postpone(struct supervisor *s)
+{
+	s->pause_us = s->pause_us == 0 ? PREFORK_PAUSE_MIN_US : 2 * s->pause_us;
+	if (s->pause_us > PREFORK_PAUSE_MAX_US)
+		s->pause_us = PREFORK_PAUSE_MAX_US;
+	s->restart_us = clock_after(clock_now_us(), s->pause_us);
+}
+
+static void send_orphans(struct supervisor *s)
+{
+	if (s->control >= 0)
+		send(s->control, &s->orphans, sizeof s->orphans, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void start_zygote(struct supervisor *s)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+		postpone(s);
+		return;
+	}
+	s->started_us = clock_now_us();
+	s->zygote = fork();
+	if (s->zygote == 0) {
+		close(ends[0]);
+		run_zygote(s, ends[1]);
+	}
+	close(ends[1]);
+	s->control = ends[0];
+	if (s->zygote > 0) {
+		send_orphans(s);
+		return;
+	}
+	if (s->pause_us == 0)
+		log_text("cannot start the zygote: error ", (unsigned)errno, "; trying again");
+	s->zygote = 0;
+	close(s->control);
+	s->control = -1;
+	postpone(s);
+}
+
+static void zygote_has_ended(struct supervisor *s, int status)
+{
+	const bool has_changed = WIFEXITED(status) && WEXITSTATUS(status) == PREFORK_EXIT_CHANGED;
+
+	s->zygote = 0;
+	close(s->control);
+	s->control = -1;
+	s->report.ready = s->report.serving = 0;
+	s->restart_us = clock_now_us();
+	if (has_changed || s->restart_us - s->started_us > STABLE_US)
+		s->pause_us = 0;
+	if (has_changed)
+		return;
+	if (WIFSIGNALED(status))
+		log_text("the zygote was ended by signal ", (unsigned)WTERMSIG(status),
+			"; starting another one; connections are not affected");
+	else
+		log_text("the zygote has exited with status ", (unsigned)WEXITSTATUS(status),
+			"; starting another one; connections are not affected");
+	postpone(s);
+}
+
+/* Ends the zygote and waits for its end. Its ready children end with it. */
+static void end_zygote(struct supervisor *s)
+{
+	if (s->zygote == 0)
+		return;
+	kill(s->zygote, SIGKILL);
+	close(s->control); /* ends it also if this process is root without CAP_KILL */
+	while (waitpid(s->zygote, NULL, 0) < 0 && errno == EINTR)
+		;
+	s->zygote = 0;
+	s->control = -1;
+}
+
+/* -- Processes that serve connections. */
+
+/* Counts the child processes other than the zygote. After the end of a zygote, its children are
+ * children of this process. Without /proc there seem to be none. */
+static unsigned count_orphans(const struct supervisor *s)
+{
+	static char text[65536] LARGE;
+	char path[64] = "/proc/self/task/";
+	struct writer w = {.bytes = path, .cap = sizeof path - 1, .len = strlen(path)};
+	unsigned count = 0;
+	ssize_t n;
+
+	writer_decimal(&w, (uint64_t)getpid(), 1);
+	writer_str(&w, "/children");
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	while ((n = read(fd, text, sizeof text)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			count += text[i] == ' ';
+	close(fd);
+	return s->zygote > 0 && count > 0 ? count - 1 : count;
+}
+
+static void update_orphans(struct supervisor *s)
+{
+	const unsigned before = s->orphans;
+
+	s->orphans = count_orphans(s);
+	if (s->orphans != before)
+		send_orphans(s);
+}
+
+static void reap(struct supervisor *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == s->zygote)
+			zygote_has_ended(s, status);
+		else if (WIFSIGNALED(status))
+			log_text("a process was ended by signal ", (unsigned)WTERMSIG(status),
+				"; the connection that it served is lost");
+	}
+	update_orphans(s);
+}
+
+/* Returns the descriptor in a message of a child, or -errno; -EPIPE if there will be no more. */
+static int receive_connection(int socket)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	int fd = -EBADMSG;
+	struct iovec one = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr message = {.msg_iov = &one,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control};
+
+	const ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	if (n <= 0)
+		return n < 0 ? -errno : -EPIPE;
+	const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(header), sizeof fd);
+	return fd;
+}
+
+/* Executes this program for a connection, as a super-server would. */
+static _Noreturn void run_handler(const struct supervisor *s, int fd)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	prefork_notify_forget();
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_PID");
+	if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
+		execv(s->path, s->argv);
+	_exit(EXIT_SYSTEM);
+}
+
+/* Serves the connections of children that have found a change of the configuration. Returns false
+ * if there will be no more. */
+static bool serve_handed_off(struct supervisor *s)
+{
+	int fd;
+
+	for (; (fd = receive_connection(s->handoff[0])) >= 0; close(fd)) {
+		const pid_t pid = fork();
+		if (pid == 0)
+			run_handler(s, fd);
+		if (pid < 0)
+			log_text("cannot start a process for a connection: error ", (unsigned)errno,
+				"; the connection is lost");
+	}
+	update_orphans(s);
+	return fd != -EPIPE;
+}
+
+/* -- The supervisor. */
+
+static void read_report(struct supervisor *s)
+{
+	struct prefork_report report;
+
+	if (recv(s->control, &report, sizeof report, MSG_DONTWAIT) != sizeof report)
+		return; /* at its end, SIGCHLD follows */
+	if (report.accepted != s->report.accepted)
+		s->idle_since_us = INT64_MAX;
+	s->report = report;
+	s->pause_us = 0;
+	notify_counts(s, s->has_reported ? "" : "READY=1\n");
+	s->has_reported = true;
+}
+
+static void update_idle(struct supervisor *s)
+{
+	if (!s->has_reported || s->report.serving + s->orphans > 0)
+		s->idle_since_us = INT64_MAX;
+	else if (s->idle_since_us == INT64_MAX)
+		s->idle_since_us = clock_now_us();
+}
+
+/* Returns when the supervisor ends because there was no connection. */
+static int64_t idle_until_us(const struct supervisor *s)
+{
+	return s->idle_since_us == INT64_MAX ? INT64_MAX
+					     : clock_after(s->idle_since_us, s->report.idle_us);
+}
+
+static int wait_us(int64_t until_us)
+{
+	if (until_us == INT64_MAX)
+		return -1;
+	const int64_t left_us = until_us - clock_now_us();
+	return left_us <= 0                    ? 0
+		: left_us / 1000 < INT_MAX - 1 ? (int)(left_us / 1000) + 1
+					       : INT_MAX;
+}
+
+static bool open_handoff(struct supervisor *s)
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->handoff) == 0;
+}
+
+/* Ends the zygote, and waits until its ready children have ended: then no process has a listening
+ * socket any more, and all connections that they have passed are served. */
+static void stop_accepting(struct supervisor *s)
+{
+	struct pollfd handoff = {.fd = s->handoff[0], .events = POLLIN};
+	const int64_t until_us = clock_after(clock_now_us(), READY_END_US);
+
+	end_zygote(s);
+	close(s->handoff[1]);
+	while (poll(&handoff, 1, wait_us(until_us)) > 0 && serve_handed_off(s))
+		;
+}
+
+/* Executes this program again, perhaps another version of it. Returns only after an error. */
+static void execute_again(struct supervisor *s)
+{
+	char number[24] = "";
+	struct writer w = writer_on(number, sizeof number - 1);
+
+	notify_reloading();
+	stop_accepting(s);
+	writer_decimal(&w, (uint64_t)getpid(), 1);
+	setenv("LISTEN_PID", number, 1);
+	memset(number, 0, sizeof number);
+	w = writer_on(number, sizeof number - 1);
+	writer_decimal(&w, s->listeners->count, 1);
+	setenv("LISTEN_FDS", number, 1);
+	for (unsigned i = 0; i < s->listeners->count; i++)
+		fcntl(s->listeners->fds[i], F_SETFD, 0);
+	execv(s->path, s->argv);
+	log_text("cannot execute this program again: error ", (unsigned)errno,
+		"; continuing with the running one");
+	for (unsigned i = 0; i < s->listeners->count; i++)
+		fcntl(s->listeners->fds[i], F_SETFD, FD_CLOEXEC);
+	close(s->handoff[0]);
+	if (!open_handoff(s))
+		s->handoff[0] = s->handoff[1] = -1; /* children serve connections themselves */
+	s->has_reported = false;                    /* systemd waits for READY=1 */
+	s->restart_us = clock_now_us();
+}
+
+/* Reads the signals. Returns false if one of them ends the supervisor. */
+static bool handle_signals(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->signals, &info, sizeof info) == sizeof info)
+		switch (info.ssi_signo) {
+		case SIGTERM:
+		case SIGINT:
+			return false;
+		case SIGHUP:
+			execute_again(s);
+			break;
+		default:
+			break;
+		}
+	reap(s);
+	return true;
+}
+
+/* One turn of the loop. Returns false at the end. */
+static bool turn(struct supervisor *s)
+{
+	enum { SIGNALS, CONTROL, HANDOFF, POLLED };
+
+	if (s->zygote == 0 && clock_now_us() >= s->restart_us)
+		start_zygote(s);
+	update_idle(s);
+	int64_t until_us = idle_until_us(s);
+	if (clock_now_us() >= until_us)
+		return false;
+	if (s->zygote == 0 && s->restart_us < until_us)
+		until_us = s->restart_us;
+	struct pollfd fds[POLLED] = {
+		[SIGNALS] = {.fd = s->signals, .events = POLLIN},
+		[CONTROL] = {.fd = s->control, .events = POLLIN},
+		[HANDOFF] = {.fd = s->handoff[0], .events = POLLIN},
+	};
+	if (poll(fds, POLLED, wait_us(until_us)) <= 0)
+		return true;
+	if (fds[CONTROL].revents)
+		read_report(s);
+	if (fds[HANDOFF].revents)
+		serve_handed_off(s);
+	return !fds[SIGNALS].revents || handle_signals(s);
+}
+
+static bool prepare(struct supervisor *s)
+{
+	sigset_t signals;
+	ssize_t len = readlink("/proc/self/exe", s->path, sizeof s->path - 1);
+
+	if (len > 0)
+		s->path[len] = '\0';
+	else if (strlen(s->argv[0]) < sizeof s->path)
+		memcpy(s->path, s->argv[0], strlen(s->argv[0]) + 1);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGCHLD);
+	signal(SIGCHLD, SIG_DFL); /* if it is ignored, the ends of processes are not reported */
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	s->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->signals >= 0 && open_handoff(s);
+}
+
+int prefork_run(
+	const struct options *options, char **argv, const struct prefork_listeners *listeners)
+{
+	static struct supervisor s LARGE;
+
+	s = (struct supervisor){.options = options,
+		.argv = argv,
+		.listeners = listeners,
+		.control = -1,
+		.idle_since_us = INT64_MAX};
+	if (!prepare(&s)) {
+		log_text("cannot start prefork mode: error ", (unsigned)errno, "");
+		return EXIT_SYSTEM;
+	}
+	update_orphans(&s); /* after execute_again() */
+	while (turn(&s))
+		;
+	prefork_notify("STOPPING=1");
+	stop_accepting(&s);
+	return EXIT_OVER;
+}

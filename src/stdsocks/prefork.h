@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/* Prefork mode: three kinds of processes serve the connections of listening sockets. The supervisor
+ * is the process that the super-server started. It starts the zygote, which reads the configuration
+ * and forks children. Each child accepts one connection, serves it and exits. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "net/client.h"
+#include "stdsocks/options.h"
+
+/* Listening sockets of one service. */
+#define PREFORK_LISTENERS_MAX 16
+
+/* Bytes of address space of the zygote and of each child. Their variables take a third of
+ * it. */
+#define PREFORK_MEMORY_MAX ((size_t)64 * 1024 * 1024)
+
+/* The first pause, and the longest, before a failed fork is repeated or a dead zygote is replaced.
+ * It doubles with each failure. */
+#define PREFORK_PAUSE_MIN_US INT64_C(10000)
+#define PREFORK_PAUSE_MAX_US INT64_C(5000000)
+
+/* How often the zygote reports its counts to the supervisor, at most; with a short idle timeout,
+ * four times in it. */
+#define PREFORK_REPORT_US INT64_C(1000000)
+
+/* The exit status of a zygote that has found a change of the files that it has read. */
+#define PREFORK_EXIT_CHANGED 1
+
+struct prefork_listeners {
+	unsigned count;
+	int fds[PREFORK_LISTENERS_MAX];
+	/* A client of AF_UNIX has a user, whose name only a process outside the sandbox can find.
+	 */
+	bool has_unix;
+};
+
+/* From the zygote to the supervisor. */
+struct prefork_report {
+	unsigned ready, serving;
+	uint64_t accepted; /* since the zygote started */
+	int64_t idle_us;   /* "prefork idle-exit" */
+};
+
+/* Returns true and sets *ret_listeners if the client on standard input is a listening stream
+ * socket, or if all descriptors of $LISTEN_FDS are and $LISTEN_PID is this process. Then moves them
+ * to the descriptors from 3 on, closes all others above standard error, and replaces standard input
+ * and output by /dev/null, and standard error if it is a listening socket. */
+bool prefork_find_listeners(const struct client *client, struct prefork_listeners *ret_listeners);
+
+/* Serves connections until a signal or the idle timeout ends that. Returns the exit status. */
+int prefork_run(
+	const struct options *options, char **argv, const struct prefork_listeners *listeners);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/* Whether files have changed since they were read: by a write, by a rename, or because a symbolic
+ * link leads elsewhere. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+/* Files that are watched. */
+#define WATCH_MAX 8
+
+/* All zero is empty, but fd is to be -1 then. */
+struct prefork_watch {
+	unsigned count;
+	/* An inotify(7) descriptor, which is readable after a change in the folders of the files,
+	 * or -1. */
+	int fd;
+	struct prefork_watched {
+		const char *path;
+		struct stat status; /* all zero: there is no file */
+	} files[WATCH_MAX];
+};
+
+/* Adds a file, which may be missing, before it is read. path must stay valid. */
+void prefork_watch_add(struct prefork_watch *w, const char *path);
+
+/* Adds a file that has been read, with its fstat(2) before that. */
+void prefork_watch_add_read(struct prefork_watch *w, const char *path, const struct stat *status);
+
+/* Returns true if a file has changed. A file that this process may not see has not. Makes a system
+ * call for each file. */
+bool prefork_watch_has_changed(const struct prefork_watch *w);
+
+/* Reads the events of inotify(7). Returns true if a file has changed, or may have: a folder of a
+ * file that this process may not see has an event. */
+bool prefork_watch_read(const struct prefork_watch *w);

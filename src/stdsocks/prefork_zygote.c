@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: ISC */
+/* The zygote: reads the configuration, enters the sandbox and forks the children. */
+#include "stdsocks/prefork_zygote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "net/clock.h"
+#include "net/wait.h"
+#include "record/title.h"
+#include "sandbox/dumps.h"
+#include "sandbox/syscalls.h"
+#include "stdsocks/confine.h"
+#include "stdsocks/output.h"
+#include "stdsocks/prefork_notify.h"
+#include "wire/large.h"
+
+/* oom_score_adj of a child: if memory is short, the kernel ends connections before it ends the
+ * supervisor and the zygote. */
+#define OOM_OF_CHILD "500"
+#define OOM_FILE     "/proc/self/oom_score_adj"
+
+#define TICK_US INT64_C(1000000)
+
+/* -- The start. */
+
+/* Returns a copy of the path, because the process title overwrites the arguments. */
+static const char *config_path(const struct options *o)
+{
+	static char path[PATH_MAX] LARGE;
+	struct writer w = writer_on(path, sizeof path - 1);
+
+	writer_str(&w, o->file ? o->file : SETTINGS_DEFAULT_FILE);
+	return path;
+}
+
+/* The files of /proc/self belong to root while dumps are disabled. If this process is not root, it
+ * enables them for a moment, before it reads passwords. */
+static int open_oom(void)
+{
+	int fd = open(OOM_FILE, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 || errno != EACCES)
+		return fd;
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	fd = open(OOM_FILE, O_RDWR | O_CLOEXEC);
+	dumps_disable();
+	return fd;
+}
+
+static void read_settings(struct zygote *z)
+{
+	static char error_bytes[OUTPUT_ERRORS_MAX] LARGE;
+	struct writer errors = writer_on(error_bytes, sizeof error_bytes);
+
+	z->watch.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	prefork_watch_add(&z->watch, config_path(z->options));
+	prefork_watch_add(&z->watch, NAME_FILES_HOSTS);
+	prefork_watch_add(&z->watch, NAME_FILES_RESOLV_CONF);
+	if (!settings_read(z->options, &z->settings, &errors)) {
+		output_errors(&errors);
+		z->refusal.reason = SETTINGS_REFUSAL;
+		z->refusal.exit_status = EXIT_CONFIG;
+	}
+	if (z->settings.users_path)
+		prefork_watch_add_read(
+			&z->watch, z->settings.users_path, &z->settings.users_status);
+}
+
+/* Opens what the sandbox does not allow to open later. Returns false if the zygote cannot work. */
+static bool open_descriptors(struct zygote *z)
+{
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	z->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	name_files_open();
+	z->log = log_open(z->options->trace);
+	z->log.stderr_is_ours =
+		true; /* it is not a client's, but may be /dev/null like the others */
+	/* A log daemon that was restarted has another socket. */
+	if (z->log.kind == LOG_TO_JOURNAL)
+		prefork_watch_add(&z->watch, LOG_JOURNAL);
+	if (z->log.kind == LOG_TO_SYSLOG)
+		prefork_watch_add(&z->watch, LOG_SYSLOG);
+	return z->signals >= 0 && pipe2(z->accepted, O_CLOEXEC | O_NONBLOCK) == 0;
+}
+
+static void enter_sandbox(struct zygote *z)
+{
+	const struct config *c = &z->settings.config;
+
+	z->has_checkpassword =
+		c->auth & CONFIG_AUTH_PASSWORD && c->passwords == CONFIG_CHECKPASSWORD;
+	z->is_outside_sandbox = z->has_checkpassword || z->listeners.has_unix;
+	if (z->is_outside_sandbox)
+		return;
+	prefork_child_limit_memory();
+	const struct refusal refusal =
+		confine_enter(c, session_stages(c) | SYSCALLS_ACCEPT | SYSCALLS_ZYGOTE, 0);
+	if (!z->refusal.reason)
+		z->refusal = refusal;
+}
+
+static bool start(struct zygote *z)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != z->supervisor)
+		return false;
+	z->pid = getpid();
+	prefork_notify_forget();
+	z->oom = open_oom();
+	read_settings(z);
+	const struct refusal root = confine_leave_root(&z->settings.config);
+	if (!z->refusal.reason)
+		z->refusal = root;
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user resets it */
+	if (!open_descriptors(z))
+		return false;
+	wait_prepare();
+	prefork_child_catch_signals();
+	enter_sandbox(z);
+	if (!z->has_checkpassword)
+		title_role("zygote");
+	z->pool = prefork_pool_of(&z->settings.config, z->pool.orphans);
+	z->report.idle_us = z->settings.config.prefork_idle_us;
+	return true;
+}
+
+/* -- Log entries. */
+
+static void log_text(const struct zygote *z, const char *text, uint64_t number, const char *more)
+{
+	char bytes[256];
+	struct writer w = writer_on(bytes, sizeof bytes);
+	const struct writer no_fields = writer_on(NULL, 0);
+
+	writer_str(&w, text);
+	writer_decimal(&w, number, 1);
+	writer_str(&w, more);
+	log_write(&z->log, LOG_LEVEL_ERROR, &w, &no_fields, false);
+}
+
+/* -- Children. */
+
+/* A child inherits the value of the time when it is forked. */
+static void set_oom_of_children(const struct zygote *z, const char *value)
+{
+	/* After an error, the kernel treats all processes alike. */
+	if (z->oom >= 0 && write(z->oom, value, strlen(value)) < 0)
+		errno = 0;
+}
+
+/* Forks without the C library, whose fork(2) makes further system calls. Does not return in the
+ * child. Returns the PID or -errno. */
+static pid_t fork_child(struct zygote *z)
+{
+	const long pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
+
+	if (pid == 0)
+		_exit(prefork_child_run(z));
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+/* Reports the first failure of a row, and doubles the pause with each one. */
+static void fork_failed(struct zygote *z, int error)
+{
+	if (z->pause_us == 0) {
+		log_text(z, "cannot start a process, with ", z->pool.ready + z->pool.serving,
+			error == EAGAIN
+				? " running; raise TasksMax= or ulimit -u, or lower \"prefork "
+				  "connections\""
+				: " running; the host lacks memory");
+		z->pause_us = PREFORK_PAUSE_MIN_US;
+	} else if (z->pause_us < PREFORK_PAUSE_MAX_US) {
+		z->pause_us *= 2;
+	}
+	z->retry_us = clock_after(clock_now_us(), z->pause_us);
+}
+
+static void fork_missing(struct zygote *z)
+{
+	unsigned missing = prefork_pool_missing(&z->pool);
+
+	if (missing == 0 || (z->retry_us && clock_now_us() < z->retry_us))
+		return;
+	set_oom_of_children(z, OOM_OF_CHILD);
+	for (z->retry_us = 0; missing > 0 && z->retry_us == 0; missing--) {
+		const pid_t pid = fork_child(z);
+		if (pid < 0) {
+			fork_failed(z, -pid);
+		} else {
+			z->pause_us = 0;
+			prefork_pool_add(&z->pool, pid);
+		}
+	}
+	set_oom_of_children(z, "0");
+}
+
+/* The oldest one ends, unless it has just accepted a connection. */
+static void end_surplus(struct zygote *z)
+{
+	for (pid_t pid; (pid = prefork_pool_take_surplus(&z->pool)) > 0;)
+		kill(pid, SIGTERM);
+}
+
+static void read_accepted(struct zygote *z)
+{
+	pid_t pids[256];
+	ssize_t n;
+
+	while ((n = read(z->accepted[0], pids, sizeof pids)) > 0)
+		for (size_t i = 0; i < (size_t)n / sizeof pids[0]; i++)
+			z->report.accepted += prefork_pool_accepted(&z->pool, pids[i]);
+}
+
+static void reap(struct zygote *z)
+{
+	struct signalfd_siginfo info;
+	int status;
+	pid_t pid;
+
+	while (read(z->signals, &info, sizeof info) > 0)
+		;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		prefork_pool_ended(&z->pool, pid);
+		if (WIFSIGNALED(status))
+			log_text(z, "a process was ended by signal ", (unsigned)WTERMSIG(status),
+				"; the connection that it served is lost");
+		else if (WEXITSTATUS(status) != EXIT_OVER)
+			log_text(z, "a process has exited with status ",
+				(unsigned)WEXITSTATUS(status), "; see its record");
+	}
+}
+
+/* -- The supervisor. */
+
+/* Reads the number of connections that are served outside of this zygote. Returns false if the
+ * supervisor has ended. */
+static bool read_control(struct zygote *z)
+{
+	unsigned orphans;
+	ssize_t n;
+
+	while ((n = recv(z->control, &orphans, sizeof orphans, MSG_DONTWAIT)) == sizeof orphans)
+		z->pool.orphans = orphans;
+	return n < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+static int64_t earlier(int64_t a_us, int64_t b_us)
+{
+	return a_us < b_us ? a_us : b_us;
+}
+
+/* Sends the counts if they have changed. */
+static void send_report(struct zygote *z)
+{
+	const int64_t now_us = clock_now_us();
+
+	z->report.ready = z->pool.ready;
+	z->report.serving = z->pool.serving;
+	if (memcmp(&z->report, &z->reported, sizeof z->report) == 0 || now_us < z->report_us)
+		return;
+	if (send(z->control, &z->report, sizeof z->report, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+	z->reported = z->report;
+	z->report_us = clock_after(now_us, earlier(PREFORK_REPORT_US, z->report.idle_us / 4));
+}
+
+/* -- The loop. */
+
+/* Returns when the next turn is due if nothing happens. */
+static int64_t until_us(const struct zygote *z)
+{
+	int64_t us = z->pool.target > z->pool.base ? z->tick_us : INT64_MAX;
+
+	if (memcmp(&z->report, &z->reported, sizeof z->report) != 0)
+		us = earlier(us, z->report_us);
+	return z->retry_us ? earlier(us, z->retry_us) : us;
+}
+
+static void tick(struct zygote *z)
+{
+	if (clock_now_us() < z->tick_us)
+		return;
+	prefork_pool_tick(&z->pool);
+	z->tick_us = clock_after(clock_now_us(), TICK_US);
+}
+
+int prefork_zygote_run(struct zygote *z)
+{
+	enum { CONTROL, ACCEPTED, SIGNALS, WATCH, POLLED };
+
+	if (!start(z))
+		return EXIT_SYSTEM;
+	for (;;) {
+		tick(z);
+		end_surplus(z);
+		fork_missing(z);
+		send_report(z);
+		struct pollfd fds[POLLED + 1] = {
+			[CONTROL] = {.fd = z->control, .events = POLLIN},
+			[ACCEPTED] = {.fd = z->accepted[0], .events = POLLIN},
+			[SIGNALS] = {.fd = z->signals, .events = POLLIN},
+			[WATCH] = {.fd = z->watch.fd, .events = POLLIN},
+		};
+		const int ready = wait_poll(fds, POLLED, until_us(z));
+		if (ready == -ECANCELED)
+			return EXIT_OVER;
+		if (ready < 0)
+			continue;
+		if (fds[CONTROL].revents && !read_control(z))
+			return EXIT_OVER;
+		if (fds[WATCH].revents && prefork_watch_read(&z->watch))
+			return PREFORK_EXIT_CHANGED;
+		read_accepted(z); /* before reap(): a child may have ended since */
+		if (fds[SIGNALS].revents)
+			reap(z);
+	}
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/* The zygote: reads the configuration, enters the sandbox and forks the children. It reads no byte
+ * of a client. */
+#pragma once
+
+#include "net/name_files.h"
+#include "record/log.h"
+#include "stdsocks/prefork.h"
+#include "stdsocks/prefork_pool.h"
+#include "stdsocks/prefork_watch.h"
+#include "stdsocks/session.h"
+
+/* Memory of the zygote, which its children inherit. Descriptors are -1 if they are not open. */
+struct zygote {
+	const struct options *options;
+	struct prefork_listeners listeners;
+	int control; /* to the supervisor: reports, and the number of orphans from it */
+	int handoff; /* to the supervisor: connections that children do not serve */
+	pid_t supervisor, pid;
+
+	struct settings settings;
+	struct refusal refusal;
+	struct log log;
+	struct prefork_watch watch;
+	/* The checkpassword program gets the environment, which a process title overwrites. */
+	bool has_checkpassword;
+	/* A child enters the sandbox alone, after it has accepted a connection: it needs files or
+	 * processes before it reads the first byte. */
+	bool is_outside_sandbox;
+
+	/* Children write their PIDs to accepted[1] after they have accepted a connection. */
+	int accepted[2];
+	int signals; /* signalfd(2) of SIGCHLD */
+	int oom;     /* /proc/self/oom_score_adj */
+	struct prefork_pool pool;
+	struct prefork_report report, reported;
+	int64_t report_us, tick_us; /* when the next report and the next tick are due */
+	int64_t pause_us, retry_us; /* after a failed fork: the pause, and its end; 0 otherwise */
+};
+
+/* Runs the zygote in a new process, until the supervisor ends it. Returns its exit status. */
+int prefork_zygote_run(struct zygote *z);
+
+/* Sets what all children need: the signals that end the wait for a connection, after
+ * wait_prepare(); and the limit of the address space. */
+void prefork_child_catch_signals(void);
+void prefork_child_limit_memory(void);
+
+/* Runs a child of the zygote: accepts and serves one connection. Returns its exit status. */
+int prefork_child_run(struct zygote *z);

@@ -1,0 +1,497 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Prefork mode: standard input, or the descriptors of $LISTEN_FDS, are listening sockets.
+
+load helper
+load net/world
+
+prelude <<'PY'
+import os, signal, socket, subprocess, threading, time
+
+from prefork import ACCEPT4, Prefork, children, close, status_of, syscall, works
+from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, login, request
+from socks import request_name
+from world import bound, eventually, port_of, write
+
+upstream = listener()
+
+def method(p, greeting=GREETING):
+    """Returns the answer to a greeting."""
+    one = p.client()
+    one.send(greeting)
+    answer = one.recv(2)
+    one.close()
+    return answer
+PY
+
+setup() {
+    need_world
+}
+
+@test "prefork: serves connections of a listening standard input, each with a process of its own" {
+    world <<'PY'
+p = Prefork()
+pids = p.ready()
+pairs = [p.connect(upstream) for _ in range(20)]
+for pair in pairs:
+    works(pair)
+p.ready()
+check(len(children(p.zygote())), 28)
+for pair in pairs:
+    close(pair)
+eventually(lambda: len(children(p.zygote())) == 8, "the processes end")
+eventually(lambda: p.log_text().count("closed by") == 20, "20 records")
+p.stop()
+PY
+}
+
+@test "prefork: serves every descriptor of LISTEN_FDS" {
+    world <<'PY'
+socks = [listener(), listener("::1"), listener()]
+p = Prefork(fds=socks)
+for _ in range(3):
+    for sock in socks:
+        p.listening = sock
+        p.serves(upstream)
+p.stop()
+PY
+}
+
+@test "prefork: serves with any kind of standard output and standard error" {
+    world <<'PY'
+listening = listener()
+with open("/run/both", "wb") as both:
+    for files in {"stderr": listening, "stdout": listening}, \
+            {"stderr": subprocess.DEVNULL}, {"stdout": both, "stderr": both}:
+        p = Prefork(listening=listening, **files)
+        p.serves(upstream)
+        p.stop()
+    for closed in "<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-":
+        p = Prefork(fds=[listening], before=["sh", "-c", f'exec "$@" {closed}', "sh"])
+        p.serves(upstream)
+        p.stop()
+with open("/run/both", encoding="utf-8") as both:
+    check(both.read().count("closed by"), 1)
+PY
+}
+
+@test "prefork: serves AF_UNIX, and logs the user who has connected" {
+    world <<'PY'
+p = Prefork(listening=bound("/run/socks"), rules=("allow user nobody to any",))
+os.seteuid(65534)
+one = p.client()
+os.seteuid(0)
+one.send(GREETING + request("127.0.0.1", port_of(upstream)))
+check(one.recv(12)[:4], CHOSEN + b"\x05\x00")
+close((one, accept(upstream)))
+eventually(lambda: "nobody" in p.log_text(), "the record")
+one = p.client()  # root, whom no rule allows
+one.send(GREETING + request("127.0.0.1", port_of(upstream)))
+check(one.recv(12)[:4], CHOSEN + b"\x05\x02")
+p.stop()
+PY
+}
+
+@test "prefork: serves all commands and both versions" {
+    world <<'PY'
+p = Prefork("-o", "command connect bind udp resolve", "-o", "version 4 5")
+p.serves(upstream)
+one = p.client()
+one.send(b"\x04\x01" + port_of(upstream).to_bytes(2, "big") + b"\x7f\0\0\1joe\0")
+check(one.recv(2), b"\x00\x5a")
+close((one, accept(upstream)))
+for command, host in (3, b"0.0.0.0"), (0xF0, b"localhost"), (2, b"127.0.0.1"):
+    one = p.client()
+    one.send(GREETING + request_name(host, 0, command))
+    check((command, one.recv(4)), (command, CHOSEN + b"\x05\x00"))
+    one.close()
+p.stop()
+PY
+}
+
+@test "prefork: verifies passwords with users and with a checkpassword program" {
+    world <<'PY'
+write("/run/users", "alice:secret\n", 0o644)
+os.chmod("/run/users", 0o640)
+os.chown("/run/users", 0, 0)
+write("/run/program", "#!/bin/sh\nIFS= read -r x <&3; exit 1\n", 0o755)
+for options, answer in (["-o", "users /run/users"], b"\x01\x00"), \
+        (["-o", "checkpassword /bin/true"], b"\x01\x00"), \
+        (["-o", "checkpassword /run/program"], b"\x01\x01"):
+    p = Prefork(*options)
+    for _ in range(3):
+        one = p.client()
+        one.send(b"\x05\x01\x02" + login(b"alice", b"secret"))
+        check((options, one.recv(4)), (options, b"\x05\x02" + answer))
+        one.close()
+    p.stop()
+PY
+}
+
+@test "prefork: \"connections\" limits them; further clients wait in the kernel's queue" {
+    world <<'PY'
+p = Prefork("-o", "prefork connections 5", "-o", "prefork ready 3")
+p.ready(3)
+pairs = [p.connect(upstream) for _ in range(5)]
+waiting = p.client()
+waiting.send(GREETING)
+(zygote,) = children(p.pid)
+check(len(children(zygote)), 5)
+assert waiting.open_and_silent()
+close(pairs.pop())
+check(waiting.recv(2), CHOSEN)
+for pair in pairs:
+    close(works(pair))
+p.stop()
+PY
+}
+
+@test "prefork: the limit holds when the zygote is replaced or the program is executed again" {
+    world <<'PY'
+write("/run/conf", "allow to any\nprefork connections 4\n")
+p = Prefork("-f", "/run/conf", rules=())
+pairs = [p.connect(upstream) for _ in range(4)]
+waiting = p.client()
+waiting.send(GREETING)
+
+def processes():
+    own = children(p.pid)
+    return set(own).union(*map(children, own))
+
+for number in range(6):
+    before = processes()
+    if number % 2:
+        p.signal(signal.SIGHUP)
+    else:
+        write("/run/conf", f"allow to any\nprefork connections 4\n# {number}\n")
+    eventually(lambda: processes() - before, "a new zygote")
+    check(waiting.open_and_silent(0.1), True)
+close(pairs.pop())
+check(waiting.recv(2), CHOSEN)
+for pair in pairs:
+    close(works(pair))
+p.stop()
+PY
+}
+
+@test "prefork: more children are ready after a burst, at most 64, and fewer later" {
+    world <<'PY'
+p = Prefork("-o", "prefork ready 2")
+p.ready(2)
+clients = [p.client() for _ in range(100)]
+for one in clients:
+    one.send(GREETING)
+for one in clients:
+    check(one.recv(2), CHOSEN)
+
+def count():
+    return sum(syscall(pid) == ACCEPT4 for pid in children(p.zygote()))
+
+assert 2 < eventually(count, "ready children") <= 64
+for one in clients:
+    one.close()
+p.ready(2)
+p.stop()
+PY
+}
+
+@test "prefork: exits after \"idle-exit\" without a connection, but not before" {
+    world <<'PY'
+p = Prefork("-o", "prefork idle-exit 500ms")
+pair = p.connect(upstream)
+time.sleep(0.8)
+check(p.process.poll(), None)
+works(pair)
+began_s = time.monotonic()
+close(pair)
+p.wait_exit()
+assert time.monotonic() - began_s >= 0.5
+check(p.log_text().count("ended by"), 0)
+p = Prefork("-o", "prefork idle-exit none")
+p.ready()
+time.sleep(0.3)
+check(p.process.poll(), None)
+p.stop()
+PY
+}
+
+@test "prefork: a connection that arrives while the idle service exits is served" {
+    world <<'PY'
+listening, served = listener(), 0
+stop = threading.Event()
+
+def restart():
+    """A super-server: starts the service while a connection waits."""
+    while not stop.is_set():
+        Prefork("-o", "prefork idle-exit 1ms", listening=listening).wait_exit()
+
+thread = threading.Thread(target=restart)
+thread.start()
+for _ in range(100):
+    one = socket.create_connection(listening.getsockname(), DEADLINE_S)
+    one.sendall(GREETING)
+    check(one.recv(2), CHOSEN)
+    one.close()
+stop.set()
+thread.join()
+PY
+}
+
+@test "prefork: a changed file holds for the next connection" {
+    world <<'PY'
+write("/run/conf", "allow to any\n")
+write("/run/users", "alice:secret\n", 0o640)
+p = Prefork("-f", "/run/conf", rules=())
+p.ready()
+check(method(p), CHOSEN)
+open_pair = p.connect(upstream)
+
+password = "users /run/users\nallow to any\n"
+for change in [
+    lambda text: write("/run/conf", text),
+    lambda text: (write("/run/conf.new", text), os.rename("/run/conf.new", "/run/conf")),
+]:
+    for _ in range(5):
+        change(password)
+        check(method(p), b"\x05\xff")
+        change("allow to any\n")
+        check(method(p), CHOSEN)
+with open("/run/conf", "w", encoding="ascii") as file:  # in place
+    file.write(password)
+check(method(p, b"\x05\x01\x02"), b"\x05\x02")
+write("/run/users", "bob:other\n", 0o640)
+one = p.client()
+one.send(b"\x05\x01\x02" + login(b"bob", b"other"))
+check(one.recv(4), b"\x05\x02\x01\x00")
+works(open_pair)  # it is not affected
+close(open_pair)
+p.ready()
+p.stop()
+PY
+}
+
+@test "prefork: a change behind symbolic links holds for the next connection" {
+    world <<'PY'
+for number, text in (1, "allow to any\n"), (2, "version 4\nallow to any\n"):
+    os.mkdir(f"/run/{number}")
+    write(f"/run/{number}/conf", text)
+os.symlink("1", "/run/data")
+os.mkdir("/run/etc")
+os.symlink("/run/data/conf", "/run/etc/conf")
+p = Prefork("-f", "/run/etc/conf", rules=())
+for _ in range(5):
+    for number, answer in (1, CHOSEN), (2, b"\x05\xff"):
+        os.symlink(str(number), "/run/new")
+        os.rename("/run/new", "/run/data")
+        check((number, method(p)), (number, answer))
+p.stop()
+PY
+}
+
+@test "prefork: with an invalid configuration, each client is refused, and the service goes on" {
+    world <<'PY'
+write("/run/conf", "allow to any\n")
+p = Prefork("-f", "/run/conf", rules=())
+check(method(p), CHOSEN)
+write("/run/conf", "alow to any\n")
+for _ in range(20):
+    one = p.client()
+    one.send(GREETING + request("127.0.0.1", port_of(upstream)))
+    check(one.recv(4), CHOSEN + b"\x05\x01")
+    one.close()
+eventually(lambda: "exited with status 78" in p.log_text(), "the status")
+assert "invalid configuration" in p.log_text(), p.log_text()
+write("/run/conf", "allow to any\n")
+p.serves(upstream)
+p.stop()
+PY
+}
+
+@test "prefork: SIGHUP executes the program again; connections go on" {
+    world <<'PY'
+p = Prefork()
+pair = p.connect(upstream)
+zygote = p.zygote()
+p.signal(signal.SIGHUP)
+eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
+works(pair)
+p.serves(upstream)
+check(p.process.poll(), None)
+close(pair)
+p.stop()
+PY
+}
+
+@test "prefork: SIGTERM ends the service; connections go on, and none in the queue is lost" {
+    world <<'PY'
+listening = listener()
+p = Prefork(listening=listening)
+pair = p.connect(upstream)
+p.stop()
+works(pair)
+waiting = socket.create_connection(listening.getsockname(), DEADLINE_S)
+waiting.sendall(GREETING)
+p = Prefork(listening=listening)
+check(waiting.recv(2), CHOSEN)
+works(pair)
+close(pair)
+p.stop()
+PY
+}
+
+@test "prefork: when the service has ended, no process has its listening sockets" {
+    world <<'PY'
+port = 0
+for _ in range(20):
+    listening = listener(port=port)
+    port = listening.getsockname()[1]
+    p = Prefork("-o", "prefork ready 30", listening=listening)
+    p.ready(30)
+    listening.close()
+    p.stop()
+PY
+}
+
+@test "prefork: no connection is lost if files change while the service is executed again" {
+    world <<'PY'
+write("/run/conf", "allow to any\n")
+listening = listener()
+p = Prefork("-f", "/run/conf", listening=listening, rules=())
+stop = threading.Event()
+
+def disturb():
+    for number in range(100):
+        write("/run/conf.new", f"allow to any\n# {number}\n")
+        os.rename("/run/conf.new", "/run/conf")
+        p.signal(signal.SIGHUP)
+        time.sleep(0.01)
+    stop.set()
+
+thread = threading.Thread(target=disturb)
+thread.start()
+while not stop.is_set():
+    check(method(p), CHOSEN)
+thread.join()
+p.stop()
+PY
+}
+
+@test "prefork: if a process is killed, only its connection ends" {
+    world <<'PY'
+p = Prefork()
+p.ready()
+for turn in range(3):
+    pair = p.connect(upstream)
+    zygote = p.zygote()
+    ready = p.ready()
+    if turn == 0:
+        os.kill(ready[0], signal.SIGKILL)
+        p.ready()
+    elif turn == 1:
+        os.kill(zygote, signal.SIGKILL)
+        eventually(lambda: all(syscall(pid) == "gone" for pid in ready), "they have ended")
+    else:
+        (victim,) = set(children(zygote)) - set(ready)
+        other = p.connect(upstream)
+        os.kill(victim, signal.SIGKILL)
+        check(pair[0].end(), (b"", "fin"))
+        eventually(lambda: "ended by signal 9; the connection" in p.log_text(), "a message")
+        pair = other
+    close(works(pair))
+    p.serves(upstream)
+    eventually(lambda: children(p.zygote()) == p.ready(), "all connections have ended")
+p.stop()
+PY
+}
+
+@test "prefork: if the supervisor is killed, relays go on and ready processes exit" {
+    world <<'PY'
+listening = listener()
+p = Prefork(listening=listening)
+pair = p.connect(upstream)
+ready = p.ready()
+p.signal(signal.SIGKILL)
+p.process.wait()
+eventually(lambda: all(syscall(pid) == "gone" for pid in ready), "they have ended")
+works(pair)
+waiting = socket.create_connection(listening.getsockname(), DEADLINE_S)
+waiting.sendall(GREETING)
+p = Prefork(listening=listening)
+check(waiting.recv(2), CHOSEN)
+works(pair)
+p.stop()
+PY
+}
+
+@test "prefork: systemd is told when the service is ready, reloads and stops" {
+    world <<'PY'
+sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+sock.bind("/run/notify")
+sock.settimeout(DEADLINE_S)
+
+def receive(wanted):
+    while wanted not in (text := sock.recv(1000).decode()):
+        pass
+    return text
+
+p = Prefork(env=os.environ | {"NOTIFY_SOCKET": "/run/notify"})
+assert receive("READY=1").startswith("READY=1\nSTATUS=0 connections, 8 processes ready")
+for pid in [p.zygote(), *p.ready()]:
+    with open(f"/proc/{pid}/environ", encoding="ascii") as environ:
+        assert "/run/notify" not in environ.read(), pid
+pair = p.connect(upstream)
+receive("STATUS=1 connections")
+close(pair)
+receive("STATUS=0 connections")
+p.signal(signal.SIGHUP)
+assert "MONOTONIC_USEC=" in receive("RELOADING=1")
+receive("READY=1")
+p.signal(signal.SIGTERM)
+receive("STOPPING=1")
+p.wait_exit()
+PY
+}
+
+@test "prefork: a supervisor that is not root, or has no capabilities, works like another" {
+    world <<'PY'
+def score(pid):
+    with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as file:
+        return file.read()
+
+nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+for before in nobody, ["setpriv", "--bounding-set=-all,+setuid,+setgid,+dac_read_search"]:
+    p = Prefork(before=before)
+    p.serves(upstream)
+    check([score(pid) for pid in (p.pid, p.zygote(), *p.ready())], ["0\n"] * 2 + ["500\n"] * 8)
+    zygote = p.zygote()
+    p.signal(signal.SIGHUP)
+    eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
+    p.serves(upstream)
+    p.stop()
+PY
+}
+
+@test "prefork: a ready process is in the sandbox, has few descriptors, and cannot fork" {
+    world <<'PY'
+def title(pid):
+    with open(f"/proc/{pid}/cmdline", encoding="ascii") as text:
+        return text.read().rstrip("\0")
+
+p = Prefork()
+for pid in p.ready():
+    status = status_of(pid)
+    names = "NoNewPrivs", "Seccomp", "Seccomp_filters", "CapEff"
+    check([status[name].split()[0] for name in names], ["1", "2", "2", "0" * 16])
+    assert "0" not in status["Uid"].split()
+    with open(f"/proc/{pid}/limits", encoding="ascii") as limits:
+        assert any(line.startswith("Max address space") and "67108864" in line for line in limits)
+    with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as score:
+        check(score.read(), "500\n")
+    check(title(pid), "stdsocks: ready")
+check(title(p.zygote()), "stdsocks: zygote")
+for pid in p.pid, p.zygote():
+    with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as score:
+        check(score.read(), "0\n")
+p.stop()
+PY
+}
