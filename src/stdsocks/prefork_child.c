@@ -143,7 +143,6 @@ static int wait_for_connection(struct zygote *z)
 {
 	const pid_t own = getpid();
 
-	listeners = z->listeners;
 	change_mask(SIG_UNBLOCK);
 	const int fd = accept_one();
 	if (fd < 0)
@@ -163,8 +162,12 @@ static int wait_for_connection(struct zygote *z)
 
 int prefork_child_run(struct zygote *z)
 {
-	if (!leave_zygote(z))
+	listeners = z->listeners;
+	if (!leave_zygote(z)) {
+		/* Not after handoff: when that is closed, the supervisor takes them for closed. */
+		stop_accepting(0);
 		return EXIT_OVER;
+	}
 	const int fd = wait_for_connection(z);
 	if (fd < 0)
 		return EXIT_OVER;
