@@ -43,7 +43,7 @@ enum config_passwords {
 
 struct config {
 	/* The timeouts. */
-	int64_t handshake_us;   /* from the start of the process until the reply was sent */
+	int64_t handshake_us;   /* from the start, or the accept, until the reply was sent */
 	int64_t connect_us;     /* of CONNECT: for all addresses of the destination together */
 	int64_t bind_us;        /* of BIND: from its first reply until a host has connected */
 	int64_t idle_us;        /* of the relay: without data while both directions are open */

@@ -45,16 +45,15 @@ enum record_who { RECORD_CLIENT, RECORD_UPSTREAM, RECORD_STDSOCKS };
 /* The reasons for which a datagram of UDP ASSOCIATE was dropped. X(name, word) has the name for
  * enum record_drop and the word in STDSOCKS_DROPPED_FOR. */
 #define RECORD_DROPS(X)                                                                            \
-	X(STRANGER, "stranger")   /* not from the client's address */                              \
-	X(MALFORMED, "malformed") /* without a header of RFC 1928 s7, or with port 0 */            \
-	X(FRAGMENT, "fragment")   /* a fragment, which RFC 1928 s7 lets a server drop */           \
-	X(DENIED, "denied")       /* denied by a rule */                                           \
-	X(UNRESOLVED,                                                                              \
-		"unresolved")     /* its name has no address, or too many datagrams wait for it */ \
-	X(UNASKED, "unasked")     /* from an address to which no datagram was sent */              \
-	X(OVERSIZED, "oversized") /* longer than a datagram can be, with its SOCKS header */       \
-	X(UNSENT, "unsent")       /* the kernel did not send it */                                 \
-	X(OVERFLOW, "overflow")   /* the kernel's receive buffer was full */
+	X(STRANGER, "stranger")     /* not from the client's address */                            \
+	X(MALFORMED, "malformed")   /* without a header of RFC 1928 s7, or with port 0 */          \
+	X(FRAGMENT, "fragment")     /* a fragment, which RFC 1928 s7 lets a server drop */         \
+	X(DENIED, "denied")         /* denied by a rule */                                         \
+	X(UNRESOLVED, "unresolved") /* no address, or too many wait for the lookup */              \
+	X(UNASKED, "unasked")       /* from an address to which no datagram was sent */            \
+	X(OVERSIZED, "oversized")   /* longer than a datagram can be, with its SOCKS header */     \
+	X(UNSENT, "unsent")         /* the kernel did not send it */                               \
+	X(OVERFLOW, "overflow")     /* the kernel's receive buffer was full */
 
 enum record_drop {
 #define X(name, word) RECORD_DROP_##name,

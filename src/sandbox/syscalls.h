@@ -12,10 +12,9 @@ enum syscalls_stage {
 	SYSCALLS_ASSOCIATE = 8,  /* the command UDP ASSOCIATE */
 	SYSCALLS_RELAYING = 16,  /* after CONNECT and BIND: moves the bytes of the connection */
 	SYSCALLS_DATAGRAMS = 32, /* after UDP ASSOCIATE: moves datagrams */
-	/* In prefork mode, together with the stages of the commands: a process that waits for its
-	 * connection, and the zygote, which forks these processes. */
-	SYSCALLS_ACCEPT = 64,
-	SYSCALLS_ZYGOTE = 128
+	/* Stages of prefork mode. They are combined (|) with those of the commands. */
+	SYSCALLS_ACCEPT = 64, /* a process that waits for its connection */
+	SYSCALLS_ZYGOTE = 128 /* the zygote, which forks these processes */
 };
 
 /* Limits the process to the system calls that at least one of the given stages (bits) needs. Any

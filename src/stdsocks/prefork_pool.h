@@ -31,11 +31,12 @@ pid_t prefork_pool_take_surplus(struct prefork_pool *p);
 /* Adds a new child, which is ready. */
 void prefork_pool_add(struct prefork_pool *p, pid_t pid);
 
-/* A child has accepted a connection. Doubles the target if no child is ready any more. Returns
- * false if it is not a ready child. */
+/* To be called when a ready child has accepted a connection: counts it as serving, and doubles the
+ * target if no other child is ready. Returns false, and changes nothing, if pid is not that of a
+ * ready child. */
 bool prefork_pool_accepted(struct prefork_pool *p, pid_t pid);
 
-/* A child has ended. */
+/* To be called when a child has ended, whether it was ready or serving. */
 void prefork_pool_ended(struct prefork_pool *p, pid_t pid);
 
 /* Halves the target, if half of it was always enough since the previous call. To be called once a

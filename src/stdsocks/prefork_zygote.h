@@ -24,8 +24,9 @@ struct zygote {
 	struct prefork_watch watch;
 	/* The checkpassword program gets the environment, which a process title overwrites. */
 	bool has_checkpassword;
-	/* A child enters the sandbox alone, after it has accepted a connection: it needs files or
-	 * processes before it reads the first byte. */
+	/* The zygote stays outside the sandbox. Each child enters it after it has accepted a
+	 * connection, because it must open files or start a process before it reads the client's
+	 * first byte. */
 	bool is_outside_sandbox;
 
 	/* Children write their PIDs to accepted[1] after they have accepted a connection. */

@@ -14,9 +14,12 @@ struct show_column {
 	const char *title;
 	const char *key; /* the argument of --sort for this column, one of SHOW_KEYS; or NULL */
 	char letter;     /* the key on the keyboard that sorts by this column in "top"; 0: none */
-	void (*put_text)(struct writer *w, const struct live_connection *c); /* NULL: a member */
-	void (*put_number)(struct writer *w, uint64_t value); /* NULL: the member is a text */
-	size_t offset;                                        /* of the member */
+	/* put_text writes the value. If it is NULL, the value is the member of struct
+	 * live_connection at this offset: a number, which put_number writes, or if that is NULL, a
+	 * text. */
+	void (*put_text)(struct writer *w, const struct live_connection *c);
+	void (*put_number)(struct writer *w, uint64_t value);
+	size_t offset;
 };
 
 /* Returns the column with this key or, if key is NULL, with this letter. Returns NULL if there is
