@@ -495,3 +495,15 @@ for pid in p.pid, p.zygote():
 p.stop()
 PY
 }
+
+@test "prefork: a checkpassword program starts with no blocked signals" {
+    world <<'PY'
+write("/run/program", "#!/bin/sh\nIFS= read -r x <&3; sleep 0.1 & wait; exec \"$@\"\n", 0o755)
+p = Prefork("-o", "checkpassword /run/program")
+one = p.client()
+one.send(b"\x05\x01\x02" + login(b"alice", b"secret"))
+check(one.recv(4), b"\x05\x02\x01\x00")
+one.close()
+p.stop()
+PY
+}
