@@ -496,6 +496,35 @@ p.stop()
 PY
 }
 
+@test "prefork: processes that cannot accept a connection do not spin" {
+    world <<'PY'
+def ticks(pids):
+    used = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            used += sum(map(int, stat.read().rpartition(")")[2].split()[11:13]))
+    return used
+
+def unblock(p):
+    """As another process that has the socket."""
+    p.listening.setblocking(False)
+    for _ in range(20):  # until each process has returned to accept4(2)
+        p.serves(upstream)
+
+for disturb in unblock, lambda p: p.listening.shutdown(socket.SHUT_RDWR):
+    p = Prefork("-o", "prefork ready 4")
+    p.ready(4)
+    (zygote,) = children(p.pid)
+    disturb(p)
+    pids = eventually(lambda: len(children(zygote)) == 4 and children(zygote), "4 processes")
+    before = ticks(pids)
+    time.sleep(1)
+    used = ticks(pids) - before
+    assert used < 10, used
+    p.stop()
+PY
+}
+
 @test "prefork: a checkpassword program starts with no blocked signals" {
     world <<'PY'
 write("/run/program", "#!/bin/sh\nIFS= read -r x <&3; sleep 0.1 & wait; exec \"$@\"\n", 0o755)

@@ -17,7 +17,8 @@
 #include "stdsocks/prefork_zygote.h"
 #include "stdsocks/startup.h"
 
-/* The pause after an error of accept4(2) that is not the connection's. */
+/* The pause after an error of accept4(2) that may last: no descriptors, no memory, or a socket that
+ * shutdown(2) has ended. */
 #define PAUSE_NS 100000000
 
 /* The listening sockets, until a connection was accepted; none after a signal. */
@@ -89,7 +90,9 @@ static int accept_one(void)
 		const int fd = accept4(listeners.fds[i], NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			return fd;
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		if (errno == EAGAIN) /* another process may have set O_NONBLOCK */
+			wait_for_any();
+		else if (errno != EINTR && errno != ECONNABORTED && listeners.count > 0)
 			ppoll(NULL, 0, &pause, NULL);
 	}
 	return -1;
