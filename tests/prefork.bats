@@ -8,7 +8,7 @@ load net/world
 prelude <<'PY'
 import os, signal, socket, subprocess, threading, time
 
-from prefork import ACCEPT4, Prefork, children, close, status_of, syscall, works
+from prefork import ACCEPT4, KILL, Prefork, children, close, status_of, syscall, works
 from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, login, request
 from socks import request_name
 from world import bound, eventually, port_of, write
@@ -492,6 +492,34 @@ check(title(p.zygote()), "stdsocks: zygote")
 for pid in p.pid, p.zygote():
     with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as score:
         check(score.read(), "0\n")
+p.stop()
+PY
+}
+
+@test "prefork: a process that is not needed any more serves a connection that it has accepted" {
+    need strace
+    world <<'PY'
+p = Prefork("-o", "prefork ready 2")
+p.ready(2)
+clients = [p.client() for _ in range(12)]
+for one in clients:
+    one.send(GREETING)
+for one in clients:
+    check(one.recv(2), CHOSEN)
+close(clients)
+zygote = p.zygote()
+with subprocess.Popen(["strace", "-qq", "-o", "/run/strace", "-e", "trace=kill", "-e",
+                       "inject=kill:delay_enter=500000", "-p", str(zygote)]) as tracer:
+    eventually(lambda: syscall(zygote) == KILL, "the first signal")
+    served = [p.client() for _ in children(zygote)]  # all processes accept
+    for one in served:
+        one.send(GREETING)
+        check(one.recv(2), CHOSEN)
+    time.sleep(0.6)
+    tracer.terminate()
+p.ready(2)
+for one in served:
+    assert one.open_and_silent(0)
 p.stop()
 PY
 }

@@ -24,7 +24,7 @@
 /* The listening sockets, until a connection was accepted; none after a signal. */
 static struct prefork_listeners listeners;
 
-/* The zygote has ended, or has sent SIGTERM. Closing the sockets ends the wait for a connection,
+/* The zygote has ended, or this process is not needed. Closing the sockets ends the wait for a connection,
  * whenever the signal comes; a connection that accept4(2) has just returned is served. */
 static void stop_accepting(int number)
 {
@@ -39,7 +39,7 @@ static void stop_accepting(int number)
 
 static void change_mask(int how)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, PREFORK_SURPLUS};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -55,6 +55,8 @@ void prefork_child_catch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
+	sigaction(PREFORK_SURPLUS, &action, NULL);
+	change_mask(SIG_BLOCK); /* a child waits for them when it has its copy of the sockets */
 }
 
 void prefork_child_limit_memory(void)

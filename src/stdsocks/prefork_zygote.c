@@ -213,7 +213,7 @@ static void fork_missing(struct zygote *z)
 static void end_surplus(struct zygote *z)
 {
 	for (pid_t pid; (pid = prefork_pool_take_surplus(&z->pool)) > 0;)
-		kill(pid, SIGTERM);
+		kill(pid, PREFORK_SURPLUS);
 }
 
 static void read_accepted(struct zygote *z)

@@ -3,12 +3,18 @@
  * of a client. */
 #pragma once
 
+#include <signal.h>
+
 #include "net/name_files.h"
 #include "record/log.h"
 #include "stdsocks/prefork.h"
 #include "stdsocks/prefork_pool.h"
 #include "stdsocks/prefork_watch.h"
 #include "stdsocks/session.h"
+
+/* Ends a child that waits for a connection. A child that has accepted one ignores it, other than
+ * SIGTERM, which ends the connection. */
+#define PREFORK_SURPLUS SIGUSR1
 
 /* Memory of the zygote, which its children inherit. Descriptors are -1 if they are not open. */
 struct zygote {
