@@ -460,9 +460,9 @@ def score(pid):
 
 nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 for before in nobody, ["setpriv", "--bounding-set=-all,+setuid,+setgid,+dac_read_search"]:
-    p = Prefork(before=before)
+    p = Prefork(before=["choom", "-n", "100", "--", *before])
     p.serves(upstream)
-    check([score(pid) for pid in (p.pid, p.zygote(), *p.ready())], ["0\n"] * 2 + ["500\n"] * 8)
+    check([score(pid) for pid in (p.pid, p.zygote(), *p.ready())], ["100\n"] * 2 + ["500\n"] * 8)
     zygote = p.zygote()
     p.signal(signal.SIGHUP)
     eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")

@@ -125,6 +125,8 @@ static bool start(struct zygote *z)
 	read_settings(z);
 	const struct refusal root = confine_leave_root(&z->settings.config);
 	if (!z->refusal.reason)
+	if (z->oom >= 0 && read(z->oom, z->own_oom, sizeof z->own_oom - 1) <= 0)
+		memcpy(z->own_oom, "0", sizeof "0");
 		z->refusal = root;
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user resets it */
 	if (!open_descriptors(z))
@@ -206,7 +208,7 @@ static void fork_missing(struct zygote *z)
 			prefork_pool_add(&z->pool, pid);
 		}
 	}
-	set_oom_of_children(z, "0");
+	set_oom_of_children(z, z->own_oom);
 }
 
 /* The oldest one ends, unless it has just accepted a connection. */

@@ -36,8 +36,9 @@ struct zygote {
 
 	/* Children write their PIDs to accepted[1] after they have accepted a connection. */
 	int accepted[2];
-	int signals; /* signalfd(2) of SIGCHLD */
-	int oom;     /* /proc/self/oom_score_adj */
+	int signals;     /* signalfd(2) of SIGCHLD */
+	int oom;         /* /proc/self/oom_score_adj */
+	char own_oom[8]; /* its value when the zygote started */
 	struct prefork_pool pool;
 	struct prefork_report report, reported;
 	int64_t report_us, tick_us; /* when the next report and the next tick are due */
