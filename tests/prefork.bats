@@ -564,3 +564,67 @@ one.close()
 p.stop()
 PY
 }
+
+@test "prefork: the zygote is replaced also if a link between a path and its file changes" {
+    world <<'PY'
+for number, text in (1, "allow to any\n"), (2, "version 4\nallow to any\n"):
+    os.mkdir(f"/run/{number}")
+    write(f"/run/{number}/conf", text)
+os.symlink("1", "/run/data")
+os.mkdir("/run/etc")
+os.symlink("/run/data/conf", "/run/etc/conf")
+p = Prefork("-f", "/run/etc/conf", rules=())
+p.ready()
+zygote = p.zygote()
+os.symlink("2", "/run/new")
+os.rename("/run/new", "/run/data")
+check(method(p), b"\x05\xff")
+eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
+check(method(p), b"\x05\xff")
+p.stop()
+PY
+}
+
+@test "prefork: no client is served by an old configuration if the supervisor cannot serve it" {
+    world <<'PY'
+write("/run/conf", "allow to any\nprefork ready 64\n")
+# More descriptors than this limit cannot be on their way (unix(7), ETOOMANYREFS).
+nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "prlimit",
+          "--nofile=32:32"]
+p = Prefork("-f", "/run/conf", rules=(), before=nobody)
+p.ready(64)
+stopped = p.zygote(), p.pid
+for pid in stopped:
+    os.kill(pid, signal.SIGSTOP)
+write("/run/conf", "deny to any\n")
+clients = [p.client() for _ in range(60)]
+for one in clients:
+    one.send(GREETING + request("127.0.0.1", port_of(upstream)))
+eventually(lambda: p.log_text().count("cannot take the connection") > 20, "refusals")
+for pid in stopped:
+    os.kill(pid, signal.SIGCONT)
+for one in clients:
+    check(one.recv(3), CHOSEN + b"\x05")
+    assert one.recv(1) in b"\x01\x02"
+p.stop()
+PY
+}
+
+@test "prefork: with a passwords file that cannot be read, the zygote refuses each client" {
+    world <<'PY'
+write("/run/users", "alice:secret\n", 0o600)
+nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+p = Prefork("-o", "users /run/users", before=nobody)
+p.ready()
+zygote = p.zygote()
+for _ in range(5):
+    check(method(p, b"\x05\x01\x02"), b"\x05\x02")
+time.sleep(0.2)
+check(p.zygote(), zygote)
+os.chown("/run/users", 65534, 65534)
+one = p.client()
+one.send(b"\x05\x01\x02" + login(b"alice", b"secret"))
+check(one.recv(4), b"\x05\x02\x01\x00")
+p.stop()
+PY
+}

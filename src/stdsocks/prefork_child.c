@@ -24,8 +24,9 @@
 /* The listening sockets, until a connection was accepted; none after a signal. */
 static struct prefork_listeners listeners;
 
-/* The zygote has ended, or this process is not needed. Closing the sockets ends the wait for a connection,
- * whenever the signal comes; a connection that accept4(2) has just returned is served. */
+/* The zygote has ended, or this process is not needed. Closing the sockets ends the wait for a
+ * connection, whenever the signal comes; a connection that accept4(2) has just returned is served.
+ */
 static void stop_accepting(int number)
 {
 	const int error = errno;
@@ -143,8 +144,20 @@ static bool leave_zygote(struct zygote *z)
 	return true;
 }
 
-/* Returns a connection to serve, or -1. */
-static int wait_for_connection(struct zygote *z)
+/* The files have changed since the zygote read them. Returns true if the supervisor serves the
+ * connection; otherwise it is refused, rather than served as the old files say. */
+static bool leave_to_supervisor(struct zygote *z, int fd)
+{
+	if (hand_off(z->handoff, fd))
+		return true;
+	z->refusal = (struct refusal){.error = errno,
+		.reason = "the configuration has changed, and the supervisor cannot take the "
+			  "connection"};
+	return false;
+}
+
+/* Returns a connection to serve; or -1, and sets *ret_status to the exit status. */
+static int wait_for_connection(struct zygote *z, int *ret_status)
 {
 	const pid_t own = getpid();
 
@@ -159,8 +172,10 @@ static int wait_for_connection(struct zygote *z)
 		errno = 0;
 	close(z->accepted[1]);
 	stop_accepting(0);
-	if (prefork_watch_has_changed(&z->watch) && hand_off(z->handoff, fd))
+	if (prefork_watch_has_changed(&z->watch) && leave_to_supervisor(z, fd)) {
+		*ret_status = PREFORK_EXIT_CHANGED;
 		return -1;
+	}
 	close(z->handoff);
 	return fd;
 }
@@ -173,9 +188,10 @@ int prefork_child_run(struct zygote *z)
 		stop_accepting(0);
 		return EXIT_OVER;
 	}
-	const int fd = wait_for_connection(z);
+	int status = EXIT_OVER;
+	const int fd = wait_for_connection(z, &status);
 	if (fd < 0)
-		return EXIT_OVER;
+		return status;
 
 	const int64_t start_us = clock_now_us();
 	struct login login = {.settings = &z->settings};
