@@ -8,7 +8,7 @@ load net/world
 prelude <<'PY'
 import os, signal, socket, subprocess, threading, time
 
-from prefork import ACCEPT4, Prefork, children, close, status_of, syscall, works
+from prefork import ACCEPT4, KILL, Prefork, children, close, status_of, syscall, works
 from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, login, request
 from socks import request_name
 from world import bound, eventually, port_of, write
@@ -460,9 +460,9 @@ def score(pid):
 
 nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 for before in nobody, ["setpriv", "--bounding-set=-all,+setuid,+setgid,+dac_read_search"]:
-    p = Prefork(before=before)
+    p = Prefork(before=["choom", "-n", "100", "--", *before])
     p.serves(upstream)
-    check([score(pid) for pid in (p.pid, p.zygote(), *p.ready())], ["0\n"] * 2 + ["500\n"] * 8)
+    check([score(pid) for pid in (p.pid, p.zygote(), *p.ready())], ["100\n"] * 2 + ["500\n"] * 8)
     zygote = p.zygote()
     p.signal(signal.SIGHUP)
     eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
@@ -492,6 +492,139 @@ check(title(p.zygote()), "stdsocks: zygote")
 for pid in p.pid, p.zygote():
     with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as score:
         check(score.read(), "0\n")
+p.stop()
+PY
+}
+
+@test "prefork: a process that is not needed any more serves a connection that it has accepted" {
+    need strace
+    world <<'PY'
+p = Prefork("-o", "prefork ready 2")
+p.ready(2)
+clients = [p.client() for _ in range(12)]
+for one in clients:
+    one.send(GREETING)
+for one in clients:
+    check(one.recv(2), CHOSEN)
+close(clients)
+zygote = p.zygote()
+with subprocess.Popen(["strace", "-qq", "-o", "/run/strace", "-e", "trace=kill", "-e",
+                       "inject=kill:delay_enter=500000", "-p", str(zygote)]) as tracer:
+    eventually(lambda: syscall(zygote) == KILL, "the first signal")
+    served = [p.client() for _ in children(zygote)]  # all processes accept
+    for one in served:
+        one.send(GREETING)
+        check(one.recv(2), CHOSEN)
+    time.sleep(0.6)
+    tracer.terminate()
+p.ready(2)
+for one in served:
+    assert one.open_and_silent(0)
+p.stop()
+PY
+}
+
+@test "prefork: processes that cannot accept a connection do not spin" {
+    world <<'PY'
+def ticks(pids):
+    used = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            used += sum(map(int, stat.read().rpartition(")")[2].split()[11:13]))
+    return used
+
+def unblock(p):
+    """As another process that has the socket."""
+    p.listening.setblocking(False)
+    for _ in range(20):  # until each process has returned to accept4(2)
+        p.serves(upstream)
+
+for disturb in unblock, lambda p: p.listening.shutdown(socket.SHUT_RDWR):
+    p = Prefork("-o", "prefork ready 4")
+    p.ready(4)
+    (zygote,) = children(p.pid)
+    disturb(p)
+    pids = eventually(lambda: len(children(zygote)) == 4 and children(zygote), "4 processes")
+    before = ticks(pids)
+    time.sleep(1)
+    used = ticks(pids) - before
+    assert used < 10, used
+    p.stop()
+PY
+}
+
+@test "prefork: a checkpassword program starts with no blocked signals" {
+    world <<'PY'
+write("/run/program", "#!/bin/sh\nIFS= read -r x <&3; sleep 0.1 & wait; exec \"$@\"\n", 0o755)
+p = Prefork("-o", "checkpassword /run/program")
+one = p.client()
+one.send(b"\x05\x01\x02" + login(b"alice", b"secret"))
+check(one.recv(4), b"\x05\x02\x01\x00")
+one.close()
+p.stop()
+PY
+}
+
+@test "prefork: the zygote is replaced also if a link between a path and its file changes" {
+    world <<'PY'
+for number, text in (1, "allow to any\n"), (2, "version 4\nallow to any\n"):
+    os.mkdir(f"/run/{number}")
+    write(f"/run/{number}/conf", text)
+os.symlink("1", "/run/data")
+os.mkdir("/run/etc")
+os.symlink("/run/data/conf", "/run/etc/conf")
+p = Prefork("-f", "/run/etc/conf", rules=())
+p.ready()
+zygote = p.zygote()
+os.symlink("2", "/run/new")
+os.rename("/run/new", "/run/data")
+check(method(p), b"\x05\xff")
+eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
+check(method(p), b"\x05\xff")
+p.stop()
+PY
+}
+
+@test "prefork: no client is served by an old configuration if the supervisor cannot serve it" {
+    world <<'PY'
+write("/run/conf", "allow to any\nprefork ready 64\n")
+# More descriptors than this limit cannot be on their way (unix(7), ETOOMANYREFS).
+nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "prlimit",
+          "--nofile=32:32"]
+p = Prefork("-f", "/run/conf", rules=(), before=nobody)
+p.ready(64)
+stopped = p.zygote(), p.pid
+for pid in stopped:
+    os.kill(pid, signal.SIGSTOP)
+write("/run/conf", "deny to any\n")
+clients = [p.client() for _ in range(60)]
+for one in clients:
+    one.send(GREETING + request("127.0.0.1", port_of(upstream)))
+eventually(lambda: p.log_text().count("cannot take the connection") > 20, "refusals")
+for pid in stopped:
+    os.kill(pid, signal.SIGCONT)
+for one in clients:
+    check(one.recv(3), CHOSEN + b"\x05")
+    assert one.recv(1) in b"\x01\x02"
+p.stop()
+PY
+}
+
+@test "prefork: with a passwords file that cannot be read, the zygote refuses each client" {
+    world <<'PY'
+write("/run/users", "alice:secret\n", 0o600)
+nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+p = Prefork("-o", "users /run/users", before=nobody)
+p.ready()
+zygote = p.zygote()
+for _ in range(5):
+    check(method(p, b"\x05\x01\x02"), b"\x05\x02")
+time.sleep(0.2)
+check(p.zygote(), zygote)
+os.chown("/run/users", 65534, 65534)
+one = p.client()
+one.send(b"\x05\x01\x02" + login(b"alice", b"secret"))
+check(one.recv(4), b"\x05\x02\x01\x00")
 p.stop()
 PY
 }

@@ -40,6 +40,7 @@ static bool arrange_descriptors(int question_fd, bool with_stderr)
 static _Noreturn void run_child(char *const argv[], int question_fd, bool with_stderr)
 {
 	struct pollfd question = {.fd = QUESTION_FD, .events = POLLIN};
+	sigset_t none;
 
 	setpgid(0, 0); /* a kill ends its children, too */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -47,6 +48,9 @@ static _Noreturn void run_child(char *const argv[], int question_fd, bool with_s
 		_exit(EXIT_NOT_FOUND);
 	while (poll(&question, 1, -1) < 0 && errno == EINTR)
 		;
+	/* A child of prefork mode blocks signals, without which "wait" of a shell has no end. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (question.revents & POLLIN)
 		execv(argv[0], argv);
 	_exit(question.revents & POLLIN ? EXIT_NOT_FOUND : 0);

@@ -121,7 +121,7 @@ static const struct row table[] = {
 	/* whether all bytes were acknowledged, before a reset */
 	IF(ioctl, TCP | RELAYING, IS(1, TIOCOUTQ)),
 	/* children that are not needed */
-	IF(kill, ZYGOTE, IS(1, SIGTERM)),
+	IF(kill, ZYGOTE, IS(1, SIGUSR1)),
 	/* the inbound connection of BIND */
 	ANY(listen, BIND),
 	/* whether the configuration has changed */

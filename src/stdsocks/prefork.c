@@ -42,7 +42,8 @@ struct supervisor {
 	struct prefork_report report;
 	unsigned orphans;      /* child processes other than the zygote */
 	int64_t idle_since_us; /* INT64_MAX: there are connections */
-	bool has_reported;     /* the zygote is ready */
+	bool has_reported;     /* the zygote is ready, or an earlier one was */
+	bool is_started;       /* this zygote has sent a report */
 };
 
 /* -- Messages. */
@@ -129,6 +130,7 @@ static void start_zygote(struct supervisor *s)
 		return;
 	}
 	s->started_us = clock_now_us();
+	s->is_started = false;
 	s->zygote = fork();
 	if (s->zygote == 0) {
 		close(ends[0]);
@@ -148,6 +150,16 @@ static void start_zygote(struct supervisor *s)
 	postpone(s);
 }
 
+static void log_end_of_zygote(int status)
+{
+	if (WIFSIGNALED(status))
+		log_text("the zygote was ended by signal ", (unsigned)WTERMSIG(status),
+			"; starting another one; connections are not affected");
+	else
+		log_text("the zygote has exited with status ", (unsigned)WEXITSTATUS(status),
+			"; starting another one; connections are not affected");
+}
+
 static void zygote_has_ended(struct supervisor *s, int status)
 {
 	const bool has_changed = WIFEXITED(status) && WEXITSTATUS(status) == PREFORK_EXIT_CHANGED;
@@ -157,16 +169,12 @@ static void zygote_has_ended(struct supervisor *s, int status)
 	s->control = -1;
 	s->report.ready = s->report.serving = 0;
 	s->restart_us = clock_now_us();
-	if (has_changed || s->restart_us - s->started_us > STABLE_US)
+	if (s->restart_us - s->started_us > STABLE_US)
 		s->pause_us = 0;
-	if (has_changed)
+	if (has_changed && s->is_started)
 		return;
-	if (WIFSIGNALED(status))
-		log_text("the zygote was ended by signal ", (unsigned)WTERMSIG(status),
-			"; starting another one; connections are not affected");
-	else
-		log_text("the zygote has exited with status ", (unsigned)WEXITSTATUS(status),
-			"; starting another one; connections are not affected");
+	if (!has_changed) /* otherwise a file changed while it was read, perhaps for a long time */
+		log_end_of_zygote(status);
 	postpone(s);
 }
 
@@ -299,6 +307,7 @@ static void read_report(struct supervisor *s)
 	if (report.accepted != s->report.accepted)
 		s->idle_since_us = INT64_MAX;
 	s->report = report;
+	s->is_started = true;
 	s->pause_us = 0;
 	notify_counts(s, s->has_reported ? "" : "READY=1\n");
 	s->has_reported = true;

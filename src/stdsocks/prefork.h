@@ -25,7 +25,8 @@
  * four times in it. */
 #define PREFORK_REPORT_US INT64_C(1000000)
 
-/* The exit status of a zygote that has found a change of the files that it has read. */
+/* The exit status of a zygote, or of one of its children, that has found a change of the files that
+ * the zygote has read. */
 #define PREFORK_EXIT_CHANGED 1
 
 struct prefork_listeners {

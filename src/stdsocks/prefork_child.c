@@ -17,14 +17,16 @@
 #include "stdsocks/prefork_zygote.h"
 #include "stdsocks/startup.h"
 
-/* The pause after an error of accept4(2) that is not the connection's. */
+/* The pause after an error of accept4(2) that may last: no descriptors, no memory, or a socket that
+ * shutdown(2) has ended. */
 #define PAUSE_NS 100000000
 
 /* The listening sockets, until a connection was accepted; none after a signal. */
 static struct prefork_listeners listeners;
 
-/* The zygote has ended, or has sent SIGTERM. Closing the sockets ends the wait for a connection,
- * whenever the signal comes; a connection that accept4(2) has just returned is served. */
+/* The zygote has ended, or this process is not needed. Closing the sockets ends the wait for a
+ * connection, whenever the signal comes; a connection that accept4(2) has just returned is served.
+ */
 static void stop_accepting(int number)
 {
 	const int error = errno;
@@ -38,7 +40,7 @@ static void stop_accepting(int number)
 
 static void change_mask(int how)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, PREFORK_SURPLUS};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -54,6 +56,8 @@ void prefork_child_catch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
+	sigaction(PREFORK_SURPLUS, &action, NULL);
+	change_mask(SIG_BLOCK); /* a child waits for them when it has its copy of the sockets */
 }
 
 void prefork_child_limit_memory(void)
@@ -89,7 +93,9 @@ static int accept_one(void)
 		const int fd = accept4(listeners.fds[i], NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			return fd;
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		if (errno == EAGAIN) /* another process may have set O_NONBLOCK */
+			wait_for_any();
+		else if (errno != EINTR && errno != ECONNABORTED && listeners.count > 0)
 			ppoll(NULL, 0, &pause, NULL);
 	}
 	return -1;
@@ -138,8 +144,20 @@ static bool leave_zygote(struct zygote *z)
 	return true;
 }
 
-/* Returns a connection to serve, or -1. */
-static int wait_for_connection(struct zygote *z)
+/* The files have changed since the zygote read them. Returns true if the supervisor serves the
+ * connection; otherwise it is refused, rather than served as the old files say. */
+static bool leave_to_supervisor(struct zygote *z, int fd)
+{
+	if (hand_off(z->handoff, fd))
+		return true;
+	z->refusal = (struct refusal){.error = errno,
+		.reason = "the configuration has changed, and the supervisor cannot take the "
+			  "connection"};
+	return false;
+}
+
+/* Returns a connection to serve; or -1, and sets *ret_status to the exit status. */
+static int wait_for_connection(struct zygote *z, int *ret_status)
 {
 	const pid_t own = getpid();
 
@@ -154,8 +172,10 @@ static int wait_for_connection(struct zygote *z)
 		errno = 0;
 	close(z->accepted[1]);
 	stop_accepting(0);
-	if (prefork_watch_has_changed(&z->watch) && hand_off(z->handoff, fd))
+	if (prefork_watch_has_changed(&z->watch) && leave_to_supervisor(z, fd)) {
+		*ret_status = PREFORK_EXIT_CHANGED;
 		return -1;
+	}
 	close(z->handoff);
 	return fd;
 }
@@ -168,9 +188,10 @@ int prefork_child_run(struct zygote *z)
 		stop_accepting(0);
 		return EXIT_OVER;
 	}
-	const int fd = wait_for_connection(z);
+	int status = EXIT_OVER;
+	const int fd = wait_for_connection(z, &status);
 	if (fd < 0)
-		return EXIT_OVER;
+		return status;
 
 	const int64_t start_us = clock_now_us();
 	struct login login = {.settings = &z->settings};

@@ -72,9 +72,11 @@ static void read_settings(struct zygote *z)
 		z->refusal.reason = SETTINGS_REFUSAL;
 		z->refusal.exit_status = EXIT_CONFIG;
 	}
-	if (z->settings.users_path)
-		prefork_watch_add_read(
-			&z->watch, z->settings.users_path, &z->settings.users_status);
+	const struct settings *s = &z->settings;
+	if (s->users_path && s->users_status.st_ino != 0)
+		prefork_watch_add_read(&z->watch, s->users_path, &s->users_status);
+	else if (s->users_path) /* it could not be opened */
+		prefork_watch_add(&z->watch, s->users_path);
 }
 
 /* Opens what the sandbox does not allow to open later. Returns false if the zygote cannot work. */
@@ -114,21 +116,28 @@ static void enter_sandbox(struct zygote *z)
 		z->refusal = refusal;
 }
 
-static bool start(struct zygote *z)
+/* Returns EXIT_OVER if the zygote can go on, or the exit status. */
+static int start(struct zygote *z)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != z->supervisor)
-		return false;
+		return EXIT_SYSTEM;
 	z->pid = getpid();
 	prefork_notify_forget();
 	z->oom = open_oom();
+	if (z->oom >= 0 && read(z->oom, z->own_oom, sizeof z->own_oom - 1) <= 0)
+		memcpy(z->own_oom, "0", sizeof "0");
 	read_settings(z);
+	/* The folder of the passwords is watched only since they were read. The user that this
+	 * process becomes may not see them. */
+	if (prefork_watch_has_changed(&z->watch))
+		return PREFORK_EXIT_CHANGED;
 	const struct refusal root = confine_leave_root(&z->settings.config);
 	if (!z->refusal.reason)
 		z->refusal = root;
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user resets it */
 	if (!open_descriptors(z))
-		return false;
+		return EXIT_SYSTEM;
 	wait_prepare();
 	prefork_child_catch_signals();
 	enter_sandbox(z);
@@ -136,7 +145,7 @@ static bool start(struct zygote *z)
 		title_role("zygote");
 	z->pool = prefork_pool_of(&z->settings.config, z->pool.orphans);
 	z->report.idle_us = z->settings.config.prefork_idle_us;
-	return true;
+	return EXIT_OVER;
 }
 
 /* -- Log entries. */
@@ -206,14 +215,14 @@ static void fork_missing(struct zygote *z)
 			prefork_pool_add(&z->pool, pid);
 		}
 	}
-	set_oom_of_children(z, "0");
+	set_oom_of_children(z, z->own_oom);
 }
 
 /* The oldest one ends, unless it has just accepted a connection. */
 static void end_surplus(struct zygote *z)
 {
 	for (pid_t pid; (pid = prefork_pool_take_surplus(&z->pool)) > 0;)
-		kill(pid, SIGTERM);
+		kill(pid, PREFORK_SURPLUS);
 }
 
 static void read_accepted(struct zygote *z)
@@ -226,9 +235,11 @@ static void read_accepted(struct zygote *z)
 			z->report.accepted += prefork_pool_accepted(&z->pool, pids[i]);
 }
 
-static void reap(struct zygote *z)
+/* Returns false if a child has found a change of the files: not every one makes an event. */
+static bool reap(struct zygote *z)
 {
 	struct signalfd_siginfo info;
+	bool changed = false;
 	int status;
 	pid_t pid;
 
@@ -239,10 +250,13 @@ static void reap(struct zygote *z)
 		if (WIFSIGNALED(status))
 			log_text(z, "a process was ended by signal ", (unsigned)WTERMSIG(status),
 				"; the connection that it served is lost");
+		else if (WEXITSTATUS(status) == PREFORK_EXIT_CHANGED)
+			changed = true;
 		else if (WEXITSTATUS(status) != EXIT_OVER)
 			log_text(z, "a process has exited with status ",
 				(unsigned)WEXITSTATUS(status), "; see its record");
 	}
+	return !changed || !prefork_watch_has_changed(&z->watch);
 }
 
 /* -- The supervisor. */
@@ -303,8 +317,9 @@ int prefork_zygote_run(struct zygote *z)
 {
 	enum { CONTROL, ACCEPTED, SIGNALS, WATCH, POLLED };
 
-	if (!start(z))
-		return EXIT_SYSTEM;
+	const int status = start(z);
+	if (status != EXIT_OVER)
+		return status;
 	for (;;) {
 		tick(z);
 		end_surplus(z);
@@ -326,7 +341,7 @@ int prefork_zygote_run(struct zygote *z)
 		if (fds[WATCH].revents && prefork_watch_read(&z->watch))
 			return PREFORK_EXIT_CHANGED;
 		read_accepted(z); /* before reap(): a child may have ended since */
-		if (fds[SIGNALS].revents)
-			reap(z);
+		if (fds[SIGNALS].revents && !reap(z))
+			return PREFORK_EXIT_CHANGED;
 	}
 }

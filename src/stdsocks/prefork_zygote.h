@@ -3,12 +3,18 @@
  * of a client. */
 #pragma once
 
+#include <signal.h>
+
 #include "net/name_files.h"
 #include "record/log.h"
 #include "stdsocks/prefork.h"
 #include "stdsocks/prefork_pool.h"
 #include "stdsocks/prefork_watch.h"
 #include "stdsocks/session.h"
+
+/* Ends a child that waits for a connection. A child that has accepted one ignores it, other than
+ * SIGTERM, which ends the connection. */
+#define PREFORK_SURPLUS SIGUSR1
 
 /* Memory of the zygote, which its children inherit. Descriptors are -1 if they are not open. */
 struct zygote {
@@ -31,8 +37,9 @@ struct zygote {
 
 	/* Children write their PIDs to accepted[1] after they have accepted a connection. */
 	int accepted[2];
-	int signals; /* signalfd(2) of SIGCHLD */
-	int oom;     /* /proc/self/oom_score_adj */
+	int signals;     /* signalfd(2) of SIGCHLD */
+	int oom;         /* /proc/self/oom_score_adj */
+	char own_oom[8]; /* its value when the zygote started */
 	struct prefork_pool pool;
 	struct prefork_report report, reported;
 	int64_t report_us, tick_us; /* when the next report and the next tick are due */

@@ -38,6 +38,7 @@ def status_of(pid):
 
 
 ACCEPT4 = {"x86_64": "288", "aarch64": "242", "riscv64": "242"}[os.uname().machine]
+KILL = {"x86_64": "62", "aarch64": "129", "riscv64": "129"}[os.uname().machine]
 
 
 class Prefork:
