@@ -357,6 +357,7 @@ PY
 write("/run/conf", "allow to any\n")
 listening = listener()
 p = Prefork("-f", "/run/conf", listening=listening, rules=())
+p.ready()  # before that, SIGHUP would end it
 stop = threading.Event()
 
 def disturb():

@@ -429,7 +429,7 @@ check(len(ended), 1)
 for pair in pairs:
     if pair not in ended:
         works(pair)
-records("SYSLOG_IDENTIFIER=stdsocks", "PRIORITY=3", "--grep=^a process was ended by signal 9", count=2)
+records("SYSLOG_IDENTIFIER=stdsocks", "--grep=^a process was ended by signal 9", count=2)
 PY
 }
 

@@ -17,6 +17,7 @@
 
 #include "net/clock.h"
 #include "record/log.h"
+#include "stdsocks/prefork_log.h"
 #include "stdsocks/prefork_notify.h"
 #include "stdsocks/prefork_zygote.h"
 #include "wire/large.h"
@@ -48,17 +49,11 @@ struct supervisor {
 
 /* -- Messages. */
 
-static void log_text(const char *text, uint64_t number, const char *more)
+static void log_text(const char *text, const char *detail, const char *more)
 {
 	const struct log log = log_open(false);
-	char bytes[256];
-	struct writer w = writer_on(bytes, sizeof bytes);
-	const struct writer no_fields = writer_on(NULL, 0);
 
-	writer_str(&w, text);
-	writer_decimal(&w, number, 1);
-	writer_str(&w, more);
-	log_write(&log, LOG_LEVEL_ERROR, &w, &no_fields, false);
+	prefork_log(&log, text, detail, more);
 	if (log.fd > STDERR_FILENO)
 		close(log.fd);
 }
@@ -143,7 +138,8 @@ static void start_zygote(struct supervisor *s)
 		return;
 	}
 	if (s->pause_us == 0)
-		log_text("cannot start the zygote: error ", (unsigned)errno, "; trying again");
+		log_text("cannot start the zygote: ", strerror(errno),
+			"; trying again; raise TasksMax= or LimitNOFILE= if they are too low");
 	s->zygote = 0;
 	close(s->control);
 	s->control = -1;
@@ -153,10 +149,12 @@ static void start_zygote(struct supervisor *s)
 static void log_end_of_zygote(int status)
 {
 	if (WIFSIGNALED(status))
-		log_text("the zygote was ended by signal ", (unsigned)WTERMSIG(status),
+		log_text("the zygote was ended by signal ",
+			prefork_log_number((unsigned)WTERMSIG(status)),
 			"; starting another one; connections are not affected");
 	else
-		log_text("the zygote has exited with status ", (unsigned)WEXITSTATUS(status),
+		log_text("the zygote has exited with status ",
+			prefork_log_number((unsigned)WEXITSTATUS(status)),
 			"; starting another one; connections are not affected");
 }
 
@@ -233,7 +231,8 @@ static void reap(struct supervisor *s)
 		if (pid == s->zygote)
 			zygote_has_ended(s, status);
 		else if (WIFSIGNALED(status))
-			log_text("a process was ended by signal ", (unsigned)WTERMSIG(status),
+			log_text("a process was ended by signal ",
+				prefork_log_number((unsigned)WTERMSIG(status)),
 				"; the connection that it served is lost");
 	}
 	update_orphans(s);
@@ -289,7 +288,7 @@ static bool serve_handed_off(struct supervisor *s)
 		if (pid == 0)
 			run_handler(s, fd);
 		if (pid < 0)
-			log_text("cannot start a process for a connection: error ", (unsigned)errno,
+			log_text("cannot start a process for a connection: ", strerror(errno),
 				"; the connection is lost");
 	}
 	update_orphans(s);
@@ -302,7 +301,8 @@ static void read_report(struct supervisor *s)
 {
 	struct prefork_report report;
 
-	if (recv(s->control, &report, sizeof report, MSG_DONTWAIT) != sizeof report)
+	if (s->control < 0 ||
+		recv(s->control, &report, sizeof report, MSG_DONTWAIT) != sizeof report)
 		return; /* at its end, SIGCHLD follows */
 	if (report.accepted != s->report.accepted)
 		s->idle_since_us = INT64_MAX;
@@ -373,7 +373,7 @@ static void execute_again(struct supervisor *s)
 	for (unsigned i = 0; i < s->listeners->count; i++)
 		fcntl(s->listeners->fds[i], F_SETFD, 0);
 	execv(s->path, s->argv);
-	log_text("cannot execute this program again: error ", (unsigned)errno,
+	log_text("cannot execute this program again: ", strerror(errno),
 		"; continuing with the running one");
 	for (unsigned i = 0; i < s->listeners->count; i++)
 		fcntl(s->listeners->fds[i], F_SETFD, FD_CLOEXEC);
@@ -463,7 +463,8 @@ int prefork_run(
 		.control = -1,
 		.idle_since_us = INT64_MAX};
 	if (!prepare(&s)) {
-		log_text("cannot start prefork mode: error ", (unsigned)errno, "");
+		log_text("cannot start prefork mode: ", strerror(errno),
+			"; raise LimitNOFILE= if it is too low");
 		return EXIT_SYSTEM;
 	}
 	update_orphans(&s); /* after execute_again() */

@@ -63,10 +63,13 @@ bool prefork_pool_accepted(struct prefork_pool *p, pid_t pid)
 	return true;
 }
 
-void prefork_pool_ended(struct prefork_pool *p, pid_t pid)
+bool prefork_pool_ended(struct prefork_pool *p, pid_t pid)
 {
-	if (!remove_ready(p, pid) && p->serving > 0)
+	const bool was_ready = remove_ready(p, pid);
+
+	if (!was_ready && p->serving > 0)
 		p->serving--;
+	return was_ready;
 }
 
 void prefork_pool_tick(struct prefork_pool *p)

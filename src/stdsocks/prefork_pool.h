@@ -36,8 +36,9 @@ void prefork_pool_add(struct prefork_pool *p, pid_t pid);
  * ready child. */
 bool prefork_pool_accepted(struct prefork_pool *p, pid_t pid);
 
-/* To be called when a child has ended, whether it was ready or serving. */
-void prefork_pool_ended(struct prefork_pool *p, pid_t pid);
+/* To be called when a child has ended. Returns true if it was ready, and false if it was serving.
+ */
+bool prefork_pool_ended(struct prefork_pool *p, pid_t pid);
 
 /* Halves the target, if half of it was always enough since the previous call. To be called once a
  * second while the target is above base. */

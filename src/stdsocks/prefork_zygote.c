@@ -22,6 +22,7 @@
 #include "sandbox/syscalls.h"
 #include "stdsocks/confine.h"
 #include "stdsocks/output.h"
+#include "stdsocks/prefork_log.h"
 #include "stdsocks/prefork_notify.h"
 #include "wire/large.h"
 
@@ -148,20 +149,6 @@ static int start(struct zygote *z)
 	return EXIT_OVER;
 }
 
-/* -- Log entries. */
-
-static void log_text(const struct zygote *z, const char *text, uint64_t number, const char *more)
-{
-	char bytes[256];
-	struct writer w = writer_on(bytes, sizeof bytes);
-	const struct writer no_fields = writer_on(NULL, 0);
-
-	writer_str(&w, text);
-	writer_decimal(&w, number, 1);
-	writer_str(&w, more);
-	log_write(&z->log, LOG_LEVEL_ERROR, &w, &no_fields, false);
-}
-
 /* -- Children. */
 
 /* A child inherits the value of the time when it is forked. */
@@ -187,7 +174,8 @@ static pid_t fork_child(struct zygote *z)
 static void fork_failed(struct zygote *z, int error)
 {
 	if (z->pause_us == 0) {
-		log_text(z, "cannot start a process, with ", z->pool.ready + z->pool.serving,
+		prefork_log(&z->log, "cannot start a process, with ",
+			prefork_log_number(z->pool.ready + z->pool.serving),
 			error == EAGAIN
 				? " running; raise TasksMax= or ulimit -u, or lower \"prefork "
 				  "connections\""
@@ -246,15 +234,18 @@ static bool reap(struct zygote *z)
 	while (read(z->signals, &info, sizeof info) > 0)
 		;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		prefork_pool_ended(&z->pool, pid);
+		const bool was_ready = prefork_pool_ended(&z->pool, pid);
 		if (WIFSIGNALED(status))
-			log_text(z, "a process was ended by signal ", (unsigned)WTERMSIG(status),
-				"; the connection that it served is lost");
+			prefork_log(&z->log, "a process was ended by signal ",
+				prefork_log_number((unsigned)WTERMSIG(status)),
+				was_ready ? "; it served no connection"
+					  : "; the connection that it served is lost");
 		else if (WEXITSTATUS(status) == PREFORK_EXIT_CHANGED)
 			changed = true;
 		else if (WEXITSTATUS(status) != EXIT_OVER)
-			log_text(z, "a process has exited with status ",
-				(unsigned)WEXITSTATUS(status), "; see its record");
+			prefork_log(&z->log, "a process has exited with status ",
+				prefork_log_number((unsigned)WEXITSTATUS(status)),
+				"; see its record");
 	}
 	return !changed || !prefork_watch_has_changed(&z->watch);
 }

@@ -40,9 +40,9 @@ static void keeps_the_configured_number_ready(void)
 	CHECK(!prefork_pool_accepted(&p, 3)); /* it is not ready any more */
 	CHECK(!prefork_pool_accepted(&p, 99));
 	CHECK_NUMBER(p.serving, 1);
-	prefork_pool_ended(&p, 3);
+	CHECK(!prefork_pool_ended(&p, 3));
 	CHECK_NUMBER(p.serving, 0);
-	prefork_pool_ended(&p, 4); /* without a connection */
+	CHECK(prefork_pool_ended(&p, 4)); /* without a connection */
 	CHECK_NUMBER(prefork_pool_missing(&p), 2);
 	CHECK_NUMBER(prefork_pool_take_surplus(&p), 0);
 }
