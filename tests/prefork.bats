@@ -670,3 +670,35 @@ close(pair)
 p.wait_exit()
 PY
 }
+
+@test "prefork: a changed passwords file that children may not see holds for the next connection" {
+    world <<'PY'
+os.mkdir("/run/secret", 0o700)
+old, new = b"alice", b"bob"
+write("/run/secret/users", "alice:secret\n", 0o600)
+p = Prefork("-o", "users /run/secret/users")
+
+def rename():
+    write("/run/secret/new", "bob:secret\n", 0o600)
+    os.rename("/run/secret/new", "/run/secret/users")
+
+def in_place():
+    with open("/run/secret/users", "w", encoding="ascii") as file:
+        file.write("alice:secret\n")
+
+for change in rename, in_place:
+    p.ready()
+    zygote = p.zygote()
+    os.kill(zygote, signal.SIGSTOP)  # only its children can find the change
+    change()
+    for user, answer in (old, b"\x01\x01"), (new, b"\x01\x00"):
+        one = p.client()
+        one.send(b"\x05\x01\x02" + login(user, b"secret"))
+        check((user, one.recv(4)), (user, b"\x05\x02" + answer))
+        one.close()
+    os.kill(zygote, signal.SIGCONT)
+    eventually(lambda: zygote not in children(p.pid), "a new zygote")
+    old, new = new, old
+p.stop()
+PY
+}

@@ -138,6 +138,7 @@ static int start(struct zygote *z)
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user resets it */
 	if (!open_descriptors(z))
 		return EXIT_SYSTEM;
+	prefork_watch_close_seen(&z->watch);
 	wait_prepare();
 	prefork_child_catch_signals();
 	enter_sandbox(z);
