@@ -11,7 +11,7 @@ import os, signal, socket, subprocess, threading, time
 from prefork import ACCEPT4, KILL, Prefork, children, close, status_of, syscall, works
 from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, login, request
 from socks import request_name
-from world import bound, eventually, port_of, write
+from world import STDSOCKS, bound, eventually, port_of, run, write
 
 upstream = listener()
 
@@ -22,6 +22,14 @@ def method(p, greeting=GREETING):
     answer = one.recv(2)
     one.close()
     return answer
+
+def ticks(pids):
+    """Returns the CPU time that processes have used, in clock ticks."""
+    used = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            used += sum(map(int, stat.read().rpartition(")")[2].split()[11:13]))
+    return used
 PY
 
 setup() {
@@ -527,13 +535,6 @@ PY
 
 @test "prefork: processes that cannot accept a connection do not spin" {
     world <<'PY'
-def ticks(pids):
-    used = 0
-    for pid in pids:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-            used += sum(map(int, stat.read().rpartition(")")[2].split()[11:13]))
-    return used
-
 def unblock(p):
     """As another process that has the socket."""
     p.listening.setblocking(False)
@@ -626,6 +627,79 @@ os.chown("/run/users", 65534, 65534)
 one = p.client()
 one.send(b"\x05\x01\x02" + login(b"alice", b"secret"))
 check(one.recv(4), b"\x05\x02\x01\x00")
+p.stop()
+PY
+}
+
+@test "prefork: the service goes on if its program cannot be executed again, and logs that" {
+    world <<'PY'
+write("/run/conf", "allow to any\n")
+run("cp", STDSOCKS, "/run/stdsocks")
+copy = ["sh", "-c", 'shift; exec /run/stdsocks "$@"', "sh"]
+p = Prefork("-f", "/run/conf", rules=(), before=copy)
+p.ready()
+zygote = p.zygote()
+os.unlink("/run/stdsocks")
+p.signal(signal.SIGHUP)
+eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
+assert "cannot execute this program again: error 2" in p.log_text(), p.log_text()
+p.serves(upstream)
+os.kill(p.zygote(), signal.SIGSTOP)
+write("/run/conf", "deny to any\n")
+check(p.client().end(), (b"", "fin"))
+assert "for a connection: error 2; the connection is lost" in p.log_text(), p.log_text()
+p.stop()
+PY
+}
+
+@test "prefork: the zygote does not spin while the supervisor is stopped" {
+    world <<'PY'
+p = Prefork("-o", "prefork idle-exit 4ms")
+pair = p.connect(upstream)
+zygote = p.zygote()
+os.kill(p.pid, signal.SIGSTOP)
+for _ in range(600):  # each with a report, until there is no room for one more
+    check(method(p), CHOSEN)
+    time.sleep(0.002)
+before = ticks((zygote,))
+time.sleep(1)
+used = ticks((zygote,)) - before
+assert used < 20, used
+os.kill(p.pid, signal.SIGCONT)
+works(pair)
+close(pair)
+p.wait_exit()
+PY
+}
+
+@test "prefork: a changed passwords file that children may not see holds for the next connection" {
+    world <<'PY'
+os.mkdir("/run/secret", 0o700)
+old, new = b"alice", b"bob"
+write("/run/secret/users", "alice:secret\n", 0o600)
+p = Prefork("-o", "users /run/secret/users")
+
+def rename():
+    write("/run/secret/new", "bob:secret\n", 0o600)
+    os.rename("/run/secret/new", "/run/secret/users")
+
+def in_place():
+    with open("/run/secret/users", "w", encoding="ascii") as file:
+        file.write("alice:secret\n")
+
+for change in rename, in_place:
+    p.ready()
+    zygote = p.zygote()
+    os.kill(zygote, signal.SIGSTOP)  # only its children can find the change
+    change()
+    for user, answer in (old, b"\x01\x01"), (new, b"\x01\x00"):
+        one = p.client()
+        one.send(b"\x05\x01\x02" + login(user, b"secret"))
+        check((user, one.recv(4)), (user, b"\x05\x02" + answer))
+        one.close()
+    os.kill(zygote, signal.SIGCONT)
+    eventually(lambda: zygote not in children(p.pid), "a new zygote")
+    old, new = new, old
 p.stop()
 PY
 }

@@ -274,6 +274,8 @@ static _Noreturn void run_handler(const struct supervisor *s, int fd)
 	unsetenv("LISTEN_PID");
 	if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
 		execv(s->path, s->argv);
+	log_text("cannot execute this program for a connection: error ", (unsigned)errno,
+		"; the connection is lost");
 	_exit(EXIT_SYSTEM);
 }
 

@@ -177,6 +177,7 @@ static int wait_for_connection(struct zygote *z, int *ret_status)
 		return -1;
 	}
 	close(z->handoff);
+	prefork_watch_close_hidden(&z->watch);
 	return fd;
 }
 

@@ -16,12 +16,12 @@
 	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE |        \
 		IN_ATTRIB)
 
-/* Returns 0 or -errno. All three architectures have this call, which no C library replaces by
- * another one. */
-static int status_of(const char *path, struct stat *ret_status)
+/* Returns 0 or -errno. With an empty path, the file is fd. All three architectures have this call,
+ * which no C library replaces by another one. */
+static int status_of(int fd, const char *path, struct stat *ret_status)
 {
 	*ret_status = (struct stat){.st_ino = 0};
-	return syscall(SYS_newfstatat, AT_FDCWD, path, ret_status, 0) < 0 ? -errno : 0;
+	return syscall(SYS_newfstatat, fd, path, ret_status, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
 static void watch_folder(const struct prefork_watch *w, const char *path)
@@ -52,7 +52,8 @@ void prefork_watch_add_read(struct prefork_watch *w, const char *path, const str
 {
 	if (w->count == WATCH_MAX)
 		return;
-	w->files[w->count++] = (struct prefork_watched){.path = path, .status = *status};
+	w->files[w->count++] = (struct prefork_watched){
+		.path = path, .status = *status, .fd = open(path, O_PATH | O_CLOEXEC)};
 	watch_folders(w, path);
 }
 
@@ -60,7 +61,7 @@ void prefork_watch_add(struct prefork_watch *w, const char *path)
 {
 	struct stat status;
 
-	status_of(path, &status);
+	status_of(AT_FDCWD, path, &status);
 	prefork_watch_add_read(w, path, &status);
 }
 
@@ -83,7 +84,9 @@ static bool has_changed(const struct prefork_watch *w, bool hidden)
 
 	for (unsigned i = 0; i < w->count; i++) {
 		const struct prefork_watched *file = &w->files[i];
-		const int error = status_of(file->path, &now);
+		int error = status_of(AT_FDCWD, file->path, &now);
+		if (error == -EACCES && !hidden && file->fd >= 0)
+			error = status_of(file->fd, "", &now);
 		if (error == 0 || error == -ENOENT || error == -ENOTDIR
 				? !is_same(&now, &file->status)
 				: hidden)
@@ -95,6 +98,26 @@ static bool has_changed(const struct prefork_watch *w, bool hidden)
 bool prefork_watch_has_changed(const struct prefork_watch *w)
 {
 	return has_changed(w, false);
+}
+
+void prefork_watch_close_seen(struct prefork_watch *w)
+{
+	struct stat status;
+
+	for (unsigned i = 0; i < w->count; i++) {
+		struct prefork_watched *file = &w->files[i];
+		if (file->fd < 0 || status_of(AT_FDCWD, file->path, &status) == -EACCES)
+			continue;
+		close(file->fd);
+		file->fd = -1;
+	}
+}
+
+void prefork_watch_close_hidden(const struct prefork_watch *w)
+{
+	for (unsigned i = 0; i < w->count; i++)
+		if (w->files[i].fd >= 0)
+			close(w->files[i].fd);
 }
 
 bool prefork_watch_read(const struct prefork_watch *w)

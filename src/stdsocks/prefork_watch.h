@@ -18,6 +18,7 @@ struct prefork_watch {
 	struct prefork_watched {
 		const char *path;
 		struct stat status; /* all zero: there is no file */
+		int fd;             /* the file (O_PATH) if it may not be seen, or -1 */
 	} files[WATCH_MAX];
 };
 
@@ -27,9 +28,17 @@ void prefork_watch_add(struct prefork_watch *w, const char *path);
 /* Adds a file that has been read, with its fstat(2) before that. */
 void prefork_watch_add_read(struct prefork_watch *w, const char *path, const struct stat *status);
 
-/* Returns true if a file has changed. A file that this process may not see has not. Makes a system
- * call for each file. */
+/* Returns true if a file has changed. Of a file that this process may not see any more, it finds a
+ * write, a rename or a removal, but not a link that leads elsewhere. Makes a system call for each
+ * file. */
 bool prefork_watch_has_changed(const struct prefork_watch *w);
+
+/* To be called when the process has its final user: closes the descriptors of the files that it may
+ * see. */
+void prefork_watch_close_seen(struct prefork_watch *w);
+
+/* Closes the descriptors of the other files. */
+void prefork_watch_close_hidden(const struct prefork_watch *w);
 
 /* Reads the events of inotify(7). Returns true if a file has changed, or may have: a folder of a
  * file that this process may not see has an event. */

@@ -139,6 +139,7 @@ static int start(struct zygote *z)
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user resets it */
 	if (!open_descriptors(z))
 		return EXIT_SYSTEM;
+	prefork_watch_close_seen(&z->watch);
 	wait_prepare();
 	prefork_child_catch_signals();
 	enter_sandbox(z);
@@ -278,9 +279,9 @@ static void send_report(struct zygote *z)
 	z->report.serving = z->pool.serving;
 	if (memcmp(&z->report, &z->reported, sizeof z->report) == 0 || now_us < z->report_us)
 		return;
-	if (send(z->control, &z->report, sizeof z->report, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return;
-	z->reported = z->report;
+	/* Without room in the queue it is repeated at that time. */
+	if (send(z->control, &z->report, sizeof z->report, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		z->reported = z->report;
 	z->report_us = clock_after(now_us, earlier(PREFORK_REPORT_US, z->report.idle_us / 4));
 }
 
