@@ -189,8 +189,6 @@ for pid in pids:
     check(os.stat(f"/proc/{pid}/ns/mnt").st_ino != os.stat("/proc/1/ns/mnt").st_ino, True)
     with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as score:
         check((pid, int(score.read())), (pid, 500 if pid in pids[2:] else 0))
-    with open(f"/proc/{pid}/limits", encoding="ascii") as lines:
-        assert ("67108864" in lines.read()) == (pid != own)
     with open(f"/proc/{pid}/environ", encoding="ascii") as environ:
         assert ("/run/systemd/notify" in environ.read()) == (pid == own), pid
 lines = [line.split() for line in say("ss", "-Hxnp").splitlines()]
@@ -360,6 +358,7 @@ PY
 
 # Takes over 5 s on a busy machine: 2,000 is the limit of the installed service.
 @test "systemd prefork: 2,000 simultaneous connections are served, and one more when one ends" {
+    ! sanitized || skip 'AddressSanitizer needs more memory'
     python_inside <<'PY'
 resource.setrlimit(resource.RLIMIT_NOFILE, (10000, 10000))
 COUNT = 2000

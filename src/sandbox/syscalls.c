@@ -144,7 +144,7 @@ static const struct row table[] = {
 	/* the next stage, without a descriptor for the filter */
 	IF(seccomp, BEFORE_MOVING | ACCEPT, IS(0, SECCOMP_SET_MODE_FILTER), IS(1, 0)),
 	/* a connection for the supervisor */
-	ANY(sendmsg, ACCEPT),
+	IF(sendmsg, ACCEPT, HAS_NONE_OF(2, MSG_FASTOPEN)),
 	/* datagrams */
 	IF(sendmmsg, ASSOCIATE | DATAGRAMS, HAS_NONE_OF(3, MSG_FASTOPEN)),
 	/* sockets, but to no address other than the connected one */

@@ -17,6 +17,7 @@
 
 #include "net/clock.h"
 #include "record/log.h"
+#include "stdsocks/output.h"
 #include "stdsocks/prefork_log.h"
 #include "stdsocks/prefork_notify.h"
 #include "stdsocks/prefork_zygote.h"
@@ -274,7 +275,7 @@ static _Noreturn void run_handler(const struct supervisor *s, int fd)
 	unsetenv("LISTEN_PID");
 	if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
 		execv(s->path, s->argv);
-	log_text("cannot execute this program for a connection: error ", (unsigned)errno,
+	log_text("cannot execute this program for a connection: ", strerror(errno),
 		"; the connection is lost");
 	_exit(EXIT_SYSTEM);
 }
@@ -459,6 +460,10 @@ int prefork_run(
 {
 	static struct supervisor s LARGE;
 
+	if (listeners->count > PREFORK_LISTENERS_MAX)
+		return output_error("LISTEN_FDS has more than 16 sockets; use fewer ListenStream= "
+				    "lines, or several services",
+			EXIT_USAGE);
 	s = (struct supervisor){.options = options,
 		.argv = argv,
 		.listeners = listeners,

@@ -47,7 +47,8 @@ struct prefork_report {
 /* Returns true and sets *ret_listeners if the client on standard input is a listening stream
  * socket, or if all descriptors of $LISTEN_FDS are and $LISTEN_PID is this process. Then moves them
  * to the descriptors from 3 on, closes all others above standard error, and replaces standard input
- * and output by /dev/null, and standard error if it is a listening socket. */
+ * and output by /dev/null, and standard error if it is a listening socket. If there are more than
+ * PREFORK_LISTENERS_MAX, changes nothing else; prefork_run() then reports an error. */
 bool prefork_find_listeners(const struct client *client, struct prefork_listeners *ret_listeners);
 
 /* Serves connections until a signal or the idle timeout ends that. Returns the exit status. */

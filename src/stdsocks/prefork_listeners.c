@@ -41,8 +41,7 @@ static unsigned count_passed(void)
 {
 	const unsigned count = number_in("LISTEN_FDS");
 
-	if (count == 0 || count > PREFORK_LISTENERS_MAX ||
-		number_in("LISTEN_PID") != (unsigned)getpid())
+	if (count == 0 || number_in("LISTEN_PID") != (unsigned)getpid())
 		return 0;
 	for (unsigned i = 0; i < count; i++)
 		if (!is_listening(FIRST_FD + (int)i))
@@ -85,6 +84,10 @@ bool prefork_find_listeners(const struct client *client, struct prefork_listener
 		if (client->kind != CLIENT_LISTENING || dup2(STDIN_FILENO, FIRST_FD) < 0)
 			return false;
 		l.count = 1;
+	}
+	if (l.count > PREFORK_LISTENERS_MAX) { /* prefork_run() reports it */
+		*ret_listeners = l;
+		return true;
 	}
 	if (!replace_standard_descriptors())
 		return false;

@@ -55,7 +55,7 @@ class Prefork:
         if fds:
             # The shell is replaced by the supervisor, so its PID is the supervisor's.
             moves = " ".join(f"{3 + i}<&{sock.fileno()}" for i, sock in enumerate(fds))
-            before = ["sh", "-c", f'LISTEN_PID=$$ LISTEN_FDS={len(fds)} exec "$@" {moves}', "sh",
+            before = ["bash", "-c", f'LISTEN_PID=$$ LISTEN_FDS={len(fds)} exec "$@" {moves}', "sh",
                       *before]
             passed = [sock.fileno() for sock in fds]
             popen = {"stdin": subprocess.DEVNULL, "pass_fds": passed} | popen

@@ -253,6 +253,7 @@ static const struct attempt {
 		{SYS_sendto, LOCAL, P("x"), 1, 0, TO(abstract)}, 6},
 	NEVER("TCP fast open", SYS_sendto, TCP, P("x"), 1, MSG_FASTOPEN, TO(discarding)),
 	MAY("sendmsg", ACCEPT, SYS_sendmsg, PAIR, P(&message), 0),
+	NEVER("TCP fast open, with a message", SYS_sendmsg, TCP, P(&message), MSG_FASTOPEN),
 	NEVER("recvmsg", SYS_recvmsg, PAIR, P(&no_message), MSG_DONTWAIT),
 	MAY("sendmmsg to an address", ASSOCIATE | DATAGRAMS,
 		SYS_sendmmsg, UDP, P(&to_port), 1, 0),
