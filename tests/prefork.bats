@@ -669,26 +669,6 @@ p.stop()
 PY
 }
 
-@test "prefork: the zygote does not spin while the supervisor is stopped" {
-    world <<'PY'
-p = Prefork("-o", "prefork idle-exit 4ms")
-pair = p.connect(upstream)
-zygote = p.zygote()
-os.kill(p.pid, signal.SIGSTOP)
-for _ in range(600):  # each with a report, until there is no room for one more
-    check(method(p), CHOSEN)
-    time.sleep(0.002)
-before = ticks((zygote,))
-time.sleep(1)
-used = ticks((zygote,)) - before
-assert used < 20, used
-os.kill(p.pid, signal.SIGCONT)
-works(pair)
-close(pair)
-p.wait_exit()
-PY
-}
-
 @test "prefork: a changed passwords file that children may not see holds for the next connection" {
     world <<'PY'
 os.mkdir("/run/secret", 0o700)
