@@ -487,7 +487,8 @@ nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 for before in nobody, ["setpriv", "--bounding-set=-all,+setuid,+setgid,+dac_read_search"]:
     p = Prefork(before=["choom", "-n", "100", "--", *before])
     p.serves(upstream)
-    check([score(pid) for pid in (p.pid, p.zygote(), *p.ready())], ["100\n"] * 2 + ["500\n"] * 8)
+    wanted = ["100\n"] * 2 + ["500\n"] * 8
+    eventually(lambda: [score(pid) for pid in (p.pid, p.zygote(), *p.ready())] == wanted, "scores")
     zygote = p.zygote()
     p.signal(signal.SIGHUP)
     eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
@@ -516,9 +517,12 @@ for pid in p.ready():
         check(score.read(), "500\n")
     check(title(pid), "stdsocks: ready")
 check(title(p.zygote()), "stdsocks: zygote")
-for pid in p.pid, p.zygote():
-    with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as score:
-        check(score.read(), "0\n")
+def score(pid):
+    with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as file:
+        return file.read()
+
+for pid in p.pid, p.zygote():  # the zygote has that of its children while it forks them
+    eventually(lambda: score(pid) == "0\n", "the score")
 p.stop()
 PY
 }

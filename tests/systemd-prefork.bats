@@ -176,6 +176,10 @@ PY
 
 @test "systemd prefork: no process has capabilities, and children cannot send messages to systemd" {
     python_inside <<'PY'
+def score(pid):
+    with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as file:
+        return int(file.read())
+
 pairs = [served() for _ in range(3)]
 status(3)
 own, parent = supervisor(), zygote()
@@ -187,8 +191,7 @@ for pid in pids:
           ["1", "2", "0" * 16, "0" * 16, "0" * 16])
     check(words["Uid"].split(), [say("id", "-u", "stdsocks").strip()] * 4)
     check(os.stat(f"/proc/{pid}/ns/mnt").st_ino != os.stat("/proc/1/ns/mnt").st_ino, True)
-    with open(f"/proc/{pid}/oom_score_adj", encoding="ascii") as score:
-        check((pid, int(score.read())), (pid, 500 if pid in pids[2:] else 0))
+    eventually(lambda: score(pid) == (500 if pid in pids[2:] else 0), "the score")
     with open(f"/proc/{pid}/environ", encoding="ascii") as environ:
         assert ("/run/systemd/notify" in environ.read()) == (pid == own), pid
 lines = [line.split() for line in say("ss", "-Hxnp").splitlines()]
