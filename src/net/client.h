@@ -31,5 +31,5 @@ struct client {
 };
 
 /* Examines the descriptors that the client is read from and written to; for a socket, both can be
- * the same. Also calls endpoint_set_oob_inline() for a connected socket. */
+ * equal. Also calls endpoint_set_oob_inline() for a connected socket. */
 struct client client_on(int in, int out);

@@ -14,7 +14,7 @@
 void name_files_open(void);
 
 /* Returns NULL if each of the two files can be read or is missing. Otherwise returns the path of
- * one that cannot be read, and sets *ret_error to -errno. */
+ * the first file that cannot be read, and sets *ret_error to -errno. */
 const char *name_files_unreadable(int *ret_error);
 
 /* Searches hosts(5). If *wanted is a name, appends all its addresses to *list. If *wanted is an

@@ -9,7 +9,6 @@
 #include "net/clock.h"
 #include "stdsocks/destination.h"
 
-/* The source of the upstream sockets cannot be set for another socket in this stage. */
 /* The source for the choice of an address: the device, which may have no route to one family. This
  * stage cannot bind a socket to an address or set a mark. */
 static struct dial_source source_of(const struct association *a)

@@ -16,7 +16,7 @@ enum file_kind {
 	FILE_SECRET    /* the file must exist, and must not be readable by all users */
 };
 
-/* What to read, and how. */
+/* A file to read, its limits, and the destination of its bytes. */
 struct file {
 	const char *path;
 	enum file_kind kind;

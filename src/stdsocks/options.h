@@ -8,7 +8,7 @@
  * others are EX_USAGE, EX_OSERR and EX_CONFIG of sysexits(3). */
 enum { EXIT_OVER = 0, EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_CONFIG = 78 };
 
-/* What the program is to do: to serve a client, or what an option says. The values are also return
+/* The task of the process: to serve a client, or the task of an option. The values are also return
  * values of getopt_long(3). They are above 255, so that none of them is equal to an option
  * character. */
 enum options_mode { MODE_SERVE = 256, MODE_CHECK, MODE_EXPLAIN, MODE_HELP, MODE_VERSION };

@@ -11,7 +11,7 @@
 #include "stdsocks/login.h"
 #include "wire/socks5.h"
 
-/* What main() has prepared for a session. */
+/* The values that a session needs from the start of the process. */
 struct session_input {
 	const struct settings *settings;
 	/* If its reason is not NULL, the client is refused, whatever it requests. */

@@ -7,7 +7,7 @@
 
 #define JOURNAL_FILES_MAX 64 /* upper limit of the files that can be read together */
 
-/* Where the journal is. All zero is the journal of this host. */
+/* The place of the journal. If all members are zero, it is the journal of this host. */
 struct journal_location {
 	const char *directory;                    /* with journal files; NULL: not given */
 	const char *files[JOURNAL_FILES_MAX + 1]; /* ends with NULL */

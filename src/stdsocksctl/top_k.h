@@ -19,7 +19,7 @@
 #define TOP_K_KEYS    4096
 #define TOP_K_BUCKETS 8192 /* of the hash table */
 
-/* What is counted for a key: connections, those of them that failed, and bytes. */
+/* The counts of a key: connections, failed connections, and bytes in each direction. */
 struct top_k_counts {
 	uint64_t connections, failed, up, down;
 };
