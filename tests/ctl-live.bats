@@ -339,7 +339,7 @@ for title in zygote ready ready ready '192.0.2.7 alice -> example.com:443 3.4K u
     '2001:db8::7 handshake' 'x y'; do
     (exec -a "stdsocks: $title" sleep infinity) &
 done
-exec -a 'stdsocks: supervisor' sleep infinity"""
+exec -a 'stdsocks' sleep infinity"""
 say("systemd-run", "--quiet", f"--unit={UNIT}", "--slice=stdsocks.slice", "-p", "KillMode=process",
     "bash", "-c", MAIN)
 

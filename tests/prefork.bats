@@ -23,6 +23,13 @@ def method(p, greeting=GREETING):
     one.close()
     return answer
 
+def is_served_next(waiting, pairs):
+    """Ends a connection, after which the waiting client is served. The others go on."""
+    close(pairs.pop())
+    check(waiting.recv(2), CHOSEN)
+    for pair in pairs:
+        close(works(pair))
+
 def ticks(pids):
     """Returns the CPU time that processes have used, in clock ticks. Some may have ended."""
     used = 0
@@ -162,10 +169,7 @@ waiting.send(GREETING)
 (zygote,) = children(p.pid)
 check(len(children(zygote)), 5)
 assert waiting.open_and_silent()
-close(pairs.pop())
-check(waiting.recv(2), CHOSEN)
-for pair in pairs:
-    close(works(pair))
+is_served_next(waiting, pairs)
 p.stop()
 PY
 }
@@ -190,10 +194,7 @@ for number in range(6):
         write("/run/conf", f"allow to any\nprefork connections 4\n# {number}\n")
     eventually(lambda: processes() - before, "a new zygote")
     check(waiting.open_and_silent(0.1), True)
-close(pairs.pop())
-check(waiting.recv(2), CHOSEN)
-for pair in pairs:
-    close(works(pair))
+is_served_next(waiting, pairs)
 p.stop()
 PY
 }

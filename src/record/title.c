@@ -44,7 +44,7 @@ static struct writer begin(void)
 {
 	struct writer w = writer_on(title.bytes, title.cap > 0 ? title.cap - 1 : 0);
 
-	writer_str(&w, "stdsocks: ");
+	writer_str(&w, TITLE_PREFIX);
 	return w;
 }
 

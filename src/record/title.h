@@ -6,6 +6,11 @@
 
 #include "record/record.h"
 
+/* The beginning of each title, and the roles of processes of prefork mode without a connection. */
+#define TITLE_PREFIX "stdsocks: "
+#define TITLE_READY  "ready"
+#define TITLE_ZYGOTE "zygote"
+
 /* The minimum time between two titles while bytes move. */
 #define TITLE_PAUSE_US INT64_C(1000000)
 
@@ -20,8 +25,7 @@ void title_use(char *const argv[]);
 /* Each of the following functions writes a title. A title that does not fit is cut, and ends in
  * "...". It has only printable ASCII characters, whatever the client has sent. */
 
-/* Writes "stdsocks: ready" or "stdsocks: zygote", the title of a process of prefork mode without a
- * connection. */
+/* Writes "stdsocks: ready" or "stdsocks: zygote". */
 void title_role(const char *role);
 
 /* Writes "stdsocks: 192.0.2.7 handshake". Only the client is read from the record. */

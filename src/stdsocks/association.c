@@ -268,11 +268,6 @@ static enum relay_end turn(struct association *a, const struct pollfd fds[POLLED
 	return r->first->error ? RELAY_BROKEN : RELAY_CLOSED;
 }
 
-static int64_t earlier(int64_t a_us, int64_t b_us)
-{
-	return a_us < b_us ? a_us : b_us;
-}
-
 static enum relay_end run_loop(struct association *a)
 {
 	const struct relay *r = &a->session->relay;
@@ -284,7 +279,7 @@ static enum relay_end run_loop(struct association *a)
 		const int64_t now_us = clock_now_us();
 		const int64_t idle_us = clock_after(r->moved_us, r->idle_us);
 		const int64_t tick_us = r->tick_waits ? INT64_MAX : r->tick_us;
-		int64_t until_us = earlier(idle_us, r->lifetime_deadline_us);
+		int64_t until_us = clock_earlier(idle_us, r->lifetime_deadline_us);
 		if (now_us >= until_us)
 			return idle_us < r->lifetime_deadline_us ? RELAY_IDLE : RELAY_LIFETIME;
 		if (now_us >= tick_us)
@@ -297,8 +292,8 @@ static enum relay_end run_loop(struct association *a)
 		fds[IPV6] = (struct pollfd){.fd = a->upstream_ipv6, .events = POLLIN};
 		int64_t names_us;
 		unsigned names = association_names_poll(a, fds + POLLED, &names_us);
-		int ready = wait_poll(
-			fds, POLLED + names, earlier(earlier(until_us, tick_us), names_us));
+		int ready = wait_poll(fds, POLLED + names,
+			clock_earlier(clock_earlier(until_us, tick_us), names_us));
 		if (ready == -ECANCELED)
 			return RELAY_STOPPED;
 		if (ready < 0 && ready != -ETIMEDOUT) {

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "net/clock.h"
+#include "net/wait.h"
 #include "record/log.h"
 #include "stdsocks/output.h"
 #include "stdsocks/prefork_log.h"
@@ -87,7 +87,7 @@ static void notify_reloading(void)
 
 /* -- The zygote. */
 
-static _Noreturn void run_zygote(const struct supervisor *s, int control)
+static _Noreturn void run_zygote(const struct supervisor *s, pid_t own, int control)
 {
 	static struct zygote zygote LARGE;
 
@@ -98,16 +98,20 @@ static _Noreturn void run_zygote(const struct supervisor *s, int control)
 		.control = control,
 		.handoff = s->handoff[1],
 		.pool = {.orphans = s->orphans},
-		.supervisor = getppid()};
+		.supervisor = own};
 	_exit(prefork_zygote_run(&zygote));
+}
+
+int64_t prefork_next_pause(int64_t pause_us)
+{
+	return pause_us == 0 ? PREFORK_PAUSE_MIN_US
+			     : clock_earlier(2 * pause_us, PREFORK_PAUSE_MAX_US);
 }
 
 /* Waits longer before each further attempt. */
 static void postpone(struct supervisor *s)
 {
-	s->pause_us = s->pause_us == 0 ? PREFORK_PAUSE_MIN_US : 2 * s->pause_us;
-	if (s->pause_us > PREFORK_PAUSE_MAX_US)
-		s->pause_us = PREFORK_PAUSE_MAX_US;
+	s->pause_us = prefork_next_pause(s->pause_us);
 	s->restart_us = clock_after(clock_now_us(), s->pause_us);
 }
 
@@ -119,31 +123,30 @@ static void send_orphans(struct supervisor *s)
 
 static void start_zygote(struct supervisor *s)
 {
-	int ends[2];
+	const pid_t own = getpid();
+	int ends[2] = {-1, -1};
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
-		postpone(s);
-		return;
-	}
 	s->started_us = clock_now_us();
 	s->is_started = false;
-	s->zygote = fork();
-	if (s->zygote == 0) {
+	const bool has_ends = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0;
+	const pid_t pid = has_ends ? fork() : -1;
+	if (pid == 0) {
 		close(ends[0]);
-		run_zygote(s, ends[1]);
+		run_zygote(s, own, ends[1]);
 	}
-	close(ends[1]);
-	s->control = ends[0];
-	if (s->zygote > 0) {
+	if (pid < 0 && s->pause_us == 0)
+		log_text("cannot start the zygote: ", strerror(errno),
+			"; trying again; raise TasksMax= or LimitNOFILE= if they are too low");
+	if (has_ends)
+		close(ends[1]);
+	if (pid > 0) {
+		s->zygote = pid;
+		s->control = ends[0];
 		send_orphans(s);
 		return;
 	}
-	if (s->pause_us == 0)
-		log_text("cannot start the zygote: ", strerror(errno),
-			"; trying again; raise TasksMax= or LimitNOFILE= if they are too low");
-	s->zygote = 0;
-	close(s->control);
-	s->control = -1;
+	if (has_ends)
+		close(ends[0]);
 	postpone(s);
 }
 
@@ -197,14 +200,10 @@ static void end_zygote(struct supervisor *s)
 static unsigned count_orphans(const struct supervisor *s)
 {
 	static char text[65536] LARGE;
-	char path[64] = "/proc/self/task/";
-	struct writer w = {.bytes = path, .cap = sizeof path - 1, .len = strlen(path)};
+	const int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 	unsigned count = 0;
 	ssize_t n;
 
-	writer_decimal(&w, (uint64_t)getpid(), 1);
-	writer_str(&w, "/children");
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
 	while ((n = read(fd, text, sizeof text)) > 0)
@@ -331,16 +330,6 @@ static int64_t idle_until_us(const struct supervisor *s)
 					     : clock_after(s->idle_since_us, s->report.idle_us);
 }
 
-static int wait_us(int64_t until_us)
-{
-	if (until_us == INT64_MAX)
-		return -1;
-	const int64_t left_us = until_us - clock_now_us();
-	return left_us <= 0                    ? 0
-		: left_us / 1000 < INT_MAX - 1 ? (int)(left_us / 1000) + 1
-					       : INT_MAX;
-}
-
 static bool open_handoff(struct supervisor *s)
 {
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->handoff) == 0;
@@ -350,29 +339,21 @@ static bool open_handoff(struct supervisor *s)
  * socket any more, and all connections that they have passed are served. */
 static void stop_accepting(struct supervisor *s)
 {
-	struct pollfd handoff = {.fd = s->handoff[0], .events = POLLIN};
 	const int64_t until_us = clock_after(clock_now_us(), READY_END_US);
 
 	end_zygote(s);
 	close(s->handoff[1]);
-	while (poll(&handoff, 1, wait_us(until_us)) > 0 && serve_handed_off(s))
+	while (wait_for(s->handoff[0], POLLIN, until_us) > 0 && serve_handed_off(s))
 		;
 }
 
 /* Executes this program again, perhaps another version of it. Returns only after an error. */
 static void execute_again(struct supervisor *s)
 {
-	char number[24] = "";
-	struct writer w = writer_on(number, sizeof number - 1);
-
 	notify_reloading();
 	stop_accepting(s);
-	writer_decimal(&w, (uint64_t)getpid(), 1);
-	setenv("LISTEN_PID", number, 1);
-	memset(number, 0, sizeof number);
-	w = writer_on(number, sizeof number - 1);
-	writer_decimal(&w, s->listeners->count, 1);
-	setenv("LISTEN_FDS", number, 1);
+	setenv("LISTEN_PID", prefork_log_number((uint64_t)getpid()), 1);
+	setenv("LISTEN_FDS", prefork_log_number(s->listeners->count), 1);
 	for (unsigned i = 0; i < s->listeners->count; i++)
 		fcntl(s->listeners->fds[i], F_SETFD, 0);
 	execv(s->path, s->argv);
@@ -418,14 +399,14 @@ static bool turn(struct supervisor *s)
 	int64_t until_us = idle_until_us(s);
 	if (clock_now_us() >= until_us)
 		return false;
-	if (s->zygote == 0 && s->restart_us < until_us)
-		until_us = s->restart_us;
-	struct pollfd fds[POLLED] = {
+	if (s->zygote == 0)
+		until_us = clock_earlier(until_us, s->restart_us);
+	struct pollfd fds[POLLED + 1] = {
 		[SIGNALS] = {.fd = s->signals, .events = POLLIN},
 		[CONTROL] = {.fd = s->control, .events = POLLIN},
 		[HANDOFF] = {.fd = s->handoff[0], .events = POLLIN},
 	};
-	if (poll(fds, POLLED, wait_us(until_us)) <= 0)
+	if (wait_poll(fds, POLLED, until_us) <= 0)
 		return true;
 	if (fds[CONTROL].revents)
 		read_report(s);

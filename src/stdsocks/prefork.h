@@ -17,9 +17,12 @@
 #define PREFORK_MEMORY_MAX ((size_t)64 * 1024 * 1024)
 
 /* The first pause, and the longest, before a failed fork is repeated or a dead zygote is replaced.
- * It doubles with each failure. */
+ */
 #define PREFORK_PAUSE_MIN_US INT64_C(10000)
 #define PREFORK_PAUSE_MAX_US INT64_C(5000000)
+
+/* Returns the pause after one more failure: twice the previous one, which is 0 before the first. */
+int64_t prefork_next_pause(int64_t pause_us);
 
 /* How often the zygote reports its counts to the supervisor, at most; with a short idle timeout,
  * four times in it. */

@@ -135,7 +135,7 @@ static bool leave_zygote(struct zygote *z)
 	if (z->watch.fd >= 0)
 		close(z->watch.fd);
 	if (!z->has_checkpassword)
-		title_role("ready");
+		title_role(TITLE_READY);
 	if (z->is_outside_sandbox)
 		return true;
 	const struct refusal refusal = confine_leave_zygote(&z->settings.config);

@@ -14,17 +14,9 @@
 
 #define FIRST_FD (STDERR_FILENO + 1)
 
-static bool has_option(int fd, int name, int wanted)
-{
-	int value = 0;
-	socklen_t len = sizeof value;
-
-	return getsockopt(fd, SOL_SOCKET, name, &value, &len) == 0 && value == wanted;
-}
-
 static bool is_listening(int fd)
 {
-	return has_option(fd, SO_ACCEPTCONN, 1) && has_option(fd, SO_TYPE, SOCK_STREAM);
+	return client_on(fd, fd).kind == CLIENT_LISTENING;
 }
 
 /* Returns the number in an environment variable, or 0. */

@@ -50,7 +50,7 @@ static void watch_folders(const struct prefork_watch *w, const char *path)
 
 void prefork_watch_add_read(struct prefork_watch *w, const char *path, const struct stat *status)
 {
-	if (w->count == WATCH_MAX)
+	if (w->count == PREFORK_WATCH_MAX)
 		return;
 	w->files[w->count++] = (struct prefork_watched){
 		.path = path, .status = *status, .fd = open(path, O_PATH | O_CLOEXEC)};

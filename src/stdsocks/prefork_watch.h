@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 
 /* Files that are watched. */
-#define WATCH_MAX 8
+#define PREFORK_WATCH_MAX 8
 
-/* All zero is empty, but fd is to be -1 then. */
+/* If all members are zero, except that fd is -1, no file is watched. */
 struct prefork_watch {
 	unsigned count;
 	/* An inotify(7) descriptor, which is readable after a change in the folders of the files,
@@ -19,7 +19,7 @@ struct prefork_watch {
 		const char *path;
 		struct stat status; /* all zero: there is no file */
 		int fd;             /* the file (O_PATH) if it may not be seen, or -1 */
-	} files[WATCH_MAX];
+	} files[PREFORK_WATCH_MAX];
 };
 
 /* Adds a file, which may be missing, before it is read. path must stay valid. */

@@ -121,7 +121,7 @@ static void enter_sandbox(struct zygote *z)
 static int start(struct zygote *z)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != z->supervisor)
+	if (getppid() != z->supervisor) /* it has ended before */
 		return EXIT_SYSTEM;
 	z->pid = getpid();
 	prefork_notify_forget();
@@ -144,7 +144,7 @@ static int start(struct zygote *z)
 	prefork_child_catch_signals();
 	enter_sandbox(z);
 	if (!z->has_checkpassword)
-		title_role("zygote");
+		title_role(TITLE_ZYGOTE);
 	z->pool = prefork_pool_of(&z->settings.config, z->pool.orphans);
 	z->report.idle_us = z->settings.config.prefork_idle_us;
 	return EXIT_OVER;
@@ -181,10 +181,8 @@ static void fork_failed(struct zygote *z, int error)
 				? " running; raise TasksMax= or ulimit -u, or lower \"prefork "
 				  "connections\""
 				: " running; the host lacks memory");
-		z->pause_us = PREFORK_PAUSE_MIN_US;
-	} else if (z->pause_us < PREFORK_PAUSE_MAX_US) {
-		z->pause_us *= 2;
 	}
+	z->pause_us = prefork_next_pause(z->pause_us);
 	z->retry_us = clock_after(clock_now_us(), z->pause_us);
 }
 
@@ -265,11 +263,6 @@ static bool read_control(struct zygote *z)
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-static int64_t earlier(int64_t a_us, int64_t b_us)
-{
-	return a_us < b_us ? a_us : b_us;
-}
-
 /* Sends the counts if they have changed. */
 static void send_report(struct zygote *z)
 {
@@ -282,7 +275,7 @@ static void send_report(struct zygote *z)
 	/* Without room in the queue it is repeated at that time. */
 	if (send(z->control, &z->report, sizeof z->report, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		z->reported = z->report;
-	z->report_us = clock_after(now_us, earlier(PREFORK_REPORT_US, z->report.idle_us / 4));
+	z->report_us = clock_after(now_us, clock_earlier(PREFORK_REPORT_US, z->report.idle_us / 4));
 }
 
 /* -- The loop. */
@@ -293,8 +286,8 @@ static int64_t until_us(const struct zygote *z)
 	int64_t us = z->pool.target > z->pool.base ? z->tick_us : INT64_MAX;
 
 	if (memcmp(&z->report, &z->reported, sizeof z->report) != 0)
-		us = earlier(us, z->report_us);
-	return z->retry_us ? earlier(us, z->retry_us) : us;
+		us = clock_earlier(us, z->report_us);
+	return z->retry_us ? clock_earlier(us, z->retry_us) : us;
 }
 
 static void tick(struct zygote *z)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record/title.h"
 #include "text/amount.h"
 #include "text/words.h"
 #include "wire/addr.h"
@@ -12,7 +13,7 @@
 
 enum { TITLE_MAX = 4096 };
 
-static const char service[] = ".service", prefix[] = "stdsocks: ", arrow[] = "->";
+static const char service[] = ".service", prefix[] = TITLE_PREFIX, arrow[] = "->";
 
 static bool is_address(const char *text, size_t len)
 {

@@ -11,12 +11,11 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "record/title.h"
 #include "stdsocksctl/command.h"
 #include "stdsocksctl/memory.h"
 #include "stdsocksctl/when.h"
 #include "wire/socks5.h"
-
-#define TITLE "stdsocks: "
 
 struct gathering {
 	const char *pattern;
@@ -51,12 +50,12 @@ static bool is_connection(struct gathering *g, const struct live_connection *c, 
 {
 	if (c->client.text[0])
 		return c->process.parent == 1;
-	if (strcmp(title, TITLE "ready") == 0) {
+	if (strcmp(title, TITLE_PREFIX TITLE_READY) == 0) {
 		g->live.ready++;
 		return false;
 	}
-	return strncmp(title, TITLE, strlen(TITLE)) == 0 &&
-		strcmp(title, TITLE "supervisor") != 0 && strcmp(title, TITLE "zygote") != 0;
+	return strncmp(title, TITLE_PREFIX, strlen(TITLE_PREFIX)) == 0 &&
+		strcmp(title, TITLE_PREFIX TITLE_ZYGOTE) != 0;
 }
 
 static bool is_selected(const struct filter *filter, const struct live_connection *c)
