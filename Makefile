@@ -116,8 +116,7 @@ to = $(foreach file,$(3),$(file):$(2)/$(notdir $(file)):$(1))
 installed = $(call to,755,$(BINDIR),$(BUILD)/stdsocks $(BUILD)/stdsocks-checkpassword $(ctl)) \
 	$(call to,644,$(MANDIR)/man5,man/stdsocks.conf.5) \
 	$(call to,644,$(MANDIR)/man8,man/stdsocks.8 man/stdsocks-checkpassword.8) \
-	$(call to,644,$(UNITDIR),$(addprefix units/stdsocks,.socket @.service .slice \
-	-prefork.socket -prefork.service)) \
+	$(call to,644,$(UNITDIR),$(wildcard units/*.socket units/*.service units/*.slice)) \
 	$(call to,644,$(DOCDIR),$(addprefix units/stdsocks,-hardened.conf .xinetd .inetd)) \
 	$(call to,755,$(DOCDIR),units/tcpserver.run units/s6.run) \
 	$(call to,644,$(DOCDIR)/drop-ins,$(wildcard units/drop-ins/*.conf)) \
