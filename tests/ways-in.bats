@@ -65,11 +65,10 @@ works() {
     [[ $(sed -nE "s/.*$2.*/\1/p" "$(log "$1")" | sort | uniq -c) =~ ^\ *4\ 0$ ]]
 }
 
-# prefork [OPTION]... - make the super-server start the handler with these options and a short
-# idle-exit.
+# prefork DURATION - make the super-server start the handler with this idle-exit.
 prefork() {
-    printf '#!/bin/sh\nexec "%s" -o "allow to any" -o "prefork idle-exit 300ms" "$@"\n' \
-        "$PROGRAM" >"$STDSOCKS"
+    printf '#!/bin/sh\nexec "%s" -o "allow to any" -o "prefork idle-exit %s" "$@"\n' \
+        "$PROGRAM" "$1" >"$STDSOCKS"
 }
 
 # works_again NAME REGEX - several connections are served in prefork mode. Then the service exits,
@@ -142,7 +141,7 @@ setup() {
 
 @test "ways in: xinetd with wait = yes starts prefork mode, and again after an idle exit" {
     need xinetd
-    prefork
+    prefork 300ms
     filled stdsocks.xinetd |
         sed "s|wait  *= no|wait = yes|; s|log_on_success .*|log_on_success = PID EXIT|
             s|log_on_failure .*|log_type = FILE $(log exits)|" >"$BATS_TEST_TMPDIR/xinetd.conf"
@@ -154,7 +153,7 @@ setup() {
 
 @test "ways in: openbsd-inetd with wait starts prefork mode, and again after an idle exit" {
     need inetd
-    prefork
+    prefork 300ms
     filled stdsocks.inetd |
         sed -n "s|^#\($PORT .* wait\) stdsocks|\1 $(id -un)|p" >"$BATS_TEST_TMPDIR/inetd.conf"
     start inetd inetd -d "$BATS_TEST_TMPDIR/inetd.conf"
@@ -162,21 +161,23 @@ setup() {
     works_again inetd 'reaped, status ([0-9]+)'
 }
 
-@test "ways in: systemd-socket-activate -l starts prefork mode, which exits when it is idle" {
+@test "ways in: systemd-socket-activate -l starts prefork mode, which SIGTERM ends" {
     need systemd-socket-activate
-    prefork
+    prefork none
     start activate systemd-socket-activate -l "127.0.0.1:$PORT" "$STDSOCKS"
     wait_listening "$PORT"
     answers "127.0.0.1 $PORT"
+    kill "${RUNNING[activate]}"
     wait "${RUNNING[activate]}"
 }
 
-@test "ways in: s6-ipcserver-socketbinder starts prefork mode" {
+@test "ways in: s6-ipcserver-socketbinder starts prefork mode, which SIGTERM ends" {
     need s6-ipcserver-socketbinder
-    prefork
+    prefork none
     start s6 s6-ipcserver-socketbinder "$BATS_TEST_TMPDIR/socks" "$STDSOCKS"
     wait_path "$BATS_TEST_TMPDIR/socks"
     answers "$BATS_TEST_TMPDIR/socks"
+    kill "${RUNNING[s6]}"
     wait "${RUNNING[s6]}"
 }
 
