@@ -715,3 +715,23 @@ for change in rename, in_place:
 p.stop()
 PY
 }
+
+@test "prefork: if the passwords file is hidden, only an event in its folder replaces the zygote" {
+    world <<'PY'
+for folder, mode in ("/run/secret", 0o700), ("/run/etc", 0o755):
+    os.mkdir(folder, mode)
+write("/run/secret/users", "alice:secret\n", 0o600)
+write("/run/etc/conf", "allow to any\nusers /run/secret/users\n")
+p = Prefork("-f", "/run/etc/conf", rules=())
+p.ready()
+zygote = p.zygote()
+write("/run/etc/other", "")
+p.client().close()  # the zygote has read the event when it has forked the next child
+eventually(lambda: "client disconnected" in p.log_text(), "the record")
+p.ready()
+check(p.zygote(), zygote)
+write("/run/secret/other", "")
+eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
+p.stop()
+PY
+}

@@ -43,6 +43,7 @@ struct supervisor {
 	int64_t pause_us, restart_us; /* before the next zygote: the pause, and its end */
 	struct prefork_report report;
 	unsigned orphans;      /* child processes other than the zygote */
+	unsigned sent_orphans; /* that the zygote knows of */
 	int64_t idle_since_us; /* INT64_MAX: there are connections */
 	bool has_reported;     /* the zygote is ready, or an earlier one was */
 	bool is_started;       /* this zygote has sent a report */
@@ -115,10 +116,13 @@ static void postpone(struct supervisor *s)
 	s->restart_us = clock_after(clock_now_us(), s->pause_us);
 }
 
+/* Without room in the queue, it is repeated in a later turn: the zygote then has reports to send.
+ */
 static void send_orphans(struct supervisor *s)
 {
-	if (s->control >= 0)
-		send(s->control, &s->orphans, sizeof s->orphans, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (s->control >= 0 && s->orphans != s->sent_orphans &&
+		send(s->control, &s->orphans, sizeof s->orphans, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		s->sent_orphans = s->orphans;
 }
 
 static void start_zygote(struct supervisor *s)
@@ -142,7 +146,7 @@ static void start_zygote(struct supervisor *s)
 	if (pid > 0) {
 		s->zygote = pid;
 		s->control = ends[0];
-		send_orphans(s);
+		s->sent_orphans = s->orphans; /* it has inherited them */
 		return;
 	}
 	if (has_ends)
@@ -213,15 +217,6 @@ static unsigned count_orphans(const struct supervisor *s)
 	return s->zygote > 0 && count > 0 ? count - 1 : count;
 }
 
-static void update_orphans(struct supervisor *s)
-{
-	const unsigned before = s->orphans;
-
-	s->orphans = count_orphans(s);
-	if (s->orphans != before)
-		send_orphans(s);
-}
-
 static void reap(struct supervisor *s)
 {
 	int status;
@@ -235,7 +230,7 @@ static void reap(struct supervisor *s)
 				prefork_log_number((unsigned)WTERMSIG(status)),
 				"; the connection that it served is lost");
 	}
-	update_orphans(s);
+	s->orphans = count_orphans(s);
 }
 
 /* Returns the descriptor in a message of a child, or -errno; -EPIPE if there will be no more. */
@@ -293,7 +288,7 @@ static bool serve_handed_off(struct supervisor *s)
 			log_text("cannot start a process for a connection: ", strerror(errno),
 				"; the connection is lost");
 	}
-	update_orphans(s);
+	s->orphans = count_orphans(s);
 	return fd != -EPIPE;
 }
 
@@ -395,6 +390,7 @@ static bool turn(struct supervisor *s)
 
 	if (s->zygote == 0 && clock_now_us() >= s->restart_us)
 		start_zygote(s);
+	send_orphans(s);
 	update_idle(s);
 	int64_t until_us = idle_until_us(s);
 	if (clock_now_us() >= until_us)
@@ -455,7 +451,7 @@ int prefork_run(
 			"; raise LimitNOFILE= if it is too low");
 		return EXIT_SYSTEM;
 	}
-	update_orphans(&s); /* after execute_again() */
+	s.orphans = count_orphans(&s); /* after execute_again() */
 	while (turn(&s))
 		;
 	prefork_notify("STOPPING=1");

@@ -6,15 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define EVENTS                                                                                     \
-	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE |        \
-		IN_ATTRIB)
+#define REPLACED (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
+#define WRITTEN  (IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB)
 
 /* Returns 0 or -errno. With an empty path, the file is fd. All three architectures have this call,
  * which no C library replaces by another one. */
@@ -24,37 +24,39 @@ static int status_of(int fd, const char *path, struct stat *ret_status)
 	return syscall(SYS_newfstatat, fd, path, ret_status, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-static void watch_folder(const struct prefork_watch *w, const char *path)
+/* Returns the watch, or -1. */
+static int watch_folder(const struct prefork_watch *w, const char *path, uint32_t events)
 {
 	char folder[PATH_MAX];
 	const char *slash = strrchr(path, '/');
 	const size_t len = slash ? (size_t)(slash - path) : 0;
 
 	if (w->fd < 0 || len >= sizeof folder)
-		return;
+		return -1;
 	memcpy(folder, path, len);
 	folder[len] = '\0';
-	inotify_add_watch(w->fd, len > 0 ? folder : slash ? "/" : ".", EVENTS);
+	return inotify_add_watch(w->fd, len > 0 ? folder : slash ? "/" : ".", events | IN_MASK_ADD);
 }
 
 /* Watches the folder of the path, and of the file that it leads to. A link between the two is not
  * watched; prefork_watch_has_changed() finds a change of it. */
-static void watch_folders(const struct prefork_watch *w, const char *path)
+static void add(
+	struct prefork_watch *w, const char *path, const struct stat *status, uint32_t events)
 {
 	char real[PATH_MAX];
 
-	watch_folder(w, path);
-	if (realpath(path, real))
-		watch_folder(w, real);
+	if (w->count == PREFORK_WATCH_MAX)
+		return;
+	w->files[w->count++] = (struct prefork_watched){.path = path,
+		.status = *status,
+		.fd = open(path, O_PATH | O_CLOEXEC),
+		.folders = {watch_folder(w, path, events),
+			realpath(path, real) ? watch_folder(w, real, events) : -1}};
 }
 
 void prefork_watch_add_read(struct prefork_watch *w, const char *path, const struct stat *status)
 {
-	if (w->count == PREFORK_WATCH_MAX)
-		return;
-	w->files[w->count++] = (struct prefork_watched){
-		.path = path, .status = *status, .fd = open(path, O_PATH | O_CLOEXEC)};
-	watch_folders(w, path);
+	add(w, path, status, REPLACED | WRITTEN);
 }
 
 void prefork_watch_add(struct prefork_watch *w, const char *path)
@@ -62,7 +64,15 @@ void prefork_watch_add(struct prefork_watch *w, const char *path)
 	struct stat status;
 
 	status_of(AT_FDCWD, path, &status);
-	prefork_watch_add_read(w, path, &status);
+	add(w, path, &status, REPLACED | WRITTEN);
+}
+
+void prefork_watch_add_socket(struct prefork_watch *w, const char *path)
+{
+	struct stat status;
+
+	status_of(AT_FDCWD, path, &status);
+	add(w, path, &status, REPLACED);
 }
 
 static bool is_same_time(const struct timespec *a, const struct timespec *b)
@@ -77,27 +87,25 @@ static bool is_same(const struct stat *a, const struct stat *b)
 		is_same_time(&a->st_mtim, &b->st_mtim) && is_same_time(&a->st_ctim, &b->st_ctim);
 }
 
-/* Returns true if a file has changed; hidden is the result for one that cannot be seen. */
-static bool has_changed(const struct prefork_watch *w, bool hidden)
+/* Returns 0 or -errno; -EACCES if this process may not see the file and has no descriptor of it. */
+static int find_status(const struct prefork_watched *file, struct stat *ret_status)
 {
-	struct stat now;
+	const int error = status_of(AT_FDCWD, file->path, ret_status);
 
-	for (unsigned i = 0; i < w->count; i++) {
-		const struct prefork_watched *file = &w->files[i];
-		int error = status_of(AT_FDCWD, file->path, &now);
-		if (error == -EACCES && !hidden && file->fd >= 0)
-			error = status_of(file->fd, "", &now);
-		if (error == 0 || error == -ENOENT || error == -ENOTDIR
-				? !is_same(&now, &file->status)
-				: hidden)
-			return true;
-	}
-	return false;
+	return error == -EACCES && file->fd >= 0 ? status_of(file->fd, "", ret_status) : error;
 }
 
 bool prefork_watch_has_changed(const struct prefork_watch *w)
 {
-	return has_changed(w, false);
+	struct stat now;
+
+	for (unsigned i = 0; i < w->count; i++) {
+		const int error = find_status(&w->files[i], &now);
+		if ((error == 0 || error == -ENOENT || error == -ENOTDIR) &&
+			!is_same(&now, &w->files[i].status))
+			return true;
+	}
+	return false;
 }
 
 void prefork_watch_close_seen(struct prefork_watch *w)
@@ -120,12 +128,36 @@ void prefork_watch_close_hidden(const struct prefork_watch *w)
 			close(w->files[i].fd);
 }
 
+/* Whether an event is about the folder of a file that this process may not see. */
+static bool is_of_hidden(const struct prefork_watch *w, const struct inotify_event *event)
+{
+	struct stat status;
+
+	for (unsigned i = 0; i < w->count; i++) {
+		const struct prefork_watched *file = &w->files[i];
+		if ((event->wd == file->folders[0] || event->wd == file->folders[1]) &&
+			status_of(AT_FDCWD, file->path, &status) == -EACCES)
+			return true;
+	}
+	return false;
+}
+
 bool prefork_watch_read(const struct prefork_watch *w)
 {
-	char events[4096];
-	bool any = false;
+	union {
+		struct inotify_event event;
+		char bytes[4096];
+	} events;
+	bool any = false, hidden = false;
+	ssize_t n;
 
-	while (read(w->fd, events, sizeof events) > 0)
+	while ((n = read(w->fd, &events, sizeof events)) > 0) {
 		any = true;
-	return any && has_changed(w, true);
+		for (ssize_t at = 0; at < n && !hidden;) {
+			const struct inotify_event *event = (const void *)(events.bytes + at);
+			hidden = event->wd < 0 || is_of_hidden(w, event); /* -1: lost events */
+			at += (ssize_t)(sizeof *event + event->len);
+		}
+	}
+	return hidden || (any && prefork_watch_has_changed(w));
 }

@@ -19,11 +19,16 @@ struct prefork_watch {
 		const char *path;
 		struct stat status; /* all zero: there is no file */
 		int fd;             /* the file (O_PATH) if it may not be seen, or -1 */
+		int folders[2];     /* watches of the path's folder and of the file's, or -1 */
 	} files[PREFORK_WATCH_MAX];
 };
 
 /* Adds a file, which may be missing, before it is read. path must stay valid. */
 void prefork_watch_add(struct prefork_watch *w, const char *path);
+
+/* Adds a socket, on which only its replacement is a change. Folders of sockets, such as /dev, may
+ * have many writes to other files. */
+void prefork_watch_add_socket(struct prefork_watch *w, const char *path);
 
 /* Adds a file that has been read, with its fstat(2) before that. */
 void prefork_watch_add_read(struct prefork_watch *w, const char *path, const struct stat *status);
@@ -40,6 +45,6 @@ void prefork_watch_close_seen(struct prefork_watch *w);
 /* Closes the descriptors of the other files. */
 void prefork_watch_close_hidden(const struct prefork_watch *w);
 
-/* Reads the events of inotify(7). Returns true if a file has changed, or may have: a folder of a
- * file that this process may not see has an event. */
+/* Reads the events of inotify(7). Returns true if a file has changed. A file that this process may
+ * not see counts as changed if one of its folders has an event. */
 bool prefork_watch_read(const struct prefork_watch *w);

@@ -95,9 +95,9 @@ static bool open_descriptors(struct zygote *z)
 		true; /* it is not a client's, but may be /dev/null like the others */
 	/* A log daemon that was restarted has another socket. */
 	if (z->log.kind == LOG_TO_JOURNAL)
-		prefork_watch_add(&z->watch, LOG_JOURNAL);
+		prefork_watch_add_socket(&z->watch, LOG_JOURNAL);
 	if (z->log.kind == LOG_TO_SYSLOG)
-		prefork_watch_add(&z->watch, LOG_SYSLOG);
+		prefork_watch_add_socket(&z->watch, LOG_SYSLOG);
 	return z->signals >= 0 && pipe2(z->accepted, O_CLOEXEC | O_NONBLOCK) == 0;
 }
 
