@@ -129,8 +129,8 @@ static int start(struct zygote *z)
 	if (z->oom >= 0 && read(z->oom, z->own_oom, sizeof z->own_oom - 1) <= 0)
 		memcpy(z->own_oom, "0", sizeof "0");
 	read_settings(z);
-	/* The folder of the passwords is watched only since they were read. The user that this
-	 * process becomes may not see them. */
+	/* The folder of the passwords file is watched only since the file was read, so a change
+	 * before that had no event. The next user of this process may not see the file. */
 	if (prefork_watch_has_changed(&z->watch))
 		return PREFORK_EXIT_CHANGED;
 	const struct refusal root = confine_leave_root(&z->settings.config);

@@ -12,8 +12,8 @@
 #include "stdsocks/prefork_watch.h"
 #include "stdsocks/session.h"
 
-/* Ends a child that waits for a connection. A child that has accepted one ignores it, other than
- * SIGTERM, which ends the connection. */
+/* Ends a child that waits for a connection. A child that has accepted one blocks it, whereas
+ * SIGTERM ends the connection. */
 #define PREFORK_SURPLUS SIGUSR1
 
 /* Memory of the zygote, which its children inherit. Descriptors are -1 if they are not open. */
@@ -46,7 +46,8 @@ struct zygote {
 	int64_t pause_us, retry_us; /* after a failed fork: the pause, and its end; 0 otherwise */
 };
 
-/* Runs the zygote in a new process, until the supervisor ends it. Returns its exit status. */
+/* Runs the zygote. To be called in a new process. Returns its exit status, when the supervisor has
+ * ended, a file has changed, or a signal or an error ends the zygote. */
 int prefork_zygote_run(struct zygote *z);
 
 /* Sets what all children need: the signals that end the wait for a connection, after
