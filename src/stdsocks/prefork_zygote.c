@@ -33,6 +33,10 @@
 
 #define TICK_US INT64_C(1000000)
 
+/* The minimum time between two reports that a process cannot be started. At the limit of processes,
+ * every end of a connection lets one start, and the next one fails. */
+#define FAILURE_US INT64_C(60000000)
+
 /* -- The start. */
 
 /* Returns a copy of the path, because the process title overwrites the arguments. */
@@ -171,10 +175,13 @@ static pid_t fork_child(struct zygote *z)
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
-/* Reports the first failure of a row, and doubles the pause with each one. */
+/* Reports a failure, at most once in FAILURE_US, and doubles the pause. */
 static void fork_failed(struct zygote *z, int error)
 {
-	if (z->pause_us == 0) {
+	const int64_t now_us = clock_now_us();
+
+	if (now_us >= z->failure_us) {
+		z->failure_us = clock_after(now_us, FAILURE_US);
 		prefork_log(&z->log, "cannot start a process, with ",
 			prefork_log_number(z->pool.ready + z->pool.serving),
 			error == EAGAIN
@@ -183,7 +190,7 @@ static void fork_failed(struct zygote *z, int error)
 				: " running; the host lacks memory");
 	}
 	z->pause_us = prefork_next_pause(z->pause_us);
-	z->retry_us = clock_after(clock_now_us(), z->pause_us);
+	z->retry_us = clock_after(now_us, z->pause_us);
 }
 
 static void fork_missing(struct zygote *z)

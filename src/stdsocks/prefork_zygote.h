@@ -43,6 +43,7 @@ struct zygote {
 	struct prefork_pool pool;
 	struct prefork_report report, reported;
 	int64_t report_us, tick_us; /* when the next report and the next tick are due */
+	int64_t failure_us;         /* before this time, no failed fork is reported */
 	int64_t pause_us, retry_us; /* after a failed fork: the pause, and its end; 0 otherwise */
 };
 
