@@ -241,7 +241,7 @@ def write(results, root):
     readme, file = root / "README.md", root / "tests/bench/results.md"
     text = summary(results)
     file.write_text(FILE.format(
-        date=time.strftime("%Y-%m-%d"), kernel=os.uname().release, processors=os.cpu_count(),
+        date=time.strftime("%Y-%m-%d"), kernel=os.uname().release, processors=len(os.sched_getaffinity(0)),
         architecture=os.uname().machine, summary=text, tables="\n".join(tables(results))),
         encoding="utf-8")
     before = readme.read_text(encoding="utf-8")
