@@ -81,7 +81,8 @@ static void *rate_thread(void *arg)
 }
 
 /* Rounds and slices must be few and short: each connection leaves a socket in TIME_WAIT, and with
- * twenty thousand of these, connect() spends its time in the search for a free local port. */
+ * twenty thousand of these, connect() spends its time in the search for a free local port. If the
+ * user is root, tests/bench/run prevents these sockets. */
 int rate_slice(struct plan *plan)
 {
 	struct worker workers[plan->streams];

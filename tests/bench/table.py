@@ -239,10 +239,10 @@ def tables(results):
 def write(results, root):
     """Writes tests/bench/results.md, and the first table of the section Speed of README.md."""
     readme, file = root / "README.md", root / "tests/bench/results.md"
-    text = summary(results)
+    text, system = summary(results), os.uname()
     file.write_text(FILE.format(
-        date=time.strftime("%Y-%m-%d"), kernel=os.uname().release, processors=len(os.sched_getaffinity(0)),
-        architecture=os.uname().machine, summary=text, tables="\n".join(tables(results))),
+        date=time.strftime("%Y-%m-%d"), kernel=system.release, architecture=system.machine,
+        processors=len(os.sched_getaffinity(0)), summary=text, tables="\n".join(tables(results))),
         encoding="utf-8")
     before = readme.read_text(encoding="utf-8")
     readme.write_text(re.sub(r"(\n## Speed\n[^|]*)(\|.*\n)+", lambda found: f"{found[1]}{text}\n",
