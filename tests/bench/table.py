@@ -66,16 +66,16 @@ class Results:
     """{(MEASURE, LABEL): Figure}, {LABEL: ROLE}, and the labels by role."""
 
     def __init__(self, path):
-        self.figures, self.roles = {}, (roles := {})
+        self.figures, self.roles = {}, {}
         with open(path, encoding="utf-8") as file:
             for line in list(file)[1:]:
                 measure, role, label, unit, *values = line.rstrip("\n").split("\t")
                 self.figures[measure, label] = Figure(role, unit, *map(float, values))
-                roles[label] = role
-        self.labels = sorted(roles, key=lambda label: list(ROLES).index(roles[label]))
+                self.roles[label] = role
+        self.labels = sorted(self.roles, key=lambda label: list(ROLES).index(self.roles[label]))
         self.units = {measure: figure.unit for (measure, _), figure in self.figures.items()}
-        self.handlers = [label for label in self.labels if roles[label] == "handler"]
-        pairs = ([label for label in self.labels if roles[label] == role][:2]
+        self.handlers = [label for label in self.labels if self.roles[label] == "handler"]
+        pairs = ([label for label in self.labels if self.roles[label] == role][:2]
                  for role in ("handler", "prefork"))
         self.pairs = [pair for pair in pairs if len(pair) == 2]
 
