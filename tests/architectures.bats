@@ -1,9 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # The handler on other architectures, under qemu-user. That has no seccomp, so a program evaluates
-# the filters, and the names of the system calls of sessions are compared with the table. It has no
-# IP_BIND_ADDRESS_NO_PORT, without which BIND fails. "make check" builds the programs for each
-# architecture whose compiler is installed.
+# the filters, and the names of the system calls of sessions are compared with the table. "make
+# check" builds the programs for each architecture whose compiler is installed.
 
 load helper
 load net/world
@@ -11,10 +10,11 @@ load net/world
 ARCHITECTURES=(aarch64 riscv64)
 
 prelude <<'PY'
+from bind import Binding
 from datagrams import at, udp
 from dns import Server
-from emulated import ASSOCIATE, BEFORE, CONNECT, DATAGRAMS, EMULATOR, OPTIONS, RELAYING, RESOLVE
-from emulated import not_allowed
+from emulated import ASSOCIATE, BEFORE, BIND, CONNECT, DATAGRAMS, EMULATOR, OPTIONS, RELAYING
+from emulated import RESOLVE, not_allowed
 from prefork import Prefork
 from socks import CHOSEN, GREETING, check, half_close, listener, passes, pattern, request_name
 from udp import Association
@@ -78,6 +78,15 @@ check(h.client.recv(2), CHOSEN)
 check(h.client.recv(10), b"\x05\0\0\1" + bytes([192, 0, 2, 1, 0, 0]))
 h.ends(COMMAND="RESOLVE", END="closed")
 check(not_allowed(h, RESOLVE), set())
+PY
+}
+
+@test "architectures: BIND relays to the remote host, without IP_BIND_ADDRESS_NO_PORT" {
+    emulated <<'PY'
+h = Binding(*OPTIONS, before=BEFORE)
+where = h.binds("127.0.0.1")
+h.serves(h.accepts(where), 1000, COMMAND="BIND", REACHED="127.0.0.1")
+check(not_allowed(h, BIND, RELAYING), set())
 PY
 }
 

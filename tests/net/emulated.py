@@ -16,7 +16,7 @@ EMULATOR = [f"qemu-{ARCHITECTURE}"]
 OPTIONS, BEFORE = ("-o", "sandbox best-effort"), [*EMULATOR, "-strace"]
 
 # enum syscalls_stage
-CONNECT, RESOLVE, _, ASSOCIATE, RELAYING, DATAGRAMS = (1 << n for n in range(6))
+CONNECT, RESOLVE, BIND, ASSOCIATE, RELAYING, DATAGRAMS = (1 << n for n in range(6))
 
 
 def numbers(names):
