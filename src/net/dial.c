@@ -95,9 +95,9 @@ bool dial_from(int fd, enum addr_kind kind, const struct dial_source *source)
 	union sockaddr_any any;
 	socklen_t len = sockaddr_write(&any, from);
 	/* The kernel then chooses the port in connect(2), so that there are 28,000 ports for each
-	 * destination and not 28,000 in total. */
-	return set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) &&
-		bind(fd, &any.sa, len) == 0;
+	 * destination and not 28,000 in total. qemu-user does not have the option. */
+	set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+	return bind(fd, &any.sa, len) == 0;
 }
 
 int dial_socket(enum addr_kind kind, int type, int protocol, const struct dial_source *source)

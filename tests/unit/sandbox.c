@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* sandbox/sandbox: each stage denies the system calls that the table does not allow. Every attempt
- * is made in a child process. */
+/* sandbox/sandbox: each stage denies the system calls that the table does not allow. This program
+ * evaluates the filters for each attempt, and then makes the attempt in a child process. With an
+ * argument, it makes no attempts, for qemu-user, which has no seccomp(2). */
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -28,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf.h"
 #include "check.h"
 #include "sandbox/landlock.h"
 
@@ -102,7 +104,6 @@ static void open_sockets(void)
 static void prepare(void)
 {
 	landlock = landlock_version();
-	parent = getpid();
 	any_port.sin_addr.s_addr = refusing.sin_addr.s_addr = discarding.sin_addr.s_addr =
 		htonl(INADDR_LOOPBACK);
 	refusing.sin_port = htons(1);
@@ -336,6 +337,21 @@ static const struct attempt {
 	NEVER("new limits", SYS_prlimit64, 0, RLIMIT_CORE, P(&no_limit), 0),
 	NEVER("the parent's limits", SYS_prlimit64, PARENT, RLIMIT_NOFILE, 0, P(some_bytes)),
 	MAY("the clock", ALL, SYS_clock_gettime, CLOCK_MONOTONIC, P(some_bytes)),
+	/* All 64 bits of an argument are compared. The kernel ignores the upper half of an int. */
+	NEVER("a socket, high type bit", SYS_socket, AF_INET, HIGH | SOCK_STREAM, IPPROTO_TCP),
+	MAY("disconnect, high bit", NAMES, SYS_connect, TCP, P(&unspecified), HIGH | 2),
+	NEVER("fork, high bit", CLONE(HIGH)),
+	NEVER("SO_ERROR, high level bit", GET(TCP, HIGH | SOL_SOCKET, SO_ERROR)),
+	NEVER("SO_ERROR, high name bit", GET(TCP, SOL_SOCKET, HIGH | SO_ERROR)),
+	NEVER("keepalive, high level bit", SET(TCP, HIGH | SOL_SOCKET, SO_KEEPALIVE, on)),
+	NEVER("IPV6_V6ONLY, high name bit", SET(TCP_IPV6, IPPROTO_IPV6, HIGH | IPV6_V6ONLY, on)),
+	NEVER("what is unsent, high bit", SYS_ioctl, PAIR, HIGH | TIOCOUTQ, P(&some_int)),
+	NEVER("end a child, high bit", SYS_kill, INT_MAX, HIGH | SIGUSR1),
+	NEVER("end with the parent, high", SYS_prctl, HIGH | PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0),
+	NEVER("a filter, high operation bit", SYS_seccomp, HIGH | SETFILTER, 0, 0),
+	NEVER("a filter, high flag bit", SYS_seccomp, SETFILTER, HIGH, 0),
+	NEVER("send to a high address", SYS_sendto, UDP, P("x"), 1, 0, HIGH, sizeof discarding),
+	NEVER("TCP fast open, high bit", SYS_sendto, TCP, P("x"), 1, HIGH | MSG_FASTOPEN, 0, 0),
 #ifdef __x86_64__
 	MEETS("a call of x32", ALL, -SIGSYS, 0x40000000 | SYS_getpid),
 	/* SIGSEGV if the kernel does not support it */
@@ -344,15 +360,142 @@ static const struct attempt {
 };
 /* clang-format on */
 
-/* The outcomes, in memory that is shared with the child processes. */
-#define NOT_MADE 255
-static int *outcomes;
-
 static long argument(const struct attempt *attempt, size_t i)
 {
 	long value = attempt->call[i];
 	return value == PARENT ? parent : value == ITSELF ? getpid() : value;
 }
+
+/* Returns the last stage of the path. */
+static unsigned last_stage(const struct path *path)
+{
+	size_t last = COUNT(path->stages) - 1;
+	while (path->stages[last] == 0)
+		last--;
+	return path->stages[last];
+}
+
+/* -- The verdicts of the filters. */
+
+#ifdef __x86_64__
+#define X32_VERDICT SECCOMP_RET_KILL_PROCESS
+#else
+#define X32_VERDICT BPF_DENIED
+#endif
+#define X32_BIT 0x40000000U
+
+static const uint32_t architectures[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64,
+	AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64, AUDIT_ARCH_RISCV32, 0};
+
+/* Collects the filters that enter() and sandbox_enter_stage() install. */
+static void collect_filters(const struct path *path)
+{
+	const unsigned first = path->stages[0];
+	const bool is_child_of_zygote = first & ACCEPT && !(first & ZYGOTE);
+
+	bpf_count = 0;
+	bpf_add(is_child_of_zygote ? first | ZYGOTE : first, 0);
+	if (is_child_of_zygote)
+		bpf_add_denial();
+	for (size_t i = 1; i < COUNT(path->stages) && path->stages[i]; i++)
+		bpf_add(path->stages[i], 0);
+}
+
+static struct seccomp_data data_of(const struct attempt *attempt)
+{
+	struct seccomp_data data = {.nr = (int)attempt->call[0], .arch = BPF_ARCH};
+
+	for (size_t i = 0; i < COUNT(data.args); i++)
+		data.args[i] = (uint64_t)argument(attempt, i + 1);
+	return data;
+}
+
+static uint32_t wanted_verdict(const struct attempt *attempt, unsigned stage)
+{
+	if (!(attempt->stages & stage))
+		return BPF_DENIED;
+	return attempt->outcome == -SIGSYS ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ALLOW;
+}
+
+/* Checks the verdicts on an attempt, on the same attempt with another number, and on the same
+ * attempt by a program of another architecture. */
+static void check_verdicts(const struct attempt *attempt, unsigned stage)
+{
+	struct seccomp_data data = data_of(attempt);
+
+	CHECK_NUMBER(bpf_verdict(&data), wanted_verdict(attempt, stage));
+	data.nr = (int)((unsigned)data.nr | X32_BIT);
+	CHECK_NUMBER(bpf_verdict(&data), X32_VERDICT);
+	data.nr = -1; /* a tracer skips a call */
+	CHECK_NUMBER(bpf_verdict(&data), SECCOMP_RET_ALLOW);
+	data = data_of(attempt);
+	for (size_t i = 0; i < COUNT(architectures); i++) {
+		data.arch = architectures[i];
+		if (data.arch != BPF_ARCH)
+			CHECK_NUMBER(bpf_verdict(&data), SECCOMP_RET_KILL_PROCESS);
+	}
+}
+
+/* A function may make several calls, and Landlock is not part of the filters. */
+static void the_filters_have_the_verdicts_of_the_table(void)
+{
+	static char about[80]; /* static: check_about points to it until the next test */
+
+	EACH_ROW(path, paths, name) {
+		collect_filters(path);
+		for (size_t i = 0; i < COUNT(attempts); i++) {
+			if (attempts[i].make || attempts[i].landlock)
+				continue;
+			snprintf(about, sizeof about, "%s, in %s", attempts[i].what, path->name);
+			check_about = about;
+			check_verdicts(&attempts[i], last_stage(path));
+		}
+	}
+}
+
+/* Until the next stage, a process may kill the group of the checkpassword program. The C library
+ * may sign-extend the PID or not. */
+#define CHECKER 1234
+static const struct {
+	const char *name;
+	uint64_t pid, signal;
+	bool is_allowed;
+} kills[] = {{"sign-extended", (uint64_t)-CHECKER, SIGKILL, true},
+	{"zero-extended", (uint32_t)-CHECKER, SIGKILL, true},
+	{"extended by other bits", (uint32_t)-CHECKER | HIGH, SIGKILL, false},
+	{"the process alone", CHECKER, SIGKILL, false}, {"its own group", 0, SIGKILL, false},
+	{"every process", (uint64_t)-1, SIGKILL, false},
+	{"another group", (uint64_t)(-CHECKER - 1), SIGKILL, false},
+	{"another signal", (uint64_t)-CHECKER, SIGTERM, false},
+	{"a high bit of the signal", (uint64_t)-CHECKER, HIGH | SIGKILL, false}};
+
+static void check_kills(bool is_possible)
+{
+	EACH_ROW(row, kills, name) {
+		const struct seccomp_data data = {
+			.nr = SYS_kill, .arch = BPF_ARCH, .args = {row->pid, row->signal}};
+		CHECK_NUMBER(bpf_verdict(&data),
+			row->is_allowed && is_possible ? SECCOMP_RET_ALLOW : BPF_DENIED);
+	}
+}
+
+static void the_filters_allow_to_kill_the_checker_only(void)
+{
+	bpf_count = 0;
+	bpf_add(HANDSHAKES, CHECKER);
+	check_kills(true);
+	bpf_add(CONNECT, 0);
+	check_kills(false);
+}
+
+#define VERDICTS                                                                                   \
+	the_filters_have_the_verdicts_of_the_table, the_filters_allow_to_kill_the_checker_only
+
+/* -- The attempts in child processes. */
+
+/* The outcomes, in memory that is shared with the child processes. */
+#define NOT_MADE 255
+static int *outcomes;
 
 static int make(const struct attempt *a)
 {
@@ -365,10 +508,7 @@ static int make(const struct attempt *a)
 /* Returns the expected outcome in the last stage of the path. */
 static int wanted(const struct attempt *attempt, const struct path *path)
 {
-	size_t last = COUNT(path->stages) - 1;
-	while (path->stages[last] == 0)
-		last--;
-	return attempt->stages & path->stages[last] ? attempt->outcome : EPERM;
+	return attempt->stages & last_stage(path) ? attempt->outcome : EPERM;
 }
 
 /* Forks. Because the sandbox may deny exit(2), the kernel kills the child when this process ends,
@@ -478,11 +618,15 @@ static void refuses_an_empty_set_of_stages(void)
 		}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	(void)argv;
 #ifdef __SANITIZE_ADDRESS__
 	return 0; /* AddressSanitizer makes further system calls in each child process */
 #endif
+	parent = getpid();
+	if (argc > 1)
+		return CHECK_ALL(VERDICTS);
 	const char *tmpdir = getenv("TMPDIR");
 	int fd;
 	snprintf(file, sizeof file, "%s/stdsocks-sandbox-XXXXXX", tmpdir ? tmpdir : "/tmp");
@@ -491,8 +635,8 @@ int main(void)
 	CHECK(fd >= 0);
 	close(fd);
 	prepare();
-	int status =
-		CHECK_ALL(denies_what_the_table_does_not_allow, refuses_an_empty_set_of_stages);
+	int status = CHECK_ALL(
+		VERDICTS, denies_what_the_table_does_not_allow, refuses_an_empty_set_of_stages);
 	unlink(file);
 	return status;
 }
