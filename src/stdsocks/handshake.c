@@ -2,6 +2,7 @@
 /* The handshake: greeting, authentication and request, in the order of RFC 1928 and RFC 1929. */
 #include "stdsocks/handshake.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "record/trace.h"
@@ -108,6 +109,8 @@ static enum record_end answer_login(struct session *s, enum record_end end, cons
 {
 	if (is_refused(s))
 		return refuse_login(s, RECORD_FAILED, NULL);
+	if (end == RECORD_CLIENT_GONE)
+		return outcome_client_error(s, -ENOTCONN);
 	if (end == RECORD_HANDSHAKE_TIMEOUT || end == RECORD_TERMINATED)
 		return outcome_end(s, end, RECORD_STDSOCKS, 0);
 	if (end)
