@@ -124,7 +124,8 @@ PY
 }
 
 @test "journal: journalctl finds records by one field, by several, and by one of several" {
-    configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any'
+    configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any' \
+        'timeout refused-login none'
     secrets stdsocks:stdsocks 600 carol:secret
     python_inside <<'PY'
 clients = {
@@ -203,7 +204,8 @@ PY
 }
 
 @test "journal: every byte in a user name or destination is escaped and can be searched for" {
-    configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any'
+    configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any' \
+        'timeout refused-login none'
     secrets stdsocks:stdsocks 600 alice:secret
     python_inside <<'PY'
 every = bytes(range(256))

@@ -540,7 +540,8 @@ static void check_end(const struct record *r, const struct answers *answers)
 		INVARIANT(answers->method == SOCKS5_NO_ACCEPTABLE_METHODS);
 		break;
 	case RECORD_LOGIN_FAILED:
-		INVARIANT(answers->status > 0 && answers->reply == -1);
+		INVARIANT(answers->status > 0 || r->closed_by == RECORD_CLIENT);
+		INVARIANT(answers->reply == -1);
 		break;
 	case RECORD_CLIENT_GONE:
 	case RECORD_HANDSHAKE_TIMEOUT:
