@@ -117,7 +117,8 @@ installed = $(call to,755,$(BINDIR),$(BUILD)/stdsocks $(BUILD)/stdsocks-checkpas
 	$(call to,644,$(MANDIR)/man5,man/stdsocks.conf.5) \
 	$(call to,644,$(MANDIR)/man8,man/stdsocks.8 man/stdsocks-checkpassword.8) \
 	$(call to,644,$(UNITDIR),$(wildcard units/*.socket units/*.service units/*.slice)) \
-	$(call to,644,$(DOCDIR),$(addprefix units/stdsocks,-hardened.conf .xinetd .inetd)) \
+	$(call to,644,$(DOCDIR),units/stdsocks-hardened.conf) \
+	$(call to,644,$(DOCDIR),$(addprefix units/stdsocks.,fail2ban inetd nft xinetd)) \
 	$(call to,755,$(DOCDIR),units/tcpserver.run units/s6.run) \
 	$(call to,644,$(DOCDIR)/drop-ins,$(wildcard units/drop-ins/*.conf)) \
 	units/stdsocks.sysusers:$(PREFIX)/lib/sysusers.d/stdsocks.conf:644 \

@@ -558,7 +558,8 @@ for leave in Endpoint.fin, Endpoint.close, Endpoint.reset:  # while checkpasswor
     h = begin(waiting.options, whole[:-1], CHOSEN_2)
     waiting.wait_begun()
     leave(h.client)
-    waiting.exit(0)
+    if leave != Endpoint.reset:  # a reset ends the program, too
+        waiting.exit(0)
     h.ended(**gone, USER="alice")
     nothing_runs()
 for sent in OFFER, whole:

@@ -216,7 +216,7 @@ PY
 passwords() {
     local -A file=([installed]='stdsocks:stdsocks 600' [hardened]='root:stdsocks 640')
     logs_in() {
-        configure 'allow to any' "$@"
+        configure 'allow to any' 'timeout refused-login none' "$@"
         python_inside <<'PY'
 for secret, answer in (b"wonderland", b"\x01\x00"), (b"looking-glass", b"\x01\x01"):
     one = client()

@@ -22,7 +22,7 @@ export BATS_TEST_TIMEOUT=90
 
 # The handler and its first options. With --trace, it writes its record to standard error, first as
 # one line, then with one field on each line. The rule allows the suites' servers on the loopback.
-HANDLER=("$STDSOCKS" --trace -o "allow to any")
+HANDLER=("$STDSOCKS" --trace -o "allow to any" -o "timeout refused-login none")
 
 # A handler that root starts runs as this user, and fails without it.
 ((EUID)) || getent passwd stdsocks >/dev/null || {

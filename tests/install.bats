@@ -43,7 +43,9 @@ setup() {
 644 ./usr/local/share/doc/stdsocks/drop-ins/vsock.conf
 755 ./usr/local/share/doc/stdsocks/s6.run
 644 ./usr/local/share/doc/stdsocks/stdsocks-hardened.conf
+644 ./usr/local/share/doc/stdsocks/stdsocks.fail2ban
 644 ./usr/local/share/doc/stdsocks/stdsocks.inetd
+644 ./usr/local/share/doc/stdsocks/stdsocks.nft
 644 ./usr/local/share/doc/stdsocks/stdsocks.xinetd
 755 ./usr/local/share/doc/stdsocks/tcpserver.run
 644 ./usr/local/share/man/man5/stdsocks.conf.5

@@ -7,7 +7,7 @@ load helper
 load systemd/booted
 
 prelude <<'PY'
-import os, re, sys
+import os, re, subprocess, sys
 
 from booted import Association, BEGAN, answered, client, eventually, login, over, pid_of, record_of
 from booted import records, say, served, shown, status_of, unit_of
@@ -124,7 +124,8 @@ PY
 }
 
 @test "journal: journalctl finds records by one field, by several, and by one of several" {
-    configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any'
+    configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any' \
+        'timeout refused-login none'
     secrets stdsocks:stdsocks 600 carol:secret
     python_inside <<'PY'
 clients = {
@@ -203,7 +204,8 @@ PY
 }
 
 @test "journal: every byte in a user name or destination is escaped and can be searched for" {
-    configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any'
+    configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any' \
+        'timeout refused-login none'
     secrets stdsocks:stdsocks 600 alice:secret
     python_inside <<'PY'
 every = bytes(range(256))
@@ -241,6 +243,38 @@ assert text.isascii() and text.replace("\n", "").isprintable(), "not printable"
 check(len(text.splitlines()), len(names))
 assert "@STDSOCKS_CLIENT@ %s%n" in say("journalctl", "-q", "-x",
                                        "STDSOCKS_DST= @STDSOCKS_CLIENT@ %s%n")
+PY
+}
+
+@test "journal: fail2ban's filter finds each failed login, and no forged address or record" {
+    need fail2ban-regex
+    local matches
+    FAIL2BAN=$PEERS/fail2ban/usr/lib/python3/dist-packages
+    export FAIL2BAN
+    read -ra matches < <(sed -n 's/^#.*journalmatch="\(.*\)".*/\1/p' \
+        "$ROOT/units/stdsocks.fail2ban" | sed "s/=993 /=$(inside id -u stdsocks) /")
+    configure 'auth none password' 'users /etc/stdsocks/users' 'allow to any' \
+        'timeout refused-login none'
+    secrets stdsocks:stdsocks 600 alice:secret
+    python_inside "${matches[@]}" >"$BATS_TEST_TMPDIR/journal" <<'PY'
+from guesses import FORGED, NAMES
+logged = f"MESSAGE={FORGED}\nSYSLOG_IDENTIFIER=stdsocks\nSTDSOCKS_END=login-failed\n"
+subprocess.run(["logger", "--journald"], input=logged, text=True, check=True)
+for number, name in enumerate(NAMES, 2):
+    one = client(source=f"127.0.0.{number}")
+    one.send(login(name))
+    check(one.recv(4), b"\x05\x02\x01\x01")
+    one.end()
+    one.close()
+answered(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05")
+records(*sys.argv[1:], count=len(NAMES))
+print(say("journalctl", "-q", "-o", "short", BEGAN, *sys.argv[1:]))
+PY
+    "$PYTHON" - "$BATS_TEST_TMPDIR/journal" <<'PY'
+import sys
+from guesses import NAMES, banned
+from socks import check
+check(banned(sys.argv[1]), sorted(f"127.0.0.{number}" for number in range(2, 2 + len(NAMES))))
 PY
 }
 

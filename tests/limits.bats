@@ -411,7 +411,7 @@ outputs = {
     "a directory": (os.open("/run", os.O_RDONLY), "9"),
     "a broken pipe": (broken, "32"),
     "a listening socket": (listening, "32"),
-    "an unconnected socket": (socket.socket(), "32"),
+    "an unconnected socket": (socket.socket(), None),
     "UDP": (udp, "89"),
     "an AF_UNIX datagram socket": (unix, "107"),
     "a device that is full": (os.open("/run/full", os.O_WRONLY), "28"),

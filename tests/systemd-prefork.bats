@@ -287,7 +287,7 @@ PY
     python_inside <<'PY'
 over(served())
 for secret in "first", "second", "third":
-    configure("users /etc/stdsocks/users")
+    configure("users /etc/stdsocks/users\ntimeout refused-login none")
     with open("/etc/stdsocks/new", "w", encoding="ascii") as users:
         users.write(f"alice:{secret}\n")
     os.chown("/etc/stdsocks/new", 0, os.stat("/etc/stdsocks/users").st_gid)

@@ -29,7 +29,8 @@ int checker_start(char *const argv[], bool with_stderr, struct checker *ret_chec
 /* Sends a question of len bytes and waits until the program ends, at most until deadline_us. Closes
  * the descriptors; call it once. Returns the exit status of the program, or 128 plus the number of
  * the signal that ended it. Kills the program and returns -ETIMEDOUT at the deadline, -ECANCELED if
- * a signal that ends this process arrives (wait_prepare()), or another -errno. */
+ * a signal that ends this process arrives (wait_prepare()), -ENOTCONN if a watched connection ends
+ * (wait_watch()), or another -errno. */
 int checker_ask(struct checker *checker, const void *question, size_t len, int64_t deadline_us);
 
 /* Ends a child to which no question was sent, and closes the descriptors. Waits until it has ended.

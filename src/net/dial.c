@@ -22,8 +22,8 @@ struct race {
 	int error; /* 0, or the -errno of the attempt that got furthest */
 	/* 0, or -EMFILE or -ENFILE: the next attempt needs a descriptor that another releases. */
 	int starved;
-	/* Behind the attempts are the entries of the lookup, and one for wait_poll(). */
-	struct pollfd attempts[DIAL_MAX + RESOLVE_FDS + 1];
+	/* Behind the attempts are the entries of the lookup, and those of wait_poll(). */
+	struct pollfd attempts[DIAL_MAX + RESOLVE_FDS + WAIT_OWN_FDS];
 	struct dial_ends ends; /* of the connection */
 };
 

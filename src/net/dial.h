@@ -58,8 +58,9 @@ struct dial_lookup {
  * it.
  *
  * Returns a non-blocking descriptor that the caller owns, and sets *ret_ends. On error returns
- * -ECANCELED if a signal that ends the process has arrived (wait_prepare()); -EMFILE or -ENFILE if
- * addresses were not tried for lack of descriptors; or the -errno of the attempt that got furthest.
+ * -ECANCELED if a signal that ends the process has arrived (wait_prepare()); -ENOTCONN if a watched
+ * connection has ended (wait_watch()); -EMFILE or -ENFILE if addresses were not tried for lack of
+ * descriptors; or the -errno of the attempt that got furthest.
  * From the least far to the furthest, these are for example -EADDRNOTAVAIL (*source cannot be
  * used), -ENETUNREACH, -ETIMEDOUT and -ECONNREFUSED. At deadline_us, the pending attempts fail with
  * -ETIMEDOUT.

@@ -46,12 +46,12 @@ int endpoint_write(struct endpoint *e, struct buffer *from);
 
 /* Waits until bytes arrive, and reads them with endpoint_read(). Returns their number, which is 0
  * at the end of the stream; -ETIMEDOUT if deadline_us has passed; -ECANCELED if a signal that ends
- * the process has arrived (wait_prepare()); or another -errno. */
+ * the process has arrived (wait_prepare()); -ENOTCONN if a watched connection has ended
+ * (wait_watch()); or another -errno. */
 int endpoint_read_by(struct endpoint *e, struct buffer *to, int64_t deadline_us);
 
-/* Writes len bytes, and waits until they are written. Returns 0; -ETIMEDOUT if deadline_us has
- * passed; -ECANCELED if a signal that ends the process has arrived (wait_prepare()); or another
- * -errno. On error a part of the bytes may have been written. */
+/* Writes len bytes, and waits until they are written. Returns 0; or a negative value as
+ * endpoint_read_by(). On error a part of the bytes may have been written. */
 int endpoint_send_by(struct endpoint *e, const void *bytes, size_t len, int64_t deadline_us);
 
 /* Returns true if an errno means that this host lacks resources, such as descriptors or memory.

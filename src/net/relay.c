@@ -100,7 +100,7 @@ static enum relay_end move_bytes(struct relay *r)
 			return RELAY_LIFETIME;
 		if (r->moved_us >= r->tick_us && !r->tick_waits)
 			return RELAY_TICK;
-		struct pollfd fds[5];
+		struct pollfd fds[4 + WAIT_OWN_FDS];
 		flow_want(&r->up, fds);
 		flow_want(&r->down, fds + 2);
 		int64_t end_us =

@@ -333,7 +333,7 @@ void resolve_continue(
 
 static int wait_once(struct resolve *r, struct resolve_list *list)
 {
-	struct pollfd fds[RESOLVE_FDS + 1];
+	struct pollfd fds[RESOLVE_FDS + WAIT_OWN_FDS];
 
 	resolve_poll(r, fds);
 	int ready = wait_poll(fds, RESOLVE_FDS, resolve_until_us(r));

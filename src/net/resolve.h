@@ -95,7 +95,8 @@ bool resolve_is_ready(const struct resolve *r);
 
 /* Continue the lookup and block until resolve_is_ready() is true, or until the lookup has ended.
  * Return 0, even if it has ended with an error; -ECANCELED if a signal that ends the process has
- * arrived (wait_prepare()); or another -errno. */
+ * arrived (wait_prepare()); -ENOTCONN if a watched connection has ended (wait_watch()); or another
+ * -errno. */
 int resolve_wait(struct resolve *r, struct resolve_list *list);
 int resolve_wait_for_end(struct resolve *r, struct resolve_list *list);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Waits for descriptors until a deadline, or until a signal that ends the process. These signals
- * are SIGTERM, SIGINT and, unless it was ignored when the process started, SIGHUP. */
+/* Waits for descriptors until a deadline, until a signal that ends the process, or until a watched
+ * connection has ended. These signals are SIGTERM, SIGINT and, unless it was ignored when the
+ * process started, SIGHUP. */
 #include "net/wait.h"
 
 #include <errno.h>
@@ -18,6 +19,9 @@ static int signal_fd = -1;
 
 /* A signal that ends the process has arrived. */
 static bool stopped;
+
+/* The descriptor of the watched connection, or -1. */
+static int watched_fd = -1;
 
 /* Sets *ret_set to the signals that end the process: SIGTERM, SIGINT, and SIGHUP unless it was
  * ignored at the start. */
@@ -74,9 +78,18 @@ static bool read_signal(void)
 	return stopped;
 }
 
+void wait_watch(int fd)
+{
+	watched_fd = fd;
+}
+
 int wait_poll(struct pollfd *fds, nfds_t count, int64_t deadline_us)
 {
-	fds[count] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
+	struct pollfd *watched = &fds[count], *signals = &fds[count + 1];
+
+	/* Without events, poll(2) reports POLLERR and POLLHUP, but neither data nor a FIN. */
+	*watched = (struct pollfd){.fd = watched_fd};
+	*signals = (struct pollfd){.fd = signal_fd, .events = POLLIN};
 	while (!stopped) {
 		struct timespec left = {0};
 		if (deadline_us != INT64_MAX) {
@@ -85,16 +98,19 @@ int wait_poll(struct pollfd *fds, nfds_t count, int64_t deadline_us)
 				left = (struct timespec){.tv_sec = left_us / 1000000,
 					.tv_nsec = left_us % 1000000 * 1000};
 		}
-		int ready = ppoll(fds, count + 1, deadline_us == INT64_MAX ? NULL : &left, NULL);
+		int ready = ppoll(
+			fds, count + WAIT_OWN_FDS, deadline_us == INT64_MAX ? NULL : &left, NULL);
 		if (ready == 0)
 			return -ETIMEDOUT;
 		if (ready < 0 && errno != EINTR)
 			return -errno;
-		if (ready > 0 && fds[count].revents) {
+		if (ready > 0 && signals->revents) {
 			if (read_signal())
 				break;
 			ready--;
 		}
+		if (ready > 0 && watched->revents)
+			return -ENOTCONN;
 		if (ready > 0)
 			return ready;
 	}
@@ -103,6 +119,6 @@ int wait_poll(struct pollfd *fds, nfds_t count, int64_t deadline_us)
 
 int wait_for(int fd, short events, int64_t deadline_us)
 {
-	struct pollfd fds[2] = {{.fd = fd, .events = events}};
+	struct pollfd fds[1 + WAIT_OWN_FDS] = {{.fd = fd, .events = events}};
 	return wait_poll(fds, 1, deadline_us);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Waits for descriptors until a deadline, or until a signal that ends the process. These signals
- * are SIGTERM, SIGINT and, unless it was ignored when the process started, SIGHUP. */
+/* Waits for descriptors until a deadline, until a signal that ends the process, or until a watched
+ * connection has ended. These signals are SIGTERM, SIGINT and, unless it was ignored when the
+ * process started, SIGHUP. */
 #pragma once
 
 #include <poll.h>
@@ -16,11 +17,24 @@ void wait_prepare(void);
  * process. Needed only for output before wait_prepare(). */
 void wait_block_write_signals(void);
 
-/* Waits with ppoll(2) until one of count descriptors is ready. fds must have space for one more
- * entry, which this function uses for its signalfd(2). deadline_us is a point of clock_now_us();
- * INT64_MAX means never. Returns the number of ready entries; -ETIMEDOUT if none is ready at the
- * deadline; -ECANCELED if a signal that ends the process has arrived, and then from every later
- * call, too; or another -errno. */
+/* Watches a connection: from now on, wait_poll() and wait_for() return -ENOTCONN if it has ended,
+ * so that no process works for a client that cannot receive the result. fd is the descriptor to
+ * write to; -1 ends the watch, which must be done before this process shuts down a direction. The
+ * connection has ended after a reset of TCP, after a full close of AF_UNIX, and if a pipe has no
+ * reader. It has not ended after a FIN, because a client may end its direction after its request.
+ * With AF_VSOCK, poll(2) does not distinguish a reset from a FIN, and the function has no effect.
+ */
+void wait_watch(int fd);
+
+/* The number of entries that wait_poll() adds. */
+#define WAIT_OWN_FDS 2
+
+/* Waits with ppoll(2) until one of count descriptors is ready. fds must have space for WAIT_OWN_FDS
+ * more entries: the watched descriptor, and a signalfd(2). deadline_us is a point of
+ * clock_now_us(); INT64_MAX means never. Returns the number of ready entries; -ETIMEDOUT if none is
+ * ready at the deadline; -ECANCELED if a signal that ends the process has arrived, and then from
+ * every later call, too; -ENOTCONN if the watched connection has ended, even if entries are ready;
+ * or another -errno. */
 int wait_poll(struct pollfd *fds, nfds_t count, int64_t deadline_us);
 
 /* Calls wait_poll() for one descriptor, and returns as it does. */

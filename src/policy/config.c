@@ -13,6 +13,7 @@ struct config config_default(void)
 		.idle_us = INT64_C(2) * 3600 * 1000000,
 		.half_closed_us = INT64_C(5) * 60 * 1000000,
 		.lifetime_us = CONFIG_NEVER_US,
+		.refused_login_us = INT64_C(1) * 1000000,
 		.user = "stdsocks",
 		.prefork_ready = 8,
 		.prefork_connections = 2000,
@@ -64,7 +65,7 @@ static bool parse_duration(const char *text, bool may_be_none, int64_t *ret_us)
 	return true;
 }
 
-/* timeout handshake|connect|bind|idle|half-closed|lifetime DURATION */
+/* timeout handshake|connect|bind|idle|half-closed|lifetime|refused-login DURATION */
 static bool timeout_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
 	const struct {
@@ -78,6 +79,7 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 		{"idle", &c->idle_us, true},
 		{"half-closed", &c->half_closed_us, true},
 		{"lifetime", &c->lifetime_us, true},
+		{"refused-login", &c->refused_login_us, true},
 	};
 
 	if (w->count != 3)
@@ -92,7 +94,7 @@ static bool timeout_keyword(struct config *c, const struct words *w, struct writ
 				timeouts[i].may_be_none ? DURATIONS ", or \"none\"" : DURATIONS);
 	}
 	return words_error(problem, "unknown timeout", w->at[1],
-		"use handshake, connect, bind, idle, half-closed or lifetime");
+		"use handshake, connect, bind, idle, half-closed, lifetime or refused-login");
 }
 
 /* Returns true if a host can have the address: it is not unspecified, mapped or multicast. */

@@ -49,6 +49,8 @@ struct config {
 	int64_t idle_us;        /* of the relay: without data while both directions are open */
 	int64_t half_closed_us; /* of the relay: without data after one direction has closed */
 	int64_t lifetime_us;    /* of the relay: its whole duration */
+	/* from a login until the answer that refuses it; CONFIG_NEVER_US: at once */
+	int64_t refused_login_us;
 
 	/* The source addresses of connections; ADDR_NONE: the kernel chooses. If only one of them
 	 * is set, destinations of the other family cannot be reached. */

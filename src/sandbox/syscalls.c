@@ -108,7 +108,7 @@ static const struct row table[] = {
 	/* the local address, for the reply and for RFC 6724 */
 	ANY(getsockname, NAMES),
 	/* the error of a socket */
-	IF(getsockopt, TCP | RELAYING, IS(1, SOL_SOCKET), IS(2, SO_ERROR)),
+	IF(getsockopt, HANDSHAKES | RELAYING, IS(1, SOL_SOCKET), IS(2, SO_ERROR)),
 	/* the kind of the client's socket */
 	IF(getsockopt, ACCEPT, IS(1, SOL_SOCKET), IS(2, SO_TYPE)),
 	IF(getsockopt, ACCEPT, IS(1, SOL_SOCKET), IS(2, SO_ACCEPTCONN)),

@@ -284,7 +284,7 @@ static enum relay_end run_loop(struct association *a)
 			return idle_us < r->lifetime_deadline_us ? RELAY_IDLE : RELAY_LIFETIME;
 		if (now_us >= tick_us)
 			return RELAY_TICK;
-		struct pollfd fds[POLLED + ASSOCIATION_NAMES_FDS + 1];
+		struct pollfd fds[POLLED + ASSOCIATION_NAMES_FDS + WAIT_OWN_FDS];
 		fds[IN] = (struct pollfd){.fd = client->in, .events = POLLIN};
 		fds[OUT] = (struct pollfd){.fd = client->in_socket ? -1 : client->out};
 		fds[CLIENT] = (struct pollfd){.fd = a->client_fd, .events = POLLIN};

@@ -170,8 +170,8 @@ static enum record_end await_lookup(struct session *s, struct resolve_list *list
 	int error = wait(s->lookup, list);
 
 	s->record.resolve_us = clock_now_us() - s->lookup_us;
-	if (error == -ECANCELED)
-		return outcome_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+	if (error == -ECANCELED || error == -ENOTCONN)
+		return outcome_client_error(s, error);
 	if (error < 0)
 		return reply_refuse(s, SOCKS5_GENERAL_FAILURE, -error, NULL);
 	s->record.resolver = lookup->source;
@@ -281,8 +281,8 @@ struct dial_source destination_source(const struct config *c)
 
 enum record_end destination_failed(struct session *s, int error, const char *why)
 {
-	if (error == ECANCELED)
-		return outcome_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+	if (error == ECANCELED || error == ENOTCONN)
+		return outcome_client_error(s, -error);
 	if (error == EADDRNOTAVAIL)
 		why = "cannot use the configured source: it must be an address or device of this "
 		      "host with free ports, and a mark needs CAP_NET_ADMIN";

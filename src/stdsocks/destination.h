@@ -15,7 +15,8 @@ struct session_decision destination_evaluate(
  * addresses that the rules allow and that the command can use, at least one, in the order of RFC
  * 6724, and returns RECORD_ONGOING. The lookup s->lookup may still find more addresses (RFC 8305
  * s3). If there is no such address, refuses the client and returns the reason of the session's end.
- * If a signal ends the process, returns RECORD_TERMINATED. */
+ * If a signal ends the process, returns RECORD_TERMINATED; if the client has disconnected,
+ * RECORD_CLIENT_GONE. */
 enum record_end destination_locate(struct session *s, struct resolve_list *ret_list);
 
 /* Removes from a list, from index `first` on, the addresses that the access rules deny to the
@@ -28,14 +29,15 @@ void (*destination_observer(const struct session *s))(const struct query_event *
 
 /* Looks up the name of the address s->requested, without evaluating access rules. Sets *ret_list to
  * the name and returns RECORD_ONGOING. If there is no name, refuses the client and returns the
- * reason of the session's end. If a signal ends the process, returns RECORD_TERMINATED. */
+ * reason of the session's end. If a signal ends the process, returns RECORD_TERMINATED; if the
+ * client has disconnected, RECORD_CLIENT_GONE. */
 enum record_end destination_look_up_ptr(struct session *s, struct resolve_list *ret_list);
 
 /* Returns the configured source of connections and datagrams. It points into *config. */
 struct dial_source destination_source(const struct config *config);
 
 /* Ends a session after a connection to or from the destination, or a socket for it, has failed with
- * an errno. Sends the reply that RFC 1928 s6 has for the errno; but if it is ECANCELED, which means
- * that a signal ends the process, sends nothing. why is a static text for the record, or NULL.
- * Returns the reason of the session's end. */
+ * an errno. Sends the reply that RFC 1928 s6 has for the errno; but if it is ECANCELED or ENOTCONN,
+ * which mean that a signal ends the process, or that the client has disconnected, sends nothing.
+ * why is a static text for the record, or NULL. Returns the reason of the session's end. */
 enum record_end destination_failed(struct session *s, int error, const char *why);

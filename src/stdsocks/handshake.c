@@ -2,8 +2,11 @@
 /* The handshake: greeting, authentication and request, in the order of RFC 1928 and RFC 1929. */
 #include "stdsocks/handshake.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "net/clock.h"
+#include "net/wait.h"
 #include "record/trace.h"
 #include "stdsocks/message.h"
 #include "stdsocks/reply.h"
@@ -86,11 +89,34 @@ static enum record_end send_login_status(struct session *s, uint8_t status)
 	return message_send(s, SOCKS5_LOGIN_STATUS, &w);
 }
 
+/* Returns when a login that has just been received is to be answered if it is refused: at the same
+ * time after it, whatever the cause. */
+static int64_t refusal_us(const struct session *s)
+{
+	const int64_t delay_us = s->config->refused_login_us;
+
+	if (delay_us == CONFIG_NEVER_US)
+		return 0;
+	return clock_earlier(clock_after(clock_now_us(), delay_us), s->deadline_us);
+}
+
+static enum record_end await_refusal(struct session *s)
+{
+	const int error = s->refusal_us ? wait_for(-1, 0, s->refusal_us) : -ETIMEDOUT;
+
+	return error == -ETIMEDOUT ? RECORD_ONGOING : outcome_client_error(s, error);
+}
+
 /* RFC 1929 s2: the server closes the connection after a failure. Unread bytes are ignored. */
 static enum record_end refuse_login(struct session *s, enum record_end how, const char *why)
 {
-	const enum record_end sent = send_login_status(s, 1);
-	return outcome_refused(s, sent, how, 0, why);
+	enum record_end sent = await_refusal(s);
+
+	if (!sent)
+		sent = send_login_status(s, 1);
+	const enum record_end end = outcome_refused(s, sent, how, 0, why);
+	/* A login counts as refused even if the client did not wait for the answer. */
+	return end == RECORD_CLIENT_GONE ? how : end;
 }
 
 static void note_user(struct session *s, const void *name, size_t len)
@@ -108,6 +134,8 @@ static enum record_end answer_login(struct session *s, enum record_end end, cons
 {
 	if (is_refused(s))
 		return refuse_login(s, RECORD_FAILED, NULL);
+	if (end == RECORD_CLIENT_GONE)
+		return outcome_client_error(s, -ENOTCONN);
 	if (end == RECORD_HANDSHAKE_TIMEOUT || end == RECORD_TERMINATED)
 		return outcome_end(s, end, RECORD_STDSOCKS, 0);
 	if (end)
@@ -129,6 +157,7 @@ static enum record_end authenticate_by_password(struct session *s)
 			message_unread(s), message_unread_len(s), &used, &login)) == PARSE_MORE)
 		if ((end = message_receive(s, SOCKS5_LOGIN)))
 			return end;
+	s->refusal_us = refusal_us(s);
 	uint8_t *message = s->up->bytes + s->up->start;
 	if (parsed == PARSE_BAD) {
 		if (s->input->trace) /* only the version: the rest may contain a password */

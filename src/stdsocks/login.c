@@ -72,6 +72,8 @@ static enum record_end end_of(int status, const char **ret_why)
 		return RECORD_HANDSHAKE_TIMEOUT;
 	case -ECANCELED:
 		return RECORD_TERMINATED;
+	case -ENOTCONN:
+		return RECORD_CLIENT_GONE;
 	default:
 		writer_str(&w, "checkpassword: ");
 		writer_str(&w, status < 0 ? strerror(-status) : "exit status ");

@@ -31,7 +31,8 @@ int login_prepare(struct login *login, const struct client *client, bool with_st
  * - RECORD_FAILED, and in *ret_why the reason, a static string, if the checkpassword program has
  *   failed;
  * - RECORD_HANDSHAKE_TIMEOUT if deadline_us has passed;
- * - RECORD_TERMINATED if a signal that ends the process has arrived. */
+ * - RECORD_TERMINATED if a signal that ends the process has arrived;
+ * - RECORD_CLIENT_GONE if the client has disconnected. */
 enum record_end login_ask(struct login *login, const struct socks5_login *offered,
 	int64_t deadline_us, const char **ret_why);
 

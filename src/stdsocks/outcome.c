@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "net/clock.h"
+#include "net/wait.h"
 #include "wire/large.h"
 
 enum record_end outcome_end(
@@ -20,6 +21,7 @@ enum record_end outcome_last_message(
 {
 	if (sent)
 		return sent;
+	wait_watch(-1);
 	endpoint_linger(&s->client, s->up);
 	return outcome_end(s, end, RECORD_STDSOCKS, error);
 }
@@ -41,6 +43,10 @@ enum record_end outcome_client_error(struct session *s, int error)
 		return outcome_end(s, RECORD_HANDSHAKE_TIMEOUT, RECORD_STDSOCKS, 0);
 	if (error == -ECANCELED)
 		return outcome_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
+	if (error == -ENOTCONN) {
+		endpoint_check_hangup(&s->client);
+		error = -s->client.error;
+	}
 	if (endpoint_error_is_local(-error))
 		return outcome_end(s, RECORD_FAILED, RECORD_STDSOCKS, -error);
 	return outcome_end(s, RECORD_CLIENT_GONE, RECORD_CLIENT, -error);

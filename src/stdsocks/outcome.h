@@ -28,7 +28,8 @@ enum record_end outcome_refused(
 
 /* Ends a session because bytes could not be received from the client or sent to it, and records
  * that. error is 0 if the client has closed its sending direction, and otherwise the -errno of
- * endpoint_read_by() or endpoint_send_by(). Returns the reason of the end. */
+ * endpoint_read_by(), endpoint_send_by() or wait_poll(); -ENOTCONN, which means that the client has
+ * disconnected, is replaced by the cause. Returns the reason of the end. */
 enum record_end outcome_client_error(struct session *s, int error);
 
 /* Ends a session after relay_run() or association_run() has returned `how`. Returns the reason of

@@ -436,7 +436,7 @@ static bool turn(struct supervisor *s)
 		return false;
 	if (s->zygote == 0)
 		until_us = clock_earlier(until_us, s->restart_us);
-	struct pollfd fds[POLLED + 1] = {
+	struct pollfd fds[POLLED + WAIT_OWN_FDS] = {
 		[SIGNALS] = {.fd = s->signals, .events = POLLIN},
 		[CONTROL] = {.fd = s->control, .events = POLLIN},
 		[HANDOFF] = {.fd = s->handoff[0], .events = POLLIN},

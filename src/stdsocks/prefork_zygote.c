@@ -345,7 +345,7 @@ int prefork_zygote_run(struct zygote *z)
 		end_surplus(z);
 		fork_missing(z);
 		send_report(z);
-		struct pollfd fds[POLLED + 1] = {
+		struct pollfd fds[POLLED + WAIT_OWN_FDS] = {
 			[CONTROL] = {.fd = z->control, .events = POLLIN},
 			[ACCEPTED] = {.fd = z->accepted[0], .events = POLLIN},
 			[SIGNALS] = {.fd = z->signals, .events = POLLIN},

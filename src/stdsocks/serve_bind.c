@@ -10,17 +10,6 @@
 #include "stdsocks/reply.h"
 #include "stdsocks/serve.h"
 
-/* Reads what the client sends while it waits. Sets *is_ended at the end of its stream. Returns
- * false if nothing can be sent to it any more. */
-static bool read_client(struct session *s, const struct pollfd fds[2], bool *is_ended)
-{
-	if (fds[1].revents)
-		endpoint_check_hangup(&s->client);
-	if (fds[0].revents && endpoint_read(&s->client, s->up) == 0)
-		*is_ended = true; /* the relay reads the end again, and passes it on */
-	return !s->client.error && !s->client.write_closed;
-}
-
 /* Accepts a connection from a remote host of the list. Sets *ret_others if another host has
  * connected; its connection was reset. Returns the descriptor, or -errno, -EAGAIN if no connection
  * is queued. The clock is not read before the queue is empty: a connection behind those of other
@@ -37,8 +26,8 @@ static int accept_queued(
 	return -EAGAIN;
 }
 
-/* Waits for the inbound connection. Returns as accept_queued(), but not -EAGAIN; -EPIPE if the
- * client has disconnected. */
+/* Waits for the inbound connection, and reads what the client sends meanwhile. Returns as
+ * accept_queued(), but not -EAGAIN; or as wait_poll(). */
 static int await_inbound(struct session *s, int listening, const struct resolve_list *hosts,
 	struct addr *ret_remote, bool *ret_others)
 {
@@ -46,14 +35,15 @@ static int await_inbound(struct session *s, int listening, const struct resolve_
 
 	do {
 		bool wants_bytes = !is_ended && s->up->end < sizeof s->up->bytes;
-		struct pollfd fds[4] = {{.fd = listening, .events = POLLIN},
-			{.fd = wants_bytes ? s->client.in : -1, .events = POLLIN},
-			{.fd = s->client.out}};
-		int ready = wait_poll(fds, 3, s->deadline_us);
+		struct pollfd fds[2 + WAIT_OWN_FDS] = {{.fd = listening, .events = POLLIN},
+			{.fd = wants_bytes ? s->client.in : -1, .events = POLLIN}};
+		int ready = wait_poll(fds, 2, s->deadline_us);
 		if (ready < 0)
 			return ready;
-		if (!read_client(s, fds + 1, &is_ended))
-			return -EPIPE;
+		if (fds[1].revents && endpoint_read(&s->client, s->up) == 0)
+			is_ended = true; /* the relay reads the end again, and passes it on */
+		if (s->client.error)
+			return -ENOTCONN;
 		int fd = fds[0].revents ? accept_queued(listening, hosts, ret_remote, ret_others)
 					: -EAGAIN;
 		if (fd != -EAGAIN)
@@ -65,10 +55,6 @@ static int await_inbound(struct session *s, int listening, const struct resolve_
 /* Ends a session without an inbound connection. */
 static enum record_end end_without_inbound(struct session *s, int error, bool others)
 {
-	if (endpoint_error_is_local(s->client.error))
-		return outcome_end(s, RECORD_FAILED, RECORD_STDSOCKS, s->client.error);
-	if (s->client.error || s->client.write_closed)
-		return outcome_end(s, RECORD_CLIENT_GONE, RECORD_CLIENT, s->client.error);
 	const char *why = others ? "only other hosts have connected in time"
 				 : "no host has connected in time";
 	return destination_failed(s, error, error == ETIMEDOUT ? why : NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Relays the bytes of a connection. Runs a relay or an association to its end. */
 #include "net/clock.h"
+#include "net/wait.h"
 #include "record/title.h"
 #include "sandbox/syscalls.h"
 #include "stdsocks/confine.h"
@@ -11,6 +12,7 @@ enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct 
 	struct relay *r = &s->relay;
 	enum relay_end how;
 
+	wait_watch(-1); /* the relay polls the client itself */
 	r->moved_us = clock_now_us();
 	r->idle_us = s->config->idle_us;
 	r->half_closed_us = s->config->half_closed_us;

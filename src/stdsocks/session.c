@@ -3,6 +3,7 @@
 #include "stdsocks/session.h"
 
 #include "net/clock.h"
+#include "net/wait.h"
 #include "record/title.h"
 #include "sandbox/syscalls.h"
 #include "stdsocks/confine.h"
@@ -110,6 +111,7 @@ void session_run(const struct session_input *input, struct record *ret_record)
 
 	if (input->client->kind != CLIENT_GONE) {
 		title_handshake(outcome_record(&s));
+		wait_watch(s.client.out);
 		enum record_end end = handshake_run(&s);
 		s.record.end = end ? end : handle_request(&s);
 		/* A relay, which has endpoints, has ended the connection itself. */

@@ -36,6 +36,7 @@ struct session {
 	struct buffer *up, *down;
 	bool is_version_4; /* the client uses SOCKS 4 */
 
+	int64_t refusal_us;    /* when the login is answered if it is refused; 0: at once */
 	bool is_authenticated; /* record.user is authenticated, and is used in access rules */
 	bool userid_is_wrong;  /* USERID of SOCKS 4 is not the user that SO_PEERCRED reports */
 

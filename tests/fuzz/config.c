@@ -58,7 +58,7 @@ static void check_ranges(const struct config *c)
 {
 	INVARIANT(is_duration(c->handshake_us) && is_duration(c->connect_us));
 	INVARIANT(is_timeout(c->idle_us) && is_timeout(c->half_closed_us));
-	INVARIANT(is_timeout(c->lifetime_us));
+	INVARIANT(is_timeout(c->lifetime_us) && is_timeout(c->refused_login_us));
 	INVARIANT(is_rate(c->rate_up) && is_rate(c->rate_down));
 	INVARIANT(c->prefork_ready > 0 && c->prefork_ready <= CONFIG_READY_MAX);
 	INVARIANT(c->prefork_connections > 0 && c->prefork_connections <= CONFIG_CONNECTIONS_MAX);

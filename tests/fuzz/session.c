@@ -53,8 +53,8 @@ static bool write_title(const struct record *record);
 #define SECRET     "pw!!"
 #define SECRET_HEX "70 77 21 21"
 
-/* The value of given.resolved with which a lookup is ended by a signal. */
-enum { STOPPED = 255 };
+/* The values of given.resolved with which a lookup is ended by a signal, or by the client. */
+enum { STOPPED = 255, GONE = 247 };
 
 /* The settings of this session, from the input. */
 static struct {
@@ -168,7 +168,7 @@ int resolve_wait(struct resolve *r, struct resolve_list *list)
 {
 	(void)r;
 	(void)list;
-	return given.resolved == STOPPED ? -ECANCELED : 0;
+	return given.resolved == STOPPED ? -ECANCELED : given.resolved == GONE ? -ENOTCONN : 0;
 }
 
 int resolve_wait_for_end(struct resolve *r, struct resolve_list *list)
@@ -236,7 +236,7 @@ enum record_end serve_udp(struct session *s, struct resolve_list *list)
 int dial(struct resolve_list *list, const struct dial_source *source,
 	const struct dial_lookup *lookup, int64_t deadline_us, struct dial_ends *ret_ends)
 {
-	static const int errors[] = {ECANCELED, ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT,
+	static const int errors[] = {ECANCELED, ECONNREFUSED, ENETUNREACH, ENOTCONN, ETIMEDOUT,
 		EACCES, EADDRNOTAVAIL, EMFILE};
 
 	INVARIANT(!given.has_dialled && source && deadline_us != INT64_MAX);
@@ -540,7 +540,8 @@ static void check_end(const struct record *r, const struct answers *answers)
 		INVARIANT(answers->method == SOCKS5_NO_ACCEPTABLE_METHODS);
 		break;
 	case RECORD_LOGIN_FAILED:
-		INVARIANT(answers->status > 0 && answers->reply == -1);
+		INVARIANT(answers->status > 0 || r->closed_by == RECORD_CLIENT);
+		INVARIANT(answers->reply == -1);
 		break;
 	case RECORD_CLIENT_GONE:
 	case RECORD_HANDSHAKE_TIMEOUT:

@@ -335,7 +335,8 @@ def pipes(command):
 
 
 def passwords(command):
-    """Uses a checkpassword program that accepts, one that does not end, and one without a login."""
+    """Uses a checkpassword program that accepts, one that does not end, and one without a login;
+    the client of the second one waits, or resets."""
     script = "#!/bin/sh\nread -r x <&3\ntest \"$1\" = right || exec sleep 60\n"
     write("/run/program", script, 0o755)
     for word, timeout in ("right", "30s"), ("late", "2s"):
@@ -346,4 +347,9 @@ def passwords(command):
         h.client.end()
         h.client.close()
         h.wait_exit()
+    h = command.begin("-o", "checkpassword /run/program late")
+    h.client.send(b"\x05\x01\x02" + b"\x01\x01a\x01b")
+    check(h.client.recv(2), b"\x05\x02")
+    h.client.reset()
+    h.wait_exit()
     command.serve("127.0.0.1", "-o", "checkpassword /run/program right", "-o", "auth none password")

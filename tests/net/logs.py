@@ -71,7 +71,10 @@ def fields(datagram):
 
 
 class Syslogd:
-    """A real syslogd on /dev/log: busybox's or rsyslogd."""
+    """A real syslogd on /dev/log: busybox's or rsyslogd. rsyslogd also writes its two usual formats
+    to the files OLD and NEW, without and with a year."""
+
+    OLD, NEW = f"{WORLD}/old.log", f"{WORLD}/new.log"
 
     def __init__(self, name):
         self.log = f"{WORLD}/messages.log"
@@ -89,9 +92,11 @@ class Syslogd:
         # The modules of a package that is only unpacked.
         modules = os.path.join(os.path.dirname(program),
                                f"../lib/{os.uname().machine}-linux-gnu/rsyslog/")
-        write(f"{WORLD}/rsyslog.conf",
-              'module(load="imuxsock")\n'
-              f'*.* action(type="omfile" file="{self.log}" template="RSYSLOG_DebugFormat")\n')
+        formats = {"DebugFormat": self.log, "TraditionalFileFormat": self.OLD,
+                   "FileFormat": self.NEW}
+        write(f"{WORLD}/rsyslog.conf", 'module(load="imuxsock")\n' + "".join(
+            f'*.* action(type="omfile" file="{path}" template="RSYSLOG_{name}")\n'
+            for name, path in formats.items()))
         return [program, "-n", "-f", f"{WORLD}/rsyslog.conf", "-i", f"{WORLD}/rsyslog.pid", "-M",
                 modules]
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, listener, request
-from world import STDSOCKS, WORLD, eventually, port_of
+from world import STDSOCKS, WORLD, Handler, eventually, port_of
 
 
 def children(pid):
@@ -51,7 +51,7 @@ class Prefork:
         Prefork.count += 1
         self.log = f"{WORLD}/prefork-{Prefork.count}.log"
         self.listening = listening or (fds and fds[0]) or listener()
-        flags = [word for rule in rules for word in ("-o", rule)]
+        flags = [word for line in (*rules, *Handler.usual) for word in ("-o", line)]
         if fds:
             # The shell is replaced by the supervisor, so its PID is the supervisor's.
             moves = " ".join(f"{3 + i}<&{sock.fileno()}" for i, sock in enumerate(fds))

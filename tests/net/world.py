@@ -154,6 +154,7 @@ class Handler:
     """A handler under test with its client."""
 
     count = 0
+    usual = ("timeout refused-login none",)  # lines for every handler
 
     def __init__(self, *options, trace=True, ends=None, before=(), rules=("allow to any",),
                  **popen):
@@ -165,7 +166,7 @@ class Handler:
         self.log = f"{WORLD}/handler-{Handler.count}.log"
         client, accepted = ends or connection()
         self.client = Endpoint(client)
-        flags = [*(word for rule in rules for word in ("-o", rule)),
+        flags = [*(word for line in (*rules, *self.usual) for word in ("-o", line)),
                  *(["--trace"] if trace else [])]
         with accepted, open(self.log, "wb") as log:
             popen = {"stdin": accepted, "stdout": accepted, "stderr": log} | popen

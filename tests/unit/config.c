@@ -97,6 +97,8 @@ static void sets_each_field(void)
 		{{""}, IDLE, 2 * 3600 * SECOND, NULL},
 		{{""}, FIELD(half_closed_us), 5 * 60 * SECOND, NULL},
 		{{"", "timeout lifetime none"}, FIELD(lifetime_us), CONFIG_NEVER_US, NULL},
+		{{"", "timeout refused-login 1s"}, FIELD(refused_login_us), SECOND, NULL},
+		{{"timeout refused-login none"}, FIELD(refused_login_us), CONFIG_NEVER_US, NULL},
 		{{""}, FIELD(source_ipv4.kind), ADDR_NONE, NULL},
 		{{""}, FIELD(source_ipv6.kind), ADDR_NONE, NULL},
 		{{""}, FIELD(device), 0, ""},
