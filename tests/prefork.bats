@@ -770,7 +770,8 @@ PY
 
 @test "prefork: processes that checkpassword programs leave behind are not counted as connections" {
     world <<'PY'
-write("/run/program", "#!/bin/sh\nsetsid sleep 1000 </dev/null >/dev/null 2>&1 3<&- &\nexit 0\n", 0o755)
+LEAVES = "setsid sleep 1000 </dev/null >/dev/null 2>&1 3<&- &\nexit 0\n"
+write("/run/program", "#!/bin/sh\n" + LEAVES, 0o755)
 p = Prefork("-o", "checkpassword /run/program", "-o", "prefork connections 3",
             "-o", "prefork ready 1", "-o", "prefork idle-exit 500ms")
 for _ in range(4):
@@ -821,7 +822,7 @@ for is_closed in False, True:
 PY
 }
 
-@test "prefork: if processes cannot be started, that is reported once, and clients are served later" {
+@test "prefork: if processes cannot be started, reports that once, and serves clients later" {
     world <<'PY'
 # The limit of processes of a user whom no other process has: supervisor, zygote, three children.
 other = 10000 + int.from_bytes(os.urandom(2), "big") * 5 // 6

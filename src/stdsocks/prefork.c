@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -453,13 +452,12 @@ static bool turn(struct supervisor *s)
 static bool prepare(struct supervisor *s)
 {
 	sigset_t signals;
-	const char *path = (const char *)getauxval(AT_EXECFN); /* execve(2) had this path */
 	ssize_t len = readlink("/proc/self/exe", s->path, sizeof s->path - 1);
 
 	if (len > 0)
 		s->path[len] = '\0';
-	else if (path && strlen(path) < sizeof s->path)
-		memcpy(s->path, path, strlen(path) + 1);
+	else if (strlen(s->argv[0]) < sizeof s->path)
+		memcpy(s->path, s->argv[0], strlen(s->argv[0]) + 1);
 	wait_block_write_signals();
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
