@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -190,11 +191,15 @@ static const struct row table[] = {
 /* -- The BPF program. */
 
 #define PROGRAM_MAX 1024
-#define FEW_ROWS    4
+#define FEW_ROWS    8
 #define X32_BIT     0x40000000U
+
+/* The offset of a jump whose target is not known yet. */
+#define PENDING UINT8_MAX
 
 struct program {
 	unsigned short len;
+	bool is_too_long; /* for an instruction, or for the offset of a jump */
 	struct sock_filter at[PROGRAM_MAX];
 };
 
@@ -203,6 +208,8 @@ static void put(struct program *p, unsigned code, uint32_t k, uint8_t jt, uint8_
 {
 	if (p->len < PROGRAM_MAX)
 		p->at[p->len++] = (struct sock_filter){(uint16_t)code, jt, jf, k};
+	else
+		p->is_too_long = true;
 }
 
 static void put_load(struct program *p, size_t offset)
@@ -215,37 +222,111 @@ static void put_return(struct program *p, uint32_t verdict)
 	put(p, BPF_RET | BPF_K, verdict, 0, 0);
 }
 
-/* Compares one half of an argument. If it differs, the program jumps to the next row, whose address
- * put_row() fills in. */
-static void put_half(struct program *p, size_t offset, uint32_t mask, uint32_t value)
+/* Returns the offset of a jump from an earlier instruction to the next one. */
+static uint8_t offset_here(struct program *p, unsigned from)
 {
-	if (mask == 0)
-		return;
-	put_load(p, offset);
-	if (mask != UINT32_MAX)
-		put(p, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, value, 0, UINT8_MAX);
+	const unsigned offset = p->len - from - 1;
+
+	p->is_too_long |= offset >= PENDING;
+	return (uint8_t)offset;
 }
 
-static void put_check(struct program *p, const struct check *c)
+/* Lets the comparisons from start on that fail without a target go on at the next instruction. */
+static void fail_here(struct program *p, unsigned start)
 {
-	/* All three architectures are little-endian. */
-	size_t low = offsetof(struct seccomp_data, args) + c->arg * sizeof(uint64_t);
-	put_half(p, low, (uint32_t)c->mask, (uint32_t)c->value);
-	put_half(p, low + 4, (uint32_t)(c->mask >> 32), (uint32_t)(c->value >> 32));
+	for (unsigned i = start; i < p->len; i++)
+		if (p->at[i].jf == PENDING)
+			p->at[i].jf = offset_here(p, i);
 }
 
-static void put_row(struct program *p, const struct row *row)
+/* A comparison of 32 bits of the data. A mask of 0 compares nothing. */
+struct word {
+	uint32_t offset, mask, value;
+};
+
+/* Returns one of the comparisons of a row: that of the number of the call has the index 0, and
+ * those of the halves of arguments follow. The mask is 0 if there are fewer. The high halves, which
+ * are 0 in most rows, come first: then rows with the same number share their comparison. */
+static struct word word_of(const struct row *row, unsigned index)
 {
-	unsigned short start = p->len;
-	put_load(p, offsetof(struct seccomp_data, nr));
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->number, 0, UINT8_MAX);
-	for (size_t i = 0; i < CHECKS_MAX; i++)
-		put_check(p, &row->checks[i]);
-	put_return(p, SECCOMP_RET_ALLOW);
-	for (unsigned short i = start; i < p->len; i++)
-		if (p->at[i].jf == UINT8_MAX)
-			p->at[i].jf = (uint8_t)(p->len - i - 1);
+	if (index == 0)
+		return (struct word){
+			offsetof(struct seccomp_data, nr), UINT32_MAX, (uint32_t)row->number};
+	for (const struct check *c = row->checks; c < row->checks + CHECKS_MAX; c++)
+		for (unsigned bits = 64; bits > 0 && c->mask != 0;) {
+			bits -= 32;
+			const uint32_t mask = (uint32_t)(c->mask >> bits);
+			/* All three architectures are little-endian. */
+			if (mask != 0 && --index == 0)
+				return (struct word){
+					(uint32_t)(offsetof(struct seccomp_data, args) +
+						c->arg * sizeof(uint64_t) + bits / 8),
+					mask, (uint32_t)(c->value >> bits)};
+		}
+	return (struct word){0, 0, 0};
+}
+
+/* Returns how many of the rows begin with the given word at the index. */
+static size_t count_equal(
+	const struct row *const *rows, size_t count, unsigned index, const struct word *word)
+{
+	size_t n = 0;
+
+	for (; n < count; n++) {
+		const struct word other = word_of(rows[n], index);
+		if (other.offset != word->offset || other.mask != word->mask ||
+			other.value != word->value)
+			break;
+	}
+	return n;
+}
+
+static void put_words(
+	struct program *p, const struct row *const *rows, size_t count, unsigned index);
+
+/* Puts the comparisons of consecutive rows with one value of a loaded word. Returns the number of
+ * these rows. If the first of them has no further comparison, it allows what the others do. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
+static size_t put_value(struct program *p, const struct row *const *rows, size_t count,
+	unsigned index, const struct word *word)
+{
+	const size_t equal = count_equal(rows, count, index, word);
+	const bool is_last = word_of(rows[0], index + 1).mask == 0;
+
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, word->value, is_last ? PENDING : 0, PENDING);
+	if (!is_last)
+		put_words(p, rows, equal, index + 1);
+	return equal;
+}
+
+/* Puts the comparisons of rows that are equal before the index. Consecutive values of a word share
+ * its load if they increase: then they exclude each other, and a row that does not match behind one
+ * of them is followed by the rows with another word. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
+static void put_words(
+	struct program *p, const struct row *const *rows, size_t count, unsigned index)
+{
+	for (size_t done = 0; done < count;) {
+		const unsigned start = p->len;
+		struct word word = word_of(rows[done], index), next = word;
+
+		if (index > 0) /* the number is loaded */
+			put_load(p, word.offset);
+		if (word.mask != UINT32_MAX)
+			put(p, BPF_ALU | BPF_AND | BPF_K, word.mask, 0, 0);
+		for (;;) {
+			const unsigned jump = p->len;
+			word = next;
+			done += put_value(p, rows + done, count - done, index, &word);
+			next = done < count ? word_of(rows[done], index) : (struct word){0, 0, 0};
+			if (next.offset != word.offset || next.mask != word.mask ||
+				next.value <= word.value)
+				break;
+			p->at[jump].jf = offset_here(p, jump);
+		}
+		if (done < count)
+			fail_here(p, start);
+	}
 }
 
 /* Puts a binary search for the loaded number; rows are sorted by number. The kernel runs the
@@ -255,21 +336,24 @@ static void put_row(struct program *p, const struct row *row)
 /* NOLINTNEXTLINE(misc-no-recursion) */
 static void put_rows(struct program *p, const struct row *const *rows, size_t count)
 {
+	const unsigned start = p->len;
 	size_t middle = count / 2;
 	while (middle > 0 && rows[middle - 1]->number == rows[middle]->number)
 		middle--; /* keeps the rows of a number together */
 
 	if (count <= FEW_ROWS || middle == 0) {
-		for (size_t i = 0; i < count; i++)
-			put_row(p, rows[i]);
+		put_words(p, rows, count, 0);
+		fail_here(p, start);
 		put_return(p, SECCOMP_RET_ERRNO | EPERM);
+		for (unsigned i = start; i < p->len; i++)
+			if (p->at[i].jt == PENDING)
+				p->at[i].jt = offset_here(p, i);
+		put_return(p, SECCOMP_RET_ALLOW);
 		return;
 	}
-	put(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)rows[middle]->number, 0, 1);
-	unsigned short jump = p->len;
-	put(p, BPF_JMP | BPF_JA, 0, 0, 0);
+	put(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)rows[middle]->number, 0, 0);
 	put_rows(p, rows, middle);
-	p->at[jump].k = (uint32_t)(p->len - jump - 1);
+	p->at[start].jt = offset_here(p, start);
 	put_rows(p, rows + middle, count - middle);
 }
 
@@ -288,13 +372,19 @@ static void put_architecture(struct program *p)
 #endif
 }
 
+/* Rows with one number keep their order. */
 static int by_number(const void *a, const void *b)
 {
-	return (*(const struct row *const *)a)->number - (*(const struct row *const *)b)->number;
+	const struct row *const *one = a, *const *other = b;
+	const int order = (*one)->number - (*other)->number;
+
+	return order != 0 ? order : *one < *other ? -1 : 1;
 }
 
 static int install(const struct program *p)
 {
+	if (p->is_too_long)
+		return -E2BIG;
 	const struct sock_fprog filter = {.len = p->len, .filter = (struct sock_filter *)p->at};
 
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0 ? -errno : 0;
