@@ -40,17 +40,17 @@ need_address_space() {
 server = Server({"one.test": ["127.0.0.1"]})
 write("/run/users", "alice:secret\n", 0o600)
 NAME = request_name(b"one.test", PORT)
-kinds = {  # with the minimum; a journal would need one more
-    "literal": (7, (), GREETING, REQUEST),
-    "name": (7, (), GREETING, NAME),  # the query for the other family is not needed
-    "hosts": (7, (), GREETING, request_name(b"localhost", PORT)),
-    "users": (7, ("-o", "users /run/users"), OFFER + LOGIN, REQUEST),
-    "checkpassword": (9, ("-o", "checkpassword /bin/true"), OFFER + LOGIN, REQUEST),
-    "best-effort": (7, ("-o", "sandbox best-effort"), GREETING, REQUEST),
-    "best-effort name": (7, ("-o", "sandbox best-effort"), GREETING, NAME),
+kinds = {  # with the minimum
+    "literal": (8, (), GREETING, REQUEST),
+    "name": (8, (), GREETING, NAME),  # the query for the other family is not needed
+    "hosts": (8, (), GREETING, request_name(b"localhost", PORT)),
+    "users": (8, ("-o", "users /run/users"), OFFER + LOGIN, REQUEST),
+    "checkpassword": (10, ("-o", "checkpassword /bin/true"), OFFER + LOGIN, REQUEST),
+    "best-effort": (8, ("-o", "sandbox best-effort"), GREETING, REQUEST),
+    "best-effort name": (8, ("-o", "sandbox best-effort"), GREETING, NAME),
 }
 for kind, (enough, options, *sent) in kinds.items():
-    for count in range(3, 11):
+    for count in range(3, 12):
         for hard in (True, False) if kind == "literal" else (True,):
             h = Handler(*options, preexec_fn=limited(resource.RLIMIT_NOFILE, count, hard))
             result = outcome(h, b"".join(sent))
@@ -63,11 +63,11 @@ PY
     world <<'PY'
 RESOLVE = 0xF0
 server = Server({"four.test": ["127.0.0.1"], "six.test": ["::1"], "none.test": []})
-wanted = {b"four.test": {6: 1, 7: 0, 8: 0}, b"six.test": {6: 1, 7: 1, 8: 0},
-          b"none.test": {6: 1, 7: 1, 8: 4}}
+wanted = {b"four.test": {7: 1, 8: 0, 9: 0}, b"six.test": {7: 1, 8: 1, 9: 0},
+          b"none.test": {7: 1, 8: 1, 9: 4}}
 for name, replies in wanted.items():
     for count, reply in replies.items():
-        # Without Landlock, 6 descriptors are enough until the lookup.
+        # Without Landlock, 7 descriptors are enough until the lookup.
         h = Handler("-o", "command resolve", "-o", "sandbox best-effort",
                     preexec_fn=limited(resource.RLIMIT_NOFILE, count))
         h.client.send(GREETING + request_name(name, 0, RESOLVE))
@@ -102,7 +102,7 @@ PY
     world <<'PY'
 hosts = [f"127.0.0.{i}" for i in range(10, 31)]
 server = Server({"many.test": hosts})
-for count in 7, 8, 9:
+for count in 8, 9, 10:
     for last in hosts[-1], hosts[10], hosts[0]:
         (listening,) = listeners(last)
         h = Handler(preexec_fn=limited(resource.RLIMIT_NOFILE, count))
@@ -123,7 +123,7 @@ server = Server({"many.test": hosts})
 for host in hosts[:-1]:
     wire.actions[host] = drop
 listening = wire.listener(hosts[-1])
-h = Handler("-o", "timeout connect 1500ms", preexec_fn=limited(resource.RLIMIT_NOFILE, 8))
+h = Handler("-o", "timeout connect 1500ms", preexec_fn=limited(resource.RLIMIT_NOFILE, 9))
 check(h.connect(b"many.test", port_of(listening)), 1)
 h.ends(status=71, END="failed", REPLY="1", ERRNO="24")
 PY

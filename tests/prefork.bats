@@ -8,10 +8,11 @@ load net/world
 prelude <<'PY'
 import contextlib, os, signal, socket, subprocess, threading, time
 
+from logs import JOURNAL, Reader
 from prefork import ACCEPT4, KILL, Prefork, children, close, status_of, syscall, works
 from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, login, request
 from socks import request_name
-from world import STDSOCKS, bound, eventually, port_of, run, write
+from world import STDSOCKS, bound, eventually, libc, port_of, run, sys_call, take, write
 
 upstream = listener()
 
@@ -732,6 +733,43 @@ p.ready()
 check(p.zygote(), zygote)
 write("/run/secret/other", "")
 eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
+p.stop()
+PY
+}
+
+@test "prefork: each process has its own log socket, which ends with it" {
+    world <<'PY'
+journal = Reader(JOURNAL)
+p = Prefork()
+first, other = p.ready()[:2]
+log = take(first, 3)
+check(log.getpeername(), JOURNAL)
+assert os.stat(f"/proc/{first}/fd/3") != os.stat(f"/proc/{other}/fd/3")
+sys_call(libc.connect, log.fileno(), bytes(16), 16)  # AF_UNSPEC: it is not connected any more
+served, records = 0, []
+while syscall(first) == ACCEPT4:  # until it is its turn
+    p.serves(upstream)
+    served += 1
+eventually(lambda: p.log_text().count("closed by") == 1, "a record on standard error")
+eventually(lambda: records.extend(journal.all()) or len(records) == served - 1, "other records")
+p.stop()
+PY
+}
+
+@test "prefork: records go to a log daemon that was restarted" {
+    world <<'PY'
+p = Prefork()  # without a journal
+p.serves(upstream)
+eventually(lambda: p.log_text().count("closed by") == 1, "a record on standard error")
+p.stop()
+journal = Reader(JOURNAL)
+p = Prefork()
+for _ in range(3):
+    p.ready()
+    journal = Reader(JOURNAL)
+    p.serves(upstream)
+    eventually(journal.all, "a record")
+check(p.log_text(), "")
 p.stop()
 PY
 }

@@ -61,6 +61,8 @@ void output_errors(const struct writer *errors)
 	if (first.kind == LOG_TO_STDERR &&
 		(log.kind == LOG_TO_JOURNAL || log.kind == LOG_TO_SYSLOG))
 		log_lines(&log, errors);
+	log_close(&first);
+	log_close(&log);
 }
 
 int output_error(const char *text, int status)

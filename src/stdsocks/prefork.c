@@ -56,8 +56,7 @@ static void log_text(const char *text, const char *detail, const char *more)
 	const struct log log = log_open(false);
 
 	prefork_log(&log, text, detail, more);
-	if (log.fd > STDERR_FILENO)
-		close(log.fd);
+	log_close(&log);
 }
 
 /* Sends a message to systemd that begins with state. */

@@ -124,7 +124,7 @@ static bool hand_off(int socket, int fd)
 /* Closes what only the zygote needs, and gives up its system calls. */
 static bool leave_zygote(struct zygote *z)
 {
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
 	if (getppid() != z->pid)
 		return false;
 	close(z->control);
@@ -134,6 +134,8 @@ static bool leave_zygote(struct zygote *z)
 		close(z->oom);
 	if (z->watch.fd >= 0)
 		close(z->watch.fd);
+	log_reopen(&z->log); /* a child that is taken over cannot disconnect that of others */
+	close(STDIN_FILENO); /* accept4(2) then returns this number */
 	if (!z->has_checkpassword)
 		title_role(TITLE_READY);
 	if (z->is_outside_sandbox)
@@ -165,7 +167,7 @@ static int wait_for_connection(struct zygote *z, int *ret_status)
 	const int fd = accept_one();
 	if (fd < 0)
 		return -1;
-	prctl(PR_SET_PDEATHSIG, 0); /* it lives on alone */
+	prctl(PR_SET_PDEATHSIG, 0UL); /* it lives on alone */
 	change_mask(SIG_BLOCK);
 	/* If the pipe is full, the zygote learns it when the process ends. */
 	if (write(z->accepted[1], &own, sizeof own) < 0)

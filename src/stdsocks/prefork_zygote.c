@@ -80,6 +80,34 @@ static void read_settings(struct zygote *z)
 		prefork_watch_add(&z->watch, s->users_path);
 }
 
+static void move_up(int *fd)
+{
+	const int above = *fd > SYSCALLS_HANDOFF_FD
+		? -1
+		: fcntl(*fd, F_DUPFD_CLOEXEC, SYSCALLS_HANDOFF_FD + 1);
+
+	if (above < 0)
+		return;
+	close(*fd);
+	*fd = above;
+}
+
+/* Gives the log and the socket for connections the numbers of enum syscalls_fd. */
+static void arrange_descriptors(struct zygote *z)
+{
+	for (unsigned i = 0; i < z->listeners.count; i++)
+		move_up(&z->listeners.fds[i]);
+	move_up(&z->control);
+	move_up(&z->handoff);
+	z->log = log_open(z->options->trace);
+	z->log.stderr_is_ours =
+		true; /* it is not a client's, but may be /dev/null like the others */
+	if (dup3(z->handoff, SYSCALLS_HANDOFF_FD, O_CLOEXEC) < 0)
+		return;
+	close(z->handoff);
+	z->handoff = SYSCALLS_HANDOFF_FD;
+}
+
 /* Opens what the sandbox does not allow to open later. Returns false if the zygote cannot work. */
 static bool open_descriptors(struct zygote *z)
 {
@@ -90,9 +118,6 @@ static bool open_descriptors(struct zygote *z)
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	z->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	name_files_open();
-	z->log = log_open(z->options->trace);
-	z->log.stderr_is_ours =
-		true; /* it is not a client's, but may be /dev/null like the others */
 	/* A log daemon that was restarted has another socket. */
 	if (z->log.kind == LOG_TO_JOURNAL)
 		prefork_watch_add_socket(&z->watch, LOG_JOURNAL);
@@ -124,6 +149,7 @@ static int start(struct zygote *z)
 	if (getppid() != z->supervisor) /* it has ended before */
 		return EXIT_SYSTEM;
 	z->pid = getpid();
+	arrange_descriptors(z);
 	prefork_notify_forget();
 	z->oom = open_oom();
 	if (z->oom >= 0 && read(z->oom, z->own_oom, sizeof z->own_oom - 1) <= 0)
