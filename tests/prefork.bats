@@ -773,3 +773,23 @@ check(p.log_text(), "")
 p.stop()
 PY
 }
+
+@test "prefork: a signal that no process expects has no effect on any" {
+    world <<'PY'
+p = Prefork()
+pair = p.connect(upstream)
+zygote, ready = p.zygote(), p.ready()
+(serving,) = set(children(zygote)) - set(ready)
+numbers = {signal.SIGUSR2, signal.SIGPIPE, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO,
+           signal.SIGPWR, signal.SIGSTKFLT, *range(32, 65)}
+for pid in p.pid, zygote, serving, ready[0]:
+    # It ends a process that is ready but not needed, and no other.
+    for number in numbers if pid == ready[0] else numbers | {signal.SIGUSR1}:
+        os.kill(pid, number)
+works(pair)
+p.serves(upstream)
+check((p.zygote(), ready[0] in children(zygote), p.process.poll()), (zygote, True, None))
+close(pair)
+p.stop()
+PY
+}

@@ -371,6 +371,7 @@ static bool handle_signals(struct supervisor *s)
 		switch (info.ssi_signo) {
 		case SIGTERM:
 		case SIGINT:
+		case SIGQUIT:
 			return false;
 		case SIGHUP:
 			execute_again(s);
@@ -422,10 +423,11 @@ static bool prepare(struct supervisor *s)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGQUIT);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGCHLD);
 	signal(SIGCHLD, SIG_DFL); /* if it is ignored, the ends of processes are not reported */
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	wait_block_signals();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	s->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->signals >= 0 && open_handoff(s);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "net/clock.h"
+#include "net/wait.h"
 #include "record/title.h"
 #include "stdsocks/confine.h"
 #include "stdsocks/connection.h"
@@ -57,7 +58,9 @@ void prefork_child_catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	sigaction(PREFORK_SURPLUS, &action, NULL);
-	change_mask(SIG_BLOCK); /* a child waits for them when it has its copy of the sockets */
+	/* A child waits for them when it has its copy of the sockets. musl's sigaction(3) unblocks
+	 * two other signals. */
+	wait_block_signals();
 }
 
 void prefork_child_limit_memory(void)
