@@ -418,10 +418,11 @@ static pid_t start(void)
 static int enter(unsigned stages)
 {
 	const char *part;
+	int no_landlock;
 
 	if (!(stages & ACCEPT) || stages & ZYGOTE)
-		return sandbox_start(stages, 0, &part);
-	const int error = sandbox_start(stages | ZYGOTE, 0, &part);
+		return sandbox_start(stages, 0, &part, &no_landlock);
+	const int error = sandbox_start(stages | ZYGOTE, 0, &part, &no_landlock);
 	return error < 0 ? error : syscalls_deny_zygote();
 }
 
@@ -492,13 +493,14 @@ static void refuses_an_empty_set_of_stages(void)
 {
 	static const unsigned none[] = {0, 1U << 31};
 	const char *part = "";
+	int no_landlock;
 
 	for (size_t i = 0; i < COUNT(none); i++)
 		for (int checker_pid = 0; checker_pid < 2; checker_pid++) {
 			pid_t pid = start();
 			if (pid == 0) {
-				bool refused =
-					sandbox_start(none[i], checker_pid, &part) == -EINVAL &&
+				bool refused = sandbox_start(none[i], checker_pid, &part,
+						       &no_landlock) == -EINVAL &&
 					strcmp(part, "seccomp") == 0 &&
 					sandbox_enter_stage(none[i], &part) == -EINVAL;
 				_exit(refused ? 0 : 1);
