@@ -171,6 +171,49 @@ PY
     smallest RLIMIT_DATA $((64 << 20))
 }
 
+@test "limits: every program that lacks address space writes a message" {
+    need_address_space
+    CHECKPASSWORD=$(realpath -m "${CHECKPASSWORD:-$ROOT/build/stdsocks-checkpassword}") \
+        STDSOCKSCTL=$STDSOCKSCTL IS_STATIC=$(is_static && echo yes) world <<'PY'
+from prefork import Prefork
+
+def run_with(size, *command):
+    return subprocess.run(command, capture_output=True, text=True, check=False,
+                          preexec_fn=limited(resource.RLIMIT_AS, size))
+
+STEP = 100 << 10
+smallest = next(size for size in itertools.count(STEP, STEP)
+                if run_with(size, "/bin/true").returncode == 0)
+check_udp = STDSOCKS, "--check", "-f", "/dev/null", "-o", "command udp"
+commands = [check_udp, [os.environ["CHECKPASSWORD"], "--help"]]
+if os.path.exists(os.environ["STDSOCKSCTL"]):
+    commands.append([os.environ["STDSOCKSCTL"], "report"])
+for command in commands:
+    for size in [*range(smallest, 24 << 20, 20 * STEP), 24 << 20]:
+        ran = run_with(size, *command)
+        assert ran.returncode >= 0 and (ran.stdout or ran.stderr), (command, size, ran)
+if os.environ["IS_STATIC"]:
+    small = 8 << 20
+    WHY = "cannot map memory for the configuration: Out of memory; raise the limit of the address"
+    assert WHY in run_with(small, *check_udp).stderr
+    h = Handler(preexec_fn=limited(resource.RLIMIT_AS, small))
+    check(h.connect("127.0.0.1", PORT), 1)
+    h.ends(status=78, END="failed")
+    assert WHY in h.log_text(), h.log_text()
+    p = Prefork(preexec_fn=limited(resource.RLIMIT_AS, small))
+    one = p.client()
+    one.send(GREETING + REQUEST)
+    check(one.recv(4)[2:], b"\x05\x01")
+    assert WHY in p.log_text(), p.log_text()
+    p.stop()
+    # Enough for the configuration, but not for an association.
+    h = Handler("-o", "command connect udp", preexec_fn=limited(resource.RLIMIT_AS, 16 << 20))
+    check(h.connect("127.0.0.1", PORT), 1)
+    h.ends(status=71, END="failed")
+    assert "cannot map memory for UDP ASSOCIATE; raise" in h.log_text(), h.log_text()
+PY
+}
+
 @test "limits: a stack of 64 KB is enough for a session and its record" {
     need_address_space
     world <<'PY'

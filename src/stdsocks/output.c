@@ -9,8 +9,16 @@
 #include "record/log.h"
 #include "sandbox/privileges.h"
 #include "sandbox/sandbox.h"
+#include "wire/large.h"
 
 static const char more_errors[] = "there are more errors; correct these first\n";
+
+struct writer output_error_writer(void)
+{
+	static char bytes[OUTPUT_ERRORS_MAX] LARGE;
+
+	return writer_on(bytes, sizeof bytes);
+}
 
 bool output_bytes(int fd, const char *bytes, size_t len)
 {

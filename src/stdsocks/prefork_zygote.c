@@ -24,6 +24,7 @@
 #include "stdsocks/output.h"
 #include "stdsocks/prefork_log.h"
 #include "stdsocks/prefork_notify.h"
+#include "stdsocks/startup.h"
 #include "wire/large.h"
 
 /* oom_score_adj of a child: if memory is short, the kernel ends connections before it ends the
@@ -61,8 +62,7 @@ static int open_oom(void)
 
 static void read_settings(struct zygote *z)
 {
-	static char error_bytes[OUTPUT_ERRORS_MAX] LARGE;
-	struct writer errors = writer_on(error_bytes, sizeof error_bytes);
+	struct writer errors = output_error_writer();
 
 	z->watch.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	prefork_watch_add(&z->watch, config_path(z->options));
@@ -117,6 +117,7 @@ static bool open_descriptors(struct zygote *z)
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	z->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	startup_map_memory(&z->settings.config, &z->refusal);
 	name_files_open();
 	/* A log daemon that was restarted has another socket. */
 	if (z->log.kind == LOG_TO_JOURNAL)
