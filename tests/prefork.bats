@@ -737,6 +737,70 @@ p.stop()
 PY
 }
 
+@test "prefork: if processes cannot be started, that is reported once, and clients are served later" {
+    world <<'PY'
+# The limit of processes of a user whom no other process has: supervisor, zygote, three children.
+other = 10000 + int.from_bytes(os.urandom(2), "big") * 5 // 6
+p = Prefork(before=["setpriv", f"--reuid={other}", "--clear-groups", "prlimit", "--nproc=5:64"])
+p.ready(3)
+clients = [p.client() for _ in range(5)]
+for one in clients:
+    one.send(GREETING)
+for one in clients[:3]:
+    check(one.recv(2), CHOSEN)
+FAILED = "cannot start a process, with 3 running; raise TasksMax= or ulimit -u, or lower "
+eventually(lambda: FAILED in p.log_text(), "the report")
+for one in clients[:2]:
+    one.close()
+for one in clients[3:]:
+    check(one.recv(2), CHOSEN)
+check(p.log_text().count("cannot start a process"), 1)
+p.stop()
+PY
+}
+
+@test "prefork: while its files change, no connection is lost or served by an older configuration" {
+    world <<'PY'
+write("/run/conf", "allow to any\n")
+p = Prefork("-f", "/run/conf", rules=())
+p.ready()
+lost, is_over = [], threading.Event()
+
+def load():
+    while not is_over.is_set():
+        try:
+            check(method(p)[:1], b"\x05")
+        except (AssertionError, OSError) as error:
+            lost.append(error)
+
+threads = [threading.Thread(target=load) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for turn in range(60):
+    version, answer = (("version 4", b"\x05\xff"), ("version 5", CHOSEN))[turn % 2]
+    write("/run/new", f"{version}\nallow to any\n")
+    os.rename("/run/new", "/run/conf")
+    check((turn, method(p)), (turn, answer))
+is_over.set()
+for thread in threads:
+    thread.join()
+check(lost, [])
+p.stop()
+PY
+}
+
+@test "prefork: --hex, --explain and --check are not affected by a listening standard input" {
+    world <<'PY'
+socks = listener()
+for options, status, text in (["--explain", "from 10.0.0.1 to 1.1.1.1 port 80"], 0, b"allow"), \
+        (["--check"], 0, b""), (["--hex"], 0, b"disconnected"):
+    result = subprocess.run([STDSOCKS, *options], stdin=socks, capture_output=True, check=False,
+                            timeout=DEADLINE_S)
+    check((options, result.returncode), (options, status))
+    assert text in result.stdout + result.stderr, result
+PY
+}
+
 @test "prefork: each process has its own log socket, which ends with it" {
     world <<'PY'
 journal = Reader(JOURNAL)

@@ -7,7 +7,7 @@ load helper
 load systemd/booted
 
 prelude <<'PY'
-import contextlib, itertools, os, resource, select, signal, socket, threading, time
+import contextlib, itertools, json, os, resource, select, signal, socket, threading, time
 
 from booted import BEGAN, answered, client, configure, eventually, login, over, record_of, say
 from booted import served, shown, status_of, through, works
@@ -472,7 +472,7 @@ with open(f"/proc/{supervisor()}/cmdline", encoding="ascii") as line:
 PY
 }
 
-@test "systemd prefork: either socket stops the other, and connections go on" {
+@test "systemd prefork: either socket stops the other, and connections go on until they are ended" {
     python_inside <<'PY'
 def start(unit):
     # After a stop, systemd 257 removes the folders of PrivateTmp= in a process, "(sd-rmrf)", that
@@ -490,5 +490,16 @@ third = served()
 state("active")
 for pair in first, second, third:
     works(pair)
+say("systemctl", "stop", "stdsocks-prefork.socket")
+check(shown(UNIT, "ActiveState"), "inactive")
+units = [json.loads(line)["unit"] for line in say("stdsocksctl", "list", "--json").splitlines()]
+check([unit.partition("@")[0] for unit in units], [UNIT, "stdsocks", UNIT])
+say("systemctl", "kill", UNIT)
+for pair in first, third:
+    check(pair[0].end(), (b"", "reset"))
+works(second)
+say("stdsocksctl", "stop", "--all")
+check(second[0].end(), (b"", "reset"))
+start("stdsocks-prefork.socket")
 PY
 }

@@ -23,7 +23,7 @@
 #include "stdsocks/prefork_zygote.h"
 #include "wire/large.h"
 
-/* A zygote that has lived as long as this did not fail. */
+/* After a zygote has lived this long, the next pause begins at the minimum again. */
 #define STABLE_US INT64_C(10000000)
 
 /* At the end, how long the supervisor waits for the end of the processes that are ready. */
@@ -35,7 +35,7 @@ struct supervisor {
 	char path[PATH_MAX]; /* of this program, before it is replaced by another version */
 	const struct prefork_listeners *listeners;
 	int signals;    /* signalfd(2) */
-	int handoff[2]; /* children write to handoff[1] until they serve a connection */
+	int handoff[2]; /* each child has handoff[1] open until it serves a connection */
 
 	pid_t zygote; /* 0: it has ended */
 	int control;  /* to the zygote; -1 without it */
@@ -44,7 +44,7 @@ struct supervisor {
 	struct prefork_report report;
 	unsigned orphans;      /* child processes other than the zygote */
 	unsigned sent_orphans; /* that the zygote knows of */
-	int64_t idle_since_us; /* INT64_MAX: there are connections */
+	int64_t idle_since_us; /* INT64_MAX: there are connections, or no report yet */
 	bool has_reported;     /* the zygote is ready, or an earlier one was */
 	bool is_started;       /* this zygote has sent a report */
 };
@@ -178,7 +178,9 @@ static void zygote_has_ended(struct supervisor *s, int status)
 		s->pause_us = 0;
 	if (has_changed && s->is_started)
 		return;
-	if (!has_changed) /* otherwise a file changed while it was read, perhaps for a long time */
+	/* Without a report, a file has changed while the zygote read it. This is no failure, but a
+	 * file that changes all the time must not cause a loop without a pause. */
+	if (!has_changed)
 		log_end_of_zygote(status);
 	postpone(s);
 }
@@ -329,8 +331,8 @@ static bool open_handoff(struct supervisor *s)
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->handoff) == 0;
 }
 
-/* Ends the zygote, and waits until its ready children have ended: then no process has a listening
- * socket any more, and all connections that they have passed are served. */
+/* Ends the zygote, and waits for the end of its ready children, at most READY_END_US. Then no other
+ * process has a listening socket, and all connections that children have passed are served. */
 static void stop_accepting(struct supervisor *s)
 {
 	const int64_t until_us = clock_after(clock_now_us(), READY_END_US);
@@ -357,7 +359,7 @@ static void execute_again(struct supervisor *s)
 		fcntl(s->listeners->fds[i], F_SETFD, FD_CLOEXEC);
 	close(s->handoff[0]);
 	if (!open_handoff(s))
-		s->handoff[0] = s->handoff[1] = -1; /* children serve connections themselves */
+		s->handoff[0] = s->handoff[1] = -1; /* after a change, connections are refused */
 	s->has_reported = false;                    /* systemd waits for READY=1 */
 	s->restart_us = clock_now_us();
 }
@@ -452,7 +454,7 @@ int prefork_run(
 			"; raise LimitNOFILE= if it is too low");
 		return EXIT_SYSTEM;
 	}
-	s.orphans = count_orphans(&s); /* after execute_again() */
+	s.orphans = count_orphans(&s); /* after execute_again(), there may be some */
 	while (turn(&s))
 		;
 	prefork_notify("STOPPING=1");

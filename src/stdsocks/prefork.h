@@ -12,8 +12,7 @@
 /* Listening sockets of one service. */
 #define PREFORK_LISTENERS_MAX 16
 
-/* Bytes of address space of the zygote and of each child. Their variables take a third of
- * it. */
+/* Bytes of address space of the zygote and of each child. Static variables take a third of it. */
 #define PREFORK_MEMORY_MAX ((size_t)64 * 1024 * 1024)
 
 /* The first pause, and the longest, before a failed fork is repeated or a dead zygote is replaced.
@@ -24,8 +23,8 @@
 /* Returns the pause after one more failure: twice the previous one, which is 0 before the first. */
 int64_t prefork_next_pause(int64_t pause_us);
 
-/* How often the zygote reports its counts to the supervisor, at most; with a short idle timeout,
- * four times in it. */
+/* The minimum time between two reports of the zygote to the supervisor, or a quarter of the idle
+ * timeout if that is less. */
 #define PREFORK_REPORT_US INT64_C(1000000)
 
 /* The exit status of a zygote, or of one of its children, that has found a change of the files that
@@ -35,8 +34,8 @@ int64_t prefork_next_pause(int64_t pause_us);
 struct prefork_listeners {
 	unsigned count;
 	int fds[PREFORK_LISTENERS_MAX];
-	/* A client of AF_UNIX has a user, whose name only a process outside the sandbox can find.
-	 */
+	/* One of them is of AF_UNIX. Its clients have a user, whose name only a process outside the
+	 * sandbox can find. */
 	bool has_unix;
 };
 

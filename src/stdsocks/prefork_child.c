@@ -58,8 +58,8 @@ void prefork_child_catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	sigaction(PREFORK_SURPLUS, &action, NULL);
-	/* A child waits for them when it has its copy of the sockets. musl's sigaction(3) unblocks
-	 * two other signals. */
+	/* A child unblocks them after it has copied the sockets. musl's sigaction(3) unblocks two
+	 * other signals. */
 	wait_block_signals();
 }
 
@@ -96,7 +96,8 @@ static int accept_one(void)
 		const int fd = accept4(listeners.fds[i], NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			return fd;
-		if (errno == EAGAIN) /* another process may have set O_NONBLOCK */
+		/* Another child was faster. With one socket, another process has set O_NONBLOCK. */
+		if (errno == EAGAIN)
 			wait_for_any();
 		else if (errno != EINTR && errno != ECONNABORTED && listeners.count > 0)
 			ppoll(NULL, 0, &pause, NULL);
@@ -124,7 +125,8 @@ static bool hand_off(int socket, int fd)
 	return sendmsg(socket, &message, MSG_NOSIGNAL) >= 0;
 }
 
-/* Closes what only the zygote needs, and gives up its system calls. */
+/* Closes what only the zygote needs, and gives up the system calls that only the zygote needs.
+ * Returns false if the zygote has ended. */
 static bool leave_zygote(struct zygote *z)
 {
 	prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
@@ -161,7 +163,8 @@ static bool leave_to_supervisor(struct zygote *z, int fd)
 	return false;
 }
 
-/* Returns a connection to serve; or -1, and sets *ret_status to the exit status. */
+/* Returns a connection to serve, or -1 if there is none. Then sets *ret_status if the exit status
+ * is not EXIT_OVER. */
 static int wait_for_connection(struct zygote *z, int *ret_status)
 {
 	const pid_t own = getpid();
@@ -190,7 +193,8 @@ int prefork_child_run(struct zygote *z)
 {
 	listeners = z->listeners;
 	if (!leave_zygote(z)) {
-		/* Not after handoff: when that is closed, the supervisor takes them for closed. */
+		/* Before handoff: when all copies of that are closed, the supervisor assumes that
+		 * no child has the listening sockets. */
 		stop_accepting(0);
 		return EXIT_OVER;
 	}
@@ -211,7 +215,7 @@ int prefork_child_run(struct zygote *z)
 
 	startup_prepare(&input, &z->log);
 	if (z->is_outside_sandbox) {
-		prefork_child_limit_memory(); /* not that of a checkpassword program */
+		prefork_child_limit_memory(); /* only now: a checkpassword program has no limit */
 		startup_enter_sandbox(&input);
 	}
 	return connection_run(&input, &z->log, z->options->trace);

@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "net/sockaddr.h"
 #include "stdsocks/prefork.h"
 #include "stdsocks/startup.h"
 #include "text/words.h"
@@ -55,6 +55,16 @@ static bool replace_standard_descriptors(void)
 	return are_replaced;
 }
 
+static bool is_unix(int fd)
+{
+	int domain = AF_UNIX;
+	socklen_t len = sizeof domain;
+
+	/* After an error, each child enters the sandbox itself, which is always right. */
+	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
+	return domain == AF_UNIX;
+}
+
 /* A child blocks in accept4(2) on one socket. With several it waits with poll(2), and another child
  * may be faster. */
 static void prepare(struct prefork_listeners *l)
@@ -64,7 +74,7 @@ static void prepare(struct prefork_listeners *l)
 		const int flags = fcntl(fd, F_GETFL);
 		fcntl(fd, F_SETFL, l->count > 1 ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
-		l->has_unix |= sockaddr_local(fd).kind == ADDR_NONE;
+		l->has_unix |= is_unix(fd);
 	}
 }
 

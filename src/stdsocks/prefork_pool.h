@@ -10,7 +10,7 @@
 struct prefork_pool {
 	unsigned base;        /* "prefork ready" */
 	unsigned connections; /* "prefork connections" */
-	unsigned orphans;     /* connections that are served outside of this zygote */
+	unsigned orphans;     /* connections whose processes are not children of this zygote */
 	unsigned target;      /* of ready children: from base to CONFIG_READY_MAX */
 	unsigned least;       /* ready children at once since prefork_pool_tick() */
 	unsigned serving;
@@ -40,6 +40,6 @@ bool prefork_pool_accepted(struct prefork_pool *p, pid_t pid);
  */
 bool prefork_pool_ended(struct prefork_pool *p, pid_t pid);
 
-/* Halves the target, if half of it was always enough since the previous call. To be called once a
- * second while the target is above base. */
+/* Halves the target, if half of it was always enough since the previous call. To be called at
+ * most once a second, and at least that often while the target is above base. */
 void prefork_pool_tick(struct prefork_pool *p);

@@ -16,8 +16,8 @@
 #define REPLACED (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
 #define WRITTEN  (IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB)
 
-/* Returns 0 or -errno. With an empty path, the file is fd. All three architectures have this call,
- * which no C library replaces by another one. */
+/* Returns 0 or -errno. With an empty path, the file is fd. stat(3) of a C library may use another
+ * system call, which the filter denies. All three architectures have this one. */
 static int status_of(int fd, const char *path, struct stat *ret_status)
 {
 	*ret_status = (struct stat){.st_ino = 0};

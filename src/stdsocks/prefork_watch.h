@@ -18,7 +18,7 @@ struct prefork_watch {
 	struct prefork_watched {
 		const char *path;
 		struct stat status; /* all zero: there is no file */
-		int fd;             /* the file (O_PATH) if it may not be seen, or -1 */
+		int fd;             /* the file (O_PATH) if the final user may not see it, or -1 */
 		int folders[2];     /* watches of the path's folder and of the file's, or -1 */
 	} files[PREFORK_WATCH_MAX];
 };

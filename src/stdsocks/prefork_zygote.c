@@ -34,6 +34,10 @@
 
 #define TICK_US INT64_C(1000000)
 
+/* The minimum time between two reports that a process cannot be started. At the limit of processes,
+ * every end of a connection lets one start, and the next one fails. */
+#define FAILURE_US INT64_C(60000000)
+
 /* -- The start. */
 
 /* Returns a copy of the path, because the process title overwrites the arguments. */
@@ -156,8 +160,8 @@ static int start(struct zygote *z)
 	if (z->oom >= 0 && read(z->oom, z->own_oom, sizeof z->own_oom - 1) <= 0)
 		memcpy(z->own_oom, "0", sizeof "0");
 	read_settings(z);
-	/* The folder of the passwords is watched only since they were read. The user that this
-	 * process becomes may not see them. */
+	/* The folder of the passwords file is watched only since the file was read, so a change
+	 * before that had no event. The next user of this process may not see the file. */
 	if (prefork_watch_has_changed(&z->watch))
 		return PREFORK_EXIT_CHANGED;
 	const struct refusal root = confine_leave_root(&z->settings.config);
@@ -198,10 +202,13 @@ static pid_t fork_child(struct zygote *z)
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
-/* Reports the first failure of a row, and doubles the pause with each one. */
+/* Reports a failure, at most once in FAILURE_US, and doubles the pause. */
 static void fork_failed(struct zygote *z, int error)
 {
-	if (z->pause_us == 0) {
+	const int64_t now_us = clock_now_us();
+
+	if (now_us >= z->failure_us) {
+		z->failure_us = clock_after(now_us, FAILURE_US);
 		prefork_log(&z->log, "cannot start a process, with ",
 			prefork_log_number(z->pool.ready + z->pool.serving),
 			error == EAGAIN
@@ -210,7 +217,7 @@ static void fork_failed(struct zygote *z, int error)
 				: " running; the host lacks memory");
 	}
 	z->pause_us = prefork_next_pause(z->pause_us);
-	z->retry_us = clock_after(clock_now_us(), z->pause_us);
+	z->retry_us = clock_after(now_us, z->pause_us);
 }
 
 static void fork_missing(struct zygote *z)

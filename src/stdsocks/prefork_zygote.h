@@ -12,8 +12,8 @@
 #include "stdsocks/prefork_watch.h"
 #include "stdsocks/session.h"
 
-/* Ends a child that waits for a connection. A child that has accepted one ignores it, other than
- * SIGTERM, which ends the connection. */
+/* Ends a child that waits for a connection. A child that has accepted one blocks it, whereas
+ * SIGTERM ends the connection. */
 #define PREFORK_SURPLUS SIGUSR1
 
 /* Memory of the zygote, which its children inherit. Descriptors are -1 if they are not open. */
@@ -43,10 +43,12 @@ struct zygote {
 	struct prefork_pool pool;
 	struct prefork_report report, reported;
 	int64_t report_us, tick_us; /* when the next report and the next tick are due */
+	int64_t failure_us;         /* before this time, no failed fork is reported */
 	int64_t pause_us, retry_us; /* after a failed fork: the pause, and its end; 0 otherwise */
 };
 
-/* Runs the zygote in a new process, until the supervisor ends it. Returns its exit status. */
+/* Runs the zygote. To be called in a new process. Returns its exit status, when the supervisor has
+ * ended, a file has changed, or a signal or an error ends the zygote. */
 int prefork_zygote_run(struct zygote *z);
 
 /* Sets what all children need: the signals that end the wait for a connection, after
