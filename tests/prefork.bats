@@ -635,7 +635,7 @@ write("/run/conf", "deny to any\n")
 clients = [p.client() for _ in range(60)]
 for one in clients:
     one.send(GREETING + request("127.0.0.1", port_of(upstream)))
-eventually(lambda: p.log_text().count("cannot take the connection") > 20, "refusals")
+eventually(lambda: p.log_text().count("the supervisor cannot take it") > 20, "refusals")
 for pid in stopped:
     os.kill(pid, signal.SIGCONT)
 for one in clients:
@@ -685,55 +685,140 @@ p.stop()
 PY
 }
 
-@test "prefork: a changed passwords file that children may not see holds for the next connection" {
+@test "prefork: if the user may not see a file, each connection gets a new process that reads it" {
     world <<'PY'
-os.mkdir("/run/secret", 0o700)
-old, new = b"alice", b"bob"
-write("/run/secret/users", "alice:secret\n", 0o600)
+for folder in "/run/first", "/run/second":
+    os.mkdir(folder, 0o700)
+write("/run/first/users", "alice:secret\n", 0o600)
+write("/run/second/users", "bob:secret\n", 0o600)
+os.symlink("first", "/run/secret")
 p = Prefork("-o", "users /run/secret/users")
 
-def rename():
-    write("/run/secret/new", "bob:secret\n", 0o600)
-    os.rename("/run/secret/new", "/run/secret/users")
-
-def in_place():
-    with open("/run/secret/users", "w", encoding="ascii") as file:
-        file.write("alice:secret\n")
-
-for change in rename, in_place:
-    p.ready()
-    zygote = p.zygote()
-    os.kill(zygote, signal.SIGSTOP)  # only its children can find the change
-    change()
-    for user, answer in (old, b"\x01\x01"), (new, b"\x01\x00"):
+def verifies(good, bad):
+    for user, answer in (good, b"\x01\x00"), (bad, b"\x01\x01"):
         one = p.client()
         one.send(b"\x05\x01\x02" + login(user, b"secret"))
         check((user, one.recv(4)), (user, b"\x05\x02" + answer))
         one.close()
-    os.kill(zygote, signal.SIGCONT)
-    eventually(lambda: zygote not in children(p.pid), "a new zygote")
-    old, new = new, old
+
+p.ready()
+zygote = p.zygote()
+for _ in range(5):
+    verifies(b"alice", b"bob")
+os.symlink("second", "/run/new")
+os.rename("/run/new", "/run/secret")
+verifies(b"bob", b"alice")
+with open("/run/second/users", "w", encoding="ascii") as file:
+    file.write("eve:secret\n")
+verifies(b"eve", b"bob")
+os.rename("/run/second", "/run/third")
+os.rename("/run/first", "/run/second")
+verifies(b"alice", b"eve")
+p.ready()
+check(p.zygote(), zygote)
 p.stop()
 PY
 }
 
-@test "prefork: if the passwords file is hidden, only an event in its folder replaces the zygote" {
+@test "prefork: a reason to refuse clients is examined for each connection" {
     world <<'PY'
-for folder, mode in ("/run/secret", 0o700), ("/run/etc", 0o755):
-    os.mkdir(folder, mode)
-write("/run/secret/users", "alice:secret\n", 0o600)
-write("/run/etc/conf", "allow to any\nusers /run/secret/users\n")
-p = Prefork("-f", "/run/etc/conf", rules=())
+p = Prefork("-o", "checkpassword /run/program")
 p.ready()
-zygote = p.zygote()
-write("/run/etc/other", "")
-p.client().close()  # the zygote has read the event when it has forked the next child
-eventually(lambda: "client disconnected" in p.log_text(), "the record")
-p.ready()
-check(p.zygote(), zygote)
-write("/run/secret/other", "")
-eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
+one = p.client()
+one.send(b"\x05\x01\x02" + login(b"alice", b"secret"))
+check(one.recv(3), b"\x05\x02\x01")
+assert one.recv(1) != b"\0"
+write("/run/program", "#!/bin/sh\nexit 0\n", 0o755)
+one = p.client()
+one.send(b"\x05\x01\x02" + login(b"alice", b"secret"))
+check(one.recv(4), b"\x05\x02\x01\x00")
 p.stop()
+PY
+}
+
+@test "prefork: two writes within a tick of the kernel's clock do not hide the second one" {
+    world <<'PY'
+def put(secret):
+    with open("/run/conf", "w", encoding="ascii") as file:
+        file.write(f"version {secret}\nallow to any\n")
+
+put(4)
+p = Prefork("-f", "/run/conf", rules=())
+for _ in range(20):
+    put(4)
+    method(p)  # until the zygote is replaced
+    put(5)
+    check(method(p), CHOSEN)
+p.stop()
+PY
+}
+
+@test "prefork: a configuration that cannot be seen any more is not used any more" {
+    world <<'PY'
+os.mkdir("/run/etc")
+write("/run/etc/conf", "allow to any\n")
+p = Prefork("-f", "/run/etc/conf", rules=())
+p.serves(upstream)
+os.symlink("conf", "/run/etc/new")
+os.rename("/run/etc/new", "/run/etc/conf")  # ELOOP
+check(p.client().end()[0][:2], b"")
+one = p.client()
+one.send(GREETING + request("127.0.0.1", port_of(upstream)))
+check(one.recv(4), CHOSEN + b"\x05\x01")
+p.stop()
+PY
+}
+
+@test "prefork: processes that checkpassword programs leave behind are not counted as connections" {
+    world <<'PY'
+write("/run/program", "#!/bin/sh\nsetsid sleep 1000 </dev/null >/dev/null 2>&1 3<&- &\nexit 0\n", 0o755)
+p = Prefork("-o", "checkpassword /run/program", "-o", "prefork connections 3",
+            "-o", "prefork ready 1", "-o", "prefork idle-exit 500ms")
+for _ in range(4):
+    one = p.client()
+    one.send(b"\x05\x01\x02" + login(b"alice", b"secret"))
+    check(one.recv(4), b"\x05\x02\x01\x00")
+    one.close()
+p.wait_exit()
+PY
+}
+
+@test "prefork: a busy listening socket, or one that was shut down, does not starve the others" {
+    world <<'PY'
+socks = [listener(), listener(), listener()]
+p = Prefork("-o", "prefork ready 1", fds=socks)
+p.listening = socks[1]
+p.serves(upstream)
+socks[0].shutdown(socket.SHUT_RDWR)
+for _ in range(5):
+    for p.listening in socks[1:]:
+        p.serves(upstream)
+p.stop()
+PY
+}
+
+@test "prefork: standard error that nobody reads, or that is closed, does not stop the service" {
+    world <<'PY'
+for is_closed in False, True:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    p = Prefork(stderr=writer)
+    os.close(writer)
+    p.ready()
+    if is_closed:
+        os.close(reader)
+    for _ in range(3):
+        zygote = p.zygote()
+        os.kill(p.ready()[0], signal.SIGKILL)
+        p.ready()
+        os.kill(zygote, signal.SIGKILL)
+        eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
+        p.serves(upstream)
+    p.stop()
 PY
 }
 

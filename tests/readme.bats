@@ -104,6 +104,18 @@ example() {
     diff <(example 'stdsocks --explain') <("$STDSOCKS" -f /dev/null --explain "${question%\'}")
 }
 
+# rows FILE HEADING - print the rows of the first table below a heading.
+rows() {
+    awk -v "heading=## $2" '/^## / { found = $0 == heading } found && /^\|/ { print; seen = 1 }
+        seen && !/^\|/ { exit }' "$1"
+}
+
+@test "readme: the table of section Speed is the summary in tests/bench/results.md" {
+    run -0 rows "$ROOT/README.md" Speed
+    [[ $output == *microsocks* ]]
+    diff <(echo "$output") <(rows "$ROOT/tests/bench/results.md" Summary)
+}
+
 @test "readme: README.md has at most 200 lines" {
     (($(wc -l <"$ROOT/README.md") <= 200))
 }

@@ -3,6 +3,7 @@
 #include "record/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -113,23 +114,28 @@ static void put_stderr(struct writer *w, const struct writer *message, const str
 		writer_bytes(w, fields->bytes, fields->len);
 }
 
-/* Returns true if a failed write to standard error may be repeated: after EINTR, or after EAGAIN if
- * the reader makes room within LOG_STDERR_PATIENCE_S seconds (*has_waited: only once). */
-static bool may_try_again(bool *has_waited)
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits until standard error has room for PIPE_BUF bytes, or has an error. Returns false if that
+ * takes longer than until_ms. */
+static bool wait_for_room(int64_t until_ms)
 {
 	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
-	const struct timespec patience = {.tv_sec = LOG_STDERR_PATIENCE_S};
 	int ready;
 
-	if (errno == EINTR)
-		return true;
-	if (errno != EAGAIN || *has_waited)
-		return false;
-	*has_waited = true;
-	do
-		ready = ppoll(&room, 1, &patience, NULL);
-	while (ready < 0 && errno == EINTR);
-	return ready > 0;
+	do {
+		const int64_t left_ms = until_ms - now_ms();
+		const struct timespec left = {.tv_sec = left_ms > 0 ? left_ms / 1000 : 0,
+			.tv_nsec = left_ms > 0 ? left_ms % 1000 * 1000000 : 0};
+		ready = ppoll(&room, 1, &left, NULL);
+	} while (ready < 0 && errno == EINTR);
+	return ready != 0; /* without poll(2), the text is written nevertheless */
 }
 
 static ssize_t send_all(int fd, const struct writer *w, int flags)
@@ -143,30 +149,40 @@ static ssize_t send_all(int fd, const struct writer *w, int flags)
 
 /* Sends one datagram, and waits if the reader's queue is full. The wait is in send(2): the kernel
  * then wakes one sender at a time, whereas poll(2) would wake thousands for one free slot. */
-static bool send_waiting(int fd, const struct writer *w)
+static bool send_waiting(int fd, const struct writer *w, bool never_waits)
 {
 	const struct timeval patience = {.tv_sec = LOG_PATIENCE_S};
 
 	if (send_all(fd, w, MSG_DONTWAIT) >= 0)
 		return true;
-	return errno == EAGAIN &&
+	return errno == EAGAIN && !never_waits &&
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
 		send_all(fd, w, 0) >= 0;
 }
 
-void log_write_stderr(const struct writer *text)
+/* Waits once in a row of texts: after a text was dropped, the next one is dropped at once. */
+static void write_stderr(const struct writer *text, int patience_s)
 {
-	bool has_waited = false;
+	static bool is_stalled;
+	const int64_t until_ms = now_ms() + (is_stalled ? 0 : patience_s * INT64_C(1000));
 
 	for (size_t done = 0; done < text->len;) {
-		ssize_t n = write(STDERR_FILENO, text->bytes + done, text->len - done);
-		if (n > 0) {
-			done += (size_t)n;
-			has_waited = false;
-		} else if (n == 0 || !may_try_again(&has_waited)) {
+		is_stalled = !wait_for_room(until_ms);
+		if (is_stalled)
 			return;
-		}
+		const size_t left = text->len - done;
+		const ssize_t n =
+			write(STDERR_FILENO, text->bytes + done, left < PIPE_BUF ? left : PIPE_BUF);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+			return;
 	}
+}
+
+void log_write_stderr(const struct writer *text)
+{
+	write_stderr(text, LOG_STDERR_PATIENCE_S);
 }
 
 void log_write(const struct log *log, enum log_level level, const struct writer *message,
@@ -178,12 +194,12 @@ void log_write(const struct log *log, enum log_level level, const struct writer 
 		put_journal(&w, level, message, fields);
 	else if (log->kind == LOG_TO_SYSLOG)
 		put_syslog(&w, level, message);
-	if (w.len > 0 && send_waiting(log->fd, &w))
+	if (w.len > 0 && send_waiting(log->fd, &w, log->never_waits))
 		return;
 	if (!log->stderr_is_ours)
 		return;
 
 	w = writer_on(line, sizeof line);
 	put_stderr(&w, message, fields, with_fields);
-	log_write_stderr(&w);
+	write_stderr(&w, log->never_waits ? 0 : LOG_STDERR_PATIENCE_S);
 }

@@ -26,6 +26,8 @@ struct log {
 	 * connection. inetd, xinetd and systemd can pass the client's socket as standard error,
 	 * too. */
 	bool stderr_is_ours;
+	/* Drop a message that cannot be written at once. */
+	bool never_waits;
 };
 
 /* Opens the first log of this list that is available. If there is none, kind is LOG_TO_NONE. In any
@@ -63,9 +65,10 @@ struct log log_open_for_errors(void);
 void log_write(const struct log *log, enum log_level level, const struct writer *message,
 	const struct writer *fields, bool with_fields);
 
-/* Seconds that log_write_stderr() waits for standard error if it is non-blocking. */
+/* Seconds that log_write_stderr() waits, in all, for room in standard error. */
 #define LOG_STDERR_PATIENCE_S 1
 
-/* Writes the text to standard error. If a write fails, or there is no room for
- * LOG_STDERR_PATIENCE_S, drops the rest. */
+/* Writes the text to standard error, in pieces of at most PIPE_BUF. If a write fails, or there is
+ * no room within LOG_STDERR_PATIENCE_S, drops the rest. The next text is then dropped at once,
+ * unless there is room. */
 void log_write_stderr(const struct writer *text);

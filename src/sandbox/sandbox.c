@@ -44,16 +44,15 @@ int sandbox_enter_stage(unsigned stages, const char **ret_part)
 	return first_error(error, syscalls_limit(stages, 0), "seccomp", ret_part);
 }
 
-void sandbox_close_inherited(void)
+void sandbox_close_inherited(int first)
 {
 	struct rlimit limit;
 
-	if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0) == 0 ||
-		getrlimit(RLIMIT_NOFILE, &limit) < 0)
+	if (syscall(SYS_close_range, first, ~0U, 0) == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	/* A kernel before 5.9, or a container without the call. */
-	for (rlim_t fd = STDERR_FILENO + 1; fd < limit.rlim_cur; fd++)
-		close((int)fd);
+	for (int fd = first; (rlim_t)fd < limit.rlim_cur; fd++)
+		close(fd);
 }
 
 void sandbox_put_kernel(struct writer *w)

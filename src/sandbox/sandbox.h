@@ -21,8 +21,8 @@ int sandbox_start(unsigned stages, int checker_pid, const char **ret_part, int *
  * that part, a static text. */
 int sandbox_enter_stage(unsigned stages, const char **ret_part);
 
-/* Closes all descriptors above 2, which a parent process may have left open. */
-void sandbox_close_inherited(void);
+/* Closes all descriptors from the given one on, which a parent process may have left open. */
+void sandbox_close_inherited(int first);
 
 /* Writes a line for --check, without a newline: whether the kernel has seccomp, and which version
  * of Landlock it has. */

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -119,9 +120,12 @@ static void postpone(struct supervisor *s)
  */
 static void send_orphans(struct supervisor *s)
 {
-	if (s->control >= 0 && s->orphans != s->sent_orphans &&
-		send(s->control, &s->orphans, sizeof s->orphans, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		s->sent_orphans = s->orphans;
+	if (s->control < 0 || s->orphans == s->sent_orphans ||
+		send(s->control, &s->orphans, sizeof s->orphans, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
+	s->sent_orphans = s->orphans;
+	if (s->has_reported)
+		notify_counts(s, "");
 }
 
 static void start_zygote(struct supervisor *s)
@@ -178,8 +182,6 @@ static void zygote_has_ended(struct supervisor *s, int status)
 		s->pause_us = 0;
 	if (has_changed && s->is_started)
 		return;
-	/* Without a report, a file has changed while the zygote read it. This is no failure, but a
-	 * file that changes all the time must not cause a loop without a pause. */
 	if (!has_changed)
 		log_end_of_zygote(status);
 	postpone(s);
@@ -200,6 +202,13 @@ static void end_zygote(struct supervisor *s)
 
 /* -- Processes that serve connections. */
 
+/* Whether a child process may have a connection. A process that a checkpassword program has left
+ * behind may be a child process, too, but is in another process group. */
+static bool may_serve(pid_t pid)
+{
+	return getpgid(pid) == getpgrp();
+}
+
 /* Counts the child processes other than the zygote. After the end of a zygote, its children are
  * children of this process. Without /proc there seem to be none. */
 static unsigned count_orphans(const struct supervisor *s)
@@ -207,29 +216,51 @@ static unsigned count_orphans(const struct supervisor *s)
 	static char text[65536] LARGE;
 	const int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 	unsigned count = 0;
+	pid_t pid = 0;
 	ssize_t n;
 
 	if (fd < 0)
 		return 0;
 	while ((n = read(fd, text, sizeof text)) > 0)
-		for (ssize_t i = 0; i < n; i++)
-			count += text[i] == ' ';
+		for (ssize_t i = 0; i < n; i++) {
+			if (text[i] != ' ') { /* a blank follows each number */
+				pid = 10 * pid + (text[i] - '0');
+				continue;
+			}
+			count += pid != s->zygote && may_serve(pid);
+			pid = 0;
+		}
 	close(fd);
-	return s->zygote > 0 && count > 0 ? count - 1 : count;
+	return count;
+}
+
+static void log_end_of_process(int status)
+{
+	if (WIFSIGNALED(status))
+		log_text("a process was ended by signal ",
+			prefork_log_number((unsigned)WTERMSIG(status)),
+			"; the connection that it served is lost");
+	else if (WEXITSTATUS(status) != EXIT_OVER && WEXITSTATUS(status) != PREFORK_EXIT_CHANGED)
+		log_text("a process has exited with status ",
+			prefork_log_number((unsigned)WEXITSTATUS(status)), "; see its record");
 }
 
 static void reap(struct supervisor *s)
 {
-	int status;
-	pid_t pid;
+	siginfo_t info = {.si_pid = 0};
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	/* The process group of a process is known until it is removed. */
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0) {
+		const pid_t pid = info.si_pid;
+		const bool may_have_served = may_serve(pid);
+		int status = 0;
+
+		waitpid(pid, &status, 0);
+		info.si_pid = 0;
 		if (pid == s->zygote)
 			zygote_has_ended(s, status);
-		else if (WIFSIGNALED(status))
-			log_text("a process was ended by signal ",
-				prefork_log_number((unsigned)WTERMSIG(status)),
-				"; the connection that it served is lost");
+		else if (may_have_served)
+			log_end_of_process(status);
 	}
 	s->orphans = count_orphans(s);
 }
@@ -268,6 +299,7 @@ static _Noreturn void run_handler(const struct supervisor *s, int fd)
 	prefork_notify_forget();
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_PID");
+	prefork_zygote_raise_oom();
 	if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
 		execv(s->path, s->argv);
 	log_text("cannot execute this program for a connection: ", strerror(errno),
@@ -281,7 +313,12 @@ static bool serve_handed_off(struct supervisor *s)
 {
 	int fd;
 
-	for (; (fd = receive_connection(s->handoff[0])) >= 0; close(fd)) {
+	for (; (fd = receive_connection(s->handoff[0])) >= 0 || fd == -EBADMSG; close(fd)) {
+		if (fd < 0) {
+			log_text("cannot take a connection from another process", "",
+				"; raise LimitNOFILE= if it is too low; the connection is lost");
+			continue;
+		}
 		const pid_t pid = fork();
 		if (pid == 0)
 			run_handler(s, fd);
@@ -416,12 +453,14 @@ static bool turn(struct supervisor *s)
 static bool prepare(struct supervisor *s)
 {
 	sigset_t signals;
+	const char *path = (const char *)getauxval(AT_EXECFN); /* execve(2) had this path */
 	ssize_t len = readlink("/proc/self/exe", s->path, sizeof s->path - 1);
 
 	if (len > 0)
 		s->path[len] = '\0';
-	else if (strlen(s->argv[0]) < sizeof s->path)
-		memcpy(s->path, s->argv[0], strlen(s->argv[0]) + 1);
+	else if (path && strlen(path) < sizeof s->path)
+		memcpy(s->path, path, strlen(path) + 1);
+	wait_block_write_signals();
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -444,6 +483,10 @@ int prefork_run(
 		return output_error("LISTEN_FDS has more than 16 sockets; use fewer ListenStream= "
 				    "lines, or several services",
 			EXIT_USAGE);
+	if (listeners->count == 0)
+		return output_error("cannot replace the standard descriptors; provide /dev/null, "
+				    "and at least 32 descriptors (LimitNOFILE=)",
+			EXIT_SYSTEM);
 	s = (struct supervisor){.options = options,
 		.argv = argv,
 		.listeners = listeners,

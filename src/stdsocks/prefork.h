@@ -50,7 +50,8 @@ struct prefork_report {
  * socket, or if all descriptors of $LISTEN_FDS are and $LISTEN_PID is this process. Then moves them
  * to the descriptors from 3 on, closes all others above standard error, and replaces standard input
  * and output by /dev/null, and standard error if it is a listening socket. If there are more than
- * PREFORK_LISTENERS_MAX, changes nothing else; prefork_run() then reports an error. */
+ * PREFORK_LISTENERS_MAX, changes nothing else; if /dev/null cannot be opened, sets the count to 0.
+ * prefork_run() then reports an error. */
 bool prefork_find_listeners(const struct client *client, struct prefork_listeners *ret_listeners);
 
 /* Serves connections until a signal or the idle timeout ends that. Returns the exit status. */

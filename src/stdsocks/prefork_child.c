@@ -71,18 +71,25 @@ void prefork_child_limit_memory(void)
 #endif
 }
 
-/* Waits until one of several sockets has a connection. Returns its index. */
+/* Waits until one of several sockets has a connection, or has been shut down. Returns its index.
+ * Neither a busy socket nor one that was shut down may keep all children from the others, so each
+ * search begins at another socket. */
 static unsigned wait_for_any(void)
 {
+	static unsigned first;
 	struct pollfd fds[PREFORK_LISTENERS_MAX];
 	const unsigned count = listeners.count;
 
+	if (first == 0)
+		first = (unsigned)getpid();
 	for (unsigned i = 0; i < count; i++)
 		fds[i] = (struct pollfd){.fd = listeners.fds[i], .events = POLLIN};
 	ppoll(fds, count, NULL, NULL);
-	for (unsigned i = 0; i < count; i++)
-		if (fds[i].revents)
-			return i;
+	for (unsigned i = first; i < first + count; i++)
+		if (fds[i % count].revents) {
+			first = i + 1;
+			return i % count;
+		}
 	return 0;
 }
 
@@ -151,15 +158,16 @@ static bool leave_zygote(struct zygote *z)
 	return true;
 }
 
-/* The files have changed since the zygote read them. Returns true if the supervisor serves the
- * connection; otherwise it is refused, rather than served as the old files say. */
+/* Returns true if the supervisor serves the connection. Otherwise it is refused, rather than served
+ * by files that have changed. */
 static bool leave_to_supervisor(struct zygote *z, int fd)
 {
 	if (hand_off(z->handoff, fd))
 		return true;
-	z->refusal = (struct refusal){.error = errno,
-		.reason = "the configuration has changed, and the supervisor cannot take the "
-			  "connection"};
+	if (!z->refusal.reason)
+		z->refusal = (struct refusal){.error = errno,
+			.reason = "the connection needs a new process, and the supervisor cannot "
+				  "take it"};
 	return false;
 }
 
@@ -180,12 +188,13 @@ static int wait_for_connection(struct zygote *z, int *ret_status)
 		errno = 0;
 	close(z->accepted[1]);
 	stop_accepting(0);
-	if (prefork_watch_has_changed(&z->watch) && leave_to_supervisor(z, fd)) {
-		*ret_status = PREFORK_EXIT_CHANGED;
+	const bool has_changed = prefork_watch_has_changed(&z->watch);
+	if ((has_changed || z->passes_all) && leave_to_supervisor(z, fd)) {
+		if (has_changed)
+			*ret_status = PREFORK_EXIT_CHANGED;
 		return -1;
 	}
 	close(z->handoff);
-	prefork_watch_close_hidden(&z->watch);
 	return fd;
 }
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sandbox/sandbox.h"
 #include "stdsocks/prefork.h"
 #include "stdsocks/startup.h"
 #include "text/words.h"
@@ -92,8 +92,8 @@ bool prefork_find_listeners(const struct client *client, struct prefork_listener
 		return true;
 	}
 	if (!replace_standard_descriptors())
-		return false;
-	syscall(SYS_close_range, FIRST_FD + l.count, ~0U, 0);
+		l.count = 0; /* prefork_run() reports it */
+	sandbox_close_inherited(FIRST_FD + (int)l.count);
 	prepare(&l);
 	*ret_listeners = l;
 	return true;

@@ -4,6 +4,7 @@
 
 void prefork_log(const struct log *log, const char *text, const char *detail, const char *more)
 {
+	struct log waitless = *log;
 	char bytes[256];
 	struct writer w = writer_on(bytes, sizeof bytes);
 	const struct writer no_fields = writer_on(NULL, 0);
@@ -11,7 +12,8 @@ void prefork_log(const struct log *log, const char *text, const char *detail, co
 	writer_str(&w, text);
 	writer_str(&w, detail);
 	writer_str(&w, more);
-	log_write(log, LOG_LEVEL_ERROR, &w, &no_fields, false);
+	waitless.never_waits = true;
+	log_write(&waitless, LOG_LEVEL_ERROR, &w, &no_fields, false);
 }
 
 const char *prefork_log_number(uint64_t number)

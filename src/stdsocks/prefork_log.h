@@ -6,7 +6,8 @@
 
 #include "record/log.h"
 
-/* Logs a line with level error: the three texts one after another. */
+/* Logs a line with level error: the three texts one after another. Does not wait for the log: a
+ * connection may wait for this process. */
 void prefork_log(const struct log *log, const char *text, const char *detail, const char *more);
 
 /* Returns a number as a text, which the next call overwrites. */

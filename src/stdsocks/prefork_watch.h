@@ -9,6 +9,9 @@
 /* Files that are watched. */
 #define PREFORK_WATCH_MAX 8
 
+/* More than one tick of the kernel's clock, in microseconds. */
+#define PREFORK_WATCH_RECENT_US 20000
+
 /* If all members are zero, except that fd is -1, no file is watched. */
 struct prefork_watch {
 	unsigned count;
@@ -18,8 +21,6 @@ struct prefork_watch {
 	struct prefork_watched {
 		const char *path;
 		struct stat status; /* all zero: there is no file */
-		int fd;             /* the file (O_PATH) if the final user may not see it, or -1 */
-		int folders[2];     /* watches of the path's folder and of the file's, or -1 */
 	} files[PREFORK_WATCH_MAX];
 };
 
@@ -33,18 +34,18 @@ void prefork_watch_add_socket(struct prefork_watch *w, const char *path);
 /* Adds a file that has been read, with its fstat(2) before that. */
 void prefork_watch_add_read(struct prefork_watch *w, const char *path, const struct stat *status);
 
-/* Returns true if a file has changed. Of a file that this process may not see any more, it finds a
- * write, a rename or a removal, but not a link that leads elsewhere. Makes a system call for each
- * file. */
+/* Returns true if a file has changed, or cannot be seen any more. Makes a system call for each
+ * file.
+ */
 bool prefork_watch_has_changed(const struct prefork_watch *w);
 
-/* To be called when the process has its final user: closes the descriptors of the files that it may
- * see. */
-void prefork_watch_close_seen(struct prefork_watch *w);
+/* Returns true if a file was changed just before its status was taken. Another change within one
+ * tick of the kernel's clock could then leave the status as it is. */
+bool prefork_watch_is_recent(const struct prefork_watch *w);
 
-/* Closes the descriptors of the other files. */
-void prefork_watch_close_hidden(const struct prefork_watch *w);
+/* To be called when the process has its final user: removes the files that it may not see. Returns
+ * true if there are any. */
+bool prefork_watch_remove_hidden(struct prefork_watch *w);
 
-/* Reads the events of inotify(7). Returns true if a file has changed. A file that this process may
- * not see counts as changed if one of its folders has an event. */
+/* Reads the events of inotify(7). Returns true if a file has changed. */
 bool prefork_watch_read(const struct prefork_watch *w);

@@ -64,14 +64,29 @@ static int open_oom(void)
 	return fd;
 }
 
+void prefork_zygote_raise_oom(void)
+{
+	const int fd = open_oom();
+
+	if (fd < 0)
+		return;
+	/* After an error, the kernel treats all processes alike. */
+	if (write(fd, OOM_OF_CHILD, strlen(OOM_OF_CHILD)) < 0)
+		errno = 0;
+	close(fd);
+}
+
 static void read_settings(struct zygote *z)
 {
+	static const struct timespec recent = {.tv_nsec = PREFORK_WATCH_RECENT_US * 1000L};
 	struct writer errors = output_error_writer();
 
 	z->watch.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	prefork_watch_add(&z->watch, config_path(z->options));
 	prefork_watch_add(&z->watch, NAME_FILES_HOSTS);
 	prefork_watch_add(&z->watch, NAME_FILES_RESOLV_CONF);
+	if (prefork_watch_is_recent(&z->watch))
+		ppoll(NULL, 0, &recent, NULL);
 	if (!settings_read(z->options, &z->settings, &errors)) {
 		output_errors(&errors);
 		z->refusal.reason = SETTINGS_REFUSAL;
@@ -150,6 +165,8 @@ static void enter_sandbox(struct zygote *z)
 /* Returns EXIT_OVER if the zygote can go on, or the exit status. */
 static int start(struct zygote *z)
 {
+	int error;
+
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != z->supervisor) /* it has ended before */
 		return EXIT_SYSTEM;
@@ -160,20 +177,27 @@ static int start(struct zygote *z)
 	if (z->oom >= 0 && read(z->oom, z->own_oom, sizeof z->own_oom - 1) <= 0)
 		memcpy(z->own_oom, "0", sizeof "0");
 	read_settings(z);
-	/* The folder of the passwords file is watched only since the file was read, so a change
-	 * before that had no event. The next user of this process may not see the file. */
-	if (prefork_watch_has_changed(&z->watch))
-		return PREFORK_EXIT_CHANGED;
+	/* A file has changed since it was read, or will not seem to have changed if it does so now.
+	 * The next user of this process may not see the passwords file. */
+	if (prefork_watch_has_changed(&z->watch) || prefork_watch_is_recent(&z->watch)) {
+		z->passes_all = true;
+		z->renew_us = clock_after(clock_now_us(), PREFORK_WATCH_RECENT_US);
+	}
 	const struct refusal root = confine_leave_root(&z->settings.config);
 	if (!z->refusal.reason)
 		z->refusal = root;
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user resets it */
-	if (!open_descriptors(z))
+	if (!open_descriptors(z)) {
+		prefork_log(&z->log, "cannot start the zygote: ", strerror(errno),
+			"; raise LimitNOFILE= if it is too low");
 		return EXIT_SYSTEM;
-	prefork_watch_close_seen(&z->watch);
+	}
+	z->passes_all |= prefork_watch_remove_hidden(&z->watch);
+	z->passes_all |= name_files_unreadable(&error) != NULL;
 	wait_prepare();
 	prefork_child_catch_signals();
 	enter_sandbox(z);
+	z->passes_all |= z->refusal.reason != NULL;
 	if (!z->has_checkpassword)
 		title_role(TITLE_ZYGOTE);
 	z->pool = prefork_pool_of(&z->settings.config, z->pool.orphans);
@@ -321,6 +345,8 @@ static int64_t until_us(const struct zygote *z)
 
 	if (memcmp(&z->report, &z->reported, sizeof z->report) != 0)
 		us = clock_earlier(us, z->report_us);
+	if (z->renew_us)
+		us = clock_earlier(us, z->renew_us);
 	return z->retry_us ? clock_earlier(us, z->retry_us) : us;
 }
 
@@ -340,6 +366,8 @@ int prefork_zygote_run(struct zygote *z)
 	if (status != EXIT_OVER)
 		return status;
 	for (;;) {
+		if (z->renew_us && clock_now_us() >= z->renew_us)
+			return PREFORK_EXIT_CHANGED;
 		tick(z);
 		end_surplus(z);
 		fork_missing(z);

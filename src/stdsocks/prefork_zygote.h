@@ -34,6 +34,10 @@ struct zygote {
 	 * connection, because it must open files or start a process before it reads the client's
 	 * first byte. */
 	bool is_outside_sandbox;
+	/* Each child passes its connection to the supervisor: it may not see a file, and would not
+	 * find a change of it; or the reason to refuse clients may have passed. */
+	bool passes_all;
+	int64_t renew_us; /* when another zygote reads the files again; 0: when one changes */
 
 	/* Children write their PIDs to accepted[1] after they have accepted a connection. */
 	int accepted[2];
@@ -50,6 +54,9 @@ struct zygote {
 /* Runs the zygote. To be called in a new process. Returns its exit status, when the supervisor has
  * ended, a file has changed, or a signal or an error ends the zygote. */
 int prefork_zygote_run(struct zygote *z);
+
+/* Gives this process the OOM score of a child, for a connection that a child has passed on. */
+void prefork_zygote_raise_oom(void);
 
 /* Sets what all children need: the signals that end the wait for a connection, after
  * wait_prepare(); and the limit of the address space. */

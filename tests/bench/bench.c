@@ -17,8 +17,9 @@
 static const struct {
 	const char *name;
 	slice_fn *slice;
-} measures[] = {{"setup", setup_slice}, {"rate", rate_slice}, {"bulk", bulk_slice},
-	{"pingpong", pingpong_slice}, {"udp", udp_slice}, {"flood", flood_slice}};
+} measures[] = {{"setup", setup_slice}, {"rate", rate_slice}, {"burst", burst_slice},
+	{"bulk", bulk_slice}, {"pingpong", pingpong_slice}, {"udp", udp_slice},
+	{"flood", flood_slice}};
 
 void figure(double value)
 {
@@ -87,13 +88,14 @@ int64_t system_busy_us(void)
 static _Noreturn void usage(void)
 {
 	fputs("usage: bench MEASURE [options] LABEL PORT GROUP\n"
-	      "MEASURE: setup, rate, bulk, pingpong, udp, flood.\n"
+	      "MEASURE: setup, rate, burst, bulk, pingpong, udp, flood.\n"
 	      "LABEL: the name of the server in messages.\n"
 	      "PORT: the port of the proxy, or 0 to measure without a proxy.\n"
 	      "GROUP: the process group of the proxy, or 0 if it is unknown.\n"
 	      "  -n N   number of samples              -t MS  duration\n"
 	      "  -g US  pause between samples          -u     upload instead of download\n"
-	      "  -s N   parallel streams, or datagrams in flight\n"
+	      "  -i US  interval between the starts of samples, instead of a pause\n"
+	      "  -s N   parallel streams or connections, or datagrams in flight\n"
 	      "  -b N   bytes per message\n"
 	      "  -d HOST  request this name of 127.0.0.1\n"
 	      "  -G     client and upstream send datagrams in GSO batches\n",
@@ -114,12 +116,13 @@ static void options_parse(int argc, char *argv[], struct plan *plan)
 	int *const numbers[] = {['n'] = &plan->count,
 		['t'] = &plan->slice_ms,
 		['g'] = &plan->gap_us,
+		['i'] = &plan->interval_us,
 		['s'] = &plan->streams,
 		['b'] = &plan->message_len};
 	bool use_gso = false;
 	int option;
 
-	while ((option = getopt(argc, argv, "n:t:g:s:b:d:uG")) != -1) {
+	while ((option = getopt(argc, argv, "n:t:g:i:s:b:d:uG")) != -1) {
 		if (option == 'u')
 			plan->upload = true;
 		else if (option == 'd')

@@ -38,7 +38,9 @@ struct plan {
 	int count;    /* samples */
 	int slice_ms; /* duration */
 	int gap_us;   /* pause between samples */
-	int streams;  /* parallel streams or workers, or datagrams in flight */
+	/* Between the starts of samples; 0: gap_us applies. */
+	int interval_us;
+	int streams; /* parallel streams or workers, or datagrams in flight */
 	int message_len;
 	bool upload;
 	const char *host; /* a name of 127.0.0.1 that is requested in its place, or NULL */
@@ -87,6 +89,7 @@ int upstream_drain(struct upstream *up);
 /* stream.c */
 slice_fn setup_slice;    /* us, of each sample */
 slice_fn rate_slice;     /* connections per second */
+slice_fn burst_slice;    /* ms until the last of several connections at once is set up */
 slice_fn bulk_slice;     /* Gbit/s, CPU seconds per GiB */
 slice_fn pingpong_slice; /* round trips per second */
 

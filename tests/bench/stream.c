@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Measures the time to set up a connection, the number of connections per second, the throughput
- * in one direction, and round trips. */
+/* Measures the time to set up a connection, or many at once, the number of connections per second,
+ * the throughput in one direction, and round trips. */
 #include <err.h>
 #include <unistd.h>
 
@@ -8,22 +8,29 @@
 
 #define WARM_UP_US 200000 /* for TCP windows, buffers and the scheduler */
 
-/* Measures the time from connect() to the SOCKS reply. Without a proxy, measures the time until the
- * echo returns a byte, because connect() returns before the upstream accepts. */
-static int setup_once(const struct plan *plan, int64_t *ret_took_us)
+/* Connects, and waits for the SOCKS reply. Without a proxy, waits until the echo returns a byte,
+ * because connect() returns before the upstream accepts. Returns the socket, or -1. */
+static int setup_open(const struct plan *plan)
 {
 	char byte = 'x';
-	int64_t start_us = now_us();
 	int fd = client_open(plan, plan->upstream.echo_port);
 
-	if (fd < 0)
-		return -1;
-	if (plan->port == 0 &&
+	if (fd >= 0 && plan->port == 0 &&
 		(client_send(fd, &byte, 1) < 0 || client_receive(fd, &byte, 1) < 0)) {
 		warn("%s: echo", plan->label);
 		close(fd);
 		return -1;
 	}
+	return fd;
+}
+
+static int setup_once(const struct plan *plan, int64_t *ret_took_us)
+{
+	int64_t start_us = now_us();
+	int fd = setup_open(plan);
+
+	if (fd < 0)
+		return -1;
 	*ret_took_us = now_us() - start_us;
 	close(fd);
 	return 0;
@@ -34,10 +41,12 @@ static int setup_once(const struct plan *plan, int64_t *ret_took_us)
  * faults of this program. */
 int setup_slice(struct plan *plan)
 {
-	int64_t took_us;
+	int64_t took_us, start_us = now_us();
 
 	for (int i = -1; i < plan->count; i++) {
-		sleep_us(plan->gap_us);
+		start_us =
+			plan->interval_us ? start_us + plan->interval_us : now_us() + plan->gap_us;
+		sleep_us(start_us - now_us());
 		if (setup_once(plan, &took_us) < 0)
 			return -1;
 		if (i >= 0)
@@ -53,7 +62,9 @@ struct worker {
 	int64_t deadline_us; /* of setups */
 	int done;
 	bool failed;
-	int fd; /* of a stream */
+	pthread_barrier_t *start; /* of a burst */
+	int64_t end_us;           /* of the setup in a burst */
+	int fd;                   /* of a stream, or of a burst */
 	atomic_ullong *received_bytes;
 };
 
@@ -70,7 +81,8 @@ static void *rate_thread(void *arg)
 }
 
 /* Rounds and slices must be few and short: each connection leaves a socket in TIME_WAIT, and with
- * twenty thousand of these, connect() spends its time in the search for a free local port. */
+ * twenty thousand of these, connect() spends its time in the search for a free local port. If the
+ * user is root, tests/bench/run prevents these sockets. */
 int rate_slice(struct plan *plan)
 {
 	struct worker workers[plan->streams];
@@ -90,6 +102,47 @@ int rate_slice(struct plan *plan)
 	}
 	figure(done * 1e6 / (double)(now_us() - start_us));
 	return failed ? -1 : 0;
+}
+
+static void *burst_thread(void *arg)
+{
+	struct worker *w = arg;
+
+	pthread_barrier_wait(w->start);
+	w->fd = setup_open(w->plan);
+	w->end_us = now_us();
+	return NULL;
+}
+
+/* All threads wait when the burst starts, and all connections stay open until its end. */
+int burst_slice(struct plan *plan)
+{
+	struct worker workers[plan->streams];
+	pthread_barrier_t start;
+	int64_t start_us, end_us = 0;
+	bool failed = false;
+
+	pthread_barrier_init(&start, NULL, (unsigned)plan->streams + 1);
+	for (int i = 0; i < plan->streams; i++) {
+		workers[i] = (struct worker){.plan = plan, .start = &start};
+		thread_start(&workers[i].thread, burst_thread, &workers[i]);
+	}
+	sleep_us(WARM_UP_US);
+	start_us = now_us();
+	pthread_barrier_wait(&start);
+	for (int i = 0; i < plan->streams; i++) {
+		pthread_join(workers[i].thread, NULL);
+		failed |= workers[i].fd < 0;
+		if (workers[i].end_us > end_us)
+			end_us = workers[i].end_us;
+	}
+	for (int i = 0; i < plan->streams; i++)
+		if (workers[i].fd >= 0)
+			close(workers[i].fd);
+	if (failed)
+		return -1;
+	figure((double)(end_us - start_us) / 1000);
+	return 0;
 }
 
 /* Ends when streams_stop() shuts the socket down, or after WAIT_TIMEOUT_MS without data. */
