@@ -111,20 +111,30 @@ static void move_up(int *fd)
 	*fd = above;
 }
 
-/* Gives the log and the socket for connections the numbers of enum syscalls_fd. */
+/* Gives the socket for connections its number of enum syscalls_fd, and keeps that of the log. */
 static void arrange_descriptors(struct zygote *z)
 {
 	for (unsigned i = 0; i < z->listeners.count; i++)
 		move_up(&z->listeners.fds[i]);
 	move_up(&z->control);
 	move_up(&z->handoff);
-	z->log = log_open(z->options->trace);
-	z->log.stderr_is_ours =
-		true; /* it is not a client's, but may be /dev/null like the others */
+	dup3(STDIN_FILENO, SYSCALLS_LOG_FD, O_CLOEXEC);
 	if (dup3(z->handoff, SYSCALLS_HANDOFF_FD, O_CLOEXEC) < 0)
 		return;
 	close(z->handoff);
 	z->handoff = SYSCALLS_HANDOFF_FD;
+}
+
+/* A log daemon that starts later, or was restarted, has another socket. */
+static void open_log(struct zygote *z)
+{
+	prefork_watch_add_socket(&z->watch, LOG_JOURNAL);
+	close(SYSCALLS_LOG_FD);
+	z->log = log_open(z->options->trace);
+	z->log.stderr_is_ours =
+		true; /* it is not a client's, but may be /dev/null like the others */
+	if (z->log.kind != LOG_TO_JOURNAL)
+		prefork_watch_add_socket(&z->watch, LOG_SYSLOG);
 }
 
 /* Opens what the sandbox does not allow to open later. Returns false if the zygote cannot work. */
@@ -132,17 +142,13 @@ static bool open_descriptors(struct zygote *z)
 {
 	sigset_t child;
 
+	open_log(z);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	z->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	startup_map_memory(&z->settings.config, &z->refusal);
 	name_files_open();
-	/* A log daemon that was restarted has another socket. */
-	if (z->log.kind == LOG_TO_JOURNAL)
-		prefork_watch_add_socket(&z->watch, LOG_JOURNAL);
-	if (z->log.kind == LOG_TO_SYSLOG)
-		prefork_watch_add_socket(&z->watch, LOG_SYSLOG);
 	return z->signals >= 0 && pipe2(z->accepted, O_CLOEXEC | O_NONBLOCK) == 0;
 }
 
