@@ -6,13 +6,15 @@ load helper
 load net/world
 
 prelude <<'PY'
-import contextlib
+import contextlib, os, signal
 
-from calls import prove
+from calls import TracedPrefork, prove
 from commands import Associate, Bind, Connect, Resolve, alone, closed, names, passwords, pipes
 from commands import records, reply, resets, side_by_side, waits_for
 from dns import Dnsmasq
-from socks import GREETING, check
+from logs import JOURNAL, Reader
+from prefork import close
+from socks import GREETING, check, listener
 from world import CLOSED_PORT, write
 
 SOURCES = "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo"
@@ -143,12 +145,41 @@ prove(commands)
 PY
 }
 
+@test "calls: prefork mode makes exactly the system calls of the table before a connection" {
+    traced 'accept zygote' <<'PY'
+journal = Reader(JOURNAL)
+write("/run/conf", "allow to any\nprefork ready 1\n")
+p = TracedPrefork("-f", "/run/conf", rules=(), stages=("connect accept zygote", "relaying"))
+upstream = listener()
+p.serves(upstream)
+# The connection has ended when it is accepted.
+(pid,) = p.ready(1)
+os.kill(pid, signal.SIGSTOP)
+p.client().reset()
+os.kill(pid, signal.SIGCONT)
+# More processes are ready after a burst, and end later.
+pairs = [p.connect(upstream) for _ in range(6)]
+for pair in pairs:
+    close(pair)
+p.ready(1)
+# The files have changed: the supervisor serves the connection.
+zygote = p.zygote()
+os.kill(zygote, signal.SIGSTOP)
+write("/run/conf", "allow to any\nprefork ready 1\n\n")
+p.serves(upstream)
+os.kill(zygote, signal.SIGCONT)
+p.ready(1)
+p.stop()
+prove([p])
+PY
+}
+
 @test "calls: this suite covers every stage of the sandbox" {
     local proved
     proved=$(sed -n "s/^ *traced '*\([a-z ]*\)'* <<.*/\1/p" "$BATS_TEST_FILENAME")
     "$PYTHON" - "$proved" "$("${UNITS:-$ROOT/build/unit}/syscalls")" <<'PY'
 import sys
-stages = "connect", "resolve", "bind", "associate", "relaying", "datagrams"
+stages = ["connect", "resolve", "bind", "associate", "relaying", "datagrams", "accept", "zygote"]
 proved = set(sys.argv[1].split())
 possible = {stage for bit, stage in enumerate(stages) if int(sys.argv[2]) >> bit & 1}
 assert proved == possible, (proved, possible)

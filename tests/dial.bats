@@ -112,7 +112,7 @@ check({state for state, _ in connections()}, {"02"})  # SYN_SENT
 check(h.read_reply(), 0)
 check(connections(), [("01", "020200C0" + PORT)])
 # The standard ones, signalfd, /etc/hosts, /etc/resolv.conf, and the connection.
-assert len(h.descriptors()) == 7, h.descriptors()
+assert len(h.descriptors()) == 8, h.descriptors()
 PY
 }
 

@@ -100,6 +100,10 @@ arrives(at, COMMAND="UDP ASSOCIATE", BOUND="127.0.0.1", BOUND_PORT=str(a.relay[1
         BYTES_DOWN="10", DATAGRAMS_UP="1",
         DATAGRAMS_DOWN="1", DROPPED="1", DROPPED_FOR="malformed 1", END="closed",
         CLOSED_BY="client")
+with open("/etc/stdsocks/stdsocks.conf", "a", encoding="ascii") as configuration:
+    configuration.write("user no-such\nsandbox best-effort\n")
+arrives(answered(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05"),
+        SANDBOX="started as root and cannot become no-such: no such user")
 check({name for name in seen if name.startswith("STDSOCKS_") or name in ("ERRNO", "MESSAGE_ID")},
       set(sys.argv[1:]))
 PY

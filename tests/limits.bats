@@ -40,17 +40,17 @@ need_address_space() {
 server = Server({"one.test": ["127.0.0.1"]})
 write("/run/users", "alice:secret\n", 0o600)
 NAME = request_name(b"one.test", PORT)
-kinds = {  # with the minimum; a journal would need one more
-    "literal": (7, (), GREETING, REQUEST),
-    "name": (7, (), GREETING, NAME),  # the query for the other family is not needed
-    "hosts": (7, (), GREETING, request_name(b"localhost", PORT)),
-    "users": (7, ("-o", "users /run/users"), OFFER + LOGIN, REQUEST),
-    "checkpassword": (9, ("-o", "checkpassword /bin/true"), OFFER + LOGIN, REQUEST),
-    "best-effort": (7, ("-o", "sandbox best-effort"), GREETING, REQUEST),
-    "best-effort name": (7, ("-o", "sandbox best-effort"), GREETING, NAME),
+kinds = {  # with the minimum
+    "literal": (8, (), GREETING, REQUEST),
+    "name": (8, (), GREETING, NAME),  # the query for the other family is not needed
+    "hosts": (8, (), GREETING, request_name(b"localhost", PORT)),
+    "users": (8, ("-o", "users /run/users"), OFFER + LOGIN, REQUEST),
+    "checkpassword": (10, ("-o", "checkpassword /bin/true"), OFFER + LOGIN, REQUEST),
+    "best-effort": (8, ("-o", "sandbox best-effort"), GREETING, REQUEST),
+    "best-effort name": (8, ("-o", "sandbox best-effort"), GREETING, NAME),
 }
 for kind, (enough, options, *sent) in kinds.items():
-    for count in range(3, 11):
+    for count in range(3, 12):
         for hard in (True, False) if kind == "literal" else (True,):
             h = Handler(*options, preexec_fn=limited(resource.RLIMIT_NOFILE, count, hard))
             result = outcome(h, b"".join(sent))
@@ -63,11 +63,11 @@ PY
     world <<'PY'
 RESOLVE = 0xF0
 server = Server({"four.test": ["127.0.0.1"], "six.test": ["::1"], "none.test": []})
-wanted = {b"four.test": {6: 1, 7: 0, 8: 0}, b"six.test": {6: 1, 7: 1, 8: 0},
-          b"none.test": {6: 1, 7: 1, 8: 4}}
+wanted = {b"four.test": {7: 1, 8: 0, 9: 0}, b"six.test": {7: 1, 8: 1, 9: 0},
+          b"none.test": {7: 1, 8: 1, 9: 4}}
 for name, replies in wanted.items():
     for count, reply in replies.items():
-        # Without Landlock, 6 descriptors are enough until the lookup.
+        # Without Landlock, 7 descriptors are enough until the lookup.
         h = Handler("-o", "command resolve", "-o", "sandbox best-effort",
                     preexec_fn=limited(resource.RLIMIT_NOFILE, count))
         h.client.send(GREETING + request_name(name, 0, RESOLVE))
@@ -102,7 +102,7 @@ PY
     world <<'PY'
 hosts = [f"127.0.0.{i}" for i in range(10, 31)]
 server = Server({"many.test": hosts})
-for count in 7, 8, 9:
+for count in 8, 9, 10:
     for last in hosts[-1], hosts[10], hosts[0]:
         (listening,) = listeners(last)
         h = Handler(preexec_fn=limited(resource.RLIMIT_NOFILE, count))
@@ -123,7 +123,7 @@ server = Server({"many.test": hosts})
 for host in hosts[:-1]:
     wire.actions[host] = drop
 listening = wire.listener(hosts[-1])
-h = Handler("-o", "timeout connect 1500ms", preexec_fn=limited(resource.RLIMIT_NOFILE, 8))
+h = Handler("-o", "timeout connect 1500ms", preexec_fn=limited(resource.RLIMIT_NOFILE, 9))
 check(h.connect(b"many.test", port_of(listening)), 1)
 h.ends(status=71, END="failed", REPLY="1", ERRNO="24")
 PY
@@ -169,6 +169,49 @@ PY
 @test "limits: a client is served or gets reply 01 with any size of the data segment" {
     need_address_space
     smallest RLIMIT_DATA $((64 << 20))
+}
+
+@test "limits: every program that lacks address space writes a message" {
+    need_address_space
+    CHECKPASSWORD=$(realpath -m "${CHECKPASSWORD:-$ROOT/build/stdsocks-checkpassword}") \
+        STDSOCKSCTL=$STDSOCKSCTL IS_STATIC=$(is_static && echo yes) world <<'PY'
+from prefork import Prefork
+
+def run_with(size, *command):
+    return subprocess.run(command, capture_output=True, text=True, check=False,
+                          preexec_fn=limited(resource.RLIMIT_AS, size))
+
+STEP = 100 << 10
+smallest = next(size for size in itertools.count(STEP, STEP)
+                if run_with(size, "/bin/true").returncode == 0)
+check_udp = STDSOCKS, "--check", "-f", "/dev/null", "-o", "command udp"
+commands = [check_udp, [os.environ["CHECKPASSWORD"], "--help"]]
+if os.path.exists(os.environ["STDSOCKSCTL"]):
+    commands.append([os.environ["STDSOCKSCTL"], "report"])
+for command in commands:
+    for size in [*range(smallest, 24 << 20, 20 * STEP), 24 << 20]:
+        ran = run_with(size, *command)
+        assert ran.returncode >= 0 and (ran.stdout or ran.stderr), (command, size, ran)
+if os.environ["IS_STATIC"]:
+    small = 8 << 20
+    WHY = "cannot map memory for the configuration: Out of memory; raise the limit of the address"
+    assert WHY in run_with(small, *check_udp).stderr
+    h = Handler(preexec_fn=limited(resource.RLIMIT_AS, small))
+    check(h.connect("127.0.0.1", PORT), 1)
+    h.ends(status=78, END="failed")
+    assert WHY in h.log_text(), h.log_text()
+    p = Prefork(preexec_fn=limited(resource.RLIMIT_AS, small))
+    one = p.client()
+    one.send(GREETING + REQUEST)
+    check(one.recv(4)[2:], b"\x05\x01")
+    assert WHY in p.log_text(), p.log_text()
+    p.stop()
+    # Enough for the configuration, but not for an association.
+    h = Handler("-o", "command connect udp", preexec_fn=limited(resource.RLIMIT_AS, 16 << 20))
+    check(h.connect("127.0.0.1", PORT), 1)
+    h.ends(status=71, END="failed")
+    assert "cannot map memory for UDP ASSOCIATE; raise" in h.log_text(), h.log_text()
+PY
 }
 
 @test "limits: a stack of 64 KB is enough for a session and its record" {

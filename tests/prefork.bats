@@ -8,10 +8,11 @@ load net/world
 prelude <<'PY'
 import contextlib, os, signal, socket, subprocess, threading, time
 
+from logs import JOURNAL, SYSLOG, Reader
 from prefork import ACCEPT4, KILL, Prefork, children, close, status_of, syscall, works
 from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, login, request
 from socks import request_name
-from world import STDSOCKS, bound, eventually, port_of, run, write
+from world import STDSOCKS, bound, eventually, libc, port_of, run, sys_call, take, write
 
 upstream = listener()
 
@@ -883,5 +884,61 @@ for options, status, text in (["--explain", "from 10.0.0.1 to 1.1.1.1 port 80"],
                             timeout=DEADLINE_S)
     check((options, result.returncode), (options, status))
     assert text in result.stdout + result.stderr, result
+PY
+}
+
+@test "prefork: each process has its own log socket, which ends with it" {
+    world <<'PY'
+journal = Reader(JOURNAL)
+p = Prefork()
+first, other = p.ready()[:2]
+log = take(first, 3)
+check(log.getpeername(), JOURNAL)
+assert os.stat(f"/proc/{first}/fd/3") != os.stat(f"/proc/{other}/fd/3")
+sys_call(libc.connect, log.fileno(), bytes(16), 16)  # AF_UNSPEC: it is not connected any more
+served, records = 0, []
+while syscall(first) == ACCEPT4:  # until it is its turn
+    p.serves(upstream)
+    served += 1
+eventually(lambda: p.log_text().count("closed by") == 1, "a record on standard error")
+eventually(lambda: records.extend(journal.all()) or len(records) == served - 1, "other records")
+p.stop()
+PY
+}
+
+@test "prefork: records go to a log daemon that has started, or was restarted" {
+    world <<'PY'
+os.makedirs(os.path.dirname(JOURNAL))
+p = Prefork()
+p.serves(upstream)
+eventually(lambda: p.log_text().count("closed by") == 1, "a record on standard error")
+for daemon in SYSLOG, SYSLOG, JOURNAL, JOURNAL, JOURNAL:
+    p.ready()
+    reader = Reader(daemon)
+    p.serves(upstream)
+    eventually(reader.all, "a record")
+check(p.log_text().count("\n"), 1)
+p.stop()
+PY
+}
+
+@test "prefork: a signal that no process expects has no effect on any" {
+    world <<'PY'
+p = Prefork()
+pair = p.connect(upstream)
+zygote, ready = p.zygote(), p.ready()
+(serving,) = set(children(zygote)) - set(ready)
+numbers = {signal.SIGUSR2, signal.SIGPIPE, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO,
+           signal.SIGPWR, signal.SIGSTKFLT, *range(32, 65)}
+for pid in p.pid, zygote, serving, ready[0]:
+    # It ends a process that is ready but not needed, and no other.
+    for number in numbers if pid == ready[0] else numbers | {signal.SIGUSR1}:
+        os.kill(pid, number)
+works(pair)
+p.serves(upstream)
+check((p.zygote(), p.process.poll()), (zygote, None))
+close(pair)
+p.stop()
+assert "by signal" not in p.log_text(), p.log_text()
 PY
 }

@@ -6,7 +6,7 @@ load helper
 load net/world
 
 prelude <<'PY'
-import os, subprocess
+import os, re, subprocess
 
 from bind import BIND, Binding, is_reset, refused
 from datagrams import udp
@@ -20,6 +20,7 @@ NET_ADMIN = 1 << 12
 AMBIENT = ["setpriv", "--reuid=nobody", "--clear-groups",
            "--inh-caps=+net_admin,+net_raw", "--ambient-caps=+net_admin,+net_raw"]
 RESOLVE = 0xF0
+NEXT_STAGE = "cannot enter the next stage of the sandbox: seccomp: Operation not permitted"
 (listening,) = listeners("127.0.0.1")
 
 
@@ -35,11 +36,12 @@ def relays(h, upstream=None):
     return upstream
 
 
-def served(*options, **popen):
+def served(*options, lacks=None, **popen):
+    """The client is served, and the record has this text for what the process lacks."""
     h = Handler(*options, **popen)
     h.connected("127.0.0.1", listening).close()
     h.client.close()
-    h.ended(END="closed")
+    h.ended(END="closed", SANDBOX=lacks)
 
 
 def fails(h, last=b"", text="", **fields):
@@ -235,7 +237,7 @@ for words in "connect udp", "udp":
 h, reply = resolved(*EFFORT)
 check(reply, 0)
 h.ends(END="closed")
-served(*SHARED, *EFFORT, before=second)
+served(*SHARED, *EFFORT, before=second, lacks=NEXT_STAGE)
 
 # Without the last stage, relaying, both sides are reset.
 for words, last in ("connect", 2), ("connect resolve", 3), ("bind", 2), ("connect bind", 3):
@@ -252,11 +254,30 @@ for words, last in ("connect", 2), ("connect resolve", 3), ("bind", 2), ("connec
 PY
 }
 
-@test "sandbox: best-effort serves without a part; a kernel without Landlock is always enough" {
+@test "sandbox: best-effort serves without a part, and the record names it" {
     world <<'PY'
-for call in "seccomp", "landlock_restrict_self":
-    served("-o", "sandbox best-effort", before=injected(f"{call}:error=EPERM"))
-served(before=injected("landlock_create_ruleset:error=ENOSYS"))
+served(lacks=None)
+for fault, part in ("seccomp:error=EPERM:when=1", "seccomp"), \
+        ("landlock_restrict_self:error=EPERM", "Landlock"):
+    served("-o", "sandbox best-effort", before=injected(fault),
+           lacks=f"cannot enter the sandbox: {part}: Operation not permitted")
+served("-o", "sandbox best-effort", "-o", "user no-such",
+       lacks="started as root and cannot become no-such: no such user")
+# Of several parts, the last one.
+served("-o", "sandbox best-effort", before=injected("seccomp:error=EPERM"), lacks=NEXT_STAGE)
+PY
+}
+
+@test "sandbox: without Landlock clients are served, and the record and --check say so" {
+    world <<'PY'
+for error in "ENOSYS", "EOPNOTSUPP":
+    before = injected(f"landlock_create_ruleset:error={error}")
+    output = run(*before, STDSOCKS, "--check", "-f", "/dev/null", "-o", "user nobody")
+    found = re.search(", Landlock not available: (.*); the kernel or SystemCallFilter=", output)
+    served(before=before, lacks=f"no Landlock: {found[1]}")  # the C libraries' texts differ
+output = run(*injected("landlock_create_ruleset:error=EPERM"), STDSOCKS, "--check",
+             "-f", "/dev/null", "-o", "user nobody")
+assert ", Landlock not available: Operation not permitted; no client is served" in output, output
 PY
 }
 
@@ -267,14 +288,15 @@ h = Handler(pass_fds=spare)
 relays(h)
 found = h.descriptors()
 check([found[fd].split(":")[0] for fd in sorted(found)],
-      ["socket", "socket", h.log, "anon_inode", "/etc/hosts", "/etc/resolv.conf", "socket"])
-assert max(found) == 6 and found[0] == found[1], found
+      ["socket", "socket", h.log, "socket", "anon_inode", "/etc/hosts", "/etc/resolv.conf",
+       "socket"])
+assert max(found) == 7 and found[0] == found[1], found
 # The limit keeps the loop that replaces close_range(2) short.
 without = ["prlimit", "--nofile=256", *injected("close_range:error=ENOSYS")]
 h = Handler(pass_fds=spare, before=without)
 relays(h)
 (h.pid,) = children(h.pid)  # instead of the PID of strace
-check(sorted(h.descriptors()), list(range(7)))
+check(sorted(h.descriptors()), list(range(8)))
 PY
 }
 

@@ -252,16 +252,27 @@ finish(h)
 PY
 }
 
-@test "storm: SIGALRM and SIGUSR1 kill the handler, also after a lookup" {
+@test "storm: a signal ends the session with a record or has no effect, unless it is a fault" {
     world <<'PY'
+ENDS = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGALRM, signal.SIGTERM,
+        signal.SIGXCPU}
+FAULTS = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV,
+          signal.SIGSYS, signal.SIGTRAP}
+STOPS = {signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 server = Server({"one.test": ["127.0.0.1"]})
-for number in signal.SIGALRM, signal.SIGUSR1:
-    for host in "127.0.0.1", b"one.test":
-        h, upstream = relaying(host, LISTENING)
-        h.client.send(b"x")
-        check(upstream.recv(1), b"x")  # waits until it relays
-        h.process.send_signal(number)
-        h.wait_exit(-number)
+for host in "127.0.0.1", b"one.test":
+    h, upstream = relaying(host, LISTENING)
+    passes(h.client, upstream, b"x")  # waits until it relays
+    for number in set(range(1, 65)) - ENDS - FAULTS - STOPS:
+        os.kill(h.pid, number)
+    passes(h.client, upstream, b"x")
+    h.closed(upstream, BYTES_UP="2")
+for number in ENDS:
+    h, upstream = relaying("127.0.0.1", LISTENING)
+    passes(h.client, upstream, b"x")
+    h.process.send_signal(number)
+    both_reset(h.client, upstream)
+    h.ended(END="terminated", CLOSED_BY="stdsocks", BYTES_UP="1")
 PY
 }
 
@@ -304,7 +315,7 @@ for before in block, ignore, both:
     assert 500000 <= int(record["STDSOCKS_TOTAL_USEC"]) < 8000000, record
     for host in "127.0.0.1", b"one.test":
         h, upstream = relaying(host, LISTENING, preexec_fn=before, restore_signals=False)
-        for number in signal.SIGALRM, signal.SIGCHLD, signal.SIGPIPE:  # blocked or ignored
+        for number in signal.SIGUSR1, signal.SIGCHLD, signal.SIGPIPE:
             h.process.send_signal(number)
         passes(h.client, upstream, pattern(100000))
         h.terminate()

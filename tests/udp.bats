@@ -718,13 +718,13 @@ check([line.rpartition(" = ")[2].split()[0] for line in lines], ["-1", "-1", "1"
 PY
 }
 
-@test "udp: needs 9 descriptors, and replies 01 with fewer" {
+@test "udp: needs 10 descriptors, and replies 01 with fewer" {
     world <<'PY'
 few = lambda count: ("prlimit", f"--nofile={count}", "--")
-a = Association(before=few(9))  # a journal would need one more
+a = Association(before=few(10))
 a.echo(udp())
 a.close_and_check()
-Association(before=few(8), reply=1).fails(ERRNO="24")
+Association(before=few(9), reply=1).fails(ERRNO="24")
 PY
 }
 
@@ -741,7 +741,7 @@ MANY = [b"half%d.test" % number for number in range(200)]
 Server({"four.test": ["127.0.0.1"], "six.test": ["::1"], **{name.decode(): half for name in MANY}})
 four, six = udp(), udp("::1")
 # A lookup has a socket for each family.
-for count, names in (9, ""), (10, "four.test"), (11, "four.test six.test"):
+for count, names in (10, ""), (11, "four.test"), (12, "four.test six.test"):
     a = Association(before=few(count))
     for name, server in ("four.test", four), ("six.test", six):
         to = name.encode(), at(server)[1]
@@ -750,9 +750,9 @@ for count, names in (9, ""), (10, "four.test"), (11, "four.test six.test"):
         else:
             a.send(to)
         a.echo(server)
-    a.close_and_check(drops=f"unresolved {2 - len(names.split())}" if count < 11 else None)
+    a.close_and_check(drops=f"unresolved {2 - len(names.split())}" if count < 12 else None)
 # Lookups that wait for their second family use all descriptors but one.
-a = Association(before=few(20), rules=("deny to 127.0.0.1", "allow to any at any"))
+a = Association(before=few(21), rules=("deny to 127.0.0.1", "allow to any at any"))
 names = iter(MANY)
 
 def is_full():

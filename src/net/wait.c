@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* Waits for descriptors until a deadline, until a signal that ends the process, or until a watched
- * connection has ended. These signals are SIGTERM, SIGINT and, unless it was ignored when the
- * process started, SIGHUP. */
+ * connection has ended. These signals are SIGTERM, SIGINT, SIGQUIT, SIGALRM, SIGXCPU and, unless it
+ * was ignored when the process started, SIGHUP. */
 #include "net/wait.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,25 +24,19 @@ static bool stopped;
 /* The descriptor of the watched connection, or -1. */
 static int watched_fd = -1;
 
-/* Sets *ret_set to the signals that end the process: SIGTERM, SIGINT, and SIGHUP unless it was
- * ignored at the start. */
+/* Sets *ret_set to the signals that end the process: requests to end it, and the ends of a time
+ * limit, which another program can set before it executes this one. */
 static void set_stop_signals(sigset_t *ret_set)
 {
+	static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGALRM, SIGXCPU};
 	struct sigaction hangup;
 
 	sigemptyset(ret_set);
-	sigaddset(ret_set, SIGTERM);
-	sigaddset(ret_set, SIGINT);
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		sigaddset(ret_set, numbers[i]);
 	/* nohup(1) ignores SIGHUP so that the program continues. */
 	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
 		sigaddset(ret_set, SIGHUP);
-}
-
-/* Adds the signals that the kernel sends if write(2) fails. */
-static void add_write_signals(sigset_t *set)
-{
-	sigaddset(set, SIGPIPE);
-	sigaddset(set, SIGXFSZ);
 }
 
 void wait_block_write_signals(void)
@@ -49,23 +44,36 @@ void wait_block_write_signals(void)
 	sigset_t blocked;
 
 	sigemptyset(&blocked);
-	add_write_signals(&blocked);
+	sigaddset(&blocked, SIGPIPE);
+	sigaddset(&blocked, SIGXFSZ);
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
+}
+
+void wait_block_signals(void)
+{
+	static const int others[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP,
+		SIGTSTP, SIGTTIN, SIGTTOU};
+	/* The kernel's set: those of the C libraries omit some real-time signals. */
+	uint64_t blocked = UINT64_MAX;
+
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		blocked &= ~(UINT64_C(1) << (others[i] - 1));
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, NULL, sizeof blocked);
 }
 
 void wait_prepare(void)
 {
-	sigset_t blocked;
+	sigset_t watched;
 
-	set_stop_signals(&blocked);
+	set_stop_signals(&watched);
 	/* After SIGSTOP and SIGCONT, ppoll(2) resumes with the timeout that was left before. With
 	 * SIGCONT in the set it returns, and the deadline is checked again. */
-	sigaddset(&blocked, SIGCONT);
-	signal_fd = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (signal_fd < 0) /* signals end the process without a record */
-		sigemptyset(&blocked);
-	add_write_signals(&blocked);
-	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	sigaddset(&watched, SIGCONT);
+	signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signal_fd >= 0)
+		wait_block_signals();
+	else /* other signals end the process without a record */
+		wait_block_write_signals();
 }
 
 /* Reads the pending signal. Returns true if it ends the process; SIGCONT does not. */

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /* Waits for descriptors until a deadline, until a signal that ends the process, or until a watched
- * connection has ended. These signals are SIGTERM, SIGINT and, unless it was ignored when the
- * process started, SIGHUP. */
+ * connection has ended. These signals are SIGTERM, SIGINT, SIGQUIT, SIGALRM, SIGXCPU and, unless it
+ * was ignored when the process started, SIGHUP. */
 #pragma once
 
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 
-/* Blocks the signals that end the process. From now on, they have no effect except that wait_poll()
- * and wait_for() return -ECANCELED. Also blocks SIGPIPE and SIGXFSZ, as wait_block_write_signals()
- * does. Keeps one descriptor open until the process exits. */
+/* Calls wait_block_signals(). From now on, the signals that end the process have no effect except
+ * that wait_poll() and wait_for() return -ECANCELED, and most others have none. Keeps one
+ * descriptor open until the process exits. */
 void wait_prepare(void);
+
+/* Blocks all signals, except those by which the kernel reports a fault of the program, and those
+ * that stop it. */
+void wait_block_signals(void);
 
 /* Blocks SIGPIPE and SIGXFSZ: write(2) then fails with EPIPE or EFBIG instead of ending the
  * process. Needed only for output before wait_prepare(). */

@@ -41,31 +41,41 @@ struct log log_open(bool want_stderr)
 {
 	bool is_terminal = isatty(STDERR_FILENO);
 	struct log log = {.kind = LOG_TO_STDERR,
-		.fd = STDERR_FILENO,
+		.fd = log_socket_open(),
 		.stderr_is_ours = is_terminal || is_ours(STDERR_FILENO)};
 	if (is_terminal || (want_stderr && log.stderr_is_ours))
 		return log;
 
-	log.fd = log_socket_open();
-	log.kind = LOG_TO_JOURNAL;
 	if (log.fd >= 0 && log_socket_connect(log.fd, LOG_JOURNAL))
-		return log;
-	log.kind = LOG_TO_SYSLOG;
-	if (log.fd >= 0 && log_socket_connect(log.fd, LOG_SYSLOG))
-		return log;
-	if (log.fd >= 0)
-		close(log.fd);
-	log.kind = log.stderr_is_ours ? LOG_TO_STDERR : LOG_TO_NONE;
-	log.fd = log.stderr_is_ours ? STDERR_FILENO : -1;
+		log.kind = LOG_TO_JOURNAL;
+	else if (log.fd >= 0 && log_socket_connect(log.fd, LOG_SYSLOG))
+		log.kind = LOG_TO_SYSLOG;
+	else if (!log.stderr_is_ours)
+		log.kind = LOG_TO_NONE;
 	return log;
+}
+
+void log_reopen(const struct log *log)
+{
+	if (log->kind != LOG_TO_JOURNAL && log->kind != LOG_TO_SYSLOG)
+		return;
+	close(log->fd);
+	const int fd = log_socket_open();
+	if (fd >= 0)
+		log_socket_connect(fd, log->kind == LOG_TO_JOURNAL ? LOG_JOURNAL : LOG_SYSLOG);
+}
+
+void log_close(const struct log *log)
+{
+	if (log->fd >= 0)
+		close(log->fd);
 }
 
 struct log log_open_for_errors(void)
 {
 	struct stat own;
 	if (fstat(STDERR_FILENO, &own) == 0 && !S_ISSOCK(own.st_mode))
-		return (struct log){
-			.kind = LOG_TO_STDERR, .fd = STDERR_FILENO, .stderr_is_ours = true};
+		return (struct log){.kind = LOG_TO_STDERR, .fd = -1, .stderr_is_ours = true};
 	return log_open(false);
 }
 

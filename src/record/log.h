@@ -19,7 +19,9 @@ enum log_kind { LOG_TO_NONE, LOG_TO_STDERR, LOG_TO_JOURNAL, LOG_TO_SYSLOG };
 
 struct log {
 	enum log_kind kind;
-	int fd; /* of the log; stays open until the process exits; -1 with LOG_TO_NONE */
+	/* The socket to the journal or to syslog, which is not connected if kind is neither of
+	 * them; or -1. */
+	int fd;
 	/* Standard error can be written: it is open, and it is a terminal or not the client's
 	 * connection. inetd, xinetd and systemd can pass the client's socket as standard error,
 	 * too. */
@@ -28,7 +30,8 @@ struct log {
 	bool never_waits;
 };
 
-/* Opens the first log of this list that is available. If there is none, kind is LOG_TO_NONE.
+/* Opens the first log of this list that is available. If there is none, kind is LOG_TO_NONE. In any
+ * case opens a socket, which keeps its number: the sandbox has rows for it.
  * - standard error, if it is a terminal or want_stderr is true;
  * - the journal;
  * - syslog;
@@ -36,6 +39,15 @@ struct log {
  *
  * Standard error is available only if stderr_is_ours is true. */
 struct log log_open(bool want_stderr);
+
+/* Replaces the socket by a new one with the same number, which no other process has. The
+ * descriptors below that number must be open. If that fails, or the log does not listen any more,
+ * messages are written to standard error. Without a socket to the journal or to syslog does
+ * nothing. */
+void log_reopen(const struct log *log);
+
+/* Closes the socket. */
+void log_close(const struct log *log);
 
 /* Opens the log for errors in the configuration and on the command line, before the client is
  * served. If standard error is open and is not a socket, it is the log, even if it is the same pipe

@@ -264,6 +264,8 @@ void record_put_fields(struct writer *w, const struct record *r)
 		writer_bytes(w, r->suggested_rule.bytes, r->suggested_rule.len);
 		writer_u8(w, '\n');
 	}
+	if (r->sandbox)
+		put_text(w, "STDSOCKS_SANDBOX=", r->sandbox);
 	if (r->error)
 		put_number(w, "ERRNO=", (uint64_t)r->error);
 }

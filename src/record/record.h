@@ -103,6 +103,10 @@ struct record {
 	int error;       /* the errno that belongs to the end, or 0 */
 	const char *why; /* the reason of the end in words: a static text, or NULL */
 
+	/* STDSOCKS_SANDBOX: the part of the sandbox that the process lacks: a static text, or NULL.
+	 */
+	const char *sandbox;
+
 	/* The location of the rule that has denied the request; of UDP ASSOCIATE, of the first rule
 	 * that has denied a datagram. NULL: none. */
 	const char *rule;

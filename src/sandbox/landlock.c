@@ -34,6 +34,11 @@ int landlock_version(void)
 	return version < 0 ? -errno : (int)version;
 }
 
+bool landlock_is_absent(int error)
+{
+	return error == -ENOSYS || error == -EOPNOTSUPP;
+}
+
 int landlock_limit(void)
 {
 	int version = landlock_version();

@@ -14,12 +14,6 @@
 #include "sandbox/landlock.h"
 #include "sandbox/privileges.h"
 
-/* Whether the kernel has no Landlock, in contrast to a Landlock that fails. */
-static bool is_absent(int error)
-{
-	return error == -ENOSYS || error == -EOPNOTSUPP;
-}
-
 /* Returns the first error of two parts, of which the second one returned result. */
 static int first_error(int error, int result, const char *part, const char **ret_part)
 {
@@ -29,13 +23,14 @@ static int first_error(int error, int result, const char *part, const char **ret
 	return result;
 }
 
-int sandbox_start(unsigned stages, int checker_pid, const char **ret_part)
+int sandbox_start(unsigned stages, int checker_pid, const char **ret_part, int *ret_landlock_error)
 {
 	int result = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 	int error = first_error(0, result, "PR_SET_NO_NEW_PRIVS", ret_part);
 
 	result = landlock_limit();
-	error = first_error(error, is_absent(result) ? 0 : result, "Landlock", ret_part);
+	*ret_landlock_error = landlock_is_absent(result) ? result : 0;
+	error = first_error(error, *ret_landlock_error ? 0 : result, "Landlock", ret_part);
 	return first_error(error, syscalls_limit(stages, checker_pid), "seccomp", ret_part);
 }
 
@@ -73,7 +68,13 @@ void sandbox_put_kernel(struct writer *w)
 		writer_str(w, "version ");
 		writer_decimal(w, (uint64_t)version, 1);
 	} else {
-		writer_str(w, is_absent(version) ? "not available" : strerror(-version));
+		writer_str(w, "not available: ");
+		writer_str(w, strerror(-version));
+		writer_str(w,
+			landlock_is_absent(version)
+				? "; the kernel or SystemCallFilter= lacks it, and seccomp alone "
+				  "protects files"
+				: "; no client is served unless \"sandbox best-effort\" is set");
 	}
 }
 

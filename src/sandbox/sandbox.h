@@ -9,9 +9,10 @@
 /* Enters the sandbox, which lasts until the process exits. `stages` has the bits of the stages of
  * which one will be the first: what any of them needs is allowed. The process group checker_pid may
  * be killed, unless that is 0. Returns 0. If a part fails, tries the others nevertheless, returns
- * the -errno of the first failure, and sets *ret_part to the name of that part, a static text. A
- * kernel without Landlock is not a failure. */
-int sandbox_start(unsigned stages, int checker_pid, const char **ret_part);
+ * the -errno of the first failure, and sets *ret_part to the name of that part, a static text. The
+ * absence of Landlock is not a failure: then sets *ret_landlock_error to its -errno, otherwise to
+ * 0. */
+int sandbox_start(unsigned stages, int checker_pid, const char **ret_part, int *ret_landlock_error);
 
 /* Enters the next stage: allows only the system calls that the given stage and all earlier ones
  * allow. Also drops all capabilities, unless the stage is SYSCALLS_CONNECT, SYSCALLS_BIND or

@@ -17,6 +17,16 @@ enum syscalls_stage {
 	SYSCALLS_ZYGOTE = 128 /* the zygote, which forks these processes */
 };
 
+/* The numbers of the descriptors that the process has when its first stage begins. The rows of some
+ * calls compare them, so that the program of a stage is constant. All AF_UNIX sockets, which can
+ * pass descriptors and reach other processes by a path, have numbers below SYSCALLS_IP_FD.
+ *   0, 1  the client; in prefork mode only 0
+ *   2     standard error
+ *   3     the log socket; without a log it is not connected
+ *   4     a child of prefork mode, until it has accepted a connection: the socket to the supervisor
+ * From 4 on: signals and files; then the sockets of the session, which are not AF_UNIX. */
+enum syscalls_fd { SYSCALLS_LOG_FD = 3, SYSCALLS_HANDOFF_FD = 4, SYSCALLS_IP_FD = 4 };
+
 /* Limits the process to the system calls that at least one of the given stages (bits) needs. Any
  * other call fails with EPERM; a call of another architecture (x32, int 0x80) kills the process.
  * Limits of earlier calls stay in force. The process may kill the process group checker_pid, unless
@@ -24,6 +34,6 @@ enum syscalls_stage {
  * given; or another -errno. On error nothing has changed. */
 int syscalls_limit(unsigned stages, int checker_pid);
 
-/* Denies every system call that only SYSCALLS_ZYGOTE has rows for; other calls are not changed. A
- * child of the zygote inherits its filter and adds this short one. Returns 0 or -errno. */
+/* Denies every system call that only a row of SYSCALLS_ZYGOTE allows; other calls are not changed.
+ * A child of the zygote inherits its filter and adds this short one. Returns 0 or -errno. */
 int syscalls_deny_zygote(void);

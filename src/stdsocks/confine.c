@@ -10,15 +10,26 @@
 
 static const struct refusal not_refused = {.reason = NULL};
 
+/* The last part that this process was found to lack, or NULL. */
+static const char *missing;
+
+const char *confine_missing(void)
+{
+	return missing;
+}
+
 /* Decides whether a failed step is fatal. Every failed step comes here, except that a kernel
  * without Landlock is not a failure (sandbox/sandbox.c). w has the text so far. */
 static struct refusal decide(const struct config *config, struct writer *w, const char *cause,
 	int error, const char *advice)
 {
-	if (config->sandbox_best_effort)
-		return not_refused;
 	writer_str(w, ": ");
 	writer_str(w, cause);
+	if (config->sandbox_best_effort) {
+		w->bytes[w->len] = '\0'; /* it may be the second text here */
+		missing = w->bytes;
+		return not_refused;
+	}
 	writer_str(w, "; ");
 	writer_str(w, advice);
 	return (struct refusal){.reason = w->bytes, .error = error};
@@ -53,11 +64,26 @@ static struct refusal decide_on_stage(
 		"set \"sandbox best-effort\" to serve without");
 }
 
+/* A kernel without Landlock is no reason to refuse service. */
+static void note_landlock(int error)
+{
+	static char text[96] LARGE;
+	struct writer w = writer_on(text, sizeof text - 1);
+
+	if (error == 0)
+		return;
+	writer_str(&w, "no Landlock: ");
+	writer_str(&w, strerror(-error));
+	missing = text;
+}
+
 struct refusal confine_enter(const struct config *config, unsigned stages, int checker_pid)
 {
 	const char *part = "";
-	const int error = sandbox_start(stages, checker_pid, &part);
+	int landlock_error = 0;
+	const int error = sandbox_start(stages, checker_pid, &part, &landlock_error);
 
+	note_landlock(landlock_error);
 	return decide_on_stage(config, "cannot enter the sandbox: ", part, error);
 }
 

@@ -27,5 +27,10 @@ struct refusal confine_enter(const struct config *config, unsigned stages, int c
  * unless service is refused. */
 struct refusal confine_to_stage(const struct config *config, unsigned stage);
 
+/* Returns the part of the sandbox that the process lacks although it serves the client, the last
+ * one if there are several: Landlock, or a part that has failed with "sandbox best-effort". A
+ * static text, or NULL. */
+const char *confine_missing(void);
+
 /* In a child of the zygote: gives up the calls that only the zygote needs. */
 struct refusal confine_leave_zygote(const struct config *config);

@@ -17,7 +17,6 @@
 #include "stdsocks/output.h"
 #include "stdsocks/prefork.h"
 #include "stdsocks/startup.h"
-#include "wire/large.h"
 
 /* Serves the client on the standard descriptors, or refuses service. Returns the exit status. */
 static int serve_client(const struct options *options, struct settings *settings,
@@ -50,8 +49,7 @@ static int serve_client(const struct options *options, struct settings *settings
 int main(int argc, char **argv)
 {
 	int64_t start_us = clock_now_us();
-	static char error_bytes[OUTPUT_ERRORS_MAX] LARGE;
-	struct writer errors = writer_on(error_bytes, sizeof error_bytes);
+	struct writer errors = output_error_writer();
 	static struct options options;
 	static struct settings settings;
 	struct refusal refusal = {.reason = NULL};

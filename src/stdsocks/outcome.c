@@ -6,6 +6,7 @@
 
 #include "net/clock.h"
 #include "net/wait.h"
+#include "stdsocks/confine.h"
 #include "wire/large.h"
 
 enum record_end outcome_end(
@@ -94,6 +95,7 @@ const struct record *outcome_record(struct session *s)
 	r->up = s->relay.up.delivered;
 	r->down = s->relay.down.delivered;
 	r->total_us = clock_now_us() - s->input->start_us;
+	r->sandbox = confine_missing();
 	if (!s->denial.verdict.rule)
 		return r;
 	r->rule = s->denial.verdict.rule->location;

@@ -9,8 +9,16 @@
 #include "record/log.h"
 #include "sandbox/privileges.h"
 #include "sandbox/sandbox.h"
+#include "wire/large.h"
 
 static const char more_errors[] = "there are more errors; correct these first\n";
+
+struct writer output_error_writer(void)
+{
+	static char bytes[OUTPUT_ERRORS_MAX] LARGE;
+
+	return writer_on(bytes, sizeof bytes);
+}
 
 bool output_bytes(int fd, const char *bytes, size_t len)
 {
@@ -61,6 +69,8 @@ void output_errors(const struct writer *errors)
 	if (first.kind == LOG_TO_STDERR &&
 		(log.kind == LOG_TO_JOURNAL || log.kind == LOG_TO_SYSLOG))
 		log_lines(&log, errors);
+	log_close(&first);
+	log_close(&log);
 }
 
 int output_error(const char *text, int status)

@@ -6,7 +6,10 @@
 
 /* Upper limit of the bytes of all error messages. A configuration file is not likely to cause more.
  */
-#define OUTPUT_ERRORS_MAX ((size_t)1024 * 1024)
+#define OUTPUT_ERRORS_MAX ((size_t)256 * 1024)
+
+/* Returns a writer for error messages, with OUTPUT_ERRORS_MAX bytes. There is one in a process. */
+struct writer output_error_writer(void);
 
 /* Writes len bytes to fd. Returns false if that fails. */
 bool output_bytes(int fd, const char *bytes, size_t len);

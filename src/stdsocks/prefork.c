@@ -56,8 +56,7 @@ static void log_text(const char *text, const char *detail, const char *more)
 	const struct log log = log_open(false);
 
 	prefork_log(&log, text, detail, more);
-	if (log.fd > STDERR_FILENO)
-		close(log.fd);
+	log_close(&log);
 }
 
 /* Sends a message to systemd that begins with state. */
@@ -410,6 +409,7 @@ static bool handle_signals(struct supervisor *s)
 		switch (info.ssi_signo) {
 		case SIGTERM:
 		case SIGINT:
+		case SIGQUIT:
 			return false;
 		case SIGHUP:
 			execute_again(s);
@@ -462,10 +462,11 @@ static bool prepare(struct supervisor *s)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGQUIT);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGCHLD);
 	signal(SIGCHLD, SIG_DFL); /* if it is ignored, the ends of processes are not reported */
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	wait_block_signals();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	s->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->signals >= 0 && open_handoff(s);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "net/clock.h"
+#include "net/wait.h"
 #include "record/title.h"
 #include "stdsocks/confine.h"
 #include "stdsocks/connection.h"
@@ -57,7 +58,9 @@ void prefork_child_catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	sigaction(PREFORK_SURPLUS, &action, NULL);
-	change_mask(SIG_BLOCK); /* a child unblocks them after it has copied the sockets */
+	/* A child unblocks them after it has copied the sockets. musl's sigaction(3) unblocks two
+	 * other signals. */
+	wait_block_signals();
 }
 
 void prefork_child_limit_memory(void)
@@ -133,7 +136,7 @@ static bool hand_off(int socket, int fd)
  * Returns false if the zygote has ended. */
 static bool leave_zygote(struct zygote *z)
 {
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
 	if (getppid() != z->pid)
 		return false;
 	close(z->control);
@@ -143,6 +146,8 @@ static bool leave_zygote(struct zygote *z)
 		close(z->oom);
 	if (z->watch.fd >= 0)
 		close(z->watch.fd);
+	log_reopen(&z->log); /* a child that is taken over cannot disconnect that of others */
+	close(STDIN_FILENO); /* accept4(2) then returns this number */
 	if (!z->has_checkpassword)
 		title_role(TITLE_READY);
 	if (z->is_outside_sandbox)
@@ -176,7 +181,7 @@ static int wait_for_connection(struct zygote *z, int *ret_status)
 	const int fd = accept_one();
 	if (fd < 0)
 		return -1;
-	prctl(PR_SET_PDEATHSIG, 0); /* it lives on alone */
+	prctl(PR_SET_PDEATHSIG, 0UL); /* it lives on alone */
 	change_mask(SIG_BLOCK);
 	/* If the pipe is full, the zygote learns it when the process ends. */
 	if (write(z->accepted[1], &own, sizeof own) < 0)

@@ -24,6 +24,7 @@
 #include "stdsocks/output.h"
 #include "stdsocks/prefork_log.h"
 #include "stdsocks/prefork_notify.h"
+#include "stdsocks/startup.h"
 #include "wire/large.h"
 
 /* oom_score_adj of a child: if memory is short, the kernel ends connections before it ends the
@@ -78,8 +79,7 @@ void prefork_zygote_raise_oom(void)
 static void read_settings(struct zygote *z)
 {
 	static const struct timespec recent = {.tv_nsec = PREFORK_WATCH_RECENT_US * 1000L};
-	static char error_bytes[OUTPUT_ERRORS_MAX] LARGE;
-	struct writer errors = writer_on(error_bytes, sizeof error_bytes);
+	struct writer errors = output_error_writer();
 
 	z->watch.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	prefork_watch_add(&z->watch, config_path(z->options));
@@ -99,24 +99,56 @@ static void read_settings(struct zygote *z)
 		prefork_watch_add(&z->watch, s->users_path);
 }
 
+static void move_up(int *fd)
+{
+	const int above = *fd > SYSCALLS_HANDOFF_FD
+		? -1
+		: fcntl(*fd, F_DUPFD_CLOEXEC, SYSCALLS_HANDOFF_FD + 1);
+
+	if (above < 0)
+		return;
+	close(*fd);
+	*fd = above;
+}
+
+/* Gives the socket for connections its number of enum syscalls_fd, and keeps that of the log. */
+static void arrange_descriptors(struct zygote *z)
+{
+	for (unsigned i = 0; i < z->listeners.count; i++)
+		move_up(&z->listeners.fds[i]);
+	move_up(&z->control);
+	move_up(&z->handoff);
+	dup3(STDIN_FILENO, SYSCALLS_LOG_FD, O_CLOEXEC);
+	if (dup3(z->handoff, SYSCALLS_HANDOFF_FD, O_CLOEXEC) < 0)
+		return;
+	close(z->handoff);
+	z->handoff = SYSCALLS_HANDOFF_FD;
+}
+
+/* A log daemon that starts later, or was restarted, has another socket. */
+static void open_log(struct zygote *z)
+{
+	prefork_watch_add_socket(&z->watch, LOG_JOURNAL);
+	close(SYSCALLS_LOG_FD);
+	z->log = log_open(z->options->trace);
+	z->log.stderr_is_ours =
+		true; /* it is not a client's, but may be /dev/null like the others */
+	if (z->log.kind != LOG_TO_JOURNAL)
+		prefork_watch_add_socket(&z->watch, LOG_SYSLOG);
+}
+
 /* Opens what the sandbox does not allow to open later. Returns false if the zygote cannot work. */
 static bool open_descriptors(struct zygote *z)
 {
 	sigset_t child;
 
-	z->log = log_open(z->options->trace);
-	z->log.stderr_is_ours =
-		true; /* it is not a client's, but may be /dev/null like the others */
+	open_log(z);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	z->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	startup_map_memory(&z->settings.config, &z->refusal);
 	name_files_open();
-	/* A log daemon that was restarted has another socket. */
-	if (z->log.kind == LOG_TO_JOURNAL)
-		prefork_watch_add_socket(&z->watch, LOG_JOURNAL);
-	if (z->log.kind == LOG_TO_SYSLOG)
-		prefork_watch_add_socket(&z->watch, LOG_SYSLOG);
 	return z->signals >= 0 && pipe2(z->accepted, O_CLOEXEC | O_NONBLOCK) == 0;
 }
 
@@ -145,6 +177,7 @@ static int start(struct zygote *z)
 	if (getppid() != z->supervisor) /* it has ended before */
 		return EXIT_SYSTEM;
 	z->pid = getpid();
+	arrange_descriptors(z);
 	prefork_notify_forget();
 	z->oom = open_oom();
 	if (z->oom >= 0 && read(z->oom, z->own_oom, sizeof z->own_oom - 1) <= 0)

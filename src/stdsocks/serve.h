@@ -17,6 +17,10 @@ enum record_end serve_resolve(struct session *s, struct resolve_list *list);
 /* RFC 1928 s4 and s7, UDP ASSOCIATE: relays datagrams as long as the client's connection lasts. */
 enum record_end serve_udp(struct session *s, struct resolve_list *list);
 
+/* Maps the memory of an association, once in a process. To be called before the sandbox is entered
+ * if the command is configured. Returns 0 or -errno. */
+int serve_udp_map(void);
+
 /* Enters the stage SYSCALLS_RELAYING, and relays bytes between s->client and s->upstream. Returns
  * the reason of the session's end. Both connections have then been shut down or reset. */
 enum record_end serve_relay(struct session *s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* UDP ASSOCIATE (RFC 1928 s4, s7): prepares an association and runs it. */
 #include <errno.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "net/name_files.h"
@@ -9,9 +10,20 @@
 #include "stdsocks/confine.h"
 #include "stdsocks/reply.h"
 #include "stdsocks/serve.h"
-#include "wire/large.h"
 
-static struct association association LARGE;
+static struct association *association;
+
+int serve_udp_map(void)
+{
+	if (association)
+		return 0;
+	void *memory = mmap(NULL, sizeof *association, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	association = memory;
+	return 0;
+}
 
 /* Whether DST does not say where the client's datagrams come from (RFC 1928 s4, s6): 0.0.0.0, ::,
  * and the names that some clients send instead, "0" and the empty one. */
@@ -75,12 +87,12 @@ static enum record_end open_sockets(
 static enum relay_end run_association(struct relay *relay)
 {
 	(void)relay;
-	return association_run(&association);
+	return association_run(association);
 }
 
 enum record_end serve_udp(struct session *s, struct resolve_list *list)
 {
-	struct association *a = &association;
+	struct association *a = association;
 	struct addr bound;
 	enum record_end end;
 

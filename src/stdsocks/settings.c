@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "stdsocks/settings.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -240,16 +242,30 @@ static bool read_passwords(struct reading *r)
 	return c->passwords == CONFIG_CHECKPASSWORD ? check_program(r) : read_users(r);
 }
 
+/* A variable of this size would make the executable too large for some limits of the address space.
+ * The kernel would then kill the process before it can write a message. */
+static bool map_rules(struct rules *ret_rules, struct writer *problem)
+{
+	const size_t size = RULES_MEMORY(LINES_MAX);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	*ret_rules = rules_on(memory, memory == MAP_FAILED ? 0 : size);
+	if (memory != MAP_FAILED)
+		return true;
+	writer_str(problem, "cannot map memory for the configuration: ");
+	writer_str(problem, strerror(errno));
+	writer_str(problem, SETTINGS_MEMORY_ADVICE "\n");
+	return false;
+}
+
 bool settings_read(const struct options *o, struct settings *ret_settings, struct writer *problem)
 {
-	/* The first one of the large variables: a few rules share a page with the small ones. */
-	static _Alignas(struct rule) char memory[RULES_MEMORY(LINES_MAX)]
-		__attribute__((section(".bss.~first")));
 	struct reading r = {.options = o, .settings = ret_settings, .problem = problem};
 	struct writer message = writer_on(message_bytes, sizeof message_bytes);
 
-	*ret_settings = (struct settings){
-		.config = config_default(), .rules = rules_on(memory, sizeof memory)};
+	*ret_settings = (struct settings){.config = config_default()};
+	if (!map_rules(&ret_settings->rules, problem))
+		return false;
 	ret_settings->rules.keep_text = o->mode == MODE_EXPLAIN;
 	if (o->hex)
 		ret_settings->config.handshake_us = SETTINGS_HEX_US;

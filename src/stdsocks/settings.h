@@ -19,6 +19,10 @@
 /* The reason to refuse service if settings_read() has returned false. */
 #define SETTINGS_REFUSAL "invalid configuration; run stdsocks --check to find the errors"
 
+/* What to do if memory cannot be mapped: the end of an error message. */
+#define SETTINGS_MEMORY_ADVICE                                                                     \
+	"; raise the limit of the address space to 24 MB (ulimit -v, LimitAS=)"
+
 struct settings {
 	struct config config;
 	struct rules rules;

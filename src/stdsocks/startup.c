@@ -9,6 +9,7 @@
 
 #include "net/name_files.h"
 #include "stdsocks/confine.h"
+#include "stdsocks/serve.h"
 
 bool startup_check_name_files(const struct config *config, struct writer *errors)
 {
@@ -89,10 +90,21 @@ void startup_prepare(struct session_input *input, const struct log *log)
 			error);
 }
 
+void startup_map_memory(const struct config *config, struct refusal *refusal)
+{
+	const int error = config->commands & COMMAND_UDP ? serve_udp_map() : 0;
+
+	if (error < 0 && !refusal->reason)
+		*refusal = (struct refusal){
+			.reason = "cannot map memory for UDP ASSOCIATE" SETTINGS_MEMORY_ADVICE,
+			.error = -error};
+}
+
 void startup_enter_sandbox(struct session_input *input)
 {
 	const struct login *login = input->login;
 
+	startup_map_memory(&input->settings->config, &input->refusal);
 	name_files_open(); /* the sandbox does not allow it later */
 	const struct refusal refusal =
 		confine_enter(&input->settings->config, session_stages(&input->settings->config),

@@ -23,6 +23,10 @@ const char *startup_client_error(enum client_kind kind);
  * unless it is set already. */
 void startup_prepare(struct session_input *input, const struct log *log);
 
-/* Opens hosts(5) and resolv.conf(5), and enters the sandbox. If that fails, sets input->refusal,
- * unless it is set already. */
+/* Maps memory that the configured commands need, and that the sandbox does not allow to map later.
+ * If that fails, sets *refusal, unless it is set already. */
+void startup_map_memory(const struct config *config, struct refusal *refusal);
+
+/* Maps memory, opens hosts(5) and resolv.conf(5), and enters the sandbox. If that fails, sets
+ * input->refusal, unless it is set already. */
 void startup_enter_sandbox(struct session_input *input);

@@ -49,6 +49,7 @@
 	NUMBER("STDSOCKS_TOTAL_USEC", "total_usec", total_us, ENTRY_NUMBER_MAX)                    \
 	TEXT("STDSOCKS_RULE", "rule", rule)                                                        \
 	TEXT("STDSOCKS_REMEDY", "remedy", suggested_rule)                                          \
+	TEXT("STDSOCKS_SANDBOX", "sandbox", sandbox)                                               \
 	NUMBER("ERRNO", "errno", error, ENTRY_NUMBER_MAX)
 
 /* A record. A missing text is "", a missing number is ENTRY_NONE. */

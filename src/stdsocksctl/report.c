@@ -257,24 +257,27 @@ static int prepare_output(const char *path, struct output *ret_output)
 static int run(int argc, char **argv)
 {
 	static struct report_options o;
-	static struct statistics statistics;
 	static struct output output;
 	int status = EX_OK;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	/* As a variable, it would make the executable too large for a limited address space. */
+	struct statistics *statistics = memory_or_exit(calloc(1, sizeof *statistics));
 	if (o.output)
 		status = prepare_output(o.output, &output);
 	if (status == EX_OK && o.format == report_html)
 		status = plot_check();
 	if (status == EX_OK)
-		status = read_records(&o, &statistics);
-	if (status != EX_OK)
-		return status;
-	const struct report r = {.statistics = &statistics,
-		.since_us = o.records.since_us,
-		.until_us = o.records.until_us,
-		.top = o.top};
-	return o.output ? write_report(&o, &output, &r) : o.format(&r, stdout);
+		status = read_records(&o, statistics);
+	if (status == EX_OK) {
+		const struct report r = {.statistics = statistics,
+			.since_us = o.records.since_us,
+			.until_us = o.records.until_us,
+			.top = o.top};
+		status = o.output ? write_report(&o, &output, &r) : o.format(&r, stdout);
+	}
+	free(statistics);
+	return status;
 }
 
 const struct command report_command = {"report", "summarize the records of ended connections", run};

@@ -204,11 +204,12 @@ void dial_order(struct addr *addrs, size_t count)
 }
 
 /* session_run() does not call these functions. */
-int sandbox_start(unsigned stages, int checker_pid, const char **ret_part)
+int sandbox_start(unsigned stages, int checker_pid, const char **ret_part, int *ret_landlock_error)
 {
 	(void)stages;
 	(void)checker_pid;
 	(void)ret_part;
+	(void)ret_landlock_error;
 	abort();
 }
 

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 
+from prefork import Prefork, status_of
 from socks import check
 from world import DEADLINE_S, WORLD, Handler, eventually, libc, run, sys_call
 
@@ -17,7 +18,7 @@ STRACE = ["strace", "-f", "-n", "-qq", "-e", "raw=all", "-e", "signal=none"]
 macros = run("gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", "/dev/null")
 names = {int(number): name for name, number in re.findall(r"#define __NR_(\w+) (\d+)", macros)}
 # The stages, by their bits in sandbox/syscalls.h. A set of stages is a string with their names.
-STAGES = ["connect", "resolve", "bind", "associate", "relaying", "datagrams"]
+STAGES = ["connect", "resolve", "bind", "associate", "relaying", "datagrams", "accept", "zygote"]
 
 
 class Traced(Handler):
@@ -75,6 +76,20 @@ class Clockless(Handler):
         self.strace.wait(DEADLINE_S)
 
 
+class TracedPrefork(Prefork):
+    """A supervisor, its zygote and their children under a strace that is none of their parents.
+    STAGES are those of the zygote, and those that a child enters after it has left the zygote's."""
+
+    def __init__(self, *options, stages, **popen):
+        self.calls, self.stages = f"{WORLD}/calls-prefork-{Prefork.count + 1}", stages
+        super().__init__(*options, before=[*STRACE, "-D", "-o", self.calls], **popen)
+        self.strace = int(eventually(lambda: status_of(self.pid)["TracerPid"].strip("0"), "strace"))
+
+    def wait_exit(self, status=0):
+        super().wait_exit(status)
+        os.waitpid(self.strace, 0)  # it is an orphan, and this process is PID 1
+
+
 def hide_vdso(pid):
     """Overwrites the vDSO's entry in the auxiliary vector, which is on the new stack."""
     with open(f"/proc/{pid}/auxv", "rb") as file:
@@ -127,14 +142,26 @@ def calls_in_stages(h):
     the command that it serves, the call's number and arguments, and whether the sandbox denied it.
 
     h.stages are the sets of stages that a handler enters, in order. The stages of the command are
-    the sets of one stage; a set of several is entered while several commands are possible."""
-    entered = {}
+    the sets of one stage; a set of several is entered while several commands are possible. A child
+    of the zygote inherits its stages, and then leaves the stage "zygote". Processes that execute
+    another program, or this one for a single connection, are not examined."""
+    entered, forked = {}, set()
     own = " ".join(stage for stage in h.stages if stage in STAGES)
+    if h.stages[0].endswith(" zygote"):
+        own += " accept zygote"
     for pid, number, name, words, result in events(h.calls):
         stages = entered.setdefault(pid, [])
         if stages:
             yield stages[:], own, number, words, " EPERM " in result and "INJECTED" not in result
-        if name == "seccomp" and re.search(r"= 0( |$)", result):
+        if name == "clone" and (child := re.search("= (0x[0-9a-f]+)", result)):
+            forked.add(int(child[1], 16))
+            entered[int(child[1], 16)] = stages[:]
+        elif name == "execve" and pid in forked:
+            entered[pid] = None
+        elif stages is not None and name == "seccomp" and re.search(r"= 0( |$)", result):
+            if pid in forked and stages[-1:] and stages[-1].endswith(" zygote"):
+                stages[-1] = stages[-1].removesuffix(" zygote")
+                continue
             assert len(stages) < len(h.stages), f"{h.calls}: a stage after {h.stages}"
             stages.append(h.stages[len(stages)])
 
@@ -164,7 +191,7 @@ def compare_with_table(handlers, wanted):
 def prove(commands):
     """Checks the sessions of these commands against the table of the stages in $STAGES."""
     stages = os.environ["STAGES"]
-    handlers = [h for command in commands for h in command.handlers]
+    handlers = [h for command in commands for h in getattr(command, "handlers", [command])]
     denied, calls, rows = compare_with_table(handlers, stages)
     first = {stages[0] for stages in (command.stages for command in commands)}
     # A separate rule (sandbox/syscalls.h) allows kill(2) in the stage of authentication.

@@ -26,7 +26,7 @@ ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGALRM, signal.S
 def waiting(*options):
     """Start a handler and wait until it reads from its client."""
     h = Handler(*options)
-    eventually(lambda: h.state() == "S" and len(h.descriptors()) == 6,
+    eventually(lambda: h.state() == "S" and len(h.descriptors()) == 7,
                "the handler waits for its client")
     return h
 

@@ -288,10 +288,7 @@ class Handler:
 
     def take(self, fd):
         """Duplicate a socket of the handler."""
-        pidfd = os.pidfd_open(self.pid)
-        taken = sys_call(libc.syscall, SYS_PIDFD_GETFD, pidfd, fd, 0)
-        os.close(pidfd)
-        return socket.socket(fileno=taken)
+        return take(self.pid, fd)
 
     def upstream(self):
         """Duplicate the handler's socket to the destination."""
@@ -302,6 +299,14 @@ class Handler:
                     return sock
                 sock.close()
         raise AssertionError("there is no connection")
+
+
+def take(pid, fd):
+    """Duplicate a socket of a process."""
+    pidfd = os.pidfd_open(pid)
+    taken = sys_call(libc.syscall, SYS_PIDFD_GETFD, pidfd, fd, 0)
+    os.close(pidfd)
+    return socket.socket(fileno=taken)
 
 
 def relaying(host, listening, *options, **how):

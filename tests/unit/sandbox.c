@@ -35,6 +35,7 @@
 
 /* The descriptors that are open when the stage begins. Their numbers are fixed, so that the table
  * can contain them. The other end of PAIR is PAIR + 1. */
+enum { LOG = SYSCALLS_LOG_FD, HANDOFF = SYSCALLS_HANDOFF_FD };
 enum { LOCAL = 100, ABSTRACT, TCP, TCP_IPV6, UDP, LISTENING, PAIR };
 
 static char file[256], new_file[sizeof file + 4];
@@ -49,6 +50,9 @@ static struct sockaddr_in any_port = {.sin_family = AF_INET};
 static struct sockaddr_in refusing = {.sin_family = AF_INET};
 static struct sockaddr_in discarding = {.sin_family = AF_INET};
 static const sa_family_t unspecified = AF_UNSPEC;
+static const struct sockaddr_un nowhere = {
+	.sun_family = AF_UNIX, .sun_path = "/stdsocks-sandbox-nowhere"};
+static const struct linger no_linger;
 
 /* The address of ABSTRACT, which was bound before the stage begins. */
 static struct sockaddr_un abstract = {.sun_family = AF_UNIX};
@@ -80,6 +84,8 @@ static pid_t parent;
 static void open_as(int number, int fd)
 {
 	CHECK(fd >= 0 && fd < LOCAL);
+	if (fd == number)
+		return;
 	CHECK(dup2(fd, number) == number);
 	close(fd);
 }
@@ -89,6 +95,10 @@ static void open_sockets(void)
 {
 	int pair[2];
 
+	open_as(LOG, socket(AF_UNIX, SOCK_DGRAM, 0));
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
+	open_as(HANDOFF, pair[0]);
+	close(pair[1]);
 	open_as(LOCAL, socket(AF_UNIX, SOCK_DGRAM, 0));
 	open_as(TCP, socket(AF_INET, SOCK_STREAM, 0));
 	open_as(TCP_IPV6, socket(AF_INET6, SOCK_STREAM, 0));
@@ -253,29 +263,47 @@ static const struct attempt {
 	{"send to an abstract socket", NONE, 0, NULL,
 		{SYS_sendto, LOCAL, P("x"), 1, 0, TO(abstract)}, 6},
 	NEVER("TCP fast open", SYS_sendto, TCP, P("x"), 1, MSG_FASTOPEN, TO(discarding)),
-	MAY("sendmsg", ACCEPT, SYS_sendmsg, PAIR, P(&message), 0),
-	NEVER("TCP fast open, with a message", SYS_sendmsg, TCP, P(&message), MSG_FASTOPEN),
+	MEETS("connect the log", ZYGOTE, ENOENT, SYS_connect, LOG, TO(nowhere)),
+	NEVER("give the log a name", SYS_bind, LOG, TO(any_port)),
+	MEETS("sendmsg to the supervisor", ACCEPT, EPIPE,
+		SYS_sendmsg, HANDOFF, P(&message), MSG_NOSIGNAL),
+	NEVER("sendmsg", SYS_sendmsg, PAIR, P(&message), 0),
+	NEVER("sendmsg on the log's socket", SYS_sendmsg, LOG, P(&message), 0),
+	NEVER("TCP fast open, with a message", SYS_sendmsg, HANDOFF, P(&message), MSG_FASTOPEN),
 	NEVER("recvmsg", SYS_recvmsg, PAIR, P(&no_message), MSG_DONTWAIT),
 	MAY("sendmmsg to an address", ASSOCIATE | DATAGRAMS,
 		SYS_sendmmsg, UDP, P(&to_port), 1, 0),
 	{"sendmmsg to an abstract socket", NONE, 0, NULL,
 		{SYS_sendmmsg, LOCAL, P(&to_abstract), 1, 0}, 6},
+	NEVER("sendmmsg on the log's socket", SYS_sendmmsg, LOG, P(&to_abstract), 1, 0),
+	NEVER("sendmmsg to the client", SYS_sendmmsg, STDIN_FILENO, P(&to_abstract), 1, 0),
 	MEETS("recvmmsg", ASSOCIATE | DATAGRAMS, EAGAIN,
 		SYS_recvmmsg, PAIR, P(&no_messages), 1, MSG_DONTWAIT, 0),
+	NEVER("recvmmsg on the log's socket",
+		SYS_recvmmsg, LOG, P(&no_messages), 1, MSG_DONTWAIT, 0),
+	NEVER("recvmmsg from the client",
+		SYS_recvmmsg, STDIN_FILENO, P(&no_messages), 1, MSG_DONTWAIT, 0),
 	NEVER("TCP fast open, of many", SYS_sendmmsg, TCP, P(&to_port), 1, MSG_FASTOPEN),
 	NEVER("a peer's pidfd", GET(PAIR, SOL_SOCKET, 77)), /* SO_PEERPIDFD */
 	NEVER("the firewall's rules", SET(TCP, IPPROTO_IP, 64, on)), /* IPT_SO_SET_REPLACE */
-	NEVER("a Unix datagram socket", SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+	MAY("a Unix datagram socket", ZYGOTE, SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0),
 	NEVER("open a directory", OPEN("/etc", O_RDONLY | O_DIRECTORY)),
 	NEVER("a path's descriptor", OPEN("/etc/shadow", O_PATH)),
 	MAY("send", ALL, SYS_sendto, PAIR, P("x"), 1, MSG_NOSIGNAL, 0, 0),
 	MAY("write", ALL, SYS_write, PAIR, P("x"), 1),
 	MEETS("receive", ALL, EAGAIN, SYS_recvfrom, PAIR, P(some_bytes), 1, MSG_DONTWAIT, 0, 0),
-	MAY("setsockopt", BEFORE_MOVING | ACCEPT, SET(TCP, SOL_SOCKET, SO_KEEPALIVE, on)),
+	MAY("SO_KEEPALIVE", BEFORE_MOVING, SET(TCP, SOL_SOCKET, SO_KEEPALIVE, on)),
+	MAY("SO_OOBINLINE", BEFORE_MOVING | ACCEPT, SET(TCP, SOL_SOCKET, SO_OOBINLINE, on)),
+	MAY("SO_LINGER", BIND, SET(TCP, SOL_SOCKET, SO_LINGER, no_linger)),
+	NEVER("SO_REUSEADDR", SET(TCP, SOL_SOCKET, SO_REUSEADDR, on)),
+	NEVER("SO_ATTACH_FILTER", SET(TCP, SOL_SOCKET, SO_ATTACH_FILTER, some_bytes)),
+	NEVER("TCP_ULP", SYS_setsockopt, TCP, IPPROTO_TCP, 31, P("tls"), 3),
+	NEVER("TCP_CONGESTION", SYS_setsockopt, TCP, IPPROTO_TCP, TCP_CONGESTION, P("reno"), 4),
+	NEVER("an option, high bit", SET(TCP, SOL_SOCKET, HIGH | SO_KEEPALIVE, on)),
 	MAY("TCP_NODELAY", BEFORE_MOVING, SET(TCP, IPPROTO_TCP, TCP_NODELAY, on)),
 	MAY("IPV6_V6ONLY", NAMES,
 		SET(TCP_IPV6, IPPROTO_IPV6, IPV6_V6ONLY, on)),
-	MAY("SO_RCVLOWAT", NAMES | ACCEPT, SET(TCP, SOL_SOCKET, SO_RCVLOWAT, on)),
+	MAY("SO_RCVLOWAT", NAMES, SET(TCP, SOL_SOCKET, SO_RCVLOWAT, on)),
 	MAY("UDP_GRO", ASSOCIATE, SET(UDP, IPPROTO_UDP, UDP_GRO, on)),
 	NEVER("UDP_SEGMENT", SET(UDP, IPPROTO_UDP, UDP_SEGMENT, zero)),
 	MAY("SO_SNDTIMEO", ALL, SET(PAIR, SOL_SOCKET, SO_SNDTIMEO, a_second)),
@@ -330,7 +358,10 @@ static const struct attempt {
 	MEETS("wait for a child", ALL, ECHILD, SYS_wait4, -1, 0, WNOHANG, 0),
 	NEVER("a timer", SYS_setitimer, ITIMER_REAL, P(&no_timer), 0),
 	NEVER("prctl", SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0),
-	MAY("end with the parent", ACCEPT, SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0),
+	MAY("end with the parent", ZYGOTE, SYS_prctl, PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0),
+	MAY("outlive the parent", ACCEPT, SYS_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0),
+	NEVER("another signal at the parent's end",
+		SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0),
 	NEVER("close_range", SYS_close_range, 1000, ~0U, 0),
 	MAY("random bytes", NAMES, SYS_getrandom, P(some_bytes), 1, 0),
 	NEVER("limits", SYS_prlimit64, 0, RLIMIT_NOFILE, 0, P(some_bytes)),
@@ -527,10 +558,11 @@ static pid_t start(void)
 static int enter(unsigned stages)
 {
 	const char *part;
+	int no_landlock;
 
 	if (!(stages & ACCEPT) || stages & ZYGOTE)
-		return sandbox_start(stages, 0, &part);
-	const int error = sandbox_start(stages | ZYGOTE, 0, &part);
+		return sandbox_start(stages, 0, &part, &no_landlock);
+	const int error = sandbox_start(stages | ZYGOTE, 0, &part, &no_landlock);
 	return error < 0 ? error : syscalls_deny_zygote();
 }
 
@@ -601,13 +633,14 @@ static void refuses_an_empty_set_of_stages(void)
 {
 	static const unsigned none[] = {0, 1U << 31};
 	const char *part = "";
+	int no_landlock;
 
 	for (size_t i = 0; i < COUNT(none); i++)
 		for (int checker_pid = 0; checker_pid < 2; checker_pid++) {
 			pid_t pid = start();
 			if (pid == 0) {
-				bool refused =
-					sandbox_start(none[i], checker_pid, &part) == -EINVAL &&
+				bool refused = sandbox_start(none[i], checker_pid, &part,
+						       &no_landlock) == -EINVAL &&
 					strcmp(part, "seccomp") == 0 &&
 					sandbox_enter_stage(none[i], &part) == -EINVAL;
 				_exit(refused ? 0 : 1);

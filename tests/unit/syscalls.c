@@ -8,7 +8,7 @@
  * number of the call, and six arguments in hex. Prints each call that no row allows. Then, for each
  * stage of the argument, prints the rows that no call used: the number of the call, the stage, and
  * the ordinal of the row among the rows with that number. Without an argument, prints the stages
- * that a session can be in. */
+ * that a process can be in. */
 #define syscalls_limit       in_another_object
 #define syscalls_deny_zygote also_there
 #include "../../src/sandbox/syscalls.c"
@@ -26,9 +26,12 @@ static bool matches(const struct row *row, int number, const uint64_t args[6])
 {
 	if (row->number != number)
 		return false;
-	for (size_t i = 0; i < CHECKS_MAX; i++)
-		if ((args[row->checks[i].arg] & row->checks[i].mask) != row->checks[i].value)
+	for (size_t i = 0; i < CHECKS_MAX; i++) {
+		const struct check *c = &row->checks[i];
+		const uint64_t value = args[c->arg] & c->mask;
+		if (c->is_minimum ? value < c->value : value != c->value)
 			return false;
+	}
 	return true;
 }
 
@@ -62,11 +65,11 @@ static void print_unused(unsigned wanted)
 					ordinal(i));
 }
 
-/* Returns the stages of every command and the stages that follow them. */
+/* Returns the stages of every command, the stages that follow them, and those of prefork mode. */
 static unsigned stages_of_sessions(void)
 {
 	const struct config all = {.commands = ~0U};
-	unsigned stages = session_stages(&all);
+	unsigned stages = session_stages(&all) | ACCEPT | ZYGOTE;
 
 	if (stages & TCP)
 		stages |= RELAYING;
