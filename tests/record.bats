@@ -68,8 +68,7 @@ PY
 @test "record: there is exactly one record for any input of the client" {
     world <<'PY'
 journal = Reader(JOURNAL)
-for sent in (b"", b"\x05", GREETING, GREETING + b"\x05", b"GET / HTTP/1.0\r\n\r\n", b"\x04\x01",
-             b"\x05\x01\x02",
+for sent in (GREETING, GREETING + b"\x05", b"\x05\x01\x02", b"\x05\x00",
              GREETING + request("127.0.0.1", CLOSED_PORT), GREETING + request("127.0.0.1", 80, 2),
              GREETING + b"\x05\x01\x00\x07"):
     h = Handler(trace=False)
@@ -79,6 +78,37 @@ for sent in (b"", b"\x05", GREETING, GREETING + b"\x05", b"GET / HTTP/1.0\r\n\r\
     h.wait_exit()
     check_fields(journal.record(), CLIENT="127.0.0.1", PRIORITY="5")
     check(h.log_text(), "")
+PY
+}
+
+@test "record: without a valid greeting, the priority is info" {
+    world <<'PY'
+journal = Reader(JOURNAL)
+version_4 = b"\x04\x01\0\x09\x7f\0\0\x01joe\0"
+for sent, options in (
+    (b"", ()), (b"\x05", ()), (b"\x05\x02\x00", ()), (b"\x04\x01", ()),
+    (b"GET / HTTP/1.0\r\n\r\n", ()), (version_4, ()), (version_4[:-1], ("-o", "version 4 5")),
+    (b"\x04\x01\0\x09\x7f\0\0\x01" + 256 * b"u" + b"\0", ("-o", "version 4 5")),
+):
+    h = Handler(*options, trace=False)
+    h.client.send(sent)
+    h.client.fin()
+    check(h.client.end()[1], "fin")
+    h.wait_exit()
+    check_fields(journal.record(), PRIORITY="6", MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
+h = Handler("-o", "version 4 5", trace=False)
+h.client.send(version_4)
+h.client.end()
+h.wait_exit()
+check_fields(journal.record(), PRIORITY="5", REPLY="5")
+for how in "timeout", "signal":
+    h = Handler("-o", "timeout handshake " + ("1ms" if how == "timeout" else "1h"), trace=False)
+    if how == "signal":
+        h.titled(".* handshake")
+        h.terminate()
+    h.wait_exit()
+    check_fields(journal.record(), PRIORITY="6",
+                 END="handshake-timeout" if how == "timeout" else "terminated")
 PY
 }
 

@@ -102,6 +102,8 @@ struct record {
 	enum record_end end;
 	int error;       /* the errno that belongs to the end, or 0 */
 	const char *why; /* the reason of the end in words: a static text, or NULL */
+	/* The client has sent a valid greeting (RFC 1928 s3) or request of SOCKS 4. */
+	bool has_greeting;
 
 	/* The location of the rule that has denied the request; of UDP ASSOCIATE, of the first rule
 	 * that has denied a datagram. NULL: none. */

@@ -4,6 +4,14 @@
 
 #include "wire/large.h"
 
+/* Port scanners and other clients that do not use SOCKS could fill the log. */
+static enum log_level level_of(const struct record *r)
+{
+	if (r->end == RECORD_FAILED)
+		return LOG_LEVEL_ERROR;
+	return r->has_greeting ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO;
+}
+
 int connection_run(const struct session_input *input, const struct log *log, bool with_fields)
 {
 	struct record record;
@@ -15,9 +23,8 @@ int connection_run(const struct session_input *input, const struct log *log, boo
 	struct writer fields = writer_on(fields_bytes, sizeof fields_bytes);
 	record_put_message(&message, &record);
 	record_put_fields(&fields, &record);
-	bool failed = record.end == RECORD_FAILED;
-	log_write(log, failed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, &message, &fields, with_fields);
+	log_write(log, level_of(&record), &message, &fields, with_fields);
 	if (input->refusal.exit_status)
 		return input->refusal.exit_status;
-	return failed ? EXIT_SYSTEM : EXIT_OVER;
+	return record.end == RECORD_FAILED ? EXIT_SYSTEM : EXIT_OVER;
 }
