@@ -8,6 +8,7 @@ load net/world
 prelude <<'PY'
 import contextlib, os, signal, socket, subprocess, threading, time
 
+from logs import JOURNAL, Reader, fields
 from prefork import ACCEPT4, KILL, Prefork, children, close, status_of, syscall, works
 from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, login, request
 from socks import request_name
@@ -156,6 +157,43 @@ for options, answer in (["-o", "users /run/users"], b"\x01\x00"), \
         check((options, one.recv(4)), (options, b"\x05\x02" + answer))
         one.close()
     p.stop()
+PY
+}
+
+@test "prefork: reports how many connections have ended before a valid greeting" {
+    world <<'PY'
+journal = Reader(JOURNAL)
+write("/run/conf", "allow to any\nprefork idle-exit 200ms\n")
+p = Prefork("-f", "/run/conf", rules=())
+
+def strangers(count):
+    for number in range(count):
+        one = p.client()
+        one.send(b"GET / HTTP/1.0\r\n\r\n" if number % 2 else b"\x05\x01")
+        one.fin()
+        one.end()
+        one.close()
+
+def report():
+    lines = [fields(datagram) for datagram in journal.all()]
+    check([line["PRIORITY"] for line in lines if "STDSOCKS_END" in line], ["6"] * COUNT + ["5"])
+    (line,) = (line for line in lines if line.get("MESSAGE_ID") == ID)
+    check(line["PRIORITY"], "5")
+    return line["MESSAGE"]
+
+COUNT, ID = 7, "9ce4f6e7e9b34520b5e1d0bc916eeaac"
+pair = p.connect(upstream)
+strangers(3)
+old, late = p.zygote(), p.client()
+eventually(lambda: len(children(old)) == 10, "they have ended")
+write("/run/conf", "allow to any\nprefork idle-exit 201ms\n")
+eventually(lambda: old not in children(p.pid), "another zygote")
+p.ready()
+late.close()
+strangers(3)
+close(pair)
+p.wait_exit()
+check(report(), "connections that ended before a valid SOCKS greeting in the last minute: 7")
 PY
 }
 

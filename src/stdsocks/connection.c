@@ -26,5 +26,7 @@ int connection_run(const struct session_input *input, const struct log *log, boo
 	log_write(log, level_of(&record), &message, &fields, with_fields);
 	if (input->refusal.exit_status)
 		return input->refusal.exit_status;
-	return record.end == RECORD_FAILED ? EXIT_SYSTEM : EXIT_OVER;
+	if (record.end == RECORD_FAILED)
+		return EXIT_SYSTEM;
+	return record.has_greeting ? EXIT_OVER : input->stranger_status;
 }

@@ -20,6 +20,7 @@
 #include "stdsocks/output.h"
 #include "stdsocks/prefork_log.h"
 #include "stdsocks/prefork_notify.h"
+#include "stdsocks/prefork_strangers.h"
 #include "stdsocks/prefork_zygote.h"
 #include "wire/large.h"
 
@@ -42,6 +43,7 @@ struct supervisor {
 	int64_t started_us;
 	int64_t pause_us, restart_us; /* before the next zygote: the pause, and its end */
 	struct prefork_report report;
+	struct prefork_strangers strangers;
 	unsigned orphans;      /* child processes other than the zygote */
 	int64_t idle_since_us; /* INT64_MAX: there are connections */
 	bool has_reported;     /* the zygote is ready, or an earlier one was */
@@ -57,6 +59,24 @@ static void log_text(const char *text, const char *detail, const char *more)
 	prefork_log(&log, text, detail, more);
 	if (log.fd > STDERR_FILENO)
 		close(log.fd);
+}
+
+/* Logs how many connections have ended before a valid greeting, if any. */
+static void report_strangers(struct supervisor *s)
+{
+	char bytes[128], id[] = "MESSAGE_ID=" PREFORK_STRANGERS_ID "\n";
+	struct writer w = writer_on(bytes, sizeof bytes), fields = writer_on(id, sizeof id);
+
+	if (s->strangers.count == 0)
+		return;
+	writer_str(&w, "connections that ended before a valid SOCKS greeting in the last minute: ");
+	writer_decimal(&w, s->strangers.count, 1);
+	fields.len = sizeof id - 1;
+	const struct log log = log_open(false);
+	log_write(&log, LOG_LEVEL_NOTICE, &w, &fields, false);
+	if (log.fd > STDERR_FILENO)
+		close(log.fd);
+	s->strangers.count = 0;
 }
 
 /* Sends a message to systemd that begins with state. */
@@ -162,14 +182,37 @@ static void log_end_of_zygote(int status)
 			"; starting another one; connections are not affected");
 }
 
+static void read_reports(struct supervisor *s)
+{
+	struct prefork_report report;
+	bool has_read = false;
+
+	while (s->control >= 0 &&
+		recv(s->control, &report, sizeof report, MSG_DONTWAIT) == sizeof report) {
+		if (report.accepted != s->report.accepted)
+			s->idle_since_us = INT64_MAX;
+		prefork_strangers_add(
+			&s->strangers, report.strangers - s->report.strangers, clock_now_us());
+		s->report = report;
+		has_read = true;
+	}
+	if (!has_read)
+		return; /* the zygote has ended: SIGCHLD follows */
+	s->is_started = true;
+	s->pause_us = 0;
+	notify_counts(s, s->has_reported ? "" : "READY=1\n");
+	s->has_reported = true;
+}
+
 static void zygote_has_ended(struct supervisor *s, int status)
 {
 	const bool has_changed = WIFEXITED(status) && WEXITSTATUS(status) == PREFORK_EXIT_CHANGED;
 
+	read_reports(s);
 	s->zygote = 0;
 	close(s->control);
 	s->control = -1;
-	s->report.ready = s->report.serving = 0;
+	s->report = (struct prefork_report){.idle_us = s->report.idle_us};
 	s->restart_us = clock_now_us();
 	if (s->restart_us - s->started_us > STABLE_US)
 		s->pause_us = 0;
@@ -234,6 +277,8 @@ static void reap(struct supervisor *s)
 			log_text("a process was ended by signal ",
 				prefork_log_number((unsigned)WTERMSIG(status)),
 				"; the connection that it served is lost");
+		else if (WEXITSTATUS(status) == PREFORK_EXIT_STRANGER)
+			prefork_strangers_add(&s->strangers, 1, clock_now_us());
 	}
 	update_orphans(s);
 }
@@ -299,22 +344,6 @@ static bool serve_handed_off(struct supervisor *s)
 
 /* -- The supervisor. */
 
-static void read_report(struct supervisor *s)
-{
-	struct prefork_report report;
-
-	if (s->control < 0 ||
-		recv(s->control, &report, sizeof report, MSG_DONTWAIT) != sizeof report)
-		return; /* at its end, SIGCHLD follows */
-	if (report.accepted != s->report.accepted)
-		s->idle_since_us = INT64_MAX;
-	s->report = report;
-	s->is_started = true;
-	s->pause_us = 0;
-	notify_counts(s, s->has_reported ? "" : "READY=1\n");
-	s->has_reported = true;
-}
-
 static void update_idle(struct supervisor *s)
 {
 	if (!s->has_reported || s->report.serving + s->orphans > 0)
@@ -352,6 +381,7 @@ static void execute_again(struct supervisor *s)
 {
 	notify_reloading();
 	stop_accepting(s);
+	report_strangers(s);
 	setenv("LISTEN_PID", prefork_log_number((uint64_t)getpid()), 1);
 	setenv("LISTEN_FDS", prefork_log_number(s->listeners->count), 1);
 	for (unsigned i = 0; i < s->listeners->count; i++)
@@ -399,6 +429,9 @@ static bool turn(struct supervisor *s)
 	int64_t until_us = idle_until_us(s);
 	if (clock_now_us() >= until_us)
 		return false;
+	if (clock_now_us() >= prefork_strangers_due_us(&s->strangers))
+		report_strangers(s);
+	until_us = clock_earlier(until_us, prefork_strangers_due_us(&s->strangers));
 	if (s->zygote == 0)
 		until_us = clock_earlier(until_us, s->restart_us);
 	struct pollfd fds[POLLED + 1] = {
@@ -409,7 +442,7 @@ static bool turn(struct supervisor *s)
 	if (wait_poll(fds, POLLED, until_us) <= 0)
 		return true;
 	if (fds[CONTROL].revents)
-		read_report(s);
+		read_reports(s);
 	if (fds[HANDOFF].revents)
 		serve_handed_off(s);
 	return !fds[SIGNALS].revents || handle_signals(s);
@@ -460,5 +493,6 @@ int prefork_run(
 		;
 	prefork_notify("STOPPING=1");
 	stop_accepting(&s);
+	report_strangers(&s);
 	return EXIT_OVER;
 }

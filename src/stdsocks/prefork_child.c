@@ -202,6 +202,7 @@ int prefork_child_run(struct zygote *z)
 		.login = &login,
 		.client = &client,
 		.start_us = start_us,
+		.stranger_status = PREFORK_EXIT_STRANGER,
 		.trace = z->options->trace && z->log.stderr_is_ours};
 
 	startup_prepare(&input, &z->log);
