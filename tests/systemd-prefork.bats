@@ -297,6 +297,18 @@ assert "-- Subject: Clients left before they sent a valid SOCKS greeting" in tex
 PY
 }
 
+@test "systemd prefork: journald drops none of many records" {
+    put_there /etc/systemd/journald.conf.d/test.conf <<<$'[Journal]\nRateLimitBurst=10'
+    inside systemctl restart systemd-journald
+    python_inside <<'PY'
+ports = {str(answered(GREETING + request("127.0.0.1", 9), CHOSEN + b"\5\5")) for _ in range(200)}
+found = records("STDSOCKS_DST_PORT=9", count=200)
+check({record["STDSOCKS_CLIENT_PORT"] for record in found}, ports)
+PY
+    inside rm /etc/systemd/journald.conf.d/test.conf
+    inside systemctl restart systemd-journald
+}
+
 @test "systemd prefork: a changed file holds for the next connection" {
     secrets root:stdsocks 640 alice:secret
     python_inside <<'PY'
