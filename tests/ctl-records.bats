@@ -226,7 +226,7 @@ for party, word in ("users", "user"), ("destinations", "dst"), ("clients", "clie
     check(shown["others"]["connections"], most.total() - top)
     by_bytes = collections.Counter()
     for one in records:
-        by_bytes[one.get(word)] += one["bytes_up"] + one["bytes_down"]
+        by_bytes[one.get(word)] += one.get("bytes_up", 0) + one.get("bytes_down", 0)
     del by_bytes[None]
     check([one["name"] for one in report[party]["by_bytes"]["top"]],
           [name for name, _ in by_bytes.most_common(3)])

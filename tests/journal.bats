@@ -72,7 +72,7 @@ upstream.fin()
 check(one.end(), (b"the answer", "fin"))
 over((one, upstream))
 record = arrives(at, CLIENT="127.0.0.1", CLIENT_PORT=str(at), USER="alice", COMMAND="CONNECT",
-                 DST="localhost", DST_PORT=str(port), REACHED="127.0.0.1", REACHED_PORT=str(port),
+                 DST="localhost", DST_PORT=str(port), REACHED="127.0.0.1",
                  REPLY="0", BYTES_UP="8", BYTES_DOWN="10", END="closed", CLOSED_BY="upstream")
 own = "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "_UID", "_PID", "_TRANSPORT"
 check([record[name] for name in own],
@@ -83,7 +83,15 @@ message = (f"127.0.0.1:{at} user alice CONNECT localhost:{port} at 127.0.0.1: "
 assert record["MESSAGE"].startswith(message), record
 at = answered(GREETING + request("127.0.0.1", 4712), CHOSEN + b"\x05\x02")
 record = arrives(at, END="refused", RULE="/etc/stdsocks/stdsocks.conf:6", REPLY="2")
-assert record["STDSOCKS_REMEDY"].startswith("allow from 127.0.0.1 "), record
+assert "; to allow it: allow from 127.0.0.1 " in record["MESSAGE"], record
+denied = at, int(record["_PID"]), record["MESSAGE"].partition("; to allow it: ")[2]
+# The name of a user imitates a suggested rule.
+at = answered(login(b"x; to allow it: allow"), b"\x05\x02\x01\x01")
+record = arrives(at, END="login-failed", USER="x; to allow it: allow")
+rows = [json.loads(line) for line in say("stdsocksctl", "log", "--json").splitlines()]
+for port, pid, remedy in denied, (at, int(record["_PID"]), None):
+    (row,) = (row for row in rows if (row["client_port"], row["pid"]) == (port, pid))
+    check(row.get("remedy"), remedy)
 arrives(answered(GREETING + request("127.0.0.1", 9), CHOSEN + b"\x05\x05"), END="refused",
         ERRNO="111")
 arrives(answered(bytes.fromhex("04010009 7f000001") + b"bob\0", b"\0\x5b"), USERID="bob", REPLY="5")

@@ -109,8 +109,8 @@ struct record {
 	 * that has denied a datagram. NULL: none. */
 	const char *rule;
 	size_t rule_line; /* its line number in a file, or 0 */
-	/* STDSOCKS_REMEDY: a rule that would allow this request or datagram, in printable ASCII.
-	 * Empty if `rule` is NULL. */
+	/* A rule that would allow this request or datagram, in printable ASCII. Empty if `rule` is
+	 * NULL. */
 	struct writer suggested_rule;
 };
 
@@ -123,9 +123,12 @@ struct record {
 #define RECORD_MESSAGE_MAX 24576
 #define RECORD_FIELDS_MAX  24576
 
+/* The text between a message and the suggested rule. */
+#define RECORD_TO_ALLOW_IT "; to allow it: "
+
 /* Writes the record as one line for people to read, without a newline. */
 void record_put_message(struct writer *w, const struct record *record);
 
 /* Writes all fields of the record for the journal except MESSAGE, each as "NAME=value" and a
- * newline. */
+ * newline. The suggested rule is only in MESSAGE. */
 void record_put_fields(struct writer *w, const struct record *record);

@@ -139,13 +139,23 @@ void title_role(const char *role)
 	complete(&w);
 }
 
-void title_handshake(const struct record *r)
+static void put_state(const struct record *r, const char *state)
 {
 	struct writer w = begin();
 
 	put_client(&w, r);
-	writer_str(&w, " handshake");
+	writer_str(&w, state);
 	complete(&w);
+}
+
+void title_handshake(const struct record *r)
+{
+	put_state(r, " handshake");
+}
+
+void title_ended(const struct record *r)
+{
+	put_state(r, " ended");
 }
 
 /* Returns the bytes per second since the last title, and remembers the present values. */

@@ -2,6 +2,7 @@
 /* A connection: its session, and the log entry of that. */
 #include "stdsocks/connection.h"
 
+#include "record/title.h"
 #include "wire/large.h"
 
 /* Port scanners and other clients that do not use SOCKS could fill the log. */
@@ -18,6 +19,7 @@ int connection_run(const struct session_input *input, const struct log *log, boo
 	static char message_bytes[RECORD_MESSAGE_MAX] LARGE, fields_bytes[RECORD_FIELDS_MAX] LARGE;
 
 	session_run(input, &record);
+	title_ended(&record); /* journald stores the title with the record, which says more */
 
 	struct writer message = writer_on(message_bytes, sizeof message_bytes);
 	struct writer fields = writer_on(fields_bytes, sizeof fields_bytes);

@@ -99,6 +99,8 @@ static void has_a_text_for_each_state(void)
 	check_title("stdsocks: ready");
 	title_handshake(&r);
 	check_title("stdsocks: 192.0.2.7 handshake");
+	title_ended(&r);
+	check_title("stdsocks: 192.0.2.7 ended");
 	title_connecting(&r);
 	check_title("stdsocks: 192.0.2.7 -> example.com:443 connecting");
 	CHECK(title_relaying(&r));
