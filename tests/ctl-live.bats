@@ -13,8 +13,8 @@ from booted import Association, client, eventually, login, say, shown, works
 from datagrams import parse_address, udp
 from live import Connection, NOBODY, Terminal, columns, ctl, has_ended, listed, objects, state_of
 from live import titled, units
-from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, listener, meanwhile
-from socks import open_through, reply_of, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, escaped, listener
+from socks import meanwhile, open_through, reply_of, request
 PY
 
 # The handlers wait for a request while a test runs.
@@ -117,8 +117,8 @@ for title, row, line in (
         (b"127.0.0.1 -> [2001:db8::1]:80 1 down",
          [None, "CONNECT", "2001:db8::1", 80, 0, 1, 0],
          "- connect [2001:db8::1]:80 0 1 0/s"),
-        (b"127.0.0.1 a%20b -> UDP ASSOCIATE a%25b:1 connecting",
-         ["a b", "UDP ASSOCIATE", "a%b", 1, None, None, None], "a b udp a%b:1 - - -"),
+        (b'127.0.0.1 "a b" -> UDP ASSOCIATE "a%b":1 connecting',
+         ["a b", "UDP ASSOCIATE", "a%b", 1, None, None, None], r'"a\x20b" udp "a%b":1 - - -'),
         (b"127.0.0.1 bob -> exampl...", ["bob", *[None] * 6], "bob - - - - -"),
         (b"127.0.0.1 handshake", [None] * 7, "- - - - - -"),
         (b"192.0.2.1 -> example.com:80",
@@ -210,8 +210,8 @@ PY
 one = Connection(title=b"")
 users = b"\x1b[2J\x1b]0;owned\x07", b"a\nb", "\u202e".encode(), b"\x7f", b"a\\x1b[2J", b'"'
 titles = [titled(user + b" -> a:1 1 up 2 down") for user in users]
-encoded = [titled(b"".join(b"%%%02x" % byte for byte in user) + b" -> a:1") for user in users]
-for title in (*titles, *encoded, b"stdsocks: ready", b"x" * 4000, b"stdsocks: " + 4090 * b"x",
+quoted = [titled(b'"' + escaped(user).encode() + b'" -> a:1') for user in users]
+for title in (*titles, *quoted, b"stdsocks: ready", b"x" * 4000, b"stdsocks: " + 4090 * b"x",
               b"\x1b[2J", b""):
     one.show(title)
     for words in ("list",), ("list", "--json"), ("top",):
@@ -225,9 +225,9 @@ PY
 @test "list: sorts by a key, unknown values last, and filters by clauses" {
     live_titled <<'PY'
 titles = {"a": titled(b"zoe -> www.example.com:443 1.0K up 2.0M down 5/s"),
-          "b": titled(b"dom%5cbob -> 10.1.2.3:22 999 up 2.1M down"),
+          "b": titled(b'"dom\\\\bob" -> 10.1.2.3:22 999 up 2.1M down'),
           "c": titled(b"-> [2001:db8::1]:443 1.0M up 2 down 1.0K/s"), "d": b"x",
-          "e": titled(b"dom%5c%5cbob -> [::1]:1 1 up 1 down 1/s")}
+          "e": titled(b'"dom\\\\\\\\bob" -> [::1]:1 1 up 1 down 1/s')}
 connections = {name: Connection(("::1" if name == "d" else "127.0.0.1", 1080), title)
                for name, title in titles.items()}
 names_of = {connection.unit: name for name, connection in connections.items()}
@@ -474,7 +474,7 @@ PY
 
 @test "list, stop: take the value of a clause as one word, quoted or escaped" {
     live_titled <<'PY'
-one = Connection(title=titled(b"a%20b -> a.example:1 1 up 2 down"))
+one = Connection(title=titled(b'"a b" -> a.example:1 1 up 2 down'))
 other = Connection(title=titled(b"alice -> a.example:1 1 up 2 down"))
 for words in ("user", "a b"), ("user", r"a\x20b"), ('user "a b"',), ("to a.example user", "a b"):
     check((words, list(listed(*words))), (words, [one.unit]))

@@ -254,7 +254,8 @@ for field, found in ("USER", users), ("DST", hosts):
 for record in hosts:
     fields = "STDSOCKS_END", "STDSOCKS_REPLY", "STDSOCKS_CLIENT"
     check([record[name] for name in fields], ["refused", "4", "127.0.0.1"])
-    text = f" CONNECT {record['STDSOCKS_DST']}:{PORT}: refused, host unreachable (not a host name)"
+    dst = record["STDSOCKS_DST"]
+    text = f' CONNECT "{dst}":{PORT}: refused, host unreachable (not a host name)'
     assert text in record["MESSAGE"], record
 # journalctl finds a record by the escaped name.
 for name in names:

@@ -9,7 +9,8 @@ prelude <<'PY'
 import os, re, socket, subprocess, time
 
 from logs import JOURNAL, Reader, SYSLOG, Syslogd, fields
-from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, close_in_order, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, close_in_order, escaped, login
+from socks import request, request_name
 from world import CLOSED_PORT, Handler, WORLD, connection, eventually, check_fields, listeners
 from world import port_of
 from world import full_names, write
@@ -160,6 +161,38 @@ check(h.log_text(), "")
 PY
 }
 
+@test "record: a client's text in a line for syslog is quoted, and imitates no other line" {
+    world <<'PY'
+syslog = Reader(SYSLOG)
+
+def line(*messages, options=()):
+    """Returns the line about a client that sends these messages, without address and time."""
+    h = Handler(*options, trace=False)
+    h.client.send(b"".join(messages))
+    h.client.end()
+    h.wait_exit()
+    (datagram,) = syslog.all()
+    return re.fullmatch(r"<29>stdsocks\[\d+\]: 127\.0\.0\.1:\d+ (.*), \d+\.\d{3} s",
+                        datagram.decode("ascii"))[1]
+
+served = b"alice CONNECT bank.example:443: closed by client, 5 bytes up, 5 down, 1.000 s"
+password = "-o", "checkpassword /bin/false"
+for name in served, b'" CONNECT a:1: closed by client', b"a\nb", bytes(range(255)), b"", b"::1":
+    quoted = f'"{escaped(name)}"'
+    check(line(b"\5\1\2", login(name, b"x"), options=password),
+          f"user {quoted}: authentication failed")
+    if name != b"::1":
+        check(line(GREETING, request_name(name, 443)),
+              f"CONNECT {quoted}:443: refused, host unreachable (not a host name)")
+check(line(b"\5\1\2", login(b"a.B-c_9@x", b"x"), options=password),
+      "user a.B-c_9@x: authentication failed")
+check(line(GREETING, request_name(b"::1", CLOSED_PORT)),
+      f'CONNECT "::1":{CLOSED_PORT}: refused, connection refused')
+check(line(GREETING, request_name(b"127.0.0.1", CLOSED_PORT)),
+      f"CONNECT 127.0.0.1:{CLOSED_PORT}: refused, connection refused")
+PY
+}
+
 @test "record: the syslogd of busybox and rsyslogd parse the line" {
     need busybox rsyslogd
     world <<'PY'
@@ -170,14 +203,14 @@ def hostile():
 syslogd = Syslogd("busybox")
 line = syslogd.wait_text(f"stdsocks[{hostile()}]: ").splitlines()[-1]
 assert " daemon.notice stdsocks[" in line, line
-assert r" CONNECT %n%s\n\x1b[2J:80: refused, host unreachable (not a host name), " in line, line
+assert r' CONNECT "%n%s\n\x1b[2J":80: refused, host unreachable (not a host name), ' in line, line
 os.unlink(SYSLOG)
 syslogd = Syslogd("rsyslogd")
 pid = hostile()
 text = syslogd.wait_text(f"rawmsg: '<29>stdsocks[{pid}]")
 assert re.search(rf"PRI: 29,\nsyslogtag 'stdsocks\[{pid}\]:', programname: 'stdsocks'", text), text
-assert re.search(r"^msg: ' 127\.0\.0\.1:\d+ CONNECT %n%s\\n\\x1b\[2J:80: refused, host unreachable",
-                 text, re.M), text
+message = r'127\.0\.0\.1:\d+ CONNECT "%n%s\\n\\x1b\[2J":80: refused, host unreachable'
+assert re.search(rf"^msg: ' {message}", text, re.M), text
 PY
 }
 

@@ -30,8 +30,8 @@ def ask(host, *options, command=RESOLVE, served=SERVED, port=0, **fields):
     check(h.client.recv(2), b"\0\0")  # the port
     check(h.client.end(), (b"", "fin"))
     h.client.close()
-    record = h.ended(**{"REPLY": str(reply[1]), "CLOSED_BY": "stdsocks", "BYTES_DOWN": "0",
-                        **fields})
+    record = h.ended(**{"REPLY": str(reply[1]), "CLOSED_BY": "stdsocks",
+                        "BYTES_DOWN": None if reply[1] else "0", **fields})
     check(record["STDSOCKS_COMMAND"], {RESOLVE: "RESOLVE", RESOLVE_PTR: "RESOLVE_PTR"}[command])
     if reply[1]:
         return reply[1]

@@ -29,7 +29,7 @@ static void put_who(struct writer *w, const struct record *r)
 		addr_put(w, &r->client);
 	if (r->user) {
 		writer_str(w, " user ");
-		writer_escaped(w, r->user, r->user_len);
+		writer_quoted(w, r->user, r->user_len);
 	}
 	if (r->command == RECORD_NONE)
 		return;

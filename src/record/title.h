@@ -23,7 +23,8 @@
 void title_use(char *const argv[]);
 
 /* Each of the following functions writes a title. A title that does not fit is cut, and ends in
- * "...". It has only printable ASCII characters, whatever the client has sent. */
+ * "...". It has only printable ASCII characters, whatever the client has sent. Names are written as
+ * writer_quoted() does. */
 
 /* Writes "stdsocks: ready" or "stdsocks: zygote". */
 void title_role(const char *role);
