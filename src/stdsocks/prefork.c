@@ -312,6 +312,7 @@ static _Noreturn void run_handler(const struct supervisor *s, int fd)
 {
 	sigset_t none;
 
+	setpgid(0, 0); /* as a child of the zygote that has accepted a connection */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prefork_notify_forget();
