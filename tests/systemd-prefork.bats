@@ -7,7 +7,7 @@ load helper
 load systemd/booted
 
 prelude <<'PY'
-import contextlib, itertools, os, resource, select, signal, socket, threading, time
+import contextlib, itertools, json, os, resource, select, signal, socket, threading, time
 
 from booted import BEGAN, answered, client, configure, eventually, login, over, record_of, records
 from booted import say, served, shown, status_of, strangers, through, works
@@ -45,6 +45,10 @@ def has_accepted(pid):
             open(f"/proc/{pid}/cmdline", encoding="ascii") as title:
         return title.read().rstrip("\0") not in ("stdsocks: zygote", "stdsocks: ready", "")
     return False
+
+
+def json_lines(*command):
+    return [json.loads(line) for line in say(*command).splitlines()]
 
 
 def greets():
@@ -279,6 +283,44 @@ works(pair)
 check(shown(UNIT, "ActiveState"), "active")
 over(pair)
 state("inactive")
+PY
+}
+
+@test "systemd prefork: a connection has a process group of its own, with which it is listed" {
+    python_inside <<'PY'
+def listed():
+    return sorted(row["pid"] for row in json_lines("stdsocksctl", "list", "--json"))
+
+pairs = [served() for _ in range(3)]
+status(3)
+pids = sorted(pid for pid in children(zygote()) if has_accepted(pid))
+check((len(pids), listed()), (3, pids))
+for pid in children(zygote()):
+    check(os.getpgid(pid), pid if pid in pids else supervisor())
+assert say("stdsocksctl", "list").endswith("\n8 ready\n")
+# The children of an earlier zygote, and of an earlier supervisor.
+old = zygote()
+configure("timeout idle 1h")
+eventually(lambda: zygote() != old, "another zygote")
+check(listed(), pids)
+say("systemctl", "stop", UNIT)
+check(listed(), pids)
+pair = served()
+status(1)
+check(len(listed()), 4)
+for pair in [*pairs, pair]:
+    works(pair)
+check(len(json_lines("stdsocksctl", "stop", "--json", UNIT)), 4)
+check(listed(), [])
+PY
+    configure 'auth password' 'checkpassword /bin/sh -c "sleep 60"'
+    python_inside <<'PY'
+one = client()
+one.send(login(b"alice"))
+check(one.recv(2), b"\5\2")
+(row,) = json_lines("stdsocksctl", "list", "--json")
+eventually(lambda: children(row["pid"]), "the program")
+check(json_lines("stdsocksctl", "stop", "--json", "--all")[0]["pid"], row["pid"])
 PY
 }
 

@@ -212,7 +212,7 @@ static bool read_title(char *title, bool is_cut, struct instance_title *t)
 	memcpy(t->client, client, strlen(client) + 1);
 	if (!rest)
 		return is_cut;
-	if (!is_cut && strcmp(rest, "handshake") == 0)
+	if (!is_cut && (strcmp(rest, "handshake") == 0 || strcmp(rest, "ended") == 0))
 		return true;
 	char *word = next_word(&rest);
 	if (strcmp(word, arrow) == 0)

@@ -107,6 +107,7 @@ static void titles(void)
 		{"192.0.2.7 -> RESOLVE_PTR 192.0.2.1:0 connecting",
 			{"192.0.2.7", "", "192.0.2.1", 0, 0xf1, UNKNOWN, UNKNOWN, UNKNOWN}},
 		{"stdio handshake", {"stdio", "", "", 0, 0, UNKNOWN, UNKNOWN, UNKNOWN}},
+		{"192.0.2.7 ended", {"192.0.2.7", "", "", 0, 0, UNKNOWN, UNKNOWN, UNKNOWN}},
 		/* quoted names */
 		{"stdio \"caf\\xc3\\xa9\" -> \"a b\":1 connecting",
 			{"stdio", "caf\\xc3\\xa9", "a b", 1, 1, UNKNOWN, UNKNOWN, UNKNOWN}},
