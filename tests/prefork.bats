@@ -229,7 +229,9 @@ for number in range(6):
     if number % 2:
         p.signal(signal.SIGHUP)
     else:
-        write("/run/conf", f"allow to any\nprefork connections 4\n# {number}\n")
+        # A zygote that reads no file, or an empty one, has the default limit.
+        write("/run/new", f"allow to any\nprefork connections 4\n# {number}\n")
+        os.rename("/run/new", "/run/conf")
     eventually(lambda: processes() - before, "a new zygote")
     check(waiting.open_and_silent(0.1), True)
 is_served_next(waiting, pairs)
