@@ -13,8 +13,8 @@ from booted import Association, client, eventually, login, say, shown, works
 from datagrams import parse_address, udp
 from live import Connection, NOBODY, Terminal, columns, ctl, has_ended, listed, objects, state_of
 from live import titled, units
-from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, listener, meanwhile
-from socks import open_through, reply_of, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, escaped, listener
+from socks import meanwhile, open_through, reply_of, request
 PY
 
 # The handlers wait for a request while a test runs.
@@ -117,8 +117,8 @@ for title, row, line in (
         (b"127.0.0.1 -> [2001:db8::1]:80 1 down",
          [None, "CONNECT", "2001:db8::1", 80, 0, 1, 0],
          "- connect [2001:db8::1]:80 0 1 0/s"),
-        (b"127.0.0.1 a%20b -> UDP ASSOCIATE a%25b:1 connecting",
-         ["a b", "UDP ASSOCIATE", "a%b", 1, None, None, None], "a b udp a%b:1 - - -"),
+        (b'127.0.0.1 "a b" -> UDP ASSOCIATE "a%b":1 connecting',
+         ["a b", "UDP ASSOCIATE", "a%b", 1, None, None, None], r'"a\x20b" udp "a%b":1 - - -'),
         (b"127.0.0.1 bob -> exampl...", ["bob", *[None] * 6], "bob - - - - -"),
         (b"127.0.0.1 handshake", [None] * 7, "- - - - - -"),
         (b"192.0.2.1 -> example.com:80",
@@ -210,8 +210,8 @@ PY
 one = Connection(title=b"")
 users = b"\x1b[2J\x1b]0;owned\x07", b"a\nb", "\u202e".encode(), b"\x7f", b"a\\x1b[2J", b'"'
 titles = [titled(user + b" -> a:1 1 up 2 down") for user in users]
-encoded = [titled(b"".join(b"%%%02x" % byte for byte in user) + b" -> a:1") for user in users]
-for title in (*titles, *encoded, b"stdsocks: ready", b"x" * 4000, b"stdsocks: " + 4090 * b"x",
+quoted = [titled(b'"' + escaped(user).encode() + b'" -> a:1') for user in users]
+for title in (*titles, *quoted, b"stdsocks: ready", b"x" * 4000, b"stdsocks: " + 4090 * b"x",
               b"\x1b[2J", b""):
     one.show(title)
     for words in ("list",), ("list", "--json"), ("top",):
@@ -225,9 +225,9 @@ PY
 @test "list: sorts by a key, unknown values last, and filters by clauses" {
     live_titled <<'PY'
 titles = {"a": titled(b"zoe -> www.example.com:443 1.0K up 2.0M down 5/s"),
-          "b": titled(b"dom%5cbob -> 10.1.2.3:22 999 up 2.1M down"),
+          "b": titled(b'"dom\\\\bob" -> 10.1.2.3:22 999 up 2.1M down'),
           "c": titled(b"-> [2001:db8::1]:443 1.0M up 2 down 1.0K/s"), "d": b"x",
-          "e": titled(b"dom%5c%5cbob -> [::1]:1 1 up 1 down 1/s")}
+          "e": titled(b'"dom\\\\\\\\bob" -> [::1]:1 1 up 1 down 1/s')}
 connections = {name: Connection(("::1" if name == "d" else "127.0.0.1", 1080), title)
                for name, title in titles.items()}
 names_of = {connection.unit: name for name, connection in connections.items()}
@@ -335,8 +335,11 @@ PY
     live <<'PY'
 UNIT = "stdsocks-prefork.service"
 MAIN = """
-for title in zygote ready ready ready '192.0.2.7 alice -> example.com:443 3.4K up' \\
-    '2001:db8::7 handshake' 'x y'; do
+for title in zygote ready ready ready; do
+    (exec -a "stdsocks: $title" sleep infinity) &
+done
+set -m # with a process group for each
+for title in '192.0.2.7 alice -> example.com:443 3.4K up' '2001:db8::7 handshake' 'x y'; do
     (exec -a "stdsocks: $title" sleep infinity) &
 done
 exec -a 'stdsocks' sleep infinity"""
@@ -474,7 +477,7 @@ PY
 
 @test "list, stop: take the value of a clause as one word, quoted or escaped" {
     live_titled <<'PY'
-one = Connection(title=titled(b"a%20b -> a.example:1 1 up 2 down"))
+one = Connection(title=titled(b'"a b" -> a.example:1 1 up 2 down'))
 other = Connection(title=titled(b"alice -> a.example:1 1 up 2 down"))
 for words in ("user", "a b"), ("user", r"a\x20b"), ('user "a b"',), ("to a.example user", "a b"):
     check((words, list(listed(*words))), (words, [one.unit]))
@@ -489,11 +492,112 @@ eventually(lambda: units() == [other.unit], "the end of the unit")
 PY
 }
 
+@test "list, stop: find a connection's process whatever it does" {
+    put_there /run/acts.py <<'PY'
+import ctypes, os, signal, sys, threading, time
+
+libc = ctypes.CDLL(None)
+act = sys.stdin.readline().strip()
+threading.Thread(target=time.sleep, args=(1000,)).start()
+if act == "comm":
+    libc.prctl(15, b") Z 1 1 (", 0, 0, 0)
+elif act == "double fork" and os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+elif act == "namespace":
+    libc.unshare(0x20000000)  # CLONE_NEWPID
+    if os.fork() == 0:  # PID 1 of the namespace is not ended by a signal without a handler
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+print("done", flush=True)
+if act == "thread":
+    libc.syscall({"x86_64": 60}.get(os.uname().machine, 93), 0)  # exit(2) of the first thread
+time.sleep(1000)
+PY
+    drop_in stdsocks@.service <<END
+[Service]
+CapabilityBoundingSet=~
+NoNewPrivileges=no
+ExecStart=
+ExecStart=$PYTHON /run/acts.py
+END
+    live <<'PY'
+def rows_of(unit):
+    return [row for row in objects(ctl("list", "--json")) if row["unit"] == unit]
+
+def enter_cgroup_below(unit, pid):
+    for pattern in "", "*/":
+        for folder in glob.glob(f"/sys/fs/cgroup/{pattern}stdsocks.slice/{unit}"):
+            os.mkdir(f"{folder}/below.service")
+            with open(f"{folder}/below.service/cgroup.procs", "w", encoding="ascii") as procs:
+                procs.write(str(pid))
+
+for act in "nothing", "comm", "double fork", "namespace", "thread", "stopped", "cgroup":
+    one = client()
+    one.send(act.encode() + b"\n")
+    check(one.recv(5), b"done\n")
+    (unit,) = units()
+    pid = int(shown(unit, "MainPID"))
+    if act == "stopped":
+        os.kill(pid, signal.SIGSTOP)
+    if act == "cgroup":
+        enter_cgroup_below(unit, pid)
+    wanted = {"stopped": "T", "thread": "Z"}.get(act, "S")
+    eventually(lambda: state_of(pid) == wanted, f"{act}: {wanted}")
+    found = [row["pid"] for row in rows_of(unit)]
+    assert pid in found and len(found) == 1 + (act == "double fork"), (act, found, pid)
+    # When the first process has ended, systemd ends the other.
+    assert 1 <= len(objects(ctl("stop", "--json", unit))) <= len(found), act
+    eventually(lambda: not units(), f"{act}: the end of the unit")
+    one.close()
+PY
+}
+
+@test "list, stop: find a process in prefork mode that has a false title" {
+    inside rm -f /usr/local/lib/systemd/system/stdsocks-prefork.service
+    inside systemctl daemon-reload
+    live <<'PY'
+UNIT = "stdsocks-prefork.service"
+MAIN = """
+(exec -a 'stdsocks: zygote' sleep infinity) &
+(exec -a 'stdsocks: ready' sleep infinity) &
+(exec setsid bash -c 'exec -a "stdsocks: ready" sleep infinity') &
+set -m
+for title in 'stdsocks: ready' 'stdsocks: zygote' sshd '' 'stdsocks: 192.0.2.7 ended'; do
+    (exec -a "$title" sleep infinity) &
+done
+# A program that a connection has started.
+(exec bash -c 'set -m; sleep infinity & exec -a "stdsocks: 192.0.2.9 handshake" sleep infinity') &
+set +m
+exec -a 'stdsocks' sleep infinity"""
+say("systemd-run", "--quiet", f"--unit={UNIT}", "--slice=stdsocks.slice", "bash", "-c", MAIN)
+atexit.register(subprocess.run, ["systemctl", "stop", UNIT])
+
+def shown_clients():
+    """Returns the client of each connection, or ""."""
+    return sorted(row.get("client", "") for row in objects(ctl("list", "--json")))
+
+wanted = ["", "", "", "", "", "192.0.2.7", "192.0.2.9"]
+eventually(lambda: shown_clients() == wanted, f"the clients {wanted}")
+eventually(lambda: ctl("list").endswith("\n1 ready\n"), "a waiting process")
+check(len(objects(ctl("stop", "--json", "--all"))), 7)
+# The program is a connection when the process that has started it has ended.
+eventually(lambda: shown_clients() == [""], "the program")
+ctl("stop", UNIT)
+check(shown_clients(), [])
+PY
+}
+
 @test "stop: ends a process with SIGKILL if SIGTERM does not end it within 15 s" {
     live_titled <<'PY'
+import ctypes
+
+PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
 one, other = (Connection(title=titled(b"handshake")) for _ in range(2))
-os.kill(one.pid, signal.SIGSTOP)
-eventually(lambda: state_of(one.pid) == "T", "the stop")
+libc = ctypes.CDLL(None)
+for request_ in PTRACE_SEIZE, PTRACE_INTERRUPT:
+    check(libc.ptrace(request_, one.pid, None, None), 0)
+eventually(lambda: state_of(one.pid) == "t", "the stop")
 began = time.monotonic()
 said = ctl("stop", "--all")
 took_s = time.monotonic() - began

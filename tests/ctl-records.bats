@@ -207,7 +207,7 @@ check(sum(report["outcomes"].values()), len(records))
 check(report["outcomes"]["served"], sum(one.get("reply") == 0 for one in records))
 check(report["outcomes"]["host"], sum(one["end"] == "failed" for one in records))
 for name in "bytes_up", "bytes_down":
-    check(report[name], sum(one[name] for one in records))
+    check(report[name], sum(one.get(name, 0) for one in records))
     check(sum(stretch[name] for stretch in report["timeline"]), report[name])
 ends = collections.Counter(one["end"] for one in records)
 check({name: n for name, n in report["ends"].items() if n}, dict(ends))
@@ -226,7 +226,7 @@ for party, word in ("users", "user"), ("destinations", "dst"), ("clients", "clie
     check(shown["others"]["connections"], most.total() - top)
     by_bytes = collections.Counter()
     for one in records:
-        by_bytes[one.get(word)] += one["bytes_up"] + one["bytes_down"]
+        by_bytes[one.get(word)] += one.get("bytes_up", 0) + one.get("bytes_down", 0)
     del by_bytes[None]
     check([one["name"] for one in report[party]["by_bytes"]["top"]],
           [name for name, _ in by_bytes.most_common(3)])

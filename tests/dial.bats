@@ -160,7 +160,7 @@ for host, reply, number in [
 ]:
     h = Handler()
     h.connect_fails(host, CLOSED_PORT, reply, number, COMMAND="CONNECT", DST=host,
-                    RESOLVE_USEC=None, BYTES_UP="0", BYTES_DOWN="0",
+                    RESOLVE_USEC=None, BYTES_UP=None, BYTES_DOWN=None,
                     MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
     check(h.bound, b"\x01" + bytes(6))
 PY

@@ -35,7 +35,7 @@ def unresolved(name, *options):
     check(h.connect(name, 80), 4)
     check(h.bound, b"\x01" + bytes(6))
     return h.refused(REPLY="4", DST=name.decode(), DST_PORT="80", REACHED=None, CONNECT_USEC=None,
-                     BYTES_UP="0", BYTES_DOWN="0")
+                     BYTES_UP=None, BYTES_DOWN=None)
 PY
 
 setup() {

@@ -164,7 +164,7 @@ source_tree() {
     need journalctl
     make_into "$PLACE" -o all install
     local ids entries
-    ids=$(grep -ohE '"[0-9a-f]{32}"' "$ROOT"/src/record/record.h | tr -d '"' | sort)
+    ids=$(grep -ohE '"[0-9a-f]{32}"' "$ROOT"/src/*/*.h | tr -d '"' | sort)
     entries=$(sed -n 's/^-- //p' "$PLACE/usr/local/lib/systemd/catalog/stdsocks.catalog" | sort)
     [[ -n $ids && $ids == "$entries" ]]
     journalctl --root="$PLACE" --update-catalog

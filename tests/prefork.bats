@@ -8,7 +8,7 @@ load net/world
 prelude <<'PY'
 import contextlib, os, signal, socket, subprocess, threading, time
 
-from logs import JOURNAL, SYSLOG, Reader
+from logs import JOURNAL, SYSLOG, Reader, fields
 from prefork import ACCEPT4, KILL, Prefork, children, close, status_of, syscall, works
 from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, login, request
 from socks import request_name
@@ -160,6 +160,43 @@ for options, answer in (["-o", "users /run/users"], b"\x01\x00"), \
 PY
 }
 
+@test "prefork: reports how many connections have ended before a valid greeting" {
+    world <<'PY'
+journal = Reader(JOURNAL)
+write("/run/conf", "allow to any\nprefork idle-exit 200ms\n")
+p = Prefork("-f", "/run/conf", rules=())
+
+def strangers(count):
+    for number in range(count):
+        one = p.client()
+        one.send(b"GET / HTTP/1.0\r\n\r\n" if number % 2 else b"\x05\x01")
+        one.fin()
+        one.end()
+        one.close()
+
+def report():
+    lines = [fields(datagram) for datagram in journal.all()]
+    check([line["PRIORITY"] for line in lines if "STDSOCKS_END" in line], ["6"] * COUNT + ["5"])
+    (line,) = (line for line in lines if line.get("MESSAGE_ID") == ID)
+    check(line["PRIORITY"], "5")
+    return line["MESSAGE"]
+
+COUNT, ID = 7, "9ce4f6e7e9b34520b5e1d0bc916eeaac"
+pair = p.connect(upstream)
+strangers(3)
+old, late = p.zygote(), p.client()
+eventually(lambda: len(children(old)) == 10, "they have ended")
+write("/run/conf", "allow to any\nprefork idle-exit 201ms\n")
+eventually(lambda: old not in children(p.pid), "another zygote")
+p.ready()
+late.close()
+strangers(3)
+close(pair)
+p.wait_exit()
+check(report(), "connections that ended before a valid SOCKS greeting in the last minute: 7")
+PY
+}
+
 @test "prefork: \"connections\" limits them; further clients wait in the kernel's queue" {
     world <<'PY'
 p = Prefork("-o", "prefork connections 5", "-o", "prefork ready 3")
@@ -192,7 +229,9 @@ for number in range(6):
     if number % 2:
         p.signal(signal.SIGHUP)
     else:
-        write("/run/conf", f"allow to any\nprefork connections 4\n# {number}\n")
+        # A zygote that reads no file, or an empty one, has the default limit.
+        write("/run/new", f"allow to any\nprefork connections 4\n# {number}\n")
+        os.rename("/run/new", "/run/conf")
     eventually(lambda: processes() - before, "a new zygote")
     check(waiting.open_and_silent(0.1), True)
 is_served_next(waiting, pairs)

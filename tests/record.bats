@@ -9,7 +9,8 @@ prelude <<'PY'
 import os, re, socket, subprocess, time
 
 from logs import JOURNAL, Reader, SYSLOG, Syslogd, fields
-from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, close_in_order, request
+from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, close_in_order, escaped, login
+from socks import request, request_name
 from world import CLOSED_PORT, Handler, WORLD, connection, eventually, check_fields, listeners
 from world import port_of
 from world import full_names, write
@@ -58,7 +59,7 @@ check(record, full_names({
     "MESSAGE_ID": "676b8ea6ab824ca18b7b99a8399ac688", "CLIENT": "127.0.0.1",
     "CLIENT_PORT": client_port,
     "COMMAND": "CONNECT", "DST": "here.test", "DST_PORT": str(port), "REACHED": "127.0.0.1",
-    "REACHED_PORT": str(port), "REPLY": "0", "BYTES_UP": "8", "BYTES_DOWN": "10", "END": "closed",
+    "REPLY": "0", "BYTES_UP": "8", "BYTES_DOWN": "10", "END": "closed",
     "CLOSED_BY": "upstream", "RESOLVER": "/etc/hosts",
 }))
 check((h.log_text(), syslog.all()), ("", []))
@@ -68,8 +69,7 @@ PY
 @test "record: there is exactly one record for any input of the client" {
     world <<'PY'
 journal = Reader(JOURNAL)
-for sent in (b"", b"\x05", GREETING, GREETING + b"\x05", b"GET / HTTP/1.0\r\n\r\n", b"\x04\x01",
-             b"\x05\x01\x02",
+for sent in (GREETING, GREETING + b"\x05", b"\x05\x01\x02", b"\x05\x00",
              GREETING + request("127.0.0.1", CLOSED_PORT), GREETING + request("127.0.0.1", 80, 2),
              GREETING + b"\x05\x01\x00\x07"):
     h = Handler(trace=False)
@@ -79,6 +79,37 @@ for sent in (b"", b"\x05", GREETING, GREETING + b"\x05", b"GET / HTTP/1.0\r\n\r\
     h.wait_exit()
     check_fields(journal.record(), CLIENT="127.0.0.1", PRIORITY="5")
     check(h.log_text(), "")
+PY
+}
+
+@test "record: without a valid greeting, the priority is info" {
+    world <<'PY'
+journal = Reader(JOURNAL)
+version_4 = b"\x04\x01\0\x09\x7f\0\0\x01joe\0"
+for sent, options in (
+    (b"", ()), (b"\x05", ()), (b"\x05\x02\x00", ()), (b"\x04\x01", ()),
+    (b"GET / HTTP/1.0\r\n\r\n", ()), (version_4, ()), (version_4[:-1], ("-o", "version 4 5")),
+    (b"\x04\x01\0\x09\x7f\0\0\x01" + 256 * b"u" + b"\0", ("-o", "version 4 5")),
+):
+    h = Handler(*options, trace=False)
+    h.client.send(sent)
+    h.client.fin()
+    check(h.client.end()[1], "fin")
+    h.wait_exit()
+    check_fields(journal.record(), PRIORITY="6", MESSAGE_ID="dabd9aa38022419e8b57bfe5028c7661")
+h = Handler("-o", "version 4 5", trace=False)
+h.client.send(version_4)
+h.client.end()
+h.wait_exit()
+check_fields(journal.record(), PRIORITY="5", REPLY="5")
+for how in "timeout", "signal":
+    h = Handler("-o", "timeout handshake " + ("1ms" if how == "timeout" else "1h"), trace=False)
+    if how == "signal":
+        h.titled(".* handshake")
+        h.terminate()
+    h.wait_exit()
+    check_fields(journal.record(), PRIORITY="6",
+                 END="handshake-timeout" if how == "timeout" else "terminated")
 PY
 }
 
@@ -111,8 +142,7 @@ os.chmod(f"{WORLD}/rules", 0o644)
 refused("-f", f"{WORLD}/rules", trace=False, rules=(), reply=2)
 record = journal.record()
 suggestion = "allow from 127.0.0.1 to 127.0.0.1 port 9"
-check_fields(record, END="refused", REPLY="2", RULE=f"{WORLD}/rules:3", REMEDY=suggestion,
-             CLOSED_BY="stdsocks")
+check_fields(record, END="refused", REPLY="2", RULE=f"{WORLD}/rules:3", CLOSED_BY="stdsocks")
 wanted = (r"127\.0\.0\.1:\d+ CONNECT 127\.0\.0\.1:9: refused, connection not allowed by ruleset by "
           rf"{re.escape(WORLD)}/rules:3, \d+\.\d{{3}} s; to allow it: {suggestion}")
 assert re.fullmatch(wanted, record["MESSAGE"]), record
@@ -131,6 +161,38 @@ check(h.log_text(), "")
 PY
 }
 
+@test "record: a client's text in a line for syslog is quoted, and imitates no other line" {
+    world <<'PY'
+syslog = Reader(SYSLOG)
+
+def line(*messages, options=()):
+    """Returns the line about a client that sends these messages, without address and time."""
+    h = Handler(*options, trace=False)
+    h.client.send(b"".join(messages))
+    h.client.end()
+    h.wait_exit()
+    (datagram,) = syslog.all()
+    return re.fullmatch(r"<29>stdsocks\[\d+\]: 127\.0\.0\.1:\d+ (.*), \d+\.\d{3} s",
+                        datagram.decode("ascii"))[1]
+
+served = b"alice CONNECT bank.example:443: closed by client, 5 bytes up, 5 down, 1.000 s"
+password = "-o", "checkpassword /bin/false"
+for name in served, b'" CONNECT a:1: closed by client', b"a\nb", bytes(range(255)), b"", b"::1":
+    quoted = f'"{escaped(name)}"'
+    check(line(b"\5\1\2", login(name, b"x"), options=password),
+          f"user {quoted}: authentication failed")
+    if name != b"::1":
+        check(line(GREETING, request_name(name, 443)),
+              f"CONNECT {quoted}:443: refused, host unreachable (not a host name)")
+check(line(b"\5\1\2", login(b"a.B-c_9@x", b"x"), options=password),
+      "user a.B-c_9@x: authentication failed")
+check(line(GREETING, request_name(b"::1", CLOSED_PORT)),
+      f'CONNECT "::1":{CLOSED_PORT}: refused, connection refused')
+check(line(GREETING, request_name(b"127.0.0.1", CLOSED_PORT)),
+      f"CONNECT 127.0.0.1:{CLOSED_PORT}: refused, connection refused")
+PY
+}
+
 @test "record: the syslogd of busybox and rsyslogd parse the line" {
     need busybox rsyslogd
     world <<'PY'
@@ -141,14 +203,14 @@ def hostile():
 syslogd = Syslogd("busybox")
 line = syslogd.wait_text(f"stdsocks[{hostile()}]: ").splitlines()[-1]
 assert " daemon.notice stdsocks[" in line, line
-assert r" CONNECT %n%s\n\x1b[2J:80: refused, host unreachable (not a host name), " in line, line
+assert r' CONNECT "%n%s\n\x1b[2J":80: refused, host unreachable (not a host name), ' in line, line
 os.unlink(SYSLOG)
 syslogd = Syslogd("rsyslogd")
 pid = hostile()
 text = syslogd.wait_text(f"rawmsg: '<29>stdsocks[{pid}]")
 assert re.search(rf"PRI: 29,\nsyslogtag 'stdsocks\[{pid}\]:', programname: 'stdsocks'", text), text
-assert re.search(r"^msg: ' 127\.0\.0\.1:\d+ CONNECT %n%s\\n\\x1b\[2J:80: refused, host unreachable",
-                 text, re.M), text
+message = r'127\.0\.0\.1:\d+ CONNECT "%n%s\\n\\x1b\[2J":80: refused, host unreachable'
+assert re.search(rf"^msg: ' {message}", text, re.M), text
 PY
 }
 
@@ -204,8 +266,9 @@ for _ in range(3):  # on a busy machine the journal may be read too late, but no
     h = Handler(trace=False)
     upstream = h.connected("127.0.0.1", LISTENING)
     close_in_order(h.client, upstream)
-    # The handler can now wait only for the journal.
+    # The handler can now wait only for the journal. journald finds a title that is always equal.
     eventually(lambda: h.state() in "SZ", "the handler waits, or has ended")
+    assert h.title() in ("stdsocks: 127.0.0.1 ended", ""), h.title()
     datagrams = journal.all()
     h.wait_exit()
     datagrams += journal.all()

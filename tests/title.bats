@@ -9,7 +9,7 @@ prelude <<'PY'
 import os, re, socket, time
 
 from bind import Binding
-from socks import GREETING, accept, check, listener, pattern, request, request_name
+from socks import GREETING, accept, check, escaped, listener, pattern, request, request_name
 from udp import Association, udp
 from world import Handler, connection, eventually, listeners, port_of, relaying, run, write
 
@@ -157,25 +157,21 @@ h.titled("stdsocks: stdio handshake")
 PY
 }
 
-@test "title: escapes the user's name, and has no password" {
+@test "title: quotes the user's name, and has no password" {
     world <<'PY'
 write("/run/anybody", "#!/bin/sh\n", 0o755)
 (listening,) = listeners("127.0.0.1")
 end = f" -> 127.0.0.1:{port_of(listening)}"
 every = bytes(range(1, 256))
-for name, shown in {
-    b"alice": "alice",
-    b"a -> b:1\nstdsocks: c": "a%20->%20b:1%0astdsocks:%20c",
-    b"\x1b]0;t\x07\x9b31m%n\\\"'": "%1b]0;t%07%9b31m%25n%5c%22'",
-    every: "".join(chr(b) if 32 < b < 127 and chr(b) not in '%"\\' else f"%{b:02x}"
-                   for b in every),
-}.items():
-    h = Handler("-o", "checkpassword /run/anybody", env={**os.environ, "ROOM": "x" * 1000})
+names = b"a -> b:1\nstdsocks: c", b"\x1b]0;t\x07\x9b31m%n\\\"'", every
+shown = {b"alice": "alice"} | {name: f'"{escaped(name)}"' for name in names}
+for name, text in shown.items():
+    h = Handler("-o", "checkpassword /run/anybody", env={**os.environ, "ROOM": "x" * 2000})
     login = b"\x01" + bytes([len(name)]) + name + b"\x0fopen-sesame-key"
     h.client.send(b"\x05\x01\x02" + login + request("127.0.0.1", port_of(listening)))
     check(h.client.recv(6), b"\x05\x02\x01\x00\x05\x00")
     upstream = accept(listening)
-    h.titled(re.escape(f"stdsocks: 127.0.0.1 {shown}{end}"))
+    h.titled(re.escape(f"stdsocks: 127.0.0.1 {text}{end}"))
     for name in "cmdline", "environ":
         with open(f"/proc/{h.pid}/{name}", "rb") as file:
             assert b"sesame" not in file.read()

@@ -185,6 +185,13 @@ void log_write_stderr(const struct writer *text)
 	write_stderr(text, LOG_STDERR_PATIENCE_S);
 }
 
+static void wait_until_examined(void)
+{
+	const struct timespec pause = {.tv_nsec = LOG_EXAMINED_MS * 1000000L};
+
+	ppoll(NULL, 0, &pause, NULL);
+}
+
 void log_write(const struct log *log, enum log_level level, const struct writer *message,
 	const struct writer *fields, bool with_fields)
 {
@@ -194,8 +201,11 @@ void log_write(const struct log *log, enum log_level level, const struct writer 
 		put_journal(&w, level, message, fields);
 	else if (log->kind == LOG_TO_SYSLOG)
 		put_syslog(&w, level, message);
-	if (w.len > 0 && send_waiting(log->fd, &w, log->never_waits))
+	if (w.len > 0 && send_waiting(log->fd, &w, log->never_waits)) {
+		if (log->kind == LOG_TO_JOURNAL && level == LOG_LEVEL_INFO)
+			wait_until_examined();
 		return;
+	}
 	if (!log->stderr_is_ours)
 		return;
 

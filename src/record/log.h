@@ -6,10 +6,10 @@
 
 #include "wire/writer.h"
 
-/* Two levels of syslog(3). The systemd unit has LogLevelMax=notice: the journal keeps the records
- * of connections, and drops PID 1's lines about starting and stopping units, whose level is info.
- */
-enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_NOTICE = 5 };
+/* Levels of syslog(3). The systemd units have LogLevelMax=notice: the journal keeps the records of
+ * connections, and drops those with level info, and PID 1's lines about starting and stopping
+ * units, whose level is also info. */
+enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6 };
 
 /* The sockets of the journal and of syslog. */
 #define LOG_JOURNAL "/run/systemd/journal/socket"
@@ -57,6 +57,11 @@ struct log log_open_for_errors(void);
 
 /* Seconds that log_write() waits for the journal or syslog. */
 #define LOG_PATIENCE_S 10
+
+/* Milliseconds that log_write() waits after it has sent a message with level info to the journal.
+ * The process should not exit earlier: to apply the LogLevelMax= of a unit, journald looks for the
+ * unit of the sender in /proc, and without a unit it stores the message. */
+#define LOG_EXAMINED_MS 100
 
 /* Writes a message, which is a line without its newline. The journal also gets the fields, each of
  * which is "NAME=value\n". Standard error gets them only if with_fields is true, and syslog never.

@@ -29,7 +29,7 @@ static void put_who(struct writer *w, const struct record *r)
 		addr_put(w, &r->client);
 	if (r->user) {
 		writer_str(w, " user ");
-		writer_escaped(w, r->user, r->user_len);
+		writer_quoted(w, r->user, r->user_len);
 	}
 	if (r->command == RECORD_NONE)
 		return;
@@ -170,7 +170,7 @@ void record_put_message(struct writer *w, const struct record *r)
 	writer_decimal(w, (uint64_t)r->total_us / 1000 % 1000, 3);
 	writer_str(w, " s");
 	if (r->rule) {
-		writer_str(w, "; to allow it: ");
+		writer_str(w, RECORD_TO_ALLOW_IT);
 		writer_bytes(w, r->suggested_rule.bytes, r->suggested_rule.len);
 	}
 }
@@ -232,9 +232,13 @@ static void put_datagrams(struct writer *w, const struct record_datagrams *d)
 
 void record_put_fields(struct writer *w, const struct record *r)
 {
+	const bool served = was_served(r);
+	/* With CONNECT it is the port of DST, and with RESOLVE it has no meaning. */
+	const bool has_port = r->command == SOCKS5_BIND || r->datagrams;
+
 	put_text(w, "MESSAGE_ID=",
 		r->end == RECORD_FAILED ? RECORD_ID_FAILED
-			: was_served(r) ? RECORD_ID_SERVED
+			: served        ? RECORD_ID_SERVED
 					: RECORD_ID_NOT_SERVED);
 	if (r->client.kind == ADDR_NONE)
 		put_text(w, "STDSOCKS_CLIENT=", r->client_kind);
@@ -242,11 +246,13 @@ void record_put_fields(struct writer *w, const struct record *r)
 	if (r->command != RECORD_NONE)
 		put_text(w, "STDSOCKS_COMMAND=", socks5_command_text((uint8_t)r->command));
 	put_addr(w, "STDSOCKS_DST=", "STDSOCKS_DST_PORT=", &r->dst);
-	put_addr(w, "STDSOCKS_REACHED=", "STDSOCKS_REACHED_PORT=", &r->connected);
+	put_addr(w, "STDSOCKS_REACHED=", has_port ? "STDSOCKS_REACHED_PORT=" : NULL, &r->connected);
 	put_addr(w, "STDSOCKS_BOUND=", "STDSOCKS_BOUND_PORT=", &r->bound);
 	put_if_any(w, "STDSOCKS_REPLY=", r->reply);
-	put_number(w, "STDSOCKS_BYTES_UP=", r->up);
-	put_number(w, "STDSOCKS_BYTES_DOWN=", r->down);
+	if (served) {
+		put_number(w, "STDSOCKS_BYTES_UP=", r->up);
+		put_number(w, "STDSOCKS_BYTES_DOWN=", r->down);
+	}
 	if (r->datagrams)
 		put_datagrams(w, r->datagrams);
 	put_addr(w, "STDSOCKS_RESOLVER=", NULL, &r->resolver);
@@ -260,8 +266,6 @@ void record_put_fields(struct writer *w, const struct record *r)
 	if (r->rule) {
 		writer_str(w, "STDSOCKS_RULE=");
 		put_rule(w, r);
-		writer_str(w, "\nSTDSOCKS_REMEDY=");
-		writer_bytes(w, r->suggested_rule.bytes, r->suggested_rule.len);
 		writer_u8(w, '\n');
 	}
 	if (r->sandbox)

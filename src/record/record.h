@@ -102,6 +102,8 @@ struct record {
 	enum record_end end;
 	int error;       /* the errno that belongs to the end, or 0 */
 	const char *why; /* the reason of the end in words: a static text, or NULL */
+	/* The client has sent a valid greeting (RFC 1928 s3) or request of SOCKS 4. */
+	bool has_greeting;
 
 	/* STDSOCKS_SANDBOX: the part of the sandbox that the process lacks: a static text, or NULL.
 	 */
@@ -111,8 +113,8 @@ struct record {
 	 * that has denied a datagram. NULL: none. */
 	const char *rule;
 	size_t rule_line; /* its line number in a file, or 0 */
-	/* STDSOCKS_REMEDY: a rule that would allow this request or datagram, in printable ASCII.
-	 * Empty if `rule` is NULL. */
+	/* A rule that would allow this request or datagram, in printable ASCII. Empty if `rule` is
+	 * NULL. */
 	struct writer suggested_rule;
 };
 
@@ -125,9 +127,12 @@ struct record {
 #define RECORD_MESSAGE_MAX 24576
 #define RECORD_FIELDS_MAX  24576
 
+/* The text between a message and the suggested rule. */
+#define RECORD_TO_ALLOW_IT "; to allow it: "
+
 /* Writes the record as one line for people to read, without a newline. */
 void record_put_message(struct writer *w, const struct record *record);
 
 /* Writes all fields of the record for the journal except MESSAGE, each as "NAME=value" and a
- * newline. */
+ * newline. The suggested rule is only in MESSAGE. */
 void record_put_fields(struct writer *w, const struct record *record);

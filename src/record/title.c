@@ -75,20 +75,16 @@ static void complete(struct writer *w)
 	environ = no_variables;
 }
 
-/* Writes a name as one word: blanks, '%', '\', '"' and all bytes that are not printable become %HH
- * (RFC 3986 s2.1). */
+/* Writes a name as writer_quoted() does, but as much of it as there is room for. */
 static void put_name(struct writer *w, const void *name, size_t len)
 {
 	const uint8_t *bytes = name;
+	const char *quote = writer_is_plain(name, len) ? "" : "\"";
 
-	for (size_t i = 0; i < len; i++) {
-		if (bytes[i] > ' ' && bytes[i] < 0x7f && !strchr("%\\\"", bytes[i])) {
-			writer_u8(w, bytes[i]);
-		} else {
-			writer_u8(w, '%');
-			writer_hex(w, bytes[i]);
-		}
-	}
+	writer_str(w, quote);
+	for (size_t i = 0; i < len; i++)
+		writer_escaped(w, &bytes[i], 1);
+	writer_str(w, quote);
 }
 
 static void put_client(struct writer *w, const struct record *r)
@@ -139,13 +135,23 @@ void title_role(const char *role)
 	complete(&w);
 }
 
-void title_handshake(const struct record *r)
+static void put_state(const struct record *r, const char *state)
 {
 	struct writer w = begin();
 
 	put_client(&w, r);
-	writer_str(&w, " handshake");
+	writer_str(&w, state);
 	complete(&w);
+}
+
+void title_handshake(const struct record *r)
+{
+	put_state(r, " handshake");
+}
+
+void title_ended(const struct record *r)
+{
+	put_state(r, " ended");
 }
 
 /* Returns the bytes per second since the last title, and remembers the present values. */

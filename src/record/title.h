@@ -23,13 +23,16 @@
 void title_use(char *const argv[]);
 
 /* Each of the following functions writes a title. A title that does not fit is cut, and ends in
- * "...". It has only printable ASCII characters, whatever the client has sent. */
+ * "...". It has only printable ASCII characters, whatever the client has sent. Names are written as
+ * writer_quoted() does. */
 
 /* Writes "stdsocks: ready" or "stdsocks: zygote". */
 void title_role(const char *role);
 
-/* Writes "stdsocks: 192.0.2.7 handshake". Only the client is read from the record. */
+/* Write "stdsocks: 192.0.2.7 handshake" and "stdsocks: 192.0.2.7 ended". Only the client is read
+ * from the record. */
 void title_handshake(const struct record *record);
+void title_ended(const struct record *record);
 
 /* Writes "stdsocks: 192.0.2.7 alice -> example.com:443 connecting". */
 void title_connecting(const struct record *record);

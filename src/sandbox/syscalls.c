@@ -151,6 +151,8 @@ static const struct row table[] = {
 	/* signals while a child waits for its connection */
 	ANY(rt_sigprocmask, ACCEPT),
 	ANY(rt_sigreturn, ACCEPT),
+	/* a process group of its own */
+	IF(setpgid, ACCEPT, IS(0, 0), IS(1, 0)),
 	/* the next stage, without a descriptor for the filter */
 	IF(seccomp, BEFORE_MOVING | ACCEPT, IS(0, SECCOMP_SET_MODE_FILTER), IS(1, 0)),
 	/* a connection for the supervisor */

@@ -72,6 +72,7 @@ static enum record_end negotiate(struct session *s, enum socks5_method *ret_meth
 		message_trace_rest(s, SOCKS5_METHODS);
 		return refuse_method(s, RECORD_NOT_SOCKS5, NULL);
 	}
+	s->record.has_greeting = true;
 	*ret_method = choose_method(s, &methods);
 	message_consume(s, SOCKS5_METHODS, used);
 	if (*ret_method == SOCKS5_NO_ACCEPTABLE_METHODS)
@@ -238,6 +239,7 @@ static enum record_end receive_version_4_request(struct session *s)
 		message_trace_rest(s, SOCKS4_REQUEST);
 		return reply_refuse(s, SOCKS5_GENERAL_FAILURE, 0, "not a SOCKS 4 request");
 	}
+	s->record.has_greeting = true;
 	s->request = (struct socks5_request){.command = request.command, .dst = request.dst};
 	s->record.command = s->request.command;
 	note_userid(s, &request);

@@ -28,6 +28,7 @@ static int serve_client(const struct options *options, struct settings *settings
 		.login = &login,
 		.client = client,
 		.start_us = start_us,
+		.stranger_status = EXIT_OVER,
 		.two_replies = debug_hex_two_replies()};
 
 	if (client->kind == CLIENT_TERMINAL)

@@ -20,6 +20,7 @@
 #include "stdsocks/output.h"
 #include "stdsocks/prefork_log.h"
 #include "stdsocks/prefork_notify.h"
+#include "stdsocks/prefork_strangers.h"
 #include "stdsocks/prefork_zygote.h"
 #include "wire/large.h"
 
@@ -42,6 +43,7 @@ struct supervisor {
 	int64_t started_us;
 	int64_t pause_us, restart_us; /* before the next zygote: the pause, and its end */
 	struct prefork_report report;
+	struct prefork_strangers strangers;
 	unsigned orphans;      /* child processes other than the zygote */
 	unsigned sent_orphans; /* that the zygote knows of */
 	int64_t idle_since_us; /* INT64_MAX: there are connections, or no report yet */
@@ -57,6 +59,24 @@ static void log_text(const char *text, const char *detail, const char *more)
 
 	prefork_log(&log, text, detail, more);
 	log_close(&log);
+}
+
+/* Logs how many connections have ended before a valid greeting, if any. */
+static void report_strangers(struct supervisor *s)
+{
+	char bytes[128], id[] = "MESSAGE_ID=" PREFORK_STRANGERS_ID "\n";
+	struct writer w = writer_on(bytes, sizeof bytes), fields = writer_on(id, sizeof id);
+
+	if (s->strangers.count == 0)
+		return;
+	writer_str(&w, "connections that ended before a valid SOCKS greeting in the last minute: ");
+	writer_decimal(&w, s->strangers.count, 1);
+	fields.len = sizeof id - 1;
+	struct log log = log_open(false);
+	log.never_waits = true;
+	log_write(&log, LOG_LEVEL_NOTICE, &w, &fields, false);
+	log_close(&log);
+	s->strangers.count = 0;
 }
 
 /* Sends a message to systemd that begins with state. */
@@ -168,14 +188,37 @@ static void log_end_of_zygote(int status)
 			"; starting another one; connections are not affected");
 }
 
+static void read_reports(struct supervisor *s)
+{
+	struct prefork_report report;
+	bool has_read = false;
+
+	while (s->control >= 0 &&
+		recv(s->control, &report, sizeof report, MSG_DONTWAIT) == sizeof report) {
+		if (report.accepted != s->report.accepted)
+			s->idle_since_us = INT64_MAX;
+		prefork_strangers_add(
+			&s->strangers, report.strangers - s->report.strangers, clock_now_us());
+		s->report = report;
+		has_read = true;
+	}
+	if (!has_read)
+		return; /* the zygote has ended: SIGCHLD follows */
+	s->is_started = true;
+	s->pause_us = 0;
+	notify_counts(s, s->has_reported ? "" : "READY=1\n");
+	s->has_reported = true;
+}
+
 static void zygote_has_ended(struct supervisor *s, int status)
 {
 	const bool has_changed = WIFEXITED(status) && WEXITSTATUS(status) == PREFORK_EXIT_CHANGED;
 
+	read_reports(s);
 	s->zygote = 0;
 	close(s->control);
 	s->control = -1;
-	s->report.ready = s->report.serving = 0;
+	s->report = (struct prefork_report){.idle_us = s->report.idle_us};
 	s->restart_us = clock_now_us();
 	if (s->restart_us - s->started_us > STABLE_US)
 		s->pause_us = 0;
@@ -201,11 +244,12 @@ static void end_zygote(struct supervisor *s)
 
 /* -- Processes that serve connections. */
 
-/* Whether a child process may have a connection. A process that a checkpassword program has left
- * behind may be a child process, too, but is in another process group. */
+/* Whether a child process may have a connection: it is then the leader of a process group. A
+ * process that a checkpassword program has left behind may be a child process, too, but is in the
+ * group of that program, or in a session of its own. */
 static bool may_serve(pid_t pid)
 {
-	return getpgid(pid) == getpgrp();
+	return getpgid(pid) == pid && getsid(pid) == getsid(0);
 }
 
 /* Counts the child processes other than the zygote. After the end of a zygote, its children are
@@ -233,12 +277,15 @@ static unsigned count_orphans(const struct supervisor *s)
 	return count;
 }
 
-static void log_end_of_process(int status)
+/* A process has ended that may have had a connection. */
+static void end_of_process(struct supervisor *s, int status)
 {
 	if (WIFSIGNALED(status))
 		log_text("a process was ended by signal ",
 			prefork_log_number((unsigned)WTERMSIG(status)),
 			"; the connection that it served is lost");
+	else if (WEXITSTATUS(status) == PREFORK_EXIT_STRANGER)
+		prefork_strangers_add(&s->strangers, 1, clock_now_us());
 	else if (WEXITSTATUS(status) != EXIT_OVER && WEXITSTATUS(status) != PREFORK_EXIT_CHANGED)
 		log_text("a process has exited with status ",
 			prefork_log_number((unsigned)WEXITSTATUS(status)), "; see its record");
@@ -259,7 +306,7 @@ static void reap(struct supervisor *s)
 		if (pid == s->zygote)
 			zygote_has_ended(s, status);
 		else if (may_have_served)
-			log_end_of_process(status);
+			end_of_process(s, status);
 	}
 	s->orphans = count_orphans(s);
 }
@@ -293,6 +340,7 @@ static _Noreturn void run_handler(const struct supervisor *s, int fd)
 {
 	sigset_t none;
 
+	setpgid(0, 0); /* as a child of the zygote that has accepted a connection */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prefork_notify_forget();
@@ -331,22 +379,6 @@ static bool serve_handed_off(struct supervisor *s)
 
 /* -- The supervisor. */
 
-static void read_report(struct supervisor *s)
-{
-	struct prefork_report report;
-
-	if (s->control < 0 ||
-		recv(s->control, &report, sizeof report, MSG_DONTWAIT) != sizeof report)
-		return; /* at its end, SIGCHLD follows */
-	if (report.accepted != s->report.accepted)
-		s->idle_since_us = INT64_MAX;
-	s->report = report;
-	s->is_started = true;
-	s->pause_us = 0;
-	notify_counts(s, s->has_reported ? "" : "READY=1\n");
-	s->has_reported = true;
-}
-
 static void update_idle(struct supervisor *s)
 {
 	if (!s->has_reported || s->report.serving + s->orphans > 0)
@@ -384,6 +416,7 @@ static void execute_again(struct supervisor *s)
 {
 	notify_reloading();
 	stop_accepting(s);
+	report_strangers(s);
 	setenv("LISTEN_PID", prefork_log_number((uint64_t)getpid()), 1);
 	setenv("LISTEN_FDS", prefork_log_number(s->listeners->count), 1);
 	for (unsigned i = 0; i < s->listeners->count; i++)
@@ -433,6 +466,9 @@ static bool turn(struct supervisor *s)
 	int64_t until_us = idle_until_us(s);
 	if (clock_now_us() >= until_us)
 		return false;
+	if (clock_now_us() >= prefork_strangers_due_us(&s->strangers))
+		report_strangers(s);
+	until_us = clock_earlier(until_us, prefork_strangers_due_us(&s->strangers));
 	if (s->zygote == 0)
 		until_us = clock_earlier(until_us, s->restart_us);
 	struct pollfd fds[POLLED + WAIT_OWN_FDS] = {
@@ -443,7 +479,7 @@ static bool turn(struct supervisor *s)
 	if (wait_poll(fds, POLLED, until_us) <= 0)
 		return true;
 	if (fds[CONTROL].revents)
-		read_report(s);
+		read_reports(s);
 	if (fds[HANDOFF].revents)
 		serve_handed_off(s);
 	return !fds[SIGNALS].revents || handle_signals(s);
@@ -500,5 +536,6 @@ int prefork_run(
 		;
 	prefork_notify("STOPPING=1");
 	stop_accepting(&s);
+	report_strangers(&s);
 	return EXIT_OVER;
 }

@@ -31,6 +31,9 @@ int64_t prefork_next_pause(int64_t pause_us);
  * the zygote has read. */
 #define PREFORK_EXIT_CHANGED 1
 
+/* The exit status of a child whose client has sent no valid greeting. */
+#define PREFORK_EXIT_STRANGER 2
+
 struct prefork_listeners {
 	unsigned count;
 	int fds[PREFORK_LISTENERS_MAX];
@@ -42,8 +45,9 @@ struct prefork_listeners {
 /* From the zygote to the supervisor. */
 struct prefork_report {
 	unsigned ready, serving;
-	uint64_t accepted; /* since the zygote started */
-	int64_t idle_us;   /* "prefork idle-exit" */
+	uint64_t accepted;  /* connections since the zygote started */
+	uint64_t strangers; /* those of them that ended before a valid greeting */
+	int64_t idle_us;    /* "prefork idle-exit" */
 };
 
 /* Returns true and sets *ret_listeners if the client on standard input is a listening stream

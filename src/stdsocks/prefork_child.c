@@ -182,6 +182,9 @@ static int wait_for_connection(struct zygote *z, int *ret_status)
 	if (fd < 0)
 		return -1;
 	prctl(PR_SET_PDEATHSIG, 0UL); /* it lives on alone */
+	/* Before the first byte of the client, for stdsocksctl: it tells connections from ready
+	 * processes by the group, which the sandbox allows no process to join again. */
+	setpgid(0, 0);
 	change_mask(SIG_BLOCK);
 	/* If the pipe is full, the zygote learns it when the process ends. */
 	if (write(z->accepted[1], &own, sizeof own) < 0)
@@ -220,6 +223,7 @@ int prefork_child_run(struct zygote *z)
 		.login = &login,
 		.client = &client,
 		.start_us = start_us,
+		.stranger_status = PREFORK_EXIT_STRANGER,
 		.trace = z->options->trace && z->log.stderr_is_ours};
 
 	startup_prepare(&input, &z->log);

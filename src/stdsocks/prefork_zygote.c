@@ -305,6 +305,8 @@ static bool reap(struct zygote *z)
 					  : "; the connection that it served is lost");
 		else if (WEXITSTATUS(status) == PREFORK_EXIT_CHANGED)
 			changed = true;
+		else if (WEXITSTATUS(status) == PREFORK_EXIT_STRANGER)
+			z->report.strangers++;
 		else if (WEXITSTATUS(status) != EXIT_OVER)
 			prefork_log(&z->log, "a process has exited with status ",
 				prefork_log_number((unsigned)WEXITSTATUS(status)),
@@ -340,6 +342,14 @@ static void send_report(struct zygote *z)
 	if (send(z->control, &z->report, sizeof z->report, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		z->reported = z->report;
 	z->report_us = clock_after(now_us, clock_earlier(PREFORK_REPORT_US, z->report.idle_us / 4));
+}
+
+/* Returns the exit status after a change of the files. */
+static int end_changed(struct zygote *z)
+{
+	z->report_us = 0;
+	send_report(z);
+	return PREFORK_EXIT_CHANGED;
 }
 
 /* -- The loop. */
@@ -392,9 +402,9 @@ int prefork_zygote_run(struct zygote *z)
 		if (fds[CONTROL].revents && !read_control(z))
 			return EXIT_OVER;
 		if (fds[WATCH].revents && prefork_watch_read(&z->watch))
-			return PREFORK_EXIT_CHANGED;
+			return end_changed(z);
 		read_accepted(z); /* before reap(): a child may have ended since */
 		if (fds[SIGNALS].revents && !reap(z))
-			return PREFORK_EXIT_CHANGED;
+			return end_changed(z);
 	}
 }

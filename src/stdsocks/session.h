@@ -20,6 +20,8 @@ struct session_input {
 	const struct client *client;
 	int64_t start_us; /* the start of the process; "timeout handshake" counts from it */
 	bool trace;       /* --trace: write each message to standard error */
+	/* The exit status of the process if the client sends no valid greeting. */
+	int stranger_status;
 	/* Set by serve_bind() if it sends two replies, for --hex; NULL without --hex. */
 	bool *two_replies;
 };

@@ -79,19 +79,34 @@ void entry_clear(struct entry *e)
 	}
 }
 
+/* Stores the end of a message, if that is a suggested rule. */
+static void store_suggested_rule(struct entry *e, const char *message, size_t len)
+{
+	static const char before[] = RECORD_TO_ALLOW_IT;
+	const size_t before_len = sizeof before - 1;
+
+	for (size_t at = len; at >= before_len; at--)
+		if (memcmp(message + at - before_len, before, before_len) == 0) {
+			store_text(e->suggested_rule, message + at, len - at);
+			return;
+		}
+}
+
 void entry_store(struct entry *e, const char *data, size_t len)
 {
 	const char *equals = memchr(data, '=', len);
 
 	/* Skips most of the fields that journald adds. */
-	if (!equals || (data[0] != 'S' && data[0] != '_' && data[0] != 'E'))
+	if (!equals || !strchr("S_EM", data[0]))
 		return;
 	size_t name_len = (size_t)(equals - data);
 	for (size_t i = 0; i < FIELDS; i++) {
 		const struct field *f = &fields[i];
 		if (f->name_len != name_len || memcmp(f->name, data, name_len) != 0)
 			continue;
-		if (f->is_text)
+		if (f->offset == offsetof(struct entry, suggested_rule))
+			store_suggested_rule(e, equals + 1, len - name_len - 1);
+		else if (f->is_text)
 			store_text(member_of(e, f), equals + 1, len - name_len - 1);
 		else
 			store_number(member_of(e, f), f->max, equals + 1, len - name_len - 1);

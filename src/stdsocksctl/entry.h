@@ -17,7 +17,7 @@
 
 /* The members of struct entry, in the order of output. The arguments of TEXT and NUMBER are the
  * name of the field in the journal, its name in JSON, and the name of the member; the last argument
- * of NUMBER is the limit of the number. */
+ * of NUMBER is the limit of the number. Of MESSAGE, the suggested rule at its end is stored. */
 #define ENTRY_FIELDS(TEXT, NUMBER)                                                                 \
 	TEXT("_HOSTNAME", "host", host)                                                            \
 	TEXT("_SYSTEMD_UNIT", "unit", unit)                                                        \
@@ -48,7 +48,7 @@
 	NUMBER("STDSOCKS_CONNECT_USEC", "connect_usec", connect_us, ENTRY_NUMBER_MAX)              \
 	NUMBER("STDSOCKS_TOTAL_USEC", "total_usec", total_us, ENTRY_NUMBER_MAX)                    \
 	TEXT("STDSOCKS_RULE", "rule", rule)                                                        \
-	TEXT("STDSOCKS_REMEDY", "remedy", suggested_rule)                                          \
+	TEXT("MESSAGE", "remedy", suggested_rule)                                                  \
 	TEXT("STDSOCKS_SANDBOX", "sandbox", sandbox)                                               \
 	NUMBER("ERRNO", "errno", error, ENTRY_NUMBER_MAX)
 

@@ -5,6 +5,7 @@
 
 #include "policy/command.h"
 #include "policy/rule.h"
+#include "stdsocksctl/column.h"
 #include "text/hex.h"
 #include "wire/socks5.h"
 
@@ -120,16 +121,6 @@ static const char *unescaped(const char *text, char raw[static WORDS_LINE_MAX + 
 	return raw;
 }
 
-void filter_put_column(struct writer *w, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == ' ')
-			writer_str(w, "\\x20");
-		else
-			writer_u8(w, (uint8_t)*text);
-	}
-}
-
 /* Returns the number of the command that a record names, or 0 if there is none. */
 static uint8_t command_of(const char *name)
 {
@@ -188,7 +179,7 @@ bool filter_matches(const struct filter *f, const struct filter_connection *c)
 	if (raw != c->user && matches_user(f, &context, raw))
 		return true;
 	struct writer w = writer_on(buffer, WORDS_LINE_MAX);
-	filter_put_column(&w, c->user);
+	column_put(&w, c->user);
 	buffer[w.len] = '\0';
 	return strchr(c->user, ' ') && !w.full && matches_user(f, &context, buffer);
 }

@@ -44,6 +44,3 @@ bool filter_check(struct filter *f, struct writer *problem);
 /* Returns true if the connection matches all clauses. A value that is not known matches only "any".
  */
 bool filter_matches(const struct filter *f, const struct filter_connection *c);
-
-/* Writes a text as the command "log" shows it in a column: spaces are replaced by \x20. */
-void filter_put_column(struct writer *w, const char *text);

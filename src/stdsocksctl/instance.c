@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "stdsocksctl/instance.h"
 
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "record/title.h"
 #include "text/amount.h"
+#include "text/hex.h"
 #include "text/words.h"
 #include "wire/addr.h"
 #include "wire/socks5.h"
@@ -79,24 +78,58 @@ bool instance_client(const char *unit, struct instance_client *ret_client)
 	return true;
 }
 
-/* Decodes bytes such as "%20" in a name, and escapes the result. */
+/* Returns the length of the first word. A space in double quotes does not end it. */
+static size_t word_len(const char *text)
+{
+	bool quoted = false;
+	size_t len = 0;
+
+	for (; text[len] && (quoted || text[len] != ' '); len++) {
+		if (text[len] == '"')
+			quoted = !quoted;
+		else if (text[len] == '\\' && text[len + 1])
+			len++;
+	}
+	return len;
+}
+
+/* Removes the first word from the rest, and returns it. At the end, *rest is NULL. */
+static char *next_word(char **rest)
+{
+	char *word = *rest, *end = word ? word + word_len(word) : NULL;
+
+	*rest = end && *end ? end + 1 : NULL;
+	if (end)
+		*end = '\0';
+	return word;
+}
+
+/* Removes the last word, unless it is the only one. */
+static void remove_last_word(char *text)
+{
+	char *end = text + word_len(text), *last = NULL;
+
+	for (; *end; end += 1 + word_len(end + 1))
+		last = end;
+	if (last)
+		*last = '\0';
+}
+
+/* Reads a name as writer_quoted() writes it. */
 static bool read_name(const char *word, char name[INSTANCE_NAME_MAX + 1])
 {
-	struct writer w = writer_on(name, INSTANCE_NAME_MAX);
+	char bytes[INSTANCE_NAME_MAX];
+	struct writer raw = writer_on(bytes, sizeof bytes), w = writer_on(name, INSTANCE_NAME_MAX);
+	struct hex hex = hex_start();
+	const size_t len = strlen(word);
 
-	for (; *word; word++) {
-		uint8_t byte = (uint8_t)*word;
-		if (byte == '%') {
-			if (!isxdigit((unsigned char)word[1]) || !isxdigit((unsigned char)word[2]))
-				return false;
-			const char digits[] = {word[1], word[2], '\0'};
-			byte = (uint8_t)strtoul(digits, NULL, 16);
-			word += 2;
-		}
-		writer_escaped(&w, &byte, 1);
-	}
+	if (writer_is_plain(word, len))
+		writer_bytes(&raw, word, len);
+	else if (word[0] != '"' || !hex_read(&hex, word, len, &raw) || !hex_end(&hex))
+		return false;
+	writer_escaped(&w, bytes, raw.len);
 	name[w.len] = '\0';
-	return !w.full && w.len > 0;
+	return !raw.full && !w.full && w.len > 0;
 }
 
 /* Reads "HOST:PORT", with brackets around an IPv6 address. */
@@ -109,11 +142,14 @@ static bool read_destination(char *word, struct instance_title *t)
 		return false;
 	*colon = '\0';
 	if (word[0] == '[' && colon[-1] == ']') {
-		colon[-1] = '\0';
-		word++;
-	}
-	if (!read_name(word, t->dst))
+		const size_t len = (size_t)(colon - word) - 2;
+		if (len > INSTANCE_CLIENT_MAX || !is_address(word + 1, len))
+			return false;
+		memcpy(t->dst, word + 1, len);
+		t->dst[len] = '\0';
+	} else if (!read_name(word, t->dst)) {
 		return false;
+	}
 	t->dst_port = (uint16_t)port;
 	return true;
 }
@@ -153,7 +189,7 @@ static uint64_t read_amount(char **rest, const char *unit)
 static bool read_request(char *rest, bool is_cut, struct instance_title *t)
 {
 	const uint8_t command = read_command(&rest);
-	char *dst = strsep(&rest, " ");
+	char *dst = next_word(&rest);
 
 	if (!dst || !read_destination(dst, t))
 		return is_cut;
@@ -176,16 +212,14 @@ static bool read_title(char *title, bool is_cut, struct instance_title *t)
 	memcpy(t->client, client, strlen(client) + 1);
 	if (!rest)
 		return is_cut;
-	if (!is_cut && strcmp(rest, "handshake") == 0)
+	if (!is_cut && (strcmp(rest, "handshake") == 0 || strcmp(rest, "ended") == 0))
 		return true;
-	/* The name of a user may be "->". */
-	char *word = strsep(&rest, " ");
-	const bool has_user = strcmp(word, arrow) != 0 || (rest && strncmp(rest, "-> ", 3) == 0);
-	if (!has_user)
+	char *word = next_word(&rest);
+	if (strcmp(word, arrow) == 0)
 		return read_request(rest, is_cut, t);
 	if (!read_name(word, t->user))
 		return false;
-	word = strsep(&rest, " ");
+	word = next_word(&rest);
 	return word ? strcmp(word, arrow) == 0 && read_request(rest, is_cut, t) : is_cut;
 }
 
@@ -205,9 +239,8 @@ struct instance_title instance_title(const char *title)
 		return unknown;
 	memcpy(text, title, len + 1);
 	const bool is_cut = len >= 3 && strcmp(text + len - 3, "...") == 0;
-	char *last = strrchr(text, ' ');
-	if (is_cut && last)
-		*last = '\0';
+	if (is_cut)
+		remove_last_word(text);
 	if (strncmp(text, prefix, sizeof prefix - 1) != 0 ||
 		!read_title(text + sizeof prefix - 1, is_cut, &t))
 		return unknown;

@@ -47,6 +47,7 @@ struct instance_title {
 /* Reads the title of a process that serves a connection (stdsocks(8), PROCESS TITLE):
  *
  *	stdsocks: CLIENT handshake
+ *	stdsocks: CLIENT ended
  *	stdsocks: CLIENT[ USER] -> [COMMAND ]HOST:PORT connecting
  *	stdsocks: CLIENT[ USER] -> [COMMAND ]HOST:PORT[ N up][ N down][ N/s]
  *

@@ -33,6 +33,8 @@ int live_print_error(int err)
 	return EX_OSERR;
 }
 
+static const char prefork_unit[] = "stdsocks-prefork.service";
+
 /* If the pattern is NULL, the units are those of stdsocks. */
 static bool is_wanted(const char *pattern, const char *unit)
 {
@@ -40,22 +42,47 @@ static bool is_wanted(const char *pattern, const char *unit)
 		return false;
 	if (pattern)
 		return fnmatch(pattern, unit, 0) == 0;
-	return fnmatch("stdsocks@*", unit, 0) == 0 || strcmp(unit, "stdsocks-prefork.service") == 0;
+	return fnmatch("stdsocks@*", unit, 0) == 0 || strcmp(unit, prefork_unit) == 0;
+}
+
+/* Returns true if the process has left the group of the supervisor, which leads its session. */
+static bool has_left_group(const struct process *p)
+{
+	return p->group != p->session || (p->session == p->pid && p->parent != 1);
+}
+
+/* Returns true if a process of prefork mode has accepted a connection. The title does not matter,
+ * because an attacker who has taken over a process can change it. A checkpassword program, which
+ * has a group of its own, too, belongs to the connection that has started it. */
+static bool has_accepted(const struct process *p)
+{
+	struct process parent;
+	const bool has_parent = p->parent != 1 && process_read(p->parent, &parent);
+
+	return has_left_group(p) && !(has_parent && has_left_group(&parent));
+}
+
+static bool is_role(const char *title, const char *role)
+{
+	return strncmp(title, TITLE_PREFIX, strlen(TITLE_PREFIX)) == 0 &&
+		strcmp(title + strlen(TITLE_PREFIX), role) == 0;
 }
 
 /* Returns true if the process is a connection. In an instance that systemd started for a client,
  * this is the process that systemd started, whatever its title is; the others belong to a
- * checkpassword program. In other units, the title decides. */
-static bool is_connection(struct gathering *g, const struct live_connection *c, const char *title)
+ * checkpassword program. In units that are not those of stdsocks, the title decides. */
+static bool is_connection(
+	struct gathering *g, const char *unit, const struct live_connection *c, const char *title)
 {
+	const bool is_prefork = strcmp(unit, prefork_unit) == 0;
+
 	if (c->client.text[0])
 		return c->process.parent == 1;
-	if (strcmp(title, TITLE_PREFIX TITLE_READY) == 0) {
-		g->live.ready++;
-		return false;
-	}
-	return strncmp(title, TITLE_PREFIX, strlen(TITLE_PREFIX)) == 0 &&
-		strcmp(title, TITLE_PREFIX TITLE_ZYGOTE) != 0;
+	if (is_prefork && has_accepted(&c->process))
+		return true;
+	g->live.ready += is_role(title, TITLE_READY);
+	return !is_prefork && strncmp(title, TITLE_PREFIX, strlen(TITLE_PREFIX)) == 0 &&
+		!is_role(title, TITLE_READY) && !is_role(title, TITLE_ZYGOTE);
 }
 
 static bool is_selected(const struct filter *filter, const struct live_connection *c)
@@ -80,7 +107,7 @@ static void add(struct gathering *g, const char *unit, pid_t pid)
 		return;
 	process_title(pid, title);
 	const bool is_instance = instance_client(unit, &c.client);
-	if (!is_connection(g, &c, title))
+	if (!is_connection(g, unit, &c, title))
 		return;
 	c.title = instance_title(title);
 	if (!is_instance)
@@ -111,6 +138,22 @@ static void add_all(struct gathering *g, const char *unit, const char *cgroup)
 		fclose(file);
 }
 
+/* Visits a cgroup before those below it. Those of slices are entered, and those of stdsocks,
+ * because a process can have moved itself below its unit. */
+static void visit(struct gathering *g, FTS *fts, FTSENT *e)
+{
+	const char *unit = e->fts_parent->fts_pointer; /* a unit of stdsocks above */
+
+	if (!unit && is_wanted(g->pattern, e->fts_name))
+		unit = e->fts_name;
+	if (unit)
+		add_all(g, unit, e->fts_path);
+	if (unit && is_wanted(NULL, unit))
+		e->fts_pointer = (void *)unit;
+	else if (unit || fnmatch("*.slice", e->fts_name, 0) != 0)
+		fts_set(fts, e, FTS_SKIP);
+}
+
 /* Finds the units in all slices. systemd is not asked, because a cgroup exists as long as it has
  * processes, even if systemd has stopped or unloaded the unit. The units of containers and of user
  * managers are not found, because their cgroups are below those of other units. */
@@ -125,14 +168,9 @@ static int search(struct gathering *g)
 
 	if (!fts)
 		return -errno;
-	for (FTSENT *e = fts_read(fts); e; e = fts_read(fts)) {
-		if (e->fts_info != FTS_D || e->fts_level == 0 ||
-			fnmatch("*.slice", e->fts_name, 0) == 0)
-			continue;
-		fts_set(fts, e, FTS_SKIP);
-		if (is_wanted(g->pattern, e->fts_name))
-			add_all(g, e->fts_name, e->fts_path);
-	}
+	for (FTSENT *e = fts_read(fts); e; e = fts_read(fts))
+		if (e->fts_info == FTS_D && e->fts_level > 0)
+			visit(g, fts, e);
 	fts_close(fts);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "stdsocksctl/column.h"
 #include "stdsocksctl/command.h"
 #include "stdsocksctl/records.h"
 #include "stdsocksctl/screen.h"
@@ -67,28 +68,40 @@ static const struct argp argp = {.options = list,
 /* The last column may contain blanks. */
 #define LINE "%-19s %-15s %-8s %-28s %-5s %-12s %6s %6s %9s %s"
 
+/* A byte can become \x20, and quotes are added. */
 enum { COLUMN_MAX = 4 * ENTRY_TEXT_MAX + 64 };
+
+/* Ends the text of a column. An absent value is "-". */
+static const char *complete(struct writer *w)
+{
+	w->bytes[w->len] = '\0';
+	return w->len > 0 ? w->bytes : "-";
+}
 
 static const char *column(char buffer[COLUMN_MAX], const char *text)
 {
 	struct writer w = writer_on(buffer, COLUMN_MAX - 1);
 
-	filter_put_column(&w, text);
-	buffer[w.len] = '\0';
-	return w.len > 0 ? buffer : "-";
+	column_put(&w, text);
+	return complete(&w);
+}
+
+static const char *user(char buffer[COLUMN_MAX], const struct entry *e)
+{
+	struct writer w = writer_on(buffer, COLUMN_MAX - 1);
+
+	column_put_name(&w, e->user);
+	return complete(&w);
 }
 
 static const char *destination(char buffer[COLUMN_MAX], const struct entry *e)
 {
-	char text[ENTRY_TEXT_MAX + 32];
+	struct writer w = writer_on(buffer, COLUMN_MAX - 1);
 	int64_t port;
 	const char *dst = entry_destination(e, &port);
 
-	if (!dst[0] || port < 0)
-		return column(buffer, dst);
-	snprintf(text, sizeof text, strchr(dst, ':') ? "[%s]:%lld" : "%s:%lld", dst,
-		(long long)port);
-	return column(buffer, text);
+	column_put_destination(&w, dst, port);
+	return complete(&w);
 }
 
 static const char *bytes(char buffer[COLUMN_MAX], int64_t value)
@@ -104,7 +117,7 @@ static const char *bytes(char buffer[COLUMN_MAX], int64_t value)
 
 static void print_line(const struct entry *e)
 {
-	static char client[COLUMN_MAX], user[COLUMN_MAX], dst[COLUMN_MAX], end[COLUMN_MAX];
+	static char client[COLUMN_MAX], name[COLUMN_MAX], dst[COLUMN_MAX], end[COLUMN_MAX];
 	static char up[COLUMN_MAX], down[COLUMN_MAX];
 	char time[WHEN_TEXT_MAX], reply[32] = "-", seconds[32] = "-";
 
@@ -114,9 +127,9 @@ static void print_line(const struct entry *e)
 	if (e->total_us >= 0)
 		snprintf(seconds, sizeof seconds, "%lld.%03d", (long long)(e->total_us / 1000000),
 			(int)(e->total_us / 1000 % 1000));
-	printf(LINE "\n", time, column(client, e->client), column(user, e->user),
-		destination(dst, e), reply, column(end, e->end), bytes(up, e->up),
-		bytes(down, e->down), seconds, e->rule[0] ? e->rule : "-");
+	printf(LINE "\n", time, column(client, e->client), user(name, e), destination(dst, e),
+		reply, column(end, e->end), bytes(up, e->up), bytes(down, e->down), seconds,
+		e->rule[0] ? e->rule : "-");
 }
 
 static void print_titles(void)

@@ -31,18 +31,23 @@ static bool read_file(pid_t pid, const char *name, char text[FILE_MAX + 1])
 
 bool process_read(pid_t pid, struct process *ret_process)
 {
-	static const char format[] = ") %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-				     "%*s %*s %*s %*s %" SCNu64;
+	static const char format[] = ") %c %d %d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+				     "%*s %*s %ld %*s %" SCNu64;
 	struct process p = {.pid = pid};
 	char text[FILE_MAX + 1], state;
+	long threads;
 	uint64_t start;
 
 	/* The second field is the name of the program in parentheses, which may contain some. The
-	 * others are the state, the parent and, as number 22, the start in clock ticks. */
+	 * others are the state, the parent, the group, the session and, from number 20 on, the
+	 * threads, a zero, and the start in clock ticks. */
 	if (!read_file(pid, "stat", text))
 		return false;
 	const char *end = strrchr(text, ')');
-	if (!end || sscanf(end, format, &state, &p.parent, &start) != 3 || strchr("ZX", state))
+	if (!end ||
+		sscanf(end, format, &state, &p.parent, &p.group, &p.session, &threads, &start) !=
+			6 ||
+		(strchr("ZX", state) && threads <= 1))
 		return false;
 	p.start_us = start * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 	*ret_process = p;
@@ -51,10 +56,15 @@ bool process_read(pid_t pid, struct process *ret_process)
 
 bool process_is_in(pid_t pid, const char *unit)
 {
-	char text[FILE_MAX + 1], wanted[NAME_MAX + sizeof "/\n"];
+	char text[FILE_MAX + 1], wanted[NAME_MAX + sizeof "/"];
 
-	snprintf(wanted, sizeof wanted, "/%s\n", unit);
-	return read_file(pid, "cgroup", text) && strstr(text, wanted);
+	snprintf(wanted, sizeof wanted, "/%s", unit);
+	if (!read_file(pid, "cgroup", text))
+		return false;
+	for (const char *at = text; (at = strstr(at, wanted)); at++)
+		if (strchr("/\n", at[strlen(wanted)]))
+			return true;
+	return false;
 }
 
 void process_title(pid_t pid, char title[PROCESS_TITLE_MAX + 1])

@@ -12,14 +12,15 @@
 
 /* The start distinguishes a process from earlier and later ones with the same PID. */
 struct process {
-	pid_t pid, parent;
+	pid_t pid, parent, group, session;
 	uint64_t start_us; /* CLOCK_BOOTTIME, rounded down to a clock tick */
 };
 
-/* Reads *ret_process. Returns false if the process has ended; then *ret_process is unchanged. */
+/* Reads *ret_process. Returns false if the process has ended; then *ret_process is unchanged. A
+ * process whose first thread has ended lives on while it has others. */
 bool process_read(pid_t pid, struct process *ret_process);
 
-/* Returns true if the process is in the cgroup of this unit. */
+/* Returns true if the process is in the cgroup of this unit or below it. */
 bool process_is_in(pid_t pid, const char *unit);
 
 /* Reads the title, the first argument of the command line, which the process can change. It can

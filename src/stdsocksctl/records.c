@@ -137,7 +137,7 @@ static bool prepare_search(sd_journal *journal, const struct records_options *o)
 	if (o->since_us != INT64_MIN)
 		failed |= sd_journal_seek_realtime_usec(journal, (uint64_t)o->since_us) < 0;
 	/* Decompresses a large field only as far as it is used. */
-	sd_journal_set_data_threshold(journal, ENTRY_TEXT_MAX + sizeof "STDSOCKS_CLOSED_BY=");
+	sd_journal_set_data_threshold(journal, sizeof "MESSAGE=" + RECORD_MESSAGE_MAX);
 	return !failed;
 }
 
@@ -205,6 +205,8 @@ static int read_entry(struct records *r, struct entry *e)
 	sd_journal_restart_data(r->journal);
 	while ((error = sd_journal_enumerate_available_data(r->journal, &data, &len)) > 0)
 		entry_store(e, data, len);
+	if (!e->rule[0]) /* a name in the message can contain the text before a suggested rule */
+		e->suggested_rule[0] = '\0';
 	return error;
 }
 

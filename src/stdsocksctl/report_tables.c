@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The tables of a report for people: their order, titles and rows. */
+#include "stdsocksctl/column.h"
+#include "stdsocksctl/entry.h"
 #include "stdsocksctl/report.h"
 #include "text/amount.h"
 
@@ -150,12 +152,20 @@ static void put_party(const struct output *o, const struct report_table *t, cons
 	o->format->row(t, &row, o->state);
 }
 
-static void put_top(const struct output *o, const char *title, const struct top_k *source)
+static void put_host(struct writer *w, const char *host)
+{
+	column_put_destination(w, host, -1);
+}
+
+/* put_key writes a key of the table, such as the name of a user. */
+static void put_top(const struct output *o, const char *title, const struct top_k *source,
+	void (*put_key)(struct writer *w, const char *key))
 {
 	static const struct report_column columns[] = {{"connections", REPORT_COUNT},
 		{"failed", REPORT_COUNT}, {"up", REPORT_BYTES}, {"down", REPORT_BYTES}};
 	const struct report_table t = {title, columns, 4, NULL, source};
 	static struct report_top top;
+	static char name[4 * (size_t)ENTRY_TEXT_MAX + sizeof "\"\""];
 	uint64_t most = 0;
 
 	report_top(o->report, source, &top);
@@ -165,8 +175,11 @@ static void put_top(const struct output *o, const char *title, const struct top_
 	for (size_t i = 0; i < top.count; i++) {
 		const struct top_k_item *item = top.items[i];
 		const uint64_t weight = item->weight - item->inherited;
+		struct writer w = writer_on(name, sizeof name - 1);
+		put_key(&w, item->key);
+		name[w.len] = '\0';
 		most = i == 0 ? weight : most;
-		put_party(o, &t, item->key, &item->counts, percent(weight, most));
+		put_party(o, &t, name, &item->counts, percent(weight, most));
 	}
 	if (top.others.connections > 0)
 		put_party(o, &t, NULL, &top.others, 0);
@@ -178,6 +191,8 @@ void report_tables(const struct report *r, const struct report_format *format, v
 	static const char *const by_connections[] = {"Users", "Destinations", "Clients"};
 	static const char *const by_bytes[] = {
 		"Users by bytes", "Destinations by bytes", "Clients by bytes"};
+	static void (*const put_key[])(struct writer * w, const char *key) = {
+		column_put_name, put_host, writer_str};
 	const struct statistics *s = r->statistics;
 	const struct output o = {r, format, state};
 
@@ -186,12 +201,12 @@ void report_tables(const struct report *r, const struct report_format *format, v
 	put_outcomes(&o);
 	put_replies(&o);
 	put_ends(&o);
-	put_top(&o, "Denied by rule", &s->rules);
+	put_top(&o, "Denied by rule", &s->rules, writer_str);
 	put_spans(&o);
 	for (size_t i = 0; i < STATISTICS_PARTIES; i++) {
-		put_top(&o, by_connections[i], &s->by_connections[i]);
+		put_top(&o, by_connections[i], &s->by_connections[i], put_key[i]);
 		/* If all are shown, a different order adds nothing. */
 		if (s->by_connections[i].count > r->top)
-			put_top(&o, by_bytes[i], &s->by_bytes[i]);
+			put_top(&o, by_bytes[i], &s->by_bytes[i], put_key[i]);
 	}
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "policy/command.h"
+#include "stdsocksctl/column.h"
 #include "stdsocksctl/memory.h"
 #include "stdsocksctl/table.h"
 #include "text/amount.h"
@@ -21,17 +22,14 @@ static void put_command(struct writer *w, const struct live_connection *c)
 		writer_str(w, command_word(c->title.command));
 }
 
+static void put_user(struct writer *w, const struct live_connection *c)
+{
+	column_put_name(w, c->title.user);
+}
+
 static void put_destination(struct writer *w, const struct live_connection *c)
 {
-	const char *dst = c->title.dst;
-
-	if (!dst[0])
-		return;
-	bool is_ipv6 = strchr(dst, ':');
-	writer_str(w, is_ipv6 ? "[" : "");
-	writer_str(w, dst);
-	writer_str(w, is_ipv6 ? "]:" : ":");
-	writer_decimal(w, c->title.dst_port, 1);
+	column_put_destination(w, c->title.dst, c->title.dst_port);
 }
 
 static void put_pid(struct writer *w, const struct live_connection *c)
@@ -65,7 +63,7 @@ static void put_cpu(struct writer *w, uint64_t ns)
 
 static const struct show_column columns[] = {
 	{"CLIENT", "client", 'c', TEXT(client.text)},
-	{"USER", "user", 'u', TEXT(title.user)},
+	{"USER", "user", 'u', put_user, NULL, 0},
 	{"COMMAND", "command", 0, put_command, NULL, 0},
 	{"DESTINATION", "dst", 'd', put_destination, NULL, 0},
 	{"UP", "up", 'U', NUMBER(title.bytes_up, amount_put_bytes)},

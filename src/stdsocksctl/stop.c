@@ -157,6 +157,8 @@ static int send_signal(struct live_connection *c, int signal)
 
 	if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) != 0)
 		error = errno;
+	else if (pidfd >= 0) /* a process that SIGSTOP has stopped handles no SIGTERM */
+		syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0);
 	if (pidfd >= 0)
 		close(pidfd);
 	if (error == 0)

@@ -150,7 +150,10 @@ void addr_put(struct writer *w, const struct addr *a)
 {
 	if (a->kind == ADDR_IPV6)
 		writer_u8(w, '[');
-	addr_put_host(w, a);
+	if (a->kind == ADDR_NAME)
+		writer_quoted(w, a->bytes, a->len);
+	else
+		addr_put_host(w, a);
 	if (a->kind == ADDR_IPV6)
 		writer_u8(w, ']');
 	writer_u8(w, ':');

@@ -56,5 +56,6 @@ bool addr_is_hostname(const struct addr *a);
  * nothing for ADDR_NONE. */
 void addr_put_host(struct writer *w, const struct addr *a);
 
-/* Appends the host and the port: "192.0.2.1:80", "[2001:db8::1]:80", "example.com:80". */
+/* Appends the host and the port: "192.0.2.1:80", "[2001:db8::1]:80", "example.com:80". A name is
+ * written as writer_quoted() does, also one that spells an IPv6 address. */
 void addr_put(struct writer *w, const struct addr *a);

@@ -73,3 +73,33 @@ void writer_escaped(struct writer *w, const void *bytes, size_t n)
 	if (w->full)
 		w->len = start; /* nothing of it is written */
 }
+
+static bool is_plain(uint8_t byte)
+{
+	const uint8_t lower = byte | 0x20;
+
+	return (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') ||
+		(byte != '\0' && strchr(".-_@", byte));
+}
+
+bool writer_is_plain(const void *bytes, size_t n)
+{
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_plain(p[i]))
+			return false;
+	return n > 0;
+}
+
+void writer_quoted(struct writer *w, const void *bytes, size_t n)
+{
+	const char *quote = writer_is_plain(bytes, n) ? "" : "\"";
+	const size_t start = w->len;
+
+	writer_str(w, quote);
+	writer_escaped(w, bytes, n);
+	writer_str(w, quote);
+	if (w->full)
+		w->len = start; /* nothing of it is written */
+}

@@ -34,3 +34,12 @@ void writer_hex(struct writer *w, uint8_t byte);
  * \r, \t, \\ and \"; any other byte that is not printable is written as \xHH. The result stays on
  * one line and inside double quotes, and cannot control a terminal. hex_read() can read it back. */
 void writer_escaped(struct writer *w, const void *bytes, size_t n);
+
+/* Returns true for a text of at least one byte that has only letters, digits, '.', '-', '_' and
+ * '@'. */
+bool writer_is_plain(const void *bytes, size_t n);
+
+/* Appends n untrusted bytes: a plain text as it is, and any other one as writer_escaped() writes
+ * it, in double quotes. Different texts have different results, and a reader finds the end of each:
+ * the first byte that is not plain, or the first double quote that no backslash escapes. */
+void writer_quoted(struct writer *w, const void *bytes, size_t n);

@@ -229,8 +229,11 @@ class Handler:
         check(self.process.wait(DEADLINE_S), status)
 
     def record(self):
-        """The fields of the record that --trace writes to standard error."""
-        return dict(re.findall(r"^([A-Z][A-Z_]*)=(.*)$", self.log_text(), re.MULTILINE))
+        """The fields of the record that --trace writes to standard error, with STDSOCKS_REMEDY for
+        the suggested rule at the end of the message."""
+        text = self.log_text()
+        text = re.sub(r"; to allow it: (.*)$", r"\nSTDSOCKS_REMEDY=\1", text, flags=re.MULTILINE)
+        return dict(re.findall(r"^([A-Z][A-Z_]*)=(.*)$", text, re.MULTILINE))
 
     def ended(self, status=0, **fields):
         """Wait for the exit, and check these fields of the record, without STDSOCKS_. Returns the

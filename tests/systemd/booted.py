@@ -142,6 +142,23 @@ def record_of(port, *names, host="127.0.0.1"):
     return [record.get(f"STDSOCKS_{name}") for name in names] if names else record
 
 
+def strangers(count):
+    """Half of COUNT clients close without a byte, the others send no valid greeting. Then one is
+    refused. Returns the records of all that are in the journal with the last one."""
+    began = f"--since=@{time.time():.6f}"
+    for number in range(count):
+        one = client()
+        one.send(b"GET / HTTP/1.0\r\n\r\n" if number % 2 else b"")
+        one.fin()
+        one.end()
+        one.close()
+    one = client()
+    open_through(one, "127.0.0.1", 9)
+    record_of(one.sock.getsockname()[1])
+    lines = say("journalctl", "-q", "-o", "json", "-t", "stdsocks", began).splitlines()
+    return [json.loads(line) for line in lines]
+
+
 def configure(text):
     """Write a configuration that allows everything, with these additional lines."""
     with open("/etc/stdsocks/stdsocks.conf", "w", encoding="ascii") as config:

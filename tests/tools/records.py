@@ -28,7 +28,6 @@ def served(rng, number, destinations):
         "STDSOCKS_DST": name,
         "STDSOCKS_DST_PORT": rng.choice((443, 443, 443, 80, 22)),
         "STDSOCKS_REACHED": f"203.0.113.{number % 254 + 1}",
-        "STDSOCKS_REACHED_PORT": 443,
         "STDSOCKS_REPLY": 0,
         "STDSOCKS_BYTES_UP": int(rng.lognormvariate(7, 2)),
         "STDSOCKS_BYTES_DOWN": int(rng.lognormvariate(10, 2.5)),
@@ -46,8 +45,6 @@ def refused(rng):
                              (None, "login-failed"), (None, "not-socks5")))
     fields = {
         "MESSAGE_ID": NOT_SERVED,
-        "STDSOCKS_BYTES_UP": 0,
-        "STDSOCKS_BYTES_DOWN": 0,
         "STDSOCKS_TOTAL_USEC": int(rng.lognormvariate(8, 1)),
         "STDSOCKS_END": end,
         "STDSOCKS_CLOSED_BY": "stdsocks",
@@ -56,10 +53,7 @@ def refused(rng):
         fields |= {"STDSOCKS_COMMAND": "CONNECT", "STDSOCKS_REPLY": reply}
         fields |= {"STDSOCKS_DST": "10.0.0.7", "STDSOCKS_DST_PORT": 25}
     if reply == 2:
-        fields |= {
-            "STDSOCKS_RULE": f"/etc/stdsocks/stdsocks.conf:{rng.randrange(1, 9)}",
-            "STDSOCKS_REMEDY": "allow from 192.0.2.7 to 10.0.0.7 port 25",
-        }
+        fields["STDSOCKS_RULE"] = f"/etc/stdsocks/stdsocks.conf:{rng.randrange(1, 9)}"
     if reply == 4:
         fields["STDSOCKS_RESOLVE_USEC"] = int(rng.lognormvariate(11, 1))
     if reply == 5:
@@ -105,7 +99,7 @@ def record(rng, number, destinations):
 
 def hostile(number):
     """Returns fields with text that must be escaped for terminals, browsers and parsers."""
-    names = """CLIENT CLIENT_PORT USER COMMAND DST DST_PORT REACHED REACHED_PORT REPLY RULE REMEDY
+    names = """CLIENT CLIENT_PORT USER COMMAND DST DST_PORT REACHED REACHED_PORT REPLY RULE
         BYTES_UP RESOLVER RESOLVE_USEC CLOSED_BY""".split()
     fields = {"STDSOCKS_" + name: HOSTILE + name.encode() * 100 for name in names}
     return fields | {

@@ -255,8 +255,10 @@ static void writes_each_kind(void)
 		{ADDR_IPV6, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16, 0, "::1", "[::1]:0"},
 		{ADDR_NAME, "example.com", 11, 443, "example.com", "example.com:443"},
 		{ADDR_NAME, "a\nb\"\\\0c\xff", 8, 1, "a\\nb\\\"\\\\\\x00c\\xff",
-			"a\\nb\\\"\\\\\\x00c\\xff:1"},
-		{ADDR_NAME, "", 0, 1, "", ":1"},
+			"\"a\\nb\\\"\\\\\\x00c\\xff\":1"},
+		{ADDR_NAME, "", 0, 1, "", "\"\":1"},
+		{ADDR_NAME, "::1", 3, 1, "::1", "\"::1\":1"},
+		{ADDR_NAME, "192.0.2.1", 9, 1, "192.0.2.1", "192.0.2.1:1"},
 	};
 	EACH_ROW(row, rows, both) {
 		const struct addr a = addr_of(row->kind, row->bytes, row->len, row->port);

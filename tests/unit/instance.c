@@ -107,13 +107,17 @@ static void titles(void)
 		{"192.0.2.7 -> RESOLVE_PTR 192.0.2.1:0 connecting",
 			{"192.0.2.7", "", "192.0.2.1", 0, 0xf1, UNKNOWN, UNKNOWN, UNKNOWN}},
 		{"stdio handshake", {"stdio", "", "", 0, 0, UNKNOWN, UNKNOWN, UNKNOWN}},
-		/* encoded names */
-		{"stdio caf%c3%a9 -> a%20b:1 connecting",
+		{"192.0.2.7 ended", {"192.0.2.7", "", "", 0, 0, UNKNOWN, UNKNOWN, UNKNOWN}},
+		/* quoted names */
+		{"stdio \"caf\\xc3\\xa9\" -> \"a b\":1 connecting",
 			{"stdio", "caf\\xc3\\xa9", "a b", 1, 1, UNKNOWN, UNKNOWN, UNKNOWN}},
-		{"stdio %25%22%5c%00%0a -> c:1",
+		{"stdio \"%\\\"\\\\\\x00\\n\" -> c:1",
 			{"stdio", "%\\\"\\\\\\x00\\n", "c", 1, 1, 0, 0, 0}},
+		{"stdio -> \"[::1]\":1", {"stdio", "", "[::1]", 1, 1, 0, 0, 0}},
 		/* names of users that resemble a title */
-		{"stdio -> -> c:1", {"stdio", "->", "c", 1, 1, 0, 0, 0}},
+		{"stdio \"->\" -> c:1", {"stdio", "->", "c", 1, 1, 0, 0, 0}},
+		{"stdio \"a -> b:1 2 up\" -> c:1", {"stdio", "a -> b:1 2 up", "c", 1, 1, 0, 0, 0}},
+		{"stdio \"a\\\" -> b:1\" -> c:1", {"stdio", "a\\\" -> b:1", "c", 1, 1, 0, 0, 0}},
 		{"stdio handshake -> c:1", {"stdio", "handshake", "c", 1, 1, 0, 0, 0}},
 		{"stdio ... -> c:1", {"stdio", "...", "c", 1, 1, 0, 0, 0}},
 	};
@@ -125,10 +129,11 @@ static void titles(void)
 /* The last word of a title that was cut is not known. */
 static void cut_titles(void)
 {
-	static const char whole[] = "192.0.2.7 alice -> BIND a.example:44 3.4K up 1.2M down 9/s";
+	static const char whole[] =
+		"192.0.2.7 \"a \\\"b\" -> BIND \"a b\":44 3.4K up 1.2M down 9/s";
 	static const size_t client_len = sizeof "192.0.2.7 " - 1;
-	static const size_t user_len = sizeof "192.0.2.7 alice " - 1;
-	static const size_t dst_len = sizeof "192.0.2.7 alice -> BIND a.example:44 " - 1;
+	static const size_t user_len = sizeof "192.0.2.7 \"a \\\"b\" " - 1;
+	static const size_t dst_len = sizeof "192.0.2.7 \"a \\\"b\" -> BIND \"a b\":44 " - 1;
 
 	for (size_t len = 0; len < sizeof whole; len++) {
 		struct instance_title title = {
@@ -136,8 +141,8 @@ static void cut_titles(void)
 		static char text[128];
 		snprintf(text, sizeof text, "%.*s...", (int)len, whole);
 		strcpy(title.client, len >= client_len ? "192.0.2.7" : "");
-		strcpy(title.user, len >= user_len ? "alice" : "");
-		strcpy(title.dst, len >= dst_len ? "a.example" : "");
+		strcpy(title.user, len >= user_len ? "a \\\"b" : "");
+		strcpy(title.dst, len >= dst_len ? "a b" : "");
 		title.dst_port = len >= dst_len ? 44 : 0;
 		title.command = len >= dst_len ? 2 : 0;
 		check_about = text;
@@ -152,8 +157,10 @@ static void invalid_titles(void)
 		"a -> b:1 1", "a -> b:1 1 down 2 up", "a -> b:1 1/s 2 up", "a -> b:1 1 up 2 up",
 		"a -> b:1 -1 up", "a -> b:1  1 up", "a -> b:1 1 upx", "a -> b:1 connecting 1 up",
 		"a -> b:65536", "a -> b:", "a -> :1", "a -> []:1", "a -> BIND", "a -> BIND :1",
-		"a > b:1", "a  -> b:1", "a b c -> d:1", "a %2 -> b:1", "a %g0 -> b:1", "a -> b%:1",
-		"\033[2J -> b:1", "a -> b\n:1", "a \x7f -> b:1", "a \xc3\xa9 -> b:1", "a -> b:1\n",
+		"a > b:1", "a  -> b:1", "a b c -> d:1", "a b%c -> d:1", "a -> b%:1", "a \"b -> c:1",
+		"a b\" -> c:1", "a \"\" -> c:1", "a \"\\q\" -> c:1", "a -> -> c:1", "a -> b:c:1",
+		"a -> [b]:1", "a -> ::1:1", "\033[2J -> b:1", "a -> b\n:1", "a \x7f -> b:1",
+		"a \xc3\xa9 -> b:1", "a -> b:1\n",
 		"0123456789012345678901234567890123456789012345 handshake"};
 	static const struct instance_title unknown = {
 		.bytes_up = UNKNOWN, .bytes_down = UNKNOWN, .rate = UNKNOWN};
@@ -167,15 +174,15 @@ static void invalid_titles(void)
 /* Names of 255 bytes, and a longer one. */
 static void long_names(void)
 {
-	char text[4096], name[3 * 256 + 1] = "";
+	char text[4096], name[4 * 256 + 1] = "";
 
 	for (size_t i = 0; i < 255; i++)
-		strcat(name, "%ff");
-	snprintf(text, sizeof text, "stdsocks: a %s -> %s:1", name, name);
+		strcat(name, "\\xff");
+	snprintf(text, sizeof text, "stdsocks: a \"%s\" -> \"%s\":1", name, name);
 	struct instance_title t = instance_title(text);
 	CHECK_NUMBER(strlen(t.user), INSTANCE_NAME_MAX);
 	CHECK_NUMBER(strlen(t.dst), INSTANCE_NAME_MAX);
-	snprintf(text, sizeof text, "stdsocks: a %s%%ff -> b:1", name);
+	snprintf(text, sizeof text, "stdsocks: a \"%s\\xff\" -> b:1", name);
 	t = instance_title(text);
 	CHECK_STRING(t.client, "");
 }

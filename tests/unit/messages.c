@@ -280,7 +280,7 @@ static const struct datagram {
 		"00 00 00 04 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01 01 bb"},
 	{SOCKS5_DATAGRAM_WHOLE, "example.com:53", "00 00 00 03 0b \"example.com\" 00 35"},
 	/* the parser does not check that a name is a host name */
-	{SOCKS5_DATAGRAM_WHOLE, ":53", "00 00 00 03 00 00 35"},
+	{SOCKS5_DATAGRAM_WHOLE, "\"\":53", "00 00 00 03 00 00 35"},
 	{SOCKS5_DATAGRAM_FRAGMENT, "192.0.2.1:53", "00 00 01 01 c0 00 02 01 00 35"},
 	{SOCKS5_DATAGRAM_FRAGMENT, "192.0.2.1:53", "00 00 80 01 c0 00 02 01 00 35"},
 	{SOCKS5_DATAGRAM_FRAGMENT, "192.0.2.1:53", "00 00 ff 01 c0 00 02 01 00 35"},

@@ -70,10 +70,10 @@ static void describes_a_served_connection(void)
 	static const char *const lines[] = {"STDSOCKS_CLIENT=127.0.0.1",
 		"STDSOCKS_CLIENT_PORT=51234", "STDSOCKS_COMMAND=CONNECT",
 		"STDSOCKS_DST=example.com", "STDSOCKS_DST_PORT=443", "STDSOCKS_REACHED=192.0.2.1",
-		"STDSOCKS_REACHED_PORT=443", "STDSOCKS_REPLY=0",
-		"STDSOCKS_BYTES_UP=18446744073709551615", "STDSOCKS_BYTES_DOWN=4294967296",
-		"STDSOCKS_RESOLVER=127.0.0.53", "STDSOCKS_RESOLVE_USEC=1",
-		"STDSOCKS_CONNECT_USEC=2", "STDSOCKS_TOTAL_USEC=61002999", "STDSOCKS_END=closed",
+		"STDSOCKS_REPLY=0", "STDSOCKS_BYTES_UP=18446744073709551615",
+		"STDSOCKS_BYTES_DOWN=4294967296", "STDSOCKS_RESOLVER=127.0.0.53",
+		"STDSOCKS_RESOLVE_USEC=1", "STDSOCKS_CONNECT_USEC=2",
+		"STDSOCKS_TOTAL_USEC=61002999", "STDSOCKS_END=closed",
 		"STDSOCKS_CLOSED_BY=upstream"};
 	struct record record = served();
 	CHECK_STRING(message_of(&record),
@@ -158,7 +158,7 @@ static void escapes_names(void)
 	CHECK(has(text_bytes, "STDSOCKS_END=refused"));
 	CHECK(!has(text_bytes, "STDSOCKS_END=closed") && !has(text_bytes, "MESSAGE=forged"));
 	CHECK(!strchr(text_bytes, '\033') && !strchr(text_bytes, '\r'));
-	CHECK(strstr(message_of(&record), "CONNECT x\\nMESSAGE=forged\\n"));
+	CHECK(strstr(message_of(&record), "CONNECT \"x\\nMESSAGE=forged\\n"));
 
 	for (unsigned first = 0; first < 256; first++) {
 		uint8_t name[ADDR_NAME_MAX];
@@ -166,6 +166,80 @@ static void escapes_names(void)
 		record.dst = addr_of(ADDR_NAME, name, sizeof name, 65535);
 		CHECK_NUMBER(lines_of(fields_of(&record)), lines);
 		message_of(&record);
+	}
+}
+
+/* Removes each quoted text, with its quotes. */
+static void remove_quoted(char *text)
+{
+	char *to = text;
+	bool quoted = false;
+
+	for (; *text; text++) {
+		if (quoted && *text == '\\' && text[1])
+			text++;
+		else if (*text == '"')
+			quoted = !quoted;
+		else if (!quoted)
+			*to++ = *text;
+	}
+	*to = '\0';
+	CHECK(!quoted);
+}
+
+/* Checks the messages of a failed login and of a refusal with this name. Outside of quotes, they
+ * have only the server's words. */
+static void check_name(const char *name, uint8_t len)
+{
+	char text[1100];
+	const bool is_plain = writer_is_plain(name, len);
+	struct record record = served();
+
+	record.user = name;
+	record.user_len = len;
+	record.command = record.reply = RECORD_NONE;
+	record.end = RECORD_LOGIN_FAILED;
+	snprintf(text, sizeof text, "%s", message_of(&record));
+	CHECK(strchr(text, '"') || is_plain);
+	if (is_plain)
+		return;
+	remove_quoted(text);
+	CHECK_STRING(text, "127.0.0.1:51234 user : authentication failed, 61.002 s");
+	record.user = NULL;
+	record.command = SOCKS5_CONNECT;
+	record.dst = addr_of(ADDR_NAME, name, len, 80);
+	record.reply = SOCKS5_HOST_UNREACHABLE;
+	record.end = RECORD_REFUSED;
+	record.connected.kind = ADDR_NONE;
+	snprintf(text, sizeof text, "%s", message_of(&record));
+	remove_quoted(text);
+	CHECK_STRING(text, "127.0.0.1:51234 CONNECT :80: refused, host unreachable, 61.002 s");
+}
+
+/* The name of a user or a host cannot look like another part of a message. */
+static void quotes_names(void)
+{
+	static const char imitation[] = "alice CONNECT bank.example:443: closed by client, 5 bytes "
+					"up, 5 down, 1.000 s";
+	struct record record = served();
+
+	record.user = imitation;
+	record.user_len = sizeof imitation - 1;
+	record.command = record.reply = RECORD_NONE;
+	record.end = RECORD_LOGIN_FAILED;
+	CHECK_STRING(message_of(&record),
+		"127.0.0.1:51234 user \"alice CONNECT bank.example:443: closed by client, 5 bytes "
+		"up, "
+		"5 down, 1.000 s\": authentication failed, 61.002 s");
+	check_name(imitation, sizeof imitation - 1);
+	check_name("", 0);
+	check_name("::1", 3);
+	for (unsigned i = 0; i < 256; i++) {
+		const char name[] = {'a', (char)i, 'b', '"', (char)i, '\\'};
+		for (uint8_t len = 1; len <= sizeof name; len++) {
+			check_name(name, len);
+			check_name(name + 1, len - 1);
+		}
 	}
 }
 
@@ -256,6 +330,6 @@ static void describes_an_association(void)
 int main(void)
 {
 	return CHECK_ALL(describes_a_served_connection, omits_unknown_fields, describes_bind,
-		describes_a_refusal, escapes_names, has_an_id_for_each_kind,
+		describes_a_refusal, escapes_names, quotes_names, has_an_id_for_each_kind,
 		has_a_word_for_each_end, describes_an_association);
 }

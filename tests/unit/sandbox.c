@@ -330,6 +330,7 @@ static const struct attempt {
 	NEVER("signal everyone", SYS_kill, -1, 0),
 	MEETS("end a child", ZYGOTE, ESRCH, SYS_kill, INT_MAX, SIGUSR1),
 	MAY("the parent's PID", ACCEPT, SYS_getppid, 0),
+	MAY("a process group of its own", ACCEPT, SYS_setpgid, 0, 0),
 	MAY("the signal mask", ACCEPT, SYS_rt_sigprocmask, SIG_BLOCK, 0, 0, 8),
 	NEVER("a signal handler", SYS_rt_sigaction, SIGTERM, 0, 0, 8),
 	MAY("the status of a file", ACCEPT, SYS_newfstatat, AT_FDCWD, P(file), P(some_bytes), 0),

@@ -6,8 +6,8 @@
 
 #include "check.h"
 
-/* More than the longest title, which has two names with each byte escaped (765). */
-#define LONG 2048
+/* More than the longest title, which has two names with each byte escaped (1020). */
+#define LONG 4096
 
 /* Memory as the kernel fills it, between bytes that nothing may change. */
 static struct {
@@ -99,6 +99,8 @@ static void has_a_text_for_each_state(void)
 	check_title("stdsocks: ready");
 	title_handshake(&r);
 	check_title("stdsocks: 192.0.2.7 handshake");
+	title_ended(&r);
+	check_title("stdsocks: 192.0.2.7 ended");
 	title_connecting(&r);
 	check_title("stdsocks: 192.0.2.7 -> example.com:443 connecting");
 	CHECK(title_relaying(&r));
@@ -161,7 +163,7 @@ static void has_amounts_that_are_not_0(void)
 	check_title("stdsocks: 192.0.2.7 -> example.com:443 12.1M down");
 }
 
-static void escapes_names_to_one_word(void)
+static void quotes_names(void)
 {
 	static const char evil[] = "x -> y:1\nz\r\t\0\033]\x80\"\\%";
 	struct record r = connection();
@@ -170,12 +172,15 @@ static void escapes_names_to_one_word(void)
 	r.user = evil;
 	r.user_len = sizeof evil - 1;
 	title_relaying(&r);
-	check_title(
-		"stdsocks: 192.0.2.7 x%20->%20y:1%0az%0d%09%00%1b]%80%22%5c%25 -> example.com:443");
+	check_title("stdsocks: 192.0.2.7 \"x -> y:1\\nz\\r\\t\\x00\\x1b]\\x80\\\"\\\\%\" -> "
+		    "example.com:443");
 	r.user_len = 0;
 	r.dst = addr_of(ADDR_NAME, "a b\n", 4, 0); /* with UDP ASSOCIATE */
 	title_connecting(&r);
-	check_title("stdsocks: 192.0.2.7 -> a%20b%0a:0 connecting");
+	check_title("stdsocks: 192.0.2.7 -> \"a b\\n\":0 connecting");
+	r.dst = addr_of(ADDR_NAME, "[::1]", 5, 1);
+	title_connecting(&r);
+	check_title("stdsocks: 192.0.2.7 -> \"[::1]\":1 connecting");
 	for (unsigned byte = 0; byte < 256; byte++) {
 		char name[UINT8_MAX];
 		memset(name, (int)byte, sizeof name);
@@ -184,7 +189,8 @@ static void escapes_names_to_one_word(void)
 		r.dst = addr_of(ADDR_NAME, name, sizeof name, 65535);
 		title_relaying(&r);
 		check_bounds();
-		CHECK_NUMBER(blanks(), 4); /* before the client, the user, the arrow and DST */
+		/* Before the client, the user, the arrow and DST, and in the names. */
+		CHECK_NUMBER(blanks(), byte == ' ' ? 4 + 2 * sizeof name : 4);
 	}
 }
 
@@ -204,7 +210,7 @@ static void is_complete_when_all_is_long(void)
 	r.up = r.down = UINT64_MAX;
 	title_relaying(&r);
 	const size_t len = strlen(memory.bytes);
-	CHECK(len > 1600 && len < LONG);
+	CHECK(len > 2 * 1020 && len < LONG);
 	CHECK_STRING(memory.bytes + len - (sizeof end - 1), end);
 }
 
@@ -282,7 +288,7 @@ static void writes_nothing_without_arguments(void)
 int main(void)
 {
 	return CHECK_ALL(has_a_text_for_each_state, has_addresses_in_each_form,
-		has_amounts_that_are_not_0, escapes_names_to_one_word, is_complete_when_all_is_long,
+		has_amounts_that_are_not_0, quotes_names, is_complete_when_all_is_long,
 		cuts_what_does_not_fit, uses_arguments_and_environment_in_one_piece,
 		writes_nothing_without_arguments);
 }

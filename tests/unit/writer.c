@@ -4,7 +4,7 @@
 
 #include "check.h"
 
-enum { U8, U16, BYTES, NOTHING, STR, DECIMAL, HEX, ESCAPED, ESCAPED_HEX, PUTS };
+enum { U8, U16, BYTES, NOTHING, STR, DECIMAL, HEX, ESCAPED, ESCAPED_HEX, PLAIN, QUOTED, PUTS };
 enum { BEFORE = 2, ROOM_MAX = 8 };
 
 static const struct {
@@ -20,6 +20,8 @@ static const struct {
 	[HEX] = {"hex", "a5", 2},
 	[ESCAPED] = {"escaped", "\\n\\\"", 4},
 	[ESCAPED_HEX] = {"escaped hex", "a\\x7fb", 6},
+	[PLAIN] = {"plain", "a.b", 3},
+	[QUOTED] = {"quoted", "\"\\x80 \"", 7},
 };
 
 static void put(struct writer *w, size_t which)
@@ -51,6 +53,12 @@ static void put(struct writer *w, size_t which)
 		break;
 	case ESCAPED_HEX:
 		writer_escaped(w, "a\177b", 3);
+		break;
+	case PLAIN:
+		writer_quoted(w, "a.b", 3);
+		break;
+	case QUOTED:
+		writer_quoted(w, "\200 ", 2);
 		break;
 	}
 }
@@ -165,6 +173,30 @@ static void escapes_every_byte(void)
 	}
 }
 
+/* Two bytes are enough, because a text is plain if each of its bytes is. */
+static void quotes_every_byte_that_is_not_plain(void)
+{
+	static const char plain[] =
+		"0123456789.-_@ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+	for (unsigned i = 0; i < 256; i++) {
+		for (unsigned j = 0; j < 256; j++) {
+			const uint8_t bytes[] = {(uint8_t)i, (uint8_t)j};
+			const bool is_plain = memchr(plain, bytes[0], sizeof plain - 1) &&
+				memchr(plain, bytes[1], sizeof plain - 1);
+			CHECK(writer_is_plain(bytes, 2) == is_plain);
+			writer_quoted(check_writer(), bytes, 2);
+			if (is_plain)
+				CHECK_BYTES(check_written.bytes, check_written.len, bytes, 2);
+			else
+				CHECK(fuzz_is_hex_of(&check_written, bytes, 2));
+		}
+	}
+	CHECK(!writer_is_plain("", 0));
+	CHECK_PUT("\"\"", writer_quoted, "", 0);
+	CHECK_PUT("\"a b\\\"\"", writer_quoted, "a b\"", 4);
+}
+
 /* A client may send field separators of the journal, escape sequences of a terminal, and a NUL. */
 static void escapes_control_characters(void)
 {
@@ -177,5 +209,5 @@ int main(void)
 {
 	return CHECK_ALL(writes_a_value_whole_or_not_at_all, writes_nothing_when_full,
 		writes_decimal_numbers, writes_hex_digits, escapes_every_byte,
-		escapes_control_characters);
+		quotes_every_byte_that_is_not_plain, escapes_control_characters);
 }
