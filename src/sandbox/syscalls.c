@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <linux/udp.h>
@@ -170,8 +171,10 @@ static const struct row table[] = {
 	ANY(shutdown, ALL),
 	/* upstream, and DNS over TCP; not MPTCP, which is another protocol */
 	IP_SOCKETS(NAMES, SOCK_STREAM, IPPROTO_TCP),
-	/* DNS; whether an address is local, and the local address for another */
+	/* DNS; the local address for another address */
 	IP_SOCKETS(NAMES, SOCK_DGRAM, 0),
+	/* whether an address is one of this host */
+	SOCKET(NAMES, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE),
 	/* the domain of this host's name, if resolv.conf(5) has none */
 	ANY(uname, HANDSHAKES),
 	/* the checkpassword program; --hex and its translators */
