@@ -278,7 +278,7 @@ check(one.recv(4), b"\x05\x02\x01\x00")
 PY
 }
 
-@test "hardening: \"source mark\" needs CAP_NET_ADMIN, with the drop-in and without" {
+@test "hardening: \"source mark\" needs CAP_NET_RAW, with the drop-in and without" {
     marks() { # REPLY - checks the reply to a CONNECT with "source mark"
         python_inside "$1" <<'PY'
 with listener() as listening:
@@ -287,10 +287,10 @@ PY
     }
     configure 'allow to any' 'source mark 7'
     marks 1
-    with installed CapabilityBoundingSet=CAP_NET_ADMIN
+    with installed CapabilityBoundingSet=CAP_NET_RAW
     marks 0
     with hardened
     marks 1
-    with hardened CapabilityBoundingSet=CAP_NET_ADMIN AmbientCapabilities=CAP_NET_ADMIN
+    with hardened CapabilityBoundingSet=CAP_NET_RAW AmbientCapabilities=CAP_NET_RAW
     marks 0
 }

@@ -345,6 +345,6 @@ enum record_end destination_failed(struct session *s, int error, const char *why
 		return outcome_end(s, RECORD_TERMINATED, RECORD_STDSOCKS, 0);
 	if (error == EADDRNOTAVAIL)
 		why = "cannot use the configured source: it must be an address or device of this "
-		      "host with free ports, and a mark needs CAP_NET_ADMIN";
+		      "host with free ports, and a mark needs CAP_NET_RAW";
 	return reply_refuse(s, reply_for(error), error, why);
 }
