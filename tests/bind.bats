@@ -15,7 +15,7 @@ from logs import JOURNAL, Reader, fields
 from socks import CHOSEN, GREETING, MIB, Piped, check, half_close, meanwhile, passes, pattern
 from socks import is_idle, request
 from wire import Wire
-from world import STDSOCKS, eventually, ip, listeners, port_of, sysctl, full_names, write
+from world import STDSOCKS, eventually, ip, listeners, port_of, sysctl, full_names, there, write
 PY
 
 # A leak check takes longer than a handler runs.
@@ -368,7 +368,7 @@ PY
 
 @test "bind: evaluates the rules for the remote host, and the suggested rule allows it" {
     world <<'PY'
-ip("address add 8.8.8.8 dev lo")
+there("8.8.8.8")
 Server({"one.test": ["127.0.0.7"], "in.test": ["10.0.0.1", "127.0.0.7"]})
 
 def denied(host, port, rule, suggested, *rules, version=5):

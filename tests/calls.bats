@@ -15,9 +15,14 @@ from dns import Dnsmasq
 from logs import JOURNAL, Reader
 from prefork import close
 from socks import GREETING, check, listener
-from world import CLOSED_PORT, write
+from world import CLOSED_PORT, ip, write
 
 SOURCES = "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo"
+
+def routes(command):
+    """Uses a rule that depends on the route to the destination."""
+    ip("address add 192.0.2.1/32 dev lo")
+    command.serve("192.0.2.1", rules=("allow to loopback",))
 PY
 
 # traced STAGES <SCRIPT - world. The script runs sessions, and ends with prove(), which compares
@@ -67,7 +72,7 @@ def shared():
     return Connect("-o", "command connect resolve", stages=stages)
 
 commands = alone(Connect, shared)
-steps = names, passwords, records_of_both, settings, pipes, resets
+steps = names, passwords, records_of_both, settings, pipes, resets, routes
 commands += side_by_side(Connect, *steps)
 prove(commands)
 PY
@@ -78,7 +83,8 @@ PY
 def shared():
     return Resolve("-o", "command connect resolve", stages=("connect resolve", "resolve"))
 
-commands = alone(Resolve, shared) + side_by_side(Resolve, names, passwords, records, pipes)
+commands = alone(Resolve, shared) + side_by_side(Resolve, names, passwords, records, pipes,
+                                                           routes)
 reverse = Resolve(number=0xF1)
 commands.append(reverse)
 Dnsmasq(hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"], address="127.0.0.3")
@@ -116,7 +122,7 @@ def settings(command):
 def shared():
     return Bind("-o", "command connect bind", stages=("connect bind", "bind", "relaying"))
 
-steps = names, passwords, settings, records, pipes, resets
+steps = names, passwords, settings, records, pipes, resets, routes
 commands = alone(Bind, shared) + side_by_side(Bind, *steps)
 prove(commands)
 PY
@@ -140,7 +146,7 @@ def shared():
     return Associate("-o", "command connect udp", stages=stages)
 
 commands = alone(Associate, shared)
-commands += side_by_side(Associate, names, passwords, settings, records, pipes)
+commands += side_by_side(Associate, names, passwords, settings, records, pipes, routes)
 prove(commands)
 PY
 }

@@ -14,7 +14,7 @@ import re, subprocess
 from dns import NXDOMAIN, Server
 from rules import Watch, asks, from_ip, from_pair, from_path, here, lines
 from socks import check
-from world import STDSOCKS, is_waiting, listeners, port_of, run
+from world import STDSOCKS, is_waiting, listeners, port_of, run, there
 PY
 
 export STDSOCKS
@@ -223,7 +223,7 @@ END
     need_wire
     world <<'PY'
 watch = Watch()
-here("8.8.8.8")
+there("8.8.8.8")
 (listening,) = listeners("8.8.8.8")
 port = port_of(listening)
 server = Server({"public.test": ["8.8.8.8"], "none.test": NXDOMAIN, "empty.test": []})
@@ -267,7 +267,8 @@ PY
     need_wire
     world <<'PY'
 hosts = ["8.8.8.8", "10.0.0.1", "2002:808:808::1", "192.168.0.1", "fc00::1", "127.0.0.1", "::1"]
-here("9.9.9.9", *hosts[:5])
+here("9.9.9.9", "10.0.0.7")
+there(*hosts[:5])
 listening = listeners(*hosts)
 hosts += ["0.0.0.0", "64:ff9b::a00:1"]
 for sock in listening:
@@ -277,7 +278,7 @@ names = {f"n{i}.test": [host] for i, host in enumerate(hosts)}
 names["both.test"] = ["10.0.0.1", "8.8.8.8"]
 server = Server(names)
 clients = {"unix": from_pair, "unix:0": lambda: from_path(0), "9.9.9.9": lambda: from_ip("9.9.9.9"),
-           "10.0.0.1": lambda: from_ip("10.0.0.1", "::")}
+           "10.0.0.7": lambda: from_ip("10.0.0.7", "::")}
 for rules in [
     [], ["allow to .test"], ["allow to both.test at any", "deny to .test", "allow to private"],
     ["deny to 10.0.0.0/8", "allow"], ["allow from 10.0.0.0/8,unix:0 to any"],

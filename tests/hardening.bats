@@ -193,6 +193,27 @@ for path in "/home", "/root", "/tmp", "/var/tmp", "/dev", "/proc":
 PY
 }
 
+@test "hardening: the kernel can be asked for routes; without AF_NETLINK, requests are denied" {
+    # asks FIELD... - send a request whose decision depends on the route. Checks its record.
+    asks() {
+        python_inside "$@" <<'PY'
+one = client()
+port = one.sock.getsockname()[1]
+check(open_through(one, "203.0.113.9", 80)[1], 2)
+one.close()
+record = record_of(port)
+check([record.get(field) for field in ("STDSOCKS_RULE", "ERRNO")],
+      [word or None for word in sys.argv[1:]])
+PY
+    }
+    configure 'allow to loopback'
+    asks 'end of the rules' ''
+    with hardened
+    asks 'end of the rules' ''
+    with hardened RestrictAddressFamilies=~AF_NETLINK
+    asks '' 97
+}
+
 @test "hardening: with the drop-in, the record names the user of a client on AF_UNIX" {
     drop_in stdsocks.socket <<<$'[Socket]\nListenStream=/run/stdsocks.socket'
     with hardened
@@ -257,7 +278,7 @@ check(one.recv(4), b"\x05\x02\x01\x00")
 PY
 }
 
-@test "hardening: \"source mark\" needs CAP_NET_ADMIN, with the drop-in and without" {
+@test "hardening: \"source mark\" needs CAP_NET_RAW, with the drop-in and without" {
     marks() { # REPLY - checks the reply to a CONNECT with "source mark"
         python_inside "$1" <<'PY'
 with listener() as listening:
@@ -266,10 +287,10 @@ PY
     }
     configure 'allow to any' 'source mark 7'
     marks 1
-    with installed CapabilityBoundingSet=CAP_NET_ADMIN
+    with installed CapabilityBoundingSet=CAP_NET_RAW
     marks 0
     with hardened
     marks 1
-    with hardened CapabilityBoundingSet=CAP_NET_ADMIN AmbientCapabilities=CAP_NET_ADMIN
+    with hardened CapabilityBoundingSet=CAP_NET_RAW AmbientCapabilities=CAP_NET_RAW
     marks 0
 }

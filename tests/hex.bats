@@ -52,10 +52,10 @@ bytes() {
 @test "hex: the command in the README shows a served connection" {
     need_world
     world <<'PY'
-from world import ip, listeners
+from world import listeners, there
 from dns import Server
 Server({"example.com": ["1.2.3.4"]})
-ip("address add 1.2.3.4 dev lo")
+there("1.2.3.4")
 (listening,) = listeners("1.2.3.4", port=80)
 typed = """printf '05 01 00  05 01 00 03 0b "example.com" 00 50' | "$STDSOCKS" --hex"""
 with subprocess.Popen(typed, shell=True, stdout=subprocess.PIPE, text=True) as shell:
@@ -70,7 +70,7 @@ with subprocess.Popen(typed, shell=True, stdout=subprocess.PIPE, text=True) as s
         ("00", "REP succeeded"),
         ("00", "RSV 0"),
         ("01", "ATYP IPv4"),
-        ("01 02 03 04", "BND.ADDR 1.2.3.4"),
+        ("c0 00 02 c9", "BND.ADDR 192.0.2.201"),
         (port.hex(" "), f"BND.PORT {int.from_bytes(port, 'big')}"),
     )])
 check(shell.returncode, 0)

@@ -17,7 +17,7 @@ from socks import CHOSEN, DEADLINE_S, GREETING, check, listener, login, request,
 from wire import Wire
 from world import CLOSED_PORT, Handler, WORLD, connection, check_fields, ip, is_waiting, listeners
 from world import mount
-from world import port_of, sysctl, write
+from world import port_of, sysctl, there, write
 
 USERS = f"{WORLD}/users"
 EITHER = [f"users {USERS}", "auth none password"]
@@ -94,7 +94,7 @@ PY
 @test "rules: the built-in rules allow a local client public addresses, and names at them" {
     world <<'PY'
 watch = Watch()
-here(*PUBLIC)
+there(*PUBLIC)
 server = Server({f"n{i}.test": [host] for i, host in enumerate(PUBLIC)})
 for i, host in enumerate(PUBLIC):
     (listening,) = listeners(host)
@@ -111,7 +111,8 @@ PY
 watch = Watch()
 server = Server({"public.test": ["8.8.8.8"], "inner.test": ["10.0.0.1"]})
 clients = "9.9.9.9", "2606:4700::1", "203.0.113.5", "2001:db8::5", "64:ff9b::a00:1"
-here(*clients, "8.8.8.8")
+here(*clients)
+there("8.8.8.8")
 listening = listeners("8.8.8.8", "2606:4700::1", "127.0.0.1", "::1")
 hosts = ["8.8.8.8", "2606:4700::1", "127.0.0.1", b"public.test", b"inner.test", b"8.8.8.8"]
 for client in clients:
@@ -126,7 +127,7 @@ PY
     world <<'PY'
 watch = Watch()
 server = Server({"mail.test": ["8.8.8.8"]})
-here("8.8.8.8")
+there("8.8.8.8")
 (listening,) = listeners("8.8.8.8", port=25)
 for host in "8.8.8.8", b"8.8.8.8", b"mail.test", b"MAIL.test.", "10.0.0.1", "127.0.0.1":
     is_denied(host, 25, rule="built-in 1")
@@ -155,7 +156,7 @@ def changing(*answers):
 
 
 watch = Watch()
-here("8.8.8.8", "10.0.0.1")
+there("8.8.8.8", "10.0.0.1")
 server = Server({
     "good-first.test": changing(["8.8.8.8"], ["127.0.0.1", "::1"]),
     "bad-first.test": changing(["127.0.0.1"], ["8.8.8.8"]),
@@ -183,7 +184,7 @@ PY
 watch = Watch()
 bad = ["127.0.0.1", "::1", "10.0.0.1", "fc00::1", "2002:7f00:1::1", "192.168.0.1"]
 good = ["8.8.8.8", "2606:4700::1"]
-here("8.8.8.8", "2606:4700::1", "10.0.0.1", "fc00::1", "192.168.0.1")
+there("8.8.8.8", "2606:4700::1", "10.0.0.1", "fc00::1", "192.168.0.1")
 server = Server({
     "mixed.test": [*bad[:3], good[0], *bad[3:], good[1]],
     "dead.test": ["127.0.0.1", "8.8.4.4", "::1"],
@@ -204,7 +205,7 @@ reply, record = asks(b"mixed.test", port)
 assert reply == 5 and "RULE" not in record, record
 check(sorted(watch.connects()), sorted(f"tcp {host} {port}" for host in good))
 
-here("8.8.4.4")
+there("8.8.4.4")
 check(asks(b"dead.test", port)[0], 5)
 check(watch.connects(), [f"tcp 8.8.4.4 {port}"])
 
@@ -218,7 +219,7 @@ PY
     need dnsmasq
     world <<'PY'
 watch = Watch()
-here("8.8.8.8")
+there("8.8.8.8")
 server = Dnsmasq("--cname=inner.test,deep.test", "--cname=deep.test,loop.test",
                  "--cname=outer.test,public.test",
                  hosts=["127.0.0.1 loop.test", "::1 loop.test", "8.8.8.8 public.test"])
@@ -268,12 +269,12 @@ PY
     need dnsmasq
     world <<'PY'
 watch = Watch()
-here("8.8.8.8")
+there("8.8.8.8")
 many = [f"127.{i // 250}.{i % 250}.9" for i in range(1, 1001)]
 write("/etc/hosts", "".join(f"{host} many.test\n" for host in many) +
       "8.8.8.8 one.test\n" + "".join(f"{host} one.test\n" for host in many))
 server = Dnsmasq(hosts=[f"{host} remote.test" for host in many])
-(bad,) = listeners("0.0.0.0")
+bad, _ = listeners("0.0.0.0", "8.8.8.8")
 is_denied(b"many.test", bad, rule="built-in 4")
 is_served(b"one.test", bad, reached="8.8.8.8")
 check([packet for packet in watch.connects() if packet.split()[1] != "8.8.8.8"], [])
@@ -318,7 +319,7 @@ table = {
     "private.test": "10.0.0.1", "private6.test": "fc00::1", "loopback.test": "127.0.0.1",
     "link-local.test": "169.254.169.254", "special.test": "198.18.0.1",
 }
-here(*({*table.values()} - {"127.0.0.1"}))
+there(*({*table.values()} - {"127.0.0.1"}))
 server = Server({name: [host] for name, host in table.items()})
 listening = {host: listeners(host)[0] for host in table.values()}
 public = {name for name in table if "public" in name}
@@ -351,7 +352,7 @@ PY
 
 @test "rules: the first rule that matches decides, -o in order before the file" {
     world <<'PY'
-here("8.8.8.8")
+there("8.8.8.8")
 (listening,) = listeners("8.8.8.8")
 path = f"{WORLD}/rules"
 for text, options, rule in [
@@ -381,7 +382,7 @@ PY
 
 @test "rules: without -f the default file is read; it may be missing, but not a dangling link" {
     world <<'PY'
-here("8.8.8.8")
+there("8.8.8.8")
 (listening,) = listeners("8.8.8.8")
 port = port_of(listening)
 os.makedirs("/etc/stdsocks", exist_ok=True)
@@ -412,7 +413,8 @@ PY
 
 @test "rules: the suggested rule of a denial allows exactly that request" {
     world <<'PY'
-here("8.8.8.8", "2606:4700::1", "10.0.0.1", "fc00::1", "9.9.9.9", "fe80::5", "2001:db8::5")
+here("9.9.9.9", "10.0.0.7", "fe80::5", "2001:db8::5")
+there("8.8.8.8", "2606:4700::1", "10.0.0.1", "fc00::1")
 server = Server({"public.test": ["8.8.8.8"], "inner.test": ["10.0.0.1"], "inner6.test": ["fc00::1"],
                  "both.test": ["10.0.0.1", "127.0.0.1"]})
 listening = listeners("8.8.8.8", "2606:4700::1", "10.0.0.1", "fc00::1", "127.0.0.1", "::1")
@@ -424,7 +426,7 @@ clients = {
     "unix": from_pair, "unix:0": lambda: from_path(0), "unix:65534": lambda: from_path(65534),
     "127.0.0.1": lambda: from_ip("127.0.0.1"), "::1": lambda: from_ip("::1"),
     "9.9.9.9": lambda: from_ip("9.9.9.9"),
-    "10.0.0.1": lambda: from_ip("10.0.0.1", "::"), "fe80::5": lambda: from_ip("fe80::5", scope=1),
+    "10.0.0.7": lambda: from_ip("10.0.0.7", "::"), "fe80::5": lambda: from_ip("fe80::5", scope=1),
     "2001:db8::5": lambda: from_ip("2001:db8::5"),
 }
 # host, port, options, file, deciding rule, end of the suggested rule
@@ -453,7 +455,7 @@ for client, ends in clients.items():
 # It allows no other request.
 suggestion = f"allow from unix to 10.0.0.1 port {port}"
 for host, to_port, ends in ("8.8.8.8", port, from_pair), ("10.0.0.1", 80, from_pair), \
-        ("fc00::1", port, from_pair), ("10.0.0.1", port, clients["10.0.0.1"]), \
+        ("fc00::1", port, from_pair), ("10.0.0.1", port, clients["10.0.0.7"]), \
         (b"inner6.test", port, from_pair):
     is_denied(host, to_port, suggestion, ends=ends(), rule="end of the rules")
 # A name that is denied without a lookup and has a private address needs two lines.
@@ -473,7 +475,8 @@ PY
 
 @test "rules: a rule for a user matches a client that has logged in under that name" {
     world <<'PY'
-here("8.8.8.8", "9.9.9.9", "10.0.0.1")
+here("9.9.9.9")
+there("8.8.8.8", "10.0.0.1")
 listening, inner = listeners("8.8.8.8", "10.0.0.1")
 port = port_of(listening)
 alice, bob = known(b"alice", b"secret"), known(b"bob", b"hidden")
@@ -591,7 +594,8 @@ clients = {
     ("64:ff9b::a00:1", None): None, ("2001::f5ff:fffe", None): None, ("203.0.113.5", "::"): None,
 }
 groups = "loopback", "private", "link-local", "public"
-here(*{host for host, _ in clients if not host.startswith("127.") and host != "::1"}, "8.8.8.8")
+here(*{host for host, _ in clients if not host.startswith("127.") and host != "::1"})
+there("8.8.8.8")
 (listening,) = listeners("8.8.8.8")
 listening.listen(1000)
 for (host, to), own_group in clients.items():
@@ -613,7 +617,7 @@ PY
 
 @test "rules: a client on AF_UNIX is the user that the kernel reports, and one on pipes is stdio" {
     world <<'PY'
-here("8.8.8.8")
+there("8.8.8.8")
 (listening,) = listeners("8.8.8.8")
 listening.listen(1000)
 port = port_of(listening)
@@ -661,7 +665,7 @@ with socket.socket(socket.AF_VSOCK,
     client.connect((1, listening.getsockname()[1]))
 PY
     world <<'PY'
-here("8.8.8.8")
+there("8.8.8.8")
 (to,) = listeners("8.8.8.8")
 with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listening:
     listening.bind((socket.VMADDR_CID_ANY, socket.VMADDR_PORT_ANY))
@@ -684,7 +688,8 @@ PY
 @test "rules: no keyword except a rule makes a destination reachable" {
     world <<'PY'
 watch = Watch()
-here("8.8.8.8", "9.9.9.9", "10.0.0.1")
+here("9.9.9.9", "10.0.0.7")
+there("8.8.8.8", "10.0.0.1")
 server = Server({"public.test": ["8.8.8.8"], "inner.test": ["10.0.0.1"]})
 listening = listeners("8.8.8.8", "10.0.0.1", "127.0.0.1", "::1")
 port = port_of(listening[0])
@@ -695,9 +700,9 @@ configurations = [
     [], [""], ["# allow to any", "   ", "\t# x"], ["auth none"], [f"users {USERS}", "auth none"],
     EITHER, ["checkpassword /bin/true", either],
     ["timeout handshake 5s", "timeout connect 1s", "timeout idle none", "timeout lifetime none"],
-    ["command connect"], ["version 5"], ["source 127.0.0.1"], ["source ::1"], ["source 10.0.0.1"],
+    ["command connect"], ["version 5"], ["source 127.0.0.1"], ["source ::1"], ["source 10.0.0.7"],
     ["source device lo"], ["source mark 1"], ["rate up 1G"], ["rate down 1G", "rate up none"],
-    [*EITHER, "timeout idle 1h", "command connect", "version 5", "source 10.0.0.1", "rate up 1G"],
+    [*EITHER, "timeout idle 1h", "command connect", "version 5", "source 10.0.0.7", "rate up 1G"],
 ]
 inner = ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", b"inner.test"]
 local = [(from_pair, host, port) for host in inner] + [(from_pair, "8.8.8.8", 25)]
@@ -719,7 +724,7 @@ PY
 @test "rules: an error in the configuration gives every request reply 01, and no packet leaves" {
     world <<'PY'
 watch = Watch()
-here("8.8.8.8")
+there("8.8.8.8")
 server = Server({"public.test": ["8.8.8.8"]})
 listening = listeners("8.8.8.8", "127.0.0.1")
 port = port_of(listening[0])

@@ -6,7 +6,7 @@ load helper
 load net/world
 
 prelude <<'PY'
-import os, re, subprocess
+import contextlib, os, re, subprocess
 
 from bind import BIND, Binding, is_reset, refused
 from datagrams import udp
@@ -16,12 +16,18 @@ from udp import Association, children
 from world import Handler, STDSOCKS, eventually, is_waiting, libc, listeners, port_of, run, sys_call
 from world import write
 
-NET_ADMIN = 1 << 12
+NET_ADMIN, NET_RAW = 1 << 12, 1 << 13
 AMBIENT = ["setpriv", "--reuid=nobody", "--clear-groups",
            "--inh-caps=+net_admin,+net_raw", "--ambient-caps=+net_admin,+net_raw"]
 RESOLVE = 0xF0
 NEXT_STAGE = "cannot enter the next stage of the sandbox: seccomp: Operation not permitted"
 (listening,) = listeners("127.0.0.1")
+
+
+def without(*capabilities):
+    """The setpriv command that runs a program without these capabilities."""
+    removed = ",".join(f"-{capability}" for capability in capabilities)
+    return ["setpriv", f"--bounding-set={removed}", f"--inh-caps={removed}"]
 
 
 def injected(fault):
@@ -128,7 +134,7 @@ for user, options in ("stdsocks", ()), ("nobody", ("-o", "user nobody")):
 PY
 }
 
-@test "sandbox: with \"source mark\" only CAP_NET_ADMIN stays, until the connection is made" {
+@test "sandbox: with \"source mark\" only CAP_NET_RAW stays, until the connection is made" {
     world <<'PY'
 def capabilities(h):
     words = h.status()
@@ -138,10 +144,10 @@ for before in [], AMBIENT:
     for handler in Handler, Binding:
         h = handler("-o", "source mark 7", before=before)
         eventually(lambda: h.status()["Seccomp"] == "2", "the first stage")
-        check(capabilities(h), {NET_ADMIN, 0})
+        check(capabilities(h), {NET_RAW, 0})
         if handler is Binding:
             bound = h.binds("127.0.0.1")
-            check(capabilities(h), {NET_ADMIN, 0})
+            check(capabilities(h), {NET_RAW, 0})
             upstream = h.accepts(bound)
         else:
             upstream = h.connected("127.0.0.1", listening)
@@ -155,11 +161,31 @@ for before in [], AMBIENT:
 PY
 }
 
+@test "sandbox: with \"source mark\" CAP_NET_ADMIN stays if CAP_NET_RAW is not enough or missing" {
+    world <<'PY'
+for before, kept in (without("net_raw"), NET_ADMIN), (without("net_admin"), NET_RAW), \
+        (injected("setsockopt:error=EPERM:when=2"), NET_ADMIN):  # SO_MARK, before Linux 5.17
+    h = Handler("-o", "source mark 7", before=before)
+
+    def words(h=h):
+        """The fields of proc_pid_status(5), of strace's last child if there is one."""
+        with contextlib.suppress(FileNotFoundError), \
+                open(f"/proc/{[h.pid, *children(h.pid)][-1]}/status", encoding="ascii") as lines:
+            return dict(line.rstrip("\n").split(":\t", 1) for line in lines)
+        return {}
+
+    eventually(lambda: words().get("Seccomp") == "2", "the first stage")
+    check((before, int(words()["CapPrm"], 16)), (before, kept))
+    relays(h)
+    h.close_client()
+PY
+}
+
 @test "sandbox: with \"source mark\" no capability stays for a RESOLVE" {
     world <<'PY'
 server = Server({})
 BOTH = "connect resolve"
-rows = [(BOTH, 1, [], NET_ADMIN), (BOTH, RESOLVE, [], 0), ("resolve", RESOLVE, [], 0),
+rows = [(BOTH, 1, [], NET_RAW), (BOTH, RESOLVE, [], 0), ("resolve", RESOLVE, [], 0),
         (BOTH, RESOLVE, AMBIENT, 0), ("resolve", RESOLVE, AMBIENT, 0)]
 for number, (words, command, before, kept) in enumerate(rows):
     h = Handler("-o", "source mark 7", "-o", f"command {words}", before=before)
@@ -190,12 +216,9 @@ for user in "toor", "stays", "group-stays", "group-root":
     assert f"user: {user}: {why}" in output, output
 stays_root("stdsocks: Operation not permitted", before=["unshare", "--user", "--map-root-user"])
 
-def without(capability):
-    return ["setpriv", f"--bounding-set=-{capability}", f"--inh-caps=-{capability}"]
-
 stays_root("stdsocks: Operation not permitted", before=without("setuid"))
-stays_root('stdsocks: "source mark" needs CAP_NET_ADMIN (systemd: CapabilityBoundingSet=)',
-           "-o", "source mark 7", before=without("net_admin"))
+stays_root('stdsocks: "source mark" needs CAP_NET_RAW (systemd: CapabilityBoundingSet=)',
+           "-o", "source mark 7", before=without("net_admin", "net_raw"))
 h = Handler("-o", "user no-such", "-o", "sandbox best-effort")
 h.connected("127.0.0.1", listening)
 check(os.stat(f"/proc/{h.pid}").st_uid, 0)

@@ -11,7 +11,8 @@ import contextlib, itertools, json, os, resource, select, signal, socket, thread
 
 from booted import BEGAN, answered, client, configure, eventually, login, over, record_of, records
 from booted import say, served, shown, status_of, strangers, through, works
-from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, dial, meanwhile, pattern, request
+from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, dial, meanwhile, open_through
+from socks import pattern, request
 
 UNIT = "stdsocks-prefork.service"
 
@@ -164,10 +165,22 @@ over((one, through(one, "::1", "::1")))
 PY
 }
 
-@test "systemd prefork: the score of systemd-analyze is at most 1.2, and 1.1 for TCP only" {
-    has_score 12
+@test "systemd prefork: the kernel can be asked for routes" {
+    configure 'allow to loopback'
+    python_inside <<'PY'
+one = client()
+port = one.sock.getsockname()[1]
+check(open_through(one, "203.0.113.9", 80)[1], 2)
+one.close()
+record = record_of(port)
+check((record.get("STDSOCKS_RULE"), record.get("ERRNO")), ("end of the rules", None))
+PY
+}
+
+@test "systemd prefork: the score of systemd-analyze is at most 1.3, and 1.2 for TCP only" {
+    has_score 13
     inside cat $DROP_INS/prefork-tcp.conf | drop_in stdsocks-prefork.service
-    has_score 11
+    has_score 12
     python_inside <<'PY'
 pair = served()
 works(pair)

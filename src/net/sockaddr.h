@@ -23,9 +23,6 @@ struct addr sockaddr_read(const union sockaddr_any *from);
  * Returns 0 for ADDR_NAME and ADDR_NONE; then *ret_to is unchanged. */
 socklen_t sockaddr_write(union sockaddr_any *ret_to, const struct addr *from);
 
-/* Returns true if a connection to an IPv4 or IPv6 address would not leave this host. */
-bool sockaddr_is_own(const struct addr *a);
-
 /* Returns true if an address is the broadcast address of a network to which this host is connected.
  * The kernel allows bind(2) to such an address, but sends from another address. */
 bool sockaddr_is_broadcast(const struct addr *a);

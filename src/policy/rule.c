@@ -311,35 +311,52 @@ static enum rule_answer answer_of(bool matches)
 	return matches ? RULE_YES : RULE_NO;
 }
 
-/* Evaluates ITEM_CLASS or ITEM_PREFIX for an address itself. */
-static bool matches_address(const struct item *item, const struct addr *a)
+static bool has_prefix(const struct item *item, const struct addr *a)
 {
-	if (item->kind == ITEM_PREFIX)
-		return special_has_prefix(a, (const struct special_prefix *)item->value);
-	return a->kind != ADDR_NONE && special_class_of(a) == number_of(item);
+	return item->kind == ITEM_PREFIX &&
+		special_has_prefix(a, (const struct special_prefix *)item->value);
 }
 
-static enum rule_answer evaluate_public(const struct rule_context *context)
+/* Whether the destination is in the class. */
+static enum rule_answer evaluate_class(enum special_class class, const struct rule_context *context)
 {
 	if (context->resolved.kind == ADDR_NONE)
 		return RULE_MAYBE;
-	return answer_of(special_class_of(&context->embedded) == SPECIAL_PUBLIC);
+	const enum special_class own = special_class_by(&context->embedded, context->route);
+	/* A loopback address stays one. A route can make any other address one. */
+	if (context->route != SPECIAL_ROUTE_UNKNOWN || own == SPECIAL_LOOPBACK)
+		return answer_of(own == class);
+	return own == class || class == SPECIAL_LOOPBACK ? RULE_MAYBE : RULE_NO;
+}
+
+/* Evaluates ITEM_CLASS or ITEM_PREFIX for the client. */
+static enum rule_answer evaluate_client(const struct item *item, const struct rule_context *context)
+{
+	const struct addr *client = &context->client;
+
+	if (context->client_kind != RULE_CLIENT_IP)
+		return RULE_NO;
+	if (item->kind == ITEM_PREFIX)
+		return answer_of(has_prefix(item, client));
+	return answer_of(special_class_of(client) == number_of(item));
 }
 
 static enum rule_answer evaluate_address(
 	const struct item *item, bool allow, const struct rule_context *context)
 {
 	if (item->clause == RULE_FROM)
-		return answer_of(context->client_kind == RULE_CLIENT_IP &&
-			matches_address(item, &context->client));
+		return evaluate_client(item, context);
+	if (item->kind == ITEM_CLASS)
+		return evaluate_class((enum special_class)number_of(item), context);
 	if (context->resolved.kind == ADDR_NONE)
 		return RULE_MAYBE;
-	if (matches_address(item, &context->embedded))
+	if (has_prefix(item, &context->embedded))
 		return RULE_YES;
 	/* A prefix of the IPv6 address around the embedded one is enough to deny. It allows only
 	 * public embedded addresses: otherwise 2000::/3 would allow 10.0.0.1 in 2002:a00:1::. */
-	return answer_of(item->kind == ITEM_PREFIX && matches_address(item, &context->resolved) &&
-		(!allow || evaluate_public(context) == RULE_YES));
+	if (!has_prefix(item, &context->resolved))
+		return RULE_NO;
+	return allow ? evaluate_class(SPECIAL_PUBLIC, context) : RULE_YES;
 }
 
 /* Names compare without case and without a final dot (RFC 4343, RFC 1034 s3.1). The suffix
@@ -422,6 +439,7 @@ struct rule_match rule_evaluate(const struct rule *rule, const struct rule_conte
 	/* A name is allowed only at public addresses, unless the rule says at which: otherwise its
 	 * owner could use DNS to reach this host and the network behind it. */
 	if (rule->allow && by_name && !by_address && !rule->has_at)
-		match.implied = !add_answer(&match, evaluate_public(context), RULE_AT);
+		match.implied =
+			!add_answer(&match, evaluate_class(SPECIAL_PUBLIC, context), RULE_AT);
 	return match;
 }

@@ -22,12 +22,17 @@ struct rule_context {
 	/* One address of the destination: requested itself, or an address to which its name
 	 * resolves. ADDR_NONE if the name is not resolved yet. */
 	struct addr resolved;
-	/* An address that a connection to `resolved` may reach: a result of special_embedded().
-	 * rules_evaluate() sets it; a caller of rule_evaluate() has to set it. */
+	/* The route (enum special_route) of each address that a connection to `resolved` may reach,
+	 * in the order of special_embedded(). */
+	uint8_t routes[SPECIAL_EMBEDDED_MAX];
+	/* One of these addresses, and its route. rules_evaluate() sets them; a caller of
+	 * rule_evaluate() has to set them. */
 	struct addr embedded;
+	enum special_route route;
 };
 
-/* Whether a rule matches. RULE_MAYBE: this depends on an address that is not resolved yet. */
+/* Whether a rule matches. RULE_MAYBE: this depends on an address that is not resolved yet, or on a
+ * route that is not known. */
 enum rule_answer { RULE_NO, RULE_MAYBE, RULE_YES };
 
 enum rule_clause {

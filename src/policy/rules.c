@@ -49,8 +49,8 @@ static struct rules_verdict evaluate_embedded(const struct rules *rules,
 	const struct rule_context *context,
 	void (*see)(const struct rule *rule, const struct rule_match *match))
 {
-	/* Before the lookup a rule may depend on the address, and later rules then still count: if
-	 * they could decide differently, the name must be resolved first. */
+	/* Before the lookup a rule may depend on the address, and afterwards on its route. Later
+	 * rules then still count: if they could decide differently, that must be known first. */
 	const struct rule *rule = (const struct rule *)rules->pool.bytes;
 	bool may_allow = false, may_deny = false;
 
@@ -62,27 +62,31 @@ static struct rules_verdict evaluate_embedded(const struct rules *rules,
 			continue;
 		*(match.allow ? &may_allow : &may_deny) = true;
 		if (may_allow && may_deny)
-			return (struct rules_verdict){RULE_MAYBE, rule};
+			return (struct rules_verdict){RULE_MAYBE, 0, rule};
 		if (match.answer == RULE_YES)
-			return (struct rules_verdict){match.allow ? RULE_YES : RULE_NO, rule};
+			return (struct rules_verdict){match.allow ? RULE_YES : RULE_NO, 0, rule};
 	}
-	return (struct rules_verdict){may_allow ? RULE_MAYBE : RULE_NO, &end_of_rules};
+	return (struct rules_verdict){may_allow ? RULE_MAYBE : RULE_NO, 0, &end_of_rules};
 }
 
 struct rules_verdict rules_evaluate(const struct rules *rules, const struct rule_context *context,
 	void (*see)(const struct rule *rule, const struct rule_match *match))
 {
 	struct rule_context each = *context;
-	struct rules_verdict verdict;
-	unsigned n = 0;
+	struct rules_verdict verdict = {.allowed = RULE_YES};
 
 	if (context->resolved.kind == ADDR_NONE)
 		return evaluate_embedded(rules, context, see);
-	each.embedded = special_embedded(&each.resolved, 0);
-	do {
-		verdict = evaluate_embedded(rules, &each, see);
-		each.embedded = special_embedded(&each.resolved, ++n);
-	} while (verdict.allowed == RULE_YES && each.embedded.kind != ADDR_NONE);
+	for (unsigned n = 0; verdict.allowed != RULE_NO; n++) {
+		each.embedded = special_embedded(&each.resolved, n);
+		if (each.embedded.kind == ADDR_NONE)
+			break;
+		each.route = (enum special_route)context->routes[n];
+		struct rules_verdict next = evaluate_embedded(rules, &each, see);
+		next.unknown = n;
+		if (next.allowed <= verdict.allowed)
+			verdict = next;
+	}
 	return verdict;
 }
 
@@ -113,37 +117,60 @@ static void put_embedded(struct writer *w, const struct addr *resolved)
 	}
 }
 
-static bool all_public(const struct addr *resolved)
+static bool all_public(const struct rule_context *context)
 {
+	const struct addr *resolved = &context->resolved;
 	struct addr embedded;
-	for (unsigned n = 0; (embedded = special_embedded(resolved, n)).kind != ADDR_NONE; n++)
-		if (special_class_of(&embedded) != SPECIAL_PUBLIC)
+
+	for (unsigned n = 0; (embedded = special_embedded(resolved, n)).kind != ADDR_NONE; n++) {
+		const enum special_route route = (enum special_route)context->routes[n];
+		if (special_class_by(&embedded, route) != SPECIAL_PUBLIC)
 			return false;
+	}
 	return true;
+}
+
+/* Returns true if the destination is an address of this host that has no number of one. */
+static bool is_loopback_by_route(const struct rule_context *context)
+{
+	const struct addr first = special_embedded(&context->resolved, 0);
+
+	return context->routes[0] == SPECIAL_ROUTE_LOCAL &&
+		special_class_of(&first) != SPECIAL_LOOPBACK &&
+		special_embedded(&context->resolved, 1).kind == ADDR_NONE;
+}
+
+/* Writes the destination without its port. */
+static void put_to(struct writer *w, const struct rule_context *context)
+{
+	const bool by_name = context->requested.kind == ADDR_NAME;
+	const bool is_local = is_loopback_by_route(context);
+
+	writer_str(w, " to ");
+	if (by_name)
+		addr_put_host(w, &context->requested);
+	/* A host can have the name of a class. */
+	if (by_name && rule_is_like_class((const char *)context->requested.bytes))
+		writer_u8(w, '.');
+	if (context->resolved.kind == ADDR_NONE || (by_name && all_public(context)))
+		return;
+	if (by_name && !is_local)
+		writer_str(w, " at ");
+	if (!by_name || !is_local)
+		put_embedded(w, &context->resolved);
+	if (is_local)
+		writer_str(w, " at loopback");
 }
 
 void rules_put_suggestion(struct writer *w, const struct rule_context *context)
 {
-	const bool by_name = context->requested.kind == ADDR_NAME;
-	const bool is_resolved = context->resolved.kind != ADDR_NONE;
-
 	writer_str(w, "allow from ");
 	put_from(w, context);
 	if (context->command != SOCKS5_CONNECT) {
 		writer_str(w, " command ");
 		writer_str(w, command_word(context->command));
 	}
-	writer_str(w, " to ");
-	if (by_name) {
-		addr_put_host(w, &context->requested);
-		/* A host can have the name of a class. */
-		if (rule_is_like_class((const char *)context->requested.bytes))
-			writer_u8(w, '.');
-	}
-	if (is_resolved && (!by_name || !all_public(&context->resolved))) {
-		writer_str(w, by_name ? " at " : "");
-		put_embedded(w, &context->resolved);
-	}
+	put_to(w, context);
 	if (context->requested.port == 0)
 		return; /* the command has no port */
 	writer_str(w, " port ");

@@ -134,6 +134,13 @@ enum special_class special_class_of(const struct addr *a)
 	return a->kind == ADDR_IPV4 ? SPECIAL_PUBLIC : SPECIAL_OTHER;
 }
 
+enum special_class special_class_by(const struct addr *a, enum special_route route)
+{
+	if (route == SPECIAL_ROUTE_LOCAL)
+		return SPECIAL_LOOPBACK;
+	return route == SPECIAL_ROUTE_BROADCAST ? SPECIAL_OTHER : special_class_of(a);
+}
+
 const char *special_class_text(enum special_class c)
 {
 	static const char *const texts[] = {[SPECIAL_LOOPBACK] = "loopback",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The class of an address, by IANA's registries of special-purpose addresses (RFC 6890), and the
- * IPv4 addresses that are embedded in an IPv6 address. */
+/* The class of an address, by IANA's registries of special-purpose addresses (RFC 6890) and by the
+ * routes of this host, and the IPv4 addresses that are embedded in an IPv6 address. */
 #pragma once
 
 #include "wire/addr.h"
@@ -13,6 +13,17 @@ enum special_class {
 	SPECIAL_PUBLIC, /* global unicast */
 	SPECIAL_OTHER   /* multicast, documentation, benchmarking, reserved, unspecified, ... */
 };
+
+/* What the routes of this host determine about an address. */
+enum special_route {
+	SPECIAL_ROUTE_OTHER,     /* nothing: the number of the address determines its class */
+	SPECIAL_ROUTE_LOCAL,     /* the address is one of this host: SPECIAL_LOOPBACK */
+	SPECIAL_ROUTE_BROADCAST, /* a broadcast address of a network of this host: SPECIAL_OTHER */
+	SPECIAL_ROUTE_UNKNOWN    /* it is not known whether there is such a route */
+};
+
+/* Upper limit of the addresses that a connection to one address may reach. */
+#define SPECIAL_EMBEDDED_MAX 5
 
 /* Returns the nth address, counted from 0, that a connection to *a may reach, with the port of *a.
  * Returns ADDR_NONE if there are not so many. *a is the IPv4 or IPv6 address of a destination. The
@@ -28,8 +39,14 @@ enum special_class {
  * address. */
 struct addr special_embedded(const struct addr *a, unsigned n);
 
-/* Returns the class of an IPv4 or IPv6 address. Embedded addresses are not considered. */
+/* Returns the class of an IPv4 or IPv6 address by its number. Embedded addresses are not
+ * considered.
+ */
 enum special_class special_class_of(const struct addr *a);
+
+/* Returns the class of an IPv4 or IPv6 address by its route and its number. If the route is not
+ * known, returns the class by the number. */
+enum special_class special_class_by(const struct addr *a, enum special_route route);
 
 /* Returns "loopback", "private", "link-local", "public" or "special": a static string. */
 const char *special_class_text(enum special_class c);

@@ -36,7 +36,7 @@ int sandbox_start(unsigned stages, int checker_pid, const char **ret_part, int *
 
 int sandbox_enter_stage(unsigned stages, const char **ret_part)
 {
-	/* Sockets with "source mark" need CAP_NET_ADMIN. */
+	/* Sockets with "source mark" need CAP_NET_RAW. */
 	const unsigned capable = SYSCALLS_CONNECT | SYSCALLS_BIND | SYSCALLS_ASSOCIATE;
 	int result = stages & capable ? 0 : privileges_drop_capabilities();
 	int error = first_error(0, result, "dropping capabilities", ret_part);

@@ -16,7 +16,7 @@ int sandbox_start(unsigned stages, int checker_pid, const char **ret_part, int *
 
 /* Enters the next stage: allows only the system calls that the given stage and all earlier ones
  * allow. Also drops all capabilities, unless the stage is SYSCALLS_CONNECT, SYSCALLS_BIND or
- * SYSCALLS_ASSOCIATE, whose sockets may need CAP_NET_ADMIN. Returns 0. If a part fails, tries the
+ * SYSCALLS_ASSOCIATE, whose sockets may need CAP_NET_RAW. Returns 0. If a part fails, tries the
  * other nevertheless, returns the -errno of the first failure, and sets *ret_part to the name of
  * that part, a static text. */
 int sandbox_enter_stage(unsigned stages, const char **ret_part);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <linux/udp.h>
@@ -198,10 +199,12 @@ static const struct row table[] = {
 	SOCKET(ZYGOTE, AF_UNIX, SOCK_DGRAM, 0),
 	/* upstream, and DNS over TCP; not MPTCP, which is another protocol */
 	SOCKET(NAMES, AF_INET, SOCK_STREAM, IPPROTO_TCP),
-	/* DNS; whether an address is local, and the local address for another */
+	/* DNS; the local address for another address */
 	SOCKET(NAMES, AF_INET, SOCK_DGRAM, 0),
 	SOCKET(NAMES, AF_INET6, SOCK_STREAM, IPPROTO_TCP),
 	SOCKET(NAMES, AF_INET6, SOCK_DGRAM, 0),
+	/* whether an address is one of this host */
+	SOCKET(NAMES, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE),
 	/* the domain of this host's name, if resolv.conf(5) has none */
 	ANY(uname, HANDSHAKES),
 	/* the checkpassword program; --hex and its translators */

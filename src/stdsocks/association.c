@@ -27,9 +27,29 @@ void association_drop(struct association *a, enum record_drop reason)
 void association_deny(
 	struct association *a, struct dst *dst, const struct session_decision *decision)
 {
+	struct session *s = a->session;
+
 	dst->state = DST_DENIED;
-	if (!a->session->denial.verdict.rule)
-		a->session->denial = *decision;
+	if (!s->denial.verdict.rule)
+		s->denial = *decision;
+	if (!decision->error)
+		return;
+	s->record.error = decision->error;
+	s->record.why = destination_why(decision);
+}
+
+void association_evaluate(
+	struct association *a, struct dst *dst, const struct addr *address, int64_t now_us)
+{
+	if (now_us < dst->decision_us)
+		return;
+	const struct session_decision decision =
+		destination_evaluate(a->session, &dst->requested, address);
+	dst->decision_us = clock_after(now_us, ASSOCIATION_DECISION_US);
+	if (decision.verdict.allowed == RULE_YES)
+		dst->state = DST_ALLOWED;
+	else
+		association_deny(a, dst, &decision);
 }
 
 void association_queue(
@@ -95,14 +115,7 @@ void association_send_up(struct association *a)
 static void send_to_address(
 	struct association *a, struct dst *dst, const uint8_t *bytes, size_t len)
 {
-	if (dst->state == DST_NEW) {
-		const struct session_decision decision =
-			destination_evaluate(a->session, &dst->requested, &dst->requested);
-		if (decision.verdict.allowed == RULE_YES)
-			dst->state = DST_ALLOWED;
-		else
-			association_deny(a, dst, &decision);
-	}
+	association_evaluate(a, dst, &dst->requested, a->received_us);
 	if (dst->state == DST_ALLOWED)
 		association_queue(a, &dst->requested, bytes, len);
 	else
@@ -182,6 +195,7 @@ static void relay_up(struct association *a, const struct udp_datagram *d)
 static unsigned relay_batch_up(struct association *a)
 {
 	udp_receive(a->client_fd, &a->received); /* an error concerns an earlier datagram */
+	a->received_us = clock_now_us();
 	for (unsigned i = 0; i < a->received.count; i++)
 		relay_up(a, &a->received.datagrams[i]);
 	association_send_up(a);

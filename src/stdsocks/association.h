@@ -34,13 +34,18 @@
  * answers. */
 #define ASSOCIATION_STALE_US INT64_C(300000000)
 
+/* How long a decision of the access rules about an address is used. Afterwards the address may have
+ * become one of this host. */
+#define ASSOCIATION_DECISION_US INT64_C(1000000)
+
 /* A lookup of a name, and the datagrams that wait for its address. */
 struct association_lookup {
 	bool is_used; /* the lookup is in progress, and the other members are valid */
 	struct resolve resolve;
 	struct addr permitted[2]; /* the first address of each family that the rules allow */
 	unsigned permitted_count;
-	/* The last denial of an address of the name; verdict.rule is NULL if there was none. */
+	/* The last denial of an address of the name. There was none if verdict.rule is NULL and
+	 * error is 0. */
 	struct session_decision denial;
 	/* The waiting datagrams: the sum of their lengths, each length, their number, and their
 	 * data, one after the other. */
@@ -72,6 +77,7 @@ struct association {
 	int64_t last_lookup_us;
 	struct resolve_list *found; /* scratch: the addresses that a step of a lookup has found */
 	struct dst_table destinations;
+	int64_t received_us;                          /* when the last datagrams were received */
 	struct udp_batch received;                    /* the datagrams that are being relayed */
 	struct udp_queue to_ipv4, to_ipv6, to_client; /* datagrams to be sent */
 };
@@ -92,6 +98,11 @@ void association_drop(struct association *a, enum record_drop reason);
  * session->denial. */
 void association_deny(
 	struct association *a, struct dst *dst, const struct session_decision *decision);
+
+/* Evaluates the access rules for an address of a destination if they were not evaluated in the last
+ * ASSOCIATION_DECISION_US, and sets its state to the result. */
+void association_evaluate(
+	struct association *a, struct dst *dst, const struct addr *address, int64_t now_us);
 
 /* Queues a datagram of len bytes to an IPv4 or IPv6 address. The bytes must not change before
  * association_send_up(). */

@@ -89,6 +89,7 @@ static struct association_lookup *begin_lookup(
 	lookup->is_used = true;
 	lookup->permitted_count = 0;
 	lookup->denial.verdict.rule = NULL;
+	lookup->denial.error = 0;
 	lookup->used = 0;
 	lookup->waiting = 0;
 	a->lookups_count++;
@@ -116,7 +117,7 @@ static void set_result(struct association *a, struct dst *dst, struct associatio
 		address_selection_sort(lookup->permitted, lookup->permitted_count, &source);
 		dst->state = DST_ALLOWED;
 		dst->resolved = lookup->permitted[0];
-	} else if (lookup->denial.verdict.rule) {
+	} else if (lookup->denial.verdict.rule || lookup->denial.error) {
 		association_deny(a, dst, &lookup->denial);
 	} else if (dst->state != DST_ALLOWED || lookup->resolve.status == RESOLVE_NO_NAME) {
 		dst->state = DST_UNRESOLVED;
@@ -273,6 +274,8 @@ void association_names_send(
 		dst->state = DST_NEW;
 	if (dst->state == DST_NEW && !lookup)
 		evaluate_unresolved(a, dst);
+	if (dst->state == DST_ALLOWED)
+		association_evaluate(a, dst, &dst->resolved, now_us);
 	if (!lookup && now_us >= dst->until_us) {
 		lookup = begin_lookup(a, &dst->requested, now_us);
 		has_begun = lookup != NULL;

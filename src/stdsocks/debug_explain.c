@@ -9,6 +9,7 @@
 #include "net/clock.h"
 #include "net/name_files.h"
 #include "policy/command.h"
+#include "stdsocks/destination.h"
 #include "stdsocks/options.h"
 #include "wire/large.h"
 #include "wire/socks5.h"
@@ -170,10 +171,31 @@ static void print_rule(const struct rule *rule, const struct rule_match *match)
 		printf("no: \"%s\" does not match\n", rule_clause_text(match->failed));
 }
 
-/* Prints the address, and the embedded address that it reaches. */
-static void print_address(const struct addr *resolved)
+/* Sets the routes of all addresses that the resolved address may reach. If the kernel cannot be
+ * asked, a route stays unknown. */
+static void find_routes(const struct config *config, struct rule_context *context)
 {
+	const struct addr *resolved = &context->resolved;
+	struct addr embedded;
+
+	for (unsigned n = 0; (embedded = special_embedded(resolved, n)).kind != ADDR_NONE; n++) {
+		const int route = special_class_of(&embedded) == SPECIAL_LOOPBACK
+			? SPECIAL_ROUTE_OTHER
+			: destination_route(config, resolved, n);
+		context->routes[n] = (uint8_t)(route < 0 ? SPECIAL_ROUTE_UNKNOWN : route);
+	}
+}
+
+/* Prints the address, the embedded address that it reaches, and its class. */
+static void print_address(const struct rule_context *context)
+{
+	static const char *const reasons[] = {[SPECIAL_ROUTE_OTHER] = "",
+		[SPECIAL_ROUTE_LOCAL] = ": an address of this host",
+		[SPECIAL_ROUTE_BROADCAST] = ": a broadcast address",
+		[SPECIAL_ROUTE_UNKNOWN] = ""};
+	const struct addr *resolved = &context->resolved;
 	const struct addr embedded = special_embedded(resolved, 0);
+	const enum special_route route = (enum special_route)context->routes[0];
 
 	writer_str(&out, " at ");
 	addr_put_host(&out, resolved);
@@ -182,28 +204,37 @@ static void print_address(const struct addr *resolved)
 		addr_put_host(&out, &embedded);
 	}
 	print(stdout);
-	printf(" (%s)\n", special_class_text(special_class_of(&embedded)));
+	printf(" (%s%s)\n", special_class_text(special_class_by(&embedded, route)), reasons[route]);
 }
 
 /* Evaluates the rules for context->resolved, or for a name that is not resolved yet. */
 static enum rule_answer explain_address(
-	const struct rules *rules, const struct rule_context *context)
+	const struct settings *settings, const struct rule_context *context)
 {
-	if (context->resolved.kind != ADDR_NONE)
-		print_address(&context->resolved);
-	struct rules_verdict verdict = rules_evaluate(rules, context, print_rule);
-	if (verdict.allowed != RULE_MAYBE) {
-		printf("  %s by ", verdict.allowed == RULE_YES ? "allowed" : "denied");
-		print_location(verdict.rule);
+	struct rule_context known = *context;
+	struct session_decision decision = {.context = *context};
+	const struct rules_verdict *verdict = &decision.verdict;
+
+	if (context->resolved.kind != ADDR_NONE) {
+		find_routes(&settings->config, &known);
+		print_address(&known);
+	}
+	rules_evaluate(&settings->rules, &known, print_rule);
+	destination_decide(settings, &decision);
+	if (decision.error) {
+		printf("  denied: %s: %s\n", destination_why(&decision), strerror(decision.error));
+	} else if (verdict->allowed != RULE_MAYBE) {
+		printf("  %s by ", verdict->allowed == RULE_YES ? "allowed" : "denied");
+		print_location(verdict->rule);
 		printf("\n");
 	}
-	if (verdict.allowed == RULE_NO) {
+	if (verdict->allowed == RULE_NO && !decision.error) {
 		printf("  to allow it: ");
-		rules_put_suggestion(&out, context);
+		rules_put_suggestion(&out, &decision.context);
 		writer_u8(&out, '\n');
 		print(stdout);
 	}
-	return verdict.allowed;
+	return verdict->allowed;
 }
 
 /* Finds the addresses of a name. Prints where they are from, or returns false and prints why there
@@ -230,13 +261,14 @@ static bool look_up(const struct addr *name, struct resolve_list *list)
 }
 
 /* Evaluates the rules for a request. Resolves a name only if they depend on its addresses. */
-static enum rule_answer explain_request(const struct rules *rules, struct rule_context *context)
+static enum rule_answer explain_request(
+	const struct settings *settings, struct rule_context *context)
 {
 	static struct resolve_list list LARGE;
 
 	if (context->requested.kind != ADDR_NAME)
 		context->resolved = context->requested;
-	enum rule_answer best = explain_address(rules, context);
+	enum rule_answer best = explain_address(settings, context);
 	if (best != RULE_MAYBE)
 		return best;
 	if (!look_up(&context->requested, &list))
@@ -244,7 +276,7 @@ static enum rule_answer explain_request(const struct rules *rules, struct rule_c
 	best = RULE_NO;
 	for (size_t i = 0; i < list.count; i++) {
 		context->resolved = list.addrs[i];
-		if (explain_address(rules, context) == RULE_YES)
+		if (explain_address(settings, context) == RULE_YES)
 			best = RULE_YES;
 	}
 	return best;
@@ -258,7 +290,7 @@ static void print_escaped(FILE *file, const struct words_line *line)
 }
 
 /* Returns the exit status. */
-static int explain_line(const struct rules *rules, const struct words_line *line)
+static int explain_line(const struct settings *settings, const struct words_line *line)
 {
 	static const char *const answers[] = {
 		[RULE_NO] = "deny", [RULE_MAYBE] = "unknown", [RULE_YES] = "allow"};
@@ -267,7 +299,7 @@ static int explain_line(const struct rules *rules, const struct words_line *line
 	if (!parse_question(line, &q))
 		return EXIT_USAGE;
 	print_escaped(stdout, line);
-	const enum rule_answer answer = explain_request(rules, &q.context);
+	const enum rule_answer answer = explain_request(settings, &q.context);
 	printf("%s\n", answers[answer]);
 	fflush(stdout); /* before the message on standard error */
 	if (!q.expected || strcmp(q.expected, answers[answer]) == 0)
@@ -277,7 +309,7 @@ static int explain_line(const struct rules *rules, const struct words_line *line
 	return EXIT_CONFIG;
 }
 
-static int explain_lines(const struct rules *rules)
+static int explain_lines(const struct settings *settings)
 {
 	struct words_line line = {.location = "standard input"};
 	int status = EXIT_OVER;
@@ -292,7 +324,7 @@ static int explain_lines(const struct rules *rules)
 		line.number++;
 		if (blanks == (size_t)n || text[blanks] == '#')
 			continue;
-		int one = explain_line(rules, &line);
+		int one = explain_line(settings, &line);
 		if (one != EXIT_OVER && status != EXIT_USAGE)
 			status = one;
 	}
@@ -302,14 +334,14 @@ static int explain_lines(const struct rules *rules)
 	return EXIT_SYSTEM;
 }
 
-int debug_explain(const struct rules *rules, const char *question)
+int debug_explain(const struct settings *settings, const char *question)
 {
 	const struct words_line line = {
 		.text = question, .len = strlen(question), .location = "--explain"};
 
 	name_files_open(); /* once for all questions */
-	const int status =
-		strcmp(question, "-") == 0 ? explain_lines(rules) : explain_line(rules, &line);
+	const int status = strcmp(question, "-") == 0 ? explain_lines(settings)
+						      : explain_line(settings, &line);
 
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;

@@ -3,7 +3,7 @@
  * connection, and prints for each rule whether it matches, and why. */
 #pragma once
 
-#include "policy/rules.h"
+#include "stdsocks/settings.h"
 
 /* Answers a question, on standard output. If the question is "-", answers each line of standard
  * input. A question is
@@ -13,4 +13,4 @@
  * "allow" or "deny" is the expected answer. WHO is an address, unix, unix:UID or stdio, which is
  * the default. Returns the exit status: EXIT_OVER; EXIT_USAGE if a question is invalid; EXIT_CONFIG
  * if an answer is not the expected one; EXIT_SYSTEM if standard input or output fails. */
-int debug_explain(const struct rules *rules, const char *question);
+int debug_explain(const struct settings *settings, const char *question);

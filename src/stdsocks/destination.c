@@ -3,14 +3,53 @@
 #include "stdsocks/destination.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
 
 #include "net/address_selection.h"
 #include "net/clock.h"
-#include "net/sockaddr.h"
+#include "net/route.h"
 #include "policy/special.h"
 #include "record/trace.h"
 #include "stdsocks/reply.h"
 #include "wire/large.h"
+
+int destination_route(const struct config *config, const struct addr *resolved, unsigned n)
+{
+	const struct dial_source source = destination_source(config);
+	const struct addr embedded = special_embedded(resolved, n);
+	int type = route_type(&embedded, &source);
+
+	if (type >= 0 && type != RTN_LOCAL && !addr_is_same_host(&embedded, resolved)) {
+		const int outer = route_type(resolved, &source);
+		type = outer < 0 || outer == RTN_LOCAL ? outer : type;
+	}
+	if (type < 0)
+		return type;
+	return type == RTN_LOCAL        ? SPECIAL_ROUTE_LOCAL
+		: type == RTN_BROADCAST ? SPECIAL_ROUTE_BROADCAST
+					: SPECIAL_ROUTE_OTHER;
+}
+
+void destination_decide(const struct settings *settings, struct session_decision *decision)
+{
+	struct rule_context *context = &decision->context;
+
+	memset(context->routes, SPECIAL_ROUTE_UNKNOWN, sizeof context->routes);
+	for (;;) {
+		decision->verdict = rules_evaluate(&settings->rules, context, NULL);
+		if (decision->verdict.allowed != RULE_MAYBE || context->resolved.kind == ADDR_NONE)
+			return;
+		const unsigned n = decision->verdict.unknown;
+		const int route = destination_route(&settings->config, &context->resolved, n);
+		if (route < 0) {
+			decision->verdict = (struct rules_verdict){.allowed = RULE_NO};
+			decision->error = -route;
+			return;
+		}
+		context->routes[n] = (uint8_t)route;
+	}
+}
 
 struct session_decision destination_evaluate(
 	const struct session *s, const struct addr *requested, const struct addr *resolved)
@@ -31,8 +70,25 @@ struct session_decision destination_evaluate(
 			.requested = *requested,
 			.resolved = *resolved}};
 
-	decision.verdict = rules_evaluate(&s->input->settings->rules, &decision.context, NULL);
+	destination_decide(s->input->settings, &decision);
 	return decision;
+}
+
+const char *destination_why(const struct session_decision *denial)
+{
+	const struct rule_context *context = &denial->context;
+	bool is_broadcast = false, is_local = false;
+
+	if (denial->error)
+		return "cannot ask the kernel whether the destination is this host; allow "
+		       "AF_NETLINK sockets (systemd: RestrictAddressFamilies=)";
+	for (unsigned n = 0; n < SPECIAL_EMBEDDED_MAX; n++) {
+		is_local |= context->routes[n] == SPECIAL_ROUTE_LOCAL;
+		is_broadcast |= context->routes[n] == SPECIAL_ROUTE_BROADCAST;
+	}
+	return is_local        ? "the destination is an address of this host"
+		: is_broadcast ? "the destination is a broadcast address"
+			       : NULL;
 }
 
 /* Refuses the request because of a rule. outcome_record() copies that rule and the suggested rule
@@ -40,7 +96,7 @@ struct session_decision destination_evaluate(
 static enum record_end refuse_denied(struct session *s, const struct session_decision *denial)
 {
 	s->denial = *denial;
-	return reply_refuse(s, SOCKS5_NOT_ALLOWED, 0, NULL);
+	return reply_refuse(s, SOCKS5_NOT_ALLOWED, denial->error, destination_why(denial));
 }
 
 /* Evaluates the rules before a lookup. A name that is denied whatever its address is not looked up,
@@ -53,19 +109,21 @@ static enum record_end evaluate_name(struct session *s)
 	return decision.verdict.allowed == RULE_NO ? refuse_denied(s, &decision) : RECORD_ONGOING;
 }
 
-/* Returns true if a connection to this address would reach this server again. */
-static bool is_loop(const struct session *s, const struct addr *to)
+/* Returns 1 if a connection to this address would reach this server again, otherwise 0. If the
+ * kernel cannot be asked, returns -errno. */
+static int is_loop(const struct session *s, const struct addr *to)
 {
-	const struct addr embedded = special_embedded(to, 0);
-
-	return to->port == s->input->client->local_port &&
-		(sockaddr_is_own(to) || sockaddr_is_own(&embedded));
+	if (s->request.command != SOCKS5_CONNECT || to->port != s->input->client->local_port)
+		return 0;
+	const int route = destination_route(s->config, to, 0);
+	return route < 0 ? route : route == SPECIAL_ROUTE_LOCAL;
 }
 
 /* The selection of addresses, and why some were not selected. */
 struct selection {
 	struct session *session;
-	struct session_decision denial; /* the last denial; verdict.rule is NULL: none */
+	/* The last denial. There is none if verdict.rule is NULL and error is 0. */
+	struct session_decision denial;
 	bool has_unspecified, has_loop;
 };
 
@@ -92,10 +150,12 @@ static bool is_permitted(struct selection *x, const struct addr *a)
 		x->denial = decision;
 		return false;
 	}
-	if (s->request.command != SOCKS5_CONNECT || !is_loop(s, a))
-		return true;
-	x->has_loop = true;
-	return false;
+	const int loop = is_loop(s, a);
+	if (loop > 0)
+		x->has_loop = true;
+	if (loop < 0)
+		x->denial = (struct session_decision){.error = -loop};
+	return loop == 0;
 }
 
 /* Removes, from index first on, the addresses that the command cannot use or that the rules deny.
@@ -128,7 +188,7 @@ static enum record_end refuse_all(const struct selection *x)
 {
 	struct session *s = x->session;
 
-	if (x->denial.verdict.rule)
+	if (x->denial.verdict.rule || x->denial.error)
 		return refuse_denied(s, &x->denial);
 	if (x->has_loop)
 		return reply_refuse(
@@ -285,6 +345,6 @@ enum record_end destination_failed(struct session *s, int error, const char *why
 		return outcome_client_error(s, -error);
 	if (error == EADDRNOTAVAIL)
 		why = "cannot use the configured source: it must be an address or device of this "
-		      "host with free ports, and a mark needs CAP_NET_ADMIN";
+		      "host with free ports, and a mark needs CAP_NET_RAW";
 	return reply_refuse(s, reply_for(error), error, why);
 }

@@ -5,11 +5,25 @@
 #include "net/dial.h"
 #include "stdsocks/outcome.h"
 
-/* Evaluates the access rules. The client, the user and the command are those of the session.
+/* Evaluates the access rules for decision->context, whose routes need not be set, and sets the
+ * other members. If the decision depends on the route to an address, asks the kernel. The decision
+ * is RULE_MAYBE only if the name was not looked up. */
+void destination_decide(const struct settings *settings, struct session_decision *decision);
+
+/* Calls destination_decide(). The client, the user and the command are those of the session.
  * *requested is the destination, an address or a name, and its port. *resolved is the same address,
  * or an address to which the name resolves, or ADDR_NONE if the name was not looked up. */
 struct session_decision destination_evaluate(
 	const struct session *s, const struct addr *requested, const struct addr *resolved);
+
+/* Returns the reason of a denial in words, a static text; or NULL if the number of the address and
+ * the rules are the reason. */
+const char *destination_why(const struct session_decision *denial);
+
+/* Returns the route (enum special_route) of the nth address that a connection to *resolved may
+ * reach (special_embedded()), from the source that is configured. If *resolved itself is an address
+ * of this host, so are all these addresses. If the kernel cannot be asked, returns -errno. */
+int destination_route(const struct config *config, const struct addr *resolved, unsigned n);
 
 /* Finds the addresses of s->requested and enforces the access rules. Sets *ret_list to the
  * addresses that the rules allow and that the command can use, at least one, in the order of RFC

@@ -23,7 +23,8 @@ struct dst {
 	/* If requested is a name: when it has to be looked up again, and from when on its address
 	 * must not be used. */
 	int64_t until_us, stale_us;
-	bool was_sent_to; /* if requested is an address: datagrams from it are accepted */
+	int64_t decision_us; /* when the access rules have to be evaluated again */
+	bool was_sent_to;    /* if requested is an address: datagrams from it are accepted */
 	/* Indexes into dst_table.all; 0: none. `next` is the next destination in the same hash
 	 * bucket. `newer` and `older` are the neighbours in the order of last use. */
 	uint16_t next;

@@ -86,7 +86,7 @@ int main(int argc, char **argv)
 	if (is_valid) /* an error in the configuration has precedence */
 		refusal = root;
 	if (options.mode == MODE_EXPLAIN)
-		return is_valid ? debug_explain(&settings.rules, options.question) : EXIT_CONFIG;
+		return is_valid ? debug_explain(&settings, options.question) : EXIT_CONFIG;
 
 	sandbox_close_inherited(
 		STDERR_FILENO + 1); /* not earlier: the configuration may be an inherited one */

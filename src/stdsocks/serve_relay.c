@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Relays the bytes of a connection. Runs a relay or an association to its end. */
 #include "net/clock.h"
+#include "net/route.h"
 #include "net/wait.h"
 #include "record/title.h"
 #include "sandbox/syscalls.h"
@@ -26,6 +27,7 @@ enum record_end serve_until_end(struct session *s, enum relay_end (*run)(struct 
 
 enum record_end serve_relay(struct session *s)
 {
+	route_close(); /* the relay needs no more decisions */
 	endpoint_set_options(&s->client);
 	endpoint_set_options(&s->upstream);
 	endpoint_set_rate(&s->upstream, s->config->rate_up);

@@ -58,6 +58,9 @@ struct session {
 	struct session_decision {
 		struct rule_context context;
 		struct rules_verdict verdict;
+		/* Not 0: the request is denied because the kernel cannot be asked for a route that
+		 * the decision depends on; this is the errno. verdict.rule is then NULL. */
+		int error;
 	} denial;
 
 	/* Counts delivered bytes and has the timers, also for UDP ASSOCIATE. */

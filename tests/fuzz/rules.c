@@ -51,13 +51,14 @@ static struct addr take_name(struct reader *in, unsigned n)
 	return addr_is_hostname(&raw) ? raw : a;
 }
 
-/* Input: a byte each for the kind of the client, its address, its user, and the destination (below
- * 128 an address, otherwise a name); two for the port; for a name, one for the resolved address. An
- * address or a name may take more. */
+/* Input: a byte each for the kind of the client (in the two lowest bits) and the routes, its
+ * address, its user, and the destination (below 128 an address, otherwise a name); two for the
+ * port; for a name, one for the resolved address. An address or a name may take more. */
 static struct rule_context take_context(struct reader *in)
 {
 	static const char *const users[] = {NULL, "alice", "any", "a b", "\xff\n"};
-	struct rule_context f = {.client_kind = reader_u8(in) % (RULE_CLIENT_STDIO + 1), .uid = -1};
+	const unsigned who = reader_u8(in);
+	struct rule_context f = {.client_kind = who % (RULE_CLIENT_STDIO + 1), .uid = -1};
 	const struct addr client = take_address(in, reader_u8(in));
 	const unsigned user = reader_u8(in), dst = reader_u8(in);
 
@@ -72,6 +73,8 @@ static struct rule_context take_context(struct reader *in)
 		dst < 128 ? take_address(in, dst | (dst >= 126 ? 0x80 : 0)) : take_name(in, dst);
 	f.resolved = dst < 128 ? f.requested : take_address(in, reader_u8(in));
 	f.requested.port = f.resolved.port = port > 0 ? port : 1;
+	for (unsigned n = 0; n < SPECIAL_EMBEDDED_MAX; n++)
+		f.routes[n] = (uint8_t)((who >> (2 + 2 * (n % 3)) & 3) % SPECIAL_ROUTE_UNKNOWN);
 	return f;
 }
 
@@ -203,6 +206,17 @@ static void check_lookup(const struct rules *rules, const struct rule_context *c
 	}
 }
 
+/* A verdict without knowledge of the routes is the verdict for all routes. */
+static void check_routes(const struct rules *rules, const struct rule_context *context)
+{
+	struct rule_context f = *context;
+
+	memset(f.routes, SPECIAL_ROUTE_UNKNOWN, sizeof f.routes);
+	const struct rules_verdict before = rules_evaluate(rules, &f, NULL);
+	INVARIANT(before.unknown < SPECIAL_EMBEDDED_MAX);
+	INVARIANT(before.allowed == RULE_MAYBE || before.allowed == ask(rules, context).allowed);
+}
+
 /* The suggested rule alone does not allow another port, client or destination. Tests one. */
 static void check_neighbours(const struct rules *alone, const struct rule_context *context)
 {
@@ -256,7 +270,7 @@ static void check_special(const struct addr *a)
 	INVARIANT(class <= SPECIAL_OTHER);
 	INVARIANT(rule_is_like_class(special_class_text(class)) == (class != SPECIAL_OTHER));
 	for (unsigned n = 1; embedded.kind != ADDR_NONE; n++) {
-		INVARIANT(n < 8);
+		INVARIANT(n <= SPECIAL_EMBEDDED_MAX);
 		INVARIANT(embedded.port == a->port);
 		INVARIANT(embedded.kind == ADDR_IPV4 || a->kind == ADDR_IPV6);
 		embedded = special_embedded(a, n);
@@ -270,6 +284,7 @@ static void check_rule(const struct rule *rule, const struct rule_context *conte
 
 	before.resolved.kind = ADDR_NONE;
 	known.embedded = special_embedded(&known.resolved, 0);
+	known.route = (enum special_route)known.routes[0];
 	const struct rule_match early = rule_evaluate(rule, &before);
 	const struct rule_match late = rule_evaluate(rule, &known);
 	INVARIANT(late.answer != RULE_MAYBE && early.allow == late.allow);
@@ -299,6 +314,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_rule(rule, &context);
 	if (context.requested.kind == ADDR_NAME)
 		check_lookup(&rules, &context);
+	check_routes(&rules, &context);
 	check_seen(&rules, &with_text, &context);
 	check_suggestion(lines, count, &context);
 	forget(&rules);

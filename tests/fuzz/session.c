@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
+#include "net/route.h"
 #include "parse.h"
 #include "policy/users.h"
 #include "world.h"
@@ -67,6 +68,7 @@ static struct {
 	bool is_local, sandbox_fails, refuses_service;
 	bool traces, has_dialled, is_relaying;
 	bool is_looking_up; /* a lookup has sockets */
+	bool is_asking;     /* the socket for routes is open */
 	bool secret_counts; /* SECRET occurs in the password and nowhere else in the input */
 	struct rule_context context;
 	char title[512];  /* the memory for titles */
@@ -97,22 +99,38 @@ int sandbox_enter_stage(unsigned stages, const char **ret_part)
 		INVARIANT(!given.has_dialled && (stages & (stages - 1)) == 0);
 		return 0;
 	}
-	INVARIANT(given.has_dialled && !given.is_looking_up);
+	INVARIANT(given.has_dialled && !given.is_looking_up && !given.is_asking);
 	given.is_relaying = true;
 	*ret_part = "seccomp";
 	return given.sandbox_fails ? -EPERM : 0;
 }
 
-bool sockaddr_is_own(const struct addr *a)
+static bool is_own(const struct addr *a)
 {
 	return given.is_local && a->kind == ADDR_IPV4;
+}
+
+int route_type(const struct addr *to, const struct dial_source *source)
+{
+	INVARIANT(source && (to->kind == ADDR_IPV4 || to->kind == ADDR_IPV6));
+	given.is_asking = true;
+	return is_own(to) ? RTN_LOCAL : RTN_UNICAST;
+}
+
+void route_close(void)
+{
+	given.is_asking = false;
 }
 
 /* Returns true if the rules allow this session to connect to the address. */
 static bool is_allowed(const struct addr *a)
 {
 	struct rule_context context = given.context;
+	struct addr embedded;
+
 	context.resolved = *a;
+	for (unsigned n = 0; (embedded = special_embedded(a, n)).kind != ADDR_NONE; n++)
+		context.routes[n] = is_own(&embedded) ? SPECIAL_ROUTE_LOCAL : SPECIAL_ROUTE_OTHER;
 	return rules_evaluate(&given.settings.rules, &context, NULL).allowed == RULE_YES;
 }
 
@@ -252,7 +270,7 @@ int dial(struct resolve_list *list, const struct dial_source *source,
 	for (size_t i = 0; i < list->count; i++) {
 		const struct addr *a = &list->addrs[i];
 		INVARIANT(is_allowed(a));
-		INVARIANT(a->port != given.client.local_port || !sockaddr_is_own(a));
+		INVARIANT(a->port != given.client.local_port || !is_own(a));
 	}
 	world.now_us += given.times & 0x20 ? 6000000 : 1;
 	if (given.dialled >= 0xf8)

@@ -6,7 +6,7 @@ import struct
 
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, close_in_order, meanwhile, pattern
 from socks import request, request_name
-from world import Handler
+from world import Handler, network_of
 
 BIND = 2
 FTP = 21  # FTP clients request this port; the server connects from another one, often 20
@@ -126,7 +126,9 @@ def request4(host, port=FTP, userid=b"", command=BIND):
 
 def inbound(where, host=None):
     """Connects to WHERE, from HOST if given. Returns the remote host's end."""
-    return Endpoint(socket.create_connection(where, DEADLINE_S, source_address=host and (host, 0)))
+    with network_of(host):
+        return Endpoint(
+            socket.create_connection(where, DEADLINE_S, source_address=host and (host, 0)))
 
 
 def is_reset(where, host=None):

@@ -141,6 +141,30 @@ def isolate():
 
 isolate()
 HERE = Network()
+NETWORKS = {}  # of the addresses that there() has added
+
+
+def there(*hosts):
+    """Make these addresses those of another host, in a network namespace behind a veth pair. An
+    address of lo would be one of this host."""
+    if not NETWORKS:
+        far = Network(new=True)
+        ip(f"link add near type veth peer name far netns /proc/{os.getpid()}/fd/{far.fd}",
+           "link set near up", "address add 192.0.2.201/32 dev near",
+           "address add 2001:db8:1::1/128 dev near nodad")
+        with far:
+            ip("link set far up", "route add default dev far", "route add ::/0 dev far")
+    else:
+        far = next(iter(NETWORKS.values()))
+    NETWORKS.update({host: far for host in hosts})
+    with far:
+        ip(*(f"address add {host} dev far{' nodad' * (':' in host)}" for host in hosts))
+    ip(*(f"route add {host} dev near" for host in hosts))
+
+
+def network_of(host):
+    """The network of an address of there(). For another address, the current one."""
+    return NETWORKS.get(host, contextlib.nullcontext())
 
 
 # The handler
@@ -345,10 +369,11 @@ def port_of(sock):
 
 
 def listeners(*hosts, port=0):
-    """A listener for each host, all on one port."""
+    """A listener for each host, of this one or those of there(), all on one port."""
     socks = []
     for host in hosts:
-        socks.append(listener(host, port))
+        with network_of(host):
+            socks.append(listener(host, port))
         port = port_of(socks[-1])
     return socks
 

@@ -213,9 +213,9 @@ static void does_not_use_an_old_address_if_the_name_is_gone_or_denied(void)
 		answer();
 		now_us += ttl_s * S;
 		status = i == 0 ? RESOLVE_NO_NAME : RESOLVE_DONE;
-		rules = RULE_NO;
 		starts(1, 1);
 		CHECK_NUMBER(queued, 2);
+		rules = RULE_NO;
 		answer();
 		starts(1, 1);
 		CHECK_NUMBER(queued, 2);
@@ -223,6 +223,24 @@ static void does_not_use_an_old_address_if_the_name_is_gone_or_denied(void)
 				     .dropped[i == 0 ? RECORD_DROP_UNRESOLVED : RECORD_DROP_DENIED],
 			1);
 	}
+}
+
+/* An address can become one of this host while the answer is used. */
+static void evaluates_the_rules_again_after_1_s(void)
+{
+	begin();
+	starts(1, 1);
+	answer();
+	starts(1, 1);
+	CHECK_NUMBER(queued, 2);
+	rules = RULE_NO;
+	now_us += ASSOCIATION_DECISION_US - 1;
+	CHECK(!starts(1, 1));
+	CHECK_NUMBER(queued, 3);
+	now_us++;
+	CHECK(!starts(1, 1));
+	CHECK_NUMBER(queued, 3);
+	CHECK_NUMBER(association.counts.dropped[RECORD_DROP_DENIED], 1);
 }
 
 static void a_lookup_ends_after_10_s(void)
@@ -334,7 +352,8 @@ static void sends_to_the_permitted_address(void)
 int main(void)
 {
 	return CHECK_ALL(uses_an_answer_for_5_to_300_s, uses_an_old_address_for_300_s,
-		does_not_use_an_old_address_if_the_name_is_gone_or_denied, a_lookup_ends_after_10_s,
+		does_not_use_an_old_address_if_the_name_is_gone_or_denied,
+		evaluates_the_rules_again_after_1_s, a_lookup_ends_after_10_s,
 		starts_200_lookups_at_once_and_then_50_a_second, looks_up_64_names_at_a_time,
 		keeps_8_datagrams_or_65536_bytes_for_a_lookup, starts_no_lookup_after_the_end,
 		sends_to_the_permitted_address);

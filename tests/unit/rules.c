@@ -872,6 +872,14 @@ static void suggestions_are_written_as_in_the_manual(void)
 	CHECK_STRING(suggestion_of(&q), "allow from 8.8.8.8 to Example.com. at 10.0.0.1 port 80");
 	q.context.resolved = q.context.client;
 	CHECK_STRING(suggestion_of(&q), "allow from 8.8.8.8 to Example.com. port 80");
+	q.context.routes[0] = SPECIAL_ROUTE_BROADCAST;
+	CHECK_STRING(suggestion_of(&q), "allow from 8.8.8.8 to Example.com. at 8.8.8.8 port 80");
+	q.context.routes[0] = SPECIAL_ROUTE_LOCAL;
+	CHECK_STRING(suggestion_of(&q), "allow from 8.8.8.8 to Example.com. at loopback port 80");
+	q.context.requested = q.context.resolved = fuzz_address("64:ff9b::a00:1", 80);
+	CHECK_STRING(suggestion_of(&q), "allow from 8.8.8.8 to 10.0.0.1 at loopback port 80");
+	q.context.requested = q.context.resolved = fuzz_address("127.0.0.2", 80);
+	CHECK_STRING(suggestion_of(&q), "allow from 8.8.8.8 to 127.0.0.2 port 80");
 }
 
 /* An address of NAT64's local prefix, whose layout (RFC 6052) is unknown. The embedded address is
@@ -918,6 +926,98 @@ static void all_embedded_addresses_are_evaluated(void)
 	}
 }
 
+/* -- Routes */
+
+/* By its route, an address is a loopback address or in no class. An unknown route matters only if
+ * the decision depends on it and a rule may allow the request. */
+static void a_route_determines_the_class(void)
+{
+	static const struct {
+		const char *to, *first, *second;
+		/* By route, in the order of enum special_route: n is RULE_NO, y is RULE_YES. */
+		const char *want;
+	} rows[] = {
+		{"8.8.4.4", "allow to public", NULL, "ynn?"},
+		{"8.8.4.4", "allow to loopback", NULL, "nyn?"},
+		{"8.8.4.4", "allow to private,link-local", NULL, "nnnn"},
+		{"8.8.4.4", "allow to any", NULL, "yyyy"},
+		{"8.8.4.4", "allow to 8.0.0.0/8", NULL, "yyyy"},
+		{"8.8.4.4", "allow to 8.0.0.0/8 at loopback", NULL, "nyn?"},
+		{"8.8.4.4", "allow to public port 80", NULL, "nnnn"},
+		{"8.8.4.4", "allow to public,loopback", NULL, "yyn?"},
+		{"8.8.4.4", "deny to loopback", "allow", "yny?"},
+		{"8.8.4.4", "deny to loopback", "allow to private", "nnnn"},
+		{"8.8.4.4", "deny to public", "allow to loopback", "nyn?"},
+		{"8.8.4.4", "deny to private", "allow", "yyyy"},
+		{"10.0.0.1", "allow to private", NULL, "ynn?"},
+		{"169.254.0.1", "allow to link-local", NULL, "ynn?"},
+		{"192.0.2.1", "allow to loopback", NULL, "nyn?"},
+		{"2600::1", "allow to public", NULL, "ynn?"},
+		{"127.0.0.1", "allow to loopback", NULL, "yyny"},
+		{"::1", "allow to public", NULL, "nnnn"},
+		{"0.0.0.0", "allow to loopback", NULL, "yyny"},
+		{"64:ff9b::808:404", "allow to public", NULL, "ynn?"},
+		{"2002:808:404::1", "allow to 2002::/16", NULL, "ynn?"},
+		{"2002:808:404::1", "deny to 2002::/16", "allow", "nnnn"},
+	};
+	EACH_ROW(row, rows, first)
+		for (unsigned route = 0; route <= SPECIAL_ROUTE_UNKNOWN; route++) {
+			struct question q = request_from(RULE_CLIENT_STDIO, NULL, row->to, 443);
+			memset(q.context.routes, (int)route, sizeof q.context.routes);
+			const enum rule_answer want = row->want[route] == 'y' ? RULE_YES
+				: row->want[route] == 'n'                     ? RULE_NO
+									      : RULE_MAYBE;
+			if (!CHECK_NUMBER(answer_of_texts(row->first, row->second, &q), want))
+				printf("\tto %s by route %u\n", row->to, route);
+			if (route < SPECIAL_ROUTE_UNKNOWN)
+				CHECK_NUMBER(
+					answer_of_texts(suggestion_of(&q), NULL, &q), RULE_YES);
+		}
+}
+
+/* A rule that allows a name allows none of its addresses that are loopback by their route. */
+static void a_name_is_not_allowed_at_this_host(void)
+{
+	struct question q = request_from(RULE_CLIENT_STDIO, NULL, "8.8.4.4", 443);
+
+	q.context.requested = addr_of(ADDR_NAME, "a.example", 9, 443);
+	q.context.routes[0] = SPECIAL_ROUTE_UNKNOWN;
+	CHECK_NUMBER(answer_of_texts("allow to a.example", NULL, &q), RULE_MAYBE);
+	CHECK_NUMBER(answer_of_texts("allow to a.example at loopback", NULL, &q), RULE_MAYBE);
+	CHECK_NUMBER(answer_of_texts("allow to a.example at any", NULL, &q), RULE_YES);
+	q.context.routes[0] = SPECIAL_ROUTE_LOCAL;
+	CHECK_NUMBER(answer_of_texts("allow to a.example", NULL, &q), RULE_NO);
+	CHECK_NUMBER(answer_of_texts("allow to a.example at loopback", NULL, &q), RULE_YES);
+	q.context.routes[0] = SPECIAL_ROUTE_OTHER;
+	CHECK_NUMBER(answer_of_texts("allow to a.example", NULL, &q), RULE_YES);
+	CHECK_NUMBER(answer_of_texts("allow to a.example at loopback", NULL, &q), RULE_NO);
+}
+
+/* Each embedded address has its own route. The verdict says which one has to be known. */
+static void each_embedded_address_has_a_route(void)
+{
+	struct rules rules = real_of("allow to public", NULL, 0);
+	struct question q = request_from(RULE_CLIENT_STDIO, NULL, "2600::5efe:808:808", 443);
+	uint8_t *routes = q.context.routes;
+
+	memset(routes, SPECIAL_ROUTE_UNKNOWN, sizeof q.context.routes);
+	for (unsigned known = 0; known < 2; known++) {
+		const struct rules_verdict verdict = rules_evaluate(&rules, &q.context, NULL);
+		CHECK_NUMBER(verdict.allowed, RULE_MAYBE);
+		CHECK(verdict.unknown < 2 && routes[verdict.unknown] == SPECIAL_ROUTE_UNKNOWN);
+		routes[verdict.unknown] = SPECIAL_ROUTE_OTHER;
+	}
+	CHECK_NUMBER(answer_of(&rules, &q), RULE_YES);
+	for (unsigned n = 0; n < 2; n++) {
+		routes[n] = SPECIAL_ROUTE_LOCAL;
+		CHECK_NUMBER(answer_of(&rules, &q), RULE_NO);
+		routes[!n] = SPECIAL_ROUTE_UNKNOWN; /* need not be known any more */
+		CHECK_NUMBER(answer_of(&rules, &q), RULE_NO);
+		routes[n] = routes[!n] = SPECIAL_ROUTE_OTHER;
+	}
+	real_free(&rules);
+}
+
 /* A client chooses the name that it requests: the suggested rule must not allow a class. */
 static void a_suggestion_distinguishes_names_from_classes(void)
 {
@@ -945,6 +1045,7 @@ int main(int argc, char **argv)
 	return CHECK_ALL(agrees_with_the_model, built_in_rules_are_those_of_the_manual,
 		built_in_rules_deny_public_clients_and_private_addresses, no_rules_deny,
 		adds_at_most_4096_rules, suggestions_are_written_as_in_the_manual,
-		all_embedded_addresses_are_evaluated,
+		all_embedded_addresses_are_evaluated, a_route_determines_the_class,
+		a_name_is_not_allowed_at_this_host, each_embedded_address_has_a_route,
 		a_suggestion_distinguishes_names_from_classes);
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
@@ -246,7 +247,9 @@ static const struct attempt {
 	NEVER("a raw socket", SYS_socket, AF_INET, SOCK_RAW, IPPROTO_ICMP),
 	NEVER("a ping socket", SYS_socket, AF_INET, SOCK_DGRAM, IPPROTO_ICMP),
 	NEVER("a Unix socket", SYS_socket, AF_UNIX, SOCK_STREAM, 0),
-	NEVER("a netlink socket", SYS_socket, AF_NETLINK, SOCK_RAW, 0),
+	MAY("a netlink socket for routes", NAMES, SYS_socket, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE),
+	NEVER("another netlink socket", SYS_socket, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG),
+	NEVER("a netlink datagram socket", SYS_socket, AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE),
 	NEVER("a packet socket", SYS_socket, AF_PACKET, SOCK_RAW, 0),
 	NEVER("a vsock socket", SYS_socket, AF_VSOCK, SOCK_STREAM, 0),
 	NEVER("socketpair", SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, P(two_ints)),

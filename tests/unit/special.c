@@ -333,6 +333,30 @@ static void a_prefix_is_of_one_family(void)
 	CHECK(!has_prefix(&none, &ipv6, 0));
 }
 
+static void a_route_has_precedence_over_the_number(void)
+{
+	static const char *const rows[] = {
+		"8.8.4.4", "10.0.0.1", "127.0.0.1", "224.0.0.1", "2600::1"};
+	EACH_TEXT(text, rows) {
+		const struct addr a = address(text);
+		CHECK_NUMBER(special_class_by(&a, SPECIAL_ROUTE_LOCAL), SPECIAL_LOOPBACK);
+		CHECK_NUMBER(special_class_by(&a, SPECIAL_ROUTE_BROADCAST), SPECIAL_OTHER);
+		CHECK_NUMBER(special_class_by(&a, SPECIAL_ROUTE_OTHER), special_class_of(&a));
+		CHECK_NUMBER(special_class_by(&a, SPECIAL_ROUTE_UNKNOWN), special_class_of(&a));
+	}
+}
+
+/* An address with three readings of NAT64's local prefix and an ISATAP identifier. */
+static void an_address_reaches_at_most_five_addresses(void)
+{
+	const struct addr a = address("64:ff9b:1:101:0:5efe:101:101");
+	unsigned n = 0;
+
+	while (special_embedded(&a, n).kind != ADDR_NONE)
+		n++;
+	CHECK_NUMBER(n, SPECIAL_EMBEDDED_MAX);
+}
+
 static void names_the_classes(void)
 {
 	CHECK_STRING(special_class_text(SPECIAL_LOOPBACK), "loopback");
@@ -348,5 +372,7 @@ int main(void)
 		other_addresses_are_public, finds_the_embedded_ipv4_address,
 		unspecified_addresses_are_loopback, other_addresses_embed_no_address,
 		isatap_is_also_itself, finds_private_addresses_in_every_nat64_layout,
-		counts_the_bits_of_a_prefix, a_prefix_is_of_one_family, names_the_classes);
+		counts_the_bits_of_a_prefix, a_prefix_is_of_one_family,
+		a_route_has_precedence_over_the_number, an_address_reaches_at_most_five_addresses,
+		names_the_classes);
 }
