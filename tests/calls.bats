@@ -13,9 +13,9 @@ from commands import Associate, Bind, Connect, Resolve, alone, closed, names, pa
 from commands import records, reply, resets, side_by_side, waits_for
 from dns import Dnsmasq
 from logs import JOURNAL, Reader
-from prefork import close
+from prefork import children, close
 from socks import GREETING, check, listener
-from world import CLOSED_PORT, ip, write
+from world import CLOSED_PORT, eventually, ip, write
 
 SOURCES = "-o", "source 127.0.0.2", "-o", "source mark 7", "-o", "source device lo"
 
@@ -167,6 +167,7 @@ os.kill(pid, signal.SIGCONT)
 pairs = [p.connect(upstream) for _ in range(6)]
 for pair in pairs:
     close(pair)
+eventually(lambda: len(children(p.zygote())) > 1, "more ready processes")
 p.ready(1)
 # The files have changed: the supervisor serves the connection.
 zygote = p.zygote()
