@@ -18,7 +18,7 @@ from emulated import RESOLVE, not_allowed
 from prefork import Prefork
 from socks import CHOSEN, GREETING, check, half_close, listener, passes, pattern, request_name
 from udp import Association
-from world import Handler, eventually, port_of
+from world import Handler, eventually
 PY
 
 setup() {
