@@ -167,7 +167,8 @@ os.kill(pid, signal.SIGCONT)
 pairs = [p.connect(upstream) for _ in range(6)]
 for pair in pairs:
     close(pair)
-eventually(lambda: [syscall(pid) for pid in children(p.zygote())].count(ACCEPT4) > 1, "more are ready")
+states = lambda: [syscall(pid) for pid in children(p.zygote())]
+eventually(lambda: states().count(ACCEPT4) > 1, "more ready processes")
 p.ready(1)
 # The files have changed: the supervisor serves the connection.
 zygote = p.zygote()
