@@ -9,8 +9,8 @@ prelude <<'PY'
 import contextlib
 
 from calls import prove
-from commands import Associate, Bind, Connect, Resolve, alone, closed, names, passwords, pipes
-from commands import records, reply, resets, side_by_side, waits_for
+from commands import Associate, Bind, Connect, Resolve, alone, closed, limits, names, passwords
+from commands import pipes, records, reply, resets, side_by_side, waits_for
 from dns import Dnsmasq
 from socks import GREETING, check
 from world import CLOSED_PORT, write
@@ -65,7 +65,7 @@ def shared():
     return Connect("-o", "command connect resolve", stages=stages)
 
 commands = alone(Connect, shared)
-steps = names, passwords, records_of_both, settings, pipes, resets
+steps = limits, names, passwords, records_of_both, settings, pipes, resets
 commands += side_by_side(Connect, *steps)
 prove(commands)
 PY
@@ -76,7 +76,7 @@ PY
 def shared():
     return Resolve("-o", "command connect resolve", stages=("connect resolve", "resolve"))
 
-commands = alone(Resolve, shared) + side_by_side(Resolve, names, passwords, records, pipes)
+commands = alone(Resolve, shared) + side_by_side(Resolve, limits, names, passwords, records, pipes)
 reverse = Resolve(number=0xF1)
 commands.append(reverse)
 Dnsmasq(hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"], address="127.0.0.3")
@@ -114,7 +114,7 @@ def settings(command):
 def shared():
     return Bind("-o", "command connect bind", stages=("connect bind", "bind", "relaying"))
 
-steps = names, passwords, settings, records, pipes, resets
+steps = limits, names, passwords, settings, records, pipes, resets
 commands = alone(Bind, shared) + side_by_side(Bind, *steps)
 prove(commands)
 PY
@@ -138,7 +138,8 @@ def shared():
     return Associate("-o", "command connect udp", stages=stages)
 
 commands = alone(Associate, shared)
-commands += side_by_side(Associate, names, passwords, settings, records, pipes)
+commands += side_by_side(Associate, limits, names, passwords, settings, records,
+                         pipes)
 prove(commands)
 PY
 }

@@ -165,8 +165,7 @@ uint64_t limit_client_key(const struct addr *a, const uint8_t secret[SIPHASH_SEC
 		(uint64_t)a->bytes[2] << 8 | a->bytes[3];
 }
 
-uint64_t limit_user_key(
-	const void *name, size_t len, const uint8_t secret[SIPHASH_SECRET_LEN])
+uint64_t limit_user_key(const void *name, size_t len, const uint8_t secret[SIPHASH_SECRET_LEN])
 {
 	return hashed_key(KIND_USER, name, len, secret);
 }

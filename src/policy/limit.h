@@ -51,7 +51,5 @@ struct addr limit_client(const struct addr *address);
 /* Return a key of LIMIT_KEY_BITS bits. Keys of different IPv4 addresses always differ from all
  * others. Two keys of IPv6 prefixes or of users are equal with a probability of 2^-50, whatever
  * names and prefixes a client chooses, unless it knows the secret. */
-uint64_t limit_client_key(
-	const struct addr *address, const uint8_t secret[SIPHASH_SECRET_LEN]);
-uint64_t limit_user_key(
-	const void *name, size_t len, const uint8_t secret[SIPHASH_SECRET_LEN]);
+uint64_t limit_client_key(const struct addr *address, const uint8_t secret[SIPHASH_SECRET_LEN]);
+uint64_t limit_user_key(const void *name, size_t len, const uint8_t secret[SIPHASH_SECRET_LEN]);

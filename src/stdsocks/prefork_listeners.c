@@ -9,6 +9,7 @@
 
 #include "net/sockaddr.h"
 #include "stdsocks/prefork.h"
+#include "stdsocks/slots.h"
 #include "stdsocks/startup.h"
 #include "text/words.h"
 
@@ -71,11 +72,14 @@ static void prepare(struct prefork_listeners *l)
 bool prefork_find_listeners(const struct client *client, struct prefork_listeners *ret_listeners)
 {
 	struct prefork_listeners l = {.count = count_passed()};
+	unsigned kept = l.count;
 
+	if (l.count > 0)
+		kept += slots_inherit_shared(FIRST_FD + (int)l.count);
 	if (l.count == 0) {
 		if (client->kind != CLIENT_LISTENING || dup2(STDIN_FILENO, FIRST_FD) < 0)
 			return false;
-		l.count = 1;
+		kept = l.count = 1;
 	}
 	if (l.count > PREFORK_LISTENERS_MAX) { /* prefork_run() reports it */
 		*ret_listeners = l;
@@ -83,7 +87,7 @@ bool prefork_find_listeners(const struct client *client, struct prefork_listener
 	}
 	if (!replace_standard_descriptors())
 		return false;
-	syscall(SYS_close_range, FIRST_FD + l.count, ~0U, 0);
+	syscall(SYS_close_range, FIRST_FD + kept, ~0U, 0);
 	prepare(&l);
 	*ret_listeners = l;
 	return true;

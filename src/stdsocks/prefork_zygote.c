@@ -24,6 +24,7 @@
 #include "stdsocks/output.h"
 #include "stdsocks/prefork_log.h"
 #include "stdsocks/prefork_notify.h"
+#include "stdsocks/slots.h"
 #include "wire/large.h"
 
 /* oom_score_adj of a child: if memory is short, the kernel ends connections before it ends the
@@ -140,6 +141,8 @@ static int start(struct zygote *z)
 	if (!open_descriptors(z))
 		return EXIT_SYSTEM;
 	prefork_watch_close_seen(&z->watch);
+	if (!z->refusal.reason)
+		z->refusal = slots_open_for_prefork(&z->settings.config);
 	wait_prepare();
 	prefork_child_catch_signals();
 	enter_sandbox(z);

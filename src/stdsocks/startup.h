@@ -10,6 +10,10 @@
  * these files exists but cannot be read. */
 bool startup_check_name_files(const struct config *config, struct writer *errors);
 
+/* For --check: changes to the configured user, and then opens the files that count connections. See
+ * slots_check(). */
+bool startup_check_slots(const struct config *config, struct writer *errors);
+
 /* Opens /dev/null as each of the descriptors 0, 1 and 2 that is closed. Otherwise a file that is
  * opened later could get one of these descriptors. */
 void startup_fill_standard_descriptors(void);
@@ -23,6 +27,7 @@ const char *startup_client_error(enum client_kind kind);
  * unless it is set already. */
 void startup_prepare(struct session_input *input, const struct log *log);
 
-/* Opens hosts(5) and resolv.conf(5), and enters the sandbox. If that fails, sets input->refusal,
+/* Opens hosts(5), resolv.conf(5) and the files that count connections, and enters the sandbox. If
+ * that fails, sets input->refusal,
  * unless it is set already. */
 void startup_enter_sandbox(struct session_input *input);
