@@ -270,7 +270,7 @@ def check_it(*limits):
     return subprocess.run([STDSOCKS, *lines, "--check"], capture_output=True, text=True,
                           check=False)
 
-CREATE = 'create it with "systemd-tmpfiles --create"'
+CREATE = 'run "systemd-tmpfiles --create stdsocks.conf" to create it'
 for limit in "from 1", "user 1", "user 1 alice":
     fails("No such file or directory", FILES[0], CREATE, limit)
 create_files()
@@ -282,7 +282,7 @@ fails("Permission denied", FILES[2], CREATE, "from 1")
 check(check_it().returncode, 78)
 check(check_it("from none").returncode, 0)
 create_files("fifteen bytes..")
-fails("No data available", FILES[0], CREATE, "from 1")
+fails("it has fewer than 16 bytes", FILES[0], "write random bytes to it", "from 1")
 create_files("sixteen bytes...")
 check(check_it("from 1").returncode, 0)
 os.chmod(FILES[3], 0o604)

@@ -24,7 +24,7 @@ _Static_assert(LIMIT_MAX == SLOTS_FILES << NUMBER_BITS, "each slot has a byte");
 /* Files in memory have these seals, and no others do. */
 #define SEALS (F_SEAL_GROW | F_SEAL_SHRINK)
 
-#define ADVICE "; create it with \"systemd-tmpfiles --create\", or lift the limit"
+#define ADVICE "; run \"systemd-tmpfiles --create stdsocks.conf\" to create it, or lift the limit"
 
 static int files[SLOTS_FILES] = {-1, -1, -1, -1}, shared[SLOTS_FILES] = {-1, -1, -1, -1};
 
@@ -142,6 +142,9 @@ bool slots_check(const struct config *config, bool is_root, struct writer *error
 	if (has_only_default(&limit) && is_root && access(SLOTS_DIRECTORY, F_OK) == 0)
 		limit.from = LIMIT_FROM_DEFAULT; /* in prefork mode */
 	const int error = open_files(&limit, &path);
+	if (error == -ENODATA)
+		return report(errors, path, "it has fewer than 16 bytes",
+			"; write random bytes to it that clients do not know");
 	if (error < 0)
 		return report(errors, path, strerror(-error), ADVICE);
 	path = find_open_to_others();
