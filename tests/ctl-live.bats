@@ -390,9 +390,9 @@ PY
 @test "list: counts the connections of each user and client, beside the limits of stdsocks.conf" {
     live <<'PY'
 MAIN = """
-for title in '192.0.2.7 alice -> a.test:1' '192.0.2.7 alice -> a.test:2' '192.0.2.8 bob -> a.test:1' \\
-    '2001:db8::7 handshake' '2001:db8::1:0:0:7 alice -> a.test:3' '2001:db8:0:1::7 handshake' \\
-    'unix root -> a.test:1'; do
+for title in '192.0.2.7 alice -> a.test:1' '192.0.2.7 alice -> a.test:2' \\
+    '192.0.2.8 bob -> a.test:1' '2001:db8::7 handshake' \\
+    '2001:db8::1:0:0:7 alice -> a.test:3' '2001:db8:0:1::7 handshake' 'unix root -> a.test:1'; do
     (exec -a "stdsocks: $title" sleep infinity) &
 done
 exec -a 'stdsocks' sleep infinity"""

@@ -6,12 +6,11 @@ load helper
 load net/world
 
 prelude <<'PY'
-import concurrent.futures, contextlib, os, re, signal, socket, subprocess
+import concurrent.futures, os, signal, subprocess
 
-from prefork import Prefork, children, close
-from slots import FILES, FOLDER, create_files, ends_of, exceeds, granted, held, limited, replied
-from slots import upstream
-from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, listener, login, request
+from prefork import Prefork, close
+from slots import FILES, create_files, ends_of, exceeds, granted, held, limited, replied, upstream
+from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, login, request
 from world import STDSOCKS, Handler, bound, connection_as, eventually, ip, port_of, write
 
 LOGIN = b"\x05\x01\x02"

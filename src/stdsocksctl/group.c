@@ -94,7 +94,7 @@ static struct group group_of_user(const struct live_connection *c, const struct 
 	const char *user = c->title.user;
 	struct group group = {.count = 1};
 
-	strcpy(group.name, user);
+	memcpy(group.name, user, strlen(user) + 1);
 	if (user[0])
 		group.limit = limit_of_user(limit, user, strlen(user));
 	return group;

@@ -382,6 +382,8 @@ static void reports_each_error(void)
 		{"unknown keyword \"x\\ny\\x1b[2J\"", {"x\ny\033[2J"}},
 		{"prefork needs a setting and its value; use \"prefork ready 8\", ",
 			{"prefork", "prefork ready", "prefork reddy 8", "prefork ready 8 9"}},
+		{"limit needs a kind and a number; use \"limit from 100\", ",
+			{"limit", "limit form 1", "limit from 1 2", "limit user 1 a b"}},
 		{"rate needs a direction and a rate; use",
 			{"rate", "rate 10M", "rate sideways 10M", "rate up 10M down 10M"}},
 		{"user needs a name of 1 to 32 bytes; use",
