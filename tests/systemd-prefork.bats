@@ -11,7 +11,8 @@ import contextlib, itertools, os, resource, select, signal, socket, threading, t
 
 from booted import BEGAN, answered, client, configure, eventually, login, over, record_of, say
 from booted import served, shown, status_of, through, works
-from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, dial, meanwhile, pattern, request
+from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, dial, meanwhile, open_through
+from socks import pattern, request
 
 UNIT = "stdsocks-prefork.service"
 
@@ -37,6 +38,12 @@ def children(pid):
 
 def zygote():
     return eventually(lambda: next(filter(children, children(supervisor())), None), "a zygote")
+
+
+def start(unit):
+    # After a stop, systemd 257 removes the folders of PrivateTmp= in a process, "(sd-rmrf)", that
+    # has the listening socket for some milliseconds; then the start fails.
+    eventually(lambda: os.system(f"systemctl start {unit}") == 0, unit)
 
 
 def has_accepted(pid):
@@ -362,6 +369,7 @@ PY
 # Takes over 5 s on a busy machine: 2,000 is the limit of the installed service.
 @test "systemd prefork: 2,000 simultaneous connections are served, and one more when one ends" {
     ! sanitized || skip 'AddressSanitizer needs more memory'
+    inside cat $DROP_INS/prefork-shared-address.conf | drop_in stdsocks-prefork.service
     python_inside <<'PY'
 resource.setrlimit(resource.RLIMIT_NOFILE, (10000, 10000))
 COUNT = 2000
@@ -474,12 +482,6 @@ PY
 
 @test "systemd prefork: either socket stops the other, and connections go on" {
     python_inside <<'PY'
-def start(unit):
-    # After a stop, systemd 257 removes the folders of PrivateTmp= in a process, "(sd-rmrf)", that
-    # has the listening socket for some milliseconds; then the start fails.
-    eventually(lambda: os.system(f"systemctl start {unit}") == 0, unit)
-
-
 first = served()
 start("stdsocks.socket")
 check(shown(UNIT, "ActiveState"), "inactive")
@@ -490,5 +492,33 @@ third = served()
 state("active")
 for pair in first, second, third:
     works(pair)
+PY
+}
+
+@test "systemd prefork: connections of both modes and of the hardened unit count together" {
+    inside cat "${DROP_INS%/*}/stdsocks-hardened.conf" | drop_in stdsocks@.service
+    configure 'allow to any' 'limit from 2'
+    python_inside <<'PY'
+def slots():
+    lines = say("lslocks", "--noheadings", "--output", "PATH").splitlines()
+    return sum(line.startswith("/run/stdsocks/slots-") for line in lines)
+
+
+def exceeds():
+    check(open_through(client(), "127.0.0.1", 9)[:2], b"\x05\x02")
+
+
+first = served()
+start("stdsocks.socket")
+second = served()
+check(slots(), 2)
+exceeds()
+over(first)
+eventually(lambda: slots() == 1, "the first one ends")
+third = served()
+start("stdsocks-prefork.socket")
+exceeds()
+works(second)
+works(third)
 PY
 }
