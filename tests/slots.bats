@@ -342,14 +342,19 @@ p.stop()
 PY
 }
 
-@test "slots: prefork mode serves no client if there is the folder and a file cannot be opened" {
+@test "slots: prefork mode needs the files for a configured limit, or if there is the folder" {
     world <<'PY'
+def refuses(path, *options):
+    p = Prefork(*options)
+    check(replied(p.client()), 1)
+    eventually(lambda: f"cannot count connections with {path}; " in p.log_text(), "the record")
+    p.stop()
+
+refuses(FILES[0], "-o", "limit from 500")
+refuses(FILES[0], "-o", "limit user 500")
 create_files()
 os.unlink(FILES[1])
-p = Prefork()
-check(replied(p.client()), 1)
-eventually(lambda: f"cannot count connections with {FILES[1]}; " in p.log_text(), "the record")
-p.stop()
+refuses(FILES[1])
 PY
 }
 
