@@ -9,7 +9,8 @@ prelude <<'PY'
 import concurrent.futures, os, signal, subprocess
 
 from prefork import Prefork, close
-from slots import FILES, create_files, ends_of, exceeds, granted, held, limited, replied, upstream
+from slots import FILES, connected, create_files, ends_of, exceeds, granted, held, limited
+from slots import replied, upstream
 from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, login, request
 from world import STDSOCKS, Handler, bound, connection_as, eventually, ip, port_of, write
 
@@ -308,7 +309,7 @@ PY
 for has_files in False, True:
     if has_files:
         create_files()
-    p = Prefork()
+    p = Prefork("-o", "timeout handshake 1h")
     ends = [p.client() for _ in range(500)]
     for end in ends:
         end.send(GREETING)
@@ -318,8 +319,7 @@ for has_files in False, True:
     check(replied(one), 2)
     one.close()
     ends.pop().close()
-    eventually(lambda: "client disconnected during the handshake" in p.log_text(), "its record")
-    pair = p.connect(upstream)
+    pair = connected(p)
     eventually(lambda: "(limit from 500)" in p.log_text(), "the record")
     if has_files:
         check(held(), 500)
@@ -332,7 +332,7 @@ PY
 
 @test "slots: limit from none lifts the default of prefork mode, and 501 are served" {
     world <<'PY'
-p = Prefork("-o", "limit from none")
+p = Prefork("-o", "limit from none", "-o", "timeout handshake 1h")
 ends = [p.client() for _ in range(501)]
 for end in ends[:-1]:
     end.send(GREETING)
@@ -360,7 +360,7 @@ PY
 
 @test "slots: connections count after the zygote, the supervisor and the configuration changed" {
     world <<'PY'
-write("/run/conf", "# empty\n")
+write("/run/conf", "timeout handshake 1h\n")
 for has_files in False, True:
     if has_files:
         create_files()
@@ -383,8 +383,7 @@ for has_files in False, True:
     eventually(lambda: p.zygote() != zygote, "another supervisor")
     check(replied(p.client()), 2)
     close(pairs.pop())
-    eventually(lambda: "closed by client" in p.log_text(), "its record")
-    pairs.append(p.connect(upstream))
+    pairs.append(connected(p))
     check(replied(p.client()), 2)
     for pair in pairs:
         close(pair)

@@ -7,7 +7,7 @@ import re
 import socket
 
 from socks import CHOSEN, DEADLINE_S, GREETING, accept, check, listener, request
-from world import Handler, port_of, write
+from world import Handler, eventually, port_of, write
 
 FOLDER = "/run/stdsocks"
 FILES = [f"{FOLDER}/slots-{number}" for number in range(4)]
@@ -68,3 +68,14 @@ def replied(client, before=GREETING, answer=CHOSEN):
     got = client.recv(len(answer) + 10)
     check(got[:-9], answer + b"\x05")
     return got[-9]
+
+
+def connected(p):
+    """Connects through a supervisor as soon as a slot is free: a process logs its record before it
+    ends. Returns the two ends."""
+
+    def attempt():
+        one = p.client()
+        return one if replied(one) == 0 else one.close()
+
+    return eventually(attempt, "a free slot"), accept(upstream)
