@@ -121,7 +121,7 @@ installed = $(call to,755,$(BINDIR),$(BUILD)/stdsocks $(BUILD)/stdsocks-checkpas
 	$(call to,644,$(DOCDIR),$(addprefix units/stdsocks.,fail2ban inetd nft xinetd)) \
 	$(call to,755,$(DOCDIR),units/tcpserver.run units/s6.run) \
 	$(call to,644,$(DOCDIR)/drop-ins,$(wildcard units/drop-ins/*.conf)) \
-	units/stdsocks.sysusers:$(PREFIX)/lib/sysusers.d/stdsocks.conf:644 \
+	$(foreach d,sysusers tmpfiles,units/stdsocks.$(d):$(PREFIX)/lib/$(d).d/stdsocks.conf:644) \
 	units/stdsocks.catalog:$(PREFIX)/lib/systemd/catalog/stdsocks.catalog:644 \
 	$(if $(ctl),$(call to,644,$(MANDIR)/man8,man/stdsocksctl.8) \
 	src/stdsocksctl/completion.bash:$(PREFIX)/share/bash-completion/completions/stdsocksctl:644)

@@ -9,8 +9,8 @@ prelude <<'PY'
 import contextlib, os, signal
 
 from calls import TracedPrefork, prove
-from commands import Associate, Bind, Connect, Resolve, alone, closed, names, passwords, pipes
-from commands import records, reply, resets, side_by_side, waits_for
+from commands import Associate, Bind, Connect, Resolve, alone, closed, limits, names, passwords
+from commands import pipes, records, reply, resets, side_by_side, waits_for
 from dns import Dnsmasq
 from logs import JOURNAL, Reader
 from prefork import ACCEPT4, children, close, syscall
@@ -72,7 +72,7 @@ def shared():
     return Connect("-o", "command connect resolve", stages=stages)
 
 commands = alone(Connect, shared)
-steps = names, passwords, records_of_both, settings, pipes, resets, routes
+steps = limits, names, passwords, records_of_both, settings, pipes, resets, routes
 commands += side_by_side(Connect, *steps)
 prove(commands)
 PY
@@ -83,8 +83,8 @@ PY
 def shared():
     return Resolve("-o", "command connect resolve", stages=("connect resolve", "resolve"))
 
-commands = alone(Resolve, shared) + side_by_side(Resolve, names, passwords, records, pipes,
-                                                           routes)
+commands = alone(Resolve, shared)
+commands += side_by_side(Resolve, limits, names, passwords, records, pipes, routes)
 reverse = Resolve(number=0xF1)
 commands.append(reverse)
 Dnsmasq(hosts=["10.1.2.3 four.test", "2001:db8::7 six.test"], address="127.0.0.3")
@@ -122,7 +122,7 @@ def settings(command):
 def shared():
     return Bind("-o", "command connect bind", stages=("connect bind", "bind", "relaying"))
 
-steps = names, passwords, settings, records, pipes, resets, routes
+steps = limits, names, passwords, settings, records, pipes, resets, routes
 commands = alone(Bind, shared) + side_by_side(Bind, *steps)
 prove(commands)
 PY
@@ -146,7 +146,7 @@ def shared():
     return Associate("-o", "command connect udp", stages=stages)
 
 commands = alone(Associate, shared)
-commands += side_by_side(Associate, names, passwords, settings, records, pipes, routes)
+commands += side_by_side(Associate, limits, names, passwords, settings, records, pipes, routes)
 prove(commands)
 PY
 }

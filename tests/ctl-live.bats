@@ -390,6 +390,53 @@ eventually(lambda: shows() and "ready" not in ctl("list"), "an empty list")
 PY
 }
 
+@test "list: counts the connections of each user and client, beside the limits of stdsocks.conf" {
+    live <<'PY'
+MAIN = """
+for title in '192.0.2.7 alice -> a.test:1' '192.0.2.7 alice -> a.test:2' \\
+    '192.0.2.8 bob -> a.test:1' '2001:db8::7 handshake' \\
+    '2001:db8::1:0:0:7 alice -> a.test:3' '2001:db8:0:1::7 handshake' 'unix root -> a.test:1'; do
+    (exec -a "stdsocks: $title" sleep infinity) &
+done
+exec -a 'stdsocks' sleep infinity"""
+say("systemd-run", "--quiet", "--unit=fixed.service", "--slice=stdsocks.slice", "bash", "-c", MAIN)
+atexit.register(lambda: say("systemctl", "stop", "fixed.service"))
+UNITS = "--unit", "*[dk]*.service"  # also stdsocks@*
+
+def by(key, *words):
+    """Returns the names, counts and limits of a table, which are those of the objects, too."""
+    heading, *lines = ctl("list", "--by", key, *UNITS, *words).splitlines()
+    check(heading.split(), [key.upper(), "CONNECTIONS", "LIMIT"])
+    rows = [line.split() for line in lines]
+    found = objects(ctl("list", "--by", key, "--json", *UNITS, *words))
+    check([[one.get(key, "-"), str(one["connections"]), str(one.get("limit", "-"))]
+           for one in found], rows)
+    return rows
+
+eventually(lambda: len(objects(ctl("list", "--json", *UNITS))) == 7, "the titles")
+one = Connection()  # in the mode that has no default
+check(by("client"), [["192.0.2.7", "2", "500"], ["2001:db8::/64", "2", "500"],
+                     ["127.0.0.1", "1", "-"], ["192.0.2.8", "1", "500"],
+                     ["2001:db8:0:1::/64", "1", "500"], ["unix", "1", "-"]])
+check(by("client", "user", "alice"), [["192.0.2.7", "2", "500"], ["2001:db8::/64", "1", "500"]])
+check(by("user"), [["-", "3", "-"], ["alice", "3", "-"], ["bob", "1", "-"], ["root", "1", "-"]])
+with open("/etc/stdsocks/other.conf", "w", encoding="ascii") as file:
+    file.write("no such line\nlimit from 0\nlimit user 7 # each\nlimit user 1 bob\nlimit from 30")
+check([row[1:] for row in by("user", "--config", "/etc/stdsocks/other.conf")],
+      [["3", "-"], ["3", "7"], ["1", "1"], ["1", "7"]])
+check([row[2] for row in by("client", "--config", "/etc/stdsocks/other.conf")],
+      ["30", "30", "30", "30", "30", "-"])
+check([row[2] for row in by("client", "--config", "/no/such/file")][:3], ["500", "500", "-"])
+one.close()
+PY
+    configure 'limit from none'
+    [[ $(inside stdsocksctl list --by client --unit fixed.service) == *LIMIT ]]
+    run -66 inside stdsocksctl list --by user --config /dev
+    run -77 inside setpriv --reuid=nobody --clear-groups stdsocksctl list --by user \
+        --config /etc/shadow
+    [[ $output == 'stdsocksctl: cannot read the limits: /etc/shadow: Permission denied' ]]
+}
+
 @test "list: needs no answer of systemd or dbus-daemon" {
     live <<'PY'
 one = Connection()
@@ -814,6 +861,8 @@ lists|
 list --no-such-option|
 list --sort size|
 list --sort|
+list --by command|
+list --by|
 list nonsense|
 list user|
 list user alice to|
@@ -899,6 +948,8 @@ top --i|--interval=
 list --i|
 list --sort=m|memory
 list --sort m|memory
+list --by c|client
+list --by=u|user
 stop user alice t|to
 stop user alice to lo|loopback
 stop --dry-run u|user

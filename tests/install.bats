@@ -33,12 +33,15 @@ setup() {
 644 ./usr/local/lib/systemd/system/stdsocks.socket
 644 ./usr/local/lib/systemd/system/stdsocks@.service
 644 ./usr/local/lib/sysusers.d/stdsocks.conf
+644 ./usr/local/lib/tmpfiles.d/stdsocks.conf
 644 ./usr/local/share/bash-completion/completions/stdsocksctl
 644 ./usr/local/share/doc/stdsocks/drop-ins/addresses.conf
 644 ./usr/local/share/doc/stdsocks/drop-ins/connections.conf
 644 ./usr/local/share/doc/stdsocks/drop-ins/credentials.conf
 644 ./usr/local/share/doc/stdsocks/drop-ins/prefork-connections.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/prefork-shared-address.conf
 644 ./usr/local/share/doc/stdsocks/drop-ins/prefork-tcp.conf
+644 ./usr/local/share/doc/stdsocks/drop-ins/shared-address.conf
 644 ./usr/local/share/doc/stdsocks/drop-ins/unix.conf
 644 ./usr/local/share/doc/stdsocks/drop-ins/vsock.conf
 755 ./usr/local/share/doc/stdsocks/s6.run
@@ -158,6 +161,23 @@ source_tree() {
     systemd-sysusers --root="$PLACE"
     grep -q '^stdsocks:' "$PLACE/etc/passwd"
     "$STDSOCKS" -f /dev/null --check | grep '^user: stdsocks '
+}
+
+@test "install: systemd-tmpfiles creates files that only the user stdsocks can lock" {
+    need systemd-tmpfiles
+    need_root
+    make_into "$PLACE" -o all install
+    mkdir -p "$PLACE/etc"
+    systemd-sysusers --root="$PLACE"
+    systemd-tmpfiles --root="$PLACE" --create "$PLACE/usr/local/lib/tmpfiles.d/stdsocks.conf"
+    diff <(stat -c '%A %u %n' "$PLACE"/run/stdsocks{,/*} | sed "s| $PLACE| |") - <<END
+drwxr-xr-x 0 /run/stdsocks
+$(for n in 0 1 2 3; do
+        echo "-rw------- $(sed -n 's/^stdsocks:x:\([0-9]*\):.*/\1/p' "$PLACE/etc/passwd")" \
+            "/run/stdsocks/slots-$n"
+    done)
+END
+    (($(stat -c %s "$PLACE/run/stdsocks/slots-0") >= 16))
 }
 
 @test "install: the catalog has an entry for each MESSAGE_ID of the source" {

@@ -706,12 +706,12 @@ PY
 @test "prefork: the service goes on if its program cannot be executed again, and logs that" {
     world <<'PY'
 write("/run/conf", "allow to any\n")
-run("cp", STDSOCKS, "/run/stdsocks")
-copy = ["sh", "-c", 'shift; exec /run/stdsocks "$@"', "sh"]
+run("cp", STDSOCKS, "/run/program")
+copy = ["sh", "-c", 'shift; exec /run/program "$@"', "sh"]
 p = Prefork("-f", "/run/conf", rules=(), before=copy)
 p.ready()
 zygote = p.zygote()
-os.unlink("/run/stdsocks")
+os.unlink("/run/program")
 p.signal(signal.SIGHUP)
 eventually(lambda: zygote not in children(p.pid) and p.ready(), "a new zygote")
 assert "cannot execute this program again: No such file" in p.log_text(), p.log_text()

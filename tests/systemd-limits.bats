@@ -252,13 +252,13 @@ PY
     changed
     inside mkdir -p /run/systemd/system/stdsocks.socket.d /run/systemd/system/stdsocks@.service.d \
         /run/systemd/system/stdsocks-prefork.service.d
-    for name in connections unix vsock; do
+    for name in connections shared-address unix vsock; do
         inside cp $DROP_INS/$name.conf /run/systemd/system/stdsocks.socket.d/
     done
     for name in addresses credentials; do
         inside cp $DROP_INS/$name.conf /run/systemd/system/stdsocks@.service.d/
     done
-    for name in prefork-connections prefork-tcp; do
+    for name in prefork-connections prefork-shared-address prefork-tcp; do
         inside cp $DROP_INS/$name.conf /run/systemd/system/stdsocks-prefork.service.d/
     done
     for name in $(inside ls $DROP_INS); do

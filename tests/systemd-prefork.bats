@@ -40,6 +40,12 @@ def zygote():
     return eventually(lambda: next(filter(children, children(supervisor())), None), "a zygote")
 
 
+def start(unit):
+    # After a stop, systemd 257 removes the folders of PrivateTmp= in a process, "(sd-rmrf)", that
+    # has the listening socket for some milliseconds; then the start fails.
+    eventually(lambda: os.system(f"systemctl start {unit}") == 0, unit)
+
+
 def has_accepted(pid):
     """Whether a child of the zygote does not wait for a connection."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
@@ -444,6 +450,7 @@ PY
 # Takes over 5 s on a busy machine: 2,000 is the limit of the installed service.
 @test "systemd prefork: 2,000 simultaneous connections are served, and one more when one ends" {
     ! sanitized || skip 'AddressSanitizer needs more memory'
+    inside cat $DROP_INS/prefork-shared-address.conf | drop_in stdsocks-prefork.service
     python_inside <<'PY'
 resource.setrlimit(resource.RLIMIT_NOFILE, (10000, 10000))
 COUNT = 2000
@@ -556,12 +563,6 @@ PY
 
 @test "systemd prefork: either socket stops the other, and connections go on until they are ended" {
     python_inside <<'PY'
-def start(unit):
-    # After a stop, systemd 257 removes the folders of PrivateTmp= in a process, "(sd-rmrf)", that
-    # has the listening socket for some milliseconds; then the start fails.
-    eventually(lambda: os.system(f"systemctl start {unit}") == 0, unit)
-
-
 first = served()
 start("stdsocks.socket")
 check(shown(UNIT, "ActiveState"), "inactive")
@@ -583,5 +584,33 @@ works(second)
 say("stdsocksctl", "stop", "--all")
 check(second[0].end(), (b"", "reset"))
 start("stdsocks-prefork.socket")
+PY
+}
+
+@test "systemd prefork: connections of both modes and of the hardened unit count together" {
+    inside cat "${DROP_INS%/*}/stdsocks-hardened.conf" | drop_in stdsocks@.service
+    configure 'allow to any' 'limit from 2'
+    python_inside <<'PY'
+def slots():
+    lines = say("lslocks", "--noheadings", "--output", "PATH").splitlines()
+    return sum(line.startswith("/run/stdsocks/slots-") for line in lines)
+
+
+def exceeds():
+    check(open_through(client(), "127.0.0.1", 9)[:2], b"\x05\x02")
+
+
+first = served()
+start("stdsocks.socket")
+second = served()
+check(slots(), 2)
+exceeds()
+over(first)
+eventually(lambda: slots() == 1, "the first one ends")
+third = served()
+start("stdsocks-prefork.socket")
+exceeds()
+works(second)
+works(third)
 PY
 }

@@ -172,8 +172,10 @@ PY
 }
 
 # Takes over 5 s: 2,000 is the limit of the installed socket, and PID 1 starts 500 processes a
-# second.
+# second. All clients have one address, of which the socket permits 500 connections.
 @test "systemd: 2,000 simultaneous connections are served, and one more is refused until one ends" {
+    [[ $(inside systemctl show --property MaxConnectionsPerSource --value stdsocks.socket) == 500 ]]
+    inside cat /usr/local/share/doc/stdsocks/drop-ins/shared-address.conf | drop_in stdsocks.socket
     INSIDE_S=560 python_inside <<'PY'
 import resource
 

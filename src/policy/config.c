@@ -157,6 +157,12 @@ static bool rate_keyword(struct config *c, const struct words *w, struct writer 
 	return true;
 }
 
+/* limit from N|none | limit user N|none [NAME,...] */
+static bool limit_keyword(struct config *c, const struct words *w, struct writer *problem)
+{
+	return limit_parse(&c->limit, w, problem);
+}
+
 /* prefork ready|connections N | prefork idle-exit DURATION|none */
 static bool prefork_keyword(struct config *c, const struct words *w, struct writer *problem)
 {
@@ -303,6 +309,7 @@ static const struct keyword {
 	{"auth", auth_keyword, offsetof(struct config, auth_line)},
 	{"checkpassword", checkpassword_keyword, offsetof(struct config, passwords_line)},
 	{"command", command_keyword, 0},
+	{"limit", limit_keyword, 0},
 	{"prefork", prefork_keyword, 0},
 	{"rate", rate_keyword, 0},
 	{"sandbox", sandbox_keyword, 0},
@@ -343,8 +350,8 @@ bool config_line(struct config *config, struct rules *rules, const struct words_
 		return true;
 	}
 	return words_error(problem, "unknown keyword", words.at[0],
-		"use allow, deny, auth, checkpassword, command, prefork, rate, sandbox, source, "
-		"timeout, user, users or version");
+		"use allow, deny, auth, checkpassword, command, limit, prefork, rate, sandbox, "
+		"source, timeout, user, users or version");
 }
 
 bool config_finish(struct config *c, struct rules *rules, struct writer *problem)

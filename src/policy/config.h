@@ -4,6 +4,7 @@
 #pragma once
 
 #include "policy/command.h"
+#include "policy/limit.h"
 #include "policy/rules.h"
 #include "text/words.h"
 #include "wire/addr.h"
@@ -63,6 +64,8 @@ struct config {
 	bool sandbox_best_effort; /* serve clients even if a part of the sandbox fails */
 
 	uint64_t rate_up, rate_down; /* bytes per second; 0: no limit */
+
+	struct limit limit; /* connections of a client address and of a user */
 
 	/* Prefork mode: processes that wait for a connection, and the limit of connections. */
 	unsigned prefork_ready, prefork_connections;

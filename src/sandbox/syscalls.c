@@ -3,6 +3,7 @@
 #include "sandbox/syscalls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
@@ -107,6 +108,8 @@ static const struct row table[] = {
 	IF(connect, TCP | RELAYING, IS(2, sizeof(sa_family_t))),
 	/* the end of the process */
 	ANY(exit_group, ALL),
+	/* slots of limits; the kernel releases them at the end */
+	IF(fcntl, HANDSHAKES, IS(1, F_SETLK)),
 	/* the address that a connection leads to, or comes from */
 	ANY(getpeername, CONNECT | ACCEPT),
 	/* the PID in a line for syslog */

@@ -74,7 +74,8 @@ int main(int argc, char **argv)
 
 	bool is_valid = settings_read(&options, &settings, &errors);
 	if (options.mode == MODE_CHECK) {
-		is_valid = is_valid && startup_check_name_files(&settings.config, &errors);
+		is_valid = is_valid && startup_check_slots(&settings.config, &errors) &&
+			startup_check_name_files(&settings.config, &errors);
 		return output_check(&settings, &errors, is_valid);
 	}
 	if (!is_valid) {

@@ -22,6 +22,7 @@
 #include "stdsocks/prefork_notify.h"
 #include "stdsocks/prefork_strangers.h"
 #include "stdsocks/prefork_zygote.h"
+#include "stdsocks/slots.h"
 #include "wire/large.h"
 
 /* After a zygote has lived this long, the next pause begins at the minimum again. */
@@ -421,7 +422,9 @@ static void execute_again(struct supervisor *s)
 	setenv("LISTEN_FDS", prefork_log_number(s->listeners->count), 1);
 	for (unsigned i = 0; i < s->listeners->count; i++)
 		fcntl(s->listeners->fds[i], F_SETFD, 0);
+	slots_keep_shared(true);
 	execv(s->path, s->argv);
+	slots_keep_shared(false);
 	log_text("cannot execute this program again: ", strerror(errno),
 		"; continuing with the running one");
 	for (unsigned i = 0; i < s->listeners->count; i++)
@@ -526,6 +529,7 @@ int prefork_run(
 		.listeners = listeners,
 		.control = -1,
 		.idle_since_us = INT64_MAX};
+	slots_create_shared(); /* the first descriptors behind the sockets */
 	if (!prepare(&s)) {
 		log_text("cannot start prefork mode: ", strerror(errno),
 			"; raise LimitNOFILE= if it is too low");

@@ -9,6 +9,7 @@
 
 #include "sandbox/sandbox.h"
 #include "stdsocks/prefork.h"
+#include "stdsocks/slots.h"
 #include "stdsocks/startup.h"
 #include "text/words.h"
 
@@ -81,19 +82,22 @@ static void prepare(struct prefork_listeners *l)
 bool prefork_find_listeners(const struct client *client, struct prefork_listeners *ret_listeners)
 {
 	struct prefork_listeners l = {.count = count_passed()};
+	unsigned kept = l.count;
 
+	if (l.count > 0)
+		kept += slots_inherit_shared(FIRST_FD + (int)l.count);
 	if (l.count == 0) {
 		if (client->kind != CLIENT_LISTENING || dup2(STDIN_FILENO, FIRST_FD) < 0)
 			return false;
-		l.count = 1;
+		kept = l.count = 1;
 	}
 	if (l.count > PREFORK_LISTENERS_MAX) { /* prefork_run() reports it */
 		*ret_listeners = l;
 		return true;
 	}
 	if (!replace_standard_descriptors())
-		l.count = 0; /* prefork_run() reports it */
-	sandbox_close_inherited(FIRST_FD + (int)l.count);
+		l.count = kept = 0; /* prefork_run() reports it */
+	sandbox_close_inherited(FIRST_FD + (int)kept);
 	prepare(&l);
 	*ret_listeners = l;
 	return true;

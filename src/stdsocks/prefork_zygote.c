@@ -24,6 +24,7 @@
 #include "stdsocks/output.h"
 #include "stdsocks/prefork_log.h"
 #include "stdsocks/prefork_notify.h"
+#include "stdsocks/slots.h"
 #include "stdsocks/startup.h"
 #include "wire/large.h"
 
@@ -116,6 +117,7 @@ static void arrange_descriptors(struct zygote *z)
 {
 	for (unsigned i = 0; i < z->listeners.count; i++)
 		move_up(&z->listeners.fds[i]);
+	slots_move_shared(SYSCALLS_HANDOFF_FD + 1);
 	move_up(&z->control);
 	move_up(&z->handoff);
 	dup3(STDIN_FILENO, SYSCALLS_LOG_FD, O_CLOEXEC);
@@ -200,10 +202,14 @@ static int start(struct zygote *z)
 	}
 	z->passes_all |= prefork_watch_remove_hidden(&z->watch);
 	z->passes_all |= name_files_unreadable(&error) != NULL;
+	z->passes_all |= z->refusal.reason != NULL;
+	/* This reason is not examined again: without the default limit of this mode, the supervisor
+	 * would serve the client. */
+	if (!z->refusal.reason)
+		z->refusal = slots_open_for_prefork(&z->settings.config);
 	wait_prepare();
 	prefork_child_catch_signals();
 	enter_sandbox(z);
-	z->passes_all |= z->refusal.reason != NULL;
 	if (!z->has_checkpassword)
 		title_role(TITLE_ZYGOTE);
 	z->pool = prefork_pool_of(&z->settings.config, z->pool.orphans);

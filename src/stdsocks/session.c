@@ -10,6 +10,7 @@
 #include "stdsocks/handshake.h"
 #include "stdsocks/reply.h"
 #include "stdsocks/serve.h"
+#include "stdsocks/slots.h"
 #include "wire/large.h"
 
 static const struct service {
@@ -110,9 +111,12 @@ void session_run(const struct session_input *input, struct record *ret_record)
 	};
 
 	if (input->client->kind != CLIENT_GONE) {
+		slots_take_for_client(&s);
 		title_handshake(outcome_record(&s));
 		wait_watch(s.client.out);
 		enum record_end end = handshake_run(&s);
+		if (!end)
+			end = slots_admit(&s);
 		s.record.end = end ? end : handle_request(&s);
 		/* A relay, which has endpoints, has ended the connection itself. */
 		if (!s.relay.up.from)

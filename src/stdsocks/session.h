@@ -63,6 +63,11 @@ struct session {
 		int error;
 	} denial;
 
+	/* The limit that this connection exceeds, such as "limit from 500"; or, if connections
+	 * cannot be counted, a text about limit_error, which is an errno. NULL: none so far. */
+	const char *limit;
+	int limit_error;
+
 	/* Counts delivered bytes and has the timers, also for UDP ASSOCIATE. */
 	struct relay relay;
 	/* Filled during the session. outcome_record() completes it. */

@@ -10,6 +10,15 @@
 #include "net/name_files.h"
 #include "stdsocks/confine.h"
 #include "stdsocks/serve.h"
+#include "stdsocks/slots.h"
+
+bool startup_check_slots(const struct config *config, struct writer *errors)
+{
+	const bool is_root = geteuid() == 0;
+
+	confine_leave_root(config); /* the user is reported elsewhere */
+	return slots_check(config, is_root, errors);
+}
 
 bool startup_check_name_files(const struct config *config, struct writer *errors)
 {
@@ -106,6 +115,8 @@ void startup_enter_sandbox(struct session_input *input)
 
 	startup_map_memory(&input->settings->config, &input->refusal);
 	name_files_open(); /* the sandbox does not allow it later */
+	if (!input->refusal.reason)
+		input->refusal = slots_open(&input->settings->config);
 	const struct refusal refusal =
 		confine_enter(&input->settings->config, session_stages(&input->settings->config),
 			login->has_checker ? login->checker.pid : 0);

@@ -10,6 +10,10 @@
  * these files exists but cannot be read. */
 bool startup_check_name_files(const struct config *config, struct writer *errors);
 
+/* For --check: changes to the configured user, and then opens the files that count connections. See
+ * slots_check(). */
+bool startup_check_slots(const struct config *config, struct writer *errors);
+
 /* Opens /dev/null as each of the descriptors 0, 1 and 2 that is closed. Otherwise a file that is
  * opened later could get one of these descriptors. */
 void startup_fill_standard_descriptors(void);
@@ -27,6 +31,6 @@ void startup_prepare(struct session_input *input, const struct log *log);
  * If that fails, sets *refusal, unless it is set already. */
 void startup_map_memory(const struct config *config, struct refusal *refusal);
 
-/* Maps memory, opens hosts(5) and resolv.conf(5), and enters the sandbox. If that fails, sets
- * input->refusal, unless it is set already. */
+/* Maps memory, opens hosts(5), resolv.conf(5) and the files that count connections, and enters the
+ * sandbox. If that fails, sets input->refusal, unless it is set already. */
 void startup_enter_sandbox(struct session_input *input);

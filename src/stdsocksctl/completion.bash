@@ -5,7 +5,7 @@
 # The options of each command; "=" means that an argument follows. bash-completion loads this file
 # in a function.
 declare -gA _stdsocksctl_options=(
-    [list]='--json --sort= --unit='
+    [list]='--json --sort= --unit= --by= --config='
     [top]='--json --sort= --unit= --interval= --count='
     [stop]='--json --sort= --unit= --all --dry-run'
     [log]='--json --since= --until= --reply= --end= --directory= --file= --lines= --follow'
@@ -17,6 +17,7 @@ declare -gA _stdsocksctl_options=(
 _stdsocksctl_after() {
     case $1 in
     --sort) echo client user command dst up down rate age memory cpu ;;
+    --by) echo user client ;;
     --since | --until) echo today yesterday now ;;
     --reply) echo 0 1 2 3 4 5 6 7 8 ;;
     --end)
@@ -61,10 +62,10 @@ _stdsocksctl_choose() {
     local choices items=''
     case $1 in
     --directory | -D) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
-    --file | --output) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
+    --config | --file | --output) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
     *)
         choices=$(_stdsocksctl_after "$1")
-        [[ $1 == --sort ]] || items=${2%"${2##*,}"}
+        [[ $1 == --sort || $1 == --by ]] || items=${2%"${2##*,}"}
         # shellcheck disable=SC2086 # one word each
         mapfile -t COMPREPLY < <(compgen -P "$items" -W "$choices" -- "${2#"$items"}")
         return

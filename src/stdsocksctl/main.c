@@ -30,7 +30,7 @@ static int show_help(FILE *to, int status)
 	      "FILTER consists of clauses of an access rule, and selects the connections that the\n"
 	      "rule matches: 'from 192.0.2.0/24', 'user alice', 'to .example.com port 443'.\n"
 	      "\n"
-	      "Exit status: 0 success; 1 nothing to act upon; 64 usage error; 66 journal not\n"
+	      "Exit status: 0 success; 1 nothing to act upon; 64 usage error; 66 file not\n"
 	      "readable; 69 systemd or gnuplot not available; 71 system failure; 74 write error;\n"
 	      "77 permission denied. See stdsocksctl(8).\n",
 		to);

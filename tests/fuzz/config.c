@@ -54,8 +54,27 @@ static void check_passwords(const struct config *c)
 		INVARIANT(word + strlen(word) < c->passwords_text + sizeof c->passwords_text);
 }
 
+/* The entries fill the used bytes, and the others are zero. */
+static void check_limit(const struct limit *l)
+{
+	size_t at = 0;
+
+	INVARIANT(l->from <= LIMIT_MAX || l->from == LIMIT_NONE);
+	INVARIANT(l->user <= LIMIT_MAX && l->names_used <= LIMIT_NAMES_MAX);
+	while (at < l->names_used) {
+		const uint8_t *entry = l->names + at, len = entry[2];
+		const unsigned limit = limit_of_user(l, entry + LIMIT_NAME_HEAD, len);
+		INVARIANT(len > 0 && limit <= LIMIT_MAX && limit == entry[0] * 256U + entry[1]);
+		at += (size_t)LIMIT_NAME_HEAD + len;
+	}
+	INVARIANT(at == l->names_used);
+	for (; at < LIMIT_NAMES_MAX; at++)
+		INVARIANT(l->names[at] == 0);
+}
+
 static void check_ranges(const struct config *c)
 {
+	check_limit(&c->limit);
 	INVARIANT(is_duration(c->handshake_us) && is_duration(c->connect_us));
 	INVARIANT(is_timeout(c->idle_us) && is_timeout(c->half_closed_us));
 	INVARIANT(is_timeout(c->lifetime_us) && is_timeout(c->refused_login_us));

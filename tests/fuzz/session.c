@@ -44,6 +44,7 @@
 #include "stdsocks/serve_relay.c"
 #include "stdsocks/serve_resolve.c"
 #include "stdsocks/session.c"
+#include "stdsocks/slots.c"
 #define title_relaying write_title
 static bool write_title(const struct record *record);
 #include "record/title.c"

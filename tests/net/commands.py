@@ -18,6 +18,7 @@ import threading
 from calls import Clockless, Traced
 from dns import Dnsmasq, Server, answer
 from logs import JOURNAL, SYSLOG, Reader
+from slots import create_files
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, check, passes, pattern, request
 from world import WORLD, eventually, ip, request_name, write
 
@@ -332,6 +333,12 @@ def pipes(command):
     if isinstance(command, Connect):
         command.accept().close()
     h.wait_exit()
+
+
+def limits(command):
+    """Counts connections of the client's address."""
+    create_files()
+    command.serve("127.0.0.1", "-o", "limit from 100")
 
 
 def passwords(command):

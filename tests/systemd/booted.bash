@@ -27,6 +27,7 @@ boot_and_start() {
     can_boot || return 0
     boot_file "${CALLS[@]}" || return
     inside systemd-sysusers
+    inside systemd-tmpfiles --create /usr/local/lib/tmpfiles.d/stdsocks.conf
     inside journalctl --update-catalog
     configure "${CONFIGURATION[@]}"
     inside systemctl daemon-reload

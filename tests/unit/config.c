@@ -142,6 +142,12 @@ static void sets_each_field(void)
 		{{"", "prefork idle-exit 60s"}, FIELD(prefork_idle_us), 60 * SECOND, NULL},
 		{{"prefork idle-exit 1ms"}, FIELD(prefork_idle_us), 1000, NULL},
 		{{"prefork idle-exit none"}, FIELD(prefork_idle_us), CONFIG_NEVER_US, NULL},
+		{{""}, FIELD(limit.from), 0, NULL},
+		{{"limit from none"}, FIELD(limit.from), LIMIT_NONE, NULL},
+		{{"limit from 1"}, FIELD(limit.from), 1, NULL},
+		{{"limit from 16384"}, FIELD(limit.from), 16384, NULL},
+		{{"", "limit user none"}, FIELD(limit.user), 0, NULL},
+		{{"limit user 16384"}, FIELD(limit.user), 16384, NULL},
 		{{"rate up 10000", "rate up 10K"}, UP(10000)},
 		{{"rate up 10M"}, UP(10000000)},
 		{{"rate up 1G"}, UP(1000000000)},
@@ -224,6 +230,9 @@ static void refuses_words_out_of_range(void)
 		"0", "", "-1", "0x1", "1.0", "4294967296", "18446744073709551617"};
 	static const char *const ready[] = {"0", "65", "-1", "", "8x", "none"};
 	static const char *const connections[] = {"0", "65536", "4294967297", "", "none"};
+	static const char *const limits[] = {
+		"0", "16385", "-1", "", "4294967297", "8x", "None", "1,2"};
+	static const char *const names[] = {",", "alice,", ",alice", "alice,,bob", ""};
 	static const char *const none[] = {"none"};
 	are_errors("timeout idle", durations, COUNT(durations), "invalid duration",
 		"ms, s, m, h or d, or \"none\"");
@@ -233,6 +242,9 @@ static void refuses_words_out_of_range(void)
 	are_errors("prefork ready", ready, COUNT(ready), "invalid number", "1 to 64");
 	are_errors("prefork connections", connections, COUNT(connections), "invalid number",
 		"1 to 65535");
+	are_errors("limit from", limits, COUNT(limits), "invalid limit", "1 to 16384, or none");
+	are_errors("limit user", limits, COUNT(limits), "invalid limit", "1 to 16384, or none");
+	are_errors("limit user 1", names, COUNT(names), "invalid user in", "1 to 255 bytes");
 	are_errors("source", addresses, COUNT(addresses), "invalid source address", "");
 	are_errors("source device", devices, COUNT(devices), "invalid device", "");
 	are_errors("source mark", marks, COUNT(marks), "invalid mark", "");
@@ -372,6 +384,8 @@ static void reports_each_error(void)
 		{"unknown keyword \"x\\ny\\x1b[2J\"", {"x\ny\033[2J"}},
 		{"prefork needs a setting and its value; use \"prefork ready 8\", ",
 			{"prefork", "prefork ready", "prefork reddy 8", "prefork ready 8 9"}},
+		{"limit needs a kind and a number; use \"limit from 100\", ",
+			{"limit", "limit form 1", "limit from 1 2", "limit user 1 a b"}},
 		{"rate needs a direction and a rate; use",
 			{"rate", "rate 10M", "rate sideways 10M", "rate up 10M down 10M"}},
 		{"user needs a name of 1 to 32 bytes; use",
