@@ -230,7 +230,7 @@ PY
     need_root
     need setpriv prlimit
     world <<'PY'
-program = shutil.copy(STDSOCKS, "/run/stdsocks")  # executable for other users than root
+program = shutil.copy(STDSOCKS, "/run/handler")  # executable for other users than root
 world.STDSOCKS = program
 # A random user has no other processes, also not of a parallel run of this test.
 OTHER = str(100000 + int.from_bytes(os.urandom(3), "big"))

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,11 +31,19 @@ static bool is_same_file(const struct stat *a, int fd)
 	return fstat(fd, &b) < 0 || (a->st_dev == b.st_dev && a->st_ino == b.st_ino);
 }
 
+/* The bytes of one write to standard error. poll(2) promises room for PIPE_BUF. A file always has
+ * room, and lines of several processes are then not mixed. */
+static size_t piece_max = PIPE_BUF;
+
 static bool is_ours(int fd)
 {
 	struct stat own;
-	return fstat(fd, &own) == 0 && !is_same_file(&own, STDIN_FILENO) &&
-		!is_same_file(&own, STDOUT_FILENO);
+
+	if (fstat(fd, &own) < 0)
+		return false;
+	if (S_ISREG(own.st_mode))
+		piece_max = SIZE_MAX;
+	return !is_same_file(&own, STDIN_FILENO) && !is_same_file(&own, STDOUT_FILENO);
 }
 
 struct log log_open(bool want_stderr)
@@ -171,8 +180,8 @@ static void write_stderr(const struct writer *text, int patience_s)
 		if (is_stalled)
 			return;
 		const size_t left = text->len - done;
-		const ssize_t n =
-			write(STDERR_FILENO, text->bytes + done, left < PIPE_BUF ? left : PIPE_BUF);
+		const ssize_t n = write(
+			STDERR_FILENO, text->bytes + done, left < piece_max ? left : piece_max);
 		if (n > 0)
 			done += (size_t)n;
 		else if (n == 0 || (errno != EINTR && errno != EAGAIN))

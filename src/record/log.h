@@ -73,7 +73,7 @@ void log_write(const struct log *log, enum log_level level, const struct writer 
 /* Seconds that log_write_stderr() waits, in all, for room in standard error. */
 #define LOG_STDERR_PATIENCE_S 1
 
-/* Writes the text to standard error, in pieces of at most PIPE_BUF. If a write fails, or there is
- * no room within LOG_STDERR_PATIENCE_S, drops the rest. The next text is then dropped at once,
- * unless there is room. */
+/* Writes the text to standard error, in pieces of at most PIPE_BUF unless it is a file. If a write
+ * fails, or there is no room within LOG_STDERR_PATIENCE_S, drops the rest. The next text is then
+ * dropped at once, unless there is room. */
 void log_write_stderr(const struct writer *text);

@@ -31,7 +31,7 @@ SECRET, OTHER = b"kXq7vRw2-Zp9mLt4bNs8y", b"Hd3Jf6Gu1-Qe5Wc0oTi7x"
 # A command before the handler that removes "allow to any" (world.py) from its arguments.
 NO_RULE = ["sh", "-c", 'program=$1; shift 3; exec "$program" "$@"', "sh"]
 
-STDSOCKS = world.STDSOCKS = shutil.copy(STDSOCKS, "/run/stdsocks")  # executable for all users
+STDSOCKS = world.STDSOCKS = shutil.copy(STDSOCKS, "/run/handler")  # executable for all users
 
 (UPSTREAM,) = listeners("127.0.0.1")
 REQUEST = request("127.0.0.1", port_of(UPSTREAM))
