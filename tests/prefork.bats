@@ -684,7 +684,7 @@ p.stop()
 PY
 }
 
-@test "prefork: with a passwords file that cannot be read, the zygote refuses each client" {
+@test "prefork: with a passwords file that cannot be read, each client is refused" {
     world <<'PY'
 write("/run/users", "alice:secret\n", 0o600)
 nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 
 from socks import CHOSEN, DEADLINE_S, GREETING, Endpoint, accept, check, listener, request
 from world import STDSOCKS, WORLD, Handler, eventually, port_of
@@ -51,6 +52,10 @@ class Prefork:
         Prefork.count += 1
         self.log = f"{WORLD}/prefork-{Prefork.count}.log"
         self.listening = listening or (fds and fds[0]) or listener()
+        # A zygote that reads a file that has just changed is soon replaced by another one.
+        for path in " ".join(options).split():
+            if os.path.isfile(path):
+                eventually(lambda path=path: time.time() - os.stat(path).st_ctime > 0.05, path)
         flags = [word for line in (*rules, *Handler.usual) for word in ("-o", line)]
         if fds:
             # The shell is replaced by the supervisor, so its PID is the supervisor's.

@@ -288,6 +288,7 @@ def is_allowed(ends, options, user, sent=GREETING, answer=CHOSEN):
 
 # Instructions
 
+ADDR_NO_RANDOMIZE = 0x0040000
 PTRACE_TRACEME, PTRACE_SINGLESTEP, PTRACE_SYSCALL, PTRACE_SETOPTIONS = 0, 9, 24, 0x4200
 PTRACE_O_TRACESYSGOOD, PTRACE_O_EXITKILL = 1, 1 << 20
 
@@ -297,11 +298,22 @@ def ptrace(operation, pid, data=0):
 
 
 def instructions(options, name, secret):
-    """Returns the number of instructions from the method to the answer to this login."""
+    """Returns the number of instructions from the method to the answer to this login. When a second
+    begins, the kernel's function for the clock has some more, so this is the least of two runs."""
+    return min(count_instructions(options, name, secret) for _ in range(2))
+
+
+def count_instructions(options, name, secret):
     ends = socket.socketpair()
     client = Endpoint(ends[0])
     client.send(OFFER + login(name, secret) + REQUEST)
-    h = Handler(*options, trace=False, ends=ends, preexec_fn=lambda: ptrace(PTRACE_TRACEME, 0))
+
+    def prepare():
+        """The addresses are not random, because functions of the C library depend on them."""
+        sys_call(libc.personality, ctypes.c_ulong(ADDR_NO_RANDOMIZE))
+        ptrace(PTRACE_TRACEME, 0)
+
+    h = Handler(*options, trace=False, ends=ends, preexec_fn=prepare)
     os.waitpid(h.pid, 0)  # its execve()
     ptrace(PTRACE_SETOPTIONS, h.pid, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)
 
