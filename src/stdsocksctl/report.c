@@ -258,26 +258,26 @@ static int run(int argc, char **argv)
 {
 	static struct report_options o;
 	static struct output output;
+	/* As a variable, it would make the executable too large for a limited address space. */
+	static struct statistics *statistics;
 	int status = EX_OK;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	/* As a variable, it would make the executable too large for a limited address space. */
-	struct statistics *statistics = memory_or_exit(calloc(1, sizeof *statistics));
+	statistics =
+		memory_or_exit(calloc(1, sizeof *statistics)); /* until the end of the process */
 	if (o.output)
 		status = prepare_output(o.output, &output);
 	if (status == EX_OK && o.format == report_html)
 		status = plot_check();
 	if (status == EX_OK)
 		status = read_records(&o, statistics);
-	if (status == EX_OK) {
-		const struct report r = {.statistics = statistics,
-			.since_us = o.records.since_us,
-			.until_us = o.records.until_us,
-			.top = o.top};
-		status = o.output ? write_report(&o, &output, &r) : o.format(&r, stdout);
-	}
-	free(statistics);
-	return status;
+	if (status != EX_OK)
+		return status;
+	const struct report r = {.statistics = statistics,
+		.since_us = o.records.since_us,
+		.until_us = o.records.until_us,
+		.top = o.top};
+	return o.output ? write_report(&o, &output, &r) : o.format(&r, stdout);
 }
 
 const struct command report_command = {"report", "summarize the records of ended connections", run};
