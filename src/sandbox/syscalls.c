@@ -467,7 +467,7 @@ int syscalls_limit(unsigned stages, int checker_pid)
 int syscalls_deny_zygote(void)
 {
 	struct program p = {.matching = SECCOMP_RET_ERRNO | EPERM, .other = SECCOMP_RET_ALLOW};
-	const struct row *rows[sizeof table / sizeof table[0]];
+	const struct row *rows[sizeof table / sizeof table[0]] = {NULL};
 	const size_t count = choose_rows(rows, ZYGOTE, true);
 
 	qsort(rows, count, sizeof(const struct row *), by_number);

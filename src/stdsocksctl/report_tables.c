@@ -191,7 +191,7 @@ void report_tables(const struct report *r, const struct report_format *format, v
 	static const char *const by_connections[] = {"Users", "Destinations", "Clients"};
 	static const char *const by_bytes[] = {
 		"Users by bytes", "Destinations by bytes", "Clients by bytes"};
-	static void (*const put_key[])(struct writer * w, const char *key) = {
+	static void (*const put_key[])(struct writer *, const char *) = {
 		column_put_name, put_host, writer_str};
 	const struct statistics *s = r->statistics;
 	const struct output o = {r, format, state};
