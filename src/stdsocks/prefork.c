@@ -355,24 +355,31 @@ static _Noreturn void run_handler(const struct supervisor *s, int fd)
 	_exit(EXIT_SYSTEM);
 }
 
+/* Starts a process for a connection, and closes fd. */
+static void serve_connection(const struct supervisor *s, int fd)
+{
+	const pid_t pid = fork();
+
+	if (pid == 0)
+		run_handler(s, fd);
+	if (pid < 0)
+		log_text("cannot start a process for a connection: ", strerror(errno),
+			"; the connection is lost");
+	close(fd);
+}
+
 /* Serves the connections of children that have found a change of the configuration. Returns false
  * if there will be no more. */
 static bool serve_handed_off(struct supervisor *s)
 {
 	int fd;
 
-	for (; (fd = receive_connection(s->handoff[0])) >= 0 || fd == -EBADMSG; close(fd)) {
-		if (fd < 0) {
+	while ((fd = receive_connection(s->handoff[0])) >= 0 || fd == -EBADMSG) {
+		if (fd >= 0)
+			serve_connection(s, fd);
+		else
 			log_text("cannot take a connection from another process", "",
 				"; raise LimitNOFILE= if it is too low; the connection is lost");
-			continue;
-		}
-		const pid_t pid = fork();
-		if (pid == 0)
-			run_handler(s, fd);
-		if (pid < 0)
-			log_text("cannot start a process for a connection: ", strerror(errno),
-				"; the connection is lost");
 	}
 	s->orphans = count_orphans(s);
 	return fd != -EPIPE;
