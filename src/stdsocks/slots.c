@@ -118,7 +118,8 @@ static const char *find_open_to_others(void)
 	struct stat status;
 
 	for (unsigned i = 0; i < SLOTS_FILES; i++)
-		if (fstat(files[i], &status) == 0 && status.st_mode & (S_IRWXG | S_IRWXO))
+		if (files[i] >= 0 && fstat(files[i], &status) == 0 &&
+			status.st_mode & (S_IRWXG | S_IRWXO))
 			return path_of(i);
 	return NULL;
 }
