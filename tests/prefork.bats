@@ -838,7 +838,7 @@ p.stop()
 PY
 }
 
-@test "prefork: standard error that nobody reads, or that is closed, does not stop the service" {
+@test "prefork: the service goes on if its standard error is a full or a closed pipe" {
     world <<'PY'
 for is_closed in False, True:
     reader, writer = os.pipe()

@@ -14,7 +14,7 @@ enum special_class {
 	SPECIAL_OTHER   /* multicast, documentation, benchmarking, reserved, unspecified, ... */
 };
 
-/* What the routes of this host determine about an address. */
+/* The type of the route to an address, as the kernel reports it. */
 enum special_route {
 	SPECIAL_ROUTE_OTHER,     /* nothing: the number of the address determines its class */
 	SPECIAL_ROUTE_LOCAL,     /* the address is one of this host: SPECIAL_LOOPBACK */

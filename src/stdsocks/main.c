@@ -89,8 +89,8 @@ int main(int argc, char **argv)
 	if (options.mode == MODE_EXPLAIN)
 		return is_valid ? debug_explain(&settings, options.question) : EXIT_CONFIG;
 
-	sandbox_close_inherited(
-		STDERR_FILENO + 1); /* not earlier: the configuration may be an inherited one */
+	/* Not earlier: the configuration may be an inherited descriptor. */
+	sandbox_close_inherited(STDERR_FILENO + 1);
 	if (!options.hex)
 		return serve_client(&options, &settings, &refusal, &client, start_us);
 	if (!debug_hex_enter())

@@ -65,16 +65,20 @@ static int open_oom(void)
 	return fd;
 }
 
+static void write_oom(int fd, const char *value)
+{
+	/* After an error, the kernel treats all processes alike. */
+	if (fd >= 0 && write(fd, value, strlen(value)) < 0)
+		errno = 0;
+}
+
 void prefork_zygote_raise_oom(void)
 {
 	const int fd = open_oom();
 
-	if (fd < 0)
-		return;
-	/* After an error, the kernel treats all processes alike. */
-	if (write(fd, OOM_OF_CHILD, strlen(OOM_OF_CHILD)) < 0)
-		errno = 0;
-	close(fd);
+	write_oom(fd, OOM_OF_CHILD);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void read_settings(struct zygote *z)
@@ -222,9 +226,7 @@ static int start(struct zygote *z)
 /* A child inherits the value of the time when it is forked. */
 static void set_oom_of_children(const struct zygote *z, const char *value)
 {
-	/* After an error, the kernel treats all processes alike. */
-	if (z->oom >= 0 && write(z->oom, value, strlen(value)) < 0)
-		errno = 0;
+	write_oom(z->oom, value);
 }
 
 /* Forks without the C library, whose fork(2) makes further system calls. Does not return in the
@@ -389,7 +391,7 @@ int prefork_zygote_run(struct zygote *z)
 		return status;
 	for (;;) {
 		if (z->renew_us && clock_now_us() >= z->renew_us)
-			return PREFORK_EXIT_CHANGED;
+			return end_changed(z);
 		tick(z);
 		end_surplus(z);
 		fork_missing(z);

@@ -19,7 +19,7 @@
 /* The reason to refuse service if settings_read() has returned false. */
 #define SETTINGS_REFUSAL "invalid configuration; run stdsocks --check to find the errors"
 
-/* What to do if memory cannot be mapped: the end of an error message. */
+/* The end of an error message if memory cannot be mapped: it names the remedy. */
 #define SETTINGS_MEMORY_ADVICE                                                                     \
 	"; raise the limit of the address space to 24 MB (ulimit -v, LimitAS=)"
 
